@@ -1,0 +1,1 @@
+"""What we have: recordings, their texts and their parts."""

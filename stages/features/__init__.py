@@ -1,0 +1,1 @@
+"""What models hear: encoders, embeddings and the times of phones."""
