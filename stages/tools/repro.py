@@ -1,0 +1,193 @@
+"""Rebuild what is stale, filling the cores with stages that do not wait for each other.
+
+    python -m stages.tools.repro [--jobs N] [--show FILE] [STAGE...]
+
+The bytes a stage computes depend on its number of threads, so each has the one that params.yaml
+gives it, and the cores are filled by running stages side by side. Each is run by dvc itself, with
+`dvc repro -s STAGE`; `dvc.lock` ends up with the bytes that plain `dvc repro` writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from stages.tools import children, lockfile, pipeline
+from stages.tools.children import Child
+from stages.tools.progress import Progress
+from stages.tools.schedule import Outcome, Schedule
+
+LOGS = Path(".dvc/tmp/repro")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    options = parse(arguments)
+    try:
+        with _on_signals(_interrupt, signal.SIGTERM, signal.SIGHUP):
+            return run(options.targets, options.jobs, options.show)
+    except (ValueError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as error:
+        number = error.args[0] if error.args else signal.SIGINT
+        print("stopped: what was done is kept, run it again to go on", file=sys.stderr)
+        return 128 + int(number)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="repro", description="rebuild what is stale")
+    parser.add_argument(
+        "targets",
+        nargs="*",
+        metavar="STAGE",
+        help="a stage or a group of them, with all upstream; everything by default",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=cores(),
+        metavar="N",
+        help="how many stages may run at a time (default: the cores, %(default)s)",
+    )
+    parser.add_argument(
+        "--show",
+        type=Path,
+        metavar="FILE",
+        help="print this file when the whole pipeline is up to date",
+    )
+    return parser.parse_args(arguments)
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found {text!r}")
+    return int(text)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt(number)
+
+
+@contextmanager
+def _on_signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+    """React to signals with `handler` inside the block and as before after it."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
+    """Bring the pipeline up to date and return the exit code."""
+    begin_s = time.monotonic()
+    plan = pipeline.read(targets)
+    schedule = Schedule(plan.steps)
+    if not schedule.ready():
+        frozen = schedule.counts().get(Outcome.FROZEN, 0)
+        print(
+            f"everything is up to date: {len(plan.steps)} stages"
+            + (f", {frozen} of them frozen" if frozen else "")
+        )
+    else:
+        before = {path: lockfile.entries(path) for path in plan.locks}
+        try:
+            failed = execute(schedule, plan.root, jobs)
+        finally:
+            lockfile.restore_order(plan.root, before, plan.locks)
+        if failed:
+            return 1
+        counts = ", ".join(f"{n} {how.value}" for how, n in schedule.counts().items())
+        print(f"{len(plan.steps)} stages: {counts}, in {time.monotonic() - begin_s:.1f} s")
+    if show and not targets:
+        _print_file(plan.root / show)
+    return 0
+
+
+def execute(schedule: Schedule, root: Path, jobs: int) -> Child | None:
+    """Run all that is ready, at most `jobs` at a time; return the stage that failed, if one did."""
+    running: list[Child] = []
+    failed: Child | None = None
+    try:
+        with Progress(len(schedule.steps)) as progress:
+            while failed is None and (running or schedule.ready()):
+                for name in schedule.ready()[: jobs - len(running)]:
+                    schedule.start(name)
+                    running.append(Child(name, root, log_path(root, name)))
+                progress.draw(len(schedule.outcomes), running)
+                time.sleep(children.TICK_S)
+                failed = _collect(schedule, running, progress)
+    finally:
+        _stop(running)
+    if failed:
+        _explain(failed, [child.name for child in running if child is not failed])
+    return failed
+
+
+def _collect(schedule: Schedule, running: list[Child], progress: Progress) -> Child | None:
+    """Take the stages that ended out of `running`; return the first that failed, leaving it in."""
+    for child in tuple(running):
+        outcome = child.outcome()
+        if outcome is Outcome.FAILED:
+            return child
+        if outcome:
+            running.remove(child)
+            schedule.finish(child.name, outcome)
+            word = "done" if outcome is Outcome.RAN else outcome.value
+            progress.ended(
+                len(schedule.outcomes), child.name, f"{word} in {child.elapsed_s():.1f} s"
+            )
+    return None
+
+
+def _stop(running: Sequence[Child]) -> None:
+    """Stop the stages at work, deaf to further signals: stopping takes ten seconds at most."""
+    with _on_signals(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        children.stop(running)
+
+
+def _explain(failed: Child, stopped: Sequence[str]) -> None:
+    """Show all that a failed stage said, and how to run it alone."""
+    print(children.without_noise(failed.output()) or "(it said nothing)", file=sys.stderr)
+    also = f" (stopped with it: {', '.join(stopped)})" if stopped else ""
+    print(
+        f"error: stage {failed.name!r} failed after {failed.elapsed_s():.1f} s{also}; "
+        f"run it alone with: dvc repro -s {failed.name}",
+        file=sys.stderr,
+    )
+
+
+def log_path(root: Path, name: str) -> Path:
+    """Return where the output of a stage goes.
+
+    >>> log_path(Path(), "more/dvc.yaml:split").as_posix()
+    '.dvc/tmp/repro/more_dvc.yaml_split.log'
+    """
+    return root / LOGS / f"{name.replace('/', '_').replace(':', '_')}.log"
+
+
+def _print_file(path: Path) -> None:
+    if path.is_file():
+        print(path.read_text(encoding="utf-8"), end="")
+    else:
+        print(f"{path.name}: not there, so there is no table to show")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
