@@ -1,0 +1,132 @@
+"""Compose sentences from templates and word lists.
+
+A grammar is a text file of lists. `[name]` begins one; a line is one entry. `[name now he she]`
+names columns: an entry is then a row of word forms. In a template `{name}` is an entry and
+`{name.he}` one of its forms; a list that is named twice in a template means one entry, which is how
+`{in_f.at} {adjective.loc_f} {in_f.where}` keeps a preposition with its noun. Entries may be
+templates themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+SENTENCE, SHORT = "templates sentence", "templates short"
+_SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?\}")
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """Templates and word lists of one language.
+
+    Attributes:
+        entries: for each list its rows.
+        columns: for each list that has columns their names.
+        where: the file, for messages.
+    """
+
+    entries: Mapping[str, tuple[str, ...]]
+    columns: Mapping[str, tuple[str, ...]]
+    where: str = "grammar"
+
+
+def read(path: Path) -> Grammar:
+    """Read a grammar.
+
+    Raises:
+        ValueError: the file is missing, or is no whole grammar.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such word list")
+    return parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def parse(text: str, where: str) -> Grammar:
+    """Parse a grammar; `where` names it in errors.
+
+    Raises:
+        ValueError: a line stands before the first list, a list is empty or stands twice, a row
+            lacks a form, or a template names a list or column that isn't there.
+    """
+    entries: dict[str, list[str]] = {}
+    columns: dict[str, tuple[str, ...]] = {}
+    name = ""
+    for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("["):
+            name, names = _header(line)
+            if name in entries:
+                raise ValueError(f"{where}:{number}: list {name!r} stands twice")
+            entries[name], columns[name] = [], names
+        elif not name:
+            raise ValueError(f"{where}:{number}: expected a list such as [name], found {line!r}")
+        elif columns[name] and len(line.split()) != len(columns[name]):
+            raise ValueError(f"{where}:{number}: expected {len(columns[name])} forms in {line!r}")
+        else:
+            entries[name].append(line)
+    grammar = Grammar({k: tuple(v) for k, v in entries.items()}, columns, where)
+    _check(grammar)
+    return grammar
+
+
+def compose(grammar: Grammar, templates: str, random: Random) -> str:
+    """Return one sentence from the list `templates`, with a capital first.
+
+    >>> g = parse("[templates sentence]\\n{a.x} {a.y}!\\n[templates short]\\nno\\n[a x y]\\nhi you", "g")
+    >>> compose(g, "templates sentence", Random(0))
+    'Hi you!'
+    """
+    text = _expand(grammar, random.choice(grammar.entries[templates]), random)
+    return text[0].upper() + text[1:]
+
+
+def digits(grammar: Grammar, random: Random, least: int = 2, most: int = 5) -> str:
+    """Return `least` to `most` digits in words, as one reads a number aloud digit by digit."""
+    words = [random.choice(grammar.entries["digit"]) for _ in range(random.randint(least, most))]
+    return " ".join(words)
+
+
+def _header(line: str) -> tuple[str, tuple[str, ...]]:
+    inside = line.strip("[]")
+    if inside in (SENTENCE, SHORT):
+        return inside, ()
+    name, *columns = inside.split()
+    return name, tuple(columns)
+
+
+def _expand(grammar: Grammar, template: str, random: Random) -> str:
+    rows: dict[str, str] = {}
+
+    def fill(slot: re.Match[str]) -> str:
+        name, column = slot[1], slot[2]
+        if name not in rows:
+            rows[name] = random.choice(grammar.entries[name])
+        if column is None:
+            return _expand(grammar, rows[name], random)
+        return rows[name].split()[grammar.columns[name].index(column)]
+
+    return _SLOT.sub(fill, template)
+
+
+def _check(grammar: Grammar) -> None:
+    for name in (SENTENCE, SHORT, "digit"):
+        if name not in grammar.entries:
+            raise ValueError(f"{grammar.where}: list [{name}] is missing")
+    for name, rows in grammar.entries.items():
+        if not rows:
+            raise ValueError(f"{grammar.where}: list [{name}] is empty")
+        _check_slots(grammar, rows)
+
+
+def _check_slots(grammar: Grammar, rows: Sequence[str]) -> None:
+    for row in rows:
+        for name, column in _SLOT.findall(row):
+            if name not in grammar.entries:
+                raise ValueError(f"{grammar.where}: no list [{name}] for {row!r}")
+            if column not in grammar.columns[name] and (column or grammar.columns[name]):
+                raise ValueError(f"{grammar.where}: list [{name}] has no column in {row!r}")
