@@ -136,7 +136,8 @@ def execute(schedule: Schedule, root: Path, jobs: int) -> Child | None:
     finally:
         _stop(running)
     if failed:
-        _explain(failed, [child.name for child in running if child is not failed])
+        ended = [child.name for child in running if child.outcome() is Outcome.FAILED]
+        _explain(failed, [name for name in ended if name != failed.name])
     return failed
 
 

@@ -1,0 +1,71 @@
+# One word for each thing a person does; `make` alone lists them.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+BASE ?= HEAD~1
+INSTALLED := .venv/.installed
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help repro test check add-corpus profile lock diff clean
+
+help: ## list these words
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+.venv: $(INSTALLED) ## make the environment with the packages that requirements.lock pins
+
+$(INSTALLED): requirements.lock
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "error: python 3.11 is needed and '$(PYTHON)' is not; name one with make PYTHON=..." >&2; \
+	  exit 1; }
+	"$(PYTHON)" -m venv .venv
+	pip install --quiet --requirement requirements.lock
+	@touch $@
+
+repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print the table [STAGES=...]
+	@python -m stages.tools.repro --jobs $(JOBS) --show reports/comparison.md $(STAGES)
+
+# A file goes to one worker, so that what its tests share is made once.
+test: $(INSTALLED) ## run all tests; at least 90 % of the lines are to be reached
+	pytest -n $(JOBS) --dist loadfile --cov=stages --cov-report=term --cov-fail-under=90
+
+check: $(INSTALLED) ## lint, layout, types and the examples in docstrings
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest stages
+
+# The values go through the environment, so that a path may have spaces in it.
+add-corpus: $(INSTALLED) ## take recordings in: FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=...]
+	@test -n "$$FROM" && test -n "$$NAME" && test -n "$$LICENCE" || { \
+	  echo "usage: make add-corpus FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=...]" >&2; \
+	  exit 2; }
+	@python -m stages.tools.add_corpus "$$FROM" --name "$$NAME" --licence "$$LICENCE" \
+	  $${SOURCE:+--source "$$SOURCE"} $(ARGS)
+
+profile: $(INSTALLED) ## lay a set of values over params.yaml: NAME=...
+	@test -n "$$NAME" || { echo "usage: make profile NAME=..." >&2; exit 2; }
+	@python -m stages.tools.profile "$$NAME"
+
+# `pip list` and not `pip freeze`: it knows names and versions only, no paths and no addresses.
+lock: ## resolve pyproject.toml anew into requirements.lock
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	"$(PYTHON)" -m venv "$$folder/venv"; PATH="$$folder/venv/bin:$$PATH"; \
+	python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*project["dependencies"], *project["optional-dependencies"]["dev"], sep="\n")' \
+	  > "$$folder/wanted"; \
+	pip install --requirement "$$folder/wanted"; \
+	pip list --format=freeze --exclude pip --exclude setuptools --exclude wheel \
+	  > "$$folder/found"; \
+	{ echo '# Made by `make lock` from pyproject.toml, on Linux: versions that were installed together.'; \
+	  sed 's/+[a-z0-9.]*$$//' "$$folder/found" | LC_ALL=C sort -f; } > requirements.lock
+
+diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEAD~1
+	dvc metrics diff $(BASE)
+
+clean: ## remove what tools and interrupted training left, never data
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* checkpoints
+	find stages tests -type d -name __pycache__ -exec rm -rf {} +

@@ -1,0 +1,308 @@
+"""Toy pipelines in a temporary folder, built by dvc alone and by the runner."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from stages.tools import children, lockfile, pipeline, repro
+from stages.tools.progress import Progress
+from stages.tools.schedule import Outcome, Schedule, Step
+
+# dvc's own use of pygtrie; what it prints is nobody's business here.
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
+TOP = Path(__file__).parents[1]
+
+DIAMOND = """
+stages:
+  top: {cmd: cat in.txt > top.txt, deps: [in.txt], outs: [top.txt]}
+  slow: {cmd: sleep 0.6; cat top.txt > slow.txt, deps: [top.txt], outs: [slow.txt]}
+  pair:
+    foreach: [b, a]
+    do: {cmd: "cut -c1 top.txt > ${item}.txt", deps: [top.txt], outs: ["${item}.txt"]}
+  end: {cmd: cat slow.txt a.txt b.txt > end.txt, deps: [slow.txt, a.txt, b.txt], outs: [end.txt]}
+  lone: {cmd: echo 1 > lone.txt, outs: [lone.txt]}
+"""
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """Make a dvc repository with the given stages in a folder of its own, and step into it."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+
+    def make(stages: str, name: str = "toy") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "dvc.yaml").write_text(stages)
+        (folder / "in.txt").write_text("hello\n")
+        dvc("init", "--no-scm", "-q", folder=folder)
+        monkeypatch.chdir(folder)
+        return folder
+
+    return make
+
+
+def dvc(*arguments, folder=None):
+    subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder, check=True)
+
+
+def start(folder, *arguments):
+    """Start the runner as a process of its own, for tests that send it signals."""
+    command = [sys.executable, "-m", "stages.tools.repro", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(TOP)}
+    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def until(condition, seconds=20.0):
+    """Wait for a condition; the limit only matters to a test that fails."""
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.02)
+
+
+def runs(pid):
+    """Return whether a process runs; one that is dead and not yet collected does not."""
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_the_lock_file_has_the_bytes_of_plain_dvc(toy, capsys):
+    plain = toy(DIAMOND, "plain")
+    dvc("repro", "-q", folder=plain)
+    toy(DIAMOND, "beside")
+    assert repro.main(["--jobs", "3"]) == 0
+    assert Path("dvc.lock").read_bytes() == (plain / "dvc.lock").read_bytes()
+    assert "6 stages: 6 ran" in capsys.readouterr().out
+
+    # What follows uses the same two builds: a second run has nothing to do, and starts nothing.
+    logs = {path: path.stat().st_mtime_ns for path in Path(".dvc/tmp/repro").iterdir()}
+    assert repro.main(["--show", "end.txt"]) == 0
+    assert capsys.readouterr().out == "everything is up to date: 6 stages\nhello\nh\nh\n"
+    assert logs == {path: path.stat().st_mtime_ns for path in Path(".dvc/tmp/repro").iterdir()}
+
+    # The first letter stays, so `end` finds a and b unchanged, and an entry keeps its place.
+    for folder in (Path(), plain):
+        (folder / "in.txt").write_text("halo\n")
+    assert repro.main([]) == 0
+    assert "6 stages: 5 ran, 1 up to date" in capsys.readouterr().out
+    dvc("repro", "-q", folder=plain)
+    assert Path("dvc.lock").read_bytes() == (plain / "dvc.lock").read_bytes()
+
+    # Lost outputs come back from the cache, what reads them finds them unchanged.
+    Path("top.txt").unlink()
+    assert repro.main([]) == 0
+    assert "6 stages: 1 from the cache, 3 unchanged, 2 up to date" in capsys.readouterr().out
+
+
+def test_a_target_is_built_with_all_upstream_and_nothing_else(toy, capsys):
+    toy(DIAMOND)
+    assert repro.main(["pair", "--show", "in.txt"]) == 0
+    assert sorted(lockfile.entries(Path("dvc.lock"))) == ["pair@a", "pair@b", "top"]
+    assert "hello" not in capsys.readouterr().out  # the table is shown for the whole pipeline only
+
+
+def test_an_unknown_target_is_named_with_its_neighbours(toy, capsys):
+    toy(DIAMOND)
+    assert repro.main(["pear"]) == 1
+    assert "no stage is named 'pear'; did you mean 'pair'" in capsys.readouterr().err
+    assert repro.main(["xyzzy"]) == 1
+    assert "no stage is named 'xyzzy'; see dvc stage list" in capsys.readouterr().err
+
+
+def test_a_failure_is_shown_once_and_stops_the_rest(toy, capsys):
+    toy("""
+stages:
+  long: {cmd: echo $$ > pid; sleep 60, outs: [long.txt]}
+  bad: {cmd: "until test -s pid -a -s dvc.lock; do sleep .1; done; echo out; echo err >&2; exit 3"}
+  below: {cmd: cat long.txt > below.txt, deps: [long.txt], outs: [below.txt]}
+  quick: {cmd: echo 1 > quick.txt, outs: [quick.txt]}
+""")
+    assert repro.main(["--jobs", "3"]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("out\nerr\nerror: stage 'bad' failed after ")
+    assert said.err.endswith("(stopped with it: long); run it alone with: dvc repro -s bad\n")
+    assert not runs(Path("pid").read_text().strip())
+    assert lockfile.entries(Path("dvc.lock")) == ("quick",)
+    assert not Path(".dvc/tmp/repro/below.log").exists()
+
+
+def test_a_frozen_stage_is_left_alone_and_counted(toy, capsys):
+    toy("""
+stages:
+  ice: {cmd: echo 1 > ice.txt, outs: [ice.txt], frozen: true}
+  warm: {cmd: echo 1 > warm.txt, outs: [warm.txt]}
+""")
+    assert repro.main([]) == 0
+    assert "2 stages: 1 ran, 1 frozen" in capsys.readouterr().out
+    assert repro.main([]) == 0
+    assert capsys.readouterr().out == "everything is up to date: 2 stages, 1 of them frozen\n"
+
+
+def test_changed_data_has_its_new_hash_written_down(toy, capsys):
+    toy("stages:\n  copy: {cmd: cat in.txt > out.txt, deps: [in.txt], outs: [out.txt]}\n")
+    dvc("add", "-q", "in.txt")
+    Path("in.txt").write_text("other\n")
+    assert repro.main([]) == 0
+    assert "2 stages: 2 ran" in capsys.readouterr().out
+    assert repro.main([]) == 0
+    assert capsys.readouterr().out == "everything is up to date: 1 stages\n"
+
+
+@pytest.mark.parametrize(
+    ("stages", "sentence"),
+    [
+        ("stages: [", r"dvc\.yaml"),
+        (
+            "stages:\n  a: {cmd: x, deps: [b], outs: [c]}\n  b: {cmd: x, deps: [c], outs: [b]}",
+            "both a dependency and an output",
+        ),
+    ],
+)
+def test_a_broken_pipeline_is_one_sentence(toy, stages, sentence):
+    toy(stages)
+    with pytest.raises(ValueError, match=sentence) as caught:
+        pipeline.read()
+    assert "\n" not in str(caught.value)
+
+
+def test_outside_a_pipeline_is_one_sentence(toy, tmp_path, monkeypatch, capsys):
+    toy("stages: {}").joinpath("dvc.yaml").unlink()
+    with pytest.raises(ValueError, match=r"there is no dvc\.yaml here"):
+        pipeline.read()
+    monkeypatch.chdir(tmp_path)
+    assert repro.main([]) == 1
+    assert "not inside of a DVC repository" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two"])
+def test_the_number_of_jobs_is_at_least_one(jobs, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        repro.main([f"--jobs={jobs}"])
+    assert f"expected a whole number from 1 on, found '{jobs}'" in capsys.readouterr().err
+
+
+SLEEPER = "stages:\n  nap: {cmd: 'echo $$ > pid; sleep 60; true', outs: [nap.txt]}\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_ends_the_stage_and_exits_with_its_number(toy, number, code):
+    folder = toy(SLEEPER)
+    with start(folder) as runner:
+        until((folder / "pid").exists)
+        runner.send_signal(number)
+        assert "stopped: what was done is kept" in runner.communicate(timeout=20)[1]
+    assert runner.returncode == code
+    assert not runs((folder / "pid").read_text().strip())
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a child of its parent's death"
+)
+def test_no_stage_goes_on_when_the_runner_is_killed(toy):
+    folder = toy(SLEEPER)
+    with start(folder) as runner:
+        until(lambda: (folder / "pid").exists() and (folder / "pid").read_text())
+        pid = (folder / "pid").read_text().strip()
+        assert runs(pid)
+        runner.kill()
+        runner.communicate(timeout=20)
+    until(lambda: not runs(pid))
+
+
+def test_a_stage_that_is_deaf_to_sigterm_is_killed(toy):
+    folder = toy(
+        "stages:\n  deaf: {cmd: 'trap \"\" TERM; echo $$ > pid; while :; do sleep 1; done'}\n"
+    )
+    child = children.Child("deaf", folder, folder / "deaf.log")
+    until(lambda: (folder / "pid").exists() and (folder / "pid").read_text())
+    children.stop([child], patience_s=0.4)
+    assert child.outcome() is Outcome.FAILED
+    assert not runs((folder / "pid").read_text().strip())
+
+
+def test_the_stage_above_the_longest_chain_goes_first():
+    steps = [
+        Step("short"),
+        Step("long"),
+        Step("mid", ("long",)),
+        Step("end", ("mid",)),
+        Step("last"),
+    ]
+    schedule = Schedule(steps)
+    assert schedule.ready() == ["long", "short", "last"]
+    schedule.start("long")
+    assert schedule.ready() == ["short", "last"]
+    schedule.finish("long", Outcome.RAN)
+    assert schedule.ready() == ["mid", "short", "last"]
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [(Outcome.RAN, None), (Outcome.CACHED, None), (Outcome.UNCHANGED, "settled")],
+)
+def test_a_stage_that_is_not_stale_starts_only_below_one_that_changed_something(above, below):
+    schedule = Schedule([Step("up"), Step("down", ("up",), stale=False)])
+    schedule.start("up")
+    schedule.finish("up", above)
+    assert schedule.ready() == ([] if below else ["down"])
+    assert schedule.outcomes.get("down") == (Outcome.UP_TO_DATE if below else None)
+
+
+class Runner:
+    name = "train@mlp"
+
+    def elapsed_s(self):
+        return 12.4
+
+    def latest_line(self):
+        return "epoch 3 [bold]"
+
+
+def test_a_terminal_sees_each_stage_with_its_seconds_and_its_latest_line():
+    screen = io.StringIO()
+    with Progress(22, Console(file=screen, force_terminal=True, width=80)) as progress:
+        progress.draw(3, [Runner()])
+        progress.ended(4, "split", "done in 2.1 s")
+    for text in (
+        "3 of 22 stages done, 1 at work",
+        "12 s",
+        "epoch 3 [bold]",
+        "[ 4/22] split: done in 2.1 s",
+    ):
+        assert text in screen.getvalue()
+
+
+def test_a_pipe_sees_plain_lines_only():
+    pipe = io.StringIO()
+    with Progress(22, Console(file=pipe)) as progress:
+        progress.draw(3, [Runner()])
+        progress.ended(4, "split", "done in 2.1 s")
+    assert pipe.getvalue() == "[ 4/22] split: done in 2.1 s\n"
+
+
+def test_the_latest_line_is_the_newest_state_of_a_progress_bar(toy):
+    bar = r"printf '10%%\r\033[1m20%%\r'; while ! test -f seen; do sleep 0.05; done"
+    folder = toy(f"stages:\n  bar: {{cmd: {json.dumps(bar)}}}\n")
+    child = children.Child("bar", folder, folder / "bar.log")
+    until(lambda: child.latest_line() == "20%")
+    (folder / "seen").touch()
+    until(child.outcome)
+    assert child.outcome() is Outcome.RAN
+
+
+def test_what_dvc_itself_has_to_say_is_kept():
+    missing = "ERROR: failed to reproduce 'a': missing data 'source': in.txt"
+    assert children.without_noise(f"Running stage 'a':\n> cat in.txt\n{missing}\n") == missing
