@@ -134,9 +134,12 @@ def checked_clip(row: Row, folder: Path, where: str) -> Clip:
 
 
 def files_below(folder: Path) -> Iterator[str]:
-    """Give every file below a folder as a path relative to it, sorted; hidden ones are left out."""
+    """Give every file below a folder as a path relative to it, sorted; hidden ones are left out.
+
+    Links to folders are not followed, for they may lead in circles.
+    """
     found = []
-    for base, folders, names in os.walk(folder, followlinks=True):
+    for base, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = Path(base).relative_to(folder)
         found += [(inside / name).as_posix() for name in names if not name.startswith(".")]

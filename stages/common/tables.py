@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from stages.common.files import atomic_file
 
@@ -14,7 +15,9 @@ Row = dict[str, str]
 def read_table(path: Path, needed: Sequence[str], delimiter: str = ",") -> list[Row]:
     """Return the rows of a table with a header, each as column to value.
 
-    A byte-order mark, which spreadsheets write, is not part of the first column's name.
+    A byte-order mark, which spreadsheets write, is not part of the first column's name. Quotes mean
+    something in tables parted by commas or semicolons; between tabs they are part of the text, as
+    most speech corpora have it.
 
     Raises:
         ValueError: the file is missing, isn't UTF-8 or not a table, a column of `needed` is not
@@ -28,9 +31,10 @@ def read_numbered(path: Path, needed: Sequence[str], delimiter: str = ",") -> li
     """Return what `read_table` does, each row with the number of the line on which it ends."""
     if not path.is_file():
         raise ValueError(f"{path}: no such table")
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
             lines = [(reader.line_num, values) for values in reader if values]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error

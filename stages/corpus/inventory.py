@@ -123,8 +123,9 @@ def items_of(folder: Path, untranscribed: str) -> tuple[list[Item], list[str]]:
     """
     card = read_card(folder)
     clips = {clip.path: clip for clip in read_clips(folder)}
-    files = [f for f in files_below(folder) if f not in (CARD, TABLE, PHONES, REPORT)]
-    items = [Item(card, path, clips.get(path)) for path in files if path in clips or is_audio(path)]
+    files = {f for f in files_below(folder) if f not in (CARD, TABLE, PHONES, REPORT)}
+    audio = sorted({path for path in files if is_audio(path)} | set(clips))
+    items = [Item(card, path, clips.get(path)) for path in audio]
     if not items:
         raise ValueError(f"{folder}: no audio; name clips in {TABLE} or take the corpus out")
     if untranscribed == "refuse":
@@ -135,8 +136,7 @@ def items_of(folder: Path, untranscribed: str) -> tuple[list[Item], list[str]]:
                     f"{folder / item.path}: {what} in {TABLE}; write what is said there, or set "
                     f"inventory.untranscribed to quarantine in params.yaml"
                 )
-    taken = {item.path for item in items}
-    return items, [path for path in files if path not in taken]
+    return items, sorted(files - set(audio))
 
 
 def problem_of(found: Probe, has_text: bool, params: InventoryParams) -> tuple[str, str]:
