@@ -151,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("folder", type=Path, metavar="FROM", help="folder with audio and one table")
     line.add_argument("--name", required=True, help="folder below data/raw; letters, digits, - _")
     line.add_argument("--licence", required=True, help="under which the recordings may be used")
-    line.add_argument("--source", required=True, help="where the recordings come from")
+    line.add_argument("--source", default="not stated", help="where the recordings come from")
     line.add_argument("--table", type=Path, help="the table, where there are several")
     for name in TABLE_COLUMNS:
         line.add_argument(
