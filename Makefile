@@ -30,13 +30,13 @@ repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print t
 
 # A file goes to one worker, so that what its tests share is made once.
 test: $(INSTALLED) ## run all tests; at least 90 % of the lines are to be reached
-	pytest -n $(JOBS) --dist loadfile --cov=stages --cov-report=term --cov-fail-under=90
+	python -m pytest -n $(JOBS) --dist loadfile --cov=stages --cov-report=term --cov-fail-under=90
 
 check: $(INSTALLED) ## lint, layout, types and the examples in docstrings
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest stages
+	python -m pytest stages
 
 # The values go through the environment, so that a path may have spaces in it.
 add-corpus: $(INSTALLED) ## take recordings in: FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=...]
