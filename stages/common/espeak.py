@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import espeakng_loader
@@ -23,7 +24,8 @@ from stages.common.phones import from_espeak
 VOICES = {"bs": "bs", "en": "en-us", "hr": "hr", "sr": "sr"}
 
 _SYNCHRONOUS, _PHONEME_EVENTS, _IPA = 2, 1, 2
-_RATE, _PITCH, _RANGE = 1, 3, 4
+_RATE, _LOUDNESS, _PITCH, _RANGE = 1, 2, 3, 4
+_PERCENT = 40  # at the usual 100 the loudest variants are clipped in one sample of a hundred
 _EVENT_END, _EVENT_PHONEME = 0, 7
 _UTF8 = 1
 
@@ -56,8 +58,7 @@ class Speech:
         samples: int16, shape `[T]`.
         sample_rate_hz: 22050 with the voices in use.
         phones: symbols of the inventory.
-        starts: for each phone the sample at which it begins.
-        end: the sample at which the last phone ends.
+        times_s: for each phone its beginning and end in seconds.
     """
 
     samples: NDArray[np.int16]
@@ -96,6 +97,13 @@ class _Engine:
 
 
 @functools.cache
+def variants() -> frozenset[str]:
+    """Return the names of the voice variants that came with espeak-ng."""
+    folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
+    return frozenset(path.name for path in folder.iterdir())
+
+
+@functools.cache
 def _engine() -> _Engine:
     return _Engine()
 
@@ -123,11 +131,14 @@ def speak(
     """
     if language not in VOICES:
         raise ValueError(f"language {language!r} is unknown; expected one of {sorted(VOICES)}")
+    if variant and variant not in variants():  # espeak-ng would take the plain voice in silence
+        raise ValueError(f"espeak-ng has no voice variant {variant!r}")
     engine = _engine()
     voice = VOICES[language] + (f"+{variant}" if variant else "")
     if engine.library.espeak_SetVoiceByName(voice.encode()) != 0:
         raise ValueError(f"espeak-ng has no voice {voice!r}")
-    for number, value in ((_RATE, rate_wpm), (_PITCH, pitch), (_RANGE, pitch_range)):
+    settings = {_RATE: rate_wpm, _LOUDNESS: _PERCENT, _PITCH: pitch, _RANGE: pitch_range}
+    for number, value in settings.items():
         engine.library.espeak_SetParameter(number, value, 0)
     engine.blocks.clear()
     engine.events.clear()
@@ -153,14 +164,25 @@ def phonemize(text: str, language: str) -> tuple[str, ...]:
 def _timed_phones(
     events: list[tuple[int, str]], total: int, rate: int, language: str
 ) -> tuple[tuple[str, ...], tuple[tuple[float, float], ...]]:
-    """Give each event the time up to the next; an event of two phones is cut into equal parts."""
-    phones: list[str] = []
-    times: list[tuple[float, float]] = []
+    """Give each event the time up to the next; an event of several phones is cut into equal parts.
+
+    espeak-ng says some vowels and the l after them as one sound and then gives the l no time: such
+    an event belongs to the one before.
+    """
+    spans: list[tuple[int, int, tuple[str, ...]]] = []
     ends = [min(start, total) for start, _ in events[1:]] + [total]
     for (start, name), end in zip(events, ends, strict=True):
         symbols = from_espeak(name, language)
+        if end <= start and spans and spans[-1][1] == start:
+            begin, _, before = spans.pop()
+            spans.append((begin, start, before + symbols))
+        else:
+            spans.append((start, end, symbols))
+    phones: list[str] = []
+    times: list[tuple[float, float]] = []
+    for start, end, symbols in spans:
         for number, symbol in enumerate(symbols):
-            step = (max(end, start) - start) / len(symbols)
+            step = (end - start) / len(symbols)
             phones.append(symbol)
             times.append((
                 round((start + number * step) / rate, 4),

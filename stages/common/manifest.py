@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ class Utterance:
 
     Attributes:
         id: derived from the corpus name and the relative path, see `utterance_id`.
-        audio: where the sound is: a path below data/raw, or `shard.tar/name.flac` once preprocessed.
+        audio: a path below data/raw, or `shard.tar/name.flac` once preprocessed.
         speaker: `corpus/name`, so that two corpora can't share a speaker by accident.
         language: `bs`, `en`, `hr` or `sr`.
         text: as it was given.
@@ -67,7 +68,7 @@ def write(path: Path, utterances: Iterable[Utterance]) -> None:
         ValueError: an id stands twice or a number is not finite.
     """
     rows = sorted(utterances, key=lambda u: u.id)
-    for first, second in zip(rows, rows[1:], strict=False):
+    for first, second in pairwise(rows):
         if first.id == second.id:
             raise ValueError(f"{path}: id {first.id!r} would stand twice")
     lines = (json.dumps(_record(row), ensure_ascii=False, allow_nan=False) for row in rows)

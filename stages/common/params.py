@@ -32,7 +32,7 @@ def load(section: str, into: type[Section], path: Path = Path("params.yaml")) ->
 
 
 def build(values: Any, into: type[Section], where: str) -> Section:
-    """Return `values`, a mapping, as an instance of the dataclass `into`; `where` names it in errors.
+    """Return a mapping as an instance of the dataclass `into`; `where` names it in errors.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def build(values: Any, into: type[Section], where: str) -> Section:
     ValueError: split: missing ['test_fraction'], unknown ['tst_fraction']
     """
     if not isinstance(values, Mapping):
-        raise ValueError(f"{where}: expected keys and values, found {values!r}")
+        raise ValueError(f"{where}: expected keys and values, found {values!r}")  # noqa: TRY004
     assert is_dataclass(into)
     names = {field.name for field in fields(into)}
     missing, unknown = sorted(names - set(values)), sorted(map(str, set(values) - names))

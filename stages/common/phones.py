@@ -34,7 +34,7 @@ BLANK = "<blank>"
 
 LABELS: tuple[str, ...] = (BLANK, *INVENTORY)
 
-# Compounds in which two letters meet at a seam and are two phones, not one digraph. Stems, not words.
+# Stems of compounds in which two letters meet at a seam and are two phones, not one digraph.
 SEAMS = ("injekci", "injekto", "konjug", "konjunk", "tanjug", "nadživ", "nadžup", "nadžnj",
          "odžal", "odživ", "podžup", "predživot", "podžig")  # fmt: skip
 

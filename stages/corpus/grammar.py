@@ -77,9 +77,9 @@ def parse(text: str, where: str) -> Grammar:
 def compose(grammar: Grammar, templates: str, random: Random) -> str:
     """Return one sentence from the list `templates`, with a capital first.
 
-    >>> g = parse("[templates sentence]\\n{a.x} {a.y}!\\n[templates short]\\nno\\n[a x y]\\nhi you", "g")
-    >>> compose(g, "templates sentence", Random(0))
-    'Hi you!'
+    >>> lists = {SENTENCE: ("{pet.one} and two {pet.two}!",), "pet": ("mouse mice",)}
+    >>> compose(Grammar(lists, {SENTENCE: (), "pet": ("one", "two")}), SENTENCE, Random(0))
+    'Mouse and two mice!'
     """
     text = _expand(grammar, random.choice(grammar.entries[templates]), random)
     return text[0].upper() + text[1:]

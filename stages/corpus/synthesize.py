@@ -103,7 +103,7 @@ def speak_all(
     folder: Path,
     workers: int,
 ) -> list[Spoken]:
-    """Let every voice speak, each in a process of its own: espeak-ng remembers what it said before."""
+    """Let every voice speak, each in a process of its own: espeak-ng remembers what it said."""
     speak_one = partial(_in_fresh_process, wanted=wanted, folder=folder)
     spoken = []
     with ThreadPoolExecutor(workers) as pool:
@@ -205,7 +205,7 @@ def _in_fresh_process(
     replaces its workers, an executor of one notices when its process is killed.
     """
     context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["stages.corpus.synthesize"])
     with ProcessPoolExecutor(1, mp_context=context, initializer=die_with_parent) as one:
         return one.submit(speak_lines, voice, lines, wanted, folder).result()
 
