@@ -175,9 +175,9 @@ def recommendations(report: Mapping[str, Any], params: AuditParams) -> list[str]
                 f"record texts with these phones, heard fewer than {least} times in {part}: "
                 f"{', '.join(rare)}"
             )
-    for part, summary in parts.items():
-        if summary["synthetic_hours"] == summary["hours"]:
-            advice.append(f"record people for {part}: all of it was spoken by a machine")
+    machine = [part for part, n in parts.items() if n["synthetic_hours"] == n["hours"]]
+    if machine:
+        advice.append(f"record people for {', '.join(machine)}: a machine spoke all of it")
     return advice
 
 

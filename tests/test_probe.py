@@ -1,0 +1,85 @@
+"""A file of audio is described, however broken it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from corpus_maker import RATE, shared_corpus, tone, write_clip
+
+from stages.common.probe import probe
+
+FORMATS = [("a.wav", "PCM_16"), ("a.flac", "PCM_16"), ("a.wav", "PCM_24"), ("a.wav", "FLOAT")]
+
+
+def test_equal_sound_has_one_hash_in_every_container(tmp_path):
+    samples = np.rint(tone() * 32768) / 32768  # exact at 16 bits
+    hashes = set()
+    for name, subtype in FORMATS:
+        write_clip(tmp_path / name, samples, subtype)
+        hashes.add(probe(tmp_path / name).pcm_sha256)
+    assert len(hashes) == 1
+
+
+def test_one_sample_or_another_rate_makes_another_hash(tmp_path):
+    samples = tone()
+    hashes = []
+    for number, changed in enumerate((samples, samples[:-1], samples + 2 / 32768)):
+        write_clip(tmp_path / f"{number}.wav", changed)
+        hashes.append(probe(tmp_path / f"{number}.wav").pcm_sha256)
+    assert len(set(hashes)) == 3
+
+
+def test_what_is_in_a_file_is_measured(tmp_path):
+    write_clip(tmp_path / "a.flac", np.stack([tone(), tone()], axis=1))
+    found = probe(tmp_path / "a.flac")
+    assert (found.frames, found.sample_rate_hz, found.channels) == (RATE // 2, RATE, 2)
+    assert (found.codec, found.finite, found.error) == ("FLAC PCM_16", True, "")
+    assert found.peak == pytest.approx(0.5, abs=1 / 32768)  # one step of 16 bits
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_sample_that_is_no_number_is_noticed(bad, tmp_path):
+    samples = tone()
+    samples[7] = bad
+    write_clip(tmp_path / "a.wav", samples, "FLOAT")
+    assert not probe(tmp_path / "a.wav").finite
+
+
+def test_a_wav_file_that_ends_early_is_noticed(tmp_path):
+    write_clip(tmp_path / "a.wav", tone(1.0))
+    data = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(data[: len(data) // 2])
+    assert probe(tmp_path / "a.wav").error.startswith("ends after 7978 of 16000 bytes")
+
+
+def test_a_flac_file_that_ends_early_is_noticed(tmp_path):
+    write_clip(tmp_path / "a.flac", np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE))
+    data = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(data[: len(data) // 2])
+    assert probe(tmp_path / "a.flac").error
+
+
+def test_a_wav_file_that_was_streamed_is_whole(tmp_path):
+    write_clip(tmp_path / "a.wav", tone())
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    data[4:8] = data[40:44] = b"\xff" * 4  # what a writer leaves that can't seek back
+    (tmp_path / "a.wav").write_bytes(data)
+    assert (probe(tmp_path / "a.wav").error, probe(tmp_path / "a.wav").frames) == ("", RATE // 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"not audio at all", bytes(100)])
+def test_what_is_no_audio_has_an_error_without_its_folder(content, tmp_path):
+    (tmp_path / "a.wav").write_bytes(content)
+    found = probe(tmp_path / "a.wav")
+    assert found.error
+    assert str(tmp_path) not in found.error
+
+
+def test_every_malformed_file_is_described():
+    paths = sorted(
+        p for p in shared_corpus("malformed").rglob("*") if p.suffix in (".wav", ".flac")
+    )
+    found = {path.name: probe(path) for path in paths}
+    assert len(found) > 70
+    assert all(one.error or one.frames for one in found.values())
+    assert "declares no length" in found["45 - no total number of samples set.flac"].error

@@ -1,0 +1,53 @@
+"""Tables are read strictly and written the same every time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.common.tables import read_numbered, read_table, write_table
+
+# NUL and surrogates can't be in a UTF-8 CSV file; everything else that people type can.
+CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from('\n",'))
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(rows=st.lists(st.fixed_dictionaries({"a": CELLS, "b": CELLS})))
+def test_what_was_written_is_read_again(rows, tmp_path_factory):
+    path = tmp_path_factory.mktemp("t") / "t.csv"
+    write_table(path, ("a", "b"), rows)
+    assert read_table(path, ("a", "b")) == rows
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "t.csv").write_text("path,b\nx,y\n", encoding="utf-8-sig")
+    assert read_table(tmp_path / "t.csv", ("path",)) == [{"path": "x", "b": "y"}]
+
+
+def test_between_tabs_a_quote_is_part_of_the_text(tmp_path):
+    (tmp_path / "t.tsv").write_text('a\tb\n"x\ty\n')
+    assert read_numbered(tmp_path / "t.tsv", (), "\t") == [(2, {"a": '"x', "b": "y"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"t\.csv: empty; expected a header with the columns \['a'\]"),
+        ("b,c\n", r"column 'a' is missing; found \['b', 'c'\]"),
+        ("a,a\n", r"column 'a' stands twice"),
+        ("a,b\n1,2,3\n", r"t\.csv:2: 3 values where the header has 2"),
+        ('a,b\n1,"2\n', r"t\.csv:\d: not a table: unexpected end of data"),
+        ("a,b\n1,č\n".encode("cp1250"), r"not UTF-8 at byte 6; save it as UTF-8"),
+    ],
+)
+def test_a_table_that_is_wrong_is_refused(content, message, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=message):
+        read_table(path, ("a",))
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"gone\.csv: no such table"):
+        read_table(tmp_path / "gone.csv", ("a",))
