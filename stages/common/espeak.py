@@ -25,7 +25,7 @@ VOICES = {"bs": "bs", "en": "en-us", "hr": "hr", "sr": "sr"}
 
 _SYNCHRONOUS, _PHONEME_EVENTS, _IPA = 2, 1, 2
 _RATE, _LOUDNESS, _PITCH, _RANGE = 1, 2, 3, 4
-_PERCENT = 40  # at the usual 100 the loudest variants are clipped in one sample of a hundred
+_PERCENT = 25  # at the usual 100 the loudest variants are clipped in one sample of a hundred
 _EVENT_END, _EVENT_PHONEME = 0, 7
 _UTF8 = 1
 
@@ -79,6 +79,7 @@ class _Engine:
         if self.rate <= 0:
             raise ValueError(f"espeak-ng: no voice data in {espeakng_loader.get_data_path()}")
         self.library.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
+        self.library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         self.blocks: list[NDArray[np.int16]] = []
         self.events: list[tuple[int, str]] = []
         self.callback = _CALLBACK(self._receive)  # kept: the library holds only its address
@@ -140,14 +141,15 @@ def speak(
     settings = {_RATE: rate_wpm, _LOUDNESS: _PERCENT, _PITCH: pitch, _RANGE: pitch_range}
     for number, value in settings.items():
         engine.library.espeak_SetParameter(number, value, 0)
+    engine.library.espeak_ng_SetRandSeed(1)  # of breath; the clock would seed it otherwise
     engine.blocks.clear()
     engine.events.clear()
     data = text.encode() + b"\0"
     engine.library.espeak_Synth(data, len(data), 0, 1, 0, _UTF8, None, None)
-    if not engine.blocks:
-        raise ValueError(f"espeak-ng said nothing for {text!r} in {language!r}")
-    samples = np.concatenate(engine.blocks)
+    samples = np.concatenate([*engine.blocks, np.zeros(0, dtype=np.int16)])
     phones, times = _timed_phones(engine.events, len(samples), engine.rate, language)
+    if not phones:
+        raise ValueError(f"espeak-ng said nothing for {text!r} in {language!r}")
     return Speech(samples, engine.rate, phones, times)
 
 

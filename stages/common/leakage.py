@@ -40,9 +40,11 @@ def leakage(parts: Parts, pcm: Mapping[str, str], sentences: str) -> dict[str, i
         "sound": shared({part: [pcm[u.id] for u in rows] for part, rows in parts.items()}),
         "sentence": shared({part: [u.normalized for u in rows] for part, rows in parts.items()}),
     }
+    clips = _clips_by_sound(parts, pcm)
     for what, found in both.items():
         if found and what != "sentence":
-            raise ValueError(f"{_first(what, found)}; run the stage split again")
+            named = {clips.get(value, value): where for value, where in found.items()}
+            raise ValueError(f"{_first(what, named)}; run the stage split again")
     if both["sentence"] and sentences == "refuse":
         raise ValueError(
             f"{_first('sentence', both['sentence'])}; reword or remove them, or set "
@@ -59,7 +61,16 @@ def leakage(parts: Parts, pcm: Mapping[str, str], sentences: str) -> dict[str, i
     }
 
 
+def _clips_by_sound(parts: Parts, pcm: Mapping[str, str]) -> dict[str, str]:
+    """Return for each sound its clips, for a hash tells a reader nothing."""
+    clips: dict[str, list[str]] = defaultdict(list)
+    for rows in parts.values():
+        for utterance in rows:
+            clips[pcm[utterance.id]].append(utterance.id)
+    return {sound: " = ".join(ids) for sound, ids in clips.items()}
+
+
 def _first(what: str, found: Mapping[str, tuple[str, ...]]) -> str:
     value, where = next(iter(found.items()))
-    more = f", and so are {len(found) - 1} others" if len(found) > 1 else ""
+    more = f", one of {len(found)} such" if len(found) > 1 else ""
     return f"{what} {value!r} is in {' and in '.join(where)}{more}"

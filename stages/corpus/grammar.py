@@ -129,4 +129,6 @@ def _check_slots(grammar: Grammar, rows: Sequence[str]) -> None:
             if name not in grammar.entries:
                 raise ValueError(f"{grammar.where}: no list [{name}] for {row!r}")
             if column not in grammar.columns[name] and (column or grammar.columns[name]):
-                raise ValueError(f"{grammar.where}: list [{name}] has no column in {row!r}")
+                raise ValueError(
+                    f"{grammar.where}: list [{name}] has no column {column!r} for {row!r}"
+                )

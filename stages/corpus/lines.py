@@ -57,7 +57,7 @@ class Amounts:
                 raise ValueError(f"{where}.{name} must be 0 to 1, found {getattr(self, name)}")
         if self.short_share + self.digits_share > 1:
             raise ValueError(
-                f"{where}: short_share and digits_share must leave 0 or more, "
+                f"{where}: short_share and digits_share must sum to 1 at most, "
                 f"found {self.short_share} and {self.digits_share}"
             )
 

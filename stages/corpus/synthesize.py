@@ -85,14 +85,14 @@ class Spoken:
     refused: Mapping[str, int]
 
 
-def run(folder: Path, words: Path, settings: SynthesizeParams, compute: ComputeParams) -> None:
+def run(folder: Path, words: Path, settings: SynthesizeParams, workers: int) -> None:
     """Write the corpus into `folder`, from the word lists in `words`."""
     grammars = {language: read(words / f"{language}.txt") for language in LANGUAGES}
     names = VARIANTS[: settings.voices]
     lines = assign(grammars, names, settings.sentences, settings.seed)
     voices = [voice_of(name, settings.ranges, settings.seed) for name in names]
     with atomic_folder(folder) as part:
-        spoken = speak_all(voices, lines, settings.sentences.per_voice, part, compute.workers)
+        spoken = speak_all(voices, lines, settings.sentences.per_voice, part, workers)
         write_tables(part, spoken)
 
 
@@ -232,7 +232,7 @@ def main() -> None:
         arguments.folder,
         WORDS,
         params.load("synthesize", SynthesizeParams),
-        params.load("compute", ComputeParams),
+        params.load("compute", ComputeParams).workers,
     )
 
 

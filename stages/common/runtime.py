@@ -1,0 +1,46 @@
+"""Run a shipped model: ONNX Runtime, one thread, nothing of torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+
+def open_model(path: Path, threads: int = 1) -> Any:
+    """Return a session for an ONNX file.
+
+    Raises:
+        ValueError: the file is missing, empty, truncated or no ONNX model.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such model; run the stage onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ValueError(f"{path}: not a model that ONNX Runtime loads: {error}") from error
+
+
+def labels_of(session: Any, path: Path) -> list[str]:
+    """Return the label list that a model carries.
+
+    Raises:
+        ValueError: it carries none.
+    """
+    labels = session.get_modelmeta().custom_metadata_map.get("labels")
+    if labels is None:
+        raise ValueError(f"{path}: holds no label list; it was not exported by this project")
+    return str(labels).split("\n")
+
+
+def session_posteriors(session: Any, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the log posteriors `[T, V]` of a batch of one."""
+    name = session.get_inputs()[0].name
+    return np.asarray(session.run(None, {name: batch})[0][0], dtype=np.float32)

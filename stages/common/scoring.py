@@ -1,0 +1,106 @@
+"""Phone error rates with the doubt that few speakers leave.
+
+Counts are kept apart for each speaker, since speakers, not utterances, are what a test set has few of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import jiwer
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors against a reference; they add up.
+
+    Attributes:
+        substitutions, deletions, insertions: of symbols.
+        reference: symbols in the reference.
+    """
+
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+    reference: int = 0
+
+    def __add__(self, other: Errors) -> Errors:
+        return Errors(
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+            self.reference + other.reference,
+        )
+
+    @property
+    def wrong(self) -> int:
+        """All errors."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors a reference symbol; above 1 where much was inserted.
+
+        Raises:
+            ValueError: there is no reference.
+        """
+        if not self.reference:
+            raise ValueError("no rate without a reference symbol; the test part is empty")
+        return self.wrong / self.reference
+
+
+def errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> Errors:
+    """Return the errors of all hypotheses.
+
+    Raises:
+        ValueError: the lists differ in length, or a reference is empty or holds a space.
+
+    >>> errors([["a", "tʃ"]], [["a", "s", "a"]])
+    Errors(substitutions=1, deletions=0, insertions=1, reference=2)
+    """
+    if len(references) != len(hypotheses):
+        raise ValueError(f"{len(references)} references but {len(hypotheses)} hypotheses")
+    for number, reference in enumerate(references):
+        if not reference or any(not s or " " in s for s in reference):
+            raise ValueError(f"reference {number} is empty or holds a space: {list(reference)}")
+    if not references:
+        return Errors()
+    out = jiwer.process_words(
+        [" ".join(r) for r in references], [" ".join(h) for h in hypotheses]
+    )  # fmt: skip
+    return Errors(out.substitutions, out.deletions, out.insertions, sum(len(r) for r in references))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval, or the reason why there is none."""
+
+    low: float | None
+    high: float | None
+    reason: str = ""
+
+
+def bootstrap(pairs: Iterable[tuple[int, int]], resamples: int, seed: int) -> Interval:
+    """Return the interval of a ratio of sums when speakers are drawn with replacement.
+
+    Args:
+        pairs: for each speaker the numerator (errors, hits) and the denominator.
+        resamples: how often the speakers are drawn.
+        seed: of the draws.
+
+    Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR".
+
+    >>> bootstrap([(1, 10), (1, 10)], 100, seed=1)
+    Interval(low=0.1, high=0.1, reason='')
+    >>> bootstrap([(1, 10)], 100, seed=1).reason
+    'one speaker: no interval over speakers'
+    """
+    table = np.array(list(pairs), dtype=np.float64).reshape(-1, 2)
+    if len(table) < 2:
+        return Interval(None, None, "one speaker: no interval over speakers")
+    drawn = np.random.default_rng(seed).integers(len(table), size=(resamples, len(table)))
+    sums = table[drawn].sum(axis=1)
+    low, high = np.quantile(sums[:, 0] / sums[:, 1], [0.025, 0.975])
+    return Interval(float(low), float(high))

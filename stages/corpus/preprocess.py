@@ -1,0 +1,127 @@
+"""Bring every accepted clip to 16 kHz mono, trimmed and levelled, in WebDataset shards.
+
+Reads   accepted.csv (which clips), data/raw (their sound)
+Writes  data/audio/shard-NN.tar (`<id>.flac`), data/audio/index.csv
+Params  preprocess, compute
+
+Clips fall into shards by a hash of their id and tar headers are fixed: a new clip changes one shard.
+What trimming takes from the start is in the index, so that phone times can follow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import tarfile
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from stages.common.audio import (
+    SAMPLE_RATE_HZ,
+    flac_bytes,
+    levelled,
+    speech_bounds,
+    to_mono_16k,
+)
+from stages.common.cli import stage
+from stages.common.compute import ComputeParams
+from stages.common.files import atomic_folder, write_text
+from stages.common.params import load
+from stages.common.shards import add_to_tar, shard_of
+
+COLUMNS = ("id", "audio", "duration_s", "offset_s", "problem")
+
+
+@dataclass(frozen=True)
+class PreprocessParams:
+    """Section `preprocess`."""
+
+    level_dbfs: float
+    trim_below_peak_db: float
+    trim_margin_s: float
+    min_s: float
+    shards: int
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A prepared clip: its FLAC bytes, or the reason why there are none."""
+
+    id: str
+    flac: bytes
+    duration_s: float
+    offset_s: float
+    problem: str
+
+
+def prepare(item: tuple[str, str], raw: Path, params: PreprocessParams) -> Clip:
+    """Return one clip made ready; `item` is its id and its path below `raw`."""
+    key, path = item
+    samples, rate = soundfile.read(raw / path, dtype="float32")
+    signal = to_mono_16k(samples, rate)
+    if not signal.size or not np.abs(signal).max() > 0:
+        return Clip(key, b"", 0.0, 0.0, "silent")
+    start, end = speech_bounds(signal, params.trim_below_peak_db, params.trim_margin_s)
+    duration = (end - start) / SAMPLE_RATE_HZ
+    offset = start / SAMPLE_RATE_HZ
+    if duration < params.min_s:
+        return Clip(key, b"", duration, offset, "too short")
+    return Clip(key, flac_bytes(levelled(signal[start:end], params.level_dbfs)), duration, offset, "")
+
+
+def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams, workers: int) -> None:
+    """Prepare all accepted clips and write shards and index."""
+    if params.shards < 1:
+        raise ValueError(f"preprocess.shards must be at least 1, found {params.shards}")
+    with accepted.open(encoding="utf-8", newline="") as file:
+        items = sorted((row["id"], row["path"]) for row in csv.DictReader(file))
+    rows: list[list[str]] = []
+    with atomic_folder(out) as part, ExitStack() as stack:
+        tars = [
+            stack.enter_context(
+                tarfile.open(part / f"shard-{n:02d}.tar", "w", format=tarfile.USTAR_FORMAT)
+            )
+            for n in range(params.shards)
+        ]
+        pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("fork")))
+        work = partial(prepare, raw=raw, params=params)
+        for clip in pool.map(work, items, chunksize=16):
+            shard = shard_of(clip.id, params.shards)
+            if not clip.problem:
+                add_to_tar(tars[shard], f"{clip.id}.flac", clip.flac)
+            audio = "" if clip.problem else f"shard-{shard:02d}.tar/{clip.id}.flac"
+            rows.append(
+                [clip.id, audio, f"{clip.duration_s:.4f}", f"{clip.offset_s:.4f}", clip.problem]
+            )
+        if all(row[4] for row in rows):
+            raise ValueError(f"{accepted}: none of {len(rows)} clips is left after trimming")
+        write_text(part / "index.csv", _table(rows))
+
+
+def _table(rows: list[list[str]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([list(COLUMNS), *rows])
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("accepted", type=Path)
+    parser.add_argument("raw", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    compute = load("compute", ComputeParams)
+    run(args.accepted, args.raw, args.out, load("preprocess", PreprocessParams), compute.workers)
+
+
+if __name__ == "__main__":
+    stage(main)

@@ -1,0 +1,153 @@
+"""Get the frozen encoder: from a model hub at a pinned revision, or pretrained here.
+
+Reads   train.jsonl, data/audio (nothing of them where the hub is the source)
+Writes  data/models/backbone/<name>/: config.json, model.safetensors, preprocessor_config.json
+Params  backbone, compute
+
+Both ways end in the same three files and the same `from_pretrained`, so no later stage knows which
+way was taken. Pretraining hears the training part alone: its sound and its phones.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from stages.common import manifest
+from stages.common.checkpoint import Checkpoint, fingerprint
+from stages.common.cli import stage
+from stages.common.compute import ComputeParams, configure, seed_of
+from stages.common.encoder import MODELS, feature_extractor, load_encoder
+from stages.common.files import atomic_folder, sha256_file
+from stages.common.params import load
+from stages.common.shards import read_clips
+from stages.features.pretrain import (
+    Lesson,
+    PretrainParams,
+    Pupil,
+    batches,
+    lessons_from,
+    step_loss,
+)
+
+SOURCES = ("pretrain", "hub")
+
+
+@dataclass(frozen=True)
+class HubParams:
+    """Where an encoder comes from: `owner/name` or a local folder, and the commit to take."""
+
+    name: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class BackboneParams:
+    """Section `backbone`."""
+
+    source: str
+    hub: dict[str, HubParams]
+    pretrain: PretrainParams
+
+
+def fetch(name: str, hub: HubParams, out: Path) -> None:
+    """Fetch an encoder from the hub and write it.
+
+    Raises:
+        ValueError: the hub doesn't answer, or has no such encoder at that revision.
+    """
+    options = {} if Path(hub.name).is_dir() else {"revision": hub.revision}
+    try:
+        encoder = load_encoder(hub.name, name, **options)
+        extractor = feature_extractor(hub.name, **options)
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"backbone: can't get {hub.name!r} at revision {hub.revision!r}; check the network and "
+            f"backbone.hub, or set backbone.source to pretrain in params.yaml ({error})"
+        ) from error
+    with atomic_folder(out) as part:
+        encoder.save_pretrained(part)
+        extractor.save_pretrained(part)
+
+
+def pretrain(
+    name: str, train: Path, audio: Path, out: Path, checkpoint: Path, params: PretrainParams
+) -> None:
+    """Pretrain an encoder on the training part and write it."""
+    utterances = manifest.read(train)
+    if not utterances:
+        raise ValueError(f"{train}: no utterance to pretrain on")
+    signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
+    lessons = lessons_from(signals, {u.id: u.phones for u in utterances}, params)
+    mark = fingerprint(name, asdict(params), sha256_file(train), torch.get_num_threads())
+    pupil = teach(Pupil(name, params), lessons, params, Checkpoint(checkpoint, mark))
+    with atomic_folder(out) as part:
+        pupil.encoder.save_pretrained(part)
+        feature_extractor().save_pretrained(part)
+    Checkpoint(checkpoint, mark).clear()
+
+
+def teach(
+    pupil: Pupil, lessons: list[Lesson], params: PretrainParams, checkpoint: Checkpoint
+) -> Pupil:
+    """Train, going on from the checkpoint where there is one."""
+    optimizer = torch.optim.AdamW(pupil.parameters(), lr=params.learning_rate, weight_decay=0.01)
+    done = int(checkpoint.restore(pupil, optimizer) or 0)
+    order = batches([len(lesson.signal) for lesson in lessons], params.batch_s, params.seed)
+    for _ in range(done):
+        next(order)
+    pupil.train()
+    for number in range(done, params.steps):
+        batch = [lessons[i] for i in next(order)]
+        for group in optimizer.param_groups:
+            group["lr"] = params.learning_rate * rate_at(number, params)
+        loss = step_loss(pupil, batch, params, seed_of(params.seed, "step", number))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(pupil.parameters(), 1.0)
+        optimizer.step()
+        if (number + 1) % params.round_steps == 0:
+            checkpoint.save(pupil, optimizer, number + 1)
+            print(f"step {number + 1} of {params.steps}: loss {loss.item():.3f}", flush=True)
+    return pupil
+
+
+def rate_at(step: int, params: PretrainParams) -> float:
+    """Return the share of the highest learning rate: a straight rise, then a straight fall."""
+    rise = max(1.0, params.steps * params.warmup_fraction)
+    return min((step + 1) / rise, (params.steps - step) / max(1.0, params.steps - rise))
+
+
+def run(
+    name: str, train: Path, audio: Path, out: Path, checkpoint: Path, params: BackboneParams
+) -> None:
+    """Fetch or pretrain one encoder."""
+    if params.source not in SOURCES:
+        raise ValueError(f"backbone.source must be one of {SOURCES}, found {params.source!r}")
+    if params.source == "pretrain":
+        pretrain(name, train, audio, out, checkpoint, params.pretrain)
+        return
+    if name not in params.hub:
+        raise ValueError(f"backbone.hub has no {name!r}; found {sorted(params.hub)}")
+    fetch(name, params.hub[name], out)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=sorted(MODELS))
+    parser.add_argument("train", type=Path)
+    parser.add_argument("audio", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    args = parser.parse_args()
+    configure(load("compute", ComputeParams).threads)
+    params = load("backbone", BackboneParams)
+    run(args.name, args.train, args.audio, args.out, args.checkpoint, params)
+
+
+if __name__ == "__main__":
+    stage(main)

@@ -1,0 +1,99 @@
+"""Let the frozen encoder hear every clip: one vector each 20 ms.
+
+Reads   data/models/backbone/<name>, data/splits/*.jsonl, data/audio
+Writes  data/embeddings/<name>/shard-NN.safetensors: id to `[T, D]` float32
+Params  embed, compute
+
+Each clip is embedded alone. A batch would have to pad, and padding changes what a frozen encoder
+says of a clip; alone, a vector depends on the clip and the encoder and nothing else. Training clips
+are heard in further `views`, changed as a new speaker or room would change them: `id#1`, `id#2`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common import manifest
+from stages.common.audio import Signal
+from stages.common.augment import AugmentParams, augment
+from stages.common.cli import stage
+from stages.common.compute import ComputeParams, configure, seed_of
+from stages.common.encoder import MODELS, embed, feature_extractor, load_encoder
+from stages.common.files import atomic_folder
+from stages.common.params import load
+from stages.common.shards import read_clips, write_arrays
+
+
+@dataclass(frozen=True)
+class EmbedParams:
+    """Section `embed`.
+
+    Attributes:
+        seed: of the views.
+        shards: files to spread the clips over.
+        views: changed copies of each training clip beside the clip itself.
+        augment: how far the copies go.
+    """
+
+    seed: int
+    shards: int
+    views: int
+    augment: AugmentParams
+
+
+def heard(
+    encoder: Any, normalised: bool, key: str, signal: Signal, views: int, params: EmbedParams
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Yield a clip's embeddings and those of its views."""
+    yield key, embed(encoder, signal, normalised)
+    for view in range(1, views + 1):
+        rng = np.random.default_rng(seed_of(params.seed, key, view))
+        changed, _ = augment(signal, params.augment, rng)
+        yield f"{key}#{view}", embed(encoder, changed, normalised)
+
+
+def run(
+    name: str, backbone: Path, splits: list[Path], audio: Path, out: Path, params: EmbedParams
+) -> None:
+    """Embed the clips of all parts; the first of `splits` is the training part."""
+    if params.views < 0 or params.shards < 1:
+        raise ValueError(f"embed: views {params.views} and shards {params.shards} make no sense")
+    encoder = load_encoder(backbone, name)
+    normalised = bool(feature_extractor(backbone).do_normalize)
+    parts = [manifest.read(path) for path in splits]
+    views = {u.id: params.views if part == 0 else 0 for part, us in enumerate(parts) for u in us}
+    references = {u.id: u.audio for us in parts for u in us}
+    arrays: dict[str, NDArray[np.float32]] = {}
+    with atomic_folder(out) as part:
+        for number, (key, signal) in enumerate(read_clips(audio, references), start=1):
+            arrays |= heard(encoder, normalised, key, signal, views[key], params)
+            if number % 200 == 0:
+                print(f"clip {number} of {len(references)}", flush=True)
+        write_arrays(part, arrays, params.shards)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=sorted(MODELS))
+    parser.add_argument("backbone", type=Path)
+    parser.add_argument("train", type=Path)
+    parser.add_argument("valid", type=Path)
+    parser.add_argument("test", type=Path)
+    parser.add_argument("audio", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    configure(load("compute", ComputeParams).threads)
+    splits = [args.train, args.valid, args.test]
+    run(args.name, args.backbone, splits, args.audio, args.out, load("embed", EmbedParams))
+
+
+if __name__ == "__main__":
+    stage(main)

@@ -1,0 +1,207 @@
+"""Teach an encoder, from the training part alone, what speech is made of.
+
+Two tasks at once. Masked prediction (HuBERT): say which of k clusters of MFCC frames is behind the
+masked half of a clip. And connectionist temporal classification of the clip's phones from the same
+pass (UniSpeech): what the clusters leave open, the phones decide. Neither needs phone times.
+
+Sources: Hsu et al. 2021, "HuBERT", arXiv:2106.07447; Wang et al. 2021, "UniSpeech",
+arXiv:2101.07597.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchaudio
+from numpy.typing import NDArray
+from sklearn.cluster import MiniBatchKMeans
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+
+from stages.common.audio import SAMPLE_RATE_HZ, Signal
+from stages.common.augment import AugmentParams, augment
+from stages.common.compute import seed_of
+from stages.common.encoder import (
+    ArchitectureParams,
+    frame_count,
+    new_encoder,
+    normalise,
+    pad_for_frames,
+    receptive_field,
+)
+from stages.common.phones import LABELS
+
+
+@dataclass(frozen=True)
+class PretrainParams:
+    """How an encoder is pretrained here.
+
+    Attributes:
+        seed: of weights, batches, masks and augmentation.
+        steps: updates in all.
+        round_steps: updates between checkpoints.
+        batch_s: seconds of sound an update sees.
+        learning_rate: highest, after `warmup_fraction` of the steps; then it falls to 0.
+        warmup_fraction: share of the steps in which the rate rises.
+        clusters: k of k-means.
+        mask_fraction: share of frames masked.
+        mask_span: frames masked together.
+        cluster_weight: weight of masked prediction in the loss.
+        ctc_weight: weight of the phones in the loss; 0 is pretraining without transcripts.
+        architecture: the size.
+        augment: how far the copies heard go from the clips.
+    """
+
+    seed: int
+    steps: int
+    round_steps: int
+    batch_s: float
+    learning_rate: float
+    warmup_fraction: float
+    clusters: int
+    mask_fraction: float
+    mask_span: int
+    cluster_weight: float
+    ctc_weight: float
+    architecture: ArchitectureParams
+    augment: AugmentParams
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One clip to learn from: sound `[T]`, clusters of its 20 ms frames, labels of its phones."""
+
+    signal: Signal
+    clusters: NDArray[np.int64]
+    phones: NDArray[np.int64]
+
+
+class Pupil(nn.Module):
+    """An encoder with the two output layers that are thrown away after pretraining."""
+
+    def __init__(self, name: str, params: PretrainParams) -> None:
+        super().__init__()
+        torch.manual_seed(seed_of(params.seed, "weights"))
+        self.encoder: Any = new_encoder(name, params.architecture)
+        self.clusters = nn.Linear(params.architecture.hidden, params.clusters)
+        self.phones = nn.Linear(params.architecture.hidden, len(LABELS))
+
+
+def lessons_from(
+    signals: Mapping[str, Signal], phones: Mapping[str, Sequence[str]], params: PretrainParams
+) -> list[Lesson]:
+    """Return the lessons in the order of their ids, with clusters found on all of them."""
+    number = {label: i for i, label in enumerate(LABELS)}
+    keys = sorted(signals)
+    frames = [mfcc(signals[key]) for key in keys]
+    pool = np.concatenate(frames)
+    rng = np.random.default_rng(seed_of(params.seed, "clusters"))
+    if len(pool) < params.clusters:
+        raise ValueError(
+            f"backbone: {len(pool)} frames of training sound can't give "
+            f"{params.clusters} clusters; add recordings or lower backbone.pretrain.clusters"
+        )
+    chosen = pool[rng.permutation(len(pool))[:50_000]]
+    kmeans = MiniBatchKMeans(
+        params.clusters, batch_size=4096, n_init=1, random_state=params.seed % 2**31
+    )
+    with threadpool_limits(1):  # its sums depend on the thread count
+        kmeans.fit(chosen)
+        found = [kmeans.predict(block).astype(np.int64) for block in frames]
+    return [
+        Lesson(signals[key], clusters, np.array([number[p] for p in phones[key]], dtype=np.int64))
+        for key, clusters in zip(keys, found, strict=True)
+    ]
+
+
+def mfcc(signal: Signal) -> NDArray[np.float64]:
+    """Return 13 cepstra and their deltas each 20 ms, shape `[T, 26]`, the clip's mean taken out."""
+    transform = torchaudio.transforms.MFCC(
+        SAMPLE_RATE_HZ, n_mfcc=13,
+        melkwargs={"n_fft": 400, "hop_length": 320, "n_mels": 40, "center": False},
+    )  # fmt: skip
+    cepstra = transform(torch.from_numpy(pad_for_frames(signal, 400)))
+    both = torch.cat([cepstra, torchaudio.functional.compute_deltas(cepstra, 5)]).T
+    return np.asarray((both - both.mean(dim=0)).double().numpy())
+
+
+def batches(lengths: Sequence[int], batch_s: float, seed: int) -> Iterator[list[int]]:
+    """Yield clip numbers in batches of about `batch_s` seconds of like length, for ever.
+
+    Clips of like length are together, so that little of a batch is padding.
+    """
+    limit = batch_s * SAMPLE_RATE_HZ
+    for epoch in range(10**9):
+        rng = np.random.default_rng(seed_of(seed, "batches", epoch))
+        jitter = np.asarray(lengths) * rng.uniform(0.9, 1.1, len(lengths))
+        groups: list[list[int]] = [[]]
+        longest = 0
+        for i in np.argsort(jitter, kind="stable"):
+            longest = max(longest, lengths[i])
+            if groups[-1] and longest * (len(groups[-1]) + 1) > limit:
+                groups.append([])
+                longest = lengths[i]
+            groups[-1].append(int(i))
+        for g in rng.permutation(len(groups)):
+            yield groups[g]
+
+
+def step_loss(pupil: Pupil, lessons: Sequence[Lesson], params: PretrainParams, seed: int) -> Tensor:
+    """Return the loss of one batch; `seed` decides augmentation, masks and dropout."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    field = receptive_field(pupil.encoder)
+    heard = [augment(lesson.signal, params.augment, rng) for lesson in lessons]
+    sizes = [frame_count(len(signal)) for signal, _ in heard]
+    waves = [torch.from_numpy(pad_for_frames(normalise(signal), field)) for signal, _ in heard]
+    batch = nn.utils.rnn.pad_sequence(waves, batch_first=True)
+    attention = torch.zeros(batch.shape, dtype=torch.long)
+    for row, wave in zip(attention, waves, strict=True):
+        row[: len(wave)] = 1
+    most = max(sizes)
+    masked = torch.from_numpy(_masks(sizes, most, params, rng))
+    targets = torch.full((len(sizes), most), -100)
+    for row, lesson, (_, factor), size in zip(targets, lessons, heard, sizes, strict=True):
+        at = np.minimum((np.arange(size) * factor).astype(int), len(lesson.clusters) - 1)
+        row[:size] = torch.from_numpy(lesson.clusters[at])
+    hidden = pupil.encoder(
+        batch, attention_mask=attention, mask_time_indices=masked
+    ).last_hidden_state
+    loss = torch.zeros(())
+    if params.cluster_weight:
+        hits = masked & (targets != -100)
+        loss = loss + params.cluster_weight * F.cross_entropy(
+            pupil.clusters(hidden[hits]), targets[hits]
+        )
+    if params.ctc_weight:
+        loss = loss + params.ctc_weight * _ctc(pupil.phones(hidden), lessons, sizes)
+    return loss
+
+
+def _masks(
+    sizes: Sequence[int], most: int, params: PretrainParams, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return which frames are hidden: spans at random starts, shape `[B, T]`."""
+    masked = np.zeros((len(sizes), most), dtype=bool)
+    start = 1 - (1 - params.mask_fraction) ** (1 / params.mask_span)
+    for row, size in zip(masked, sizes, strict=True):
+        for at in np.flatnonzero(rng.random(size) < start):
+            row[at : min(at + params.mask_span, size)] = True
+        if not row.any():
+            row[int(rng.integers(size))] = True
+    return masked
+
+
+def _ctc(scores: Tensor, lessons: Sequence[Lesson], sizes: Sequence[int]) -> Tensor:
+    targets = [torch.from_numpy(lesson.phones) for lesson in lessons]
+    lengths = torch.tensor([len(t) for t in targets])
+    total = F.ctc_loss(
+        scores.log_softmax(-1).transpose(0, 1), torch.cat(targets), torch.tensor(sizes), lengths,
+        reduction="sum", zero_infinity=True,
+    )  # fmt: skip
+    return total / lengths.sum()

@@ -1,0 +1,177 @@
+"""What the models are trained on: utterances with their phones, or segments with one phone each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stages.common import manifest
+from stages.common.decoding import frames_of
+from stages.common.nets import CtcShape, MlpShape, Shape
+from stages.common.phones import LABELS
+from stages.common.shards import read_arrays
+
+NUMBER = {label: number for number, label in enumerate(LABELS)}
+
+
+@dataclass(frozen=True)
+class LoopParams:
+    """What both sections share.
+
+    Attributes:
+        seed: of weights, batches and dropout.
+        epochs: at most.
+        patience: epochs without a better validation PER before training stops.
+        learning_rate: highest, after `warmup_fraction` of all epochs; then it falls to 0.
+        warmup_fraction: share of the epochs in which the rate rises.
+        weight_decay: of AdamW.
+        clip_norm: longest gradient.
+        hidden: width.
+        dropout: share of values dropped.
+    """
+
+    seed: int
+    epochs: int
+    patience: int
+    learning_rate: float
+    warmup_fraction: float
+    weight_decay: float
+    clip_norm: float
+    hidden: int
+    dropout: float
+
+
+@dataclass(frozen=True)
+class CtcParams(LoopParams):
+    """Section `ctc`.
+
+    Attributes:
+        layers: of the LSTM.
+        batch_frames: frames in a batch, padding included.
+        mask_fraction: share of frames zeroed in spans of `mask_frames`, as SpecAugment does.
+        mask_frames: length of a span.
+    """
+
+    layers: int
+    batch_frames: int
+    mask_fraction: float
+    mask_frames: int
+
+
+@dataclass(frozen=True)
+class MlpParams(LoopParams):
+    """Section `mlp`.
+
+    Attributes:
+        window: frames pooled around each frame of a clip, odd.
+        batch_segments: segments in a batch.
+    """
+
+    window: int
+    batch_segments: int
+
+
+class Task(Protocol):
+    """What the training loop needs to know."""
+
+    shape: Shape
+
+    def batches(self, seed: int) -> Sequence[Any]:
+        """Return one epoch's batches."""
+
+    def loss(self, head: nn.Module, batch: Any) -> Tensor:
+        """Return the loss of one batch."""
+
+
+class CtcTask:
+    """Utterances and their phone sequences; nothing is known of times."""
+
+    def __init__(self, embeddings: Path, train: Path, params: CtcParams) -> None:
+        phones = {u.id: u.phones for u in manifest.read(train)}
+        if not phones:
+            raise ValueError(f"{train}: no utterance to train on")
+        arrays = read_arrays(embeddings)
+        keys = [key for key in sorted(arrays) if key.split("#")[0] in phones]
+        self.params = params
+        self.items = [
+            (torch.from_numpy(arrays[key]), torch.tensor([NUMBER[p] for p in phones[key.split("#")[0]]]))
+            for key in keys
+        ]  # fmt: skip
+        inputs = self.items[0][0].shape[1]
+        self.shape: Shape = CtcShape(
+            inputs, len(LABELS), params.hidden, params.layers, params.dropout
+        )
+
+    def batches(self, seed: int) -> list[list[int]]:
+        """Return clip numbers in batches of like length, in random order."""
+        rng = np.random.default_rng(seed)
+        lengths = np.array([len(frames) for frames, _ in self.items])
+        groups: list[list[int]] = [[]]
+        for i in np.argsort(lengths * rng.uniform(0.95, 1.05, len(lengths)), kind="stable"):
+            longest = max([lengths[i], *(lengths[j] for j in groups[-1])])
+            if groups[-1] and longest * (len(groups[-1]) + 1) > self.params.batch_frames:
+                groups.append([])
+            groups[-1].append(int(i))
+        return [groups[g] for g in rng.permutation(len(groups))]
+
+    def loss(self, head: nn.Module, batch: list[int]) -> Tensor:
+        """Return the CTC loss a phone."""
+        frames = [self._masked(self.items[i][0]) for i in batch]
+        targets = [self.items[i][1] for i in batch]
+        lengths = torch.tensor([len(t) for t in targets])
+        log_probs = head(nn.utils.rnn.pad_sequence(frames, batch_first=True))
+        total = F.ctc_loss(
+            log_probs.transpose(0, 1), torch.cat(targets), torch.tensor([len(f) for f in frames]),
+            lengths, reduction="sum", zero_infinity=True,
+        )  # fmt: skip
+        return total / lengths.sum()
+
+    def _masked(self, frames: Tensor) -> Tensor:
+        span = self.params.mask_frames
+        starts = torch.rand(len(frames)) < self.params.mask_fraction / max(1, span)
+        if not starts.any():
+            return frames
+        hidden = torch.zeros(len(frames), dtype=torch.bool)
+        for at in starts.nonzero()[:, 0].tolist():
+            hidden[at : at + span] = True
+        return frames.masked_fill(hidden[:, None], 0.0)
+
+
+class MlpTask:
+    """Segments: the mean of the embeddings of one phone, or of silence, and its label."""
+
+    def __init__(self, embeddings: Path, segments: Path, params: MlpParams) -> None:
+        table = pd.read_parquet(segments)
+        table = table[(table["part"] == "train") & table["kind"].isin(["phone", "silence"])]
+        if table.empty:
+            raise ValueError(f"{segments}: no segment of the training part")
+        arrays = read_arrays(embeddings, table["utterance"].unique())
+        means, labels = [], []
+        for row in table.itertuples(index=False):
+            frames = arrays[row.utterance]
+            start, end = frames_of(row.start_s, row.end_s, len(frames))
+            means.append(frames[start:end].mean(axis=0))
+            labels.append(NUMBER.get(row.symbol, 0))
+        self.params = params
+        self.means, self.labels = torch.from_numpy(np.stack(means)), torch.tensor(labels)
+        self.shape: Shape = MlpShape(
+            self.means.shape[1], len(LABELS), params.hidden, params.window, params.dropout
+        )
+
+    def batches(self, seed: int) -> list[Tensor]:
+        """Return segment numbers in random batches."""
+        order = np.random.default_rng(seed).permutation(len(self.labels))
+        return list(torch.from_numpy(order).split(self.params.batch_segments))
+
+    def loss(self, head: nn.Module, batch: Tensor) -> Tensor:
+        """Return the cross entropy."""
+        log_probs = head(self.means[batch][:, None])[:, 0]
+        return F.nll_loss(log_probs, self.labels[batch])
