@@ -37,14 +37,12 @@ def leakage(parts: Parts, pcm: Mapping[str, str], sentences: str) -> dict[str, i
     both = {
         "speaker": shared({part: [u.speaker for u in rows] for part, rows in parts.items()}),
         "id": shared({part: [u.id for u in rows] for part, rows in parts.items()}),
-        "sound": shared({part: [pcm[u.id] for u in rows] for part, rows in parts.items()}),
+        "sound": shared(_sounds(parts, pcm)),
         "sentence": shared({part: [u.normalized for u in rows] for part, rows in parts.items()}),
     }
-    clips = _clips_by_sound(parts, pcm)
     for what, found in both.items():
         if found and what != "sentence":
-            named = {clips.get(value, value): where for value, where in found.items()}
-            raise ValueError(f"{_first(what, named)}; run the stage split again")
+            raise ValueError(f"{_first(what, found)}; run the stage split again")
     if both["sentence"] and sentences == "refuse":
         raise ValueError(
             f"{_first('sentence', both['sentence'])}; reword or remove them, or set "
@@ -61,13 +59,13 @@ def leakage(parts: Parts, pcm: Mapping[str, str], sentences: str) -> dict[str, i
     }
 
 
-def _clips_by_sound(parts: Parts, pcm: Mapping[str, str]) -> dict[str, str]:
-    """Return for each sound its clips, for a hash tells a reader nothing."""
+def _sounds(parts: Parts, pcm: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the sounds of each part, each as the clips that hold it: a hash tells nobody which."""
     clips: dict[str, list[str]] = defaultdict(list)
     for rows in parts.values():
         for utterance in rows:
             clips[pcm[utterance.id]].append(utterance.id)
-    return {sound: " = ".join(ids) for sound, ids in clips.items()}
+    return {part: [" = ".join(clips[pcm[u.id]]) for u in rows] for part, rows in parts.items()}
 
 
 def _first(what: str, found: Mapping[str, tuple[str, ...]]) -> str:
