@@ -1,7 +1,7 @@
 """Make one voice sound like others: what changes between speakers, microphones and rooms.
 
-Each change is drawn on its own. All of them keep the phones; only speed moves them in time, so it is
-drawn first and returned.
+Each change is drawn on its own. All of them keep the phones; only speed moves them in time, so it
+is drawn first and returned.
 """
 
 from __future__ import annotations
@@ -70,11 +70,12 @@ def faster(signal: Signal, factor: float) -> Signal:
     (50,)
     """
     count = max(1, round(len(signal) / factor))
-    return np.interp(np.arange(count) * factor, np.arange(len(signal)), signal).astype(np.float32)
+    at = np.arange(count) * factor
+    return np.asarray(np.interp(at, np.arange(len(signal)), signal), dtype=np.float32)
 
 
 def _in_a_room(signal: Signal, rng: np.random.Generator) -> Signal:
-    """Convolve with a decaying noise tail, 60 dB down after 0.1 to 0.5 s, behind the direct sound."""
+    """Put a decaying noise tail, 60 dB down after 0.1 to 0.5 s, behind the direct sound."""
     decay_s = rng.uniform(0.1, 0.5)
     time = np.arange(round(0.5 * decay_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / decay_s)

@@ -1,7 +1,8 @@
 """Go on after a kill as if nothing had happened.
 
 A checkpoint is one safetensors file, replaced whole, so a kill leaves the last one or none. It
-carries a fingerprint of all that the result depends on, code included; another one is never resumed.
+carries a fingerprint of all that the result depends on, code included; with another one it is
+never resumed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from stages.common.files import atomic_file, sha256_file, sha256_json
 def fingerprint(*parts: Any) -> str:
     """Return a hash of JSON values and of the source of every module of `stages` in use."""
     sources = {
-        name: sha256_file(Path(module.__file__))
+        name: sha256_file(Path(str(module.__file__)))
         for name, module in sorted(sys.modules.items())
-        if name.split(".")[0] == "stages" and getattr(module, "__file__", None)
+        if name.split(".")[0] == "stages" and module.__file__
     }
     return sha256_json([list(parts), sources, torch.__version__])
 

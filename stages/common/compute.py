@@ -1,4 +1,4 @@
-"""How much of the machine a stage may use. Bytes depend on the thread count, so it is a parameter."""
+"""How much of the machine a stage may use: bytes depend on threads, so they are a parameter."""
 
 from __future__ import annotations
 

@@ -104,8 +104,9 @@ def filterbank(filters: int, kernel: int) -> Tensor:
     # A higher band is wider, so its window is shorter: about one mel step of bandwidth.
     width = torch.clamp(1.6 / (24.7 * (4.37 * hertz / 1000 + 1)), max=kernel / SAMPLE_RATE_HZ)
     window = torch.exp(-0.5 * (time[None] / (width[:, None] / 4)) ** 2)
-    waves = torch.cos(2 * math.pi * hertz[:, None] * time[None] - phase[:, None]) * window
-    return waves / waves.norm(dim=1, keepdim=True)
+    waves: Tensor = torch.cos(2 * math.pi * hertz[:, None] * time[None] - phase[:, None]) * window
+    scaled: Tensor = waves / waves.norm(dim=1, keepdim=True)
+    return scaled
 
 
 def load_encoder(folder: Path | str, name: str, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The heads on top of frozen encoders. All map `[B, T, D]` embeddings to `[B, T, V]` log posteriors.
+"""The heads on frozen encoders: `[B, T, D]` embeddings to `[B, T, V]` log posteriors.
 
 One shape for all three models is what lets one decoder, one exporter and one scorer serve them.
 """
@@ -62,7 +62,8 @@ class CtcHead(nn.Module):
     def forward(self, embeddings: Tensor) -> Tensor:
         """Return log posteriors `[B, T, V]` of embeddings `[B, T, D]`."""
         states, _ = self.lstm(self.dropout(self.norm(embeddings)))
-        return self.output(self.dropout(states)).log_softmax(-1)
+        scores: Tensor = self.output(self.dropout(states))
+        return scores.log_softmax(-1)
 
 
 class MlpHead(nn.Module):
@@ -86,7 +87,8 @@ class MlpHead(nn.Module):
         """Return log posteriors `[B, T, V]` of embeddings `[B, T, D]`."""
         pooled = self.pool(embeddings.transpose(1, 2)).transpose(1, 2)
         inner = F.gelu(self.hidden(self.dropout(self.norm(pooled))))
-        return self.output(self.dropout(inner)).log_softmax(-1)
+        scores: Tensor = self.output(self.dropout(inner))
+        return scores.log_softmax(-1)
 
 
 def new_head(shape: Shape) -> nn.Module:

@@ -1,6 +1,6 @@
 """Phone error rates with the doubt that few speakers leave.
 
-Counts are kept apart for each speaker, since speakers, not utterances, are what a test set has few of.
+Counts are kept apart for each speaker: speakers, not utterances, are what a test part has few of.
 """
 
 from __future__ import annotations

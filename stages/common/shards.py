@@ -79,7 +79,7 @@ def _read_tar(path: Path, names: Mapping[str, str]) -> Iterator[tuple[str, Signa
 def write_arrays(folder: Path, arrays: Mapping[str, NDArray[np.float32]], shards: int) -> None:
     """Write arrays as `shard-NN.safetensors`, each array under its key in the shard of its id.
 
-    A key may end in `#1`, `#2`, ... (a view of the clip before the `#`); views stay with their clip.
+    A key may end in `#1`, `#2`, ... (a view of the clip before it); views stay with their clip.
     """
     by_shard: dict[int, dict[str, NDArray[np.float32]]] = defaultdict(dict)
     for key in sorted(arrays):

@@ -31,7 +31,7 @@ def word_spans(normalized: str, language: str, phones: Sequence[str]) -> list[tu
 
 def _matched_edges(alone: Sequence[str], spoken: Sequence[str], edges: Sequence[int]) -> list[int]:
     """Return where the given edges in `alone` fall in `spoken`."""
-    moved = {}
+    moved: dict[int, int] = {}
     for op in Levenshtein.opcodes(alone, spoken):
         for at in range(op.src_start, op.src_end + 1):
             inside = min(op.dest_end, op.dest_start + (at - op.src_start))

@@ -4,8 +4,8 @@ Reads   accepted.csv (which clips), data/raw (their sound)
 Writes  data/audio/shard-NN.tar (`<id>.flac`), data/audio/index.csv
 Params  preprocess, compute
 
-Clips fall into shards by a hash of their id and tar headers are fixed: a new clip changes one shard.
-What trimming takes from the start is in the index, so that phone times can follow.
+Clips fall into shards by a hash of their id and tar headers are fixed: a new clip changes one
+shard. What trimming takes from the start is in the index, so that phone times can follow.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def prepare(item: tuple[str, str], raw: Path, params: PreprocessParams) -> Clip:
     offset = start / SAMPLE_RATE_HZ
     if duration < params.min_s:
         return Clip(key, b"", duration, offset, "too short")
-    return Clip(key, flac_bytes(levelled(signal[start:end], params.level_dbfs)), duration, offset, "")
+    return Clip(
+        key, flac_bytes(levelled(signal[start:end], params.level_dbfs)), duration, offset, ""
+    )
 
 
 def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams, workers: int) -> None:

@@ -1,12 +1,13 @@
 """Score one model, as it is shipped, on voices it has never heard.
 
-Reads   data/models/<name>/head.onnx, embeddings, test.jsonl, segments.parquet, reports/onnx/<name>.json
+Reads   data/models/<name>/head.onnx and model.json, embeddings, test.jsonl, segments.parquet,
+        reports/onnx/<name>.json
 Writes  reports/metrics/<name>.json
 Params  evaluate
 
-The phone error rate asks what was said; the segment accuracy asks, given where a phone is, which one
-it is, on the same segments for every model. Both have an interval over speakers, because another
-draw of speakers is what would change them.
+The phone error rate asks what was said; the segment accuracy asks, given where a phone is, which
+one it is, on the same segments for every model. Both have an interval over speakers, because
+another draw of speakers is what would change them.
 """
 
 from __future__ import annotations
@@ -75,21 +76,23 @@ def score(
         arrays: embeddings of each utterance.
         segments: columns utterance, symbol, start_s, end_s.
     """
-    groups = dict(list(segments.groupby("utterance", sort=False)))
+    groups: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
+    for key, *row in segments[["utterance", "symbol", "start_s", "end_s"]].to_numpy():
+        groups[key].append((row[0], float(row[1]), float(row[2])))
     results = []
     for u in utterances:
         frames = arrays[u.id]
         log_probs = hear(frames)
         said = [spoken.symbol for spoken in greedy(log_probs, labels)]
         hits = rows = 0
-        for row in groups[u.id].itertuples() if u.id in groups else ():
-            start, end = frames_of(row.start_s, row.end_s, len(frames))
+        for symbol, start_s, end_s in groups.get(u.id, []):
+            start, end = frames_of(start_s, end_s, len(frames))
             if pooled:
                 mean = frames[start:end].mean(axis=0, keepdims=True)
                 named = segment_label(hear(mean), 0, 1, labels)
             else:
                 named = segment_label(log_probs, start, end, labels)
-            hits, rows = hits + (named == row.symbol), rows + 1
+            hits, rows = hits + (named == symbol), rows + 1
         results.append(Scored(u, errors([u.phones], [said]), rows, hits))
     return results
 

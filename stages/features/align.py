@@ -4,10 +4,10 @@ Reads   data/models/wav2vec2_ctc and its embeddings, data/splits/*.jsonl
 Writes  data/corpus/segments.parquet, reports/alignment.json
 Params  align, compute
 
-Where the corpus knows its times they are taken; elsewhere the phones, which are known, are laid over
-the model's posteriors by forced alignment. A CTC model marks a phone's peak, not its edges, so edges
-lie half-way through the blanks between two peaks. How far off that is is measured on the clips of
-the validation and test parts that have their own times, and written beside the segments.
+Where the corpus knows its times they are taken; elsewhere the phones, which are known, are laid
+over the model's posteriors by forced alignment. A CTC model marks a phone's peak, not its edges, so
+edges lie half-way through the blanks between two peaks. How far off that is is measured on the clips
+of the validation and test parts that have their own times, and written beside the segments.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def forced_times(
     """
     number = {label: i for i, label in enumerate(LABELS)}
     targets = torch.tensor([[number[p] for p in phones]], dtype=torch.int32)
-    repeats = sum(a == b for a, b in zip(phones, phones[1:], strict=False))
+    repeats = sum(a == b for a, b in pairwise(phones))
     if len(log_probs) < len(phones) + repeats:
         return None
     path, _ = torchaudio.functional.forced_align(
@@ -72,9 +73,9 @@ def forced_times(
     )
     ids = path[0].numpy()
     edges = np.flatnonzero(np.diff(ids, prepend=-1, append=-1))
-    peaks = [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True) if ids[a] != 0]
+    peaks = [(int(a), int(b)) for a, b in pairwise(edges) if ids[a] != 0]
     assert len(peaks) == len(phones)
-    cuts = [(a[1] + b[0]) / 2 for a, b in zip(peaks, peaks[1:], strict=False)]
+    cuts = [(a[1] + b[0]) / 2 for a, b in pairwise(peaks)]
     starts, ends = [peaks[0][0], *cuts], [*cuts, peaks[-1][1]]
     seconds = [
         (min(a / FRAMES_PER_SECOND, duration_s), min(b / FRAMES_PER_SECOND, duration_s))

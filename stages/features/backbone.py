@@ -81,7 +81,7 @@ def pretrain(
     if not utterances:
         raise ValueError(f"{train}: no utterance to pretrain on")
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
-    lessons = lessons_from(signals, {u.id: u.phones for u in utterances}, params)
+    lessons = lessons_from(utterances, signals, params)
     mark = fingerprint(name, asdict(params), sha256_file(train), torch.get_num_threads())
     pupil = teach(Pupil(name, params), lessons, params, Checkpoint(checkpoint, mark))
     with atomic_folder(out) as part:

@@ -1,8 +1,9 @@
 """Teach an encoder, from the training part alone, what speech is made of.
 
-Two tasks at once. Masked prediction (HuBERT): say which of k clusters of MFCC frames is behind the
-masked half of a clip. And connectionist temporal classification of the clip's phones from the same
-pass (UniSpeech): what the clusters leave open, the phones decide. Neither needs phone times.
+Three tasks in one pass. Masked prediction (HuBERT): say which of k clusters of MFCC frames is
+behind the masked part of a clip. Connectionist temporal classification of the clip's phones (UniSpeech):
+what the clusters leave open, the phones decide. And, for clips whose phone times the corpus knows,
+the phone of each frame, which spares the encoder the long search for an alignment.
 
 Sources: Hsu et al. 2021, "HuBERT", arXiv:2106.07447; Wang et al. 2021, "UniSpeech",
 arXiv:2101.07597.
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 from stages.common.audio import SAMPLE_RATE_HZ, Signal
 from stages.common.augment import AugmentParams, augment
 from stages.common.compute import seed_of
+from stages.common.decoding import FRAMES_PER_SECOND
 from stages.common.encoder import (
     ArchitectureParams,
     frame_count,
@@ -34,7 +36,10 @@ from stages.common.encoder import (
     pad_for_frames,
     receptive_field,
 )
+from stages.common.manifest import Utterance
 from stages.common.phones import LABELS
+
+NUMBER = {label: number for number, label in enumerate(LABELS)}
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ class PretrainParams:
         mask_fraction: share of frames masked.
         mask_span: frames masked together.
         cluster_weight: weight of masked prediction in the loss.
-        ctc_weight: weight of the phones in the loss; 0 is pretraining without transcripts.
+        ctc_weight: weight of the phone sequence in the loss; 0 is without transcripts.
+        frame_weight: weight of each frame's phone in the loss, where the times are known.
         architecture: the size.
         augment: how far the copies heard go from the clips.
     """
@@ -68,21 +74,30 @@ class PretrainParams:
     mask_span: int
     cluster_weight: float
     ctc_weight: float
+    frame_weight: float
     architecture: ArchitectureParams
     augment: AugmentParams
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One clip to learn from: sound `[T]`, clusters of its 20 ms frames, labels of its phones."""
+    """One clip to learn from.
+
+    Attributes:
+        signal: sound, shape `[T]`.
+        clusters: of its 20 ms frames.
+        frames: label of the phone in each frame, 0 between phones, -100 where nothing is known.
+        phones: labels of its phones in order.
+    """
 
     signal: Signal
     clusters: NDArray[np.int64]
+    frames: NDArray[np.int64]
     phones: NDArray[np.int64]
 
 
 class Pupil(nn.Module):
-    """An encoder with the two output layers that are thrown away after pretraining."""
+    """An encoder with the three output layers that are thrown away after pretraining."""
 
     def __init__(self, name: str, params: PretrainParams) -> None:
         super().__init__()
@@ -90,33 +105,52 @@ class Pupil(nn.Module):
         self.encoder: Any = new_encoder(name, params.architecture)
         self.clusters = nn.Linear(params.architecture.hidden, params.clusters)
         self.phones = nn.Linear(params.architecture.hidden, len(LABELS))
+        self.frames = nn.Linear(params.architecture.hidden, len(LABELS))
 
 
 def lessons_from(
-    signals: Mapping[str, Signal], phones: Mapping[str, Sequence[str]], params: PretrainParams
+    utterances: Sequence[Utterance], signals: Mapping[str, Signal], params: PretrainParams
 ) -> list[Lesson]:
-    """Return the lessons in the order of their ids, with clusters found on all of them."""
-    number = {label: i for i, label in enumerate(LABELS)}
-    keys = sorted(signals)
-    frames = [mfcc(signals[key]) for key in keys]
+    """Return the lessons in the order of the utterances, with clusters found on all of them."""
+    found = clusters_of([mfcc(signals[u.id]) for u in utterances], params)
+    return [
+        Lesson(
+            signals[u.id], clusters, frame_labels(u, len(clusters)),
+            np.array([NUMBER[p] for p in u.phones], dtype=np.int64),
+        )
+        for u, clusters in zip(utterances, found, strict=True)
+    ]  # fmt: skip
+
+
+def clusters_of(
+    frames: Sequence[NDArray[np.float64]], params: PretrainParams
+) -> list[NDArray[np.int64]]:
+    """Return the cluster of each frame of each clip, clusters found by k-means on a sample."""
     pool = np.concatenate(frames)
-    rng = np.random.default_rng(seed_of(params.seed, "clusters"))
     if len(pool) < params.clusters:
         raise ValueError(
             f"backbone: {len(pool)} frames of training sound can't give "
             f"{params.clusters} clusters; add recordings or lower backbone.pretrain.clusters"
         )
+    rng = np.random.default_rng(seed_of(params.seed, "clusters"))
     chosen = pool[rng.permutation(len(pool))[:50_000]]
     kmeans = MiniBatchKMeans(
-        params.clusters, batch_size=4096, n_init=1, random_state=params.seed % 2**31
+        params.clusters, batch_size=4096, n_init=1, random_state=seed_of(params.seed, "k-means")
     )
     with threadpool_limits(1):  # its sums depend on the thread count
         kmeans.fit(chosen)
-        found = [kmeans.predict(block).astype(np.int64) for block in frames]
-    return [
-        Lesson(signals[key], clusters, np.array([number[p] for p in phones[key]], dtype=np.int64))
-        for key, clusters in zip(keys, found, strict=True)
-    ]
+        return [kmeans.predict(block).astype(np.int64) for block in frames]
+
+
+def frame_labels(utterance: Utterance, count: int) -> NDArray[np.int64]:
+    """Return the label of the phone at the middle of each frame; -100 without phone times."""
+    if utterance.phone_times_s is None:
+        return np.full(count, -100, dtype=np.int64)
+    labels = np.zeros(count, dtype=np.int64)
+    for phone, (start, end) in zip(utterance.phones, utterance.phone_times_s, strict=True):
+        first, after = round(start * FRAMES_PER_SECOND), round(end * FRAMES_PER_SECOND)
+        labels[first : max(after, first + 1)] = NUMBER[phone]
+    return labels
 
 
 def mfcc(signal: Signal) -> NDArray[np.float64]:
@@ -163,24 +197,30 @@ def step_loss(pupil: Pupil, lessons: Sequence[Lesson], params: PretrainParams, s
     attention = torch.zeros(batch.shape, dtype=torch.long)
     for row, wave in zip(attention, waves, strict=True):
         row[: len(wave)] = 1
-    most = max(sizes)
-    masked = torch.from_numpy(_masks(sizes, most, params, rng))
-    targets = torch.full((len(sizes), most), -100)
-    for row, lesson, (_, factor), size in zip(targets, lessons, heard, sizes, strict=True):
-        at = np.minimum((np.arange(size) * factor).astype(int), len(lesson.clusters) - 1)
-        row[:size] = torch.from_numpy(lesson.clusters[at])
+    masked = torch.from_numpy(_masks(sizes, max(sizes), params, rng))
+    at = [
+        np.minimum((np.arange(size) * factor).astype(int), len(lesson.clusters) - 1)
+        for lesson, (_, factor), size in zip(lessons, heard, sizes, strict=True)
+    ]
     hidden = pupil.encoder(
         batch, attention_mask=attention, mask_time_indices=masked
     ).last_hidden_state
-    loss = torch.zeros(())
-    if params.cluster_weight:
-        hits = masked & (targets != -100)
-        loss = loss + params.cluster_weight * F.cross_entropy(
-            pupil.clusters(hidden[hits]), targets[hits]
-        )
-    if params.ctc_weight:
-        loss = loss + params.ctc_weight * _ctc(pupil.phones(hidden), lessons, sizes)
+    clusters = _padded([lesson.clusters[i] for lesson, i in zip(lessons, at, strict=True)])
+    frames = _padded([lesson.frames[i] for lesson, i in zip(lessons, at, strict=True)])
+    hits, known = masked & (clusters >= 0), frames >= 0
+    loss = params.ctc_weight * _ctc(pupil.phones(hidden), lessons, sizes)
+    loss = loss + params.cluster_weight * F.cross_entropy(
+        pupil.clusters(hidden[hits]), clusters[hits]
+    )
+    if known.any():
+        scores = pupil.frames(hidden[known])
+        loss = loss + params.frame_weight * F.cross_entropy(scores, frames[known])
     return loss
+
+
+def _padded(rows: Sequence[NDArray[np.int64]]) -> Tensor:
+    tensors = [torch.from_numpy(row) for row in rows]
+    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=-100)
 
 
 def _masks(

@@ -102,9 +102,12 @@ class CtcTask:
         keys = [key for key in sorted(arrays) if key.split("#")[0] in phones]
         self.params = params
         self.items = [
-            (torch.from_numpy(arrays[key]), torch.tensor([NUMBER[p] for p in phones[key.split("#")[0]]]))
+            (
+                torch.from_numpy(arrays[key]),
+                torch.tensor([NUMBER[phone] for phone in phones[key.split("#")[0]]]),
+            )
             for key in keys
-        ]  # fmt: skip
+        ]
         inputs = self.items[0][0].shape[1]
         self.shape: Shape = CtcShape(
             inputs, len(LABELS), params.hidden, params.layers, params.dropout
@@ -155,11 +158,12 @@ class MlpTask:
             raise ValueError(f"{segments}: no segment of the training part")
         arrays = read_arrays(embeddings, table["utterance"].unique())
         means, labels = [], []
-        for row in table.itertuples(index=False):
-            frames = arrays[row.utterance]
-            start, end = frames_of(row.start_s, row.end_s, len(frames))
+        columns = table[["utterance", "symbol", "start_s", "end_s"]].to_numpy()
+        for utterance, symbol, start_s, end_s in columns:
+            frames = arrays[utterance]
+            start, end = frames_of(start_s, end_s, len(frames))
             means.append(frames[start:end].mean(axis=0))
-            labels.append(NUMBER.get(row.symbol, 0))
+            labels.append(NUMBER.get(symbol, 0))
         self.params = params
         self.means, self.labels = torch.from_numpy(np.stack(means)), torch.tensor(labels)
         self.shape: Shape = MlpShape(
@@ -169,7 +173,7 @@ class MlpTask:
     def batches(self, seed: int) -> list[Tensor]:
         """Return segment numbers in random batches."""
         order = np.random.default_rng(seed).permutation(len(self.labels))
-        return list(torch.from_numpy(order).split(self.params.batch_segments))
+        return list(torch.split(torch.from_numpy(order), self.params.batch_segments))
 
     def loss(self, head: nn.Module, batch: Tensor) -> Tensor:
         """Return the cross entropy."""

@@ -6,7 +6,8 @@ Params  ctc or mlp, compute
 
 One loop for all three. What differs is in `tasks`: what a batch is and what its loss is. All are
 judged alike while they train, by the phone error rate on the validation voices, and the weights of
-the best epoch are kept. A run that is killed goes on from its last epoch and ends in the same bytes.
+the best epoch are kept. A run that is killed goes on from its last epoch and ends in the same
+bytes.
 """
 
 from __future__ import annotations
@@ -138,8 +139,11 @@ def run(
     checkpoint: Path, params: CtcParams | MlpParams,
 ) -> None:  # fmt: skip
     """Train one model and write it with its curves."""
-    is_ctc = isinstance(params, CtcParams)
-    task = CtcTask(embeddings, targets, params) if is_ctc else MlpTask(embeddings, targets, params)
+    task: Task = (
+        CtcTask(embeddings, targets, params)
+        if isinstance(params, CtcParams)
+        else MlpTask(embeddings, targets, params)
+    )
     lineage = {
         "embeddings": sha256_json(
             {p.name: sha256_file(p) for p in sorted(embeddings.glob("*.safetensors"))}
