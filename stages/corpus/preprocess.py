@@ -33,11 +33,10 @@ from stages.common.audio import (
 )
 from stages.common.cli import stage
 from stages.common.compute import ComputeParams
+from stages.common.corpora import INDEX_COLUMNS
 from stages.common.files import atomic_folder, write_text
 from stages.common.params import load
 from stages.common.shards import add_to_tar, shard_of
-
-COLUMNS = ("id", "audio", "duration_s", "offset_s", "problem")
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams, workers:
 
 def _table(rows: list[list[str]]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([list(COLUMNS), *rows])
+    csv.writer(buffer, lineterminator="\n").writerows([list(INDEX_COLUMNS), *rows])
     return buffer.getvalue()
 
 

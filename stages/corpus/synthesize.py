@@ -201,11 +201,11 @@ def _in_fresh_process(
 ) -> Spoken:
     """Speak one voice in a process that has spoken nothing before.
 
-    The fork server never loads espeak-ng, whatever the calling process did; and unlike a pool that
-    replaces its workers, an executor of one notices when its process is killed.
+    Spawned, not forked: nothing of the caller's espeak-ng comes along, and no fork server outlives
+    a killed stage. Unlike a pool that replaces its workers, an executor of one notices when its
+    process is killed.
     """
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["stages.corpus.synthesize"])
+    context = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, initializer=die_with_parent) as one:
         return one.submit(speak_lines, voice, lines, wanted, folder).result()
 

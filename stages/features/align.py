@@ -6,8 +6,8 @@ Params  align, compute
 
 Where the corpus knows its times they are taken; elsewhere the phones, which are known, are laid
 over the model's posteriors by forced alignment. A CTC model marks a phone's peak, not its edges, so
-edges lie half-way through the blanks between two peaks. How far off that is is measured on the clips
-of the validation and test parts that have their own times, and written beside the segments.
+edges lie half-way through the blanks between two peaks. How far off that is is measured where clips
+of the validation and test parts have their own times, and written beside the segments.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Teach an encoder, from the training part alone, what speech is made of.
 
 Three tasks in one pass. Masked prediction (HuBERT): say which of k clusters of MFCC frames is
-behind the masked part of a clip. Connectionist temporal classification of the clip's phones (UniSpeech):
-what the clusters leave open, the phones decide. And, for clips whose phone times the corpus knows,
-the phone of each frame, which spares the encoder the long search for an alignment.
+behind the masked part of a clip. Connectionist temporal classification of the clip's phones
+(UniSpeech): what the clusters leave open, the phones decide. And, for clips whose phone times the
+corpus knows, the phone of each frame, which spares the encoder the long search for an alignment.
 
 Sources: Hsu et al. 2021, "HuBERT", arXiv:2106.07447; Wang et al. 2021, "UniSpeech",
 arXiv:2101.07597.
