@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -260,3 +262,9 @@ def test_a_missing_word_list_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"bs\.txt: no such word list"):
         run(tmp_path / "out", tmp_path, TINY, workers=1)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_process_whose_parent_died_before_it_could_ask_ends_at_once():
+    command = "from stages.common.cli import die_with_parent; die_with_parent(-1); print('alive')"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")

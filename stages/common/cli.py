@@ -29,11 +29,17 @@ def stage(main: Callable[[], None]) -> NoReturn:
     sys.exit(0)
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int | None = None) -> None:
     """Ask Linux to end this process when its parent dies.
 
     A killed `dvc repro` would otherwise leave its stage at work, beside the one that the next
     `dvc repro` starts. Elsewhere than on Linux this does nothing.
+
+    Args:
+        parent: the parent's process id, where it is known: if it died before this call, no signal
+            will come, so this process ends at once.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if parent is not None and os.getppid() != parent:
+            os._exit(1)

@@ -16,6 +16,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -206,7 +207,7 @@ def _in_fresh_process(
     process is killed.
     """
     context = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=die_with_parent) as one:
+    with ProcessPoolExecutor(1, context, die_with_parent, (os.getpid(),)) as one:
         return one.submit(speak_lines, voice, lines, wanted, folder).result()
 
 
