@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from corpus_maker import RATE, make_corpus, shared_corpus, tone, write_clip, write_rows
 
-from stages.common.compute import ComputeParams
 from stages.corpus import inventory
 from stages.corpus.inventory import InventoryParams, run
 
@@ -18,12 +17,11 @@ PARAMS = InventoryParams(
     corpora=("mine",), untranscribed="refuse", min_s=0.1, max_s=2.0, silent_below_dbfs=-60.0
 )
 QUARANTINE = replace(PARAMS, untranscribed="quarantine")
-ONE = ComputeParams(threads=1, workers=1)
 
 
-def take(raw, params=PARAMS, compute=ONE):
+def take(raw, params=PARAMS, workers=1):
     out = raw.parent / "inventory.csv"
-    run(raw, out, params, compute)
+    run(raw, out, params, workers)
     with out.open(encoding="utf-8", newline="") as file:
         return {row["path"]: row for row in csv.DictReader(file)}
 
@@ -71,7 +69,7 @@ def test_the_number_of_workers_changes_no_byte(tmp_path):
     make_corpus(tmp_path / "raw", [f"{n}.wav,da,ana,hr" for n in range(5)])
     written = []
     for workers in (1, 2):
-        take(tmp_path / "raw", compute=ComputeParams(1, workers))
+        take(tmp_path / "raw", workers=workers)
         written.append((tmp_path / "inventory.csv").read_bytes())
     assert written[0] == written[1]
 
@@ -152,7 +150,7 @@ def test_the_malformed_files_become_rows(tmp_path):
     names = [p.relative_to(folder).as_posix() for p in (folder / "audio").rglob("*.wav")]
     names += [p.relative_to(folder).as_posix() for p in (folder / "audio").rglob("*.flac")]
     write_rows(folder, [f'"{name}",da,ana,hr' for name in names])
-    rows = take(tmp_path / "raw", replace(PARAMS, max_s=20.0), ComputeParams(1, 2))
+    rows = take(tmp_path / "raw", replace(PARAMS, max_s=20.0), 2)
     problems = Counter(row["problem"] for row in rows.values())
     assert sum(problems.values()) == len(names)
     assert problems["unreadable"] > 10
@@ -162,7 +160,7 @@ def test_the_malformed_files_become_rows(tmp_path):
 def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch, capsys):
     make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr"])
     (tmp_path / "params.yaml").write_text(
-        "compute: {threads: 1, workers: 1}\ninventory: {corpora: [mine], untranscribed: refuse, "
+        "inventory: {corpora: [mine], untranscribed: refuse, "
         "min_s: 0.1, max_s: 9, silent_below_dbfs: -60}\n"
     )
     monkeypatch.chdir(tmp_path)

@@ -7,7 +7,6 @@ import shutil
 
 from corpus_maker import shared_corpus
 
-from stages.common.compute import ComputeParams
 from stages.common.corpora import INDEX_COLUMNS
 from stages.common.files import read_json
 from stages.common.tables import read_table, write_table
@@ -22,7 +21,7 @@ def test_spoken_digits_become_parts_without_a_leak(tmp_path, monkeypatch):
     raw, at = add_digits(tmp_path, monkeypatch), tmp_path.joinpath
     inventory.run(
         raw, at("i.csv"), inventory.InventoryParams(("fsdd",), "refuse", 0.1, 30.0, -60.0),
-        ComputeParams(1, 1),
+        1,
     )  # fmt: skip
     dedupe.run(at("i.csv"), at("a.csv"), at("q.csv"))
     refusing = normalize.NormalizeParams(0.0)

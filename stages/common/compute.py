@@ -12,16 +12,13 @@ class ComputeParams:
 
     Attributes:
         threads: for one matrix product; part of the result, see `configure`.
-        workers: processes for independent clips; never part of the result.
     """
 
     threads: int
-    workers: int
 
     def __post_init__(self) -> None:
-        for name, value in (("threads", self.threads), ("workers", self.workers)):
-            if value < 1:
-                raise ValueError(f"compute.{name} must be at least 1, found {value}")
+        if self.threads < 1:
+            raise ValueError(f"compute.threads must be at least 1, found {self.threads}")
 
 
 def configure(threads: int) -> None:

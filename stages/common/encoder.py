@@ -25,8 +25,11 @@ from transformers import (
     WavLMConfig,
     WavLMModel,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from stages.common.audio import SAMPLE_RATE_HZ, Signal
+
+disable_progress_bar()  # a bar for reading one local file says nothing
 
 MODELS: Mapping[str, Any] = MappingProxyType({"wav2vec2": Wav2Vec2Model, "wavlm": WavLMModel})
 CONFIGS: Mapping[str, Any] = MappingProxyType({"wav2vec2": Wav2Vec2Config, "wavlm": WavLMConfig})

@@ -4,7 +4,7 @@
 
 Reads   a folder of corpora, each with corpus.json, metadata.csv and audio (see common/corpora.py)
 Writes  inventory.csv: one row a file, sorted by id
-Params  inventory, compute (workers only: the rows don't depend on it)
+Params  inventory
 
 A broken file is a row with a problem, for recordings are never all good; a broken table is an
 error, for it is short work to correct and a guess about it would reach every number after it.
@@ -22,7 +22,6 @@ from functools import partial
 from pathlib import Path
 
 from stages.common.cli import die_with_parent, stage
-from stages.common.compute import ComputeParams
 from stages.common.corpora import (
     CARD,
     INVENTORY_COLUMNS,
@@ -40,6 +39,7 @@ from stages.common.manifest import utterance_id
 from stages.common.params import load
 from stages.common.probe import Probe, probe
 from stages.common.tables import write_table
+from stages.common.workers import worker_count
 
 REPORT = "report.json"  # the embedded corpus says there what it covers
 
@@ -189,7 +189,7 @@ def row_of(item: Item, raw: Path, params: InventoryParams) -> dict[str, object]:
     }
 
 
-def run(raw: Path, inventory: Path, params: InventoryParams, compute: ComputeParams) -> None:
+def run(raw: Path, inventory: Path, params: InventoryParams, workers: int) -> None:
     """Write the inventory of the corpora that take part."""
     items: list[Item] = []
     for folder in corpus_folders(raw, params.corpora):
@@ -198,10 +198,10 @@ def run(raw: Path, inventory: Path, params: InventoryParams, compute: ComputePar
         if others:
             print(f"inventory: {folder}: {len(others)} files are not audio: {_few(others)}")
     look = partial(row_of, raw=raw, params=params)
-    if compute.workers == 1:
+    if workers == 1:
         rows = [look(item) for item in items]
     else:
-        with ProcessPoolExecutor(compute.workers, initializer=die_with_parent) as pool:
+        with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
             rows = list(pool.map(look, items, chunksize=32))
     rows.sort(key=lambda row: str(row["id"]))
     write_table(inventory, INVENTORY_COLUMNS, rows)
@@ -220,7 +220,7 @@ def main() -> None:
     parser.add_argument("inventory", type=Path)
     arguments = parser.parse_args()
     params = load("inventory", InventoryParams)
-    run(arguments.raw, arguments.inventory, params, load("compute", ComputeParams))
+    run(arguments.raw, arguments.inventory, params, worker_count())
 
 
 if __name__ == "__main__":

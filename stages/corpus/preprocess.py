@@ -2,7 +2,7 @@
 
 Reads   accepted.csv (which clips), data/raw (their sound)
 Writes  data/audio/shard-NN.tar (`<id>.flac`), data/audio/index.csv
-Params  preprocess, compute
+Params  preprocess
 
 Clips fall into shards by a hash of their id and tar headers are fixed: a new clip changes one
 shard. What trimming takes from the start is in the index, so that phone times can follow.
@@ -18,7 +18,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +30,12 @@ from stages.common.audio import (
     speech_bounds,
     to_mono_16k,
 )
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams
+from stages.common.cli import die_with_parent, stage
 from stages.common.corpora import INDEX_COLUMNS
 from stages.common.files import atomic_folder, write_text
 from stages.common.params import load
 from stages.common.shards import add_to_tar, shard_of
+from stages.common.workers import worker_count
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams, workers:
             )
             for n in range(params.shards)
         ]
-        pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("fork")))
+        pool = stack.enter_context(ProcessPoolExecutor(workers, initializer=die_with_parent))
         work = partial(prepare, raw=raw, params=params)
         for clip in pool.map(work, items, chunksize=16):
             shard = shard_of(clip.id, params.shards)
@@ -120,8 +119,7 @@ def main() -> None:
     parser.add_argument("raw", type=Path)
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
-    compute = load("compute", ComputeParams)
-    run(args.accepted, args.raw, args.out, load("preprocess", PreprocessParams), compute.workers)
+    run(args.accepted, args.raw, args.out, load("preprocess", PreprocessParams), worker_count())
 
 
 if __name__ == "__main__":

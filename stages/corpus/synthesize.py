@@ -2,7 +2,7 @@
 
 Reads   stages/corpus/words/<language>.txt: templates and word lists
 Writes  audio/<voice>/<language>-<hash>.flac, metadata.csv, phones.jsonl, corpus.json, report.json
-Params  synthesize, compute
+Params  synthesize
 
 A sentence belongs to one voice, so that a split by speaker is a split by sentence too. A clip is
 kept only where espeak-ng said the very phones its text stands for: it says "iz kuće" with an s,
@@ -31,11 +31,11 @@ import soundfile
 
 from stages.common import params
 from stages.common.cli import die_with_parent, stage
-from stages.common.compute import ComputeParams
 from stages.common.espeak import speak
 from stages.common.files import atomic_folder, write_json, write_text
 from stages.common.phones import LANGUAGES
 from stages.common.text import phones_of
+from stages.common.workers import worker_count
 from stages.corpus.grammar import read
 from stages.corpus.lines import Amounts, Line, assign
 from stages.corpus.voices import VARIANTS, Ranges, Voice, voice_of
@@ -233,7 +233,7 @@ def main() -> None:
         arguments.folder,
         WORDS,
         params.load("synthesize", SynthesizeParams),
-        params.load("compute", ComputeParams).workers,
+        worker_count(),
     )
 
 
