@@ -1,0 +1,159 @@
+"""Read from the source of `stages` what a stage imports, loads and reads, without running it."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+TOP = Path(__file__).resolve().parents[1]
+ROOMS = ("corpus", "features", "training", "export", "evaluation")  # data walks from left to right
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    """Return the parsed source of a module such as `stages.common.files`."""
+    return ast.parse(source(module).read_text(encoding="utf-8"))
+
+
+def source(module: str) -> Path:
+    """Return the file of a module; a package's is its `__init__.py`."""
+    path = TOP / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def modules(room: str = "*") -> list[str]:
+    """Return the modules of a room, or of all rooms, without the packages themselves."""
+    paths = sorted((TOP / "stages").glob(f"{room}/*.py"))
+    return [f"stages.{p.parent.name}.{p.stem}" for p in paths if p.name != "__init__.py"]
+
+
+def imported(module: str) -> set[str]:
+    """Return the modules of `stages` that a module imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            assert node.module
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in inner if source(name).is_file()} or {node.module}
+    return {name for name in found if name.split(".")[0] == "stages"}
+
+
+def closure(module: str) -> set[str]:
+    """Return a module with all that it imports, and that those import.
+
+    Packages are left out: their `__init__.py` hold a docstring and nothing else.
+    """
+    found, todo = set(), [module]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += imported(name)
+    return {name for name in found if source(name).name != "__init__.py"}
+
+
+def beside(module: str) -> set[str]:
+    """Return the files and folders that a module finds by its own place, from the top."""
+    return {
+        (source(module).parent / str(node.args[0].value)).relative_to(TOP).as_posix()
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "Path(__file__).with_name"
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
+def code(module: str) -> set[str]:
+    """Return the files under stages/ that decide what a stage module does."""
+    names = closure(module)
+    files = {source(name).relative_to(TOP).as_posix() for name in names}
+    return files.union(*(beside(name) for name in names))
+
+
+def loads(module: str, name: str) -> list[tuple[str, str]]:
+    """Return `(section, dataclass)` of each call of `load` in a stage called with `name`.
+
+    Of `load(...) if args.name == "mlp" else load(...)` the side that `name` takes counts.
+    """
+    calls = (call for part in sorted(closure(module)) for call in _calls(tree(part), name))
+    return [(ast.literal_eval(call.args[0]), ast.unparse(call.args[1])) for call in calls]
+
+
+def _calls(node: ast.AST, name: str) -> Iterator[ast.Call]:
+    if isinstance(node, ast.IfExp) and ast.unparse(node.test).startswith("args.name == "):
+        assert isinstance(node.test, ast.Compare)
+        taken = ast.literal_eval(node.test.comparators[0]) == name
+        yield from _calls(node.body if taken else node.orelse, name)
+        return
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "params.load"):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _calls(child, name)
+
+
+@cache
+def as_written() -> dict[str, dict]:
+    """Return the stages of dvc.yaml."""
+    return yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+@cache
+def pipeline() -> dict[str, dict]:
+    """Return the stages of dvc.yaml, with `foreach` written out as DVC does it."""
+    stages: dict[str, dict] = {}
+    for name, entry in as_written().items():
+        if "foreach" not in entry:
+            stages[name] = entry
+            continue
+        items = entry["foreach"]
+        pairs = items.items() if isinstance(items, dict) else [(item, item) for item in items]
+        for key, item in pairs:
+            stages[f"{name}@{key}"] = _filled(entry["do"], str(key), item)
+    return stages
+
+
+def _filled(value, key: str, item):
+    if isinstance(value, dict):
+        return {_filled(k, key, item): _filled(v, key, item) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(entry, key, item) for entry in value]
+    if not isinstance(value, str):
+        return value
+    inner = {f"item.{k}": v for k, v in item.items()} if isinstance(item, dict) else {"item": item}
+    for word, text in {"key": key, **inner}.items():
+        value = value.replace(f"${{{word}}}", str(text))
+    return value
+
+
+def words(stage: str) -> list[str]:
+    """Return the command of a stage as a shell takes it apart."""
+    return shlex.split(pipeline()[stage]["cmd"])
+
+
+def module_of(stage: str) -> str:
+    """Return the module that a stage runs."""
+    start, module = words(stage)[:2], words(stage)[2]
+    assert start == ["python", "-m"], f"{stage}: {start}"
+    return module
+
+
+def name_of(stage: str) -> str:
+    """Return what follows the @ in the name of a stage, or nothing."""
+    return stage.partition("@")[2]
+
+
+def entries(stage: str, *kinds: str) -> dict[str, dict]:
+    """Return the paths of some lists of a stage, each with what is said of it."""
+    found: dict[str, dict] = {}
+    for kind in kinds:
+        for entry in pipeline()[stage].get(kind, []):
+            found |= entry if isinstance(entry, dict) else {entry: {}}
+    return found
