@@ -1,0 +1,96 @@
+"""Encoders, embeddings and clips small enough to be made where a test needs them."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from corpus_maker import utterance
+
+from stages.common import manifest
+from stages.common.audio import SAMPLE_RATE_HZ, flac_bytes
+from stages.common.augment import AugmentParams
+from stages.common.encoder import ArchitectureParams, feature_extractor, new_encoder
+from stages.common.manifest import Utterance
+from stages.common.shards import add_to_tar, write_arrays
+
+SIZE = ArchitectureParams(
+    filters=16, conv_channels=16, hidden=32, layers=1, heads=2, intermediate=32, dropout=0.1
+)
+UNCHANGED = AugmentParams(
+    speed=0.0, tilt=0.0, band_probability=0.0, reverb_probability=0.0, noise_probability=0.0,
+    noise_db_min=10.0, noise_db_max=10.0,
+)  # fmt: skip
+CHANGED = AugmentParams(
+    speed=0.2, tilt=0.5, band_probability=1.0, reverb_probability=1.0, noise_probability=1.0,
+    noise_db_min=10.0, noise_db_max=20.0,
+)  # fmt: skip
+TOY_PHONES = ("a", "b", "d", "e", "i")
+
+
+def encoder(name: str = "wav2vec2", seed: int = 0):
+    """An encoder with random weights, ready to use."""
+    torch.manual_seed(seed)
+    return new_encoder(name, SIZE).eval()
+
+
+def save_encoder(folder: Path, name: str = "wav2vec2", seed: int = 0) -> Path:
+    """A folder as the stage backbone writes it."""
+    encoder(name, seed).save_pretrained(folder)
+    feature_extractor().save_pretrained(folder)
+    return folder
+
+
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    """Sound without silence: white noise at a tenth of full scale."""
+    samples = round(seconds * SAMPLE_RATE_HZ)
+    return (0.1 * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+def save_clips(folder: Path, clips: dict[str, np.ndarray], **more: object) -> list[Utterance]:
+    """Write 16 kHz clips into one shard and return their utterances, ids being the keys."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(folder / "shard-00.tar", "w") as tar:
+        for key, signal in clips.items():
+            add_to_tar(tar, f"{key}.flac", flac_bytes(signal))
+    return [
+        utterance(
+            f"mine/s{number}", number, id=key, audio=f"shard-00.tar/{key}.flac",
+            duration_s=len(signal) / SAMPLE_RATE_HZ, **more,
+        )
+        for number, (key, signal) in enumerate(clips.items())
+    ]  # fmt: skip
+
+
+def toy_clip(seed: int, inputs: int = 8) -> tuple[tuple[str, ...], np.ndarray, list]:
+    """Phones, embeddings in which each phone is one direction, and the phones' times."""
+    rng = np.random.default_rng(seed)
+    phones = tuple(TOY_PHONES[i] for i in rng.integers(len(TOY_PHONES), size=5))
+    frames, times = [np.zeros((2, inputs))], []
+    for phone in phones:
+        at = sum(map(len, frames))
+        frames += [np.tile(np.eye(inputs)[TOY_PHONES.index(phone)], (4, 1)), np.zeros((2, inputs))]
+        times.append((at / 50, (at + 4) / 50))
+    clean = np.concatenate(frames)
+    return phones, (clean + 0.05 * rng.standard_normal(clean.shape)).astype(np.float32), times
+
+
+def toy_corpus(folder: Path, train: int = 24, valid: int = 6) -> tuple[Path, Path, Path]:
+    """Write embeddings, train.jsonl and valid.jsonl of the toy problem and return their paths."""
+    parts: dict[str, list[Utterance]] = {"train": [], "valid": []}
+    arrays = {}
+    for seed in range(train + valid):
+        phones, frames, times = toy_clip(seed)
+        u = utterance(
+            f"mine/s{seed}", seed, phones=phones, duration_s=len(frames) / 50,
+            phone_times_s=tuple(times),
+        )  # fmt: skip
+        parts["train" if seed < train else "valid"].append(u)
+        arrays[u.id] = frames
+    (folder / "embeddings").mkdir(parents=True)
+    write_arrays(folder / "embeddings", arrays, 2)
+    for part, rows in parts.items():
+        manifest.write(folder / f"{part}.jsonl", rows)
+    return folder / "embeddings", folder / "train.jsonl", folder / "valid.jsonl"

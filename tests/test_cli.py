@@ -1,0 +1,99 @@
+"""A user's mistake is one line, ours is a traceback, and no stage outlives its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stages.common import cli
+
+PARENT = """
+import subprocess, sys
+subprocess.run([sys.executable, "-c", sys.argv[1]])
+"""
+CHILD = """
+import os, time
+from stages.common.cli import stage
+stage(lambda: (print(os.getpid(), flush=True), time.sleep(60)))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _bound_to_nobody(monkeypatch):
+    """The tests' own process is not tied to its parent."""
+    monkeypatch.delenv("FONOTEKA_TRACEBACK", raising=False)
+    monkeypatch.setattr(cli, "die_with_parent", lambda: None)
+
+
+def fails_with(error):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize("kind", [ValueError, OSError])
+def test_a_mistake_of_the_user_is_one_line_and_exit_code_1(kind, capsys):
+    with pytest.raises(SystemExit, match="1"):
+        cli.stage(fails_with(kind("a.wav:\n  not  sound")))
+    assert capsys.readouterr() == ("", "error: a.wav: not sound\n")
+
+
+def test_a_stage_that_ends_well_exits_with_0(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.stage(lambda: None)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("error", [KeyError("k"), RuntimeError("r"), AssertionError("a")])
+def test_a_mistake_of_ours_keeps_its_traceback(error):
+    with pytest.raises(type(error), match=error.args[0]):
+        cli.stage(fails_with(error))
+
+
+def test_a_traceback_can_be_asked_for(monkeypatch):
+    monkeypatch.setenv("FONOTEKA_TRACEBACK", "1")
+    with pytest.raises(ValueError, match="shown"):
+        cli.stage(fails_with(ValueError("shown")))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_a_stage_dies_when_its_parent_is_killed():
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, CHILD], stdout=subprocess.PIPE)
+    with parent, parent.stdout:
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+    assert gone(child)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_a_process_whose_parent_died_first_ends_at_once():
+    code = "from stages.common.cli import die_with_parent; die_with_parent(-1); print('alive')"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (1, "")
+
+
+def test_elsewhere_than_on_linux_nothing_is_asked(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(cli.sys, "platform", "darwin")
+    monkeypatch.setattr(cli.ctypes, "CDLL", None)
+    cli.die_with_parent(os.getpid())
+
+
+def gone(process: int, within_s: float = 10.0) -> bool:
+    """Whether a process ends in time; a zombie has ended."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        try:
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.02)
+    return False

@@ -1,0 +1,30 @@
+"""How much of the machine a stage uses, and what its chance depends on."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from stages.common.compute import ComputeParams, configure, seed_of
+
+
+def test_threads_are_at_least_one():
+    with pytest.raises(ValueError, match=r"compute\.threads must be at least 1, found 0"):
+        ComputeParams(threads=0)
+
+
+def test_configure_fixes_the_threads_and_refuses_what_does_not_repeat():
+    configure(1)
+    assert torch.get_num_threads() == 1
+    assert torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_seed_fits_32_bits_and_tells_its_parts_apart():
+    seeds = {seed_of(*parts) for parts in ((1, "a"), (1, "b"), (2, "a"), ("1a",), (1, "a", 0))}
+    assert len(seeds) == 5
+    assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+def test_seeds_are_the_same_on_every_machine():
+    # the first four bytes of SHA-256 of "1\0weights"; another seed is another model
+    assert seed_of(1, "weights") == seed_of("1", "weights") == 0x1F6B8163

@@ -1,0 +1,54 @@
+"""What ONNX Runtime can't load is refused in one sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from stages.common.runtime import labels_of, open_model, session_posteriors
+
+
+def save_model(path, **props):
+    """A model that adds 1 to embeddings `[B, T, 2]`."""
+    value = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "time", 2])
+        for name in ("embeddings", "log_probs")
+    ]
+    one = helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])
+    node = helper.make_node("Add", ["embeddings", "one"], ["log_probs"])
+    graph = helper.make_graph([node], "g", value[:1], value[1:], [one])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, props)
+    onnx.save(model, path)
+    return path
+
+
+def test_a_model_says_its_posteriors_and_its_labels(tmp_path):
+    path = save_model(tmp_path / "a.onnx", labels="<blank>\na")
+    session = open_model(path)
+    assert labels_of(session, path) == ["<blank>", "a"]
+    found = session_posteriors(session, np.zeros((1, 3, 2), dtype=np.float32))
+    assert np.array_equal(found, np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("content", ["empty", "half", "foreign", "zeros"])
+def test_a_file_that_is_no_model_is_refused(content, tmp_path):
+    path = save_model(tmp_path / "a.onnx")
+    data = path.read_bytes()
+    bad = {"empty": b"", "half": data[: len(data) // 2], "foreign": b"RIFF1234WAVE", "zeros": b"\0"}
+    path.write_bytes(bad[content])
+    with pytest.raises(ValueError, match=r"a\.onnx: not a model that ONNX Runtime loads"):
+        open_model(path)
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.onnx: no such model; run the stage onnx"):
+        open_model(tmp_path / "none.onnx")
+
+
+def test_a_model_without_labels_is_not_ours(tmp_path):
+    path = save_model(tmp_path / "a.onnx")
+    with pytest.raises(ValueError, match=r"a\.onnx: holds no label list"):
+        labels_of(open_model(path), path)

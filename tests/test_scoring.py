@@ -1,0 +1,95 @@
+"""Errors are counted as by hand, and few speakers leave much doubt."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.common.scoring import Errors, bootstrap, errors
+
+PHONES = st.lists(st.sampled_from(["a", "tʃ", "dʒ", "aɪ"]), min_size=1, max_size=6)
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "counts"),
+    [
+        ("k i t e n", "k i t e n", (0, 0, 0)),
+        ("k i t e n", "s i t i n g", (2, 0, 1)),  # kitten and sitting, without the double t
+        ("a b", "", (0, 2, 0)),
+        ("a", "b a b", (0, 0, 2)),
+        ("tʃ a", "t ʃ a", (1, 0, 1)),  # one phone of two letters isn't two phones
+    ],
+)
+def test_errors_are_those_counted_by_hand(reference, hypothesis, counts):
+    found = errors([reference.split()], [hypothesis.split()])
+    assert (found.substitutions, found.deletions, found.insertions) == counts
+    assert found.rate == sum(counts) / len(reference.split())
+
+
+def test_utterances_are_weighed_by_their_phones():
+    # 1 of 1 and 0 of 3 wrong is 1 of 4, not the mean of 1 and 0
+    assert errors([["a"], ["a", "b", "a"]], [["b"], ["a", "b", "a"]]).rate == 0.25
+
+
+@settings(deadline=None, max_examples=30)
+@given(reference=PHONES, hypothesis=PHONES)
+def test_errors_agree_with_the_edit_distance(reference, hypothesis):
+    # Wagner and Fischer 1974, one row at a time
+    row = list(range(len(hypothesis) + 1))
+    for i, symbol in enumerate(reference, start=1):
+        last, row = row, [i]
+        for j, other in enumerate(hypothesis, start=1):
+            row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (symbol != other)))
+    assert errors([reference], [hypothesis]).wrong == row[-1]
+
+
+def test_errors_add_up():
+    assert Errors(1, 2, 3, 4) + Errors(10, 20, 30, 40) == Errors(11, 22, 33, 44)
+    assert errors([], []) == Errors()
+
+
+def test_lists_of_other_lengths_are_refused():
+    with pytest.raises(ValueError, match="2 references but 1 hypotheses"):
+        errors([["a"], ["b"]], [["a"]])
+
+
+@pytest.mark.parametrize("bad", [[], ["a b"], ["a", ""]])
+def test_a_reference_that_is_empty_or_holds_a_space_is_refused(bad):
+    with pytest.raises(ValueError, match="reference 1 is empty or holds a space"):
+        errors([["a"], bad], [["a"], ["a"]])
+
+
+def test_a_rate_needs_a_reference():
+    with pytest.raises(ValueError, match="no rate without a reference symbol"):
+        _ = Errors(insertions=1).rate
+
+
+def test_equal_speakers_leave_no_doubt():
+    found = bootstrap([(3, 20)] * 7, 200, seed=1)
+    assert (found.low, found.high, found.reason) == (0.15, 0.15, "")
+
+
+@pytest.mark.parametrize("pairs", [[], [(1, 10)]])
+def test_one_speaker_has_no_interval_and_the_reason_is_said(pairs):
+    found = bootstrap(pairs, 100, seed=1)
+    assert (found.low, found.high) == (None, None)
+    assert found.reason == "one speaker: no interval over speakers"
+
+
+def test_fewer_speakers_leave_a_wider_interval():
+    widths = []
+    for repeats in (2, 8, 32):
+        found = bootstrap([(1, 10), (3, 10)] * repeats, 2000, seed=1)
+        widths.append(found.high - found.low)
+    # the width falls with the root of the number: halved twice, within a fifth
+    assert widths == sorted(widths, reverse=True)
+    assert widths[1] / widths[2] == pytest.approx(2, rel=0.2)
+
+
+def test_an_interval_repeats_with_its_seed_and_holds_the_rate():
+    pairs = [(int(n), 20) for n in np.random.default_rng(0).integers(0, 9, 12)]
+    first, again = bootstrap(pairs, 500, seed=3), bootstrap(pairs, 500, seed=3)
+    assert first == again != bootstrap(pairs, 500, seed=4)
+    assert first.low < sum(n for n, _ in pairs) / 240 < first.high

@@ -1,0 +1,103 @@
+"""Many small things lie in few files, and a new one changes one of them."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+import soundfile
+from model_maker import noise, save_clips
+
+from stages.common.audio import flac_bytes
+from stages.common.shards import add_to_tar, read_arrays, read_clips, shard_of, write_arrays
+
+
+def vectors(*keys, frames=3):
+    return {k: np.full((frames, 2), shard_of(k, 97), dtype=np.float32) for k in keys}
+
+
+def test_keys_spread_over_all_shards():
+    counts = np.bincount([shard_of(f"clip-{n}", 16) for n in range(1600)], minlength=16)
+    # 100 each with a deviation below 10; four of them
+    assert len(counts) == 16
+    assert np.abs(counts - 100).max() <= 40
+
+
+def test_a_tar_header_holds_a_name_and_a_size_and_nothing_of_the_machine(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        add_to_tar(tar, "a.flac", b"1234")
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        (member,) = tar.getmembers()
+    assert (member.name, member.size, member.mtime, member.mode) == ("a.flac", 4, 0, 0o644)
+    assert (member.uid, member.gid, member.uname, member.gname) == (0, 0, "", "")
+
+
+def test_clips_come_back_under_their_ids(tmp_path):
+    clips = {"b": noise(0.2, 1), "a": noise(0.1, 2), "unused": noise(0.1, 3)}
+    save_clips(tmp_path, clips)
+    found = dict(read_clips(tmp_path, {k: f"shard-00.tar/{k}.flac" for k in ("a", "b")}))
+    assert {k: len(v) for k, v in found.items()} == {"a": 1600, "b": 3200}
+    assert np.abs(found["b"] - clips["b"]).max() < 1 / 16384  # 16 bits
+
+
+def test_a_missing_shard_and_a_missing_clip_are_named(tmp_path):
+    save_clips(tmp_path, {"a": noise(0.1)})
+    with pytest.raises(ValueError, match=r"shard-07\.tar: no such shard; run the stage preproc"):
+        list(read_clips(tmp_path, {"a": "shard-07.tar/a.flac"}))
+    with pytest.raises(ValueError, match=r"shard-00\.tar: 1 of 2 clips are missing"):
+        list(read_clips(tmp_path, {k: f"shard-00.tar/{k}.flac" for k in "ab"}))
+
+
+@pytest.mark.parametrize(("rate", "shape"), [(8000, (800,)), (16_000, (800, 2))])
+def test_a_clip_of_another_rate_or_in_stereo_is_refused(rate, shape, tmp_path):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.zeros(shape), rate, format="FLAC")
+    with tarfile.open(tmp_path / "shard-00.tar", "w") as tar:
+        add_to_tar(tar, "a.flac", buffer.getvalue())
+    with pytest.raises(ValueError, match=r"a\.flac is not mono at 16000 Hz"):
+        list(read_clips(tmp_path, {"a": "shard-00.tar/a.flac"}))
+
+
+def test_arrays_come_back_all_or_those_asked_for(tmp_path):
+    write_arrays(tmp_path, vectors("a", "b", "c"), 4)
+    assert set(read_arrays(tmp_path)) == {"a", "b", "c"}
+    found = read_arrays(tmp_path, ["c", "a"])
+    assert set(found) == {"a", "c"}
+    assert np.array_equal(found["c"], vectors("c")["c"])
+
+
+def test_views_lie_beside_their_clip(tmp_path):
+    write_arrays(tmp_path, vectors(*(f"clip{n}{v}" for n in range(9) for v in ("", "#1"))), 4)
+    for path in tmp_path.glob("*.safetensors"):
+        data = path.read_bytes()
+        assert [data.count(f'"clip{n}"'.encode()) for n in range(9)] == [
+            data.count(f'"clip{n}#1"'.encode()) for n in range(9)
+        ]
+
+
+def test_one_more_array_changes_one_file(tmp_path):
+    for name, keys in (("before", "abcdefgh"), ("after", "abcdefghi")):
+        (tmp_path / name).mkdir()
+        write_arrays(tmp_path / name, vectors(*keys), 4)
+    files = [
+        [p.read_bytes() for p in sorted((tmp_path / name).iterdir())]
+        for name in ("before", "after")
+    ]
+    differ = [number for number, (a, b) in enumerate(zip(*files, strict=True)) if a != b]
+    assert differ == [shard_of("i", 4)]
+
+
+def test_missing_arrays_are_counted_and_the_first_is_named(tmp_path):
+    with pytest.raises(ValueError, match="no embeddings; run the stage embed"):
+        read_arrays(tmp_path)
+    write_arrays(tmp_path, vectors("a"), 2)
+    with pytest.raises(ValueError, match="2 embeddings are missing, first 'b'"):
+        read_arrays(tmp_path, ["a", "c", "b"])
+
+
+def test_flac_in_a_tar_is_the_clip_byte_for_byte(tmp_path):
+    save_clips(tmp_path, {"a": noise(0.1)})
+    with tarfile.open(tmp_path / "shard-00.tar") as tar:
+        assert tar.extractfile("a.flac").read() == flac_bytes(noise(0.1))
