@@ -1,0 +1,51 @@
+"""What a killed process left beside its output goes when the output is written again."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.common.files import atomic_file, atomic_folder, write_text
+
+
+def dead():
+    """Return the number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("name", ["model.json", "a[b]*"])
+def test_parts_of_the_dead_go_and_those_of_the_living_stay(tmp_path, name):
+    of_the_dead = tmp_path / f".{name}.{dead()}.part"
+    of_another = tmp_path / f".other.{dead()}.part"
+    of_the_living = tmp_path / f".{name}.{os.getppid()}.part"
+    of_nobody = tmp_path / f".{name}.x.part"
+    for path in (of_the_dead, of_another, of_the_living, of_nobody):
+        path.write_text("half")
+    write_text(tmp_path / name, "whole")
+    assert {*tmp_path.iterdir()} == {tmp_path / name, of_another, of_the_living, of_nobody}
+
+
+def test_a_folder_of_the_dead_goes_too(tmp_path):
+    left = tmp_path / f".shards.{dead()}.part"
+    left.mkdir()
+    (left / "shard-00.tar").touch()
+    with atomic_folder(tmp_path / "shards") as part:
+        (part / "shard-01.tar").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["shards"]
+    assert [path.name for path in (tmp_path / "shards").iterdir()] == ["shard-01.tar"]
+
+
+@pytest.mark.parametrize("owner", ["mine", "1"])  # 1 runs on every Unix, often as another user
+def test_a_block_that_fails_leaves_the_old_result(tmp_path, owner):
+    path = tmp_path / "out"
+    path.write_text("old")
+    Path(tmp_path / f".out.{owner}.part").touch()
+    with pytest.raises(RuntimeError, match="no more"), atomic_file(path) as part:
+        part.write_text("new")
+        raise RuntimeError("no more")
+    assert path.read_text() == "old"
+    assert {p.name for p in tmp_path.iterdir()} == {"out", f".out.{owner}.part"}
