@@ -139,6 +139,33 @@ stages:
     assert not Path(".dvc/tmp/repro/below.log").exists()
 
 
+def test_a_stage_that_fails_keeps_its_last_result(toy, capsys):
+    folder = toy(
+        """
+stages:
+  both:
+    cmd: mkdir -p shown; test "$(cat in.txt)" = hello; cp in.txt big.txt; cp in.txt shown/small.txt
+    deps: [in.txt]
+    outs: [big.txt]
+    plots: [{shown: {cache: false}}]
+""".replace("hello;", "hello || { echo half > big.txt; exit 3; };")
+    )
+    assert repro.main([]) == 0
+    Path("in.txt").write_text("bad\n")
+    lock = Path("dvc.lock").read_bytes()
+    assert repro.main([]) == 1
+    assert "stage 'both' failed" in capsys.readouterr().err
+    assert (folder / "big.txt").read_text() == (folder / "shown/small.txt").read_text() == "hello\n"
+    assert Path("dvc.lock").read_bytes() == lock
+
+
+def test_a_stage_that_never_ended_well_has_no_result_to_keep(toy):
+    toy("stages:\n  half: {cmd: echo 1 > half.txt; exit 3, outs: [half.txt]}\n")
+    assert repro.main([]) == 1
+    assert not Path("dvc.lock").exists()
+    assert Path("half.txt").read_text() == "1\n"
+
+
 def test_a_frozen_stage_is_left_alone_and_counted(toy, capsys):
     toy("""
 stages:

@@ -23,6 +23,7 @@ class Pipeline:
     root: Path
     steps: tuple[Step, ...]
     locks: dict[Path, tuple[str, ...]]  # names of the stages of each lock file, in that same order
+    uncached: dict[str, tuple[Path, ...]]  # outputs of each stage that are in git, not in the cache
 
 
 def read(targets: Sequence[str] = ()) -> Pipeline:
@@ -41,7 +42,7 @@ def read(targets: Sequence[str] = ()) -> Pipeline:
         with chdir(root), Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
             graph = _active(repo.index.graph)
             plan = _plan(graph, _wanted(list(graph), targets, root))
-            return Pipeline(root, _steps(graph, plan), _locks(plan))
+            return Pipeline(root, _steps(graph, plan), _locks(plan), _uncached(plan))
 
 
 @contextmanager
@@ -130,3 +131,10 @@ def _locks(plan: list[Any]) -> dict[Path, tuple[str, ...]]:
             path = Path(stage.path).with_suffix(".lock")
             locks[path] = (*locks.get(path, ()), stage.name)
     return locks
+
+
+def _uncached(plan: list[Any]) -> dict[str, tuple[Path, ...]]:
+    return {
+        stage.addressing: tuple(Path(out.fs_path) for out in stage.outs if not out.use_cache)
+        for stage in plan
+    }

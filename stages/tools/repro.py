@@ -14,14 +14,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from stages.tools import children, lockfile, pipeline
+from stages.tools import children, keep, lockfile, pipeline
 from stages.tools.children import Child
+from stages.tools.pipeline import Pipeline
 from stages.tools.progress import Progress
 from stages.tools.schedule import Outcome, Schedule
 
@@ -108,7 +109,7 @@ def run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
     else:
         before = {path: lockfile.entries(path) for path in plan.locks}
         try:
-            failed = execute(schedule, plan.root, jobs)
+            failed = execute(schedule, plan, jobs)
         finally:
             lockfile.restore_order(plan.root, before, plan.locks)
         if failed:
@@ -120,23 +121,23 @@ def run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
     return 0
 
 
-def execute(schedule: Schedule, root: Path, jobs: int) -> Child | None:
+def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> Child | None:
     """Run all that is ready, at most `jobs` at a time; return the stage that failed, if one did."""
     running: list[Child] = []
+    kept = {name: keep.contents(paths) for name, paths in plan.uncached.items()}
     failed: Child | None = None
     try:
         with Progress(len(schedule.steps)) as progress:
             while failed is None and (running or schedule.ready()):
                 for name in schedule.ready()[: jobs - len(running)]:
                     schedule.start(name)
-                    running.append(Child(name, root, log_path(root, name)))
+                    running.append(Child(name, plan.root, log_path(plan.root, name)))
                 progress.draw(len(schedule.outcomes), running)
                 time.sleep(children.TICK_S)
                 failed = _collect(schedule, running, progress)
     finally:
-        _stop(running)
+        ended = _stop(running, plan.root, kept)
     if failed:
-        ended = [child.name for child in running if child.outcome() is Outcome.FAILED]
         _explain(failed, [name for name in ended if name != failed.name])
     return failed
 
@@ -157,10 +158,19 @@ def _collect(schedule: Schedule, running: list[Child], progress: Progress) -> Ch
     return None
 
 
-def _stop(running: Sequence[Child]) -> None:
-    """Stop the stages at work, deaf to further signals: stopping takes ten seconds at most."""
+def _stop(
+    running: Sequence[Child], root: Path, kept: Mapping[str, Mapping[Path, bytes]]
+) -> list[str]:
+    """Stop the stages at work and give those that did not end well their last result; name them.
+
+    Deaf to further signals: stopping takes ten seconds at most.
+    """
     with _on_signals(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         children.stop(running)
+        ended = [child.name for child in running if child.outcome() is Outcome.FAILED]
+        if ended:
+            keep.put_back(root, ended, kept)
+    return ended
 
 
 def _explain(failed: Child, stopped: Sequence[str]) -> None:
