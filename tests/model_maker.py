@@ -15,6 +15,7 @@ from stages.common.augment import AugmentParams
 from stages.common.encoder import ArchitectureParams, feature_extractor, new_encoder
 from stages.common.manifest import Utterance
 from stages.common.shards import add_to_tar, write_arrays
+from stages.features.pretrain import PretrainParams
 
 SIZE = ArchitectureParams(
     filters=16, conv_channels=16, hidden=32, layers=1, heads=2, intermediate=32, dropout=0.1
@@ -27,6 +28,12 @@ CHANGED = AugmentParams(
     speed=0.2, tilt=0.5, band_probability=1.0, reverb_probability=1.0, noise_probability=1.0,
     noise_db_min=10.0, noise_db_max=20.0,
 )  # fmt: skip
+PRETRAIN = PretrainParams(
+    seed=1, steps=4, round_steps=2, batch_s=1.0, learning_rate=0.01, warmup_fraction=0.25,
+    clusters=4, mask_fraction=0.3, mask_span=3, cluster_weight=1.0, ctc_weight=1.0,
+    frame_weight=1.0, architecture=SIZE, augment=UNCHANGED,
+)  # fmt: skip
+torch.set_num_threads(1)  # weights depend on it, and so does how long other tests wait
 TOY_PHONES = ("a", "b", "d", "e", "i")
 
 
@@ -94,3 +101,19 @@ def toy_corpus(folder: Path, train: int = 24, valid: int = 6) -> tuple[Path, Pat
     for part, rows in parts.items():
         manifest.write(folder / f"{part}.jsonl", rows)
     return folder / "embeddings", folder / "train.jsonl", folder / "valid.jsonl"
+
+
+class KilledError(Exception):
+    """What a kill is to a test."""
+
+
+def killed_at(number: int, function):
+    """A function that fails at its n-th call."""
+    calls = iter(range(1, 1000))
+
+    def called(*args):
+        if next(calls) == number:
+            raise KilledError("killed")
+        return function(*args)
+
+    return called

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
     AutoFeatureExtractor,
@@ -116,18 +117,24 @@ def load_encoder(folder: Path | str, name: str, **options: Any) -> Any:
     """Return an encoder ready to use, from a folder or, with `revision=`, from a model hub.
 
     Raises:
-        ValueError: there is no such encoder, or it doesn't give one frame each 20 ms.
+        ValueError: there is no such encoder, it is damaged, of another class or without some of its
+            weights, or it doesn't give one frame each 20 ms.
     """
     try:
-        encoder = MODELS[name].from_pretrained(folder, **options).eval()
-    except OSError as error:
+        encoder, report = MODELS[name].from_pretrained(folder, output_loading_info=True, **options)
+    except (OSError, SafetensorError, RuntimeError) as error:
         raise ValueError(f"{folder}: no {name} encoder to load: {error}") from error
+    # transformers only warns of these and goes on with random weights
+    missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
+    if encoder.config.model_type != name or missing:
+        lacks = f"without {missing[0]!r}" if missing else f"of type {encoder.config.model_type!r}"
+        raise ValueError(f"{folder}: an encoder {lacks}; expected a whole {name}")
     stride = math.prod(encoder.config.conv_stride)
     if stride != SAMPLE_RATE_HZ // 50:
         raise ValueError(
             f"{folder}: a frame each {stride} samples; expected {SAMPLE_RATE_HZ // 50}"
         )
-    return encoder
+    return encoder.eval()
 
 
 def feature_extractor(folder: Path | str | None = None, **options: Any) -> Any:

@@ -11,10 +11,12 @@ way was taken. Pretraining hears the training part alone: its sound and its phon
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 
 from stages.common import manifest
 from stages.common.checkpoint import Checkpoint, fingerprint
@@ -34,6 +36,7 @@ from stages.features.pretrain import (
 )
 
 SOURCES = ("pretrain", "hub")
+ANSWER_S = 10.0  # longest wait for the hub's first answer
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,12 @@ def fetch(name: str, hub: HubParams, out: Path) -> None:
     Raises:
         ValueError: the hub doesn't answer, or has no such encoder at that revision.
     """
+    # Else transformers asks the hub to convert what isn't safetensors, in a request of its own.
+    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"
     options = {} if Path(hub.name).is_dir() else {"revision": hub.revision}
     try:
+        if options:
+            ask(hub)
         encoder = load_encoder(hub.name, name, **options)
         extractor = feature_extractor(hub.name, **options)
     except (ValueError, OSError) as error:
@@ -71,6 +78,21 @@ def fetch(name: str, hub: HubParams, out: Path) -> None:
     with atomic_folder(out) as part:
         encoder.save_pretrained(part)
         extractor.save_pretrained(part)
+
+
+def ask(hub: HubParams) -> None:
+    """Ask the hub once for the encoder: transformers itself would ask for minutes.
+
+    Raises:
+        ValueError: it doesn't answer, or says no; nothing is asked for what is here already.
+    """
+    if isinstance(try_to_load_from_cache(hub.name, "config.json", revision=hub.revision), str):
+        return
+    url = hf_hub_url(hub.name, "config.json", revision=hub.revision)
+    try:
+        get_hf_file_metadata(url, timeout=ANSWER_S)
+    except Exception as error:  # the client's errors share no base class
+        raise ValueError(f"{url}: {error}") from error
 
 
 def pretrain(
