@@ -106,7 +106,7 @@ def test_a_hub_is_asked_once_for_what_it_does_not_have(name, revision, tmp_path,
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         with pytest.raises(ValueError, match=f"backbone: can't get '{name}' .*404"):
             run("wav2vec2", *[tmp_path] * 4, params(name, revision))
-    assert asked == [f"/{name}/resolve/{revision}/config.json"]
+    assert [x for x in asked if "/resolve/" in x] == [f"/{name}/resolve/{revision}/config.json"]
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path):

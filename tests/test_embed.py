@@ -1,0 +1,111 @@
+"""A clip's embedding depends on the clip and the encoder and on nothing else."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import yaml
+from model_maker import CHANGED, SIZE, UNCHANGED, encoder, noise, save_clips, save_encoder
+
+from stages.common import encoder as encoders
+from stages.common import manifest
+from stages.common.augment import augment
+from stages.common.compute import seed_of
+from stages.common.shards import read_arrays
+from stages.features import embed as stage
+from stages.features.embed import EmbedParams, run
+
+PARAMS = EmbedParams(seed=1, shards=3, views=1, augment=CHANGED)
+CLIPS = {f"c{n}": noise(0.2 + 0.07 * n, n) for n in range(5)}
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    return save_encoder(tmp_path_factory.mktemp("backbone"))
+
+
+def embedded(folder, backbone, clips=CLIPS, train=2, params=PARAMS):
+    """Embed clips of which the first `train` are the training part."""
+    told = save_clips(folder / "audio", clips)
+    parts = [told[:train], told[train : train + 1], told[train + 1 :]]
+    paths = [folder / f"{part}.jsonl" for part in ("train", "valid", "test")]
+    for path, rows in zip(paths, parts, strict=True):
+        manifest.write(path, rows)
+    run("wav2vec2", backbone, paths, folder / "audio", folder / "out", params)
+    return read_arrays(folder / "out")
+
+
+def test_all_clips_are_embedded_and_views_are_of_the_training_part_alone(backbone, tmp_path):
+    found = embedded(tmp_path, backbone, params=replace(PARAMS, views=2))
+    assert sorted(found) == sorted([*CLIPS, "c0#1", "c0#2", "c1#1", "c1#2"])
+    for key, signal in CLIPS.items():
+        assert found[key].shape == (-(-len(signal) // 320), SIZE.hidden)
+
+
+def test_corpus_mates_change_no_bit(backbone, tmp_path):
+    together = embedded(tmp_path / "all", backbone)
+    alone = embedded(tmp_path / "one", backbone, {"c1": CLIPS["c1"]}, train=1)
+    backwards = embedded(tmp_path / "back", backbone, dict(reversed(CLIPS.items())), train=4)
+    for key in ("c1", "c1#1"):
+        assert np.array_equal(together[key], alone[key])
+        assert np.array_equal(together[key], backwards[key])
+
+
+def test_two_runs_are_equal_byte_for_byte(backbone, tmp_path):
+    for name in ("a", "b"):
+        embedded(tmp_path / name, backbone)
+    files = [sorted((tmp_path / name / "out").iterdir()) for name in ("a", "b")]
+    assert [p.name for p in files[0]] == [f"shard-0{n}.safetensors" for n in range(3)]
+    assert [p.read_bytes() for p in files[0]] == [p.read_bytes() for p in files[1]]
+
+
+def test_a_view_is_the_changed_clip_drawn_from_its_id_and_the_seed():
+    listener, signal = encoder(), CLIPS["c0"]
+    heard = dict(stage.heard(listener, True, "c0", signal, 2, PARAMS))
+    assert list(heard) == ["c0", "c0#1", "c0#2"]
+    for view in (1, 2):
+        rng = np.random.default_rng(seed_of(1, "c0", view))
+        copy, _ = augment(signal, CHANGED, rng)
+        assert np.array_equal(heard[f"c0#{view}"], encoders.embed(listener, copy, True))
+    again = dict(stage.heard(listener, True, "c9", signal, 1, PARAMS))
+    assert not np.array_equal(again["c9#1"][:5], heard["c0#1"][:5])
+    other = dict(stage.heard(listener, True, "c0", signal, 1, replace(PARAMS, seed=2)))
+    assert not np.array_equal(other["c0#1"][:5], heard["c0#1"][:5])
+
+
+def test_an_unchanged_view_sounds_like_its_clip():
+    heard = dict(
+        stage.heard(encoder(), True, "c", CLIPS["c0"], 1, replace(PARAMS, augment=UNCHANGED))
+    )
+    assert np.array_equal(heard["c"], heard["c#1"])
+
+
+@pytest.mark.parametrize("bad", [{"views": -1}, {"shards": 0}])
+def test_numbers_that_make_no_sense_are_refused(bad, tmp_path):
+    with pytest.raises(ValueError, match=r"embed: views -?\d and shards \d make no sense"):
+        run("wav2vec2", tmp_path, [], tmp_path, tmp_path / "out", replace(PARAMS, **bad))
+
+
+def test_a_missing_clip_leaves_earlier_embeddings_alone(backbone, tmp_path):
+    embedded(tmp_path, backbone)
+    before = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
+    save_clips(tmp_path / "audio", {"c0": CLIPS["c0"]})
+    paths = [tmp_path / f"{part}.jsonl" for part in ("train", "valid", "test")]
+    with pytest.raises(ValueError, match="4 of 5 clips are missing"):
+        run("wav2vec2", backbone, paths, tmp_path / "audio", tmp_path / "out", PARAMS)
+    assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
+
+
+def test_the_command_reads_params_and_paths(backbone, tmp_path, monkeypatch):
+    embedded(tmp_path, backbone)
+    text = yaml.safe_dump({"embed": asdict(PARAMS), "compute": {"threads": 1}})
+    (tmp_path / "params.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    names = ["train.jsonl", "valid.jsonl", "test.jsonl", "audio", "again"]
+    monkeypatch.setattr(sys, "argv", ["embed", "wav2vec2", str(backbone), *names])
+    stage.main()
+    for path in (tmp_path / "again").iterdir():
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
