@@ -1,0 +1,127 @@
+"""Clones of this repository in temporary folders, on the small profile, built as a person would."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from imports import TOP
+
+from stages.tools import profile
+
+GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.org")
+PYTHON = (sys.executable, "-m")
+
+
+class Clone:
+    """A clone with a cache, a history and a DVC state of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DVC_SITE_CACHE_DIR": str(folder / ".dvc" / "tmp" / "site"),
+            "DVC_NO_ANALYTICS": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def __truediv__(self, path: str) -> Path:
+        return self.folder / path
+
+    def start(self, *command: str, **options) -> subprocess.Popen:
+        """Start a command as the leader of a process group."""
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, **options,
+        )  # fmt: skip
+
+    def call(self, *command: str) -> subprocess.CompletedProcess:
+        """Run a command and return what it said and how it ended."""
+        with self.start(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            out, err = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def run(self, *command: str) -> str:
+        """Run a command that has to end well and return what it said."""
+        done = self.call(*command)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def dvc(self, *arguments: str) -> str:
+        return self.run(*PYTHON, "dvc", *arguments)
+
+    def repro(self, *arguments: str) -> str:
+        """Do what `make repro` does."""
+        return self.run(*PYTHON, "stages.tools.repro", "--jobs", "2", *arguments)
+
+    def git(self, *arguments: str) -> str:
+        return self.run(*GIT, *arguments)
+
+
+@contextmanager
+def once(factory) -> Iterator[Path]:
+    """Give a folder that all workers of this run share, to one of them at a time."""
+    own = factory.getbasetemp()
+    shared = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "clones"
+    shared.mkdir(exist_ok=True)
+    with (shared / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield shared
+
+
+def fresh(factory, folder: Path) -> Clone:
+    """Return a clone of the working tree as it was when the first test asked for one."""
+    with once(factory) as shared:
+        origin = shared / "origin"
+        if not (shared / "origin.done").exists():
+            shutil.rmtree(origin, ignore_errors=True)
+            _copy_working_tree(origin)
+            (shared / "origin.done").touch()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([*GIT, "clone", "--quiet", origin, folder], check=True)
+    return Clone(folder)
+
+
+def _copy_working_tree(to: Path) -> None:
+    """Copy what git tracks or would track, changes included, lay the small profile over it, commit.
+
+    Without data/: pointers there are to recordings that only their owner has.
+    """
+    listed = [*GIT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=TOP, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (TOP / name).is_file() and not name.startswith("data/"):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TOP / name, to / name)
+    profile.lay_over(profile.find("small"), to / "params.yaml")
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "small"]):
+        subprocess.run([*GIT, *command], cwd=to, check=True)
+
+
+def built(factory) -> tuple[Clone, bytes]:
+    """Return a clone that the runner has built, made once for all workers, and its lock file."""
+    with once(factory) as shared:
+        folder = shared / "built"
+        lock = shared / "undisturbed.lock"
+    clone = fresh(factory, folder) if not folder.exists() else Clone(folder)
+    with once(factory):
+        if not lock.exists():
+            (shared / "first.txt").write_text(clone.repro("--show", "reports/comparison.md"))
+            lock.write_bytes((clone / "dvc.lock").read_bytes())
+        return clone, lock.read_bytes()
+
+
+def until(condition, seconds: float = 300.0):
+    """Wait for a condition and return what it gave; the limit matters to a test that fails only."""
+    limit = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.005)
+    return result
