@@ -48,6 +48,12 @@ class LoopParams:
     hidden: int
     dropout: float
 
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.patience < 1:
+            raise ValueError(
+                f"epochs and patience must be at least 1, found {self.epochs} and {self.patience}"
+            )
+
 
 @dataclass(frozen=True)
 class CtcParams(LoopParams):
@@ -99,6 +105,11 @@ class CtcTask:
         if not phones:
             raise ValueError(f"{train}: no utterance to train on")
         arrays = read_arrays(embeddings)
+        missing = sorted(set(phones) - set(arrays))
+        if missing:
+            raise ValueError(
+                f"{embeddings}: {len(missing)} embeddings are missing, first {missing[0]!r}"
+            )
         keys = [key for key in sorted(arrays) if key.split("#")[0] in phones]
         self.params = params
         self.items = [
@@ -163,7 +174,7 @@ class MlpTask:
             frames = arrays[utterance]
             start, end = frames_of(start_s, end_s, len(frames))
             means.append(frames[start:end].mean(axis=0))
-            labels.append(NUMBER.get(symbol, 0))
+            labels.append(NUMBER[symbol] if symbol else 0)
         self.params = params
         self.means, self.labels = torch.from_numpy(np.stack(means)), torch.tensor(labels)
         self.shape: Shape = MlpShape(

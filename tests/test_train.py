@@ -1,0 +1,249 @@
+"""Both kinds of head learn, repeat, stop in time, and survive a kill."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from corpus_maker import utterance
+from model_maker import TOY_PHONES, KilledError, killed_at, toy_corpus
+
+from stages.common import manifest
+from stages.common.checkpoint import Checkpoint
+from stages.common.files import read_json
+from stages.common.nets import load_head, posteriors
+from stages.common.phones import LABELS
+from stages.common.shards import read_arrays, write_arrays
+from stages.training import train as stage
+from stages.training.tasks import NUMBER, CtcParams, CtcTask, MlpParams, MlpTask
+from stages.training.train import Progress, Validation, fit, run
+
+LOOP = {
+    "seed": 1, "epochs": 8, "patience": 8, "learning_rate": 0.02, "warmup_fraction": 0.1,
+    "weight_decay": 0.0, "clip_norm": 1.0, "hidden": 32, "dropout": 0.0,
+}  # fmt: skip
+CTC = CtcParams(**LOOP, layers=1, batch_frames=80, mask_fraction=0.0, mask_frames=2)
+MLP = MlpParams(**LOOP, window=1, batch_segments=16)
+SHORT = {"epochs": 3, "dropout": 0.2}
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """Embeddings, train.jsonl, valid.jsonl and segments.parquet of the toy problem."""
+    embeddings, train, valid = toy_corpus(tmp_path_factory.mktemp("toy"), train=48)
+    segments = train.parent / "segments.parquet"
+    write_segments(segments, manifest.read(train))
+    return embeddings, train, valid, segments
+
+
+def write_segments(path, utterances, part="train"):
+    """Phones at their times, and the silence before the first."""
+    rows = [
+        (u.id, part, "phone", phone, start, end)
+        for u in utterances
+        for phone, (start, end) in zip(u.phones, u.phone_times_s, strict=True)
+    ]
+    rows += [(u.id, part, "silence", "", 0.0, u.phone_times_s[0][0]) for u in utterances]
+    columns = ["utterance", "part", "kind", "symbol", "start_s", "end_s"]
+    pd.DataFrame(rows, columns=columns).to_parquet(path, index=False)
+
+
+def trained(toy, folder, params, checkpoint="checkpoint"):
+    embeddings, train, valid, segments = toy
+    targets = train if isinstance(params, CtcParams) else segments
+    name = "wav2vec2_ctc" if isinstance(params, CtcParams) else "mlp"
+    places = (folder / "model", folder / "curves", folder / checkpoint)
+    run(name, embeddings, targets, valid, *places, params)
+    return folder / "model"
+
+
+def test_a_ctc_head_learns_phones_of_one_direction_each(toy, tmp_path):
+    facts = read_json(trained(toy, tmp_path, CTC) / "model.json")
+    assert facts["valid_per"] < 0.1
+    assert (facts["kind"], facts["labels"]) == ("ctc", list(LABELS))
+    rows = (tmp_path / "curves" / "valid_per.tsv").read_text().splitlines()
+    assert rows[0] == "step\tvalid_per"
+    assert [row.split("\t")[0] for row in rows[1:]] == list("01234567")
+
+
+def test_an_mlp_head_learns_segments_of_one_direction_each(toy, tmp_path):
+    head, facts = load_head(trained(toy, tmp_path, MLP))
+    assert facts["kind"] == "mlp"
+    hits = []
+    for u in manifest.read(toy[2]):  # voices that it never heard
+        frames = read_arrays(toy[0], [u.id])[u.id]
+        for phone, (start, end) in zip(u.phones, u.phone_times_s, strict=True):
+            mean = frames[round(50 * start) : round(50 * end)].mean(axis=0, keepdims=True)
+            hits.append(LABELS[posteriors(head, mean)[0].argmax()] == phone)
+    assert np.mean(hits) > 0.95
+
+
+@pytest.mark.parametrize("params", [CTC, MLP], ids=["ctc", "mlp"])
+def test_two_runs_are_equal_byte_for_byte(params, toy, tmp_path):
+    params = replace(params, **SHORT)
+    first, second = (trained(toy, tmp_path / name, params) for name in "ab")
+    for file in ("model.safetensors", "model.json"):
+        assert (first / file).read_bytes() == (second / file).read_bytes()
+    other = trained(toy, tmp_path / "c", replace(params, seed=2))
+    assert (other / file).read_bytes() != (first / file).read_bytes()
+
+
+@pytest.mark.parametrize("params", [CTC, MLP], ids=["ctc", "mlp"])
+@pytest.mark.parametrize("kill", [1, 2, 3])
+def test_a_run_that_was_killed_ends_in_the_same_bytes(params, kill, toy, tmp_path, monkeypatch):
+    params = replace(params, **SHORT)
+    whole = trained(toy, tmp_path / "whole", params)
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "run_epoch", killed_at(kill, stage.run_epoch))
+        with pytest.raises(KilledError, match="killed"):
+            trained(toy, tmp_path / "out", params)
+    assert (tmp_path / "out" / "checkpoint").exists() == (kill > 1)
+    resumed = trained(toy, tmp_path / "out", params)
+    for file in ("model.safetensors", "model.json"):
+        assert (whole / file).read_bytes() == (resumed / file).read_bytes()
+    curves = [sorted((tmp_path / n / "curves").iterdir()) for n in ("whole", "out")]
+    assert [p.read_bytes() for p in curves[0]] == [p.read_bytes() for p in curves[1]]
+    assert not (tmp_path / "out" / "checkpoint").exists()
+
+
+def test_a_killed_run_of_other_params_is_not_gone_on_with(toy, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "run_epoch", killed_at(2, stage.run_epoch))
+        with pytest.raises(KilledError, match="killed"):
+            trained(toy, tmp_path, replace(CTC, seed=5, **SHORT))
+    epochs = []
+    run_epoch = stage.run_epoch
+    monkeypatch.setattr(stage, "run_epoch", lambda *a: epochs.append(a[3]) or run_epoch(*a))
+    trained(toy, tmp_path, replace(CTC, **SHORT))
+    assert epochs == [0, 1, 2]
+
+
+class Told:
+    """A validation that says what it is told, and keeps what it heard."""
+
+    def __init__(self, *rates):
+        self.rates, self.heads = iter(rates), []
+
+    def per(self, head):
+        self.heads.append({k: v.clone() for k, v in head.state_dict().items()})
+        return next(self.rates)
+
+
+def test_training_stops_after_its_patience_and_keeps_the_best_epoch(toy, tmp_path):
+    validation = Told(0.9, 0.5, 0.5, 0.7, 0.1)
+    task = CtcTask(toy[0], toy[1], replace(CTC, patience=2))
+    head, progress = fit(task, validation, task.params, Checkpoint(tmp_path, "m"))
+    assert (progress.best_epoch, progress.epoch, progress.best_per) == (2, 4, 0.5)
+    assert [h["valid_per"] for h in progress.history] == [0.9, 0.5, 0.5, 0.7]
+    for name, value in head.state_dict().items():
+        assert torch.equal(value, validation.heads[1][name])
+    assert not torch.equal(validation.heads[1]["output.bias"], validation.heads[3]["output.bias"])
+
+
+def test_a_run_that_was_killed_at_its_end_trains_no_more(toy, tmp_path):
+    task = CtcTask(toy[0], toy[1], replace(CTC, epochs=1))
+    keep = Checkpoint(tmp_path, "m")
+    first, _ = fit(task, Told(0.5), task.params, keep)
+    again, progress = fit(task, Told(), task.params, keep)
+    assert isinstance(progress, Progress)
+    assert torch.equal(first.output.weight, again.output.weight)
+
+
+@pytest.mark.parametrize("bad", [{"epochs": 0}, {"patience": 0}])
+def test_no_epoch_and_no_patience_train_nothing_and_are_refused(bad):
+    with pytest.raises(ValueError, match="epochs and patience must be at least 1, found"):
+        replace(CTC, **bad)
+
+
+@pytest.mark.parametrize("which", ["train", "valid"])
+def test_an_empty_part_is_one_clear_sentence(which, toy, tmp_path):
+    embeddings, train, valid, segments = toy
+    empty = tmp_path / f"{which}.jsonl"
+    empty.write_text("")
+    parts = {"train": train, "valid": valid} | {which: empty}
+    with pytest.raises(ValueError, match=rf"{which}\.jsonl: no utterance to (train|validate) on"):
+        trained((embeddings, parts["train"], parts["valid"], segments), tmp_path, CTC)
+    assert not (tmp_path / "model").exists()
+
+
+def test_segments_of_other_parts_are_not_trained_on(toy, tmp_path):
+    write_segments(tmp_path / "s.parquet", manifest.read(toy[1]), part="test")
+    with pytest.raises(ValueError, match=r"s\.parquet: no segment of the training part"):
+        MlpTask(toy[0], tmp_path / "s.parquet", MLP)
+
+
+def test_a_training_clip_without_its_embedding_is_refused(toy, tmp_path):
+    manifest.write(tmp_path / "t.jsonl", [*manifest.read(toy[1]), utterance("m/new", id="new")])
+    with pytest.raises(ValueError, match="1 embeddings are missing, first 'new'"):
+        CtcTask(toy[0], tmp_path / "t.jsonl", CTC)
+
+
+def test_views_are_trained_on_with_the_phones_of_their_clip(tmp_path):
+    manifest.write(tmp_path / "t.jsonl", [utterance("m/a", id="a", phones=("d", "a"))])
+    frames = np.zeros((6, 4), dtype=np.float32)
+    write_arrays(tmp_path, {"a": frames, "a#1": frames[:5], "b": frames}, 2)
+    task = CtcTask(tmp_path, tmp_path / "t.jsonl", CTC)
+    assert [len(x) for x, _ in task.items] == [6, 5]
+    assert [t.tolist() for _, t in task.items] == 2 * [[NUMBER["d"], NUMBER["a"]]]
+
+
+def test_every_clip_is_in_one_batch_of_an_epoch_and_none_is_too_long(toy):
+    task = CtcTask(toy[0], toy[1], CTC)
+    batches = task.batches(seed=1)
+    assert sorted(i for batch in batches for i in batch) == list(range(48))
+    for batch in batches:
+        assert len(batch) * max(len(task.items[i][0]) for i in batch) <= CTC.batch_frames
+    assert batches == task.batches(seed=1) != task.batches(seed=2)
+
+
+def test_masks_hide_the_share_of_frames_asked_for(toy):
+    task = CtcTask(toy[0], toy[1], replace(CTC, mask_fraction=0.2, mask_frames=4))
+    torch.manual_seed(0)
+    hidden = (task._masked(torch.ones(20_000, 1)) == 0).float().mean().item()
+    # spans of 4 start in 5 % of the frames; overlaps leave 1 - 0.95^4 = 0.185
+    assert hidden == pytest.approx(1 - 0.95**4, abs=0.02)  # six standard deviations
+
+
+def test_the_mlp_hears_the_mean_of_a_segment_and_silence_as_the_blank(toy):
+    task = MlpTask(toy[0], toy[3], MLP)
+    phones = [u.phones for u in manifest.read(toy[1])]
+    assert len(task.labels) == sum(map(len, phones)) + 48
+    silent = task.means[task.labels == 0]
+    assert len(silent) == 48
+    # the mean of two frames of noise of 0.05 on 8 axes
+    assert silent.norm(dim=1).mean() == pytest.approx(0.05 * np.sqrt(8 / 2), rel=0.2)
+    for number, phone in enumerate(TOY_PHONES):
+        assert (task.means[task.labels == NUMBER[phone]].argmax(dim=1) == number).all()
+
+
+def test_validation_counts_errors_as_the_scorer_does(toy):
+    class Says(torch.nn.Module):
+        def forward(self, x):
+            out = torch.full((1, x.shape[1], len(LABELS)), -9.0)
+            out[:, :, NUMBER["a"]] = 0.0
+            return out
+
+    validation = Validation(toy[2], toy[0])
+    said = [u.phones for u in validation.utterances]
+    # one `a` for five phones: all but one `a` are wrong, four of them deleted
+    wrong = sum(len(phones) - ("a" in phones) for phones in said)
+    assert validation.per(Says()) == wrong / sum(map(len, said))
+
+
+@pytest.mark.parametrize("name", ["mlp", "wavlm_ctc"])
+def test_the_command_reads_its_section_and_its_paths(name, toy, tmp_path, monkeypatch):
+    embeddings, train, valid, segments = toy
+    sections = {"ctc": asdict(replace(CTC, epochs=1)), "mlp": asdict(replace(MLP, epochs=1))}
+    text = yaml.safe_dump(sections | {"compute": {"threads": 1}})
+    (tmp_path / "params.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    targets = segments if name == "mlp" else train
+    line = [embeddings, targets, valid, "out", "curves", "--checkpoint", "c"]
+    monkeypatch.setattr(sys, "argv", ["train", name, *map(str, line)])
+    stage.main()
+    assert read_json(tmp_path / "out" / "model.json")["name"] == name
