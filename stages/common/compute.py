@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 
 
@@ -22,7 +23,12 @@ class ComputeParams:
 
 
 def configure(threads: int) -> None:
-    """Fix torch's thread count and let only algorithms run that repeat bit for bit."""
+    """Fix torch's thread count and let only algorithms run that repeat bit for bit.
+
+    oneDNN keeps scratch memory for each shape it has met; with clips of a thousand lengths that
+    grows to a gigabyte and is hardly ever used again, so it may keep few.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
     import torch  # not at the top: most stages that import this module never need torch
 
     torch.set_num_threads(threads)

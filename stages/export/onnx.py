@@ -39,6 +39,12 @@ from stages.common.params import load
 from stages.common.runtime import open_model, session_posteriors
 from stages.common.shards import read_arrays, read_clips
 
+Axes = Mapping[str, Mapping[int, str]]
+HEAD_AXES: Axes = {
+    "embeddings": {0: "batch", 1: "time"}, "log_probs": {0: "batch", 1: "time"},
+}  # fmt: skip
+MODEL_AXES: Axes = {"samples": {1: "samples"}, "log_probs": {1: "time"}}
+
 
 @dataclass(frozen=True)
 class OnnxParams:
@@ -76,9 +82,8 @@ class WholePath(nn.Module):
 
 
 def export(
-    module: nn.Module, example: Tensor, axes: Mapping[str, dict[int, str]], facts: dict[str, Any],
-    path: Path, opset: int,
-) -> None:  # fmt: skip
+    module: nn.Module, example: Tensor, axes: Axes, facts: dict[str, Any], path: Path, opset: int
+) -> None:
     """Write one file; its bytes depend on the module alone."""
     inputs, outputs = list(axes)[:1], list(axes)[1:]
     with atomic_file(path) as part:
@@ -87,7 +92,8 @@ def export(
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module, (example,), str(part), dynamo=False, opset_version=opset,
-                input_names=inputs, output_names=outputs, dynamic_axes=dict(axes),
+                input_names=inputs, output_names=outputs,
+                dynamic_axes={k: dict(v) for k, v in axes.items()},
             )  # fmt: skip
         model = onnx.load(str(part))
         for node in model.graph.node:
@@ -101,20 +107,27 @@ def export(
 
 
 def prove(
-    path: Path, module: nn.Module, inputs: Mapping[str, NDArray[np.float32]], params: OnnxParams
-) -> float:
+    path: Path, session: Any, module: nn.Module, inputs: Mapping[str, NDArray[np.float32]],
+    params: OnnxParams,
+) -> float:  # fmt: skip
     """Return the largest difference between a file and its module on real inputs `[1, ...]`.
+
+    Args:
+        path: where the file will lie; it is only named in errors.
+        session: the file, opened.
+        module: what it was exported from.
+        inputs: of many lengths.
+        params: what is allowed.
 
     Raises:
         ValueError: it is above `max_error` or a decoded symbol differs.
     """
-    session = open_model(path)
     worst = 0.0
     for key, array in inputs.items():
         ours = session_posteriors(session, array)
         with torch.inference_mode():
             theirs = module(torch.from_numpy(array))[0].numpy()
-        worst = max(worst, float(np.abs(ours - theirs).max()))
+        worst = float(np.maximum(worst, np.abs(ours - theirs).max()))  # max() would lose a NaN
         if not worst <= params.max_error:
             raise ValueError(f"{path}: off by {worst:.2e} on {key}; allowed is {params.max_error}")
         if [s.symbol for s in greedy(ours)] != [s.symbol for s in greedy(theirs)]:
@@ -126,30 +139,29 @@ def run(
     model: Path, backbone: Path, embeddings: Path, valid: Path, audio: Path, out: Path,
     report: Path, params: OnnxParams,
 ) -> None:  # fmt: skip
-    """Export and prove one model. The first export is put in place only when both are proven."""
+    """Export and prove one model. Both files are put in place when both are proven."""
     head, facts = load_head(model)
     encoder = load_encoder(backbone, "wavlm" if facts["backbone"] == "wavlm" else "wav2vec2")
     normalised = bool(feature_extractor(backbone).do_normalize)
     whole = WholePath(encoder, normalised, head).eval()
     utterances = spread(manifest.read(valid), params.check_clips)
+    if not utterances:
+        raise ValueError(f"{valid}: no utterance to prove the export on")
     signals: dict[str, Signal] = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
     arrays = read_arrays(embeddings, signals)
     width = next(iter(arrays.values())).shape[1]
     sizes: dict[str, int] = {}
     errors: dict[str, float] = {}
-    for name, module, example, inputs in (
-        ("head", head, torch.zeros(2, 60, width), arrays),
-        ("model", whole, torch.zeros(1, SAMPLE_RATE_HZ), signals),
-    ):
-        source = "embeddings" if name == "head" else "samples"
-        axes = {
-            source: {0: "batch", 1: "time"} if name == "head" else {1: "samples"},
-            "log_probs": {0: "batch", 1: "time"} if name == "head" else {1: "time"},
-        }
-        path = out / f"{name}.onnx"
-        export(module, example, axes, facts, path, params.opset)
-        errors[name] = prove(path, module, {k: v[None] for k, v in inputs.items()}, params)
-        sizes[name] = path.stat().st_size
+    with atomic_file(out / "head.onnx") as head_file, atomic_file(out / "model.onnx") as model_file:
+        for name, part, module, example, axes, inputs in (
+            ("head", head_file, head, torch.zeros(2, 60, width), HEAD_AXES, arrays),
+            ("model", model_file, whole, torch.zeros(1, SAMPLE_RATE_HZ), MODEL_AXES, signals),
+        ):
+            export(module, example, axes, facts, part, params.opset)
+            batches = {key: array[None] for key, array in inputs.items()}
+            path = out / f"{name}.onnx"
+            errors[name] = prove(path, open_model(part), module, batches, params)
+            sizes[name] = part.stat().st_size
     write_json(
         report,
         {

@@ -25,6 +25,7 @@ from stages.common.compute import ComputeParams, configure, seed_of
 from stages.common.encoder import MODELS, feature_extractor, load_encoder
 from stages.common.files import atomic_folder, sha256_file
 from stages.common.params import load
+from stages.common.repeats import repeated
 from stages.common.shards import read_clips
 from stages.features.pretrain import (
     Lesson,
@@ -103,7 +104,7 @@ def pretrain(
     if not utterances:
         raise ValueError(f"{train}: no utterance to pretrain on")
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
-    lessons = lessons_from(utterances, signals, params)
+    lessons = repeated(utterances, lessons_from(utterances, signals, params), params.repeat)
     mark = fingerprint(name, asdict(params), sha256_file(train), torch.get_num_threads())
     pupil = teach(Pupil(name, params), lessons, params, Checkpoint(checkpoint, mark))
     with atomic_folder(out) as part:

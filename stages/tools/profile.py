@@ -25,7 +25,11 @@ from stages.common.files import write_text
 from stages.tools.yaml_edit import editor, put, same
 
 PROFILES = Path(__file__).parent / "profiles"
-FREE_FORM = ("split.assigned",)  # mappings whose keys are data, for example names of speakers
+FREE_FORM = (
+    "backbone.pretrain.repeat",
+    "ctc.repeat",
+    "split.assigned",
+)  # mappings whose keys are data, for example names of speakers
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from stages.common import manifest
 from stages.common.decoding import frames_of
 from stages.common.nets import CtcShape, MlpShape, Shape
 from stages.common.phones import LABELS
+from stages.common.repeats import repeated
 from stages.common.shards import read_arrays
 
 NUMBER = {label: number for number, label in enumerate(LABELS)}
@@ -64,12 +66,14 @@ class CtcParams(LoopParams):
         batch_frames: frames in a batch, padding included.
         mask_fraction: share of frames zeroed in spans of `mask_frames`, as SpecAugment does.
         mask_frames: length of a span.
+        repeat: how often a corpus is heard an epoch, where not once.
     """
 
     layers: int
     batch_frames: int
     mask_fraction: float
     mask_frames: int
+    repeat: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -101,23 +105,23 @@ class CtcTask:
     """Utterances and their phone sequences; nothing is known of times."""
 
     def __init__(self, embeddings: Path, train: Path, params: CtcParams) -> None:
-        phones = {u.id: u.phones for u in manifest.read(train)}
-        if not phones:
+        utterances = manifest.read(train)
+        if not utterances:
             raise ValueError(f"{train}: no utterance to train on")
         arrays = read_arrays(embeddings)
-        missing = sorted(set(phones) - set(arrays))
+        missing = sorted({u.id for u in utterances} - set(arrays))
         if missing:
             raise ValueError(
                 f"{embeddings}: {len(missing)} embeddings are missing, first {missing[0]!r}"
             )
-        keys = [key for key in sorted(arrays) if key.split("#")[0] in phones]
+        views: dict[str, list[Tensor]] = defaultdict(list)
+        for key in sorted(arrays):
+            views[key.split("#")[0]].append(torch.from_numpy(arrays[key]))
         self.params = params
         self.items = [
-            (
-                torch.from_numpy(arrays[key]),
-                torch.tensor([NUMBER[phone] for phone in phones[key.split("#")[0]]]),
-            )
-            for key in keys
+            (frames, torch.tensor([NUMBER[phone] for phone in u.phones]))
+            for u in repeated(utterances, utterances, params.repeat)
+            for frames in views[u.id]
         ]
         inputs = self.items[0][0].shape[1]
         self.shape: Shape = CtcShape(
