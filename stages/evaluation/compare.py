@@ -98,7 +98,7 @@ def markdown(
         f"{train['hours']:.2f} h.", "",
         *table(head, rows), "",
         "PER is the phone error rate of the greedy path; the interval is over speakers. Segment "
-        "accuracy names each phone given where it is, on the same segments for all three. "
+        "accuracy names each phone given where it is, on the same segments for every model. "
         "Parameters are the head's; the frozen encoder below it has "
         f"{first['encoder_parameters'] / 1e6:.2f} M. ONNX is encoder and head in one file.",
         *_times(alignment),
