@@ -59,7 +59,7 @@ class PretrainParams:
         cluster_weight: weight of masked prediction in the loss.
         ctc_weight: weight of the phone sequence in the loss; 0 is without transcripts.
         frame_weight: weight of each frame's phone in the loss, where the times are known.
-        repeat: how often a corpus is heard an epoch, where not once; for a small one beside a large.
+        repeat: how often a corpus is heard an epoch, where not once; a small beside a large one.
         architecture: the size.
         augment: how far the copies heard go from the clips.
     """
