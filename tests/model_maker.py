@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from corpus_maker import utterance
 
@@ -16,6 +17,7 @@ from stages.common.encoder import ArchitectureParams, feature_extractor, new_enc
 from stages.common.manifest import Utterance
 from stages.common.shards import add_to_tar, write_arrays
 from stages.features.pretrain import PretrainParams
+from stages.training.tasks import CtcParams, MlpParams
 
 SIZE = ArchitectureParams(
     filters=16, conv_channels=16, hidden=32, layers=1, heads=2, intermediate=32, dropout=0.1
@@ -34,6 +36,12 @@ PRETRAIN = PretrainParams(
     frame_weight=1.0, repeat={}, architecture=SIZE, augment=UNCHANGED,
 )  # fmt: skip
 torch.set_num_threads(1)  # weights depend on it, and so does how long other tests wait
+LOOP = {
+    "seed": 1, "epochs": 8, "patience": 8, "learning_rate": 0.02, "warmup_fraction": 0.1,
+    "weight_decay": 0.0, "clip_norm": 1.0, "hidden": 32, "dropout": 0.0,
+}  # fmt: skip
+CTC = CtcParams(**LOOP, layers=1, batch_frames=80, mask_fraction=0.0, mask_frames=2, repeat={})
+MLP = MlpParams(**LOOP, window=1, batch_segments=16)
 TOY_PHONES = ("a", "b", "d", "e", "i")
 
 
@@ -84,8 +92,8 @@ def toy_clip(seed: int, inputs: int = 8) -> tuple[tuple[str, ...], np.ndarray, l
     return phones, (clean + 0.05 * rng.standard_normal(clean.shape)).astype(np.float32), times
 
 
-def toy_corpus(folder: Path, train: int = 24, valid: int = 6) -> tuple[Path, Path, Path]:
-    """Write embeddings, train.jsonl and valid.jsonl of the toy problem and return their paths."""
+def toy_corpus(folder: Path, train: int = 24, valid: int = 6) -> tuple[Path, Path, Path, Path]:
+    """Write embeddings, train.jsonl, valid.jsonl and segments.parquet of the toy problem."""
     parts: dict[str, list[Utterance]] = {"train": [], "valid": []}
     arrays = {}
     for seed in range(train + valid):
@@ -100,7 +108,21 @@ def toy_corpus(folder: Path, train: int = 24, valid: int = 6) -> tuple[Path, Pat
     write_arrays(folder / "embeddings", arrays, 2)
     for part, rows in parts.items():
         manifest.write(folder / f"{part}.jsonl", rows)
-    return folder / "embeddings", folder / "train.jsonl", folder / "valid.jsonl"
+    write_segments(folder / "segments.parquet", parts["train"])
+    names = ("embeddings", "train.jsonl", "valid.jsonl", "segments.parquet")
+    return tuple(folder / name for name in names)
+
+
+def write_segments(path: Path, utterances: list[Utterance], part: str = "train") -> None:
+    """Write the phones at their times, and the silence before the first."""
+    rows = [
+        (u.id, part, "phone", phone, start, end)
+        for u in utterances
+        for phone, (start, end) in zip(u.phones, u.phone_times_s, strict=True)
+    ]
+    rows += [(u.id, part, "silence", "", 0.0, u.phone_times_s[0][0]) for u in utterances]
+    columns = ["utterance", "part", "kind", "symbol", "start_s", "end_s"]
+    pd.DataFrame(rows, columns=columns).to_parquet(path, index=False)
 
 
 class KilledError(Exception):

@@ -6,51 +6,28 @@ import sys
 from dataclasses import asdict, replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 import yaml
-from corpus_maker import utterance
-from model_maker import TOY_PHONES, KilledError, killed_at, toy_corpus
+from model_maker import CTC, MLP, KilledError, killed_at, toy_corpus
 
 from stages.common import manifest
 from stages.common.checkpoint import Checkpoint
 from stages.common.files import read_json
 from stages.common.nets import load_head, posteriors
 from stages.common.phones import LABELS
-from stages.common.shards import read_arrays, write_arrays
+from stages.common.shards import read_arrays
 from stages.training import train as stage
-from stages.training.tasks import NUMBER, CtcParams, CtcTask, MlpParams, MlpTask
+from stages.training.tasks import NUMBER, CtcParams, CtcTask
 from stages.training.train import Progress, Validation, fit, run
 
-LOOP = {
-    "seed": 1, "epochs": 8, "patience": 8, "learning_rate": 0.02, "warmup_fraction": 0.1,
-    "weight_decay": 0.0, "clip_norm": 1.0, "hidden": 32, "dropout": 0.0,
-}  # fmt: skip
-CTC = CtcParams(**LOOP, layers=1, batch_frames=80, mask_fraction=0.0, mask_frames=2, repeat={})
-MLP = MlpParams(**LOOP, window=1, batch_segments=16)
 SHORT = {"epochs": 3, "dropout": 0.2}
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     """Embeddings, train.jsonl, valid.jsonl and segments.parquet of the toy problem."""
-    embeddings, train, valid = toy_corpus(tmp_path_factory.mktemp("toy"), train=48)
-    segments = train.parent / "segments.parquet"
-    write_segments(segments, manifest.read(train))
-    return embeddings, train, valid, segments
-
-
-def write_segments(path, utterances, part="train"):
-    """Phones at their times, and the silence before the first."""
-    rows = [
-        (u.id, part, "phone", phone, start, end)
-        for u in utterances
-        for phone, (start, end) in zip(u.phones, u.phone_times_s, strict=True)
-    ]
-    rows += [(u.id, part, "silence", "", 0.0, u.phone_times_s[0][0]) for u in utterances]
-    columns = ["utterance", "part", "kind", "symbol", "start_s", "end_s"]
-    pd.DataFrame(rows, columns=columns).to_parquet(path, index=False)
+    return toy_corpus(tmp_path_factory.mktemp("toy"), train=48)
 
 
 def trained(toy, folder, params, checkpoint="checkpoint"):
@@ -154,12 +131,6 @@ def test_a_run_that_was_killed_at_its_end_trains_no_more(toy, tmp_path):
     assert torch.equal(first.output.weight, again.output.weight)
 
 
-@pytest.mark.parametrize("bad", [{"epochs": 0}, {"patience": 0}])
-def test_no_epoch_and_no_patience_train_nothing_and_are_refused(bad):
-    with pytest.raises(ValueError, match="epochs and patience must be at least 1, found"):
-        replace(CTC, **bad)
-
-
 @pytest.mark.parametrize("which", ["train", "valid"])
 def test_an_empty_part_is_one_clear_sentence(which, toy, tmp_path):
     embeddings, train, valid, segments = toy
@@ -169,56 +140,6 @@ def test_an_empty_part_is_one_clear_sentence(which, toy, tmp_path):
     with pytest.raises(ValueError, match=rf"{which}\.jsonl: no utterance to (train|validate) on"):
         trained((embeddings, parts["train"], parts["valid"], segments), tmp_path, CTC)
     assert not (tmp_path / "model").exists()
-
-
-def test_segments_of_other_parts_are_not_trained_on(toy, tmp_path):
-    write_segments(tmp_path / "s.parquet", manifest.read(toy[1]), part="test")
-    with pytest.raises(ValueError, match=r"s\.parquet: no segment of the training part"):
-        MlpTask(toy[0], tmp_path / "s.parquet", MLP)
-
-
-def test_a_training_clip_without_its_embedding_is_refused(toy, tmp_path):
-    manifest.write(tmp_path / "t.jsonl", [*manifest.read(toy[1]), utterance("m/new", id="new")])
-    with pytest.raises(ValueError, match="1 embeddings are missing, first 'new'"):
-        CtcTask(toy[0], tmp_path / "t.jsonl", CTC)
-
-
-def test_views_are_trained_on_with_the_phones_of_their_clip(tmp_path):
-    manifest.write(tmp_path / "t.jsonl", [utterance("m/a", id="a", phones=("d", "a"))])
-    frames = np.zeros((6, 4), dtype=np.float32)
-    write_arrays(tmp_path, {"a": frames, "a#1": frames[:5], "b": frames}, 2)
-    task = CtcTask(tmp_path, tmp_path / "t.jsonl", CTC)
-    assert [len(x) for x, _ in task.items] == [6, 5]
-    assert [t.tolist() for _, t in task.items] == 2 * [[NUMBER["d"], NUMBER["a"]]]
-
-
-def test_every_clip_is_in_one_batch_of_an_epoch_and_none_is_too_long(toy):
-    task = CtcTask(toy[0], toy[1], CTC)
-    batches = task.batches(seed=1)
-    assert sorted(i for batch in batches for i in batch) == list(range(48))
-    for batch in batches:
-        assert len(batch) * max(len(task.items[i][0]) for i in batch) <= CTC.batch_frames
-    assert batches == task.batches(seed=1) != task.batches(seed=2)
-
-
-def test_masks_hide_the_share_of_frames_asked_for(toy):
-    task = CtcTask(toy[0], toy[1], replace(CTC, mask_fraction=0.2, mask_frames=4))
-    torch.manual_seed(0)
-    hidden = (task._masked(torch.ones(20_000, 1)) == 0).float().mean().item()
-    # spans of 4 start in 5 % of the frames; overlaps leave 1 - 0.95^4 = 0.185
-    assert hidden == pytest.approx(1 - 0.95**4, abs=0.02)  # six standard deviations
-
-
-def test_the_mlp_hears_the_mean_of_a_segment_and_silence_as_the_blank(toy):
-    task = MlpTask(toy[0], toy[3], MLP)
-    phones = [u.phones for u in manifest.read(toy[1])]
-    assert len(task.labels) == sum(map(len, phones)) + 48
-    silent = task.means[task.labels == 0]
-    assert len(silent) == 48
-    # the mean of two frames of noise of 0.05 on 8 axes
-    assert silent.norm(dim=1).mean() == pytest.approx(0.05 * np.sqrt(8 / 2), rel=0.2)
-    for number, phone in enumerate(TOY_PHONES):
-        assert (task.means[task.labels == NUMBER[phone]].argmax(dim=1) == number).all()
 
 
 def test_validation_counts_errors_as_the_scorer_does(toy):
