@@ -96,8 +96,6 @@ def export(
                 dynamic_axes={k: dict(v) for k, v in axes.items()},
             )  # fmt: skip
         model = onnx.load(str(part))
-        for node in model.graph.node:
-            node.doc_string = ""  # holds source lines with the folder of this machine
         onnx.helper.set_model_props(
             model, {"labels": "\n".join(facts["labels"]), "name": str(facts["name"]),
                     "sample_rate_hz": str(facts["sample_rate_hz"])},
