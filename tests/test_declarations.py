@@ -3,6 +3,7 @@
 import ast
 import importlib
 import subprocess
+import sys
 from pathlib import PurePosixPath
 
 import pytest
@@ -183,3 +184,11 @@ def test_git_holds_reports_and_pointers_and_no_data():
     assert not ignored("dvc.lock")
     assert ignored("data/raw/mine/clip.wav")
     assert ignored("checkpoints/train/mlp/state.safetensors")
+
+
+def test_a_half_written_file_is_neither_in_git_nor_in_a_hash_of_dvc():
+    # One that a killed process left in data/raw would change what every stage below it reads.
+    assert ignored("reports/.corpus.json.17.part")
+    command = [sys.executable, "-m", "dvc", "check-ignore", "data/raw/.embedded.17.part"]
+    done = subprocess.run(command, cwd=TOP, check=False, capture_output=True, text=True)
+    assert done.stdout == "data/raw/.embedded.17.part\n"
