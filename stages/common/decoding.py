@@ -5,8 +5,9 @@ Three decoders for three models would give three accuracies and none to trust.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,15 @@ def segment_label(
     if frames.size == 0:
         raise ValueError(f"segment [{start}, {end}) holds none of {len(log_probs)} frames")
     return labels[1 + int(frames.max(axis=0).argmax())]
+
+
+def fewest_frames(symbols: Sequence[Hashable]) -> int:
+    """Return the frames that a CTC path of these symbols needs: one each, a blank between equals.
+
+    >>> fewest_frames("abba")
+    5
+    """
+    return len(symbols) + sum(a == b for a, b in pairwise(symbols))
 
 
 def frames_of(start_s: float, end_s: float, total: int) -> tuple[int, int]:

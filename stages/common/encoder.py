@@ -7,6 +7,7 @@ their size from the same clip alone, so padding is not an option, and equal byte
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,9 @@ from transformers.utils.logging import disable_progress_bar
 
 from stages.common.audio import SAMPLE_RATE_HZ, Signal
 
+warnings.filterwarnings(  # WavLM's own call in transformers; nothing here could mend it
+    "ignore", message="Support for mismatched key_padding_mask and attn_mask", category=UserWarning
+)
 disable_progress_bar()  # a bar for reading one local file says nothing
 
 MODELS: Mapping[str, Any] = MappingProxyType({"wav2vec2": Wav2Vec2Model, "wavlm": WavLMModel})

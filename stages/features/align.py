@@ -28,7 +28,7 @@ from torch import nn
 from stages.common import manifest
 from stages.common.cli import stage
 from stages.common.compute import ComputeParams, configure
-from stages.common.decoding import FRAMES_PER_SECOND
+from stages.common.decoding import FRAMES_PER_SECOND, fewest_frames
 from stages.common.files import atomic_file, write_json
 from stages.common.manifest import Utterance
 from stages.common.nets import load_head, posteriors
@@ -65,8 +65,7 @@ def forced_times(
     """
     number = {label: i for i, label in enumerate(LABELS)}
     targets = torch.tensor([[number[p] for p in phones]], dtype=torch.int32)
-    repeats = sum(a == b for a, b in pairwise(phones))
-    if len(log_probs) < len(phones) + repeats:
+    if len(log_probs) < fewest_frames(phones):
         return None
     path, _ = torchaudio.functional.forced_align(
         torch.from_numpy(log_probs)[None], targets, blank=0

@@ -105,7 +105,8 @@ def pretrain(
         raise ValueError(f"{train}: no utterance to pretrain on")
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
     lessons = repeated(utterances, lessons_from(utterances, signals, params), params.repeat)
-    mark = fingerprint(name, asdict(params), sha256_file(train), torch.get_num_threads())
+    heard = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
+    mark = fingerprint(name, asdict(params), heard, torch.get_num_threads())
     pupil = teach(Pupil(name, params), lessons, params, Checkpoint(checkpoint, mark))
     with atomic_folder(out) as part:
         pupil.encoder.save_pretrained(part)

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from stages.common.audio import SAMPLE_RATE_HZ, Signal
 from stages.common.augment import AugmentParams, augment
 from stages.common.compute import seed_of
-from stages.common.decoding import FRAMES_PER_SECOND
+from stages.common.decoding import FRAMES_PER_SECOND, fewest_frames
 from stages.common.encoder import (
     ArchitectureParams,
     frame_count,
@@ -115,6 +115,9 @@ def lessons_from(
 ) -> list[Lesson]:
     """Return the lessons in the order of the utterances, with clusters found on all of them."""
     found = clusters_of([mfcc(signals[u.id]) for u in utterances], params)
+    short = sum(len(c) < fewest_frames(u.phones) for u, c in zip(utterances, found, strict=True))
+    if short:
+        print(f"{short} of {len(utterances)} clips have fewer frames than phones: no CTC loss")
     return [
         Lesson(
             signals[u.id], clusters, frame_labels(u, len(clusters)),
@@ -242,6 +245,7 @@ def _masks(
 def _ctc(scores: Tensor, lessons: Sequence[Lesson], sizes: Sequence[int]) -> Tensor:
     targets = [torch.from_numpy(lesson.phones) for lesson in lessons]
     lengths = torch.tensor([len(t) for t in targets])
+    # A copy that was sped up can have too few frames: its loss is infinite and taken as 0.
     total = F.ctc_loss(
         scores.log_softmax(-1).transpose(0, 1), torch.cat(targets), torch.tensor(sizes), lengths,
         reduction="sum", zero_infinity=True,

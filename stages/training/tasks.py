@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stages.common import manifest
-from stages.common.decoding import frames_of
+from stages.common.decoding import fewest_frames, frames_of
 from stages.common.nets import CtcShape, MlpShape, Shape
 from stages.common.phones import LABELS
 from stages.common.repeats import repeated
@@ -93,6 +93,7 @@ class Task(Protocol):
     """What the training loop needs to know."""
 
     shape: Shape
+    left_out: int  # clips with fewer frames than phones, which no CTC path fits
 
     def batches(self, seed: int) -> Sequence[Any]:
         """Return one epoch's batches."""
@@ -118,11 +119,19 @@ class CtcTask:
         for key in sorted(arrays):
             views[key.split("#")[0]].append(torch.from_numpy(arrays[key]))
         self.params = params
-        self.items = [
+        pairs = [
             (frames, torch.tensor([NUMBER[phone] for phone in u.phones]))
             for u in repeated(utterances, utterances, params.repeat)
             for frames in views[u.id]
         ]
+        self.items = [
+            (frames, phones)
+            for frames, phones in pairs
+            if len(frames) >= fewest_frames(phones.tolist())
+        ]
+        self.left_out = len(pairs) - len(self.items)
+        if not self.items:
+            raise ValueError(f"{train}: every clip has fewer frames than phones; check its texts")
         inputs = self.items[0][0].shape[1]
         self.shape: Shape = CtcShape(
             inputs, len(LABELS), params.hidden, params.layers, params.dropout
@@ -179,7 +188,7 @@ class MlpTask:
             start, end = frames_of(start_s, end_s, len(frames))
             means.append(frames[start:end].mean(axis=0))
             labels.append(NUMBER[symbol] if symbol else 0)
-        self.params = params
+        self.params, self.left_out = params, 0
         self.means, self.labels = torch.from_numpy(np.stack(means)), torch.tensor(labels)
         self.shape: Shape = MlpShape(
             self.means.shape[1], len(LABELS), params.hidden, params.window, params.dropout

@@ -159,6 +159,7 @@ def run(
         "sample_rate_hz": SAMPLE_RATE_HZ, "frames_per_second": FRAMES_PER_SECOND,
         "training_data_sha256": sha256_json(lineage), "best_epoch": progress.best_epoch,
         "valid_per": round(progress.best_per, 6),
+        "training_clips_too_short": task.left_out,
     }  # fmt: skip
     write_curves(curves, progress.history or [])
     save_head(out, head, task.shape, facts)
