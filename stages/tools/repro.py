@@ -10,7 +10,6 @@ gives it, and the cores are filled by running stages side by side. Each is run b
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from stages.common.workers import worker_count
 from stages.tools import children, keep, lockfile, pipeline
 from stages.tools.children import Child
 from stages.tools.pipeline import Pipeline
@@ -56,7 +56,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--jobs",
         type=_jobs,
-        default=cores(),
+        default=worker_count(),
         metavar="N",
         help="how many stages may run at a time (default: the cores, %(default)s)",
     )
@@ -73,11 +73,6 @@ def _jobs(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found {text!r}")
     return int(text)
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
