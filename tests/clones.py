@@ -118,7 +118,7 @@ def built(factory) -> tuple[Clone, bytes]:
         return clone, lock.read_bytes()
 
 
-def until(condition, seconds: float = 300.0):
+def until(condition, seconds: float = 900.0):
     """Wait for a condition and return what it gave; the limit matters to a test that fails only."""
     limit = time.monotonic() + seconds
     while not (result := condition()):

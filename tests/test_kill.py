@@ -43,7 +43,7 @@ def killed(clone, sign, kill):
         assert process.poll() is None, log.read_text()
         kill(process.pid, signal.SIGKILL)
         process.wait()
-        until(lambda: not at_work(clone), seconds=10)
+        until(lambda: not at_work(clone), seconds=60)
     assert any(clone.folder.glob(sign))
     return log.read_text()
 
