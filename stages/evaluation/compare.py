@@ -76,7 +76,6 @@ def markdown(
     models = comparison["models"]
     first = next(iter(models.values()))
     languages, sources = list(first["languages"]), list(first["sources"])
-    kind = "synthetic speech" if first["synthetic"] else "real speech"
     head = ["model", "PER", "95 %", "segment accuracy", *(f"PER {x}" for x in languages)]
     if len(sources) > 1:
         head += [f"PER {x}" for x in sources]
@@ -93,7 +92,7 @@ def markdown(
     train = corpus["parts"]["train"]
     return "\n".join([
         f"# {title}", "",
-        f"Test: {kind}, {first['test_speakers']} voices none of the models has heard, "
+        f"Test: {kind_of(models)}, {first['test_speakers']} voices none of the models has heard, "
         f"{first['test_utterances']} utterances. Train: {train['speakers']} voices, "
         f"{train['hours']:.2f} h.", "",
         *table(head, rows), "",
@@ -103,6 +102,11 @@ def markdown(
         f"{first['encoder_parameters'] / 1e6:.2f} M. ONNX is encoder and head in one file.",
         *_times(alignment),
     ])  # fmt: skip
+
+
+def kind_of(models: dict[str, Any]) -> str:
+    """Return what the test part is made of: with one synthetic clip in it, not real speech."""
+    return "synthetic speech" if any(m["synthetic"] for m in models.values()) else "real speech"
 
 
 def _times(alignment: dict[str, Any]) -> list[str]:
@@ -158,16 +162,19 @@ def picture(comparison: dict[str, Any], title: str, path: Path, dpi: int) -> Non
     for number, (name, m) in enumerate(models.items()):
         at = [x + (number - (len(models) - 1) / 2) * width for x in range(1 + len(languages))]
         heights = [100 * m["per"], *(100 * m["languages"][x] for x in languages)]
-        bars = axes.bar(at, heights, width * 0.92, label=name)
-        axes.bar_label(bars, fmt="%.1f", fontsize=7, padding=2)
+        axes.bar(at, heights, width * 0.92, label=name)
+        tops = list(heights)
         if m["per_low"] is not None:
-            below, above = m["per"] - m["per_low"], m["per_high"] - m["per"]
-            axes.errorbar(
-                at[0], heights[0], [[100 * below], [100 * above]], color="black", capsize=3
-            )
+            axes.vlines(at[0], 100 * m["per_low"], 100 * m["per_high"], color="black")
+            tops[0] = max(tops[0], 100 * m["per_high"])
+        for x, height, top in zip(at, heights, tops, strict=True):
+            axes.annotate(
+                f"{height:.1f}", (x, top), (0, 2), textcoords="offset points", ha="center",
+                fontsize=7,
+            )  # fmt: skip
     axes.set_xticks(range(1 + len(languages)), ["all", *languages])
     axes.set_ylabel("phone error rate, %")
-    axes.set_title(title)
+    axes.set_title(f"{title} ({kind_of(models)})")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     with atomic_file(path) as part:
