@@ -50,7 +50,8 @@ profile: $(INSTALLED) ## lay a set of values over params.yaml: NAME=...
 	@test -n "$$NAME" || { echo "usage: make profile NAME=..." >&2; exit 2; }
 	@python -m stages.tools.profile "$$NAME"
 
-# `pip list` and not `pip freeze`: it knows names and versions only, no paths and no addresses.
+# `pip list` and not `pip freeze`: it knows names and versions only, no paths and no addresses. What
+# torch brings for CUDA exists for Linux alone.
 lock: ## resolve pyproject.toml anew into requirements.lock
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	"$(PYTHON)" -m venv "$$folder/venv"; PATH="$$folder/venv/bin:$$PATH"; \
@@ -61,7 +62,8 @@ lock: ## resolve pyproject.toml anew into requirements.lock
 	pip list --format=freeze --exclude pip --exclude setuptools --exclude wheel \
 	  > "$$folder/found"; \
 	{ echo '# Made by `make lock` from pyproject.toml, on Linux: versions that were installed together.'; \
-	  sed 's/+[a-z0-9.]*$$//' "$$folder/found" | LC_ALL=C sort -f; } > requirements.lock
+	  sed -E -e 's/\+[a-z0-9.]*$$//' -e '/^(cuda-|nvidia-[^m]|triton)/s/$$/; sys_platform == "linux"/' \
+	    "$$folder/found" | LC_ALL=C sort -f; } > requirements.lock
 
 diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEAD~1
 	dvc metrics diff $(BASE)
