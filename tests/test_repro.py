@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from stages.tools import children, lockfile, pipeline, repro
-from stages.tools.progress import Progress
+from stages.tools.progress import Progress, table
 from stages.tools.schedule import Outcome, Schedule, Step
 
 # dvc's own use of pygtrie; what it prints is nobody's business here.
@@ -310,6 +310,16 @@ def test_a_terminal_sees_each_stage_with_its_seconds_and_its_latest_line():
         "[ 4/22] split: done in 2.1 s",
     ):
         assert text in screen.getvalue()
+
+
+def test_a_long_line_gives_way_to_the_name_of_its_stage(monkeypatch):
+    monkeypatch.setattr(Runner, "latest_line", lambda _self: "> python " + 40 * "very long ")
+    screen = io.StringIO()
+    console = Console(file=screen, width=60)
+    console.print(table(3, 22, [Runner()]))
+    assert [line.split() for line in screen.getvalue().splitlines()][1][:3] == [
+        "train@mlp", "12", "s"
+    ]  # fmt: skip
 
 
 def test_a_pipe_sees_plain_lines_only():
