@@ -21,7 +21,7 @@ $(INSTALLED): requirements.lock
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
 	  echo "error: python 3.11 is needed and '$(PYTHON)' is not; name one with make PYTHON=..." >&2; \
 	  exit 1; }
-	"$(PYTHON)" -m venv .venv
+	test -x .venv/bin/python || "$(PYTHON)" -m venv .venv
 	pip install --quiet --requirement requirements.lock
 	@touch $@
 

@@ -67,7 +67,7 @@ class Progress:
 
 def table(done: int, total: int, running: Sequence[Running]) -> Group:
     """Return the stages at work, one a row: name, seconds, and the latest line of the log."""
-    # Only in a table that fills the screen does `ratio` make the last column the one that gives way.
+    # Only in a table that fills the screen does `ratio` make the last column give way.
     rows = Table(box=None, show_header=False, pad_edge=False, expand=True)
     rows.add_column(no_wrap=True, style="bold")
     rows.add_column(no_wrap=True, justify="right")
