@@ -21,8 +21,8 @@ $(INSTALLED): requirements.lock
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
 	  echo "error: python 3.11 is needed and '$(PYTHON)' is not; name one with make PYTHON=..." >&2; \
 	  exit 1; }
-	test -x .venv/bin/python || "$(PYTHON)" -m venv .venv
-	pip install --quiet --requirement requirements.lock
+	test -x .venv/bin/pip || "$(PYTHON)" -m venv .venv
+	.venv/bin/pip install --quiet --requirement requirements.lock
 	@touch $@
 
 repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print the table [STAGES=...]
