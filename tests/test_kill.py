@@ -29,6 +29,21 @@ def at_work(clone):
     return found
 
 
+def caught(process, clone, sign):
+    """Stop a build in its tracks while a file that matches `sign` is there; return whether it was.
+
+    Between the sight of a file and a kill the stage could end well: it is frozen first, and let go
+    on where it had the time to put its file in place.
+    """
+    if not any(clone.folder.glob(sign)):
+        return False
+    os.killpg(process.pid, signal.SIGSTOP)
+    if any(clone.folder.glob(sign)):
+        return True
+    os.killpg(process.pid, signal.SIGCONT)
+    return False
+
+
 def killed(clone, sign, kill):
     """Start plain `dvc repro`, kill it when a file that matches `sign` is there; return its words.
 
@@ -39,7 +54,7 @@ def killed(clone, sign, kill):
         log.open("w+") as out,
         clone.start(*PYTHON, "dvc", "repro", stdout=out, stderr=subprocess.STDOUT) as process,
     ):
-        until(lambda: any(clone.folder.glob(sign)) or process.poll() is not None)
+        until(lambda: caught(process, clone, sign) or process.poll() is not None)
         assert process.poll() is None, log.read_text()
         kill(process.pid, signal.SIGKILL)
         process.wait()
