@@ -20,7 +20,7 @@ from stages.common import manifest
 from stages.common.checkpoint import Checkpoint
 from stages.common.encoder import embed, load_encoder
 from stages.features import backbone as stage
-from stages.features.backbone import BackboneParams, HubParams, pretrain, rate_at, run, teach
+from stages.features.backbone import BackboneParams, HubParams, pretrain, run, teach
 from stages.features.pretrain import Pupil, lessons_from
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,12 +126,6 @@ def test_another_source_and_an_encoder_without_a_place_are_refused(tmp_path):
         run("wav2vec2", *folders, params("me/tiny", source="web"))
     with pytest.raises(ValueError, match=r"backbone\.hub has no 'wavlm'; found \['wav2vec2'\]"):
         run("wavlm", *folders, params("me/tiny"))
-
-
-def test_the_rate_rises_for_a_share_of_the_steps_and_falls_to_0():
-    told = replace(PRETRAIN, steps=10, warmup_fraction=0.2)
-    rates = [rate_at(step, told) for step in range(10)]
-    assert rates == pytest.approx([0.5, 1, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
 
 
 def test_pretraining_repeats_byte_for_byte_and_clears_its_checkpoint(corpus, tmp_path):

@@ -29,7 +29,7 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from stages.common.audio import SAMPLE_RATE_HZ, Signal
+from stages.common.audio import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 
 warnings.filterwarnings(  # WavLM's own call in transformers; nothing here could mend it
     "ignore", message="Support for mismatched key_padding_mask and attn_mask", category=UserWarning
@@ -134,10 +134,8 @@ def load_encoder(folder: Path | str, name: str, **options: Any) -> Any:
         lacks = f"without {missing[0]!r}" if missing else f"of type {encoder.config.model_type!r}"
         raise ValueError(f"{folder}: an encoder {lacks}; expected a whole {name}")
     stride = math.prod(encoder.config.conv_stride)
-    if stride != SAMPLE_RATE_HZ // 50:
-        raise ValueError(
-            f"{folder}: a frame each {stride} samples; expected {SAMPLE_RATE_HZ // 50}"
-        )
+    if stride != FRAME_HOP:
+        raise ValueError(f"{folder}: a frame each {stride} samples; expected {FRAME_HOP}")
     return encoder.eval()
 
 
@@ -182,13 +180,21 @@ def embed(encoder: Any, signal: Signal, normalised: bool) -> NDArray[np.float32]
 
 
 def pad_for_frames(signal: Signal, field: int) -> Signal:
-    """Return the clip with zeros around, so that it gives `frame_count` frames in step with time.
+    """Return the clip with zeros around: `frame_count` frames, in step with time."""
+    return np.pad(signal, padding(field))
 
-    The amounts don't depend on the clip, so that an exported graph can do the same: left l and
-    right field - l - 1 give floor((T - 1) / 320) + 1 frames, which is T / 320 rounded up.
+
+def padding(field: int) -> tuple[int, int]:
+    """Return the zeros before and after a clip for an encoder with that receptive field.
+
+    They don't depend on the clip, so that an exported graph can do the same: left l and right
+    field - l - 1 give floor((T - 1) / 320) + 1 frames, which is T / 320 rounded up.
+
+    >>> padding(400)
+    (40, 359)
     """
-    left = (field - SAMPLE_RATE_HZ // 50) // 2
-    return np.pad(signal, (left, field - left - 1))
+    left = (field - FRAME_HOP) // 2
+    return left, field - left - 1
 
 
 def frame_count(samples: int) -> int:
@@ -197,4 +203,4 @@ def frame_count(samples: int) -> int:
     >>> frame_count(16000), frame_count(16001), frame_count(1)
     (50, 51, 1)
     """
-    return max(1, math.ceil(samples / (SAMPLE_RATE_HZ // 50)))
+    return max(1, math.ceil(samples / FRAME_HOP))

@@ -34,6 +34,8 @@ BLANK = "<blank>"
 
 LABELS: tuple[str, ...] = (BLANK, *INVENTORY)
 
+NUMBER: Mapping[str, int] = MappingProxyType({label: i for i, label in enumerate(LABELS)})
+
 # Stems of compounds in which two letters meet at a seam and are two phones, not one digraph.
 SEAMS = ("injekci", "injekto", "konjug", "konjunk", "tanjug", "nadživ", "nadžup", "nadžnj",
          "odžal", "odživ", "podžup", "predživot", "podžig")  # fmt: skip

@@ -32,7 +32,13 @@ from stages.common.audio import SAMPLE_RATE_HZ, Signal
 from stages.common.cli import stage
 from stages.common.compute import ComputeParams, configure
 from stages.common.decoding import greedy
-from stages.common.encoder import VARIANCE_FLOOR, feature_extractor, load_encoder, receptive_field
+from stages.common.encoder import (
+    VARIANCE_FLOOR,
+    feature_extractor,
+    load_encoder,
+    padding,
+    receptive_field,
+)
 from stages.common.files import atomic_file, write_json
 from stages.common.nets import load_head
 from stages.common.params import load
@@ -67,9 +73,7 @@ class WholePath(nn.Module):
     def __init__(self, encoder: Any, normalised: bool, head: nn.Module) -> None:
         super().__init__()
         self.encoder, self.head, self.normalised = encoder, head, normalised
-        field = receptive_field(encoder)
-        left = (field - SAMPLE_RATE_HZ // 50) // 2
-        self.padding = (left, field - left - 1)
+        self.padding = padding(receptive_field(encoder))
 
     def forward(self, samples: Tensor) -> Tensor:
         """Return log posteriors `[1, T, V]` of samples `[1, N]`, T = N / 320 rounded up."""

@@ -33,7 +33,7 @@ from stages.common.files import atomic_file, write_json
 from stages.common.manifest import Utterance
 from stages.common.nets import load_head, posteriors
 from stages.common.params import load
-from stages.common.phones import LABELS
+from stages.common.phones import NUMBER
 from stages.common.shards import read_arrays
 from stages.common.words import word_spans
 
@@ -63,8 +63,7 @@ def forced_times(
         phones: what was said.
         duration_s: the clip's; no time passes it.
     """
-    number = {label: i for i, label in enumerate(LABELS)}
-    targets = torch.tensor([[number[p] for p in phones]], dtype=torch.int32)
+    targets = torch.tensor([[NUMBER[p] for p in phones]], dtype=torch.int32)
     if len(log_probs) < fewest_frames(phones):
         return None
     path, _ = torchaudio.functional.forced_align(

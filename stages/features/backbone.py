@@ -24,6 +24,7 @@ from stages.common.cli import stage
 from stages.common.compute import ComputeParams, configure, seed_of
 from stages.common.encoder import MODELS, feature_extractor, load_encoder
 from stages.common.files import atomic_folder, sha256_file
+from stages.common.learning import rate_at
 from stages.common.params import load
 from stages.common.repeats import repeated
 from stages.common.shards import read_clips
@@ -127,7 +128,9 @@ def teach(
     for number in range(done, params.steps):
         batch = [lessons[i] for i in next(order)]
         for group in optimizer.param_groups:
-            group["lr"] = params.learning_rate * rate_at(number, params)
+            group["lr"] = params.learning_rate * rate_at(
+                (number + 1) / (params.steps + 1), params.warmup_fraction
+            )
         loss = step_loss(pupil, batch, params, seed_of(params.seed, "step", number))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -137,12 +140,6 @@ def teach(
             checkpoint.save(pupil, optimizer, number + 1)
             print(f"step {number + 1} of {params.steps}: loss {loss.item():.3f}", flush=True)
     return pupil
-
-
-def rate_at(step: int, params: PretrainParams) -> float:
-    """Return the share of the highest learning rate: a straight rise, then a straight fall."""
-    rise = max(1.0, params.steps * params.warmup_fraction)
-    return min((step + 1) / rise, (params.steps - step) / max(1.0, params.steps - rise))
 
 
 def run(

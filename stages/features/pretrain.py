@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from stages.common.audio import SAMPLE_RATE_HZ, Signal
+from stages.common.audio import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 from stages.common.augment import AugmentParams, augment
 from stages.common.compute import seed_of
 from stages.common.decoding import FRAMES_PER_SECOND, fewest_frames
@@ -36,10 +38,9 @@ from stages.common.encoder import (
     pad_for_frames,
     receptive_field,
 )
+from stages.common.learning import ctc_loss, like_length
 from stages.common.manifest import Utterance
-from stages.common.phones import LABELS
-
-NUMBER = {label: number for number, label in enumerate(LABELS)}
+from stages.common.phones import LABELS, NUMBER
 
 
 @dataclass(frozen=True)
@@ -160,34 +161,24 @@ def frame_labels(utterance: Utterance, count: int) -> NDArray[np.int64]:
 
 def mfcc(signal: Signal) -> NDArray[np.float64]:
     """Return 13 cepstra and their deltas each 20 ms, shape `[T, 26]`, the clip's mean taken out."""
-    transform = torchaudio.transforms.MFCC(
-        SAMPLE_RATE_HZ, n_mfcc=13,
-        melkwargs={"n_fft": 400, "hop_length": 320, "n_mels": 40, "center": False},
-    )  # fmt: skip
-    cepstra = transform(torch.from_numpy(pad_for_frames(signal, 400)))
+    cepstra = _transform()(torch.from_numpy(pad_for_frames(signal, 400)))
     both = torch.cat([cepstra, torchaudio.functional.compute_deltas(cepstra, 5)]).T
     return np.asarray((both - both.mean(dim=0)).double().numpy())
 
 
-def batches(lengths: Sequence[int], batch_s: float, seed: int) -> Iterator[list[int]]:
-    """Yield clip numbers in batches of about `batch_s` seconds of like length, for ever.
+@cache
+def _transform() -> Any:
+    return torchaudio.transforms.MFCC(
+        SAMPLE_RATE_HZ, n_mfcc=13,
+        melkwargs={"n_fft": 400, "hop_length": FRAME_HOP, "n_mels": 40, "center": False},
+    )  # fmt: skip
 
-    Clips of like length are together, so that little of a batch is padding.
-    """
-    limit = batch_s * SAMPLE_RATE_HZ
-    for epoch in range(10**9):
+
+def batches(lengths: Sequence[int], batch_s: float, seed: int) -> Iterator[list[int]]:
+    """Yield clip numbers in batches of about `batch_s` seconds of like length, for ever."""
+    for epoch in count():
         rng = np.random.default_rng(seed_of(seed, "batches", epoch))
-        jitter = np.asarray(lengths) * rng.uniform(0.9, 1.1, len(lengths))
-        groups: list[list[int]] = [[]]
-        longest = 0
-        for i in np.argsort(jitter, kind="stable"):
-            longest = max(longest, lengths[i])
-            if groups[-1] and longest * (len(groups[-1]) + 1) > limit:
-                groups.append([])
-                longest = lengths[i]
-            groups[-1].append(int(i))
-        for g in rng.permutation(len(groups)):
-            yield groups[g]
+        yield from like_length(lengths, batch_s * SAMPLE_RATE_HZ, rng)
 
 
 def step_loss(pupil: Pupil, lessons: Sequence[Lesson], params: PretrainParams, seed: int) -> Tensor:
@@ -213,7 +204,8 @@ def step_loss(pupil: Pupil, lessons: Sequence[Lesson], params: PretrainParams, s
     clusters = _padded([lesson.clusters[i] for lesson, i in zip(lessons, at, strict=True)])
     frames = _padded([lesson.frames[i] for lesson, i in zip(lessons, at, strict=True)])
     hits, known = masked & (clusters >= 0), frames >= 0
-    loss = params.ctc_weight * _ctc(pupil.phones(hidden), lessons, sizes)
+    phones = [torch.from_numpy(lesson.phones) for lesson in lessons]
+    loss = params.ctc_weight * ctc_loss(pupil.phones(hidden).log_softmax(-1), phones, sizes)
     loss = loss + params.cluster_weight * F.cross_entropy(
         pupil.clusters(hidden[hits]), clusters[hits]
     )
@@ -240,14 +232,3 @@ def _masks(
         if not row.any():
             row[int(rng.integers(size))] = True
     return masked
-
-
-def _ctc(scores: Tensor, lessons: Sequence[Lesson], sizes: Sequence[int]) -> Tensor:
-    targets = [torch.from_numpy(lesson.phones) for lesson in lessons]
-    lengths = torch.tensor([len(t) for t in targets])
-    # A copy that was sped up can have too few frames: its loss is infinite and taken as 0.
-    total = F.ctc_loss(
-        scores.log_softmax(-1).transpose(0, 1), torch.cat(targets), torch.tensor(sizes), lengths,
-        reduction="sum", zero_infinity=True,
-    )  # fmt: skip
-    return total / lengths.sum()

@@ -16,12 +16,11 @@ from torch import Tensor, nn
 
 from stages.common import manifest
 from stages.common.decoding import fewest_frames, frames_of
+from stages.common.learning import ctc_loss, like_length
 from stages.common.nets import CtcShape, MlpShape, Shape
-from stages.common.phones import LABELS
+from stages.common.phones import LABELS, NUMBER
 from stages.common.repeats import repeated
 from stages.common.shards import read_arrays
-
-NUMBER = {label: number for number, label in enumerate(LABELS)}
 
 
 @dataclass(frozen=True)
@@ -139,27 +138,14 @@ class CtcTask:
 
     def batches(self, seed: int) -> list[list[int]]:
         """Return clip numbers in batches of like length, in random order."""
-        rng = np.random.default_rng(seed)
-        lengths = np.array([len(frames) for frames, _ in self.items])
-        groups: list[list[int]] = [[]]
-        for i in np.argsort(lengths * rng.uniform(0.95, 1.05, len(lengths)), kind="stable"):
-            longest = max([lengths[i], *(lengths[j] for j in groups[-1])])
-            if groups[-1] and longest * (len(groups[-1]) + 1) > self.params.batch_frames:
-                groups.append([])
-            groups[-1].append(int(i))
-        return [groups[g] for g in rng.permutation(len(groups))]
+        lengths = [len(frames) for frames, _ in self.items]
+        return like_length(lengths, self.params.batch_frames, np.random.default_rng(seed))
 
     def loss(self, head: nn.Module, batch: list[int]) -> Tensor:
         """Return the CTC loss a phone."""
         frames = [self._masked(self.items[i][0]) for i in batch]
-        targets = [self.items[i][1] for i in batch]
-        lengths = torch.tensor([len(t) for t in targets])
         log_probs = head(nn.utils.rnn.pad_sequence(frames, batch_first=True))
-        total = F.ctc_loss(
-            log_probs.transpose(0, 1), torch.cat(targets), torch.tensor([len(f) for f in frames]),
-            lengths, reduction="sum", zero_infinity=True,
-        )  # fmt: skip
-        return total / lengths.sum()
+        return ctc_loss(log_probs, [self.items[i][1] for i in batch], [len(f) for f in frames])
 
     def _masked(self, frames: Tensor) -> Tensor:
         span = self.params.mask_frames

@@ -28,6 +28,7 @@ from stages.common.compute import ComputeParams, configure, seed_of
 from stages.common.curves import write_curves
 from stages.common.decoding import FRAMES_PER_SECOND, greedy
 from stages.common.files import sha256_file, sha256_json
+from stages.common.learning import rate_at
 from stages.common.nets import new_head, posteriors, save_head
 from stages.common.params import load
 from stages.common.phones import LABELS
@@ -123,15 +124,6 @@ def run_epoch(
         optimizer.step()
         total += loss.item()
     return total / len(batches)
-
-
-def rate_at(share: float, warmup: float) -> float:
-    """Return the share of the highest learning rate after a share of all updates.
-
-    >>> rate_at(0.05, 0.1), rate_at(0.1, 0.1), rate_at(1.0, 0.1)
-    (0.5, 1.0, 0.0)
-    """
-    return share / warmup if share < warmup else (1 - share) / (1 - warmup)
 
 
 def run(
