@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.scoring import Errors, bootstrap, errors
+from stages.common.scoring import Errors, Interval, bootstrap, errors, paired_bootstrap
 
 PHONES = st.lists(st.sampled_from(["a", "tʃ", "dʒ", "aɪ"]), min_size=1, max_size=6)
 
@@ -93,3 +93,26 @@ def test_an_interval_repeats_with_its_seed_and_holds_the_rate():
     first, again = bootstrap(pairs, 500, seed=3), bootstrap(pairs, 500, seed=3)
     assert first == again != bootstrap(pairs, 500, seed=4)
     assert first.low < sum(n for n, _ in pairs) / 240 < first.high
+
+
+def test_a_small_sure_difference_shows_where_two_wide_intervals_overlap():
+    hard = {f"s{n}": 10 * n for n in range(1, 9)}
+    ours = {s: Errors(wrong, reference=100) for s, wrong in hard.items()}
+    theirs = {s: Errors(wrong + 2, reference=100) for s, wrong in hard.items()}
+    apart = bootstrap([(e.wrong, e.reference) for e in ours.values()], 500, seed=1)
+    assert apart.high - apart.low > 0.2
+    difference, better = paired_bootstrap(ours, theirs, 500, seed=1)
+    assert (difference.low, difference.high) == (pytest.approx(-0.02), pytest.approx(-0.02))
+    assert better == 1.0
+
+
+def test_equal_errors_differ_by_nothing():
+    same = {"a": Errors(1, reference=10), "b": Errors(5, reference=10)}
+    assert paired_bootstrap(same, same, 100, seed=1) == (Interval(0.0, 0.0), 0.0)
+
+
+def test_a_pair_needs_the_same_speakers_and_two_of_them():
+    one = {"a": Errors(reference=10)}
+    assert paired_bootstrap(one, one, 100, seed=1)[1] is None
+    with pytest.raises(ValueError, match=r"not the same test part: \{'a': 10\} and \{'b': 10\}"):
+        paired_bootstrap(one, {"b": Errors(reference=10)}, 100, seed=1)

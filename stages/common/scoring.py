@@ -5,11 +5,12 @@ Counts are kept apart for each speaker: speakers, not utterances, are what a tes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import jiwer
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,33 @@ class Interval:
     reason: str = ""
 
 
+ALONE = Interval(None, None, "one speaker: no interval over speakers")
+
+
+def resampled(table: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return the sums of a table's rows when speakers are drawn with replacement.
+
+    Args:
+        table: what adds up (errors, reference symbols, ...) of each speaker, shape `[S, K]`.
+        resamples: how often the speakers are drawn.
+        seed: of the draws; tables of the same speakers meet the same draws.
+
+    Returns:
+        Sums of each draw, shape `[resamples, K]`.
+
+    Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR".
+    """
+    drawn = np.random.default_rng(seed).integers(len(table), size=(resamples, len(table)))
+    sums: NDArray[np.float64] = table[drawn].sum(axis=1)
+    return sums
+
+
+def interval_of(values: NDArray[np.float64]) -> Interval:
+    """Return the middle 95 % of what the draws gave."""
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(float(low), float(high))
+
+
 def bootstrap(pairs: Iterable[tuple[int, int]], resamples: int, seed: int) -> Interval:
     """Return the interval of a ratio of sums when speakers are drawn with replacement.
 
@@ -90,8 +118,6 @@ def bootstrap(pairs: Iterable[tuple[int, int]], resamples: int, seed: int) -> In
         resamples: how often the speakers are drawn.
         seed: of the draws.
 
-    Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR".
-
     >>> bootstrap([(1, 10), (1, 10)], 100, seed=1)
     Interval(low=0.1, high=0.1, reason='')
     >>> bootstrap([(1, 10)], 100, seed=1).reason
@@ -99,8 +125,46 @@ def bootstrap(pairs: Iterable[tuple[int, int]], resamples: int, seed: int) -> In
     """
     table = np.array(list(pairs), dtype=np.float64).reshape(-1, 2)
     if len(table) < 2:
-        return Interval(None, None, "one speaker: no interval over speakers")
-    drawn = np.random.default_rng(seed).integers(len(table), size=(resamples, len(table)))
-    sums = table[drawn].sum(axis=1)
-    low, high = np.quantile(sums[:, 0] / sums[:, 1], [0.025, 0.975])
-    return Interval(float(low), float(high))
+        return ALONE
+    sums = resampled(table, resamples, seed)
+    return interval_of(sums[:, 0] / sums[:, 1])
+
+
+def paired_bootstrap(
+    ours: Mapping[str, Errors], theirs: Mapping[str, Errors], resamples: int, seed: int
+) -> tuple[Interval, float | None]:
+    """Return how far our error rate lies above theirs when both meet the same draws of speakers.
+
+    Two rates with wide intervals can still differ surely, since what makes one speaker hard makes
+    it hard for both; so the difference is drawn, not the two rates.
+
+    Args:
+        ours: the errors of each speaker.
+        theirs: those of the other model: the same speakers with the same references.
+        resamples: how often the speakers are drawn.
+        seed: of the draws.
+
+    Returns:
+        The interval of ours minus theirs (below 0: ours is better), and the share of draws in which
+        ours is the better; None where one speaker allows no draw.
+
+    Raises:
+        ValueError: the speakers or their references differ.
+
+    >>> ours = {"a": Errors(reference=10), "b": Errors(reference=10)}
+    >>> theirs = {"a": Errors(1, reference=10), "b": Errors(1, reference=10)}
+    >>> paired_bootstrap(ours, theirs, 100, seed=1)
+    (Interval(low=-0.1, high=-0.1, reason=''), 1.0)
+    """
+    tested = [{s: e.reference for s, e in side.items()} for side in (ours, theirs)]
+    if tested[0] != tested[1]:
+        raise ValueError(f"not the same test part: {tested[0]} and {tested[1]}")
+    table = np.array(
+        [(ours[s].wrong, theirs[s].wrong, ours[s].reference) for s in sorted(ours)],
+        dtype=np.float64,
+    ).reshape(-1, 3)  # fmt: skip
+    if len(table) < 2:
+        return ALONE, None
+    sums = resampled(table, resamples, seed)
+    differences = (sums[:, 0] - sums[:, 1]) / sums[:, 2]
+    return interval_of(differences), float(np.mean(differences < 0))
