@@ -40,7 +40,9 @@ LOOP = {
     "seed": 1, "epochs": 8, "patience": 8, "learning_rate": 0.02, "warmup_fraction": 0.1,
     "weight_decay": 0.0, "clip_norm": 1.0, "hidden": 32, "dropout": 0.0,
 }  # fmt: skip
-CTC = CtcParams(**LOOP, layers=1, batch_frames=80, mask_fraction=0.0, mask_frames=2, repeat={})
+CTC = CtcParams(
+    **LOOP, dilations=(1,), batch_frames=80, mask_fraction=0.0, mask_frames=2, repeat={}
+)
 MLP = MlpParams(**LOOP, window=1, batch_segments=16)
 TOY_PHONES = ("a", "b", "d", "e", "i")
 

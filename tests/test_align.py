@@ -12,7 +12,7 @@ from corpus_maker import utterance
 
 from stages.common import manifest
 from stages.common.files import read_json
-from stages.common.nets import CtcShape, new_head, save_head
+from stages.common.nets import LstmShape, new_head, save_head
 from stages.common.phones import LABELS
 from stages.common.shards import write_arrays
 from stages.features import align as stage
@@ -136,7 +136,7 @@ def test_the_command_writes_segments_and_report_the_same_each_time(tmp_path, mon
     (tmp_path / "e").mkdir()
     for part, rows in corpus(tmp_path / "e", monkeypatch).items():
         manifest.write(tmp_path / f"{part}.jsonl", rows)
-    shape = CtcShape(len(LABELS), len(LABELS), 2, 1, 0.0)
+    shape = LstmShape(len(LABELS), len(LABELS), 2, 1, 0.0)
     save_head(tmp_path / "m", new_head(shape), shape, {})
     for name in ("1", "2"):
         line = f"align m e train.jsonl valid.jsonl test.jsonl {name}.parquet {name}.json"

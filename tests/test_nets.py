@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
 import pytest
 import torch
 
-from stages.common.nets import CtcShape, MlpShape, load_head, new_head, posteriors, save_head
+from stages.common.nets import (
+    LstmShape,
+    MlpShape,
+    TdnnLayer,
+    TdnnShape,
+    load_head,
+    new_head,
+    posteriors,
+    save_head,
+)
 
-CTC = CtcShape(inputs=8, outputs=5, hidden=4, layers=2, dropout=0.5)
+TDNN = TdnnShape(inputs=8, outputs=5, hidden=4, dilations=(1, 3), dropout=0.5)
+LSTM = LstmShape(inputs=8, outputs=5, hidden=4, layers=2, dropout=0.5)
 MLP = MlpShape(inputs=8, outputs=5, hidden=4, window=3, dropout=0.5)
-SHAPES = pytest.mark.parametrize("shape", [CTC, MLP], ids=["ctc", "mlp"])
+SHAPES = pytest.mark.parametrize("shape", [TDNN, LSTM, MLP], ids=["tdnn", "lstm", "mlp"])
 
 
 def head_of(shape, seed=0):
@@ -43,7 +54,7 @@ def test_a_head_comes_back_as_it_was(shape, tmp_path):
 
 def test_equal_heads_are_equal_bytes(tmp_path):
     for name in ("a", "b"):
-        save_head(tmp_path / name, head_of(CTC), CTC, {})
+        save_head(tmp_path / name, head_of(TDNN), TDNN, {})
     first, second = [(tmp_path / n / "model.safetensors").read_bytes() for n in ("a", "b")]
     assert first == second
 
@@ -57,6 +68,44 @@ def test_the_mlp_hears_the_mean_of_its_window_and_a_segment_as_itself():
         assert np.abs(alone - whole[at]).max() < 1e-5  # sums in another order
 
 
+def test_whole_weights_of_another_model_are_refused(tmp_path):
+    save_head(tmp_path / "ours", head_of(TDNN), TDNN, {})
+    save_head(tmp_path / "other", head_of(TDNN, seed=1), TDNN, {})
+    (tmp_path / "other" / "model.safetensors").replace(tmp_path / "ours" / "model.safetensors")
+    with pytest.raises(ValueError, match=r"model\.safetensors: its SHA-256 is"):
+        load_head(tmp_path / "ours")
+
+
+def test_weights_that_no_reader_takes_are_refused_though_their_hash_is_recorded(tmp_path):
+    save_head(tmp_path, head_of(TDNN), TDNN, {})
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    facts = json.loads((tmp_path / "model.json").read_text())
+    facts["weights_sha256"] = hashlib.sha256(b"").hexdigest()
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match=r"model\.safetensors: .*[Hh]eader"):
+        load_head(tmp_path)
+
+
+def test_a_time_delay_network_hears_as_far_as_its_dilations_reach():
+    head, clip = head_of(TDNN), frames(20)
+    changed = clip.copy()
+    changed[10, 0] += 1  # not all of the frame: LayerNorm takes a constant out
+    differs = np.flatnonzero(np.abs(posteriors(head, clip) - posteriors(head, changed)).max(1) > 0)
+    assert set(differs.tolist()) <= set(range(6, 15))  # dilations 1 and 3: 4 frames to each side
+    assert {10} < set(differs.tolist())
+
+
+def test_a_time_delay_layer_is_a_dilated_convolution():
+    layer = TdnnLayer(hidden=4, dilation=3, dropout=0.0)
+    clip = torch.randn(2, 9, 4)
+    weight = layer.inner.weight.reshape(4, 3, 4).permute(0, 2, 1)
+    inner = torch.nn.functional.conv1d(
+        clip.transpose(1, 2), weight, layer.inner.bias, padding=3, dilation=3
+    ).transpose(1, 2)
+    # float32, 12 products a sum
+    assert torch.allclose(layer(clip), clip + torch.relu(inner), atol=1e-5)
+
+
 def test_an_even_window_has_no_middle():
     with pytest.raises(ValueError, match=r"mlp\.window must be odd, found 2"):
         new_head(MlpShape(inputs=8, outputs=5, hidden=4, window=2, dropout=0.0))
@@ -65,13 +114,13 @@ def test_an_even_window_has_no_middle():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "tree"}, "kind 'tree' is neither ctc nor mlp"),
+        ({"kind": "tree"}, "kind 'tree' is none of"),
         ({"shape": {"inputs": 8}}, r"model\.json: shape: missing"),
-        ({"shape": vars(CTC) | {"hidden": 6}}, r"model\.safetensors: .*size mismatch"),
+        ({"shape": vars(TDNN) | {"hidden": 6}}, r"model\.safetensors: .*size mismatch"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(change, message, tmp_path):
-    save_head(tmp_path, head_of(CTC), CTC, {})
+    save_head(tmp_path, head_of(TDNN), TDNN, {})
     facts = json.loads((tmp_path / "model.json").read_text()) | change
     (tmp_path / "model.json").write_text(json.dumps(facts))
     with pytest.raises(ValueError, match=f"(?s){message}"):
@@ -79,11 +128,11 @@ def test_a_description_that_does_not_fit_is_refused(change, message, tmp_path):
 
 
 def test_weights_that_are_damaged_or_missing_are_refused(tmp_path):
-    save_head(tmp_path, head_of(CTC), CTC, {})
+    save_head(tmp_path, head_of(TDNN), TDNN, {})
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-7])
-    with pytest.raises(ValueError, match=r"model\.safetensors: "):
+    with pytest.raises(ValueError, match=r"model\.safetensors: its SHA-256 is .* dvc checkout"):
         load_head(tmp_path)
     weights.unlink()
-    with pytest.raises(ValueError, match=r"model\.safetensors: "):
+    with pytest.raises(ValueError, match=r"model\.safetensors: no such file"):
         load_head(tmp_path)

@@ -15,7 +15,7 @@ from model_maker import SIZE, encoder, noise, save_clips, save_encoder
 from stages.common import manifest
 from stages.common.encoder import embed, feature_extractor, frame_count, load_encoder
 from stages.common.files import read_json
-from stages.common.nets import CtcShape, MlpShape, load_head, new_head, posteriors, save_head
+from stages.common.nets import MlpShape, TdnnShape, load_head, new_head, posteriors, save_head
 from stages.common.phones import LABELS
 from stages.common.runtime import labels_of, open_model, session_posteriors
 from stages.common.shards import write_arrays
@@ -25,7 +25,7 @@ from stages.export.onnx import OnnxParams, WholePath, prove, run, spread
 PARAMS = OnnxParams(opset=17, max_error=1e-4, check_clips=4)
 SHAPES = {
     "mlp": MlpShape(SIZE.hidden, len(LABELS), 8, 3, 0.1),
-    "wavlm_ctc": CtcShape(SIZE.hidden, len(LABELS), 8, 1, 0.1),
+    "wavlm_ctc": TdnnShape(SIZE.hidden, len(LABELS), 8, (1, 2), 0.1),
 }
 CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.02, 0.31, 0.9, 1.4))}
 

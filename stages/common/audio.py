@@ -13,8 +13,9 @@ from scipy.signal import resample_poly
 Signal = NDArray[np.float32]
 
 SAMPLE_RATE_HZ = 16_000
-FRAME_HOP = 320
-"""Samples between two embeddings: 20 ms, 50 a second."""
+FRAMES_PER_SECOND = 50
+FRAME_HOP = SAMPLE_RATE_HZ // FRAMES_PER_SECOND
+"""Samples between two embeddings: 320, which is 20 ms."""
 
 
 def rms_dbfs(signal: Signal) -> float:

@@ -5,16 +5,14 @@ Three decoders for three models would give three accuracies and none to trust.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.common.audio import FRAMES_PER_SECOND
 from stages.common.phones import LABELS
-
-FRAMES_PER_SECOND = 50
 
 
 @dataclass(frozen=True)
@@ -49,35 +47,52 @@ def greedy(log_probs: NDArray[np.float32], labels: Sequence[str] = LABELS) -> li
     return [Spoken(labels[best[a]], a, b) for a, b in runs if best[a] != 0]
 
 
+def segment_scores(log_probs: NDArray[np.float32], start: int, end: int) -> NDArray[np.float32]:
+    """Return how likely each phone is in a segment: the highest posterior it reaches in its frames.
+
+    The blank can't win and has no place. Not the mean: a CTC model is sure of a phone in one frame
+    and of the blank in the others, and a mean of log posteriors is decided by how sure it is of the
+    blank.
+
+    Args:
+        log_probs: log posteriors, shape `[T, V]`; column 0 is the blank.
+        start: first frame.
+        end: the frame after the last.
+
+    Returns:
+        Log probabilities of the phones, shape `[V - 1]`; as probabilities they sum to 1.
+
+    Raises:
+        ValueError: no frame of the segment lies in the posteriors, or a value is NaN.
+
+    >>> peaky = np.log(np.array([[.98, .01, .01], [.1, .1, .8], [.4, .5, .1]], dtype="f4"))
+    >>> [round(float(p), 3) for p in np.exp(segment_scores(peaky, 0, 3))]
+    [0.385, 0.615]
+    """
+    frames = log_probs[max(start, 0) : end, 1:]
+    if frames.size == 0:
+        raise ValueError(f"segment [{start}, {end}) holds none of {len(log_probs)} frames")
+    if np.isnan(frames).any():
+        raise ValueError(f"posteriors of segment [{start}, {end}) are NaN; the model is broken")
+    peaks = frames.max(axis=0).astype(np.float64)
+    return np.asarray(peaks - np.logaddexp.reduce(peaks), dtype=np.float32)
+
+
 def segment_label(
     log_probs: NDArray[np.float32], start: int, end: int, labels: Sequence[str] = LABELS
 ) -> str:
-    """Return the one phone of a segment: the highest posterior any phone reaches in its frames.
-
-    The blank can't win. Not the mean: a CTC model is sure of a phone in one frame and of the blank
-    in the others, and a mean of log posteriors is decided by how sure it is of the blank.
+    """Return the one phone of a segment: the likeliest by `segment_scores`.
 
     Raises:
-        ValueError: no frame of the segment lies in the posteriors.
+        ValueError: the shape doesn't fit the labels, a value is NaN, or no frame of the segment
+            lies in the posteriors.
 
     >>> peaky = np.log(np.array([[.98, .01, .01], [.1, .1, .8], [.4, .5, .1]], dtype="f4"))
     >>> segment_label(peaky, 0, 3, ["", "a", "b"])
     'b'
     """
     check(log_probs, labels)
-    frames = log_probs[max(start, 0) : end, 1:]
-    if frames.size == 0:
-        raise ValueError(f"segment [{start}, {end}) holds none of {len(log_probs)} frames")
-    return labels[1 + int(frames.max(axis=0).argmax())]
-
-
-def fewest_frames(symbols: Sequence[Hashable]) -> int:
-    """Return the frames that a CTC path of these symbols needs: one each, a blank between equals.
-
-    >>> fewest_frames("abba")
-    5
-    """
-    return len(symbols) + sum(a == b for a, b in pairwise(symbols))
+    return labels[1 + int(segment_scores(log_probs, start, end).argmax())]
 
 
 def frames_of(start_s: float, end_s: float, total: int) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -36,6 +37,15 @@ def like_length(lengths: Sequence[int], limit: float, rng: np.random.Generator) 
             longest = lengths[i]
         groups[-1].append(i)
     return [groups[g] for g in rng.permutation(len(groups))]
+
+
+def fewest_frames(symbols: Sequence[Hashable]) -> int:
+    """Return the frames that a CTC path of these symbols needs: one each, a blank between equals.
+
+    >>> fewest_frames("abba")
+    5
+    """
+    return len(symbols) + sum(a == b for a, b in pairwise(symbols))
 
 
 def ctc_loss(log_probs: Tensor, targets: Sequence[Tensor], frames: Sequence[int]) -> Tensor:

@@ -5,8 +5,10 @@ One shape for all three models is what lets one decoder, one exporter and one sc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -15,14 +17,33 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from stages.common.files import atomic_file, read_json, write_json
+from stages.common.files import atomic_file, read_json, sha256_file, write_json
 from stages.common.params import build
 
 WEIGHTS, CONFIG = "model.safetensors", "model.json"
 
 
 @dataclass(frozen=True)
-class CtcShape:
+class TdnnShape:
+    """A time-delay network, as wide as `hidden`.
+
+    Attributes:
+        inputs: width of an embedding.
+        outputs: labels.
+        hidden: width.
+        dilations: a layer each, which hears a frame and those so many frames before and after it.
+        dropout: in training only.
+    """
+
+    inputs: int
+    outputs: int
+    hidden: int
+    dilations: tuple[int, ...]
+    dropout: float
+
+
+@dataclass(frozen=True)
+class LstmShape:
     """A bidirectional LSTM: `inputs` to 2 x `hidden`, `layers` times, to `outputs`."""
 
     inputs: int
@@ -43,13 +64,60 @@ class MlpShape:
     dropout: float
 
 
-Shape = CtcShape | MlpShape
+Shape = TdnnShape | LstmShape | MlpShape
 
 
-class CtcHead(nn.Module):
-    """LayerNorm, BiLSTM, linear: a sequence model whose label 0 is the blank."""
+class TdnnLayer(nn.Module):
+    """A frame and two others, `dilation` before and after it, through one matrix, added to it.
 
-    def __init__(self, shape: CtcShape) -> None:
+    It is a convolution, written as a matrix product: that is what int8 kernels exist for, and a
+    convolution of so few frames is no faster.
+    """
+
+    def __init__(self, hidden: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.dropout = nn.Dropout(dropout)
+        self.inner = nn.Linear(3 * hidden, hidden)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return `[B, T, H]` of `[B, T, H]`; around the clip are zeros."""
+        count, far = frames.shape[1], self.dilation
+        padded = F.pad(self.dropout(frames), (0, 0, far, far))
+        heard = [padded[:, at : at + count] for at in (0, far, 2 * far)]
+        return frames + F.relu(self.inner(torch.cat(heard, -1)))
+
+
+class TdnnHead(nn.Module):
+    """LayerNorm, a narrow projection, time-delay layers, linear: label 0 is the blank.
+
+    The encoder below has heard the whole clip already, so a few frames of context are enough; a
+    recurrent head costs several times as much, since its frames have to wait for each other.
+
+    Source: Waibel et al. 1989, "Phoneme recognition using time-delay neural networks".
+    """
+
+    def __init__(self, shape: TdnnShape) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(shape.inputs)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.narrow = nn.Linear(shape.inputs, shape.hidden)
+        self.layers = nn.Sequential(
+            *(TdnnLayer(shape.hidden, dilation, shape.dropout) for dilation in shape.dilations)
+        )
+        self.output = nn.Linear(shape.hidden, shape.outputs)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Return log posteriors `[B, T, V]` of embeddings `[B, T, D]`."""
+        frames = self.layers(self.narrow(self.dropout(self.norm(embeddings))))
+        scores: Tensor = self.output(self.dropout(frames))
+        return scores.log_softmax(-1)
+
+
+class LstmHead(nn.Module):
+    """LayerNorm, BiLSTM, linear: what such heads usually are, and the yardstick for ours."""
+
+    def __init__(self, shape: LstmShape) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(shape.inputs)
         self.lstm = nn.LSTM(
@@ -91,34 +159,53 @@ class MlpHead(nn.Module):
         return scores.log_softmax(-1)
 
 
+KINDS: Mapping[str, tuple[type, type]] = MappingProxyType(
+    {"tdnn": (TdnnShape, TdnnHead), "lstm": (LstmShape, LstmHead), "mlp": (MlpShape, MlpHead)}
+)
+
+
 def new_head(shape: Shape) -> nn.Module:
     """Return an untrained head; torch's seed decides its weights."""
-    return CtcHead(shape) if isinstance(shape, CtcShape) else MlpHead(shape)
+    head: nn.Module = KINDS[_kind(shape)][1](shape)
+    return head
+
+
+def _kind(shape: Shape) -> str:
+    return next(kind for kind, (into, _) in KINDS.items() if isinstance(shape, into))
 
 
 def save_head(folder: Path, head: nn.Module, shape: Shape, facts: dict[str, Any]) -> None:
     """Write weights as safetensors and, beside them, what is needed to use them."""
     with atomic_file(folder / WEIGHTS) as part:
         save_file({k: v.contiguous() for k, v in head.state_dict().items()}, part)
-    kind = "ctc" if isinstance(shape, CtcShape) else "mlp"
-    write_json(folder / CONFIG, facts | {"kind": kind, "shape": asdict(shape)})
+        digest = sha256_file(part)
+    about = {"kind": _kind(shape), "shape": asdict(shape), "weights_sha256": digest}
+    write_json(folder / CONFIG, facts | about)
 
 
 def load_head(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return a head ready to use and its JSON.
 
     Raises:
-        ValueError: a file is missing, damaged or doesn't fit the other.
+        ValueError: a file is missing, damaged or not the one that belongs to the other.
     """
-    facts = read_json(folder / CONFIG)
-    into: Any = {"ctc": CtcShape, "mlp": MlpShape}.get(facts.get("kind"))
-    if into is None:
-        raise ValueError(f"{folder / CONFIG}: kind {facts.get('kind')!r} is neither ctc nor mlp")
-    head = new_head(build(facts["shape"], into, f"{folder / CONFIG}: shape"))
+    facts, weights = read_json(folder / CONFIG), folder / WEIGHTS
+    if facts.get("kind") not in KINDS:
+        raise ValueError(
+            f"{folder / CONFIG}: kind {facts.get('kind')!r} is none of {sorted(KINDS)}"
+        )
+    head = new_head(build(facts["shape"], KINDS[facts["kind"]][0], f"{folder / CONFIG}: shape"))
+    if not weights.is_file():
+        raise ValueError(f"{weights}: no such file; run dvc checkout or dvc repro")
+    if (found := sha256_file(weights)) != facts.get("weights_sha256"):
+        raise ValueError(
+            f"{weights}: its SHA-256 is {found[:12]}, but {CONFIG} names "
+            f"{str(facts.get('weights_sha256'))[:12]}; run dvc checkout to get the right one"
+        )
     try:
-        head.load_state_dict(load_file(folder / WEIGHTS))
-    except (SafetensorError, RuntimeError, FileNotFoundError) as error:
-        raise ValueError(f"{folder / WEIGHTS}: {error}") from error
+        head.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{weights}: {error}") from error
     return head.eval(), facts
 
 

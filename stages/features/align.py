@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stages.common import manifest
+from stages.common.audio import FRAMES_PER_SECOND
 from stages.common.cli import stage
 from stages.common.compute import ComputeParams, configure
-from stages.common.decoding import FRAMES_PER_SECOND, fewest_frames
 from stages.common.files import atomic_file, write_json
+from stages.common.learning import fewest_frames
 from stages.common.manifest import Utterance
 from stages.common.nets import load_head, posteriors
 from stages.common.params import load

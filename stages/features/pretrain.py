@@ -26,10 +26,9 @@ from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from stages.common.audio import FRAME_HOP, SAMPLE_RATE_HZ, Signal
+from stages.common.audio import FRAME_HOP, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
 from stages.common.augment import AugmentParams, augment
 from stages.common.compute import seed_of
-from stages.common.decoding import FRAMES_PER_SECOND, fewest_frames
 from stages.common.encoder import (
     ArchitectureParams,
     frame_count,
@@ -38,7 +37,7 @@ from stages.common.encoder import (
     pad_for_frames,
     receptive_field,
 )
-from stages.common.learning import ctc_loss, like_length
+from stages.common.learning import ctc_loss, fewest_frames, like_length
 from stages.common.manifest import Utterance
 from stages.common.phones import LABELS, NUMBER
 

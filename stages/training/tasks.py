@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stages.common import manifest
-from stages.common.decoding import fewest_frames, frames_of
-from stages.common.learning import ctc_loss, like_length
-from stages.common.nets import CtcShape, MlpShape, Shape
+from stages.common.decoding import frames_of
+from stages.common.learning import ctc_loss, fewest_frames, like_length
+from stages.common.nets import LstmShape, MlpShape, Shape, TdnnShape
 from stages.common.phones import LABELS, NUMBER
 from stages.common.repeats import repeated
 from stages.common.shards import read_arrays
@@ -61,18 +61,33 @@ class CtcParams(LoopParams):
     """Section `ctc`.
 
     Attributes:
-        layers: of the LSTM.
+        dilations: of the time-delay layers, in frames.
         batch_frames: frames in a batch, padding included.
         mask_fraction: share of frames zeroed in spans of `mask_frames`, as SpecAugment does.
         mask_frames: length of a span.
         repeat: how often a corpus is heard an epoch, where not once.
     """
 
-    layers: int
+    dilations: tuple[int, ...]
     batch_frames: int
     mask_fraction: float
     mask_frames: int
     repeat: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ReferenceParams:
+    """Section `reference`: the size of the LSTM that our head is measured by.
+
+    Attributes:
+        hidden: width, each direction.
+        layers: of the LSTM.
+        dropout: share of values dropped.
+    """
+
+    hidden: int
+    layers: int
+    dropout: float
 
 
 @dataclass(frozen=True)
@@ -102,9 +117,15 @@ class Task(Protocol):
 
 
 class CtcTask:
-    """Utterances and their phone sequences; nothing is known of times."""
+    """Utterances and their phone sequences; nothing is known of times.
 
-    def __init__(self, embeddings: Path, train: Path, params: CtcParams) -> None:
+    With `reference` the head is that LSTM; batches, masks and the loop around are the same.
+    """
+
+    def __init__(
+        self, embeddings: Path, train: Path, params: CtcParams,
+        reference: ReferenceParams | None = None,
+    ) -> None:  # fmt: skip
         utterances = manifest.read(train)
         if not utterances:
             raise ValueError(f"{train}: no utterance to train on")
@@ -132,8 +153,10 @@ class CtcTask:
         if not self.items:
             raise ValueError(f"{train}: every clip has fewer frames than phones; check its texts")
         inputs = self.items[0][0].shape[1]
-        self.shape: Shape = CtcShape(
-            inputs, len(LABELS), params.hidden, params.layers, params.dropout
+        self.shape: Shape = (
+            LstmShape(inputs, len(LABELS), reference.hidden, reference.layers, reference.dropout)
+            if reference
+            else TdnnShape(inputs, len(LABELS), params.hidden, params.dilations, params.dropout)
         )
 
     def batches(self, seed: int) -> list[list[int]]:

@@ -1,10 +1,10 @@
-"""Train a phone recogniser on frozen embeddings: mlp, wav2vec2_ctc or wavlm_ctc.
+"""Train a phone recogniser on frozen embeddings: mlp, wav2vec2_ctc, wavlm_ctc or the reference.
 
 Reads   embeddings, train.jsonl (CTC models) or segments.parquet (mlp), valid.jsonl
 Writes  data/models/<name>/: model.safetensors, model.json; reports/curves/<name>/
-Params  ctc or mlp, compute
+Params  ctc or mlp, reference, compute
 
-One loop for all three. What differs is in `tasks`: what a batch is and what its loss is. All are
+One loop for all of them. What differs is in `tasks`: what a batch is and what its loss is. All are
 judged alike while they train, by the phone error rate on the validation voices, and the weights of
 the best epoch are kept. A run that is killed goes on from its last epoch and ends in the same
 bytes.
@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from stages.common import manifest
-from stages.common.audio import SAMPLE_RATE_HZ
+from stages.common.audio import FRAMES_PER_SECOND, SAMPLE_RATE_HZ
 from stages.common.checkpoint import Checkpoint, fingerprint
 from stages.common.cli import stage
 from stages.common.compute import ComputeParams, configure, seed_of
 from stages.common.curves import write_curves
-from stages.common.decoding import FRAMES_PER_SECOND, greedy
+from stages.common.decoding import greedy
 from stages.common.files import sha256_file, sha256_json
 from stages.common.learning import rate_at
 from stages.common.nets import new_head, posteriors, save_head
@@ -34,9 +34,17 @@ from stages.common.params import load
 from stages.common.phones import LABELS
 from stages.common.scoring import errors
 from stages.common.shards import read_arrays
-from stages.training.tasks import CtcParams, CtcTask, LoopParams, MlpParams, MlpTask, Task
+from stages.training.tasks import (
+    CtcParams,
+    CtcTask,
+    LoopParams,
+    MlpParams,
+    MlpTask,
+    ReferenceParams,
+    Task,
+)
 
-MODELS = ("mlp", "wav2vec2_ctc", "wavlm_ctc")
+MODELS = ("mlp", "wav2vec2_ctc", "wavlm_ctc", "reference")
 
 
 @dataclass
@@ -128,11 +136,11 @@ def run_epoch(
 
 def run(
     name: str, embeddings: Path, targets: Path, valid: Path, out: Path, curves: Path,
-    checkpoint: Path, params: CtcParams | MlpParams,
+    checkpoint: Path, params: CtcParams | MlpParams, reference: ReferenceParams | None = None,
 ) -> None:  # fmt: skip
     """Train one model and write it with its curves."""
     task: Task = (
-        CtcTask(embeddings, targets, params)
+        CtcTask(embeddings, targets, params, reference)
         if isinstance(params, CtcParams)
         else MlpTask(embeddings, targets, params)
     )
@@ -171,9 +179,10 @@ def main() -> None:
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
     params = load("mlp", MlpParams) if args.name == "mlp" else load("ctc", CtcParams)
+    reference = load("reference", ReferenceParams) if args.name == "reference" else None
     run(
         args.name, args.embeddings, args.targets, args.valid, args.out, args.curves,
-        args.checkpoint, params,
+        args.checkpoint, params, reference,
     )  # fmt: skip
 
 
