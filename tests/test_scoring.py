@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.scoring import Errors, Interval, bootstrap, errors, paired_bootstrap
+from stages.common import scoring
+from stages.common.scoring import (
+    Errors,
+    Interval,
+    aligned,
+    bootstrap,
+    bootstrap_of,
+    counted,
+    errors,
+    paired_bootstrap,
+    resampled,
+)
 
 PHONES = st.lists(st.sampled_from(["a", "tʃ", "dʒ", "aɪ"]), min_size=1, max_size=6)
 
@@ -43,6 +54,25 @@ def test_errors_agree_with_the_edit_distance(reference, hypothesis):
         for j, other in enumerate(hypothesis, start=1):
             row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (symbol != other)))
     assert errors([reference], [hypothesis]).wrong == row[-1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(reference=PHONES, hypothesis=PHONES | st.just([]))
+def test_an_alignment_has_the_errors_and_both_sides(reference, hypothesis):
+    pairs = aligned(reference, hypothesis)
+    assert counted(pairs) == errors([reference], [hypothesis])
+    assert [said for said, _ in pairs if said is not None] == reference
+    assert [heard for _, heard in pairs if heard is not None] == hypothesis
+
+
+def test_what_is_heard_where_nothing_is_said_is_put_in():
+    assert aligned([], ["a", "b"]) == [(None, "a"), (None, "b")]
+    assert counted(aligned([], ["a", "b"])) == Errors(insertions=2)
+    assert aligned([], []) == []
+
+
+def test_an_alignment_says_what_was_taken_for_what():
+    assert aligned(["tʃ", "a", "t"], ["ʃ", "a"]) == [("tʃ", "ʃ"), ("a", "a"), ("t", None)]
 
 
 def test_errors_add_up():
@@ -93,6 +123,27 @@ def test_an_interval_repeats_with_its_seed_and_holds_the_rate():
     first, again = bootstrap(pairs, 500, seed=3), bootstrap(pairs, 500, seed=3)
     assert first == again != bootstrap(pairs, 500, seed=4)
     assert first.low < sum(n for n, _ in pairs) / 240 < first.high
+
+
+def test_any_figure_of_sums_has_an_interval_and_a_ratio_has_that_of_bootstrap():
+    pairs = [(1, 10), (2, 12), (5, 9)]
+    found = bootstrap_of(np.array(pairs, dtype=float), lambda s: s[..., 0] / s[..., 1], 300, seed=2)
+    assert found == bootstrap(pairs, 300, seed=2)
+
+
+def test_a_figure_of_one_speaker_has_no_interval():
+    found = bootstrap_of(np.ones((1, 4, 2)), lambda sums: sums.sum(axis=(-2, -1)), 10, seed=1)
+    assert (found.low, found.reason) == (None, "one speaker: no interval over speakers")
+
+
+def test_draws_are_the_same_however_many_are_held_at_once(monkeypatch):
+    table = np.random.default_rng(0).random((5, 3, 2))
+    whole = resampled(table, 50, seed=1)
+    assert whole.shape == (50, 3, 2)
+    monkeypatch.setattr(scoring, "AT_ONCE", 7 * table.size)
+    assert np.array_equal(resampled(table, 50, seed=1), whole)
+    monkeypatch.setattr(scoring, "AT_ONCE", 1)
+    assert np.array_equal(resampled(table, 50, seed=1), whole)
 
 
 def test_a_small_sure_difference_shows_where_two_wide_intervals_overlap():

@@ -5,12 +5,19 @@ Counts are kept apart for each speaker: speakers, not utterances, are what a tes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import jiwer
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
+
+Pair = tuple[str | None, str | None]
+"""What was said and what was heard for it; None where nothing was said or nothing heard."""
+
+AT_ONCE = 2**22  # numbers of drawn rows held in memory, 32 MiB
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,36 @@ def errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[st
     return Errors(out.substitutions, out.deletions, out.insertions, sum(len(r) for r in references))
 
 
+def aligned(said: Sequence[str], heard: Sequence[str]) -> list[Pair]:
+    """Return what was heard for each symbol said, on one path of fewest errors.
+
+    Either side may be empty. Where several paths have equally few errors it is the one that
+    `errors` counts, so that sums over pairs are its sums.
+
+    >>> aligned(["a", "tʃ", "o"], ["a", "s", "o", "n"])
+    [('a', 'a'), ('tʃ', 's'), ('o', 'o'), (None, 'n')]
+    """
+    pairs: list[Pair] = []
+    for step in Levenshtein.opcodes(said, heard):
+        # as many on both sides, or none on one of them
+        left, right = said[step.src_start : step.src_end], heard[step.dest_start : step.dest_end]
+        pairs += zip_longest(left, right)
+    return pairs
+
+
+def counted(pairs: Iterable[Pair]) -> Errors:
+    """Return the errors of an alignment.
+
+    >>> counted([("a", "a"), ("tʃ", "s"), (None, "a")])
+    Errors(substitutions=1, deletions=0, insertions=1, reference=2)
+    """
+    rows = list(pairs)
+    insertions = sum(said is None for said, _ in rows)
+    deletions = sum(heard is None for _, heard in rows)
+    wrong = sum(said != heard for said, heard in rows)
+    return Errors(wrong - insertions - deletions, deletions, insertions, len(rows) - insertions)
+
+
 @dataclass(frozen=True)
 class Interval:
     """A 95 % interval, or the reason why there is none."""
@@ -90,17 +127,19 @@ def resampled(table: NDArray[np.float64], resamples: int, seed: int) -> NDArray[
     """Return the sums of a table's rows when speakers are drawn with replacement.
 
     Args:
-        table: what adds up (errors, reference symbols, ...) of each speaker, shape `[S, K]`.
+        table: what adds up (errors, reference symbols, ...) of each speaker, shape `[S, ...]`.
         resamples: how often the speakers are drawn.
         seed: of the draws; tables of the same speakers meet the same draws.
 
     Returns:
-        Sums of each draw, shape `[resamples, K]`.
+        Sums of each draw, shape `[resamples, ...]`.
 
     Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR".
     """
     drawn = np.random.default_rng(seed).integers(len(table), size=(resamples, len(table)))
-    sums: NDArray[np.float64] = table[drawn].sum(axis=1)
+    step = max(1, AT_ONCE // max(1, table.size))  # many speakers times many columns is much memory
+    parts = [table[drawn[at : at + step]].sum(axis=1) for at in range(0, resamples, step)]
+    sums: NDArray[np.float64] = np.concatenate(parts)
     return sums
 
 
@@ -128,6 +167,30 @@ def bootstrap(pairs: Iterable[tuple[int, int]], resamples: int, seed: int) -> In
         return ALONE
     sums = resampled(table, resamples, seed)
     return interval_of(sums[:, 0] / sums[:, 1])
+
+
+def bootstrap_of(
+    table: NDArray[np.float64],
+    figure: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    resamples: int,
+    seed: int,
+) -> Interval:
+    """Return the interval of any figure of sums when speakers are drawn with replacement.
+
+    Args:
+        table: what adds up, of each speaker, shape `[S, ...]`.
+        figure: turns sums `[..., *K]` into figures `[...]`, K being a row of the table.
+        resamples: how often the speakers are drawn.
+        seed: of the draws.
+
+    >>> table = np.array([[1.0, 10.0], [3.0, 10.0]])
+    >>> found = bootstrap_of(table, lambda sums: sums[..., 0] / sums[..., 1], 100, seed=1)
+    >>> found.low, found.high
+    (0.1, 0.3)
+    """
+    if len(table) < 2:
+        return ALONE
+    return interval_of(figure(resampled(table, resamples, seed)))
 
 
 def paired_bootstrap(
