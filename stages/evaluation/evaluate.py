@@ -1,40 +1,52 @@
 """Score one model, as it is shipped, on voices it has never heard.
 
-Reads   data/models/<name>/head.onnx and model.json, embeddings, test.jsonl, segments.parquet,
-        reports/onnx/<name>.json
-Writes  reports/metrics/<name>.json
+Reads   data/posteriors/<name>, test.jsonl, segments.parquet, reports/onnx/<name>.json
+Writes  reports/metrics/<name>.json, reports/phones/<name>.csv, reports/confusion/<name>.png and
+        data/plots/<name>/confusion.csv
 Params  evaluate
 
 The phone error rate asks what was said; the segment accuracy asks, given where a phone is, which
 one it is, on the same segments for every model. Both have an interval over speakers, because
 another draw of speakers is what would change them.
+
+No model is opened here: what the shipped files say of the test clips lies in the posteriors, and
+one pass over them gives every number of every report.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from stages.common import manifest
 from stages.common.cli import stage
-from stages.common.decoding import frames_of, greedy, segment_label
 from stages.common.files import read_json, write_json
-from stages.common.manifest import Utterance
 from stages.common.params import load
-from stages.common.runtime import labels_of, open_model, session_posteriors
-from stages.common.scoring import Errors, bootstrap, errors
-from stages.common.shards import read_arrays
-
-Array = NDArray[np.float32]
-Hear = Callable[[Array], Array]
+from stages.common.tables import write_table
+from stages.evaluation.confusion_picture import picture
+from stages.evaluation.observation import (
+    Observation,
+    observe,
+    read_posteriors,
+    read_segments,
+)
+from stages.evaluation.summary import (
+    PHONE_COLUMNS,
+    by_length,
+    commonest,
+    confusion,
+    confusion_rows,
+    grouped,
+    int8_figures,
+    phone_errors,
+    phone_rows,
+    reliability_rows,
+    segment_figures,
+    speakers_of,
+)
 
 
 @dataclass(frozen=True)
@@ -45,144 +57,159 @@ class EvaluateParams:
         resamples: draws of the speakers for an interval.
         seed: of the draws.
         digits: decimals of a rate in the report.
+        confidence_bins: of equal width, for the calibration error.
+        lengths: longest utterance of each bin but the last, in phones.
+        commonest: how many errors of each kind are listed.
+        dpi: of the picture.
     """
 
     resamples: int
     seed: int
     digits: int
+    confidence_bins: int
+    lengths: tuple[int, ...]
+    commonest: int
+    dpi: int
+
+    def __post_init__(self) -> None:
+        if not self.lengths or [*self.lengths] != sorted({n for n in self.lengths if n > 0}):
+            raise ValueError(
+                f"evaluate.lengths must rise from above 0, found {list(self.lengths)}; "
+                "change it in params.yaml"
+            )
 
 
-@dataclass(frozen=True)
-class Scored:
-    """One utterance's result."""
-
-    utterance: Utterance
-    errors: Errors
-    segments: int
-    hits: int
+def summary(observations: list[Observation], params: EvaluateParams) -> dict[str, Any]:
+    """Return rates, intervals and counts of utterances that say something."""
+    draws = params.resamples, params.seed
+    return phone_errors(observations, *draws) | segment_figures(
+        observations, params.confidence_bins, *draws
+    )
 
 
-def score(
-    hear: Hear, pooled: bool, labels: list[str], utterances: Iterable[Utterance],
-    arrays: dict[str, Array], segments: pd.DataFrame,
-) -> list[Scored]:  # fmt: skip
-    """Return the result of every utterance.
-
-    Args:
-        hear: embeddings `[T, D]` to log posteriors `[T, V]`.
-        pooled: the model hears a segment as one vector, the mean of its frames.
-        labels: of the V columns.
-        utterances: the test part.
-        arrays: embeddings of each utterance.
-        segments: columns utterance, symbol, start_s, end_s.
-    """
-    groups: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
-    for key, *row in segments[["utterance", "symbol", "start_s", "end_s"]].to_numpy():
-        groups[key].append((row[0], float(row[1]), float(row[2])))
-    results = []
-    for u in utterances:
-        frames = arrays[u.id]
-        log_probs = hear(frames)
-        said = [spoken.symbol for spoken in greedy(log_probs, labels)]
-        hits = rows = 0
-        for symbol, start_s, end_s in groups.get(u.id, []):
-            start, end = frames_of(start_s, end_s, len(frames))
-            if pooled:
-                mean = frames[start:end].mean(axis=0, keepdims=True)
-                named = segment_label(hear(mean), 0, 1, labels)
-            else:
-                named = segment_label(log_probs, start, end, labels)
-            hits, rows = hits + (named == symbol), rows + 1
-        results.append(Scored(u, errors([u.phones], [said]), rows, hits))
-    return results
-
-
-def summary(results: list[Scored], params: EvaluateParams) -> dict[str, Any]:
-    """Return rates, intervals and counts of a list of results."""
-    by_speaker = _grouped(results, lambda r: r.utterance.speaker)
-    total = sum((r.errors for r in results), Errors())
-    sums = [sum((r.errors for r in rs), Errors()) for rs in by_speaker.values()]
-    per = bootstrap([(e.wrong, e.reference) for e in sums], params.resamples, params.seed)
-    counts = [(sum(r.hits for r in rs), sum(r.segments for r in rs)) for rs in by_speaker.values()]
-    segments = sum(n for _, n in counts)
-    heard = [pair for pair in counts if pair[1]]
-    accuracy = bootstrap(heard, params.resamples, params.seed)
-
-    def rounded(value: float | None) -> float | None:
-        return None if value is None else round(value, params.digits)
-
+def of_speaker(observations: list[Observation]) -> dict[str, Any]:
+    """Return one speaker's rates, with the counts that a paired comparison draws from."""
+    errors = sum(o.errors.wrong for o in observations)
+    phones = sum(len(o.utterance.phones) for o in observations)
+    segments = sum(len(o.said) for o in observations)
+    right = sum(int(o.right.sum()) for o in observations)
     return {
-        "per": rounded(total.rate), "per_low": rounded(per.low), "per_high": rounded(per.high),
-        "substitutions": total.substitutions, "deletions": total.deletions,
-        "insertions": total.insertions, "phones": total.reference,
-        "segment_accuracy": rounded(sum(n for n, _ in counts) / segments) if segments else None,
-        "segment_accuracy_low": rounded(accuracy.low),
-        "segment_accuracy_high": rounded(accuracy.high), "segments": segments,
-        "speakers": len(by_speaker), "utterances": len(results),
-        **({"interval": per.reason} if per.reason else {}),
+        "errors": errors, "per": errors / phones, "phones": phones,
+        "segment_accuracy": right / segments if segments else None,
+        "utterances": len(observations),
     }  # fmt: skip
 
 
-def report(results: list[Scored], params: EvaluateParams) -> dict[str, Any]:
-    """Return the whole report: all, and by language, corpus and speaker."""
+def report(observations: list[Observation], params: EvaluateParams) -> dict[str, Any]:
+    """Return the whole report: all, and by language, corpus, speaker and length.
 
-    def by(key: Callable[[Scored], str], keep: tuple[str, ...] | None = None) -> dict[str, Any]:
-        tables = {k: summary(rs, params) for k, rs in _grouped(results, key).items()}
-        return {k: {n: t[n] for n in keep or t} for k, t in tables.items()}
+    An utterance in which nothing is said takes no part in a rate: it has none. It is counted.
 
-    return summary(results, params) | {
-        "synthetic": any(r.utterance.synthetic for r in results),
-        "languages": by(lambda r: r.utterance.language),
-        "sources": by(lambda r: r.utterance.source),
-        "by_speaker": by(lambda r: r.utterance.speaker, ("per", "segment_accuracy", "utterances")),
-    }
+    Raises:
+        ValueError: no utterance says anything.
+    """
+    spoken = [o for o in observations if o.utterance.phones]
+    silent = [o for o in observations if not o.utterance.phones]
+    if not spoken:
+        raise ValueError(f"none of {len(observations)} test utterances holds a phone")
+    languages = grouped(spoken, lambda o: o.utterance.language)
+    sources = grouped(spoken, lambda o: o.utterance.source)
+    found = summary(spoken, params) | {
+        "synthetic": any(o.utterance.synthetic for o in spoken),
+        "languages": {name: summary(group, params) for name, group in languages.items()},
+        "sources": {name: summary(group, params) for name, group in sources.items()},
+        "by_speaker": {name: of_speaker(group) for name, group in speakers_of(spoken).items()},
+        "lengths": by_length(spoken, params.lengths),
+        "empty_references": {
+            "utterances": len(silent), "insertions": sum(o.errors.insertions for o in silent),
+        },
+        "utterances_without_segments": sum(not len(o.said) for o in spoken),
+        "reliability": reliability_rows(spoken, params.confidence_bins),
+        **commonest(spoken, params.commonest),
+    }  # fmt: skip
+    if spoken[0].int8_pairs is not None:
+        found["int8"] = int8_figures(spoken, params.resamples, params.seed) | {
+            "decoded_symbols": sum(o.decoded for o in observations),
+            "decoded_symbols_changed": sum(o.int8_changed for o in observations),
+        }
+    rounded: dict[str, Any] = _rounded(found, params.digits)
+    return rounded
 
 
-def _grouped(results: list[Scored], key: Callable[[Scored], str]) -> dict[str, list[Scored]]:
-    groups: dict[str, list[Scored]] = defaultdict(list)
-    for result in results:
-        groups[key(result)].append(result)
-    return dict(sorted(groups.items()))
+def _rounded(value: Any, digits: int) -> Any:
+    """Return a value with every float in it rounded; NaN, which JSON has not, is None."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner, digits) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner, digits) for inner in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, digits)
+    return value
+
+
+def sizes(exported: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters and bytes of what is shipped; None where a model ships no such file."""
+    parameters, files = exported["parameters"], exported["bytes"]
+    return {
+        "parameters": parameters.get("head"), "encoder_parameters": parameters.get("encoder"),
+        "onnx_bytes": files.get("model"), "onnx_head_bytes": files.get("head"),
+        "onnx_int8_bytes": files.get("model_int8"),
+        "onnx_head_int8_bytes": files.get("head_int8"),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the results go.
+
+    Attributes:
+        metrics: the report, JSON.
+        phones: a row a phone, CSV.
+        picture: of what is taken for what, PNG.
+        confusion: a row a segment, CSV, as DVC's confusion plots read it.
+    """
+
+    metrics: Path
+    phones: Path
+    picture: Path
+    confusion: Path
 
 
 def run(
-    model: Path, embeddings: Path, test: Path, segments: Path, exported: Path, out: Path,
+    name: str, posteriors: Path, test: Path, segments: Path, exported: Path, out: Outputs,
     params: EvaluateParams,
 ) -> None:  # fmt: skip
     """Score one model."""
     utterances = manifest.read(test)
     if not utterances:
         raise ValueError(f"{test}: no utterance to test on")
-    path = model / "head.onnx"
-    session = open_model(path)
-    facts = read_json(model / "model.json")
-    labels = labels_of(session, path)
-    if labels != facts["labels"]:
-        raise ValueError(f"{path}: its labels differ from {model / 'model.json'}; export it anew")
-    table = pd.read_parquet(segments)
-    phones = table[(table["part"] == "test") & (table["kind"] == "phone")]
-    results = score(
-        lambda frames: session_posteriors(session, frames[None]), facts["kind"] == "mlp", labels,
-        utterances, read_arrays(embeddings, [u.id for u in utterances]), phones,
-    )  # fmt: skip
-    origins = sorted(phones["origin"].unique())
-    about = read_json(exported)
-    write_json(
-        out,
-        report(results, params) | {
-            "segment_times": origins, "parameters": about["parameters"]["head"],
-            "encoder_parameters": about["parameters"]["encoder"],
-            "onnx_bytes": about["bytes"]["model"], "onnx_head_bytes": about["bytes"]["head"],
-        },
-    )  # fmt: skip
+    given = read_segments(segments, utterances)
+    arrays = read_posteriors(posteriors)
+    seen = list(observe(utterances, arrays, given.phones, where=str(posteriors)))
+    found = report(seen, params) | sizes(read_json(exported)) | {"segment_times": given.origins}
+    spoken = [o for o in seen if o.utterance.phones]
+    table = [_rounded(row, params.digits) for row in phone_rows(spoken)]
+    write_table(out.phones, PHONE_COLUMNS, table)
+    write_table(out.confusion, ("said", "heard"), confusion_rows(spoken))
+    speech = "synthetic speech" if found["synthetic"] else "real speech"
+    picture(confusion(spoken), f"{name}, {speech}", out.picture, params.dpi)
+    write_json(out.metrics, found)
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "embeddings", "test", "segments", "exported", "out"):
+    parser.add_argument("name", help="of the model, as the picture shows it")
+    for name in ("posteriors", "test", "segments", "exported"):
         parser.add_argument(name, type=Path)
-    run(**vars(parser.parse_args()), params=load("evaluate", EvaluateParams))
+    for name in ("metrics", "phones", "picture", "confusion"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    args = parser.parse_args()
+    run(
+        args.name, args.posteriors, args.test, args.segments, args.exported,
+        Outputs(args.metrics, args.phones, args.picture, args.confusion),
+        load("evaluate", EvaluateParams),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

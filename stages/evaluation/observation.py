@@ -1,0 +1,184 @@
+"""One pass over the posteriors of the test part: what was heard of each utterance.
+
+Every number of a report is a sum over these observations, so none of them is computed twice and no
+two of them can rest on different utterances.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.common.decoding import greedy
+from stages.common.manifest import Utterance
+from stages.common.phones import INVENTORY, NUMBER
+from stages.common.scoring import Errors, Pair, aligned, counted
+from stages.common.shards import read_arrays
+
+Array = NDArray[np.float32]
+Numbers = NDArray[np.intp]
+
+TOP = 3  # a segment's phone is among so many likeliest ones
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was heard of one utterance. Phones of segments are numbers in INVENTORY.
+
+    Attributes:
+        utterance: with what was said.
+        pairs: what was said and what was heard for it.
+        said: the phone of each segment, shape `[S]`.
+        named: the likeliest phone of each segment, shape `[S]`.
+        confidence: its probability, shape `[S]`.
+        near: whether the phone said is among the TOP likeliest, shape `[S]`.
+        decoded: how many symbols were heard.
+        int8_pairs: as `pairs`, by the int8 file; None where there is none.
+        int8_changed: symbols to change in what the float file heard to get what the int8 file did.
+    """
+
+    utterance: Utterance
+    pairs: tuple[Pair, ...]
+    said: Numbers
+    named: Numbers
+    confidence: NDArray[np.float64]
+    near: NDArray[np.bool_]
+    decoded: int
+    int8_pairs: tuple[Pair, ...] | None = None
+    int8_changed: int = 0
+
+    @property
+    def errors(self) -> Errors:
+        """The errors of what was heard."""
+        return counted(self.pairs)
+
+    @property
+    def int8_errors(self) -> Errors:
+        """The errors of what the int8 file heard."""
+        assert self.int8_pairs is not None
+        return counted(self.int8_pairs)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each segment was named as said, shape `[S]`."""
+        found: NDArray[np.bool_] = self.said == self.named
+        return found
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The test part's segments of phones.
+
+    Attributes:
+        phones: of each utterance, numbers in INVENTORY, in the table's order.
+        origins: how their times came about.
+    """
+
+    phones: Mapping[str, list[int]]
+    origins: list[str]
+
+
+def read_segments(path: Path, utterances: Sequence[Utterance]) -> Segments:
+    """Return the segments of phones of the test utterances.
+
+    Raises:
+        ValueError: a segment belongs to no test utterance or its phone is not in the inventory.
+    """
+    rows = pd.read_parquet(path, columns=["utterance", "part", "kind", "symbol", "origin"])
+    rows = rows[(rows["part"] == "test") & (rows["kind"] == "phone")]
+    foreign = sorted(set(rows["utterance"]) - {u.id for u in utterances})
+    if foreign:
+        raise ValueError(
+            f"{path}: segments of {len(foreign)} utterances that are not in the test part, "
+            f"first {foreign[0]!r}; run dvc repro"
+        )
+    unknown = sorted(set(rows["symbol"]) - set(INVENTORY))
+    if unknown:
+        raise ValueError(f"{path}: phones that are not in the inventory: {unknown}; run dvc repro")
+    groups: dict[str, list[int]] = defaultdict(list)
+    for key, symbol in zip(rows["utterance"], rows["symbol"], strict=True):
+        groups[key].append(NUMBER[symbol] - 1)  # column 0 of the labels is the blank
+    return Segments(groups, sorted(rows["origin"].unique()))
+
+
+def read_posteriors(folder: Path) -> dict[str, Array]:
+    """Return everything in a folder of posteriors.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not any(folder.glob("shard-*.safetensors")):
+        raise ValueError(f"{folder}: no posteriors; run the stage posteriors")
+    return read_arrays(folder)
+
+
+def observe(
+    utterances: Iterable[Utterance], posteriors: Mapping[str, Array],
+    segments: Mapping[str, list[int]], where: str,
+) -> Iterator[Observation]:  # fmt: skip
+    """Yield what was heard of each utterance.
+
+    Args:
+        utterances: the test part.
+        posteriors: under an utterance's id its log posteriors `[T, V]`; under `<id>#segments` log
+            probabilities of its segments `[S, V-1]`; under `<id>#int8`, for all utterances or for
+            none, what the int8 file says.
+        segments: the phone of each segment, as a number in INVENTORY.
+        where: names the posteriors in errors.
+
+    Raises:
+        ValueError: posteriors are missing, NaN or of another shape than the labels and the segments
+            ask for.
+    """
+    rows = list(utterances)
+    int8 = any(f"{u.id}#int8" in posteriors for u in rows)
+    for kind in ("", "#int8") if int8 else ("",):
+        missing = [u.id + kind for u in rows if u.id + kind not in posteriors]
+        if missing:
+            raise ValueError(
+                f"{where}: posteriors of {len(missing)} of {len(rows)} test utterances are "
+                f"missing, first {missing[0]!r}; run the stage posteriors"
+            )
+    for u in rows:
+        said = np.array(segments.get(u.id, []), dtype=np.intp)
+        scores = _scores(posteriors, f"{u.id}#segments", len(said), where)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
+        heard = _heard(posteriors, u.id, where)
+        light = _heard(posteriors, f"{u.id}#int8", where) if int8 else None
+        yield Observation(
+            u, tuple(aligned(u.phones, heard)), said, order[:, 0],
+            np.minimum(np.exp(scores.max(axis=1, initial=-np.inf)), 1.0),
+            (order == said[:, None]).any(axis=1), len(heard),
+            None if light is None else tuple(aligned(u.phones, light)),
+            0 if light is None else counted(aligned(heard, light)).wrong,
+        )  # fmt: skip
+
+
+def _heard(posteriors: Mapping[str, Array], key: str, where: str) -> list[str]:
+    try:
+        return [spoken.symbol for spoken in greedy(posteriors[key])]
+    except ValueError as error:
+        raise ValueError(f"{where}: {key!r}: {error}") from error
+
+
+def _scores(
+    posteriors: Mapping[str, Array], key: str, rows: int, where: str
+) -> NDArray[np.float64]:
+    """Return the log probabilities of an utterance's segments, shape `[S, V-1]`."""
+    scores = posteriors.get(key, np.zeros((0, len(INVENTORY)), dtype=np.float32))
+    if scores.shape != (rows, len(INVENTORY)):
+        raise ValueError(
+            f"{where}: {key!r}: expected scores [{rows}, {len(INVENTORY)}] of {rows} segments, "
+            f"found {list(scores.shape)}; run the stage posteriors"
+        )
+    wide = scores.astype(np.float64)
+    # NaN fails the comparison too; float32 leaves the sum of a row within 1e-4 of 1
+    if not (np.abs(np.exp(wide).sum(axis=1) - 1) < 1e-3).all():
+        raise ValueError(f"{where}: {key!r}: NaN or no log probabilities; the model is broken")
+    return wide
