@@ -30,7 +30,7 @@ def test_a_model_says_its_posteriors_and_its_labels(tmp_path):
     session = open_model(path)
     assert labels_of(session, path) == ["<blank>", "a"]
     found = session_posteriors(session, np.zeros((1, 3, 2), dtype=np.float32))
-    assert np.array_equal(found, np.ones((3, 2)))
+    assert np.array_equal(found, np.ones((1, 3, 2)))
 
 
 @pytest.mark.parametrize("content", ["empty", "half", "foreign", "zeros"])

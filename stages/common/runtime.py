@@ -41,6 +41,6 @@ def labels_of(session: Any, path: Path) -> list[str]:
 
 
 def session_posteriors(session: Any, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the log posteriors `[T, V]` of a batch of one."""
+    """Return the log posteriors `[B, T, V]` of embeddings `[B, T, D]` or samples `[B, N]`."""
     name = session.get_inputs()[0].name
-    return np.asarray(session.run(None, {name: batch})[0][0], dtype=np.float32)
+    return np.asarray(session.run(None, {name: batch})[0], dtype=np.float32)

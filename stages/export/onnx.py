@@ -1,55 +1,58 @@
-"""Export a model to ONNX, twice, and prove that both files say what torch says.
+"""Export a model to ONNX, in fp32 and int8, and prove what each file says.
 
-Reads   data/models/<name>, data/models/backbone/<backbone>, its embeddings, valid.jsonl, data/audio
+Reads   data/models/<name>, data/models/backbone/<backbone>, its embeddings, valid.jsonl,
+        test.jsonl, data/audio
 Writes  data/models/<name>/head.onnx   embeddings `[B, T, D]` to log posteriors `[B, T, V]`
-        data/models/<name>/model.onnx  samples `[1, N]` at 16 kHz to log posteriors `[1, T, V]`
-        reports/onnx/<name>.json       sizes, parameters and the largest error against torch
+        data/models/<name>/model.onnx  samples `[B, N]` at 16 kHz to log posteriors `[B, T, V]`
+        data/models/<name>/head.int8.onnx, model.int8.onnx  the same, matrix products in int8
+        reports/onnx/<name>.json       sizes, parameters, errors against torch, PER of int8
 Params  onnx, compute
 
-The tracing exporter is used because the newer one writes an LSTM with the traced length baked in.
-The file is proven on real clips of many lengths: every log posterior within a tolerance and not one
-decoded symbol changed, or nothing is written.
+The fp32 files are proven on real clips of many lengths in batches of many sizes: every log
+posterior within a tolerance of torch's and not one decoded symbol changed. An int8 file can't be
+that exact; its phone error rate on the validation part may hardly rise. Nothing is written unless
+all of it holds.
 """
 
 from __future__ import annotations
 
 import argparse
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stages.common import manifest
-from stages.common.audio import SAMPLE_RATE_HZ, Signal
+from stages.common.audio import SAMPLE_RATE_HZ
 from stages.common.cli import stage
 from stages.common.compute import ComputeParams, configure
 from stages.common.decoding import greedy
-from stages.common.encoder import (
-    VARIANCE_FLOOR,
-    feature_extractor,
-    load_encoder,
-    padding,
-    receptive_field,
+from stages.common.encoder import feature_extractor, load_encoder
+from stages.common.exporting import (
+    HEAD_AXES,
+    MODEL_AXES,
+    Array,
+    Axes,
+    Listener,
+    WholePath,
+    ceiling,
+    export,
+    in_batches,
+    prove,
+    spread,
 )
 from stages.common.files import atomic_file, write_json
+from stages.common.int8 import Int8Params, quantize
+from stages.common.manifest import Utterance
 from stages.common.nets import load_head
 from stages.common.params import load
 from stages.common.runtime import open_model, session_posteriors
+from stages.common.scoring import errors
 from stages.common.shards import read_arrays, read_clips
-
-Axes = Mapping[str, Mapping[int, str]]
-HEAD_AXES: Axes = {
-    "embeddings": {0: "batch", 1: "time"}, "log_probs": {0: "batch", 1: "time"},
-}  # fmt: skip
-MODEL_AXES: Axes = {"samples": {1: "samples"}, "log_probs": {1: "time"}}
 
 
 @dataclass(frozen=True)
@@ -59,116 +62,133 @@ class OnnxParams:
     Attributes:
         opset: of the files.
         max_error: largest difference of a log posterior from torch's.
-        check_clips: validation clips that parity is proven on.
+        check_clips: test clips that parity is proven on.
+        batch_sizes: in which they are heard.
+        int8: what the int8 files have to be.
     """
 
     opset: int
     max_error: float
     check_clips: int
+    batch_sizes: tuple[int, ...]
+    int8: Int8Params
 
 
-class WholePath(nn.Module):
-    """Samples to log posteriors: normalisation, padding, encoder and head in one graph."""
+@dataclass(frozen=True)
+class Kind:
+    """Head or whole path: what it is exported from and what it hears.
 
-    def __init__(self, encoder: Any, normalised: bool, head: nn.Module) -> None:
-        super().__init__()
-        self.encoder, self.head, self.normalised = encoder, head, normalised
-        self.padding = padding(receptive_field(encoder))
+    Attributes:
+        module: in evaluation mode.
+        axes: of the file.
+        example: an input to trace.
+        inputs: by utterance, without the batch axis.
+        padded: a batch is filled with zeros to its longest clip, not cut to its shortest.
+    """
 
-    def forward(self, samples: Tensor) -> Tensor:
-        """Return log posteriors `[1, T, V]` of samples `[1, N]`, T = N / 320 rounded up."""
-        if self.normalised:
-            centred = samples - samples.mean(-1, keepdim=True)
-            variance = centred.square().mean(-1, keepdim=True)
-            samples = centred / torch.sqrt(variance + VARIANCE_FLOOR)
-        hidden = self.encoder(F.pad(samples, self.padding)).last_hidden_state
-        return self.head(hidden)  # type: ignore[no-any-return]
-
-
-def export(
-    module: nn.Module, example: Tensor, axes: Axes, facts: dict[str, Any], path: Path, opset: int
-) -> None:
-    """Write one file; its bytes depend on the module alone."""
-    inputs, outputs = list(axes)[:1], list(axes)[1:]
-    with atomic_file(path) as part:
-        with warnings.catch_warnings():
-            # The tracer warns of every shape it reads; parity on other lengths is proven below.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                module, (example,), str(part), dynamo=False, opset_version=opset,
-                input_names=inputs, output_names=outputs,
-                dynamic_axes={k: dict(v) for k, v in axes.items()},
-            )  # fmt: skip
-        model = onnx.load(str(part))
-        onnx.helper.set_model_props(
-            model, {"labels": "\n".join(facts["labels"]), "name": str(facts["name"]),
-                    "sample_rate_hz": str(facts["sample_rate_hz"])},
-        )  # fmt: skip
-        onnx.checker.check_model(model)
-        onnx.save(model, str(part))
+    module: nn.Module
+    axes: Axes
+    example: Tensor
+    inputs: Mapping[str, Array]
+    padded: bool
 
 
-def prove(
-    path: Path, session: Any, module: nn.Module, inputs: Mapping[str, NDArray[np.float32]],
-    params: OnnxParams,
-) -> float:  # fmt: skip
-    """Return the largest difference between a file and its module on real inputs `[1, ...]`.
+def per(session: Any, utterances: Sequence[Utterance], inputs: Mapping[str, Array]) -> float:
+    """Return the phone error rate of a file, each clip heard alone."""
+    said = [greedy(session_posteriors(session, inputs[u.id][None])[0]) for u in utterances]
+    return errors([u.phones for u in utterances], [[s.symbol for s in one] for one in said]).rate
+
+
+def check_int8(
+    files: Mapping[str, Path], path: Path, utterances: Sequence[Utterance],
+    inputs: Mapping[str, Array], max_loss: float,
+) -> dict[str, float]:  # fmt: skip
+    """Return the phone error rates of both files of a kind.
 
     Args:
-        path: where the file will lie; it is only named in errors.
-        session: the file, opened.
-        module: what it was exported from.
-        inputs: of many lengths.
-        params: what is allowed.
+        files: the `fp32` and the `int8` file.
+        path: where the int8 file will lie; it is only named in errors.
+        utterances: the validation part: what is decided here must not be decided by the test part.
+        inputs: of each utterance, without the batch axis.
+        max_loss: what is allowed.
 
     Raises:
-        ValueError: it is above `max_error` or a decoded symbol differs.
+        ValueError: int8 is worse by more than that.
     """
-    worst = 0.0
-    for key, array in inputs.items():
-        ours = session_posteriors(session, array)
-        with torch.inference_mode():
-            theirs = module(torch.from_numpy(array))[0].numpy()
-        worst = float(np.maximum(worst, np.abs(ours - theirs).max()))  # max() would lose a NaN
-        if not worst <= params.max_error:
-            raise ValueError(f"{path}: off by {worst:.2e} on {key}; allowed is {params.max_error}")
-        if [s.symbol for s in greedy(ours)] != [s.symbol for s in greedy(theirs)]:
-            raise ValueError(f"{path}: decodes {key} differently than torch")
-    return worst
+    rates = {kind: per(open_model(file), utterances, inputs) for kind, file in files.items()}
+    if rates["int8"] - rates["fp32"] > max_loss:
+        raise ValueError(
+            f"{path}: PER {rates['int8']:.4f}, in fp32 {rates['fp32']:.4f}; at most {max_loss} "
+            "worse is allowed (onnx.int8.max_per_loss in params.yaml)"
+        )
+    return {f"valid_per_{kind}": round(rate, 4) for kind, rate in rates.items()}
+
+
+def ship(
+    paths: Mapping[str, Path], parts: Mapping[str, Path], kind: Kind, facts: Mapping[str, Any],
+    parities: Sequence[Utterance], heard: Sequence[Utterance], params: OnnxParams,
+) -> dict[str, Any]:  # fmt: skip
+    """Write the fp32 and the int8 file of one kind, prove them, and return what was found.
+
+    Args:
+        paths: where the `fp32` and the `int8` file will lie; named in errors.
+        parts: where they are written.
+        kind: head or whole path.
+        facts: model.json.
+        parities: clips on which the fp32 file has to say what torch says.
+        heard: the validation part, for int8.
+        params: what is allowed.
+    """
+    export(kind.module, kind.example, kind.axes, facts, parts["fp32"], params.opset)
+    clips = {u.id: kind.inputs[u.id] for u in parities}
+    batches = in_batches(clips, params.batch_sizes, kind.padded)
+    session = open_model(parts["fp32"])
+    worst = prove(paths["fp32"], session, kind.module, batches, params.max_error)
+    ratio = quantize(parts["fp32"], parts["int8"], params.int8.max_size_ratio, paths["int8"])
+    rates = check_int8(parts, paths["int8"], heard, kind.inputs, params.int8.max_per_loss)
+    return {
+        "error": ceiling(worst), "int8": {"size_ratio": round(ratio, 3)} | rates,
+        "bytes": {name: part.stat().st_size for name, part in parts.items()},
+    }  # fmt: skip
 
 
 def run(
-    model: Path, backbone: Path, embeddings: Path, valid: Path, audio: Path, out: Path,
+    model: Path, backbone: Path, embeddings: Path, valid: Path, test: Path, audio: Path, out: Path,
     report: Path, params: OnnxParams,
 ) -> None:  # fmt: skip
-    """Export and prove one model. Both files are put in place when both are proven."""
+    """Export and prove one model. The files are put in place when all of them are proven."""
     head, facts = load_head(model)
     encoder = load_encoder(backbone, "wavlm" if facts["backbone"] == "wavlm" else "wav2vec2")
-    normalised = bool(feature_extractor(backbone).do_normalize)
-    whole = WholePath(encoder, normalised, head).eval()
-    utterances = spread(manifest.read(valid), params.check_clips)
-    if not utterances:
-        raise ValueError(f"{valid}: no utterance to prove the export on")
-    signals: dict[str, Signal] = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
-    arrays = read_arrays(embeddings, signals)
+    whole = WholePath(Listener(encoder, bool(feature_extractor(backbone).do_normalize)), head)
+    parities = spread(manifest.read(test), params.check_clips)
+    heard = [u for u in manifest.read(valid) if u.phones]
+    if not parities or not heard:
+        raise ValueError(f"{valid if parities else test}: no utterance to prove the export on")
+    everyone = {u.id: u.audio for u in [*parities, *heard]}
+    arrays, signals = read_arrays(embeddings, everyone), dict(read_clips(audio, everyone))
     width = next(iter(arrays.values())).shape[1]
-    sizes: dict[str, int] = {}
-    errors: dict[str, float] = {}
-    with atomic_file(out / "head.onnx") as head_file, atomic_file(out / "model.onnx") as model_file:
-        for name, part, module, example, axes, inputs in (
-            ("head", head_file, head, torch.zeros(2, 60, width), HEAD_AXES, arrays),
-            ("model", model_file, whole, torch.zeros(1, SAMPLE_RATE_HZ), MODEL_AXES, signals),
-        ):
-            export(module, example, axes, facts, part, params.opset)
-            batches = {key: array[None] for key, array in inputs.items()}
-            path = out / f"{name}.onnx"
-            errors[name] = prove(path, open_model(part), module, batches, params)
-            sizes[name] = part.stat().st_size
+    kinds = {
+        # Embeddings may be padded, as in training; to an encoder a padded clip is another clip.
+        "head": Kind(head, HEAD_AXES, torch.zeros(2, 60, width), arrays, padded=True),
+        "model": Kind(
+            whole.eval(), MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False
+        ),
+    }
+    found = {}
+    with ExitStack() as stack:
+        for name, kind in kinds.items():
+            paths = {"fp32": out / f"{name}.onnx", "int8": out / f"{name}.int8.onnx"}
+            parts = {k: stack.enter_context(atomic_file(path)) for k, path in paths.items()}
+            found[name] = ship(paths, parts, kind, facts, parities, heard, params)
+    sizes = {name: about["bytes"] for name, about in found.items()}
     write_json(
         report,
         {
-            "bytes": sizes, "clips": len(signals),
-            "max_error_below": {k: _ceiling(v) for k, v in errors.items()},
+            "bytes": {k: size["fp32"] for k, size in sizes.items()}
+            | {f"{k}_int8": size["int8"] for k, size in sizes.items()},
+            "clips": len(parities), "batch_sizes": list(params.batch_sizes),
+            "max_error_below": {k: about["error"] for k, about in found.items()},
+            "int8": {k: about["int8"] for k, about in found.items()},
             "parameters": {
                 "head": sum(p.numel() for p in head.parameters()),
                 "encoder": sum(p.numel() for p in encoder.parameters()),
@@ -177,27 +197,10 @@ def run(
     )  # fmt: skip
 
 
-def spread(utterances: list[manifest.Utterance], count: int) -> list[manifest.Utterance]:
-    """Return up to `count` utterances from the shortest to the longest, evenly spread."""
-    ordered = sorted(utterances, key=lambda u: (u.duration_s, u.id))
-    if len(ordered) <= count:
-        return ordered
-    return [ordered[round(i)] for i in np.linspace(0, len(ordered) - 1, count)]
-
-
-def _ceiling(error: float) -> float:
-    """Return the next power of ten: the last bits of an error differ between machines.
-
-    >>> _ceiling(3e-7), _ceiling(0.0)
-    (1e-06, 1e-09)
-    """
-    return float(10.0 ** np.ceil(np.log10(max(error, 1e-9))))
-
-
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "backbone", "embeddings", "valid", "audio", "out", "report"):
+    for name in ("model", "backbone", "embeddings", "valid", "test", "audio", "out", "report"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)

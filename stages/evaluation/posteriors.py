@@ -1,0 +1,146 @@
+"""Let the shipped files hear the validation and test part once; all scores come from what they say.
+
+Reads   data/models/<name>, its embeddings, valid.jsonl, test.jsonl, segments.parquet; with
+        --audio also data/audio
+Writes  data/posteriors/<name>/shard-NN.safetensors
+            id           `[T, V]`      log posteriors of head.onnx
+            id#segments  `[S, V - 1]`  log probabilities of the phones in each phone segment, in the
+                                       order of segments.parquet
+            id#int8      `[T, V]`      test clips: what model.int8.onnx says of their audio
+Params  posteriors
+
+A model of segments (the MLP) hears a segment as one vector, the mean of its frames, as it was
+trained to; any other names it by the highest posterior each phone reaches in it. Later stages see
+no difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.common import manifest
+from stages.common.cli import stage
+from stages.common.decoding import check, frames_of, segment_scores
+from stages.common.files import atomic_folder, read_json
+from stages.common.params import load
+from stages.common.phones import LABELS
+from stages.common.runtime import labels_of, open_model, session_posteriors
+from stages.common.shards import read_arrays, read_clips, write_arrays
+
+Array = NDArray[np.float32]
+Hear = Callable[[Array], Array]
+Times = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class PosteriorsParams:
+    """Section `posteriors`.
+
+    Attributes:
+        shards: files to spread the clips over.
+    """
+
+    shards: int
+
+
+def hearing(model: Path, name: str) -> Hear:
+    """Return what turns one clip's embeddings or samples into its log posteriors `[T, V]`.
+
+    Raises:
+        ValueError: the file is missing, damaged or foreign, or its labels are others than those of
+            model.json or of this project.
+    """
+    path = model / name
+    session = open_model(path)
+    labels = labels_of(session, path)
+    if labels != read_json(model / "model.json")["labels"]:
+        raise ValueError(f"{path}: its labels differ from {model / 'model.json'}; export it anew")
+    if labels != list(LABELS):
+        raise ValueError(f"{path}: its labels differ from the phone inventory; train it anew")
+
+    def hear(one: Array) -> Array:
+        log_probs: Array = session_posteriors(session, one[None])[0]
+        check(log_probs, LABELS)
+        return log_probs
+
+    return hear
+
+
+def segments_of(hear: Hear, pooled: bool, frames: Array, log_probs: Array, times: Times) -> Array:
+    """Return the log probabilities of the phones in each segment of a clip, `[S, V - 1]`.
+
+    Args:
+        hear: embeddings to log posteriors.
+        pooled: the model hears a segment as the mean of its frames.
+        frames: the clip's embeddings `[T, D]`.
+        log_probs: what the model says of them, `[T, V]`.
+        times: start and end of each segment in seconds.
+    """
+    rows = []
+    for start_s, end_s in times:
+        start, end = frames_of(start_s, end_s, len(frames))
+        if pooled:
+            log_probs, start, end = hear(frames[start:end].mean(axis=0, keepdims=True)), 0, 1
+        rows.append(segment_scores(log_probs, start, end))
+    return np.stack(rows) if rows else np.zeros((0, len(LABELS) - 1), dtype=np.float32)
+
+
+def heard(
+    hear: Hear, pooled: bool, arrays: Mapping[str, Array], times: Mapping[str, Times]
+) -> Iterator[tuple[str, Array]]:
+    """Yield all that a model says of each clip, with its key."""
+    for key, frames in arrays.items():
+        try:
+            log_probs = hear(frames)
+            yield key, log_probs
+            rows = segments_of(hear, pooled, frames, log_probs, times.get(key, ()))
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
+        yield f"{key}#segments", rows
+
+
+def run(
+    model: Path, embeddings: Path, valid: Path, test: Path, segments: Path, out: Path,
+    audio: Path | None, params: PosteriorsParams,
+) -> None:  # fmt: skip
+    """Write what one model says; of int8 too where `audio` is given."""
+    parts = {path: manifest.read(path) for path in (valid, test)}
+    for path, utterances in parts.items():
+        if not utterances:
+            raise ValueError(f"{path}: no utterance to hear")
+    table = pd.read_parquet(segments)
+    phones = table[table["kind"] == "phone"]
+    times = {
+        str(key): rows[["start_s", "end_s"]].to_numpy().tolist()
+        for key, rows in phones.groupby("utterance", sort=False)
+    }
+    arrays = read_arrays(embeddings, [u.id for us in parts.values() for u in us])
+    pooled = read_json(model / "model.json")["kind"] == "mlp"
+    said: dict[str, Any] = dict(heard(hearing(model, "head.onnx"), pooled, arrays, times))
+    if audio is not None:
+        hear = hearing(model, "model.int8.onnx")
+        for key, signal in read_clips(audio, {u.id: u.audio for u in parts[test]}):
+            said[f"{key}#int8"] = hear(signal)
+    with atomic_folder(out) as part:
+        write_arrays(part, said, params.shards)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("model", "embeddings", "valid", "test", "segments", "out"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--audio", type=Path, help="data/audio: let model.int8.onnx hear it")
+    run(**vars(parser.parse_args()), params=load("posteriors", PosteriorsParams))
+
+
+if __name__ == "__main__":
+    stage(main)

@@ -1,0 +1,117 @@
+"""Measure the shipped head against the reference head, trained alike on the same encoder.
+
+Reads   data/models/reference, data/posteriors/<name>, the embeddings of both, test.jsonl
+Writes  reports/reference.json
+Params  yardstick, compute
+
+A head that is several times faster is worth something only if it is no worse. The two-layer BiLSTM
+is not shipped, so torch hears for it; both meet the same clips, decoder and draws of speakers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.common import manifest
+from stages.common.cli import stage
+from stages.common.compute import ComputeParams, configure
+from stages.common.decoding import greedy
+from stages.common.files import write_json
+from stages.common.manifest import Utterance
+from stages.common.nets import load_head, posteriors
+from stages.common.params import load
+from stages.common.scoring import Errors, bootstrap, errors, paired_bootstrap
+from stages.common.shards import read_arrays
+
+
+@dataclass(frozen=True)
+class YardstickParams:
+    """Section `yardstick`.
+
+    Attributes:
+        resamples: draws of the speakers for an interval.
+        seed: of the draws.
+        digits: decimals of a rate in the report.
+    """
+
+    resamples: int
+    seed: int
+    digits: int
+
+
+def by_speaker(
+    utterances: Sequence[Utterance], said: Callable[[Utterance], Any]
+) -> dict[str, Errors]:
+    """Return the errors of each speaker; `said` gives an utterance's log posteriors `[T, V]`."""
+    found: dict[str, Errors] = defaultdict(Errors)
+    for u in utterances:
+        found[u.speaker] += errors([u.phones], [[s.symbol for s in greedy(said(u))]])
+    return dict(found)
+
+
+def compared(
+    ours: dict[str, Errors], theirs: dict[str, Errors], params: YardstickParams
+) -> dict[str, Any]:
+    """Return both rates with their intervals, and their difference with its own."""
+
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(value, params.digits)
+
+    def rate(side: dict[str, Errors]) -> dict[str, Any]:
+        total = sum(side.values(), Errors())
+        pairs = [(side[s].wrong, side[s].reference) for s in sorted(side)]
+        interval = bootstrap(pairs, params.resamples, params.seed)
+        return {
+            "per": rounded(total.rate),
+            "per_low": rounded(interval.low), "per_high": rounded(interval.high),
+        }  # fmt: skip
+
+    interval, better = paired_bootstrap(ours, theirs, params.resamples, params.seed)
+    found = {"shipped": rate(ours), "reference": rate(theirs)}
+    totals = [sum(side.values(), Errors()).rate for side in (ours, theirs)]
+    return found | {
+        "difference": rounded(totals[0] - totals[1]), "difference_low": rounded(interval.low),
+        "difference_high": rounded(interval.high), "share_of_draws_better": rounded(better),
+        "speakers": len(ours), **({"interval": interval.reason} if interval.reason else {}),
+    }  # fmt: skip
+
+
+def run(
+    reference: Path, shipped: Path, embeddings: Path, test: Path, out: Path, params: YardstickParams
+) -> None:
+    """Score both heads on the test part."""
+    head, facts = load_head(reference)
+    everyone = manifest.read(test)
+    utterances = [u for u in everyone if u.phones]
+    if not utterances:
+        raise ValueError(f"{test}: no utterance to test on")
+    keys = [u.id for u in utterances]
+    frames, said = read_arrays(embeddings, keys), read_arrays(shipped, keys)
+    ours = by_speaker(utterances, lambda u: said[u.id])
+    theirs = by_speaker(utterances, lambda u: posteriors(head, frames[u.id]))
+    about = {
+        "name": shipped.name, "shape": facts["shape"], "backbone": facts["backbone"],
+        "empty_references": len(everyone) - len(utterances),
+        "parameters": sum(p.numel() for p in head.parameters()),
+        "valid_per": facts["valid_per"],
+    }  # fmt: skip
+    write_json(out, compared(ours, theirs, params) | about)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("reference", "shipped", "embeddings", "test", "out"):
+        parser.add_argument(name, type=Path)
+    args = parser.parse_args()
+    configure(load("compute", ComputeParams).threads)
+    run(**vars(args), params=load("yardstick", YardstickParams))
+
+
+if __name__ == "__main__":
+    stage(main)
