@@ -1,0 +1,197 @@
+"""Find out which models are better together, how, and whether that holds on voices never heard.
+
+Reads   data/posteriors/<name> and data/models/<name>/model.json of each model, valid.jsonl,
+        test.jsonl, segments.parquet
+Writes  data/models/ensemble/model.json, data/posteriors/ensemble, reports/ensemble.json
+Params  ensemble
+
+Every two and three of the models are put together in two ways, see stages/common/fusion.py. Members
+and weights are chosen on the validation part alone. Of each way the best one is then scored on the
+test part, once, against the single model that is best there. The averaging one is shipped, whatever
+the vote scores: it has posteriors, so it is one ONNX file with the same interface as the others.
+On the validation part an ensemble looks better than it is, since its weights were chosen there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.common import manifest
+from stages.common.cli import stage
+from stages.common.decoding import frames_of, segment_scores
+from stages.common.files import atomic_folder, read_json, write_json
+from stages.common.fusion import average
+from stages.common.params import load
+from stages.common.phones import LABELS
+from stages.common.shards import read_arrays, write_arrays
+from stages.evaluation.contest import SHIPPED, Part, part_of, report
+from stages.evaluation.recipes import Array, Recipe, Tried, best_of, search
+
+SAME = ("labels", "sample_rate_hz", "frames_per_second")
+
+
+@dataclass(frozen=True)
+class EnsembleParams:
+    """Section `ensemble`.
+
+    Attributes:
+        step: between two weights of a member; divides 1.
+        null_confidence: those tried in voting, see `stages.common.fusion.elect`.
+        resamples: draws of the speakers for an interval.
+        seed: of the draws.
+        digits: decimals of a rate in the report.
+    """
+
+    step: float
+    null_confidence: tuple[float, ...]
+    resamples: int
+    seed: int
+    digits: int
+
+
+def read_posteriors(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[str, Array]]:
+    """Return the frame posteriors of each model, under its folder's name.
+
+    Args:
+        folders: one a model.
+        ids: of all utterances that each of them must hold, and no other.
+
+    Raises:
+        ValueError: there are fewer than two models or two of one name, or one has other utterances,
+            frames or labels than it should, or a NaN.
+    """
+    names = [folder.name for folder in folders]
+    if len(names) < 2 or len(set(names)) != len(names):
+        raise ValueError(f"an ensemble needs two or more different models, found {names}")
+    wanted, said = set(ids), {}
+    for folder in folders:
+        if not any(folder.glob("shard-*.safetensors")):
+            raise ValueError(f"{folder}: no posteriors; run the stage posteriors")
+        arrays = {key: a for key, a in read_arrays(folder).items() if "#" not in key}
+        if odd := sorted(wanted ^ set(arrays)):
+            raise ValueError(
+                f"{folder}: {len(wanted - set(arrays))} utterances of the parts are missing and "
+                f"{len(set(arrays) - wanted)} are of neither, first {odd[0]!r}; run dvc repro"
+            )
+        said[folder.name] = arrays
+    for key in sorted(wanted):
+        shapes = {name: arrays[key].shape for name, arrays in said.items()}
+        if len(set(shapes.values())) != 1 or shapes[names[0]][1:] != (len(LABELS),):
+            raise ValueError(
+                f"{key}: expected posteriors of the same frames and {len(LABELS)} labels, "
+                f"found {shapes}; run dvc repro"
+            )
+        for folder in folders:
+            if not (said[folder.name][key] < np.inf).all():
+                raise ValueError(f"{folder}: {key!r} holds a NaN or +inf; the model is broken")
+    return said
+
+
+def read_facts(models: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return model.json of each member.
+
+    Raises:
+        ValueError: one has other labels than this code, or another rate than the first.
+    """
+    facts = {name: read_json(models / name / "model.json") for name in names}
+    first = next(iter(facts.values()))
+    for name, about in facts.items():
+        where = models / name / "model.json"
+        if about["labels"] != list(LABELS):
+            raise ValueError(f"{where}: its labels are not those of this code; train it anew")
+        for key in SAME:
+            if about[key] != first[key]:
+                raise ValueError(f"{where}: {key} is {about[key]}, of others {first[key]}")
+    return facts
+
+
+def posteriors(
+    recipe: Recipe, said: dict[str, dict[str, Array]], segments: pd.DataFrame
+) -> dict[str, Array]:
+    """Return averaged log posteriors, and scores of each phone segment from them.
+
+    Returns:
+        id to `[T, V]`, and `id#segments` to `[S, V - 1]`, a row a segment in the table's order.
+    """
+    times: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    rows = segments[segments["kind"] == "phone"]
+    for key, start_s, end_s in rows[["utterance", "start_s", "end_s"]].to_numpy():
+        times[key].append((float(start_s), float(end_s)))
+    arrays: dict[str, Array] = {}
+    for key in said[recipe.members[0]]:
+        frames = average([said[name][key] for name in recipe.members], recipe.weights)
+        scores = [
+            segment_scores(frames, *frames_of(start_s, end_s, len(frames)))
+            for start_s, end_s in times.get(key, [])
+        ]
+        arrays[key] = frames
+        arrays[f"{key}#segments"] = np.array(scores, dtype=np.float32).reshape(-1, len(LABELS) - 1)
+    return arrays
+
+
+def model_facts(tried: Tried, facts: dict[str, dict[str, Any]], valid: Part) -> dict[str, Any]:
+    """Return the ensemble's model.json, with whatever is needed to put it together again."""
+    recipe = tried.recipe
+    members = [
+        {"name": name, "weight": weight}
+        | {key: facts[name][key] for key in ("backbone", "weights_sha256")}
+        for name, weight in zip(recipe.members, recipe.weights, strict=True)
+    ]
+    return {
+        "name": "ensemble", "kind": "ensemble", "method": recipe.method, "members": members,
+        **{key: facts[recipe.members[0]][key] for key in SAME},
+        "valid_per": round(tried.wrong / sum(map(len, valid.references)), 6),
+    }  # fmt: skip
+
+
+def run(
+    members: list[Path], models: Path, valid: Path, test: Path, segments: Path, out_model: Path,
+    out_posteriors: Path, report_to: Path, params: EnsembleParams,
+) -> None:  # fmt: skip
+    """Search, score and write the ensemble."""
+    parts = {path: manifest.read(path) for path in (valid, test)}
+    said = read_posteriors(members, (u.id for rows in parts.values() for u in rows))
+    facts = read_facts(models, said)
+    chosen_on, tested_on = (part_of(rows, said, str(path)) for path, rows in parts.items())
+    found = search(chosen_on.references, chosen_on.log_probs, params.step, params.null_confidence)
+    told = report(chosen_on, tested_on, found, params.resamples, params.seed)
+    best = best_of(found, SHIPPED)
+    arrays = posteriors(best.recipe, said, pd.read_parquet(segments))
+    about = model_facts(best, facts, chosen_on)
+    with atomic_folder(out_posteriors) as folder:
+        write_arrays(folder, arrays, len(list(members[0].glob("shard-*.safetensors"))))
+    write_json(out_model, about)
+    write_json(report_to, rounded(told, params.digits))
+
+
+def rounded(value: Any, digits: int) -> Any:
+    """Return a report with all its numbers rounded.
+
+    >>> rounded({"a": 0.12345, "b": {"c": 7, "d": None}}, 3)
+    {'a': 0.123, 'b': {'c': 7, 'd': None}}
+    """
+    if isinstance(value, dict):
+        return {key: rounded(x, digits) for key, x in value.items()}
+    return round(value, digits) if isinstance(value, float) else value
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("members", type=Path, nargs="+", help="data/posteriors/<name> of each")
+    for name in ("models", "valid", "test", "segments", "out-model", "out-posteriors"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--report", type=Path, required=True, dest="report_to")
+    run(**vars(parser.parse_args()), params=load("ensemble", EnsembleParams))
+
+
+if __name__ == "__main__":
+    stage(main)

@@ -1,0 +1,211 @@
+"""A mean is that of mathematics; a vote depends on what is said and not on who is named first."""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.common.decoding import greedy
+from stages.common.fusion import Heard, average, elect, hear, network, vote
+from stages.common.phones import INVENTORY, LABELS
+
+BUSY = settings(deadline=None)  # a busy machine is no fault
+THIRDS = [1 / 3] * 3
+SAID = st.lists(st.sampled_from("abcd"), max_size=8)
+MEMBERS = st.lists(SAID, min_size=1, max_size=3)
+
+
+def equally(*sequences, confidence=0.5):
+    """Members that are as sure of each symbol."""
+    return [[Heard(symbol, confidence) for symbol in said] for said in sequences]
+
+
+def random_posteriors(seed, frames=20, columns=51):
+    rows = np.random.default_rng(seed).normal(0.0, 4.0, size=(frames, columns))
+    return (rows - np.logaddexp.reduce(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def symbols(slots, member):
+    return [slot[member].symbol for slot in slots if slot[member] is not None]
+
+
+def test_the_average_of_one_model_is_that_model_bit_for_bit():
+    one = random_posteriors(1)
+    assert np.array_equal(average([one], [1.0]), one)
+
+
+def test_the_average_is_the_weighted_mean_of_probabilities():
+    members, weights = [random_posteriors(seed) for seed in range(3)], [0.5, 0.2, 0.3]
+    found = average(members, weights)
+    expected = sum(w * np.exp(m.astype(np.float64)) for w, m in zip(weights, members, strict=True))
+    assert found.dtype == np.float32
+    # float32 holds 24 bits of a log posterior of up to 32
+    np.testing.assert_allclose(found, np.log(expected), atol=32 * 2**-23)
+    np.testing.assert_allclose(np.exp(found.astype(np.float64)).sum(axis=1), 1.0, atol=1e-5)
+
+
+@BUSY
+@given(st.integers(0, 1000), st.permutations(range(3)))
+def test_the_average_lies_between_its_members_whatever_their_order(seed, order):
+    members, weights = [random_posteriors(seed + n, 3, 4) for n in range(3)], [0.1, 0.3, 0.6]
+    found = average(members, weights)
+    assert (found >= np.min(members, axis=0) - 1e-5).all()
+    assert (found <= np.max(members, axis=0) + 1e-5).all()
+    moved = average([members[n] for n in order], [weights[n] for n in order])
+    np.testing.assert_allclose(moved, found, rtol=1e-6)  # the order of a sum moves its last bit
+
+
+def test_posteriors_too_small_for_an_exponential_are_kept():
+    tiny = np.full((1, 2), -2000.0, dtype=np.float32)  # exp underflows below -745
+    np.testing.assert_array_equal(average([tiny, tiny], [0.5, 0.5]), tiny)
+
+
+def test_what_is_impossible_for_all_stays_so_and_for_one_does_not():
+    never = np.array([[-np.inf, 0.0]], dtype=np.float32)
+    half = np.log(np.array([[0.5, 0.5]], dtype=np.float32))
+    assert average([never, never], [0.5, 0.5])[0, 0] == -np.inf
+    np.testing.assert_allclose(np.exp(average([never, half], [0.5, 0.5])), [[0.25, 0.75]], 1e-6)
+
+
+def test_members_with_other_frames_are_refused_with_the_numbers():
+    with pytest.raises(ValueError, match=r"same frames, found \[\(20, 51\), \(19, 51\)\]"):
+        average([random_posteriors(1), random_posteriors(2, 19)], [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"expected posteriors \[T, V\].*found \[\(3,\)\]"):
+        average([np.zeros(3, dtype=np.float32)], [1.0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_broken_member_is_refused(bad):
+    broken = random_posteriors(2)
+    broken[7, 3] = bad
+    with pytest.raises(ValueError, match=r"member 1 hold a NaN or \+inf"):
+        average([random_posteriors(1), broken], [0.5, 0.5])
+
+
+@pytest.mark.parametrize("weights", [[0.5], [0.5, 0.6], [0.0, 1.0], [-0.5, 1.5], [0.5, math.nan]])
+def test_weights_that_do_not_fit_are_refused(weights):
+    with pytest.raises(ValueError, match="a weight above 0 for each of 2 members, together 1"):
+        average([random_posteriors(1)] * 2, weights)
+    with pytest.raises(ValueError, match="a weight above 0 for each of 2 members, together 1"):
+        vote(equally("a", "a"), weights, 0.5)
+    with pytest.raises(ValueError, match="a weight above 0 for each of 2 members, together 1"):
+        elect(network(equally("a", "a")), weights, 0.5)
+
+
+def test_nobody_has_no_opinion():
+    with pytest.raises(ValueError, match="each of 0 members"):
+        average([], [])
+    with pytest.raises(ValueError, match="each of 0 members"):
+        vote([], [], 0.5)
+
+
+def test_the_confidence_in_a_symbol_is_its_peak_posterior():
+    rows = np.full((4, len(LABELS)), 0.1 / (len(LABELS) - 1))
+    for at, (column, p) in enumerate([(3, 0.6), (3, 0.8), (0, 0.9), (5, 0.7)]):
+        rows[at, column] = p
+    heard = hear(np.log(rows).astype(np.float32))
+    assert [h.symbol for h in heard] == [INVENTORY[2], INVENTORY[4]]
+    assert [h.confidence for h in heard] == pytest.approx([0.8, 0.7], rel=1e-6)
+
+
+def test_what_is_heard_is_what_greedy_names():
+    posteriors = random_posteriors(5, 60)
+    assert [h.symbol for h in hear(posteriors)] == [s.symbol for s in greedy(posteriors)]
+    assert hear(posteriors[:0]) == []
+
+
+def test_posteriors_of_other_labels_are_not_heard():
+    with pytest.raises(ValueError, match=r"expected posteriors \[T, 51\], found \(4,\)"):
+        hear(np.zeros(4, dtype=np.float32))
+
+
+@BUSY
+@given(MEMBERS)
+def test_a_network_holds_what_each_member_said_and_no_empty_slot(said):
+    slots = network(equally(*said))
+    assert [symbols(slots, m) for m in range(len(said))] == said
+    assert all(any(slot) for slot in slots)
+    assert max(map(len, said)) <= len(slots) <= sum(map(len, said))
+
+
+@BUSY
+@given(MEMBERS.flatmap(lambda said: st.tuples(st.just(said), st.permutations(range(len(said))))))
+def test_a_network_is_the_same_whoever_is_named_first(case):
+    said, order = case
+    members = equally(*said)
+    moved = network([members[m] for m in order])
+    assert moved == [tuple(slot[m] for m in order) for slot in network(members)]
+
+
+def test_what_two_members_insert_at_one_place_is_aligned_among_them():
+    slots = network(equally("ad", "abcd", "acd"))
+    columns = [tuple(h.symbol if h else "-" for h in slot) for slot in slots]
+    assert columns == [("a", "a", "a"), ("-", "b", "-"), ("-", "c", "c"), ("d", "d", "d")]
+
+
+@BUSY
+@given(SAID, st.floats(0.01, 1), st.floats(0, 1))
+def test_one_member_alone_is_itself(said, confidence, null_confidence):
+    assert vote(equally(said, confidence=confidence), [1.0], null_confidence) == said
+
+
+@BUSY
+@given(SAID, st.sampled_from([2, 3]), st.floats(0, 1))
+def test_members_that_agree_are_believed(said, count, null_confidence):
+    assert vote(equally(*[said] * count), [1 / count] * count, null_confidence) == said
+
+
+@BUSY
+@given(SAID, SAID, st.integers(0, 2))
+def test_two_of_three_who_are_as_sure_beat_the_third(agreed, other, at):
+    members = [agreed, agreed]
+    members.insert(at, other)
+    assert vote(equally(*members), THIRDS, 0.5) == agreed
+
+
+@BUSY
+@given(st.integers(0, 10_000), st.sampled_from([2, 3]))
+def test_the_order_of_equal_members_does_not_matter(seed, count):
+    rng = np.random.default_rng(seed)  # confidences of 53 random bits leave no tie
+    members = [
+        [Heard("abc"[rng.integers(3)], rng.random()) for _ in range(rng.integers(7))]
+        for _ in range(count)
+    ]
+    doubt = rng.random()
+    found = {tuple(vote(p, [1 / count] * count, doubt)) for p in permutations(members)}
+    assert len(found) == 1
+
+
+def test_a_heavy_or_sure_member_outvotes_two():
+    members = equally("aba", "aca", "aca")
+    assert vote(members, [0.6, 0.2, 0.2], 0.5) == list("aba")
+    members[0] = [Heard(s, 0.9) for s in "aba"]
+    members[1:] = equally("aca", "aca", confidence=0.4)
+    assert vote(members, THIRDS, 0.5) == list("aba")
+
+
+@pytest.mark.parametrize(("null_confidence", "expected"), [(0.0, "aba"), (0.2, "aba"), (0.3, "aa")])
+def test_a_symbol_of_one_member_stands_while_silence_is_trusted_less(null_confidence, expected):
+    # one vote of 0.5 against two of null_confidence
+    assert vote(equally("aba", "aa", "aa"), THIRDS, null_confidence) == list(expected)
+
+
+def test_of_equal_scores_a_symbol_beats_nothing_and_the_first_member_the_second():
+    assert vote(equally("ab", "a"), [0.5, 0.5], 0.5) == ["a", "b"]
+    assert vote(equally("b", "a"), [0.5, 0.5], 0.5) == ["b"]
+
+
+def test_nothing_said_is_nothing_elected():
+    assert vote(equally("", "", ""), THIRDS, 0.5) == []
+    assert vote(equally("", "ab"), [0.9, 0.1], 0.5) == []
+
+
+@pytest.mark.parametrize("null_confidence", [-0.1, 1.1, math.nan])
+def test_a_null_confidence_that_is_none_is_refused(null_confidence):
+    with pytest.raises(ValueError, match="null_confidence must be 0 to 1, found"):
+        vote(equally("a"), [1.0], null_confidence)
