@@ -1,58 +1,99 @@
-"""One table, one picture, and what was spoken by a machine is said to be."""
+"""One page, one picture, and what was spoken by a machine is said to be."""
 
 from __future__ import annotations
 
 import copy
+import csv
 import sys
+from dataclasses import asdict
 
 import pytest
 import yaml
 
 from stages.common.files import read_json, write_json
 from stages.evaluation import compare as stage
-from stages.evaluation.compare import CompareParams, compare, interval, markdown, percent, run
+from stages.evaluation.compare import CompareParams, Lineup, compare, run
+from stages.evaluation.comparison_page import interval, page, percent
 
-PARAMS = CompareParams(title="Models", dpi=50)
+PARAMS = CompareParams(title="Models", dpi=50, resamples=200, seed=1, digits=4)
 CORPUS = {"parts": {"train": {"speakers": 44, "hours": 1.234}}}
 NO_ERROR = {"clips": 0, "median_ms": None, "p90_ms": None, "within_20_ms": None}
 ALIGNMENT = {"clips": {"corpus": 9, "forced": 0}, "forced_start_error": NO_ERROR}
 
 
-def metrics(per, low=0.1, high=0.3, **more):
-    return {
-        "per": per, "per_low": low, "per_high": high, "segment_accuracy": 0.9,
-        "segment_accuracy_low": 0.8, "segment_accuracy_high": 1.0, "parameters": 250_000,
+def metrics(wrong=(10, 30), low=0.1, high=0.3, languages=("bs", "en"), **more):
+    """What the stage evaluate says of a model: errors of speakers who say 100 phones each."""
+    per = sum(wrong) / (100 * len(wrong))
+    rates = {"per": per, "per_low": low, "per_high": high}
+    judged = {
+        f"{name}{end}": value
+        for name, value in {
+            "segment_accuracy": 0.9, "top3": 0.98, "balanced_accuracy": 0.85, "ece": 0.02,
+        }.items()
+        for end in ("", "_low", "_high")
+    }  # fmt: skip
+    return rates | judged | {
+        "substitutions": sum(wrong), "deletions": 0, "insertions": 0, "parameters": 250_000,
         "encoder_parameters": 1_700_000, "onnx_bytes": 3 * 2**20, "onnx_head_bytes": 2**20,
-        "synthetic": True, "speakers": 12, "utterances": 40, "phones": 900,
-        "languages": {"bs": {"per": per}, "en": {"per": 2 * per}},
+        "onnx_int8_bytes": 2**20, "onnx_head_int8_bytes": 2**19, "int8": {"per": per + 0.01},
+        "synthetic": True, "speakers": len(wrong), "utterances": 40, "phones": 100 * len(wrong),
+        "languages": dict.fromkeys(languages, rates),
         "sources": {"embedded": {"per": per}},
+        "by_speaker": {
+            f"s{n}": {"errors": errors, "phones": 100} for n, errors in enumerate(wrong)
+        },
     } | more  # fmt: skip
 
 
-MODELS = {"wl": metrics(0.2), "mlp": metrics(0.25, None, None)}
+MODELS = {"wl": metrics((10, 30)), "mlp": metrics((15, 35), None, None)}
+ENSEMBLE = ("all", metrics((5, 25), parameters=None, onnx_int8_bytes=None))
+REFERENCE = ("ref", metrics((9, 32), parameters=900_000, onnx_bytes=None))
+FULL = Lineup(MODELS, ENSEMBLE, REFERENCE, "wl")
 
 
-def table_of(models, **alignment):
-    return markdown(compare(models), CORPUS, ALIGNMENT | alignment, "Models")
+def page_of(lineup, **alignment):
+    return page(compare(lineup, PARAMS), CORPUS, ALIGNMENT | alignment, "Models")
 
 
-def test_the_table_is_this_one():
-    one = {name: m | {"languages": {"bs": {"per": m["per"]}}} for name, m in MODELS.items()}
-    assert table_of(one).splitlines() == [
+def test_the_page_is_this_one():
+    without = metrics((9, 32), onnx_bytes=None, parameters=900_000)
+    del without["int8"]
+    found = page_of(Lineup(MODELS, ENSEMBLE, ("ref", without), "wl"))
+    assert found.splitlines() == [
         "# Models",
         "",
-        "Test: synthetic speech, 12 voices none of the models has heard, 40 utterances. "
+        "Test: synthetic speech, 2 voices none of the models has heard, 40 utterances. "
         "Train: 44 voices, 1.23 h.",
         "",
-        "| model |    PER |      95 % | segment accuracy | PER bs | parameters |    ONNX |",
-        "|-------|-------:|----------:|-----------------:|-------:|-----------:|--------:|",
-        "| mlp   | 25.0 % |         - |           90.0 % | 25.0 % |     0.25 M | 3.0 MiB |",
-        "| wl    | 20.0 % | 10.0-30.0 |           90.0 % | 20.0 % |     0.25 M | 3.0 MiB |",
+        "| model |    PER |      95 % | segment accuracy |      95 % |  top 3 |   ECE | int8 PER |",
+        "|-------|-------:|----------:|-----------------:|----------:|-------:|------:|---------:|",
+        "| mlp   | 25.0 % |         - |           90.0 % | 90.0-90.0 | 98.0 % | 2.0 % |   26.0 % |",
+        "| wl    | 20.0 % | 10.0-30.0 |           90.0 % | 90.0-90.0 | 98.0 % | 2.0 % |   21.0 % |",
+        "| all   | 15.0 % | 10.0-30.0 |           90.0 % | 90.0-90.0 | 98.0 % | 2.0 % |   16.0 % |",
+        "",
+        "| model | PER bs | PER en | parameters |    ONNX |    int8 |",
+        "|-------|-------:|-------:|-----------:|--------:|--------:|",
+        "| mlp   | 25.0 % | 25.0 % |     0.25 M | 3.0 MiB | 1.0 MiB |",
+        "| wl    | 20.0 % | 20.0 % |     0.25 M | 3.0 MiB | 1.0 MiB |",
+        "| all   | 15.0 % | 15.0 % |          - | 3.0 MiB |       - |",
         "",
         "PER is the phone error rate of the greedy path; the interval is over speakers. Segment "
-        "accuracy names each phone given where it is, on the same segments for every model. "
-        "Parameters are the head's; the frozen encoder below it has 1.70 M. ONNX is encoder and "
-        "head in one file.",
+        "accuracy names each phone given where it is, on the same segments for every model; top 3 "
+        "is the share of them whose phone is among the three likeliest, ECE how far confidence "
+        "lies from accuracy. Parameters are the head's; the frozen encoder below it has 1.70 M. "
+        "ONNX is encoder and head in one file; int8 is the same file with weights of 8 bits.",
+        "",
+        "- wl minus mlp: -5.0 points of PER (95 %: -5.0 to -5.0), better in 100 % of draws of the "
+        "voices.",
+        "- all minus wl: -5.0 points of PER (95 %: -5.0 to -5.0), better in 100 % of draws of the "
+        "voices.",
+        "",
+        "A yardstick that is not shipped: ref, a recurrent head of 0.90 M parameters on the "
+        "encoder of wl, has a PER of 20.5 % (10.0-30.0).",
+        "",
+        # of two voices one is easier for ref: 3 in 4 draws are better, and 152 of the 200 drawn
+        "- wl minus ref: -0.5 points of PER (95 %: -2.0 to +1.0), better in 76 % of draws of the "
+        "voices.",
         "",
         "Phone times (clips): 9 corpus.",
     ]
@@ -60,39 +101,91 @@ def test_the_table_is_this_one():
 
 @pytest.mark.parametrize(("synthetic", "said"), [(True, "synthetic"), (False, "real")])
 def test_who_spoke_is_said_above_the_numbers(synthetic, said):
-    text = table_of({"a": metrics(0.2, synthetic=synthetic)})
+    text = page_of(Lineup({"a": metrics(synthetic=synthetic)}))
     assert f"Test: {said} speech" in text.partition("|")[0]
 
 
 def test_two_corpora_have_a_column_each():
     sources = {"mine": {"per": 0.1}, "embedded": {"per": 0.3}}
-    text = table_of({"a": metrics(0.2, sources=sources)})
+    text = page_of(Lineup({"a": metrics(sources=sources)}))
     assert "PER mine | PER embedded" in text
     assert "|   10.0 % |       30.0 % |" in text
 
 
 def test_the_boundary_error_stands_beside_the_times():
     error = {"clips": 7, "median_ms": 21.5, "p90_ms": 60.0, "within_20_ms": 0.4}
-    text = table_of(MODELS, forced_start_error=error, clips={"forced": 3, "corpus": 9})
+    text = page_of(Lineup(MODELS), forced_start_error=error, clips={"forced": 3, "corpus": 9})
     assert text.endswith(
         "Phone times (clips): 9 corpus, 3 forced. Forced alignment, where it can be checked "
         "(7 clips): median start error 21.5 ms, 90 % within 60.0 ms."
     )
 
 
+def test_one_model_alone_is_compared_with_none():
+    assert compare(Lineup({"a": metrics()}), PARAMS)["paired"] == []
+    assert "minus" not in page_of(Lineup({"a": metrics()}))
+
+
+def test_one_voice_leaves_a_difference_without_an_interval():
+    found = compare(Lineup({"a": metrics((10,)), "b": metrics((12,))}), PARAMS)["paired"]
+    assert found == [{
+        "ours": "a", "theirs": "b", "difference": -0.02, "difference_low": None,
+        "difference_high": None, "better_draws": None,
+    }]  # fmt: skip
+    text = page_of(Lineup({"a": metrics((10,)), "b": metrics((12,))}))
+    assert "- a minus b: -2.0 points of PER (one voice: no interval)." in text
+
+
 @pytest.mark.parametrize("count", ["speakers", "utterances", "phones"])
-def test_models_scored_on_other_test_parts_are_not_put_side_by_side(count):
-    other = metrics(0.2) | {count: 1}
-    with pytest.raises(ValueError, match=r"different test parts .*12, 40, 900.*run dvc repro"):
-        compare({"a": metrics(0.2), "b": other})
+@pytest.mark.parametrize("place", ["single", "ensemble", "reference"])
+def test_models_scored_on_other_test_parts_are_not_put_side_by_side(count, place):
+    other = "b", metrics(**{count: 1})
+    singles = {"a": metrics()} | dict([other] if place == "single" else [])
+    ensemble, reference = (other if place == name else None for name in ("ensemble", "reference"))
+    with pytest.raises(ValueError, match=r"different test parts .*2, 40, 200.*run dvc repro"):
+        compare(Lineup(singles, ensemble, reference, "a"), PARAMS)
 
 
-def test_the_json_has_an_entry_a_model_sorted_by_name():
-    found = compare(copy.deepcopy(MODELS))
-    assert list(found["models"]) == ["mlp", "wl"]
-    assert found["models"]["wl"]["per_low"] == 0.1
-    assert found["models"]["wl"]["languages"] == {"bs": 0.2, "en": 0.4}
-    assert found["models"]["wl"]["test_speakers"] == 12
+def test_models_that_heard_other_voices_are_not_paired():
+    other = metrics(by_speaker={"x": {"errors": 1, "phones": 200}})
+    with pytest.raises(ValueError, match=r"not the same test part: \{'s0': 100"):
+        compare(Lineup({"a": metrics(), "b": other}), PARAMS)
+
+
+@pytest.mark.parametrize("like", ["", "other"])
+def test_a_reference_stands_beside_a_model_that_is_there(like):
+    said = rf"stands beside '{like}', which is not among \['mlp', 'wl', 'all'\].*--like"
+    with pytest.raises(ValueError, match=said):
+        compare(Lineup(MODELS, ENSEMBLE, REFERENCE, like), PARAMS)
+
+
+def test_the_json_has_an_entry_a_model_and_the_ensemble_last():
+    found = compare(copy.deepcopy(FULL), PARAMS)
+    assert list(found["models"]) == ["mlp", "wl", "all"]
+    one = found["models"]["wl"]
+    assert (one["per"], one["per_low"], one["test_speakers"], one["top3"]) == (0.2, 0.1, 2, 0.98)
+    assert one["languages"] == {"bs": 0.2, "en": 0.2}
+    assert one["int8_per"] == pytest.approx(0.21)
+
+
+def test_the_reference_is_no_model_among_the_others():
+    found = compare(FULL, PARAMS)
+    assert "ref" not in found["models"]
+    assert (found["reference"]["name"], found["reference"]["per"]) == ("ref", 0.205)
+    assert found["reference"]["against"]["ours"] == "wl"
+    assert found["reference"]["against"]["difference"] == -0.005
+
+
+def test_the_best_meets_the_second_and_the_ensemble_meets_the_best():
+    three = MODELS | {"mid": metrics((12, 31))}
+    found = compare(Lineup(three, ENSEMBLE), PARAMS)["paired"]
+    assert [(p["ours"], p["theirs"]) for p in found] == [("wl", "mid"), ("all", "wl")]
+    assert [p["difference"] for p in found] == [-0.015, -0.05]
+
+
+def test_equal_models_are_told_apart_by_name():
+    found = compare(Lineup({"b": metrics(), "a": metrics()}), PARAMS)["paired"]
+    assert [(p["ours"], p["difference"], p["better_draws"]) for p in found] == [("a", 0.0, 0.0)]
 
 
 def test_shares_are_percent_with_one_decimal_and_nothing_is_a_dash():
@@ -101,7 +194,7 @@ def test_shares_are_percent_with_one_decimal_and_nothing_is_a_dash():
 
 
 def save_inputs(folder):
-    for name, values in MODELS.items():
+    for name, values in FULL.all.items():
         write_json(folder / f"{name}.json", values)
     write_json(folder / "corpus.json", CORPUS)
     write_json(folder / "alignment.json", ALIGNMENT)
@@ -109,24 +202,46 @@ def save_inputs(folder):
 
 
 def test_two_runs_are_equal_byte_for_byte(tmp_path):
-    places = save_inputs(tmp_path)
+    save_inputs(tmp_path)
     found = []
     for name in ("first", "second"):
         out = tmp_path / name / "comparison.json"
-        run(places, tmp_path / "corpus.json", tmp_path / "alignment.json", out, PARAMS)
+        run(
+            FULL, tmp_path / "corpus.json", tmp_path / "alignment.json", out,
+            out.with_name("by.csv"), PARAMS,
+        )  # fmt: skip
         found.append({p.name: p.read_bytes() for p in out.parent.iterdir()})
-    assert sorted(found[0]) == ["comparison.json", "comparison.md", "comparison.png"]
+    assert sorted(found[0]) == ["by.csv", "comparison.json", "comparison.md", "comparison.png"]
     assert found[0] == found[1]
     assert found[0]["comparison.png"].startswith(b"\x89PNG")
 
 
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
     places = save_inputs(tmp_path)
-    params = {"compare": {"title": "Models", "dpi": 50}}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"compare": asdict(PARAMS)}))
     monkeypatch.chdir(tmp_path)
-    options = ["--corpus", "corpus.json", "--alignment", "alignment.json", "--out", "out.json"]
-    monkeypatch.setattr(sys, "argv", ["compare", *map(str, places), *options])
+    options = {
+        "ensemble": "all.json", "reference": "ref.json", "like": "wl", "corpus": "corpus.json",
+        "alignment": "alignment.json", "by-language": "by.csv", "out": "out.json",
+    }  # fmt: skip
+    given = [word for name, value in options.items() for word in (f"--{name}", value)]
+    monkeypatch.setattr(sys, "argv", ["compare", *map(str, places), *given])
     stage.main()
-    assert list(read_json(tmp_path / "out.json")["models"]) == ["mlp", "wl"]
+    found = read_json(tmp_path / "out.json")
+    assert sorted(found["models"]) == ["all", "mlp", "wl"]
+    assert found["reference"]["name"] == "ref"
     assert (tmp_path / "out.md").read_text().startswith("# Models\n")
+    with (tmp_path / "by.csv").open(encoding="utf-8", newline="") as file:
+        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+    assert rows[:3] == [("mlp", "bs", "0.25"), ("mlp", "en", "0.25"), ("wl", "bs", "0.2")]
+    assert len(rows) == 8
+
+
+def test_models_without_an_ensemble_and_a_reference_are_compared_too(tmp_path, monkeypatch):
+    places = save_inputs(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"compare": asdict(PARAMS)}))
+    monkeypatch.chdir(tmp_path)
+    given = "--corpus corpus.json --alignment alignment.json --by-language by.csv --out out.json"
+    monkeypatch.setattr(sys, "argv", ["compare", *map(str, places), *given.split()])
+    stage.main()
+    assert "reference" not in read_json(tmp_path / "out.json")
