@@ -1,0 +1,81 @@
+"""Read reports as they were at another revision, through git."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision to compare with.
+
+    Attributes:
+        name: as it was asked for.
+        commit: its full hash; empty where there is no git checkout to ask.
+        said: what a person is told of it.
+    """
+
+    name: str
+    commit: str
+    said: str
+
+    def report(self, file: str) -> Any:
+        """Return the JSON of a report at this revision, or None where it had none.
+
+        Raises:
+            ValueError: it was not JSON, or git fails.
+        """
+        if not _git("ls-tree", "--name-only", self.commit, "--", file).strip():
+            return None
+        text = _git("show", f"{self.commit}:./{file}")
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{file} is not valid JSON: {error}") from error
+
+
+def revision_of(name: str) -> Revision:
+    """Return a revision of the checkout that is worked in.
+
+    Outside of a checkout, as in an unpacked archive, there is none to compare with, and it says so.
+
+    Raises:
+        ValueError: the checkout has no such revision, or git refuses to look.
+    """
+    try:
+        _git("rev-parse", "--git-dir")
+    except FileNotFoundError:
+        return Revision(name, "", "none, since git is not installed: only limits count")
+    except ValueError as error:
+        if "not a git repository" not in str(error):
+            raise
+        return Revision(name, "", "none, since this is not a git checkout: only limits count")
+    if name.startswith("-"):
+        raise ValueError(f"--base {name!r}: expected a revision, found an option")
+    try:
+        commit = _git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
+    except ValueError as error:
+        raise ValueError(
+            f"--base {name!r}: no such revision here; name one, or fetch it"
+        ) from error
+    return Revision(name, commit, f"{name} ({commit[:7]})")
+
+
+def _git(*arguments: str) -> str:
+    """Return what git says.
+
+    Raises:
+        ValueError: git failed.
+        FileNotFoundError: there is no git.
+    """
+    done = subprocess.run(
+        ["git", *arguments], capture_output=True, check=False, env=os.environ | {"LC_ALL": "C"}
+    )
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise ValueError(f"git {arguments[0]}: {said[-300:]}")
+    return done.stdout.decode("utf-8")
