@@ -1,0 +1,160 @@
+"""What README.md tells a newcomer to type is there, and the program it shows runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import soundfile as sf
+from imports import TOP
+from onnx import TensorProto, helper, numpy_helper
+
+from stages.common.audio import SAMPLE_RATE_HZ
+from stages.common.decoding import greedy
+from stages.common.runtime import labels_of, open_model, session_posteriors
+from stages.export.card import PROGRAM
+
+README = (TOP / "README.md").read_text(encoding="utf-8")
+BLOCKS = [
+    text for text in re.findall(r"```python\n(.*?)```", README, re.S) if "onnxruntime" in text
+]
+MODELS = sorted(path.parent.name for path in (TOP / "data/models").glob("*/model.onnx"))
+FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
+
+# What the program must not need can't be imported while it runs.
+ALONE = """\
+import runpy, sys
+for name in ("onnx", "stages", "torch", "torchaudio", "transformers"):
+    sys.modules[name] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def save_toy(path):
+    """A model that hears each 20 ms through one random matrix, with the interface of ours."""
+    weights = np.random.default_rng(1).standard_normal((FRAME, len(TOY_LABELS))).astype(np.float32)
+    shape = np.array([0, -1, FRAME], dtype=np.int64)
+    nodes = [
+        helper.make_node("Reshape", ["samples", "shape"], ["frames"]),
+        helper.make_node("MatMul", ["frames", "weights"], ["scores"]),
+        helper.make_node("LogSoftmax", ["scores"], ["log_probs"], axis=-1),
+    ]
+    float32 = TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes, "toy",
+        [helper.make_tensor_value_info("samples", float32, ["B", "N"])],
+        [helper.make_tensor_value_info("log_probs", float32, ["B", "T", len(TOY_LABELS)])],
+        [numpy_helper.from_array(shape, "shape"), numpy_helper.from_array(weights, "weights")],
+    )  # fmt: skip
+    opsets = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    facts = {"labels": "\n".join(TOY_LABELS), "name": "toy", "sample_rate_hz": str(SAMPLE_RATE_HZ)}
+    helper.set_model_props(model, facts)
+    onnx.save(model, str(path))
+    return path
+
+
+def save_wav(path, rate=SAMPLE_RATE_HZ, channels=1, samples=FRAME * 60):
+    """Noise: to the toy model each frame of it is another label, now and then the same again."""
+    noise = 0.1 * np.random.default_rng(2).standard_normal((samples, channels))
+    sf.write(path, noise, rate, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Run a program with a model and a recording, without torch and this repository."""
+
+    def called(text, model, wav):
+        (tmp_path / "transcribe.py").write_text(text, encoding="utf-8")
+        plain = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-c", ALONE, "transcribe.py", str(model), str(wav)],
+            cwd=tmp_path, env=plain | {"PYTHONIOENCODING": "utf-8"}, check=False,
+            capture_output=True, encoding="utf-8",
+        )  # fmt: skip
+
+    return called
+
+
+def said_by_this_repository(model, wav):
+    samples, _ = sf.read(wav, dtype="float32")
+    session = open_model(model)
+    posteriors = session_posteriors(session, samples[None])
+    log_probs = posteriors.reshape(-1, posteriors.shape[-1])
+    return [spoken.symbol for spoken in greedy(log_probs, labels_of(session, model))]
+
+
+def test_the_readme_shows_one_program_and_it_is_the_one_of_the_model_cards():
+    assert BLOCKS == [PROGRAM]
+
+
+def test_the_program_says_what_this_repository_says(program, tmp_path):
+    model, wav = save_toy(tmp_path / "model.onnx"), save_wav(tmp_path / "clip.wav")
+    done = program(PROGRAM, model, wav)
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = said_by_this_repository(model, wav)
+    assert done.stdout.split() == expected
+    assert len(expected) < 60  # so blanks were taken out and repeats merged
+    assert set(expected) == set(TOY_LABELS[1:])
+
+
+@pytest.mark.parametrize("name", MODELS or ["none"])
+def test_the_program_says_of_a_shipped_model_what_this_repository_says(name, program, tmp_path):
+    model = TOP / "data/models" / name / "model.onnx"
+    if not model.is_file():
+        pytest.skip("no model is built here")
+    wav = save_wav(tmp_path / "clip.wav")
+    done = program(PROGRAM, model, wav)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == said_by_this_repository(model, wav)
+
+
+@pytest.mark.parametrize(
+    ("wav", "why"),
+    [
+        ({"rate": 8000}, "clip.wav: (19200, 1) at 8000 Hz is not mono at 16000 Hz"),
+        ({"channels": 2}, "clip.wav: (19200, 2) at 16000 Hz is not mono at 16000 Hz"),
+        ({"samples": 0}, "clip.wav: (0, 1) at 16000 Hz is not mono at 16000 Hz"),
+    ],
+)
+def test_the_program_refuses_sound_that_the_model_was_not_made_for(wav, why, program, tmp_path):
+    model, path = save_toy(tmp_path / "model.onnx"), save_wav(tmp_path / "clip.wav", **wav)
+    done = program(PROGRAM, model, path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(f"{why}\n")
+
+
+def test_a_program_that_needs_torch_would_be_noticed(program, tmp_path):
+    done = program("import torch", "model.onnx", "clip.wav")
+    assert done.returncode == 1
+    assert "import of torch halted" in done.stderr
+
+
+def test_every_word_of_make_that_the_readme_names_is_in_the_makefile():
+    makefile = (TOP / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
+    code = re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", README, re.S)
+    named = {word for pair in code for word in re.findall(r"\bmake ([a-z][a-z-]*)", "".join(pair))}
+    assert named
+    assert named <= targets
+
+
+def test_every_word_of_make_is_explained_and_phony_where_it_makes_no_file():
+    makefile = (TOP / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
+    explained = set(re.findall(r"^([a-z][a-z-]*):.*## ", makefile, re.M))
+    phony = set(" ".join(re.findall(r"^\.PHONY: (.*)$", makefile, re.M)).split())
+    assert targets == explained == phony
+
+
+def test_every_file_that_the_readme_links_to_is_there():
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    assert [link for link in links if not (TOP / link).exists()] == []
