@@ -311,7 +311,8 @@ def save_project(folder):
     columns = ["utterance", "part", "kind", "symbol", "start_s", "end_s"]
     pd.DataFrame(segments, columns=columns).to_parquet(folder / "s.parquet", index=False)
     return {
-        "members": [folder / "posteriors" / name for name in WRONG], "models": folder / "models",
+        "members": [folder / "posteriors" / name for name in WRONG],
+        "models": [folder / "models" / name for name in WRONG],
         "valid": folder / "valid.jsonl", "test": folder / "test.jsonl",
         "segments": folder / "s.parquet", "out_model": folder / "out" / "model.json",
         "out_posteriors": folder / "out" / "posteriors", "report_to": folder / "out.json",
@@ -443,8 +444,12 @@ def no_posteriors(places):
 
 
 def facts(places, name, **more):
-    path = places["models"] / name / "model.json"
+    path = places["models"][0].with_name(name) / "model.json"
     write_json(path, read_json(path) | more)
+
+
+def no_model(places):
+    del places["models"][1]
 
 
 def other_labels(places):
@@ -481,6 +486,7 @@ def no_valid(places):
         (other_columns, r"valid-u1: expected posteriors of the same frames and 51 labels"),
         (broken, r"b: 'valid-u1' holds a NaN or \+inf; the model is broken"),
         (no_posteriors, r"posteriors/d: no posteriors; run the stage posteriors"),
+        (no_model, r"posteriors of \['a', 'b', 'c'\], but models \['a', 'c'\]"),
         (other_labels, r"b/model\.json: its labels are not those of this code; train it anew"),
         (another_rate, r"c/model\.json: frames_per_second is 100, of others 50"),
         (without_phones("valid"), r"valid\.jsonl: none of 4 utterances has a phone to score"),
@@ -501,11 +507,9 @@ def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
     values = asdict(PARAMS) | {"null_confidence": list(PARAMS.null_confidence)}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"ensemble": values}))
     monkeypatch.chdir(tmp_path)
-    flags = {
-        f"--{name.replace('_', '-').removesuffix('-to')}": str(path)
-        for name, path in places.items() if name != "members"
-    }  # fmt: skip
-    command = [*map(str, places["members"]), *(word for pair in flags.items() for word in pair)]
+    command = [*map(str, places.pop("members")), "--models", *map(str, places.pop("models"))]
+    for name, path in places.items():
+        command += [f"--{name.replace('_', '-').removesuffix('-to')}", str(path)]
     monkeypatch.setattr(sys, "argv", ["ensemble", *command])
     stage.main()
     assert read_json(places["report_to"])["parts"]["valid"]["speakers"] == 3

@@ -22,7 +22,9 @@ from stages.common.phones import LABELS
 from stages.common.runtime import labels_of, open_model, session_posteriors
 from stages.common.shards import write_arrays
 from stages.export import onnx as stage
-from stages.export.onnx import OnnxParams, check_int8, run
+from stages.export import shipping
+from stages.export.onnx import run
+from stages.export.shipping import OnnxParams, check_int8
 
 INT8 = Int8Params(max_size_ratio=2.0, max_per_loss=1.0)  # in toys the new nodes weigh most
 PARAMS = OnnxParams(17, max_error=1e-4, check_clips=4, batch_sizes=(1, 3), int8=INT8)
@@ -151,7 +153,7 @@ def test_nothing_is_written_unless_both_files_are_proven(wrong, tmp_path, monkey
             raise ValueError(f"{path}: planted")
         return prove(path, *rest)
 
-    monkeypatch.setattr(stage, "prove", prove_or_refuse)
+    monkeypatch.setattr(shipping, "prove", prove_or_refuse)
     with pytest.raises(ValueError, match=rf"out/{wrong}\.onnx: planted"):
         exported(tmp_path, "mlp")
     files = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}

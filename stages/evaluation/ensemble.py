@@ -95,16 +95,19 @@ def read_posteriors(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, di
     return said
 
 
-def read_facts(models: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+def read_facts(models: Sequence[Path], names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return model.json of each member.
 
     Raises:
-        ValueError: one has other labels than this code, or another rate than the first.
+        ValueError: one has no folder, other labels than this code, or another rate than the first.
     """
-    facts = {name: read_json(models / name / "model.json") for name in names}
+    folders = {folder.name: folder for folder in models}
+    if set(folders) != set(names):
+        raise ValueError(f"posteriors of {sorted(names)}, but models {sorted(folders)}")
+    facts = {name: read_json(folders[name] / "model.json") for name in names}
     first = next(iter(facts.values()))
     for name, about in facts.items():
-        where = models / name / "model.json"
+        where = folders[name] / "model.json"
         if about["labels"] != list(LABELS):
             raise ValueError(f"{where}: its labels are not those of this code; train it anew")
         for key in SAME:
@@ -153,8 +156,8 @@ def model_facts(tried: Tried, facts: dict[str, dict[str, Any]], valid: Part) -> 
 
 
 def run(
-    members: list[Path], models: Path, valid: Path, test: Path, segments: Path, out_model: Path,
-    out_posteriors: Path, report_to: Path, params: EnsembleParams,
+    members: list[Path], models: list[Path], valid: Path, test: Path, segments: Path,
+    out_model: Path, out_posteriors: Path, report_to: Path, params: EnsembleParams,
 ) -> None:  # fmt: skip
     """Search, score and write the ensemble."""
     parts = {path: manifest.read(path) for path in (valid, test)}
@@ -187,7 +190,8 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("members", type=Path, nargs="+", help="data/posteriors/<name> of each")
-    for name in ("models", "valid", "test", "segments", "out-model", "out-posteriors"):
+    parser.add_argument("--models", type=Path, nargs="+", required=True)
+    for name in ("valid", "test", "segments", "out-model", "out-posteriors"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True, dest="report_to")
     run(**vars(parser.parse_args()), params=load("ensemble", EnsembleParams))

@@ -1,0 +1,144 @@
+"""The ensemble's one file says what its members say together, and is refused where it does not."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from model_maker import SIZE, encoder, noise, save_clips, save_encoder
+
+from stages.common import manifest
+from stages.common.encoder import embed
+from stages.common.files import read_json, write_json
+from stages.common.fusion import average
+from stages.common.int8 import Int8Params
+from stages.common.nets import MlpShape, TdnnShape, new_head, posteriors, save_head
+from stages.common.phones import LABELS
+from stages.common.runtime import labels_of, open_model, session_posteriors
+from stages.common.shards import write_arrays
+from stages.export import fuse as stage
+from stages.export.fuse import fused, run
+from stages.export.shipping import OnnxParams
+
+INT8 = Int8Params(max_size_ratio=2.0, max_per_loss=1.0)  # in toys the new nodes weigh most
+PARAMS = OnnxParams(17, max_error=1e-4, check_clips=3, batch_sizes=(1, 2), int8=INT8)
+WIDTHS = {"inputs": SIZE.hidden, "outputs": len(LABELS), "hidden": 8, "dropout": 0.0}
+SHAPES = {"mlp": MlpShape(window=3, **WIDTHS), "wav2vec2_ctc": TdnnShape(dilations=(1,), **WIDTHS),
+          "wavlm_ctc": TdnnShape(dilations=(1, 2), **WIDTHS)}  # fmt: skip
+BACKBONES = {"mlp": "wav2vec2", "wav2vec2_ctc": "wav2vec2", "wavlm_ctc": "wavlm"}
+WEIGHTS = {"mlp": 0.2, "wav2vec2_ctc": 0.3, "wavlm_ctc": 0.5}
+CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.05, 0.4, 1.1))}
+
+
+def head_of(name):
+    torch.manual_seed(len(name))
+    return new_head(SHAPES[name]).eval()
+
+
+def together(signal):
+    """What the members say of a clip, each in torch, averaged as the ensemble was scored."""
+    said = [
+        posteriors(head_of(name), embed(encoder(backbone), signal, True))
+        for name, backbone in BACKBONES.items()
+    ]
+    return average(said, list(WEIGHTS.values()))
+
+
+def save_project(folder):
+    """Write what the stage reads and return its arguments but for the params."""
+    members = []
+    for name, backbone in BACKBONES.items():
+        save_head(folder / "models" / name, head_of(name), SHAPES[name], {"backbone": backbone})
+        digest = read_json(folder / "models" / name / "model.json")["weights_sha256"]
+        members.append({"name": name, "weight": WEIGHTS[name], "backbone": backbone,
+                        "weights_sha256": digest})  # fmt: skip
+    for backbone in ("wav2vec2", "wavlm"):
+        save_encoder(folder / "backbones" / backbone, backbone)
+    about = {"name": "ensemble", "labels": list(LABELS), "sample_rate_hz": 16_000}
+    write_json(folder / "ensemble" / "model.json", about | {"members": members})
+    manifest.write(folder / "valid.jsonl", save_clips(folder / "audio", CLIPS))
+    shutil.copy(folder / "valid.jsonl", folder / "test.jsonl")
+    (folder / "posteriors").mkdir()
+    write_arrays(folder / "posteriors", {k: together(x) for k, x in CLIPS.items()}, 2)
+    return {
+        "ensemble": folder / "ensemble", "models": [folder / "models" / name for name in SHAPES],
+        "backbones": [folder / "backbones" / name for name in ("wav2vec2", "wavlm")],
+        "posteriors": folder / "posteriors", "valid": folder / "valid.jsonl",
+        "test": folder / "test.jsonl", "audio": folder / "audio", "report": folder / "r.json",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """The arguments of a run that has ended well."""
+    places = save_project(tmp_path_factory.mktemp("fused"))
+    run(**places, params=PARAMS)
+    return places
+
+
+@pytest.mark.parametrize("samples", [1, 321, 5_000, 20_000])
+def test_one_file_says_what_the_members_say_together(samples, shipped):
+    signal = noise(2.0, 9)[:samples]
+    path = shipped["ensemble"] / "model.onnx"
+    found = session_posteriors(open_model(path), signal[None])[0]
+    assert np.abs(found - together(signal)).max() < 1e-4  # float32 sums in another order
+    assert labels_of(open_model(path), path) == list(LABELS)
+
+
+def test_an_encoder_that_two_members_share_is_in_the_file_once(shipped):
+    about = read_json(shipped["report"])
+    assert about["parameters"]["encoder"] == sum(
+        p.numel() for name in ("wav2vec2", "wavlm") for p in encoder(name).parameters()
+    )
+    assert set(about["bytes"]) == {"model", "model_int8"}
+    assert about["max_error_below"]["model"] <= 1e-4
+
+
+def test_a_member_that_was_trained_anew_is_refused(tmp_path):
+    places = save_project(tmp_path)
+    torch.manual_seed(99)
+    other = new_head(SHAPES["mlp"])
+    save_head(tmp_path / "models" / "mlp", other, SHAPES["mlp"], {"backbone": "wav2vec2"})
+    with pytest.raises(ValueError, match=r"mlp: not the model that the ensemble was weighed with"):
+        run(**places, params=PARAMS)
+    assert not (tmp_path / "ensemble" / "model.onnx").exists()
+
+
+def test_posteriors_of_another_ensemble_are_refused(tmp_path):
+    places = save_project(tmp_path)
+    about = read_json(tmp_path / "ensemble" / "model.json")
+    about["members"][0]["weight"], about["members"][2]["weight"] = 0.5, 0.2
+    write_json(tmp_path / "ensemble" / "model.json", about)
+    with pytest.raises(ValueError, match=r"posteriors: c\d is off by .* allowed is 0\.0001"):
+        run(**places, params=PARAMS)
+    assert not (tmp_path / "r.json").exists()
+
+
+@pytest.mark.parametrize("lost", ["models", "backbones"])
+def test_a_member_or_an_encoder_that_is_not_given_is_named(lost, tmp_path):
+    places = save_project(tmp_path)
+    members = read_json(tmp_path / "ensemble" / "model.json")["members"]
+    given = {
+        key: places[key][:-1] if key == lost else places[key] for key in ("models", "backbones")
+    }
+    missing = "wavlm_ctc" if lost == "models" else "wavlm"
+    with pytest.raises(ValueError, match=rf"the ensemble needs \['{missing}'\], given are"):
+        fused(members, **given)
+
+
+def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
+    places = save_project(tmp_path)
+    values = asdict(PARAMS) | {"batch_sizes": [1]}
+    params = {"onnx": values, "compute": {"threads": 1}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    words = ["--models", *places["models"], "--backbones", *places["backbones"], "--"]
+    words += [places[k] for k in ("ensemble", "posteriors", "valid", "test", "audio", "report")]
+    monkeypatch.setattr(sys, "argv", ["fuse", *map(str, words)])
+    stage.main()
+    assert read_json(tmp_path / "r.json")["batch_sizes"] == [1]
