@@ -86,7 +86,7 @@ def test_one_file_says_what_the_members_say_together(samples, shipped):
     signal = noise(2.0, 9)[:samples]
     path = shipped["ensemble"] / "model.onnx"
     found = session_posteriors(open_model(path), signal[None])[0]
-    assert np.abs(found - together(signal)).max() < 1e-4  # float32 sums in another order
+    assert np.abs(found - together(signal)).max() < 2e-4  # normalised in float32, not in float64
     assert labels_of(open_model(path), path) == list(LABELS)
 
 
@@ -114,7 +114,7 @@ def test_posteriors_of_another_ensemble_are_refused(tmp_path):
     about = read_json(tmp_path / "ensemble" / "model.json")
     about["members"][0]["weight"], about["members"][2]["weight"] = 0.5, 0.2
     write_json(tmp_path / "ensemble" / "model.json", about)
-    with pytest.raises(ValueError, match=r"posteriors: c\d is off by .* allowed is 0\.0001"):
+    with pytest.raises(ValueError, match=r"posteriors: c\d is off by .* allowed is 0\.0002"):
         run(**places, params=PARAMS)
     assert not (tmp_path / "r.json").exists()
 
