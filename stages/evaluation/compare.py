@@ -1,6 +1,7 @@
 """Put the models side by side: one page, one picture, one JSON for whoever reads on.
 
-Reads   reports/metrics/<name>.json of each model, reports/corpus.json, reports/alignment.json
+Reads   reports/metrics/<name>.json of each model, reports/reference.json, reports/corpus.json,
+        reports/alignment.json
 Writes  reports/comparison.json, reports/comparison.md, reports/comparison.png,
         reports/per_by_language.csv
 Params  compare
@@ -63,53 +64,62 @@ class Lineup:
     Attributes:
         singles: of each model that is compared.
         ensemble: name and metrics of the model made of them, where there is one.
-        reference: name and metrics of a model that the others are measured by, where there is one.
-        like: the model of the same encoder as the reference.
+        reference: what the stage yardstick says of a head that is not shipped, where it was run.
     """
 
     singles: dict[str, Metrics]
     ensemble: tuple[str, Metrics] | None = None
-    reference: tuple[str, Metrics] | None = None
-    like: str = ""
+    reference: dict[str, Any] | None = None
 
     @property
     def models(self) -> dict[str, Metrics]:
         """What can be shipped: the singles by name, then the ensemble."""
         return dict(sorted(self.singles.items())) | dict([self.ensemble] if self.ensemble else [])
 
-    @property
-    def all(self) -> dict[str, Metrics]:
-        """What can be shipped, then the reference."""
-        return self.models | dict([self.reference] if self.reference else [])
-
 
 def compare(lineup: Lineup, params: CompareParams) -> dict[str, Any]:
     """Return the JSON that others read: an entry a model, and comparisons in pairs.
 
     Raises:
-        ValueError: the models were not scored on the same test part, or the model that the
-            reference stands beside is not among them.
+        ValueError: the models, or what is known of the reference, are not of the same test part.
     """
-    parts = {(m["speakers"], m["utterances"], m["phones"]) for m in lineup.all.values()}
+    models = lineup.models
+    parts = {(m["speakers"], m["utterances"], m["phones"]) for m in models.values()}
     if len(parts) != 1:
         raise ValueError(
             f"the models were scored on different test parts (speakers, utterances, phones): "
             f"{sorted(parts)}; run dvc repro"
         )
     found: dict[str, Any] = {
-        "models": {name: entry(m) for name, m in lineup.models.items()},
-        "paired": [pair(*names, lineup.all, params) for names in pairs_of(lineup)],
+        "models": {name: entry(m) for name, m in models.items()},
+        "paired": [pair(*names, models, params) for names in pairs_of(lineup)],
     }
-    if lineup.reference:
-        name, metrics = lineup.reference
-        if lineup.like not in lineup.models:
-            raise ValueError(
-                f"the reference stands beside {lineup.like!r}, which is not among "
-                f"{[*lineup.models]}; name one of them with --like"
-            )
-        against = pair(lineup.like, name, lineup.all, params)
-        found["reference"] = {"name": name, "against": against} | entry(metrics)
-    return found
+    return found | ({"reference": beside(lineup.reference, models)} if lineup.reference else {})
+
+
+def beside(reference: dict[str, Any], models: dict[str, Metrics]) -> dict[str, Any]:
+    """Return what is said of the reference: its rate, and how far ours lies above it.
+
+    Raises:
+        ValueError: it was measured beside a model, or on voices, that are not there.
+    """
+    name, speakers = reference["name"], reference["speakers"]
+    if name not in models or speakers != models[name]["speakers"]:
+        known = {model: m["speakers"] for model, m in models.items()}
+        raise ValueError(
+            f"the reference stands beside {name!r} on {speakers} test speakers, the models with "
+            f"theirs are {known}; run dvc repro"
+        )
+    rates = {key: reference["reference"][key] for key in ("per", "per_low", "per_high")}
+    return rates | {
+        "parameters": reference["parameters"], "shape": reference["shape"],
+        "against": {
+            "ours": name, "theirs": "reference", "difference": reference["difference"],
+            "difference_low": reference["difference_low"],
+            "difference_high": reference["difference_high"],
+            "better_draws": reference["share_of_draws_better"],
+        },
+    }  # fmt: skip
 
 
 def entry(metrics: Metrics) -> dict[str, Any]:
@@ -175,9 +185,8 @@ def run(
     comparison = compare(lineup, params)
     text = page(comparison, read_json(corpus), read_json(alignment), params.title)
     title = f"{params.title} ({speech_of(comparison['models'])})"
-    shipped = {name: name in lineup.models for name in lineup.all}
-    picture(lineup.all, shipped, title, out.with_suffix(".png"), params.dpi)
-    write_table(by_language, ("model", "language", "per"), language_rows(lineup.all))
+    picture(lineup.models, comparison.get("reference"), title, out.with_suffix(".png"), params.dpi)
+    write_table(by_language, ("model", "language", "per"), language_rows(lineup.models))
     write_text(out.with_suffix(".md"), text)
     write_json(out, comparison)
 
@@ -187,18 +196,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("metrics", type=Path, nargs="+")
     parser.add_argument("--ensemble", type=Path, help="metrics of the model made of the others")
-    parser.add_argument("--reference", type=Path, help="metrics of what the others are measured by")
-    parser.add_argument("--like", default="", help="the model of the reference's encoder")
+    parser.add_argument("--reference", type=Path, help="what the stage yardstick found")
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--alignment", type=Path, required=True)
     parser.add_argument("--by-language", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="comparison.json")
     args = parser.parse_args()
-    singles = dict(map(_named, args.metrics))
-    ensemble, reference = (_named(p) if p else None for p in (args.ensemble, args.reference))
+    lineup = Lineup(
+        dict(map(_named, args.metrics)),
+        _named(args.ensemble) if args.ensemble else None,
+        read_json(args.reference) if args.reference else None,
+    )
     run(
-        Lineup(singles, ensemble, reference, args.like), args.corpus, args.alignment, args.out,
-        args.by_language, load("compare", CompareParams),
+        lineup, args.corpus, args.alignment, args.out, args.by_language,
+        load("compare", CompareParams),
     )  # fmt: skip
 
 

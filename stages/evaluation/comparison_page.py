@@ -90,14 +90,15 @@ def yardstick(reference: dict[str, Any] | None) -> list[str]:
     """Return what the reference says of the model on the same encoder."""
     if reference is None:
         return []
+    shape, against = reference["shape"], reference["against"]
     per = f"{percent(reference['per'])} ({interval(reference['per_low'], reference['per_high'])})"
     return [
         "",
-        f"A yardstick that is not shipped: {reference['name']}, a recurrent head of "
-        f"{millions(reference['parameters'])} parameters on the encoder of "
-        f"{reference['against']['ours']}, has a PER of {per}.",
+        f"A yardstick that is not shipped: an LSTM head of {shape['layers']} layers, "
+        f"{shape['hidden']} wide each way ({millions(reference['parameters'])} parameters), "
+        f"trained like {against['ours']} on the same encoder, has a PER of {per}.",
         "",
-        sentence(reference["against"]),
+        sentence(against),
     ]
 
 

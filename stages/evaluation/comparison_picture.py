@@ -14,13 +14,14 @@ from stages.common.files import atomic_file
 
 
 def picture(
-    metrics: dict[str, dict[str, Any]], shipped: dict[str, bool], title: str, path: Path, dpi: int
-) -> None:
+    metrics: dict[str, dict[str, Any]], reference: dict[str, Any] | None, title: str, path: Path,
+    dpi: int,
+) -> None:  # fmt: skip
     """Draw PER with its interval over speakers, of all speech and by language, a colour a model.
 
     Args:
         metrics: of each model, drawn from left to right.
-        shipped: whether it is one; the others are grey.
+        reference: a rate that is not a model's, drawn as a line across all speech.
         title: above the picture.
         path: of the PNG.
         dpi: of the picture.
@@ -28,28 +29,31 @@ def picture(
     languages = list(next(iter(metrics.values()))["languages"])
     figure, axes = plt.subplots(figsize=(4 + 1.1 * (1 + len(languages)), 4), layout="constrained")
     width = 0.84 / len(metrics)
-    colours = mpl.colormaps["tab10"]
     for number, (name, m) in enumerate(metrics.items()):
         left = (number - (len(metrics) - 1) / 2) * width
-        style = {"color": colours(number)} if shipped[name] else {"color": "0.75", "hatch": "///"}
-        label = name if shipped[name] else f"{name} (not shipped)"
+        label = name
         for group, rates in enumerate([m, *(m["languages"][x] for x in languages)]):
-            axes.bar(group + left, 100 * rates["per"], width * 0.92, label=label, **style)
+            at, height = group + left, 100 * rates["per"]
+            axes.bar(at, height, width * 0.92, label=label, color=f"C{number}")
             label = "_"  # one entry a model in the legend
-            top = rates["per"]
+            top = height
             if rates["per_low"] is not None:
-                ends = 100 * rates["per_low"], 100 * rates["per_high"]
-                axes.vlines(group + left, *ends, color="black", linewidth=0.8)
-                top = max(top, rates["per_high"])
+                top = 100 * rates["per_high"]
+                axes.vlines(at, 100 * rates["per_low"], top, color="black", linewidth=0.8)
             axes.annotate(
-                f"{100 * rates['per']:.1f}", (group + left, 100 * top), (0, 2),
+                f"{height:.1f}", (at, max(height, top)), (0, 2),
                 textcoords="offset points", ha="center", fontsize=6.5,
             )  # fmt: skip
+    if reference:
+        axes.hlines(
+            100 * reference["per"], -0.48, 0.48, color="black", linestyles="dotted",
+            label="reference (not shipped)",
+        )  # fmt: skip
     axes.set_xticks(range(1 + len(languages)), ["all", *languages])
     axes.set_ylabel("phone error rate, % (lines: 95 %)")
     axes.set_title(title)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, ncols=len(metrics), loc="upper center",
+    axes.legend(frameon=False, fontsize=8, ncols=1 + len(metrics), loc="upper center",
                 bbox_to_anchor=(0.5, -0.08))  # fmt: skip
     with atomic_file(path) as part:
         # Without its own name and version in the file, equal pictures are equal bytes.

@@ -1,0 +1,69 @@
+"""What `dvc plots show` makes of the tables that the stages evaluate and compare write."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.common.tables import write_table
+
+TEMPLATES = Path(__file__).resolve().parents[1] / ".dvc" / "plots"
+PLOTS = [
+    {"by language": {
+        "template": "by_model", "x": "per", "x_label": "PER", "y": {"by.csv": "language"},
+        "title": "PER by language",
+    }},
+    {"confusion": {
+        "template": "confusion_normalized", "x": "heard", "y": {"confusion.csv": "said"},
+    }},
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plots")
+
+    def dvc(*words):
+        command = [sys.executable, "-m", "dvc", *words]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    dvc("init", "--no-scm", "--quiet")
+    shutil.copytree(TEMPLATES, folder / ".dvc" / "plots")
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"plots": PLOTS}))
+    rates = [("mlp", "en", 0.4), ("mlp", "hr", 0.2), ("ensemble", "en", 0.1)]
+    columns = ("model", "language", "per")
+    write_table(folder / "by.csv", columns, [dict(zip(columns, r, strict=True)) for r in rates])
+    named = [{"said": "dʑ", "heard": "dʒ"}, {"said": "a", "heard": "a"}]
+    write_table(folder / "confusion.csv", ("said", "heard"), named)
+    return json.loads(dvc("plots", "show", "--json"))
+
+
+def test_both_tables_are_drawn_without_an_error(shown):
+    assert "errors" not in shown
+    assert {name: len(plots) for name, plots in shown["data"].items()} == {
+        "by language": 1, "confusion": 1,
+    }  # fmt: skip
+
+
+def test_bars_of_models_stand_side_by_side_and_begin_at_zero(shown):
+    content = shown["data"]["by language"][0]["content"]
+    drawn = content["spec"]["encoding"]
+    assert (drawn["x"]["field"], drawn["y"]["field"]) == ("per", "language")
+    assert drawn["x"]["scale"] == {"zero": True}
+    assert drawn["yOffset"]["field"] == drawn["color"]["field"] == "model"
+    assert content["facet"]["column"]["field"] == "rev"  # `dvc plots diff` shows two
+    assert content["title"]["text"] == "PER by language"
+    assert "<DVC" not in json.dumps(content)
+
+
+def test_a_confusion_has_a_row_a_segment(shown):
+    content = shown["data"]["confusion"][0]["content"]
+    drawn = [(row["said"], row["heard"]) for row in content["data"]["values"]]
+    assert drawn == [("dʑ", "dʒ"), ("a", "a")]
