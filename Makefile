@@ -2,7 +2,6 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
-BASE ?= HEAD~1
 INSTALLED := .venv/.installed
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -10,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock diff clean
+.PHONY: help repro test check add-corpus profile lock diff gate clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,7 +65,10 @@ lock: ## resolve pyproject.toml anew into requirements.lock
 	    "$$folder/found" | LC_ALL=C sort -f; } > requirements.lock
 
 diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEAD~1
-	dvc metrics diff $(BASE)
+	dvc metrics diff $(or $(BASE),HEAD~1)
+
+gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision: BASE=HEAD
+	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
 
 clean: ## remove what tools and interrupted training left, never data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* checkpoints
