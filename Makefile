@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock diff gate clean
+.PHONY: help repro test check add-corpus profile lock diff gate bench clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEA
 
 gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision: BASE=HEAD
 	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
+
+bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines
+	@python -m stages.tools.bench
 
 clean: ## remove what tools and interrupted training left, never data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* checkpoints

@@ -156,6 +156,19 @@ def test_validation_counts_errors_as_the_scorer_does(toy):
     assert validation.per(Says()) == wrong / sum(map(len, said))
 
 
+def test_the_reference_is_an_lstm_of_its_own_size_and_length(toy, tmp_path, monkeypatch):
+    size = {"epochs": 2, "hidden": 6, "layers": 2, "dropout": 0.1}
+    sections = {"ctc": asdict(CTC), "reference": size, "compute": {"threads": 1}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
+    monkeypatch.chdir(tmp_path)
+    line = [*toy[:3], "out", "curves", "--checkpoint", "c"]
+    monkeypatch.setattr(sys, "argv", ["train", "reference", *map(str, line)])
+    stage.main()
+    facts = read_json(tmp_path / "out" / "model.json")
+    assert (facts["kind"], facts["shape"]["hidden"], facts["shape"]["layers"]) == ("lstm", 6, 2)
+    assert len((tmp_path / "curves" / "valid_per.tsv").read_text().splitlines()) == 1 + 2
+
+
 @pytest.mark.parametrize("name", ["mlp", "wavlm_ctc"])
 def test_the_command_reads_its_section_and_its_paths(name, toy, tmp_path, monkeypatch):
     embeddings, train, valid, segments = toy

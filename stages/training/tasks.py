@@ -77,14 +77,16 @@ class CtcParams(LoopParams):
 
 @dataclass(frozen=True)
 class ReferenceParams:
-    """Section `reference`: the size of the LSTM that our head is measured by.
+    """Section `reference`: the LSTM that our head is measured by; all else is as section `ctc` says.
 
     Attributes:
+        epochs: at most; fewer than ours, since one of its epochs takes several times as long.
         hidden: width, each direction.
         layers: of the LSTM.
         dropout: share of values dropped.
     """
 
+    epochs: int
     hidden: int
     layers: int
     dropout: float

@@ -13,7 +13,7 @@ bytes.
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,8 @@ def run(
         "targets": sha256_file(targets),
         "valid": sha256_file(valid),
     }
-    mark = fingerprint(name, asdict(params), lineage, torch.get_num_threads())
+    size = asdict(task.shape)
+    mark = fingerprint(name, asdict(params), size, lineage, torch.get_num_threads())
     keep = Checkpoint(checkpoint, mark)
     head, progress = fit(task, Validation(valid, embeddings), params, keep)
     facts: dict[str, Any] = {
@@ -180,6 +181,8 @@ def main() -> None:
     configure(load("compute", ComputeParams).threads)
     params = load("mlp", MlpParams) if args.name == "mlp" else load("ctc", CtcParams)
     reference = load("reference", ReferenceParams) if args.name == "reference" else None
+    if reference:
+        params = replace(params, epochs=reference.epochs)
     run(
         args.name, args.embeddings, args.targets, args.valid, args.out, args.curves,
         args.checkpoint, params, reference,
