@@ -10,6 +10,8 @@ import yaml
 from clones import PYTHON, built
 from imports import code, loads, module_of, name_of, pipeline
 
+from stages.common.package import check_package
+
 # dvc's own use of pygtrie; what it prints is nobody's business here.
 pytestmark = [
     pytest.mark.slow,
@@ -17,12 +19,18 @@ pytestmark = [
 ]
 
 STAGES = sorted(pipeline())
-MODELS = {"mlp", "wav2vec2_ctc", "wavlm_ctc"}
+MODELS = {"ensemble", "mlp", "wav2vec2_ctc", "wavlm_ctc"}
 CONTRACT = {
     "per": float, "per_low": float, "per_high": float, "segment_accuracy": float,
     "parameters": int, "onnx_bytes": int, "test_speakers": int, "test_utterances": int,
     "synthetic": bool,
 }  # fmt: skip
+PLOTS = (
+    "Phone error rate on the validation voices",
+    "Training loss",
+    "Phone error rate by language",
+    *(f"{name}: phones said and what" for name in MODELS),
+)
 UP_TO_DATE = f"everything is up to date: {len(STAGES)} stages\n"
 
 
@@ -91,6 +99,37 @@ def test_the_comparison_holds_what_others_read(clone):
     assert len({(m["test_speakers"], m["test_utterances"]) for m in models.values()}) == 1
 
 
+def test_each_package_holds_what_it_recorded_and_the_gate_asks_for_more(clone):
+    folders = [clone / f"data/models/{name}" for name in sorted(MODELS)]
+    assert [check_package(folder) for folder in folders] == [[], [], [], []]
+    done = clone.call(*PYTHON, "stages.tools.gate", "--base", "HEAD")
+    # what was learned in seconds is worth nothing, and the gate says so by name
+    assert done.returncode == 1
+    assert re.search(
+        r"gate: \d+ of \d+ missed: .*wavlm_ctc\.per: .* is above its limit", done.stderr
+    )
+    weights = clone / "data/models/mlp/model.onnx"
+    whole = weights.read_bytes()
+    weights.unlink()  # a link into the cache, where it is one
+    weights.write_bytes(whole[:-1])
+    try:
+        done = clone.call(*PYTHON, "stages.tools.gate")
+        assert re.search(r"data/models/mlp: .*model\.onnx", done.stderr)
+    finally:
+        weights.write_bytes(whole)
+
+
+def test_the_ensemble_is_chosen_on_the_validation_part_and_compared_on_test(clone):
+    report = read(clone, "reports/ensemble.json")
+    assert len(report["combinations"]) == 4
+    assert report["shipped"] == "average"
+    against = report["average"]["against_best_single"]
+    assert against["low"] <= against["difference"] <= against["high"]
+    assert report["average"]["verdict"].startswith("the ensemble ")
+    metrics = read(clone, "reports/metrics/ensemble.json")
+    assert metrics["per"] == report["average"]["test_per"]
+
+
 def test_the_corpus_report_holds_what_others_read(clone):
     corpus = read(clone, "reports/corpus.json")
     assert corpus["files"] == corpus["accepted"] + sum(corpus["quarantined"].values())
@@ -134,6 +173,7 @@ def test_a_changed_section_makes_those_stages_stale_that_load_it(clone, changed,
         new = yaml.safe_dump(params | {section: other(params[section])})
         changed("params.yaml", lambda _, new=new: new)
         readers = {s for s in STAGES if section in dict(loads(module_of(s), name_of(s)))}
+        readers |= {s for s in STAGES if f"${{{section}." in pipeline()[s]["cmd"]}
         assert stale() == readers, section
 
 
@@ -171,7 +211,11 @@ def test_one_mlp_parameter_runs_the_mlp_and_the_comparison_alone(clone, first, c
     changed("params.yaml", lambda text: text.replace("mlp:\n  seed: 1", "mlp:\n  seed: 2"))
     said = clone.dvc("repro")
     ran = re.findall(r"^Running stage '(.*)'", said, flags=re.MULTILINE)
-    assert ran == ["train@mlp", "onnx@mlp", "evaluate@mlp", "compare"]
+    own = {f"{stage}@mlp" for stage in ("train", "onnx", "posteriors", "evaluate", "package")}
+    # The ensemble has the MLP in it, and the comparison both.
+    after = {"ensemble", "fuse", "evaluate@ensemble", "package_ensemble", "compare"}
+    assert set(ran) == own | after
+    assert len(ran) == len(set(ran))
 
     # What follows uses the two results that are there now: one in git, one in the workspace.
     for revisions in ([], ["HEAD"]):
@@ -179,10 +223,11 @@ def test_one_mlp_parameter_runs_the_mlp_and_the_comparison_alone(clone, first, c
         rows = {line.split()[0] for line in table.splitlines()[1:]}
         assert "reports/metrics/mlp.json" in rows
         assert not rows & {"reports/metrics/wav2vec2_ctc.json", "reports/corpus.json"}
-    clone.dvc("plots", "show", "--out", str(tmp_path / "plots"))
-    page = (tmp_path / "plots" / "index.html").read_text(encoding="utf-8")
-    assert "Phone error rate on the validation voices" in page
-    assert "wavlm_ctc" in page
+    for words in (["show"], ["diff", "HEAD"]):
+        clone.dvc("plots", *words, "--out", str(tmp_path / words[0]))
+        page = (tmp_path / words[0] / "index.html").read_text(encoding="utf-8")
+        for title in PLOTS:
+            assert title in page, (words, title)
 
     # The old value brings the old result back from the run-cache.
     clone.git("checkout", "--", "params.yaml")
