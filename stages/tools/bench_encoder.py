@@ -147,10 +147,11 @@ def run(config: Any, params: EncoderParams) -> dict[str, Any]:
             bench = Bench(crew, encoder, clips, cores)
             said = {way: bench.hear(way, True)[0] for way in ways}
             heard, peaks = [], []
-            for _ in range(params.rounds):
+            for turn in range(params.rounds):
+                print(f"encoder: round {turn + 1} of {params.rounds}", flush=True)
                 peaks.append(bench.peaks(params))
                 heard.append({way: bench.hear(way, False)[1:] for way in ways})
-    best = {name: significant(max(turn[name] for turn in peaks)) for name in PEAK}
+    best = {name: significant(max(found[name] for found in peaks)) for name in PEAK}
     errors = differences(said, params.batches)
     found = figures(config, clips, heard, max(best.values()), params.batches)
     plain = ways[: len(params.batches)]
