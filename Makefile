@@ -70,8 +70,8 @@ diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEA
 gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision: BASE=HEAD
 	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
 
-bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines
-	@python -m stages.tools.bench
+bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder"]
+	@python -m stages.tools.bench $(WHAT)
 
 transcribe: $(INSTALLED) ## name the phones of a recording: WAV=clip.wav [MODEL=ensemble]
 	@test -n "$$WAV" || { echo "usage: make transcribe WAV=... [MODEL=ensemble]" >&2; exit 2; }

@@ -29,7 +29,7 @@ PLOTS = (
     "Phone error rate on the validation voices",
     "Training loss",
     "Phone error rate by language",
-    *(f"{name}: phones said and what" for name in MODELS),
+    *(f"{name}: {what}" for name in MODELS for what in ("phones said and what", "recall of each")),
 )
 UP_TO_DATE = f"everything is up to date: {len(STAGES)} stages\n"
 
