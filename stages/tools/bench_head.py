@@ -25,6 +25,7 @@ from stages.common.files import read_json
 from stages.common.int8 import quantize
 from stages.common.nets import KINDS, Shape, new_head
 from stages.common.params import build
+from stages.tools.aligned import table
 from stages.tools.stopwatch import Pace, Task, Timed, timed
 from stages.tools.timing import (
     GIB,
@@ -32,7 +33,6 @@ from stages.tools.timing import (
     demanded,
     quantiles,
     require,
-    table,
     times_as_fast,
 )
 

@@ -23,8 +23,9 @@ from stages.common.exporting import spread
 from stages.common.files import read_json
 from stages.common.manifest import Utterance
 from stages.common.shards import read_arrays, read_clips
+from stages.tools.aligned import table
 from stages.tools.stopwatch import Array, Pace, Task, timed
-from stages.tools.timing import quantiles, require, significant, table, times_as_fast
+from stages.tools.timing import quantiles, require, significant, times_as_fast
 
 PARTS = ("head", "model")
 PRECISIONS = ("fp32", "int8")

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from stages.common.audio import SAMPLE_RATE_HZ
+from stages.tools.aligned import table
 from stages.tools.encoder_ways import WAYS
 from stages.tools.flops import encoder_flops, total
 from stages.tools.stopwatch import Array
-from stages.tools.timing import quantiles, significant, table, times_as_fast
+from stages.tools.timing import quantiles, significant, times_as_fast
 
 
 def figures(
