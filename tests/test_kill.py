@@ -45,12 +45,11 @@ def caught(process, clone, sign):
     return False
 
 
-def killed(clone, sign, kill, **environment):
+def killed(clone, sign, kill):
     """Start plain `dvc repro`, kill it when a file that matches `sign` is there; return its words.
 
     It has to leave that file, its lock and its temporary files behind, and no process.
     """
-    clone.environment |= environment
     log = clone.folder.with_suffix(".log")
     with (
         log.open("w+") as out,
@@ -71,11 +70,11 @@ def killed(clone, sign, kill, **environment):
 def story(tmp_path_factory):
     """Kill one build by plain dvc, in another folder, three times, then let it end."""
     clone = fresh(tmp_path_factory, tmp_path_factory.mktemp("other") / "druga mapa č")
+    # By the shell of a machine that sets none: Debian's stays between dvc and the stage.
+    clone.environment["SHELL"] = "/bin/sh"
     said = [
         killed(clone, "checkpoints/backbone/wav2vec2/state.safetensors", os.killpg),
-        # dvc alone, not its stage, and by the shell of a machine that sets none: Debian's stays
-        # between dvc and the stage.
-        killed(clone, "data/embeddings/.wav2vec2.*.part", os.kill, SHELL="/bin/sh"),
+        killed(clone, "data/embeddings/.wav2vec2.*.part", os.kill),  # dvc alone, not its stage
         killed(clone, "checkpoints/train/wav2vec2_ctc/state.safetensors", os.killpg),
         clone.dvc("repro"),
     ]
