@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from stages.common.corpora import INVENTORY_COLUMNS, TimedPhones
+from stages.common.corpora import ACCEPTED_COLUMNS, TimedPhones
 from stages.common.manifest import read
 from stages.common.tables import write_table
 from stages.corpus import normalize
@@ -22,11 +22,11 @@ def row(name, text, language="hr", **more):
         "duration_s": "1.500000", "text": text, "speaker": "mine/ana", "language": language,
         "licence": "CC0", "synthetic": "false",
     }  # fmt: skip
-    return dict.fromkeys(INVENTORY_COLUMNS, "") | values | more
+    return dict.fromkeys(ACCEPTED_COLUMNS, "") | values | more
 
 
 def take(tmp_path, rows, params=ALL):
-    write_table(tmp_path / "accepted.csv", INVENTORY_COLUMNS, rows)
+    write_table(tmp_path / "accepted.csv", ACCEPTED_COLUMNS, rows)
     paths = [tmp_path / name for name in ("accepted.csv", "raw", "t.jsonl", "r.csv")]
     run(*paths, params)
     with paths[-1].open(encoding="utf-8", newline="") as file:
@@ -119,7 +119,7 @@ def test_a_fraction_outside_0_to_1_is_refused():
 
 
 def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
-    write_table(tmp_path / "accepted.csv", INVENTORY_COLUMNS, [row("a", "da")])
+    write_table(tmp_path / "accepted.csv", ACCEPTED_COLUMNS, [row("a", "da")])
     (tmp_path / "params.yaml").write_text("normalize: {max_refused_fraction: 0}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["normalize", "accepted.csv", "raw", "t.jsonl", "r.csv"])

@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 from stages.common.cli import stage
-from stages.common.corpora import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
+from stages.common.corpora import ACCEPTED_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from stages.common.tables import Row, read_table, write_table
 
 
@@ -61,7 +61,7 @@ def run(inventory: Path, accepted: Path, quarantined: Path) -> None:
             f"{inventory}: none of {len(leave)} files can be used: {reasons}; "
             f"add recordings with make add-corpus FROM=folder"
         )
-    write_table(accepted, INVENTORY_COLUMNS, stay)
+    write_table(accepted, ACCEPTED_COLUMNS, [row | {"group": ""} for row in stay])
     kept = [{name: row[name] for name in QUARANTINE_COLUMNS} for row in leave]
     write_table(quarantined, QUARANTINE_COLUMNS, kept)
     print(f"dedupe: {len(stay)} accepted, {len(leave)} quarantined: {reasons or 'none'}")

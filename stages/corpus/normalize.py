@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.common.cli import stage
-from stages.common.corpora import INVENTORY_COLUMNS, REFUSED_COLUMNS, TimedPhones, read_phones
+from stages.common.corpora import ACCEPTED_COLUMNS, REFUSED_COLUMNS, TimedPhones, read_phones
 from stages.common.manifest import Utterance, write
 from stages.common.params import load
 from stages.common.phones import LANGUAGES
@@ -112,6 +112,10 @@ def utterance_of(
         licence=row["licence"],
         synthetic=row["synthetic"] == "true",
         phone_times_s=times_of(timed, phones, duration_s),
+        session=row["session"] or None,
+        parent=row["parent"] or None,
+        group=row["group"] or None,
+        sex=row["sex"] or None,
     )
 
 
@@ -123,7 +127,7 @@ def run(
     Raises:
         ValueError: a language is unknown, or too many texts are refused.
     """
-    rows = read_table(accepted, INVENTORY_COLUMNS)
+    rows = read_table(accepted, ACCEPTED_COLUMNS)
     timed = {name: read_phones(raw / name) for name in sorted({row["corpus"] for row in rows})}
     good: list[Utterance] = []
     bad: list[Row] = []
