@@ -395,7 +395,8 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
     Scene().lay(tmp_path)
     (tmp_path / "params.yaml").write_text(
         "audit: {shared_sentences: refuse, same_sentences: [], same_recording_correlation: 0.85, "
-        "min_test_speakers: 1, min_train_tokens: 1, min_test_tokens: 1, min_snr_db: 15, min_level_dbfs: -40, dpi: 30}\n"
+        "min_test_speakers: 1, min_train_tokens: 1, min_test_tokens: 1, min_snr_db: 15, "
+        "min_level_dbfs: -40, dpi: 30}\n"
     )
     tables = ["inventory.csv", "quarantined.csv", "refused.csv", "audio", "left_out.csv"]
     names = [*tables, "train.jsonl", "valid.jsonl", "test.jsonl", "again.json"]
