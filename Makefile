@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock diff gate bench clean
+.PHONY: help repro test check add-corpus profile lock diff folds gate bench clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,10 @@ gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revis
 
 bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines
 	@python -m stages.tools.bench
+
+# Each fold is an experiment of its own: encoders are trained on the training part too.
+folds: $(INSTALLED) ## leave one speaker out, each in turn: [CORPUS=...] [ARGS=--queue]
+	@python -m stages.tools.folds data/splits/speakers.csv $${CORPUS:+--corpus "$$CORPUS"} $(ARGS)
 
 clean: ## remove what tools and interrupted training left, never data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* checkpoints

@@ -27,7 +27,7 @@ CARD, TABLE, PHONES = "corpus.json", "metadata.csv", "phones.jsonl"
 TABLE_COLUMNS = ("path", "text", "speaker", "language")
 KNOWN_COLUMNS = ("session", "sex", "parent")
 AUDIO_SUFFIXES = (
-    ".aac", ".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg",
+    ".aac", ".aif", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg",
     ".opus", ".snd", ".w64", ".wav", ".webm", ".wma",
 )  # fmt: skip
 INVENTORY_COLUMNS = (
