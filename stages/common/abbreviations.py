@@ -90,7 +90,7 @@ LAST = "|".join(
     sorted(
         {
             *(name[:-1] for name in _WORDS),
-            *("c", "d", "dr", "e", "g", "in", "j", "kr", "o", "sc", "sl"),
+            *("c", "d", "dr", "e", "g", "in", "j", "kr", "o", "sc", "sl", "st", "v"),
         }
     )
 )

@@ -46,9 +46,10 @@ def _composed(text: str, _language: str) -> tuple[str, int]:
 
 
 def _annotation(match: re.Match[str], _language: str) -> str:
-    if match[0][0] == "(" and len(match[0][1:-1].split()) > _LONGEST_REMARK:
-        return f" {match[0][1:-1]} "
-    return " "
+    """Take a remark out; in round brackets a longer clause or one with a number is read aloud."""
+    inside = match[0][1:-1]
+    aloud = len(inside.split()) > _LONGEST_REMARK or any(map(str.isdecimal, inside))
+    return f" {inside} " if match[0][0] == "(" and aloud else " "
 
 
 def _mended(text: str, _language: str) -> tuple[str, int]:
@@ -117,6 +118,7 @@ EVERYWHERE: tuple[Rule, ...] = (
             ("bs", "pa [smeh] da <unk>", "pa   da  "),
             ("hr", "(buka) rekao je {nejasno}", "  rekao je  "),
             ("sr", "to (kao što svi znamo) stoji", "to  kao što svi znamo  stoji"),
+            ("hr", "rođen (12. 5.) u", "rođen  12. 5.  u"),
         ],
     ),
 )

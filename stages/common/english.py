@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from stages.common.numerals import from_roman
 from stages.common.numerals_en import cardinal, digits, ordinal, plural, whole, year
-from stages.common.rules import Rule, apart, rule
+from stages.common.roman import NO_WORDS
+from stages.common.rules import Rule, SpellingError, apart, rule
 
 _DIGITS = "0123456789"
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?"
@@ -47,6 +49,17 @@ _WORDS = {
 }  # fmt: skip
 _BEFORE_A_NAME = frozenset(("st", "mt"))
 _SIGNS = {"&": "and", "+": "plus", "=": "equals", "@": "at", "×": "times", "№": "number"}
+
+
+_COUNTED = frozenset((
+    "war", "part", "chapter", "act", "scene", "type", "phase", "volume", "title", "section",
+    "class", "book", "bowl", "level", "grade", "stage", "article",
+))  # fmt: skip
+_RULERS = frozenset((
+    "henry", "elizabeth", "george", "edward", "william", "charles", "james", "richard", "louis",
+    "paul", "benedict", "pius", "philip", "catherine", "alexander", "nicholas", "peter", "francis",
+    "frederick", "napoleon", "john", "mary", "ivan", "leopold", "wilhelm",
+))  # fmt: skip
 
 
 def number_words(text: str) -> str:
@@ -104,6 +117,22 @@ def _number(match: re.Match[str], _language: str) -> str:
     return apart(match, minus + (_year_or_number(number) if is_year else number_words(number)))
 
 
+def _roman(match: re.Match[str], _language: str) -> str | None:
+    """Say a Roman numeral after a ruler's name or a word that is counted so."""
+    value, before = from_roman(match["roman"]), match["before"].lower()
+    named = value is not None and match["before"][:1].isupper()
+    if value is not None and named and before in _COUNTED:
+        return f"{match['before']} {cardinal(value)}"
+    if value is not None and named and before in _RULERS and value > 1:  # John I know
+        return f"{match['before']} the {ordinal(value)}"
+    if match["roman"] in NO_WORDS:
+        raise SpellingError(
+            "roman numeral",
+            f"{match['roman']!r} may be said in several ways here; write it in words",
+        )
+    return None
+
+
 def _abbreviation(match: re.Match[str], _language: str) -> str | None:
     name = match[1].lower()
     if name in _BEFORE_A_NAME and not re.match(r"\s[A-Z]", match.string[match.end() :][:2]):
@@ -121,6 +150,16 @@ ENGLISH: tuple[Rule, ...] = (
         [
             ("en", "Mr. Smith vs. Dr. Jones, etc.", "mister Smith versus doctor Jones, et cetera"),
             ("en", "St. Paul, e.g. No. 5", "saint Paul, for example number 5"),
+        ],
+    ),
+    rule(
+        "roman numerals",
+        r"(?<![^\W_])(?P<before>[A-Za-z]*)\s*(?<![^\W_])(?P<roman>[IVX]+)(?![^\W_]|')",
+        _roman,
+        "IVX",
+        [
+            ("en", "World War II, Henry VIII", "World War two, Henry the eighth"),
+            ("en", "John and I, vitamin X", "John and I, vitamin X"),
         ],
     ),
     rule(

@@ -31,7 +31,7 @@ from stages.common.rules import Rule, apart, rule
 _DIGITS = "0123456789"
 _NEXT_ORDINAL = re.compile(r"\s*(?:do|i|ili|te|ni|,|/|-)\s*(?:\d+|[IVX]+)\.\s+([a-zčćđšž]+)")
 _SMALL = "[a-zčćđšž]"
-_ENDINGS = "[tvgmć]?(?:ih|im|oga|og|oj|om|eg|em|ak|ero|oro|i|a|o|e|u)"
+_ENDINGS = "[tvgmć]?(?:ih|im|oga|og|oj|om|eg|em|njak|ak|ero|oro|ori(?:ca|ce|ci|cu|com)|i|a|o|e|u)"
 _COMPOUNDS = (
     "godišnj|minutn|dnevn|satn|časovn|mjesečn|mesečn|sedmičn|tjedn|člani|metarsk|kilometarsk|"
     "postotn|procentn|spratn|katn|sobn|dimenzional"
@@ -71,7 +71,7 @@ def _range(match: re.Match[str], _language: str) -> str | None:
 def _suffixed(match: re.Match[str], language: str) -> str:
     """Say 90-ih, 5-og, 10-ak: the stem of the ordinal with the ending that is written."""
     number, ending = int(match["number"]), match["ending"]
-    if ending in ("ak", "tak") and number == 100:
+    if ending.endswith("ak") and number == 100:
         return apart(match, "stotinjak")
     stem = ordinal_stem(number, language)
     # What is written may begin with the letters that the stem ends in: 80-te, 1-vi.
@@ -89,6 +89,11 @@ def _compound(match: re.Match[str], language: str) -> str:
         return apart(match, first + last + match["rest"])
     joined = cardinal(number, language).replace(" ", "").removesuffix("o") + "o"
     return apart(match, joined + match["rest"])
+
+
+def _telephone(match: re.Match[str], _language: str) -> str:
+    plus = "plus " if match[0].startswith("+") else ""
+    return apart(match, plus + digits(re.sub(r"\D", "", match[0])))
 
 
 def _number(match: re.Match[str], language: str) -> str:
@@ -115,10 +120,18 @@ def _pointed(match: re.Match[str], language: str) -> str:
 BEFORE_UNITS: tuple[Rule, ...] = (
     rule(
         "telephones",
-        r"(?<!\d)(\+\d{1,3}[ /-]?)?\(?(0\d{1,2})\)?[ /-]+(\d{3})[ /-]?(\d{3,4})(?!\d|[.,]\d)",
-        lambda match, _: apart(match, digits(re.sub(r"\D", "", match[0]))),
-        "0",
-        [("bs", "061/123-456", "nula šest jedan jedan dva tri četiri pet šest")],
+        r"(?<![\d+])(?:\+\d{1,3}[ /-]?\(?\d{1,3}|\(?0\d{1,2})\)?"
+        r"[ /-]+\d{3}[ /-]?\d{3,4}(?!\d|[.,]\d)",
+        _telephone,
+        _DIGITS,
+        [
+            ("bs", "061/123-456", "nula šest jedan jedan dva tri četiri pet šest"),
+            (
+                "hr",
+                "+385 1 123 4567",
+                "plus tri osam pet jedan jedan dva tri četiri pet šest sedam",
+            ),
+        ],
     ),
     rule(
         "compounds",
@@ -138,6 +151,7 @@ BEFORE_UNITS: tuple[Rule, ...] = (
         [
             ("hr", "1990-ih, 80-te", "tisuću devetsto devedesetih, osamdesete"),
             ("bs", "10-ak, 100-tak, 7-og", "desetak, stotinjak, sedmog"),
+            ("bs", "100-njak, 5-orica", "stotinjak, petorica"),
         ],
     ),
     rule(

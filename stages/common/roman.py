@@ -24,7 +24,8 @@ _RULERS = (
 )  # fmt: skip
 _FEMALE_CASES: dict[str, Case] = {"a": "nom", "e": "gen", "i": "loc", "u": "acc"}
 _MALE_CASES: dict[str, Case] = {"a": "gen", "e": "gen", "u": "loc"}
-_NO_WORDS = ("II", "III", "VII", "VIII", "XII", "XIII")
+NO_WORDS = ("II", "III", "VII", "VIII", "XII", "XIII")
+"""Numerals that no one takes for a word or an acronym."""
 
 
 def _roman(match: re.Match[str], language: str) -> str | None:
@@ -41,7 +42,7 @@ def _roman(match: re.Match[str], language: str) -> str | None:
         agreed = of_ending(word, before)
     if agreed is not None:
         return apart(match, ordinal(value, language, *agreed))
-    if match["roman"] in _NO_WORDS:
+    if match["roman"] in NO_WORDS:
         raise SpellingError(
             "roman numeral",
             f"{match['roman']!r} may be said in several ways here; write it in words",

@@ -86,13 +86,19 @@ def rule(
     return Rule(name, change, frozenset(needs), tuple(Example(*given) for given in examples))
 
 
-def apply(rules: Iterable[Rule], text: str, language: str, fired: Counter[str]) -> str:
-    """Return a text after the rules, in their order; add to `fired` how often each did something.
+def apply(
+    rules: Iterable[Rule], text: str, language: str, fired: Counter[str], present: frozenset[str]
+) -> str:
+    """Return a text after the rules, in their order.
 
-    A rule that follows sees the new text, but `needs` is asked of the text as it was given: rules
-    that bring another's characters belong in a list before it.
+    Args:
+        rules: in the order in which they are applied; each sees what the one before left.
+        text: any text.
+        language: given to every rule.
+        fired: to which is added how often each rule did something.
+        present: the characters of the text as it was given, of which a rule may need one. A rule
+            that needs what another rule brings belongs in a later list.
     """
-    present = frozenset(text)
     for each in rules:
         if each.needs and each.needs.isdisjoint(present):
             continue

@@ -46,18 +46,23 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 """The rules of each language in the order in which they are applied."""
 
 _SOUTH_SLAVIC_LETTERS = frozenset("".join(LETTERS))
+_SOUTH_SLAVIC_TEXT = _SOUTH_SLAVIC_LETTERS | {" "}
 _ENGLISH_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 _ALPHABETS = {"en": _ENGLISH_LETTERS, **dict.fromkeys(SOUTH_SLAVIC, _SOUTH_SLAVIC_LETTERS)}
 # Sentences of plain words need no rule: two capitals in a row may be a numeral or an acronym, a
 # full stop may belong to an abbreviation.
+_CAPITAL, _SMALL = "[A-ZČĆĐŠŽ]", "[a-zčćđšž]"
 _PLAIN = re.compile(
-    r"(?:[A-ZČĆĐŠŽ]?[a-zčćđšž]+[,;:!?\"]?(?: - | ))*"
-    rf"(?!(?i:{LAST})\.)[A-ZČĆĐŠŽ]?[a-zčćđšž]+[.!?…]?"
+    rf"(?:[AIOUKS] )?(?:[„\"]?{_CAPITAL}?{_SMALL}+[“”\"]?[,;:!?]?(?: - | ))*"
+    rf"[„\"]?(?!(?i:{LAST})\.){_CAPITAL}?{_SMALL}+[.!?]?[“”\"]?"
 )
+_CYRILLIC_WORD = "[А-ШЂЈЉЊЋЏ]?[а-шђјљњћџ]+"
 _PLAIN_CYRILLIC = re.compile(
-    r"(?:[А-ШЂЈЉЊЋЏ]?[а-шђјљњћџ]+[,;:!?\"]?(?: - | ))*"
-    r"[А-ШЂЈЉЊЋЏ]?(?:[а-шђјљњћџ]{5,}[.!?…]?|[а-шђјљњћџ]+[!?…]?)"
+    rf"(?:[АИОУКС] )?(?:[„\"]?{_CYRILLIC_WORD}[“”\"]?[,;:!?]?(?: - | ))*"
+    rf"[„\"]?(?:{_CYRILLIC_WORD}[!?]?|{_CYRILLIC_WORD}[а-шђјљњћџ]{{4}}\.)[“”\"]?"
 )
+_CURLY = re.compile("[„“”]")
+_WORD_AT_END = re.compile(rf"(?<![^\W_])(?!(?i:{LAST})\.)[^\W\d_]+\.$")
 # Between sentences nothing agrees with anything; a full stop of an abbreviation ends none.
 _DOTTED = (*LAST.split("|"), "mil", "mlrd", "mio", "mrd")
 _NO_END = "".join(
@@ -66,7 +71,7 @@ _NO_END = "".join(
 )
 _SENTENCE_END = re.compile(rf"(?<=[^\W\d_A-Z]{{3}}[.!?]){_NO_END}\s+(?=[A-ZČĆĐŠŽ])")
 _LONG = 300  # characters; a longer text is taken sentence by sentence, as most need few rules
-_COMMON_MARKS = re.compile(r"[ \t\n.,;:!?\"()\-…/]+")
+_COMMON_MARKS = re.compile(r"[ \t\n.,;:!?\"()\-…/„“”]+")
 _MARK = re.compile(r"[^\w\s]")
 
 
@@ -141,19 +146,40 @@ def phones_of(normalized: str, language: str) -> tuple[str, ...]:
 def _spoken(text: str, language: str, fired: Counter[str]) -> str:
     """Return a text after the language's rules, with capitals and punctuation."""
     if language != "en":
-        if _PLAIN.fullmatch(text):
-            return text
-        if _PLAIN_CYRILLIC.fullmatch(text):
-            fired["cyrillic"] += 1
-            return to_latin(text)
-    clean = apply(_CLEANED[language], text, language, fired)
+        plain = _PLAIN.fullmatch(text) is not None
+        if plain or _PLAIN_CYRILLIC.fullmatch(text):
+            if curly := len(_CURLY.findall(text)):
+                fired["quotes"] += curly
+            if not plain:
+                fired["cyrillic"] += 1
+            return text if plain else to_latin(text)
+    clean = apply(_CLEANED[language], text, language, fired, frozenset(text))
     sentences = _SENTENCE_END.split(clean) if len(clean) > _LONG else [clean]
-    spoken = " ".join(apply(_SPOKEN[language], part, language, fired) for part in sentences)
-    return apply(_FINISHED[language], spoken, language, fired)
+    said = [
+        apply(_SPOKEN[language], part, language, fired, _telling(part, language))
+        for part in sentences
+    ]
+    spoken = " ".join(said)
+    return apply(_FINISHED[language], spoken, language, fired, frozenset(spoken))
+
+
+def _telling(sentence: str, language: str) -> frozenset[str]:
+    """Return the characters by which rules are chosen: not the full stop that only ends it."""
+    if (
+        language != "en"
+        and sentence[-1:] == "."
+        and _WORD_AT_END.search(sentence, len(sentence) - 20)
+    ):
+        return frozenset(sentence[:-1])
+    return frozenset(sentence)
 
 
 def _canonical(spoken: str, language: str) -> str:
     """Return words in small letters with one space between, or say what is in the way."""
+    if language != "en":  # most texts hold nothing but letters, spaces and a few marks
+        clean = _COMMON_MARKS.sub(" ", spoken.lower())
+        if _SOUTH_SLAVIC_TEXT.issuperset(clean) and (found := clean.split()):
+            return " ".join(found)
     clean = _without_marks(spoken.lower(), keep="'" if language == "en" else "")
     words = [word.strip("'") for word in clean.split()]
     strange = sorted(set("".join(words)) - _ALPHABETS[language])
