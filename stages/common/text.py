@@ -19,9 +19,9 @@ from stages.common.abbreviations import ABBREVIATIONS, LAST, SIGNS, undotted
 from stages.common.cleaning import EVERYWHERE, SOUTH_SLAVIC_ONLY
 from stages.common.dates import DATES
 from stages.common.english import ENGLISH
-from stages.common.espeak import phonemize
 from stages.common.number_rules import BEFORE_UNITS, NUMBERS
-from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC, from_letters
+from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
+from stages.common.pronunciation import phones_of as phones_of  # given on: both go together
 from stages.common.roman import ROMAN
 from stages.common.rules import Rule, SpellingError, apply
 from stages.common.scripts import to_latin
@@ -130,17 +130,6 @@ def explain(text: str, language: str) -> Normalized:
         if times:
             fired["abbreviations"] += times
     return Normalized(canonical, dict(fired), language)
-
-
-def phones_of(normalized: str, language: str) -> tuple[str, ...]:
-    """Return the phones of canonical text.
-
-    Raises:
-        ValueError: the text has a letter that the language's table does not hold.
-    """
-    if language in SOUTH_SLAVIC:
-        return from_letters(normalized)
-    return phonemize(normalized, language)
 
 
 def _spoken(text: str, language: str, fired: Counter[str]) -> str:
