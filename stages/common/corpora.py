@@ -25,6 +25,7 @@ from stages.common.tables import Row, read_numbered
 
 CARD, TABLE, PHONES = "corpus.json", "metadata.csv", "phones.jsonl"
 TABLE_COLUMNS = ("path", "text", "speaker", "language")
+GUESSED = "auto"
 KNOWN_COLUMNS = ("session", "sex", "parent")
 AUDIO_SUFFIXES = (
     ".aac", ".aif", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg",
@@ -66,7 +67,7 @@ class Clip:
         path: relative to the corpus's folder.
         text: what is said; empty where nobody has transcribed it.
         speaker: who says it.
-        language: `bs`, `en`, `hr` or `sr`.
+        language: `bs`, `en`, `hr` or `sr`; empty where it is to be guessed from the text.
         session: the sitting in which it was recorded; empty where it is not known.
         sex: of the speaker, `f` or `m`; empty where it is not known.
         parent: path of the clip that it is a changed copy of; empty for a recording.
@@ -146,9 +147,11 @@ def checked_clip(row: Row, folder: Path, where: str) -> Clip:
     if not (folder / path).is_file():
         raise ValueError(f"{where}: {row['path']!r} is not in {folder}; add it or remove the row")
     language, speaker = row["language"].strip(), row["speaker"].strip()
-    if language not in LANGUAGES:
+    language = "" if language == GUESSED else language
+    if language and language not in LANGUAGES:
         raise ValueError(
-            f"{where}: language {language!r} is unknown; expected one of {list(LANGUAGES)}"
+            f"{where}: language {language!r} is unknown; expected one of {list(LANGUAGES)}, or "
+            f"{GUESSED} for a guess by its text"
         )
     if not speaker:
         raise ValueError(
