@@ -115,7 +115,7 @@ def without_formula_marks(text: str) -> str:
 
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
-    if not text or _PLAIN.fullmatch(text):
+    if not text or text.isalnum() or _PLAIN.fullmatch(text):
         return text
     text = with_formula_marks(text)
     if _QUOTED.search(text):
