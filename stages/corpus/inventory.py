@@ -16,13 +16,13 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from stages.common.cli import stage
-from stages.common.corpora import INVENTORY_COLUMNS, TABLE, Clip
+from stages.common.corpora import INVENTORY_COLUMNS, Clip
 from stages.common.files import atomic_file
 from stages.common.guard import Allowance, guarded
 from stages.common.guarded_worker import Lost
@@ -31,7 +31,7 @@ from stages.common.params import load
 from stages.common.probe import Limits, Probe, probe
 from stages.common.tables import table_line
 from stages.common.workers import worker_count
-from stages.corpus.looking import Item, items_of
+from stages.corpus.looking import Item, check_transcripts, corpus_folders, items_of
 from stages.corpus.problems import (
     CLIPPED,
     EMPTY,
@@ -45,7 +45,7 @@ from stages.corpus.problems import (
     UNREADABLE,
 )
 
-Look = tuple[str, str, str]  # problem, detail, and the row as a line of the table
+Look = tuple[str, str]  # the problem, and the row as a line of the table
 
 
 @dataclass(frozen=True)
@@ -107,41 +107,6 @@ class InventoryParams:
             raise ValueError(
                 f"inventory.max_clipped_fraction must be within 0 and 1, "
                 f"found {self.max_clipped_fraction}"
-            )
-
-
-def corpus_folders(raw: Path, names: Iterable[str]) -> list[Path]:
-    """Return the folders of the corpora that take part, sorted by name.
-
-    Raises:
-        ValueError: there is no corpus at all, or one that is named is not there.
-    """
-    there = []
-    if raw.is_dir():
-        there = sorted(p.name for p in raw.iterdir() if p.is_dir() and p.name[0] != ".")
-    if not there:
-        raise ValueError(f"{raw} holds no corpus: add one with make add-corpus FROM=folder")
-    for name in names:
-        if name not in there:
-            raise ValueError(
-                f"{raw} holds no corpus {name!r}, only {there}; "
-                f"correct inventory.corpora in params.yaml"
-            )
-    return [raw / name for name in sorted(names)]
-
-
-def check_transcripts(folder: Path, items: Iterable[Item]) -> None:
-    """Refuse a corpus in which a clip has no transcript.
-
-    Raises:
-        ValueError: as it says.
-    """
-    for item in sorted(items, key=lambda item: item.path):
-        if not item.problem and (item.clip is None or not item.clip.text):
-            what = "no row" if item.clip is None else "an empty text"
-            raise ValueError(
-                f"{folder / item.path}: {what} in {TABLE}; write what is said there, or set "
-                f"inventory.untranscribed to quarantine in params.yaml"
             )
 
 
@@ -225,17 +190,15 @@ def given_up(item: Item, lost: Lost) -> Look:
 
 def _line(item: Item, found: Probe, problem: str, detail: str) -> Look:
     row = row_of(item, found, problem, detail)
-    return problem, detail, table_line([row[name] for name in INVENTORY_COLUMNS])
+    return problem, table_line([row[name] for name in INVENTORY_COLUMNS])
 
 
-def looks(
-    items: list[Item], raw: Path, params: InventoryParams, workers: int
-) -> Iterator[tuple[Item, Look]]:
-    """Give each item, in order, with what the inventory says of it."""
+def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -> Iterator[Look]:
+    """Give what the inventory says of each item, in order."""
     allowance = Allowance(params.max_decode_s, params.memory_mib)
     answers = guarded(partial(look, raw=raw, params=params), items, workers, allowance)
     for item, answer in zip(items, answers, strict=True):
-        yield item, given_up(item, answer) if isinstance(answer, Lost) else answer
+        yield given_up(item, answer) if isinstance(answer, Lost) else answer
 
 
 def run(raw: Path, inventory: Path, params: InventoryParams, workers: int) -> None:
@@ -254,7 +217,7 @@ def run(raw: Path, inventory: Path, params: InventoryParams, workers: int) -> No
     # A row is written as soon as it is known: what is held grows by names and not by rows.
     with atomic_file(inventory) as part, part.open("w", encoding="utf-8", newline="") as file:
         file.write(table_line(INVENTORY_COLUMNS))
-        for _, (problem, _, line) in looks(items, raw, params, workers):
+        for problem, line in looks(items, raw, params, workers):
             file.write(line)
             problems[problem] += 1
     del problems[""]

@@ -11,7 +11,7 @@ import re
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -60,6 +60,26 @@ class Item:
     detail: str = ""
 
 
+def corpus_folders(raw: Path, names: Iterable[str]) -> list[Path]:
+    """Return the folders of the corpora that take part, sorted by name.
+
+    Raises:
+        ValueError: there is no corpus at all, or one that is named is not there.
+    """
+    there = []
+    if raw.is_dir():
+        there = sorted(p.name for p in raw.iterdir() if p.is_dir() and p.name[0] != ".")
+    if not there:
+        raise ValueError(f"{raw} holds no corpus: add one with make add-corpus FROM=folder")
+    for name in names:
+        if name not in there:
+            raise ValueError(
+                f"{raw} holds no corpus {name!r}, only {there}; "
+                f"correct inventory.corpora in params.yaml"
+            )
+    return [raw / name for name in sorted(names)]
+
+
 def items_of(folder: Path) -> list[Item]:
     """Return every file below a corpus's folder and every row of its table, each once.
 
@@ -81,6 +101,21 @@ def items_of(folder: Path) -> list[Item]:
     if not any(not item.problem or item.clip for item in found.values()) and not outside:
         raise ValueError(f"{folder}: no audio; name clips in {TABLE} or take the corpus out")
     return _without_collisions(list(found.values()))
+
+
+def check_transcripts(folder: Path, items: Iterable[Item]) -> None:
+    """Refuse a corpus in which a clip has no transcript.
+
+    Raises:
+        ValueError: as it says.
+    """
+    for item in sorted(items, key=lambda item: item.path):
+        if not item.problem and (item.clip is None or not item.clip.text):
+            what = "no row" if item.clip is None else "an empty text"
+            raise ValueError(
+                f"{folder / item.path}: {what} in {TABLE}; write what is said there, or set "
+                f"inventory.untranscribed to quarantine in params.yaml"
+            )
 
 
 def clips_of(folder: Path, there: Container[str]) -> tuple[dict[str, Clip], set[str]]:
