@@ -127,7 +127,7 @@ def test_what_cannot_be_compared_is_counted_with_its_reason(three):
     accepted, _ = run(three)
     assert len(accepted) == 3
     assert read_json(three / "r.json")["not_compared"] == {
-        "below 7000 Hz": 1, "not read by soundfile": 1
+        "below 7000 Hz": 1, "unreadable": 1
     }  # fmt: skip
 
 

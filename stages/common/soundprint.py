@@ -24,12 +24,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.ndimage import maximum_filter1d
-from scipy.signal import firwin
-
-from stages.common.audio import Signal
 
 Codes = NDArray[np.uint64]
+Signal = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
 SIZE = 48
@@ -164,8 +161,10 @@ _HALF_TAPS = 6  # low-rate samples
 
 @lru_cache(maxsize=16)
 def _decimator(sample_rate_hz: int, every: int) -> tuple[Matrix, Matrix]:
-    cutoff_hz = min(4000.0, sample_rate_hz / every / 2)
-    taps = firwin(2 * _HALF_TAPS * every + 1, cutoff_hz, fs=sample_rate_hz)
+    cutoff = min(4000.0, sample_rate_hz / every / 2) / sample_rate_hz
+    steps = np.arange(-_HALF_TAPS * every, _HALF_TAPS * every + 1)
+    taps = np.sinc(2 * cutoff * steps) * np.hamming(len(steps))
+    taps /= taps.sum()
     product = np.zeros((2 * _STEP * every, _STEP), dtype=np.float32)
     for column in range(_STEP):
         product[column * every : column * every + len(taps), column] = taps
@@ -177,7 +176,8 @@ def _signs(energy: Matrix) -> tuple[Matrix, Matrix]:
 
     Silence is put around the clip, so that its first and last sounds stand in patches too.
     """
-    loud = maximum_filter1d(energy.max(axis=1), 2 * _PATCH + 1)
+    loudest = np.pad(energy.max(axis=1), _PATCH)
+    loud = np.lib.stride_tricks.sliding_window_view(loudest, 2 * _PATCH + 1).max(axis=1)
     floor = np.maximum(loud * 10 ** (-_FLOOR_DB / 10), energy.max() * 10 ** (-_DEEP_DB / 10))
     levels = np.log1p(energy / floor[:, None].astype(np.float32))
     around = max(_PATCH // 2, _PATCH - len(levels))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from stages.common.cli import die_with_parent
+from stages.common.decoded import read_sound
 from stages.common.likeness import Match, match, telephone_band
 from stages.common.soundprint import MIN_RATE_HZ, Codes, soundprint
 from stages.corpus.groups import Copy, Entry
@@ -83,9 +84,9 @@ def print_of(path: str, raw: Path) -> tuple[Codes, str]:
     """Return a file's print and why it has none; that is empty where it has one."""
     nothing = np.empty(0, dtype=np.uint64)
     try:
-        samples, rate_hz = _read(raw / path)
+        samples, rate_hz = read_sound(raw / path)
     except _FAULTS:
-        return nothing, "not read by soundfile"
+        return nothing, "unreadable"
     if rate_hz < MIN_RATE_HZ:
         return nothing, f"below {MIN_RATE_HZ} Hz"
     codes = soundprint(samples, rate_hz)
@@ -94,8 +95,8 @@ def print_of(path: str, raw: Path) -> tuple[Codes, str]:
 
 def matches_of(job: tuple[str, tuple[str, ...]], raw: Path, outside_s: float) -> list[Match]:
     """Return how a file lies on each of some others."""
-    first = telephone_band(*_read(raw / job[0]))
-    return [match(first, telephone_band(*_read(raw / path)), outside_s) for path in job[1]]
+    first = telephone_band(*read_sound(raw / job[0]))
+    return [match(first, telephone_band(*read_sound(raw / path)), outside_s) for path in job[1]]
 
 
 def _prints(heard: Iterable[tuple[Codes, str]], unheard: Counter[str]) -> Iterator[Codes]:
@@ -103,11 +104,6 @@ def _prints(heard: Iterable[tuple[Codes, str]], unheard: Counter[str]) -> Iterat
     for codes, problem in heard:
         unheard.update([problem] * bool(problem))
         yield codes
-
-
-def _read(path: Path) -> tuple[NDArray[np.float32], int]:
-    samples, rate = soundfile.read(path, dtype="float32")
-    return samples, rate
 
 
 @contextmanager

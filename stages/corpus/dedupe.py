@@ -16,6 +16,7 @@ copy that was re-encoded, scaled, shifted, cut or made noisy is found by what st
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ def exact(inventory: Path) -> tuple[list[Entry], dict[str, str]]:
             same[row["id"]] = known
             continue
         numbers = int(row["sample_rate_hz"]), float(row["duration_s"])
-        entries.append(Entry(row["id"], row["path"], row["codec"], *numbers, row["parent"]))
+        codec = sys.intern(row["codec"])  # one string for all that have it
+        entries.append(Entry(row["id"], row["path"], codec, *numbers, row["parent"]))
     return entries, same
 
 

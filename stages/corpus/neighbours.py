@@ -10,6 +10,7 @@ to chain them together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,14 @@ NEIGHBOURS = 8
 MAX_DIFFERENT = 6
 """Low bits in which two codes of one sound may differ, of 24; by chance 12 do."""
 NEEDED, NEEDED_SHORT, SHORT_S = 16, 8, 1.0
-"""Points for a proposal, where the shorter clip is so long or shorter: it has less to agree in."""
+"""Points for a proposal; where the shorter clip is below that, for it has less to agree in."""
+MANY, MORE = 5000, 2.0
+"""Of more clips than that more agree by chance: so many points more are asked at each doubling, by
+which the proposals for a clip stay as many as they are (of 30,000 short clips, one for five)."""
 PARTNERS = 8
 """The best proposals of a clip that are kept."""
-_AT_ONCE = 1 << 17  # codes sorted at a time, which bounds memory
+_AT_ONCE, _MOST_PARTS = 1 << 17, 64  # codes sorted at a time, which bounds memory
+_POINTS, _LOST_BITS = 8, 3  # for a hit, less one for each low bit that differs
 _DETAIL = np.uint64((1 << DETAIL_BITS) - 1)
 
 Pairs = NDArray[np.int64]
@@ -50,15 +55,16 @@ def candidates(prints: Iterable[Codes], durations_s: Sequence[float]) -> Pairs:
     [[0, 2]]
     """
     codes, owners = _flat(prints)
-    parts = -(-len(codes) // _AT_ONCE)
-    share = ((codes >> np.uint64(DETAIL_BITS)) % np.uint64(max(parts, 1))).astype(np.uint16)
+    parts = min(-(-len(codes) // _AT_ONCE), _MOST_PARTS)
+    octet = codes.astype("<u8", copy=False).view(np.uint8)[DETAIL_BITS // 8 :: 8]
+    share = octet % max(parts, 1)  # the lowest of the high bits, which are spread evenly
     hits = [_hits(codes[share == part], owners[share == part]) for part in range(parts)]
     if not hits:
         return np.empty((0, 2), dtype=np.int64)
-    first, second, moments, points = (np.concatenate(column) for column in zip(*hits, strict=True))
-    pairs, scores = _scores(first, second, moments, points)
+    pairs, scores = _scores(*(np.concatenate(column) for column in zip(*hits, strict=True)))
     shorter = np.asarray(durations_s)[pairs].min(axis=1)
-    enough = scores >= np.where(shorter < SHORT_S, NEEDED_SHORT, NEEDED)
+    more = MORE * max(0.0, log2(max(len(durations_s), 1) / MANY))
+    enough = scores >= np.where(shorter < SHORT_S, NEEDED_SHORT, NEEDED) + more
     return _best(pairs[enough], scores[enough])
 
 
@@ -73,43 +79,40 @@ def _flat(prints: Iterable[Codes]) -> tuple[Codes, NDArray[np.int32]]:
     )
 
 
-Column = NDArray[np.int64]
+def _hits(codes: Codes, owners: NDArray[np.int32]) -> tuple[Codes, NDArray[np.uint32]]:
+    """Return where codes agree: both clips in one number, and the moment with the low bits lost.
 
-
-def _hits(codes: Codes, owners: NDArray[np.int32]) -> tuple[Column, Column, Column, Column]:
-    """Return where codes agree: first clip, second clip, the first one's moment, points."""
+    Twelve bytes a hit, for there are many; the moment is that of the first clip.
+    """
     order = np.argsort(codes, kind="stable")
     codes, owners = codes[order], owners[order]
-    found = []
+    pairs = [np.empty(0, dtype=np.uint64)]
+    moments = [np.empty(0, dtype=np.uint32)]
     for apart in range(1, min(NEIGHBOURS, len(codes) - 1) + 1):
         differ = codes[apart:] ^ codes[:-apart]
-        like = (differ <= _DETAIL) & (owners[apart:] != owners[:-apart])
-        here = np.flatnonzero(like)
-        different = np.bitwise_count(differ[here])
-        here, points = here[different <= MAX_DIFFERENT], different[different <= MAX_DIFFERENT]
+        here = np.flatnonzero((differ <= _DETAIL) & (owners[apart:] != owners[:-apart]))
+        lost = np.bitwise_count(differ[here])
+        here, lost = here[lost <= MAX_DIFFERENT], lost[lost <= MAX_DIFFERENT]
         one, other = owners[here], owners[here + apart]
+        low, high = np.minimum(one, other).astype(np.uint64), np.maximum(one, other)
+        pairs.append((low << np.uint64(32)) | high.astype(np.uint64))
         moment = np.where(one < other, codes[here], codes[here + apart]) & _DETAIL
-        found.append(
-            (np.minimum(one, other), np.maximum(one, other), moment, 8 - points.astype(int))
-        )
-    if not found:
-        return (np.empty(0, dtype=np.int64),) * 4
-    columns = [np.concatenate(column).astype(np.int64) for column in zip(*found, strict=True)]
-    return columns[0], columns[1], columns[2], columns[3]
+        moments.append((moment << np.uint64(_LOST_BITS) | lost).astype(np.uint32))
+    return np.concatenate(pairs), np.concatenate(moments)
 
 
-def _scores(
-    first: Column, second: Column, moments: Column, points: Column
-) -> tuple[Pairs, NDArray[np.float64]]:
+def _scores(both: Codes, moments: NDArray[np.uint32]) -> tuple[Pairs, NDArray[np.float64]]:
     """Return the pairs that have hits and their points, each moment with its best hit only."""
-    order = np.lexsort((-points, moments, second, first))
-    first, second, moments, points = (column[order] for column in (first, second, moments, points))
-    pair_starts = np.r_[True, (first[1:] != first[:-1]) | (second[1:] != second[:-1])][: len(first)]
-    starts = pair_starts | np.r_[True, moments[1:] != moments[:-1]][: len(first)]
-    pair = np.cumsum(pair_starts) - 1
-    scores = np.bincount(pair[starts], weights=points[starts]).astype(np.float64)
-    pairs: Pairs = np.stack([first[pair_starts], second[pair_starts]], axis=1)
-    return pairs, scores
+    order = np.lexsort((moments, both))
+    both, moments = both[order], moments[order]
+    new_pair = np.r_[True, both[1:] != both[:-1]][: len(both)]
+    moment = moments >> np.uint32(_LOST_BITS)
+    best = new_pair | np.r_[True, moment[1:] != moment[:-1]][: len(both)]
+    points = _POINTS - (moments[best] & np.uint32((1 << _LOST_BITS) - 1)).astype(np.float64)
+    scores = np.bincount(np.cumsum(new_pair)[best] - 1, weights=points).astype(np.float64)
+    pairs = both[new_pair]
+    places: Pairs = np.stack([pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF)], axis=1)
+    return places.astype(np.int64), scores
 
 
 def _best(pairs: Pairs, scores: NDArray[np.float64]) -> Pairs:
