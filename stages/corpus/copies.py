@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from stages.common.cli import die_with_parent
