@@ -12,8 +12,9 @@ from fuzz_maker import speech
 from stages.common.container import Broken
 from stages.common.container_flac import flac
 from stages.common.container_mpeg import head_of
-from stages.common.containers import foreign_kind, layout_of
+from stages.common.containers import layout_of
 from stages.common.crc import crc16
+from stages.common.foreign import foreign_kind
 from stages.common.probe import Limits, probe
 
 RATE = 16000

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
-from stages.common.containers import FOREIGN_HEAD_BYTES, foreign_kind
-from stages.common.foreign import decode_foreign
+from stages.common.foreign import HEAD_BYTES, decode_foreign, foreign_kind
 
 _MAX_S = 24 * 3600.0  # the inventory has checked the length
 
@@ -30,7 +29,7 @@ def read_sound(path: Path) -> tuple[npt.NDArray[np.float32], int]:
         soundfile.LibsndfileError: libsndfile can't read the file.
     """
     with path.open("rb") as file:
-        kind = foreign_kind(file.read(FOREIGN_HEAD_BYTES))
+        kind = foreign_kind(file.read(HEAD_BYTES))
     if kind:
         sound = decode_foreign(path, kind, _MAX_S)
         heard = sound.samples.astype(np.float32) / np.float32(32768)

@@ -23,8 +23,8 @@ import soundfile as sf
 
 from stages.common import container
 from stages.common.container import Broken, Layout
-from stages.common.containers import foreign_kind, layout_of
-from stages.common.foreign import decode_foreign
+from stages.common.containers import layout_of
+from stages.common.foreign import decode_foreign, foreign_kind
 from stages.common.levels import FULL_SCALE, Meter, decibels
 from stages.common.sndfile import Block, Decoder
 from stages.common.sound_checks import checked
