@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock diff folds gate bench clean
+.PHONY: help repro test check add-corpus profile lock diff folds gate bench transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -70,8 +70,12 @@ diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEA
 gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision: BASE=HEAD
 	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
 
-bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines
-	@python -m stages.tools.bench
+bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder"]
+	@python -m stages.tools.bench $(WHAT)
+
+transcribe: $(INSTALLED) ## name the phones of a recording: WAV=clip.wav [MODEL=ensemble]
+	@test -n "$$WAV" || { echo "usage: make transcribe WAV=... [MODEL=ensemble]" >&2; exit 2; }
+	@python -m stages.tools.transcribe "data/models/$(or $(MODEL),ensemble)" "$$WAV"
 
 # Each fold is an experiment of its own: encoders are trained on the training part too.
 folds: $(INSTALLED) ## leave one speaker out, each in turn: [CORPUS=...] [ARGS=--queue]

@@ -17,6 +17,12 @@ PARENT = """
 import subprocess, sys
 subprocess.run([sys.executable, "-c", sys.argv[1]])
 """
+# A shell that waits for its command, as Debian's sh does for a command alone.
+DVC = """
+import os, shlex, subprocess, sys
+command = shlex.join([sys.executable, "-c", sys.argv[1]]) + "; exit $?"
+subprocess.run(["/bin/sh", "-c", command], env=os.environ | {"DVC_STAGE": "train"})
+"""
 CHILD = """
 import os, time
 from stages.common.cli import stage
@@ -29,6 +35,7 @@ def _bound_to_nobody(monkeypatch):
     """The tests' own process is not tied to its parent."""
     monkeypatch.delenv("FONOTEKA_TRACEBACK", raising=False)
     monkeypatch.setattr(cli, "die_with_parent", lambda: None)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
 
 
 def fails_with(error):
@@ -64,8 +71,9 @@ def test_a_traceback_can_be_asked_for(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
-def test_a_stage_dies_when_its_parent_is_killed():
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, CHILD], stdout=subprocess.PIPE)
+@pytest.mark.parametrize("starter", [PARENT, DVC])
+def test_a_stage_dies_when_the_one_that_started_it_is_killed(starter):
+    parent = subprocess.Popen([sys.executable, "-c", starter, CHILD], stdout=subprocess.PIPE)
     with parent, parent.stdout:
         child = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)

@@ -94,7 +94,8 @@ def test_the_page_is_this_one():
         "voices.",
         "",
         "A yardstick that is not shipped: an LSTM head of 2 layers, 128 wide each way (0.90 M "
-        "parameters), trained like wl on the same encoder, has a PER of 20.5 % (9.0-32.0).",
+        "parameters), trained at like cost to wl on the same encoder, has a PER of 20.5 % "
+        "(9.0-32.0).",
         "",
         "- wl minus reference: -0.5 points of PER (95 %: -2.0 to +1.0), better in 74 % of draws "
         "of the voices.",

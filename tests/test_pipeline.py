@@ -29,7 +29,7 @@ PLOTS = (
     "Phone error rate on the validation voices",
     "Training loss",
     "Phone error rate by language",
-    *(f"{name}: phones said and what" for name in MODELS),
+    *(f"{name}: {what}" for name in MODELS for what in ("phones said and what", "recall of each")),
 )
 UP_TO_DATE = f"everything is up to date: {len(STAGES)} stages\n"
 
@@ -173,8 +173,17 @@ def test_a_changed_section_makes_those_stages_stale_that_load_it(clone, changed,
         new = yaml.safe_dump(params | {section: other(params[section])})
         changed("params.yaml", lambda _, new=new: new)
         readers = {s for s in STAGES if section in dict(loads(module_of(s), name_of(s)))}
-        readers |= {s for s in STAGES if f"${{{section}." in pipeline()[s]["cmd"]}
         assert stale() == readers, section
+
+
+def test_a_value_that_stands_in_a_command_makes_that_stage_stale(clone, changed):
+    sections = yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))
+    told = {s: [n for n in sections if f"${{{n}." in pipeline()[s]["cmd"]] for s in STAGES}
+    assert set().union(*told.values()) == {"backbone"}
+    changed("params.yaml", lambda text: text.replace("source: pretrain", "source: hub"))
+    status = json.loads(clone.dvc("status", "--json"))
+    for stage in (s for s in STAGES if told[s]):
+        assert "changed command" in status[stage], stage
 
 
 def test_a_changed_file_makes_those_stages_stale_whose_code_holds_it(clone, stale):

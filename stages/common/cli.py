@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
 from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
@@ -19,6 +22,7 @@ def stage(main: Callable[[], None]) -> NoReturn:
     exception but OSError is a fault of this code and keeps its traceback.
     """
     die_with_parent()
+    die_with_dvc()
     try:
         main()
     except (ValueError, OSError) as error:
@@ -43,3 +47,32 @@ def die_with_parent(parent: int | None = None) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if parent is not None and os.getppid() != parent:
             os._exit(1)
+
+
+def die_with_dvc() -> None:
+    """End this process with the dvc that runs it, where a shell stands between the two.
+
+    dvc starts a stage's command by `$SHELL`, or by /bin/sh where that is not set. Most shells
+    become the command, but Debian's sh starts it as a child, waits, and outlives a killed dvc: the
+    parent is that shell then, and dvc is the shell's. It is known by the name of the stage among
+    its variables, which dvc itself does not have.
+    """
+    if sys.platform != "linux" or "DVC_STAGE" not in os.environ:
+        return
+    between = Path("/proc", str(os.getppid()))
+    try:
+        if b"DVC_STAGE=" not in b"\0" + (between / "environ").read_bytes():
+            return
+        # The name of the program comes first, in parentheses; what follows are the state and the
+        # parent's number: proc(5).
+        dvc = int((between / "stat").read_text().rpartition(")")[2].split()[1])
+        watched = os.pidfd_open(dvc)
+    except OSError:
+        os._exit(1)  # one of the two is gone already
+    Thread(target=_end_with, args=(watched,), name="die-with-dvc", daemon=True).start()
+
+
+def _end_with(process: int) -> None:
+    """Kill this process as soon as that of a file descriptor has ended."""
+    select.select([process], [], [])
+    os.kill(os.getpid(), signal.SIGKILL)

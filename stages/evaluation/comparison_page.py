@@ -96,7 +96,7 @@ def yardstick(reference: dict[str, Any] | None) -> list[str]:
         "",
         f"A yardstick that is not shipped: an LSTM head of {shape['layers']} layers, "
         f"{shape['hidden']} wide each way ({millions(reference['parameters'])} parameters), "
-        f"trained like {against['ours']} on the same encoder, has a PER of {per}.",
+        f"trained at like cost to {against['ours']} on the same encoder, has a PER of {per}.",
         "",
         sentence(against),
     ]

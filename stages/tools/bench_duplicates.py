@@ -21,10 +21,11 @@ import soundfile
 
 from stages.common.corpora import read_clips
 from stages.common.files import unit_interval
+from stages.tools.aligned import table
 from stages.tools.bench_clips import write_card
 from stages.tools.bench_copies import KINDS, LEFT_S, MP3_LEVEL, changed
 from stages.tools.bench_stages import DEDUPE, INVENTORY, timed, write_params
-from stages.tools.timing import Demand, demanded, table
+from stages.tools.timing import Demand, demanded
 
 NAME = "copies"
 SALT = "duplicates"

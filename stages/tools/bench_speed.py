@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from stages.common.workers import worker_count
+from stages.tools.aligned import table
 from stages.tools.bench_clips import NAME, write_corpus
 from stages.tools.bench_stages import DECODE, DEDUPE, INVENTORY, Taken, timed, write_params
-from stages.tools.timing import Demand, demanded, table
+from stages.tools.timing import Demand, demanded
 
 CLIP_S, CLIP_RATE_HZ = 2.4, 22050  # as the embedded corpus has them
 SHORT_S, SHORT_RATE_HZ = 0.6, 8000  # as digits are

@@ -29,6 +29,7 @@ from stages.common.cli import stage
 from stages.common.files import read_json
 from stages.common.package import check_package, recorded
 from stages.common.params import load
+from stages.tools.aligned import table
 from stages.tools.revision import Revision, revision_of
 
 DIRECTIONS = ("lower", "higher")
@@ -214,17 +215,10 @@ def inspect(folder: Path) -> Row:
     return Row(str(folder), f"{len(recorded(folder))} files")
 
 
-def table(rows: Sequence[Row]) -> list[str]:
-    """Return the lines of a table: names left, the rest right, a dash where nothing is to say."""
-    cells = [[getattr(row, column) or "-" for column in COLUMNS] for row in rows]
-    widths = [max(len(line[i]) for line in [COLUMNS, *cells]) for i in range(len(COLUMNS))]
-    return [
-        "  ".join(
-            cell.rjust(width) if 0 < i < len(COLUMNS) - 1 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in [list(COLUMNS), *cells]
-    ]
+def page(rows: Sequence[Row]) -> str:
+    """Return all rows as a person reads them: names and verdicts left, the rest right."""
+    cells = [[getattr(row, column) or None for column in COLUMNS] for row in rows]
+    return table(COLUMNS, cells, left=(0, len(COLUMNS) - 1))
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
@@ -267,7 +261,7 @@ def main() -> None:
         answer = {"base": asdict(base), "rows": [*map(asdict, rows)], "verdict": verdict}
         print(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
-        print(f"base: {base.said}\n", *table(rows), sep="\n")
+        print(f"base: {base.said}\n", page(rows), sep="\n")
     print(*sentences(rows), sep="\n", end="\n" * (verdict != PASS), file=sys.stderr)
     sys.exit(CODES[verdict])
 

@@ -1,4 +1,4 @@
-"""What every report about speed needs: the machine, quantiles, ratios, demands, tables."""
+"""What every report about speed needs: the machine, quantiles, ratios, demands."""
 
 from __future__ import annotations
 
@@ -131,22 +131,3 @@ def cpu_facts(text: str) -> dict[str, str]:
     """
     lines = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
     return {name.strip(): said.strip() for name, _, said in lines}
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table: the first column left, the others right, a dash where nothing is to say.
-
-    >>> print(table(["head", "ms"], [["ours", 0.25], ["theirs", None]]))
-    head      ms
-    ours    0.25
-    theirs     -
-    """
-    cells = [list(header), *(["-" if c is None else str(c) for c in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
-    )

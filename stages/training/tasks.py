@@ -77,7 +77,7 @@ class CtcParams(LoopParams):
 
 @dataclass(frozen=True)
 class ReferenceParams:
-    """Section `reference`: the LSTM that our head is measured by; all else is as section `ctc` says.
+    """Section `reference`: the LSTM that our head is measured by; the rest is as `ctc` says.
 
     Attributes:
         epochs: at most; fewer than ours, since one of its epochs takes several times as long.

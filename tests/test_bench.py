@@ -1,0 +1,469 @@
+"""What is said of speed is complete, adds up, and names what is too slow; no time is asserted."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
+from functools import cache
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from crew_work import adding, unprepared
+from model_maker import SIZE, encoder, noise, save_clips
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+from stages.common import manifest
+from stages.common.encoder import embed, feature_extractor
+from stages.common.exporting import HEAD_AXES, MODEL_AXES, Listener, WholePath, export
+from stages.common.files import read_json, write_json
+from stages.common.int8 import quantize
+from stages.common.nets import LstmShape, MlpShape, TdnnShape, new_head, save_head
+from stages.common.params import load
+from stages.common.phones import LABELS
+from stages.common.shards import write_arrays
+from stages.common.workers import worker_count
+from stages.tools import bench, bench_encoder, timing
+from stages.tools.bench import BenchParams
+from stages.tools.crew import Crew
+from stages.tools.encoder_figures import differences, padded_flops
+from stages.tools.encoder_ways import PlainLoop
+from stages.tools.flops import encoder_flops, total
+from stages.tools.stopwatch import Pace, Task, peak_memory_bytes, timed
+from stages.tools.timing import Demand, machine
+
+PACE = {"rounds": 2, "repetitions": 3, "warmup": 1}
+LENIENT = {"median_ms": 1e6, "p99_ms": 1e6, "frames_per_second": 0, "memory_gib": 1e3}
+SECTION = {
+    "shipped": "wavlm_ctc", "reference": "reference",
+    "head": {
+        "seed": 1, "opset": 17, "frames": 20, "width": 48, "pace": PACE, "sla": LENIENT,
+    },
+    "path": {"models": ["mlp", "wavlm_ctc", "ensemble"], "clips": 3, "pace": PACE},
+    "encoder": {
+        "seed": 0, "opset": 17, "clips": 5, "typical_s": 0.3, "sigma": 0.45, "min_s": 0.1,
+        "max_s": 0.6, "batches": [2, 1], "rounds": 2, "peak_size": 64, "peak_products": 2,
+        "max_error": 1e-4, "min_ratio_fp32": 0, "min_ratio_int8": 0,
+    },
+}  # fmt: skip
+SHAPES = {
+    "mlp": MlpShape(SIZE.hidden, len(LABELS), 8, 3, 0.1),
+    "wavlm_ctc": TdnnShape(SIZE.hidden, len(LABELS), 8, (1, 2), 0.1),
+    "reference": LstmShape(SIZE.hidden, len(LABELS), 8, 2, 0.1),
+}
+CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.1, 0.3, 0.5, 0.7))}
+RATE = {"per": 0.1, "per_low": 0.05, "per_high": 0.15}
+QUALITY = {
+    "shipped": RATE, "reference": RATE, "difference": 0.0, "difference_low": -0.01,
+    "difference_high": 0.01,
+}  # fmt: skip
+
+
+def tiny_config(**more):
+    """An encoder with all parts of a base-size one, and a frame each 320 samples."""
+    return Wav2Vec2Config(
+        conv_dim=(8, 12, 16), conv_kernel=(40, 16, 4), conv_stride=(20, 8, 2), hidden_size=32,
+        num_feat_extract_layers=3, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=48, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4, **more,
+    )  # fmt: skip
+
+
+@cache
+def heard(kind):
+    return {key: embed(encoder(kind), signal, True) for key, signal in CLIPS.items()}
+
+
+def save_model(folder, name):
+    """Write a model as the stages train and onnx do; `reference` has no ONNX files."""
+    kind = "wavlm" if name.startswith("wavlm") else "wav2vec2"
+    torch.manual_seed(1)
+    head, shape = new_head(SHAPES[name]).eval(), SHAPES[name]
+    facts = {"name": name, "backbone": kind, "labels": list(LABELS), "sample_rate_hz": 16_000}
+    save_head(folder, head, shape, facts)
+    if name == "reference":
+        return
+    whole = WholePath(Listener(encoder(kind), True), head).eval()
+    export(head, torch.zeros(2, 9, SIZE.hidden), HEAD_AXES, facts, folder / "head.onnx", 17)
+    export(whole, torch.zeros(1, 4000), MODEL_AXES, facts, folder / "model.onnx", 17)
+    for part in ("head", "model"):
+        small = folder / f"{part}.int8.onnx"
+        quantize(folder / f"{part}.onnx", small, 9.0, small)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with all that is measured."""
+    folder = tmp_path_factory.mktemp("made")
+    models = folder / "data" / "models"
+    for name in SHAPES:
+        save_model(models / name, name)
+    (models / "ensemble").mkdir()
+    for name in ("model.onnx", "model.int8.onnx"):
+        shutil.copy(models / "mlp" / name, models / "ensemble" / name)
+    write_json(models / "ensemble" / "model.json", {"name": "ensemble", "kind": "ensemble"})
+    rows = save_clips(folder / "data" / "audio", CLIPS)
+    manifest.write(folder / "data" / "splits" / "test.jsonl", rows)
+    for kind in ("wav2vec2", "wavlm"):
+        (folder / "data" / "embeddings" / kind).mkdir(parents=True)
+        write_arrays(folder / "data" / "embeddings" / kind, heard(kind), 2)
+    write_json(folder / "reports" / "reference.json", QUALITY | {"speakers": 3})
+    return folder
+
+
+@pytest.fixture
+def project(made, tmp_path, monkeypatch):
+    """A copy of it, to be worked in."""
+    shutil.copytree(made, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setattr(bench, "Wav2Vec2Config", tiny_config)
+    return tmp_path / "project"
+
+
+def write_params(**more):
+    Path("params.yaml").write_text(yaml.safe_dump({"bench": SECTION | more}), encoding="utf-8")
+    return load("bench", BenchParams)
+
+
+def measured(what):
+    return bench.measured(what, Path("data"), Path("reports"), write_params())
+
+
+def command(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["bench", *words])
+    bench.main()
+
+
+@pytest.fixture(scope="module")
+def everything(made, tmp_path_factory):
+    """What one run of all prints, writes and refuses; int8 can't be as fast as is asked."""
+    folder = tmp_path_factory.mktemp("everything") / "project"
+    shutil.copytree(made, folder)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as printed:
+        patch.chdir(folder)
+        patch.setattr(bench, "Wav2Vec2Config", tiny_config)
+        write_params(encoder=SECTION["encoder"] | {"min_ratio_int8": 1e6})
+        with pytest.raises(ValueError, match="missed") as refused:
+            command(patch)
+    reports = {
+        what: read_json(folder / "reports" / "bench" / f"{what}.json")
+        for what in ("head", "path", "encoder")
+    }
+    return reports, printed.getvalue(), str(refused.value)
+
+
+def test_the_report_on_heads_adds_up(everything):
+    report = everything[0]["head"]
+    heads = report["heads"]
+    wide = {"shipped", "shipped_int8", "reference"}
+    assert set(heads) == wide | {"shipped_file", "shipped_file_int8", "reference_own_width"}
+    for name, row in heads.items():
+        assert row["input"] == [1, 20, 48 if name in wide else SIZE.hidden]
+        assert row["frames_per_second"] == round(20_000 / row["median_ms"])
+        assert len(row["round_medians_ms"]) == report["rounds"] == 2
+        assert name not in row["times_as_fast_as"]
+        for baseline, ratio in row["times_as_fast_as"].items():
+            assert heads[baseline]["input"] == row["input"]
+            quotient = heads[baseline]["median_ms"] / row["median_ms"]
+            assert ratio == pytest.approx(quotient, abs=5e-4)  # 3 decimals
+    assert set(heads["shipped_int8"]["times_as_fast_as"]) == {"reference", "shipped"}
+    assert set(heads["shipped_file"]["times_as_fast_as"]) == {"reference_own_width"}
+    assert report["process_holds"] == ["numpy", "onnxruntime"]  # and no torch
+    assert report["quality"] == QUALITY
+
+
+def test_the_demands_on_the_head_are_its_figures(everything):
+    report = everything[0]["head"]
+    row, sla = report["heads"]["shipped"], report["sla"]
+    assert set(sla) == {
+        "head.median_ms", "head.p99_ms", "head.frames_per_second", "head.peak_memory_gib",
+    }  # fmt: skip
+    for figure, asked in sla.items():
+        assert asked["value"] == row[figure.removeprefix("head.")]
+        assert asked["met"] is True
+
+
+def test_random_heads_have_the_shape_of_the_trained_ones(everything, made):
+    shape = replace(SHAPES["wavlm_ctc"], inputs=48)
+    rows = everything[0]["head"]["heads"]
+    assert rows["shipped"]["parameters"] == sum(p.numel() for p in new_head(shape).parameters())
+    file = made / "data" / "models" / "wavlm_ctc" / "head.onnx"
+    assert rows["shipped_file"]["bytes"] == file.stat().st_size
+    assert [row["weights"] for row in rows.values()].count("trained") == 2
+
+
+def test_the_report_on_paths_adds_up(everything):
+    report = everything[0]["path"]
+    assert set(report["models"]) == set(SECTION["path"]["models"])
+    assert report["clips"] == 3
+    for name, model in report["models"].items():
+        parts = {"model"} if name == "ensemble" else {"head", "model", "head_share"}
+        assert set(model) == parts
+        for part in parts - {"head_share"}:
+            fp32, int8 = model[part]["fp32"], model[part]["int8"]
+            quotient = fp32["median_ms_per_s"] / int8["median_ms_per_s"]
+            assert int8["times_as_fast_as"]["fp32"] == pytest.approx(quotient, abs=5e-4)
+        for precision, share in model.get("head_share", {}).items():
+            factors = [model[part][precision]["real_time_factor"] for part in ("head", "model")]
+            assert share == pytest.approx(factors[0] / factors[1], rel=2e-3)  # 4 digits
+
+
+def test_the_report_on_the_encoder_adds_up(everything):
+    report = everything[0]["encoder"]
+    ways, peak = report["ways"], report["peak"]["gflops_per_second"]
+    assert set(ways) == {"plain_batch_2", "plain_batch_1", "onnx_fp32", "onnx_int8", "torch_alone"}
+    assert (report["baseline"], report["cores"]) == ("plain_batch_2", worker_count())
+    assert peak == max(report["peak"]["by_library"].values())
+    for row in ways.values():
+        seconds = row["median_ms"] / 1000
+        rate = report["gflops_of_work"] / seconds
+        assert row["gflops_per_second"] == pytest.approx(rate, rel=2e-3)  # 4 digits
+        assert row["share_of_peak"] == pytest.approx(rate / peak, rel=2e-3)
+        assert row["s_per_audio_s"] == pytest.approx(seconds / report["audio_s"], rel=5e-3)
+        assert len(row["rounds_ms"]) == report["rounds"] == 2
+        for baseline, ratio in row["times_as_fast_as"].items():
+            quotient = ways[baseline]["median_ms"] / row["median_ms"]
+            assert ratio == pytest.approx(quotient, abs=5e-4)  # 3 decimals
+
+
+def test_the_report_on_the_encoder_says_what_the_ways_differ_in(everything):
+    report = everything[0]["encoder"]
+    ways = report["ways"]
+    assert report["differences"]["onnx_fp32_max"] < 1e-4
+    assert report["differences"]["padding_rms_share"]["plain_batch_2"] > 0
+    assert [name for name, row in ways.items() if row["operations"] == "nominal"] == ["onnx_int8"]
+    assert ways["plain_batch_1"]["padding_share"] == 0 < ways["plain_batch_2"]["padding_share"]
+    cores = worker_count()
+    shared = report["processes_and_threads"]
+    assert (shared["plain_batch_2"], shared["onnx_int8"]) == ([1, cores], [cores, 1])
+
+
+def test_all_is_written_and_printed_though_one_figure_missed(everything):
+    reports, said, refused = everything
+    for report in reports.values():
+        assert {"processor", "cores", "memory_gib", "load_at_start"} < set(report["machine"])
+        assert {"rounds", "warmup"} < set(report)
+    for word in ("shipped_int8", "ensemble model int8", "plain_batch_2", "GFLOP/s", "PER on"):
+        assert word in said
+    assert refused.startswith("bench: 1 missed: encoder.ratio_int8 is ")
+    assert refused.endswith(", below 1000000.0")
+    assert reports["encoder"]["sla"]["encoder.ratio_int8"]["met"] is False
+
+
+def test_what_misses_its_limit_is_named_and_written_all_the_same(project, monkeypatch):
+    sla = LENIENT | {"p99_ms": 0.0, "frames_per_second": 1e12}
+    write_params(head=SECTION["head"] | {"sla": sla})
+    with pytest.raises(ValueError, match=r"2 missed: head\.p99_ms is .*, above 0\.0; head\.frames"):
+        command(monkeypatch, "head")
+    sla = read_json(project / "reports" / "bench" / "head.json")["sla"]
+    late = {name for name, asked in sla.items() if not asked["met"]}
+    assert late == {"head.p99_ms", "head.frames_per_second"}
+    assert not (project / "reports" / "bench" / "path.json").exists()  # it wasn't asked for
+
+
+@pytest.mark.parametrize(
+    ("what", "path"),
+    [
+        ("head", "data/models/wavlm_ctc/head.int8.onnx"),
+        ("head", "data/models/reference/model.json"),
+        ("head", "reports/reference.json"),
+        ("path", "data/models/ensemble/model.onnx"),
+        ("path", "data/models/mlp/model.json"),
+        ("path", "data/splits/test.jsonl"),
+    ],
+)
+def test_what_is_missing_is_to_be_built_first(what, path, project, monkeypatch):
+    write_params()
+    Path(path).unlink()
+    with pytest.raises(ValueError, match=f"{path}: no such file; run `make repro`"):
+        command(monkeypatch, what)
+
+
+def test_of_many_missing_files_the_first_is_named(project):
+    for path in Path("data/models/mlp").glob("*.onnx"):
+        path.unlink()
+    with pytest.raises(ValueError, match=r"head\.onnx and 3 more are missing; run `make repro`"):
+        measured("path")
+
+
+def test_a_head_of_an_unknown_kind_is_refused(project):
+    facts = read_json(Path("data/models/reference/model.json"))
+    write_json(Path("data/models/reference/model.json"), facts | {"kind": "tree"})
+    with pytest.raises(ValueError, match="reference: kind 'tree' is none of"):
+        measured("head")
+
+
+def test_no_clip_is_no_measurement(project):
+    Path("data/splits/test.jsonl").write_text("")
+    with pytest.raises(ValueError, match="no utterance to time"):
+        measured("path")
+
+
+def test_a_word_that_means_nothing_is_refused(project, monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        command(monkeypatch, "haed")
+    assert "'haed' is none of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [{"rounds": 0}, {"repetitions": 0}, {"warmup": 0}])
+def test_a_pace_without_a_call_is_refused(wrong):
+    with pytest.raises(ValueError, match="must be at least 1, found"):
+        Pace(**(PACE | wrong))
+
+
+@pytest.mark.parametrize("batches", [[8], [0, 1]])
+def test_the_plain_loop_needs_batches_of_one(batches, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"bench\.encoder\.batches needs 1 among them, found"):
+        write_params(encoder=SECTION["encoder"] | {"batches": batches})
+
+
+def test_no_clips_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="clips and rounds must be at least 1"):
+        write_params(encoder=SECTION["encoder"] | {"clips": 0})
+
+
+def test_a_damaged_file_is_named_by_the_process_that_timed_it(tmp_path):
+    (tmp_path / "head.onnx").write_bytes(b"none")
+    feeds = {"x": [np.zeros((3, 4), dtype=np.float32)]}
+    with pytest.raises(ValueError, match=r"head\.onnx: not a model that ONNX Runtime loads"):
+        timed({"head": Task(tmp_path / "head.onnx", "x")}, feeds, Pace(1, 1, 1))
+
+
+def test_each_file_hears_all_inputs_in_each_round(made):
+    folder = made / "data" / "models" / "mlp"
+    feeds = {"frames": list(heard("wav2vec2").values()), "samples": list(CLIPS.values())}
+    tasks = {"h": Task(folder / "head.onnx", "frames"), "m": Task(folder / "model.onnx", "samples")}
+    found = timed(tasks, feeds, Pace(2, 3, 1))
+    assert {name: times.shape for name, times in found.times_ms.items()} == {
+        "h": (2, 4, 3), "m": (2, 4, 3),
+    }  # fmt: skip
+    assert all(times.min() > 0 for times in found.times_ms.values())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child inherits its parent's peak")
+def test_memory_is_that_of_the_process_and_not_of_its_parent(made):
+    ballast = np.ones(150_000_000)  # 1.2 GB, touched
+    tasks = {"head": Task(made / "data/models/mlp/head.onnx", "x")}
+    feeds = {"x": [np.zeros((3, SIZE.hidden), dtype=np.float32)]}
+    found = timed(tasks, feeds, Pace(1, 1, 1))
+    assert 0 < found.peak_memory_bytes < ballast.nbytes < peak_memory_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process can't be tied here")
+def test_heads_and_paths_run_on_one_core(everything):
+    assert {everything[0][what]["cores"] for what in ("head", "path")} == {1}
+
+
+@pytest.mark.parametrize("samples", [4000, 16_000, 23_456])
+@pytest.mark.parametrize("more", [{}, {"num_conv_pos_embeddings": 15}])
+def test_operations_are_those_that_torch_counts(samples, more):
+    # eager: torch doesn't count those of its fused attention on a CPU
+    config = tiny_config(attn_implementation="eager", **more) if not more else odd(**more)
+    model = Wav2Vec2Model(config).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, samples))
+    assert total(encoder_flops(config, samples)) == counter.get_total_flops()
+
+
+def odd(**more):
+    config = tiny_config(attn_implementation="eager")
+    for key, value in more.items():
+        setattr(config, key, value)
+    return config
+
+
+def test_padding_costs_what_the_longest_clip_costs():
+    clips = [noise(0.2), noise(0.5), noise(0.3)]
+    each = [total(encoder_flops(tiny_config(), len(clip))) for clip in clips]
+    assert padded_flops(tiny_config(), clips, 2) == 2 * each[1] + each[2]
+    assert padded_flops(tiny_config(), clips, 1) == sum(each)
+
+
+def test_noise_is_always_the_same_and_as_long_as_it_may_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    params = write_params().encoder
+    clips = bench_encoder.sounds(replace(params, clips=200, sigma=2.0))
+    assert {len(clip) for clip in clips} >= {1600, 9600}  # 0.1 and 0.6 s
+    assert all(1600 <= len(clip) <= 9600 for clip in clips)
+    again = bench_encoder.sounds(replace(params, clips=200, sigma=2.0))
+    assert all(np.array_equal(a, b) for a, b in zip(clips, again, strict=True))
+
+
+def test_the_plain_loop_gives_each_clip_its_own_frames():
+    torch.manual_seed(0)
+    model = Wav2Vec2Model(tiny_config()).eval()
+    clips = [noise(0.5, 1), noise(0.2, 2), noise(0.3, 3)]
+    before = torch.get_num_threads()
+    loop = PlainLoop(model, feature_extractor(), 2)
+    said, calls, _ = loop.hear(clips, 2, say=True)
+    assert (len(said), len(calls), torch.get_num_threads()) == (3, 2, before)
+    with torch.no_grad():
+        alone = feature_extractor()([clips[0]], sampling_rate=16_000, return_tensors="pt")
+        theirs = model(**alone).last_hidden_state[0].numpy()
+    assert said[0].shape == theirs.shape
+    assert np.abs(said[0] - theirs).max() < 1e-4  # the longest of its batch isn't padded
+    assert loop.hear(clips, 2, say=False)[0] == []
+
+
+def test_differences_are_those_counted_by_hand():
+    ones, twos = [np.ones((2, 3), dtype=np.float32)], [np.full((2, 3), 2, dtype=np.float32)]
+    said = {
+        "plain_batch_2": twos, "plain_batch_1": ones, "torch_alone": ones, "onnx_fp32": twos,
+        "onnx_int8": ones,
+    }  # fmt: skip
+    assert differences(said, (2, 1)) == {
+        "padding_rms_share": {"plain_batch_2": 1.0}, "onnx_fp32_max": 1.0, "int8_rms_share": 0.5,
+    }  # fmt: skip
+
+
+def test_a_crew_answers_in_the_order_of_the_jobs():
+    with Crew(2, adding, 40) as crew:
+        answers, seconds = crew.share([1, 2, 3, 4, 5])
+        assert answers == [41, 42, 43, 44, 45]
+        assert seconds > 0
+        assert crew.all(2)[0] == [42, 42]
+        assert crew.share([]) == ([], pytest.approx(0, abs=1))
+
+
+@pytest.mark.parametrize(("job", "said"), [(-1, "failed: KeyError"), (0, "ended before")])
+def test_a_crew_says_that_a_process_failed(job, said):
+    with Crew(1, adding, 1) as crew, pytest.raises(ValueError, match=said):
+        crew.share([1, job])
+
+
+def test_a_crew_that_can_not_be_prepared_is_refused():
+    with pytest.raises(ValueError, match="failed: RuntimeError: no tools"):
+        Crew(1, unprepared, "tools")
+
+
+def test_the_machine_is_described_without_its_name_or_a_path():
+    facts = machine()
+    assert facts["processor"]
+    assert facts["memory_gib"] > 0
+    assert {"python", "numpy", "onnxruntime", "torch", "transformers"} < set(facts)
+    texts = [value for value in facts.values() if isinstance(value, str)]
+    assert not any(platform.node() in text or "/" in text for text in texts)
+
+
+def test_a_machine_without_cpuinfo_is_described_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "CPUINFO", tmp_path / "none")
+    assert machine()["processor"]
+    assert machine()["instructions"] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "at_most", "met"),
+    [(1.0, True, True), (1.1, True, False), (1.0, False, True), (0.9, False, False),
+     (float("nan"), True, False), (float("nan"), False, False)],
+)  # fmt: skip
+def test_a_limit_is_met_from_its_own_side(value, at_most, met):
+    assert Demand("it", value, 1.0, at_most).met is met
