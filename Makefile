@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock diff folds gate bench transcribe clean
+.PHONY: help repro test check add-corpus profile lock diff folds gate bench bench-corpus transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,12 +38,12 @@ check: $(INSTALLED) ## lint, layout, types and the examples in docstrings
 	python -m pytest stages
 
 # The values go through the environment, so that a path may have spaces in it.
-add-corpus: $(INSTALLED) ## take recordings in: FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=...]
-	@test -n "$$FROM" && test -n "$$NAME" && test -n "$$LICENCE" || { \
-	  echo "usage: make add-corpus FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=...]" >&2; \
+add-corpus: $(INSTALLED) ## take recordings in: FROM=folder NAME=... LICENCE=... [SOURCE=...]; or look: FROM=folder ARGS=--look
+	@test -n "$$FROM" || { \
+	  echo "usage: make add-corpus FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=--look]" >&2; \
 	  exit 2; }
-	@python -m stages.tools.add_corpus "$$FROM" --name "$$NAME" --licence "$$LICENCE" \
-	  $${SOURCE:+--source "$$SOURCE"} $(ARGS)
+	@python -m stages.tools.add_corpus "$$FROM" $${NAME:+--name "$$NAME"} \
+	  $${LICENCE:+--licence "$$LICENCE"} $${SOURCE:+--source "$$SOURCE"} $(ARGS)
 
 profile: $(INSTALLED) ## lay a set of values over params.yaml: NAME=...
 	@test -n "$$NAME" || { echo "usage: make profile NAME=..." >&2; exit 2; }
@@ -72,6 +72,9 @@ gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revis
 
 bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder"]
 	@python -m stages.tools.bench $(WHAT)
+
+bench-corpus: $(INSTALLED) ## time the corpus side, and count what near duplicates it finds: [ARGS=--full]
+	@python -m stages.tools.bench_corpus $(ARGS)
 
 transcribe: $(INSTALLED) ## name the phones of a recording: WAV=clip.wav [MODEL=ensemble]
 	@test -n "$$WAV" || { echo "usage: make transcribe WAV=... [MODEL=ensemble]" >&2; exit 2; }

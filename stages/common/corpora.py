@@ -28,8 +28,8 @@ TABLE_COLUMNS = ("path", "text", "speaker", "language")
 GUESSED = "auto"
 KNOWN_COLUMNS = ("session", "sex", "parent")
 AUDIO_SUFFIXES = (
-    ".aac", ".aif", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg",
-    ".opus", ".snd", ".w64", ".wav", ".webm", ".wma",
+    ".aac", ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp2", ".mp3",
+    ".mp4", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav", ".wave", ".webm", ".wma",
 )  # fmt: skip
 INVENTORY_COLUMNS = (
     "id", "corpus", "path", "bytes", "sha256", "pcm_sha256", "duration_s", "sample_rate_hz",

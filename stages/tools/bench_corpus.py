@@ -20,6 +20,7 @@ from typing import Any
 
 from stages.common.cli import stage
 from stages.common.files import read_json, write_json
+from stages.common.params import PARAMS
 from stages.tools import bench_duplicates, bench_speed, bench_text
 from stages.tools.bench_speed import Sizes
 from stages.tools.timing import Demand, machine
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--per-kind", type=int, default=60, help="copies of a kind and corpus")
     parser.add_argument("--tuning", action="store_true", help="use the voices not held out")
     parser.add_argument("--corpora", type=Path, nargs="+", help="default: all of data/raw")
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--params", type=Path, default=PARAMS)
     parser.add_argument("--report", type=Path, default=Path("reports/bench/corpus.json"))
     given = parser.parse_args()
     if unknown := sorted(set(given.what) - set(PAGES)):
