@@ -296,7 +296,7 @@ def test_of_many_missing_files_the_first_is_named(project):
 def test_a_head_of_an_unknown_kind_is_refused(project):
     facts = read_json(Path("data/models/reference/model.json"))
     write_json(Path("data/models/reference/model.json"), facts | {"kind": "tree"})
-    with pytest.raises(ValueError, match="reference: kind 'tree' is none of"):
+    with pytest.raises(ValueError, match=r"reference/model\.json: kind 'tree' is none of"):
         measured("head")
 
 

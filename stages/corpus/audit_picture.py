@@ -12,8 +12,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from stages.common.files import atomic_file
 from stages.common.leakage import Parts
+from stages.common.pictures import save
 from stages.corpus.audit_numbers import UNKNOWN, Inventory, speaker_hours, values_of
 
 COLOURS = {"train": "C0", "valid": "C1", "test": "C2"}
@@ -53,10 +53,7 @@ def picture(
         panel.spines[["top", "right"]].set_visible(False)
     figure.legend(*axes["hours"].get_legend_handles_labels(), loc="outside upper center", ncols=3,
                   frameon=False, fontsize=9)  # fmt: skip
-    with atomic_file(path) as part:
-        # Without its own name and version in the file, equal pictures are equal bytes.
-        figure.savefig(part, dpi=dpi, format="png", metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path, dpi)
 
 
 def _hours(axes: Axes, parts: Mapping[str, Any]) -> None:

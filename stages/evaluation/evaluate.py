@@ -16,7 +16,6 @@ one pass over them gives every number of every report.
 from __future__ import annotations
 
 import argparse
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from stages.evaluation.observation import (
     read_posteriors,
     read_segments,
 )
+from stages.evaluation.rounding import rounded
 from stages.evaluation.summary import (
     PHONE_COLUMNS,
     by_length,
@@ -132,19 +132,8 @@ def report(observations: list[Observation], params: EvaluateParams) -> dict[str,
             "decoded_symbols": sum(o.decoded for o in observations),
             "decoded_symbols_changed": sum(o.int8_changed for o in observations),
         }
-    rounded: dict[str, Any] = _rounded(found, params.digits)
-    return rounded
-
-
-def _rounded(value: Any, digits: int) -> Any:
-    """Return a value with every float in it rounded; NaN, which JSON has not, is None."""
-    if isinstance(value, dict):
-        return {key: _rounded(inner, digits) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_rounded(inner, digits) for inner in value]
-    if isinstance(value, float):
-        return None if math.isnan(value) else round(value, digits)
-    return value
+    told: dict[str, Any] = rounded(found, params.digits)
+    return told
 
 
 def sizes(exported: dict[str, Any]) -> dict[str, Any]:
@@ -188,7 +177,7 @@ def run(
     seen = list(observe(utterances, arrays, given.phones, where=str(posteriors)))
     found = report(seen, params) | sizes(read_json(exported)) | {"segment_times": given.origins}
     spoken = [o for o in seen if o.utterance.phones]
-    table = [_rounded(row, params.digits) for row in phone_rows(spoken)]
+    table = [rounded(row, params.digits) for row in phone_rows(spoken)]
     write_table(out.phones, PHONE_COLUMNS, table)
     write_table(out.confusion, ("said", "heard"), confusion_rows(spoken))
     speech = "synthetic speech" if found["synthetic"] else "real speech"
