@@ -38,6 +38,9 @@ class Terms:
         return Terms(self.licence or card.licence.strip(), self.source or card.source.strip())
 
 
+AS_THE_CORPUS = Terms()
+
+
 def own_terms(folder: Path) -> dict[str, Terms]:
     """Return the terms of the clips that have some of their own, by path below a corpus's folder.
 

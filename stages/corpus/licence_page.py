@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stages.common.corpora import Card
-from stages.common.terms import Terms
+from stages.common.terms import AS_THE_CORPUS, Terms
 from stages.corpus.licence_terms import asks
 
 NOT_STATED, IN_TABLE = "not stated", "one of their own, in metadata.csv"
@@ -38,7 +38,7 @@ class Holding:
     @property
     def own(self) -> Terms:
         """What the corpus says."""
-        return Terms().within(self.card)
+        return AS_THE_CORPUS.within(self.card)
 
 
 def page(holdings: Iterable[Holding], name_sources: bool) -> str:
@@ -144,5 +144,5 @@ def holdings_of(
     """
     used: dict[str, list[tuple[Terms, float]]] = defaultdict(list)
     for corpus, path, seconds in clips:
-        used[corpus].append((own[corpus].get(path, Terms()).within(cards[corpus]), seconds))
+        used[corpus].append((own[corpus].get(path, AS_THE_CORPUS).within(cards[corpus]), seconds))
     return [Holding(cards[name], used[name]) for name in sorted(cards)]

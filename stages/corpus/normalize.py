@@ -34,7 +34,7 @@ from stages.common.phones import LANGUAGES
 from stages.common.privacy import PrivacyParams
 from stages.common.rules import SpellingError
 from stages.common.tables import Row, read_table, write_table
-from stages.common.terms import Terms, own_terms
+from stages.common.terms import AS_THE_CORPUS, Terms, own_terms
 from stages.common.text import explain, phones_of
 from stages.corpus.text_report import Reading, report
 
@@ -190,7 +190,7 @@ def run(
             continue
         corpus, path = row["corpus"], row["path"].removeprefix(row["corpus"] + "/")
         known = timed[corpus].get(path)
-        good.append(utterance_of(row, reading, phones, known, own[corpus].get(path, Terms())))
+        good.append(utterance_of(row, reading, phones, known, own[corpus].get(path, AS_THE_CORPUS)))
         unlike += known is not None and good[-1].phone_times_s is None
     paths = {row["id"]: row["path"] for row in rows}
     bad = _refused_rows(readings, paths)
