@@ -204,6 +204,10 @@ def stored(folder: Path) -> set[bytes]:
     return {path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_dvc_sees_what_was_added_though_git_ignores_data(repo):
+    assert "data/raw/mine/ivo/1.wav" in repo.dvc("list", "--dvc-only", "--recursive", ".")
+
+
 def test_a_whole_corpus_goes_with_its_pointer(repo, ask):
     said = ask("--source", "mine", "--yes")
     assert "so the whole folder goes" in said
