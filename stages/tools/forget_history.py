@@ -124,9 +124,9 @@ def tracked(root: Path) -> frozenset[str]:
     return frozenset(filter(None, _git(root, "ls-files", "-z").split("\0")))
 
 
-def has_remotes(root: Path) -> list[str]:
-    """Return the names of git's own remotes."""
-    return _git(root, "remote").split() if is_checkout(root) else []
+def branch(root: Path) -> str:
+    """Return the branch that is checked out; empty where there is none."""
+    return (_call(root, "symbolic-ref", "--short", "--quiet", "HEAD") or "").strip()
 
 
 def _git(root: Path, *arguments: str, stdin: str = "") -> str:

@@ -11,6 +11,7 @@ from stages.tools.corpus_names import shown
 from stages.tools.forget_cache import Storage, removal
 from stages.tools.forget_clips import Who
 from stages.tools.forget_here import Theirs
+from stages.tools.forget_history import branch
 from stages.tools.forget_lock import holds
 from stages.tools.forget_trace import Past, Places, Trace
 
@@ -113,8 +114,9 @@ def _rebuild(places: Places, who: Who, trace: Trace) -> Iterator[str]:
     if trace.built:
         yield "make the rest anew without them: make repro"
     pointer, table = places.pointer(who), places.speakers
-    changed = [str(path) for path in (pointer, table) if path == pointer or trace.table]
-    yield f"commit it: git add -A {' '.join(changed)} dvc.lock reports && git commit"
+    changed = [pointer, *[table] * bool(trace.table)]
+    changed += [path for path in (places.lock, Path("reports")) if (places.root / path).exists()]
+    yield f"commit it: git add -A {' '.join(map(str, changed))} && git commit"
     if trace.built:
         yield (
             f"then ask again: {command(who)} ARGS=--yes; only then it is known which objects of "
@@ -143,11 +145,13 @@ def _caches(trace: Trace, storage: Storage | None, listed: Path) -> Iterator[str
 
 
 def _history(places: Places, who: Who, trace: Trace) -> Iterator[str]:
-    tips = sorted({tip for past in trace.past for tip in past.tips})
-    if tips:
+    tips = {tip for past in trace.past for tip in past.tips}
+    if others := sorted(
+        tips - {branch(places.root)}
+    ):  # this branch is past it with the next commit
         yield (
-            f"{few(tips)} still point to them: move or delete these branches and tags (git branch "
-            "-D, git tag -d, git push --delete); a commit that stays names hashes, not sounds"
+            f"move or delete the branches and tags at whose tip they still are, {few(others)}: git "
+            "branch -D, git tag -d, git push --delete; a commit that stays names hashes, not sounds"
         )
     if trace.named:
         files = " ".join(shlex.quote(shown(name)) for name in list(trace.named)[:5])
