@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stages.common.corpora import ACCEPTED_COLUMNS, INVENTORY_COLUMNS
 from stages.common.decoded import read_sound
 from stages.common.files import read_json
-from stages.common.soundprint import SIZE, soundprint
+from stages.common.soundprint import MIN_RATE_HZ, SIZE, soundprint
 from stages.common.tables import read_table, write_table
 from stages.corpus import dedupe, prints
 from stages.corpus.copies import find_copies
@@ -43,7 +43,7 @@ def write_inventory(folder, rows, sounds=None):
     with prints.written(folder / "p.npy", len(rows)) as write:
         for r in rows:
             rate = int(r["sample_rate_hz"])
-            codes = soundprint((sounds or {}).get(r["id"], none), rate) if rate > 7000 else ()
+            codes = soundprint((sounds or {}).get(r["id"], none), rate) if rate >= MIN_RATE_HZ else ()
             write(prints.as_row(r["pcm_sha256"], np.array(codes, dtype=np.uint64)))
 
 
@@ -133,12 +133,12 @@ def test_the_files_are_the_same_with_two_workers(three):
 
 
 def test_what_cannot_be_compared_is_counted_with_its_reason(three):
-    rows = [row("a", "1"), row("b", "2"), row("c", "3", sample_rate_hz="6000")]
+    rows = [row("a", "1"), row("b", "2"), row("c", "3", sample_rate_hz="4000")]
     write_inventory(three, rows, {"a": speech_like(1, 1.2, RATE), "b": np.zeros(RATE)})
     accepted, _ = run(three)
     assert len(accepted) == 3
     assert read_json(three / "r.json")["not_compared"] == {
-        "below 7000 Hz": 1, "no sound in the band": 1
+        "below 4600 Hz": 1, "no sound in the band": 1
     }  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
 from stages.common.container import (
     TRUNCATED,
     UNKNOWN_LENGTH,
@@ -25,7 +27,8 @@ _RATES = (
     0, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000
 )  # fmt: skip
 _BITS = (0, 8, 12, -1, 16, 20, 24, 32)  # 0: as the stream says; -1: reserved
-_HEAD_AT_MOST = 16
+_HEAD_AT_MOST, _SHORT = 16, 6
+_AT_ONCE = 1 << 18  # bytes
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,15 @@ def flac(data: bytes, start: int) -> Layout:
         if not data[position : position + 2]:
             return Layout(stream.sample_rate_hz, stream.channels, 0, start=start)
         raise Broken(UNKNOWN_LENGTH, "says of no number of samples; convert it with flac or ffmpeg")
-    ours, samples = (stream.sample_rate_hz, stream.channels, stream.bits), 0
-    for count, frame in enumerate(frames(data, position)):
+    ours, samples, count = (stream.sample_rate_hz, stream.channels, stream.bits), 0, 0
+    for frame, times in frames(data, position):
         theirs = (frame.sample_rate_hz or ours[0], frame.channels, frame.bits or ours[2])
         if theirs != ours:
             raise Broken(
                 UNREADABLE, f"frame {count} has Hz, channels, bits {theirs}, the file says {ours}"
             )
-        samples += frame.samples
+        samples += frame.samples * times
+        count += times
     if samples != stream.frames:
         raise Broken(
             TRUNCATED if samples < stream.frames else UNREADABLE,
@@ -103,8 +107,10 @@ def _stream(data: bytes, start: int) -> tuple[Stream, int]:
     return found, position
 
 
-def frames(data: bytes, position: int) -> Iterator[Frame]:
-    """Give the head of each frame, the first one being at this byte.
+def frames(data: bytes, position: int) -> Iterator[tuple[Frame, int]]:
+    """Give the heads of the frames, and of how many in a row each is but for the number.
+
+    The first one is at the byte `position`.
 
     Where a frame ends is known to a decoder only. The next head is the next place that looks like
     one, has a right checksum and the number that is next: chance makes one in about 2**-38 bytes.
@@ -115,25 +121,37 @@ def frames(data: bytes, position: int) -> Iterator[Frame]:
     first = _frame(data, position)
     if first is None or first.number:
         raise Broken(UNREADABLE, f"has no first frame at byte {position}")
-    yield first
     mark = data[position : position + 2]
     by_sample = mark[1] & 1
-    expected, alike = 1, data[position : position + 4]
-    position += first.size
-    if not by_sample and first.size == 6:
-        # Most frames differ from the first in their number alone, so their heads can be foretold.
-        while expected < 128 and (found := data.find(_short_head(alike, expected), position)) >= 0:
-            yield first._replace(number=expected)
-            expected, position = expected + 1, found + first.size
-    expected = first.samples if by_sample else expected
-    while (position := data.find(mark, position)) >= 0:
-        frame = _frame(data, position)
-        if frame is None or frame.number != expected:
-            position += 1
+    # Most frames differ from the first in their number alone, so their heads can be foretold.
+    foretold = not by_sample and first.size == _SHORT
+    heads = _short_heads(data[position : position + 4]) if foretold else ()
+    expected, alike, after = first.samples if by_sample else 1, 1, position + first.size
+    for at in _places(data, mark, after):
+        if at < after:
             continue
-        yield frame
-        expected += frame.samples if by_sample else 1
-        position += frame.size
+        if expected <= len(heads) and data[at : at + _SHORT] == heads[expected - 1]:
+            alike, expected, after = alike + 1, expected + 1, at + _SHORT
+            continue
+        frame = _frame(data, at)
+        if frame is None or frame.number != expected:
+            continue
+        if alike:
+            yield first, alike
+            alike = 0
+        yield frame, 1
+        expected, after = expected + (frame.samples if by_sample else 1), at + frame.size
+    if alike:
+        yield first, alike
+
+
+def _places(data: bytes, mark: bytes, start: int) -> Iterator[int]:
+    """Give the places of two bytes from `start` on; a good deal quicker than to find each."""
+    every = np.frombuffer(data, np.uint8)
+    for begin in range(start, len(data), _AT_ONCE):
+        part = every[begin : begin + _AT_ONCE + 1]
+        here = (part[:-1] == mark[0]) & (part[1:] == mark[1])
+        yield from (np.flatnonzero(here) + begin).tolist()
 
 
 def _frame(data: bytes, position: int) -> Frame | None:
@@ -159,10 +177,11 @@ def _frame(data: bytes, position: int) -> Frame | None:
     return Frame(value, samples, rate, channel_code + 1 if channel_code < 8 else 2, bits, at + 1)
 
 
-@lru_cache(maxsize=1024)
-def _short_head(four: bytes, number: int) -> bytes:
-    head = four + bytes([number])
-    return head + bytes([crc8(head)])
+@lru_cache(maxsize=64)
+def _short_heads(four: bytes) -> tuple[bytes, ...]:
+    """Return the heads of frames 1 to 127, whose number is one byte, from their first four bytes."""
+    heads = (four + bytes([number]) for number in range(1, 128))
+    return tuple(head + bytes([crc8(head)]) for head in heads)
 
 
 def _samples(code: int, extra: int) -> int:

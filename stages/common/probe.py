@@ -136,7 +136,7 @@ def _probe(descriptor: int, path: str, limits: Limits) -> Probe:
         if layout.codec and layout.plain:
             return _as_it_lies(data, layout, known, limits)
         if (samples := quick_flac(data, layout)) is not None:
-            return _as_decoded(samples, layout, "FLAC PCM_16", known, limits)
+            return _as_decoded(samples, layout, "FLAC PCM_16", known, limits, layout.md5)
         os.lseek(descriptor, layout.start, os.SEEK_SET)
         with Decoder(descriptor) as decoder:
             return _decoded(decoder, data, layout, known, limits)
@@ -191,13 +191,18 @@ def _as_it_lies(data: bytes, layout: Layout, known: Probe, limits: Limits) -> Pr
 
 
 def _as_decoded(
-    samples: npt.NDArray[np.int16], layout: Layout, codec: str, known: Probe, limits: Limits
+    samples: npt.NDArray[np.int16],
+    layout: Layout,
+    codec: str,
+    known: Probe,
+    limits: Limits,
+    md5: bytes = b"",
 ) -> Probe:
     """Return what samples hold that are known to be the file's, all of them at once."""
     rate, channels = layout.sample_rate_hz, layout.channels
     known = known._replace(sample_rate_hz=rate, channels=channels, codec=codec)
     _check_channels(channels, known, limits)
-    return _measured(_cut(samples, channels), known, limits)
+    return _measured(_cut(samples, channels), known, limits, md5)
 
 
 def _cut(samples: npt.NDArray[np.int16], channels: int) -> Iterator[Block]:
@@ -220,10 +225,17 @@ def _blocks(decoder: Decoder) -> Iterator[Block]:
         left -= block.size // decoder.channels
 
 
-def _measured(blocks: Iterator[Block], known: Probe, limits: Limits) -> Probe:
-    """Return what the blocks hold; stops at the first that goes beyond a limit."""
+def _measured(blocks: Iterator[Block], known: Probe, limits: Limits, md5: bytes = b"") -> Probe:
+    """Return what the blocks hold; stops at the first that goes beyond a limit.
+
+    Args:
+        blocks: of all channels, interleaved.
+        known: of the file.
+        limits: of the sound.
+        md5: of all blocks at 16 bits, where it is known already.
+    """
     rate, channels = known.sample_rate_hz, known.channels
-    digest = hashlib.sha256(f"{rate} {channels} ".encode())
+    digest = hashlib.md5(usedforsecurity=False)
     meter = Meter(rate, channels, _CEILINGS.get(known.codec.split()[-1], FULL_SCALE - 1))
     samples, peak = 0, 0.0
     heard: list[npt.NDArray[np.int16]] = []
@@ -241,13 +253,15 @@ def _measured(blocks: Iterator[Block], known: Probe, limits: Limits) -> Probe:
             seen = samples // channels
             raise _Refused(known._replace(frames=seen, problem="too long", detail=detail))
         pcm = _at_16_bits(block)
-        digest.update(pcm.astype("<i2", copy=False).data)
+        if not md5:
+            digest.update(pcm.astype("<i2", copy=False).data)
         meter.add(pcm)
         if samples - block.size < SOUND_S * rate * channels:
             heard.append(pcm)
     peak = max(peak, meter.peak / FULL_SCALE if peak <= 1 else 0.0)
+    whole = f"{rate} {channels} {samples} {(md5 or digest.digest()).hex()}"
     return known._replace(
-        pcm_sha256=digest.hexdigest(),
+        pcm_sha256=hashlib.sha256(whole.encode()).hexdigest(),
         frames=samples // channels,
         peak_dbfs=decibels(peak * peak),
         level_dbfs=meter.level_dbfs(),

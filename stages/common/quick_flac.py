@@ -44,7 +44,7 @@ def quick_flac(data: bytes, layout: Layout) -> npt.NDArray[np.int16] | None:
     try:
         if (opened.channels, opened.bitsPerSample) != (layout.channels, layout.bits):
             return None
-        into = _C.cast("ma_dr_flac_int16*", samples.ctypes.data)
+        into = _C.from_buffer("ma_dr_flac_int16[]", samples, require_writable=True)
         read = _LIBRARY.ma_dr_flac_read_pcm_frames_s16(opened, layout.frames, into)
     finally:
         _LIBRARY.ma_dr_flac_close(opened)

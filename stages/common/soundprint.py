@@ -3,7 +3,7 @@
 A copy may be re-encoded, quieter, shifted, cut or noisy, so its samples say nothing; what stays is
 how energy moves through time and pitch. A print is made in five steps:
 
-1. sound between 250 and 3200 Hz, which an 8 kHz copy has all of;
+1. sound between 200 and 2100 Hz, where codecs and noise change the least;
 2. frames every 20 ms from where the clip's own energy says, see `_grid_start`: a copy that begins
    some milliseconds later has its frames at the same moments of the sound;
 3. the energy of 16 bands, in logarithms above a floor that follows the loudest moment around, so
@@ -38,9 +38,9 @@ SIZE = 48
 DETAIL_BITS = 24
 """The low bits of a code: signs that copies share for the most part. The high ones they share."""
 
-MIN_RATE_HZ = 7000
+MIN_RATE_HZ = 4600
 """Of a clip; of the sound that is analysed it is between this and twice this."""
-LOW_HZ, HIGH_HZ = 250.0, 3200.0
+LOW_HZ, HIGH_HZ = 200.0, 2100.0
 HOP_S = 0.020
 _BANDS = 16
 _WINDOW_S = 0.032
@@ -85,7 +85,7 @@ def soundprint(samples: NDArray[Any], sample_rate_hz: int) -> Codes:
 
     Args:
         samples: finite, of any scale, shape `[T]` or `[T, C]`.
-        sample_rate_hz: rate of the samples, at least 7000.
+        sample_rate_hz: rate of the samples, at least 4600.
 
     Returns:
         At most `SIZE` codes in ascending order, none for silence. The high 40 bits of each are
@@ -194,7 +194,7 @@ def _wheel(hop: float, rows: int) -> tuple[Matrix, Matrix]:
 
 
 def _decimated(signal: NDArray[Any], sample_rate_hz: int, margin: int) -> Signal:
-    """Return every n-th sample after a low-pass filter, 7000 to 14,000 a second, between silence.
+    """Return every n-th sample after a low-pass filter, 4600 to 9200 a second, between silence.
 
     A row of `_STEP` * n samples and the row after it give `_STEP` results: two matrix products
     instead of a filter, which numpy has no fast one of.

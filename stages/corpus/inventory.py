@@ -19,7 +19,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -145,34 +145,33 @@ def problem_of(found: Probe, has_text: bool, params: InventoryParams) -> tuple[s
     return ("", "") if has_text else (NO_TRANSCRIPT, "")
 
 
-def row_of(item: Item, found: Probe, problem: str, detail: str) -> dict[str, object]:
-    """Return the inventory's row for one file."""
-    corpus, clip = item.card.name, item.clip or Clip(item.path, "", "", "")
-    return {
-        "id": item.id,
-        "corpus": corpus,
-        "path": f"{corpus}/{item.path}",
-        "bytes": found.bytes or item.size,
-        "sha256": found.sha256,
-        "pcm_sha256": found.pcm_sha256,
-        "duration_s": f"{found.duration_s:.6f}",
-        "sample_rate_hz": found.sample_rate_hz,
-        "channels": found.channels,
-        "codec": found.codec,
-        "peak_dbfs": _decibels(found.peak_dbfs),
-        "level_dbfs": _decibels(found.level_dbfs),
-        "snr_db": _decibels(found.snr_db),
-        "text": clip.text,
-        "speaker": f"{corpus}/{clip.speaker}" if clip.speaker else "",
-        "language": clip.language,
-        "session": f"{corpus}/{clip.session}" if clip.session else "",
-        "sex": clip.sex,
-        "parent": utterance_id(corpus, clip.parent) if clip.parent else "",
-        "licence": item.card.licence,
-        "synthetic": str(item.card.synthetic).lower(),
-        "problem": problem,
-        "detail": detail,
-    }
+def line_of(item: Item, found: Probe, problem: str, detail: str) -> str:
+    """Return the inventory's row for one file, as a line of the table.
+
+    Numbers and hashes are written as they are: there is nothing in them to quote.
+    """
+    card, clip = item.card, item.clip or Clip(item.path, "", "", "")
+    corpus = card.name
+    speaker = f"{corpus}/{clip.speaker}" if clip.speaker else ""
+    session = f"{corpus}/{clip.session}" if clip.session else ""
+    parent = utterance_id(corpus, clip.parent) if clip.parent else ""
+    return (
+        f"{_cells(item.id, corpus)}{_cells(f'{corpus}/{item.path}')}"
+        f"{found.bytes or item.size},{found.sha256},{found.pcm_sha256},{found.duration_s:.6f},"
+        f"{found.sample_rate_hz},{found.channels},{_known_cells(found.codec)}"
+        f"{_decibels(found.peak_dbfs)},{_decibels(found.level_dbfs)},{_decibels(found.snr_db)},"
+        f"{_cells(clip.text)}{_known_cells(speaker, clip.language, session, clip.sex)}"
+        f"{_cells(parent)}{_known_cells(card.licence, str(card.synthetic).lower())}"
+        f"{table_line((problem, detail))}"
+    )
+
+
+def _cells(*values: str) -> str:
+    """Return cells of a table, each with the comma after it."""
+    return table_line((*values, ""))[:-1]
+
+
+_known_cells = lru_cache(maxsize=4096)(_cells)  # many clips share these
 
 
 def _decibels(value: float | None) -> str:
@@ -197,8 +196,7 @@ def given_up(item: Item, lost: Lost) -> Look:
 
 
 def _line(item: Item, found: Probe, problem: str, detail: str) -> Look:
-    row = row_of(item, found, problem, detail)
-    line = table_line([row[name] for name in INVENTORY_COLUMNS])
+    line = line_of(item, found, problem, detail)
     return problem, line, prints.as_row(found.pcm_sha256, _print(found, problem))
 
 
