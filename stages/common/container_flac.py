@@ -150,8 +150,8 @@ def _places(data: bytes, mark: bytes, start: int) -> Iterator[int]:
     every = np.frombuffer(data, np.uint8)
     for begin in range(start, len(data), _AT_ONCE):
         part = every[begin : begin + _AT_ONCE + 1]
-        here = (part[:-1] == mark[0]) & (part[1:] == mark[1])
-        yield from (np.flatnonzero(here) + begin).tolist()
+        here = np.flatnonzero(part[1:] == mark[1])
+        yield from (here[part[here] == mark[0]] + begin).tolist()
 
 
 def _frame(data: bytes, position: int) -> Frame | None:
@@ -179,7 +179,7 @@ def _frame(data: bytes, position: int) -> Frame | None:
 
 @lru_cache(maxsize=64)
 def _short_heads(four: bytes) -> tuple[bytes, ...]:
-    """Return the heads of frames 1 to 127, whose number is one byte, from their first four bytes."""
+    """Return the heads of frames 1 to 127, whose number is one byte, from their first four."""
     heads = (four + bytes([number]) for number in range(1, 128))
     return tuple(head + bytes([crc8(head)]) for head in heads)
 

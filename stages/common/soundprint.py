@@ -212,7 +212,8 @@ def _decimated(signal: NDArray[Any], sample_rate_hz: int, margin: int) -> Signal
     first, second = _decimator(sample_rate_hz, every)
     row, before = _STEP * every, (_HALF_TAPS + margin) * every
     rows = -(-(before + len(signal) + margin * every) // row) + 1
-    padded = np.zeros(rows * row, dtype=np.float32)
+    padded = np.empty(rows * row, dtype=np.float32)
+    padded[:before], padded[before + len(signal) :] = 0, 0
     padded[before : before + len(signal)] = signal
     blocks = padded.reshape(rows, row)
     low = blocks[:-1] @ first
