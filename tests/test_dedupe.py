@@ -43,7 +43,9 @@ def write_inventory(folder, rows, sounds=None):
     with prints.written(folder / "p.npy", len(rows)) as write:
         for r in rows:
             rate = int(r["sample_rate_hz"])
-            codes = soundprint((sounds or {}).get(r["id"], none), rate) if rate >= MIN_RATE_HZ else ()
+            codes = (
+                soundprint((sounds or {}).get(r["id"], none), rate) if rate >= MIN_RATE_HZ else ()
+            )
             write(prints.as_row(r["pcm_sha256"], np.array(codes, dtype=np.uint64)))
 
 
