@@ -21,7 +21,7 @@ NEIGHBOURS = 8
 """Codes after each that it is compared with."""
 MAX_DIFFERENT = 6
 """Low bits in which two codes of one sound may differ, of 24; by chance 12 do."""
-NEEDED, NEEDED_SHORT, SHORT_S = 16, 8, 1.0
+NEEDED, NEEDED_SHORT, SHORT_S = 12, 8, 1.0
 """Points for a proposal; where the shorter clip is below that, for it has less to agree in."""
 MANY, MORE = 5000, 2.0
 """Of more clips than that more agree by chance: so many points more are asked at each doubling, by
