@@ -84,6 +84,11 @@ class FrontEnd:
         self.hann = np.sin(np.pi * np.arange(params.window) / params.window) ** 2
         self.mel = mel_matrix(params)
 
+    @property
+    def hop_s(self) -> float:
+        """Seconds from one frame to the next."""
+        return self.params.hop / SAMPLE_RATE_HZ
+
     @classmethod
     def plain(cls, params: FrontEndParams) -> FrontEnd:
         """Return one that leaves log energies as they are, for finding the constants."""
