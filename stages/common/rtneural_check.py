@@ -113,8 +113,10 @@ def _top(document: dict[str, Any]) -> Iterator[Said]:
         yield Said("file", f"RTNeural ignores the key {name!r}", fault=False)
     layers = document.get("layers")
     if not isinstance(layers, list):
-        found = "no such key" if "layers" not in document else _brief(layers)
-        yield Said("file", f"layers must be a list of layers, found {found}; RTNeural throws")
+        found, does = "no such key", "throws"
+        if "layers" in document:
+            found, does = _brief(layers), "gives no model"
+        yield Said("file", f"layers must be a list of layers, found {found}; RTNeural {does}")
         return
     if not layers:
         does = "RTNeural makes a model whose forward is undefined"
@@ -194,7 +196,7 @@ def _output_size(shape: list[Any], planes: bool, where: str) -> Generator[Said, 
 def _activation(layer: dict[str, Any], kind: str, where: str) -> Iterator[Said]:
     rule, found = RULES[kind], layer.get("activation", "")
     if kind == "activation" and not found:
-        yield Said(where, "it says no activation; RTNeural does not check that and may crash")
+        yield Said(where, "it says no activation; RTNeural drops the layer")
     elif not isinstance(found, str):
         yield Said(where, f"activation must be a string, found {_brief(found)}; RTNeural throws")
     elif not rule.activated and found:

@@ -40,20 +40,25 @@ def _recurrent(gates: int, biases: tuple[int, ...], parts: str) -> Callable[...,
             why = f"the {fed} and the shape's {size} units of {gates} gates"
             yield from fits(into, "kernel", (fed.size, gates * size), why, MATRIX)
             yield from fits(own, "recurrent kernel", (size, gates * size), why, MATRIX)
-            does = "RTNeural throws, or reads past its end"
+            does = "RTNeural throws, reads past its end or is silently wrong"
             yield from fits(bias, "bias", (*biases, gates * size), why, does)
 
     return check
 
 
-def _last(layer: Any, key: str, missing: str = "RTNeural throws") -> tuple[int, list[Said]]:
+def _last(layer: Any, key: str) -> tuple[int, list[Said]]:
     """Return a key's number, which may stand in a list, and what is wrong with it; 0: no number."""
     value = layer.get(key)
     plain = value[-1] if isinstance(value, list) and value else value
     if whole(plain):
         return int(plain), []
-    found = "no such key" if key not in layer else repr(value)
-    return 0, [Said("", f"{key} must be a whole number of at least 1, found {found}; {missing}")]
+    found, does = (
+        ("no such key", "throws")
+        if key not in layer
+        else (repr(value), "throws or runs with garbage")
+    )
+    message = f"{key} must be a whole number of at least 1, found {found}; RTNeural {does}"
+    return 0, [Said("", message)]
 
 
 def _conv1d(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
@@ -68,7 +73,7 @@ def _conv1d(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
     elif fed.size and size and kernel and dilation and groups:
         if fed.size % groups or size % groups:
             message = f"{groups} groups do not divide the {fed} and the shape's {size} outputs"
-            yield Said("", f"{message}; RTNeural rounds down and is silently wrong")
+            yield Said("", f"{message}; RTNeural throws or is silently wrong")
             return
         why = f"kernel_size {kernel}, the {fed}, {groups} groups and the shape's {size} outputs"
         yield from fits(weights[0], "kernel", (kernel, fed.size // groups, size), why, MATRIX)
@@ -107,9 +112,8 @@ def _batchnorm(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
         yield from _statistics(layer, fed.size)
 
 
-def _same(fed: Fed, size: int) -> Iterator[Said]:
+def _same(fed: Fed, size: int, does: str = "takes the latter") -> Iterator[Said]:
     if fed.size != size:
-        does = "reads past its end" if size > (fed.size or 0) else "cuts the rest off"
         yield Said("", f"shape says {size} outputs, but it is given {fed}; RTNeural {does}")
 
 
@@ -130,7 +134,8 @@ def _prelu(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
 
 def _curve(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
     if size and fed.size:
-        yield from _same(fed, size)
+        does = "reads past its end" if size > fed.size else "cuts the rest off"
+        yield from _same(fed, size, does)
     if layer["weights"]:
         yield Said("", "RTNeural ignores the weights of an activation", fault=False)
 
