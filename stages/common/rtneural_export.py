@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from stages.common.rtneural_layers import (
     WRITERS,
@@ -119,6 +120,8 @@ def _flat(model: Layers, name: str, in_sequential: bool) -> Iterator[_Part]:
 
 
 def _unhooked(module: nn.Module, name: str) -> None:
+    if isinstance(module, LazyModuleMixin):  # hooks give it its sizes
+        raise refusal(module, f"layer {name} ({type(module).__name__})")
     if module._forward_hooks or module._forward_pre_hooks:
         raise refused(
             f"layer {name} ({type(module).__name__})",

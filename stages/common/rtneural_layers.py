@@ -68,7 +68,7 @@ def numbers(tensor: Tensor | None, where: str, name: str, zeros: tuple[int, ...]
         return np.zeros(zeros).tolist()
     array = tensor.detach().to("cpu", torch.float32).numpy()
     if wrong := np.argwhere(~np.isfinite(array)).tolist():
-        why = f"{name} holds {len(wrong)} numbers that are not finite in float32, the first at "
+        why = f"{name} is not finite in float32 at {len(wrong)} of {array.size} places, the first "
         nearest = "the model of the last step at which its loss was finite"
         raise refused(where, f"{why}{wrong[0]}", nearest)
     short = np.array([float(str(value)) for value in array.ravel()]).reshape(array.shape)
