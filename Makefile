@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock diff folds gate bench bench-corpus transcribe clean
+.PHONY: help repro test check add-corpus forget profile lock diff folds gate bench bench-corpus transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,12 @@ add-corpus: $(INSTALLED) ## take recordings in: FROM=folder NAME=... LICENCE=...
 	  exit 2; }
 	@python -m stages.tools.add_corpus "$$FROM" $${NAME:+--name "$$NAME"} \
 	  $${LICENCE:+--licence "$$LICENCE"} $${SOURCE:+--source "$$SOURCE"} $(ARGS)
+
+forget: $(INSTALLED) ## show a person's recordings and what came from them: SPEAKER=corpus/name or SOURCE=corpus [ARGS=--yes]
+	@test -n "$$SPEAKER$$SOURCE" || { \
+	  echo "usage: make forget SPEAKER=corpus/name [ARGS=--yes], or SOURCE=corpus, or SOURCE=corpus/source" >&2; \
+	  exit 2; }
+	@python -m stages.tools.forget $${SPEAKER:+--speaker="$$SPEAKER"} $${SOURCE:+--source="$$SOURCE"} $(ARGS)
 
 profile: $(INSTALLED) ## lay a set of values over params.yaml: NAME=...
 	@test -n "$$NAME" || { echo "usage: make profile NAME=..." >&2; exit 2; }

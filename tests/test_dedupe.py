@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.common.corpora import ACCEPTED_COLUMNS, INVENTORY_COLUMNS
+from stages.common.decoded import read_sound
 from stages.common.files import read_json
+from stages.common.soundprint import SIZE, soundprint
 from stages.common.tables import read_table, write_table
-from stages.corpus import dedupe
+from stages.corpus import dedupe, prints
 from stages.corpus.copies import find_copies
-from stages.corpus.dedupe import DedupeParams, OutPaths, exact, judge
+from stages.corpus.dedupe import DedupeParams, InPaths, OutPaths, exact, judge, write_parts
 from stages.corpus.groups import Copy, Entry
 from stages.tools.bench_clips import speech_like
 from stages.tools.bench_copies import changed
@@ -33,14 +35,23 @@ def row(name, pcm, problem="", **more):
     }  # fmt: skip
 
 
-def write_inventory(folder, rows):
-    write_table(folder / "i.csv", INVENTORY_COLUMNS, sorted(rows, key=lambda r: r["id"]))
+def write_inventory(folder, rows, sounds=None):
+    """Write a table and the prints of the sounds that are given by id."""
+    rows = sorted(rows, key=lambda r: r["id"])
+    write_table(folder / "i.csv", INVENTORY_COLUMNS, rows)
+    none = np.zeros(9, dtype=np.float32)
+    with prints.written(folder / "p.npy", len(rows)) as write:
+        for r in rows:
+            rate = int(r["sample_rate_hz"])
+            codes = soundprint((sounds or {}).get(r["id"], none), rate) if rate > 7000 else ()
+            write(prints.as_row(r["pcm_sha256"], np.array(codes, dtype=np.uint64)))
 
 
 def run(folder, params=PARAMS, workers=1):
     """Run the stage on `i.csv` and return its accepted and quarantined rows."""
     out = OutPaths(*(folder / name for name in ("a.csv", "q.csv", "d.csv", "r.json")))
-    dedupe.run(folder / "i.csv", folder / "raw", out, params, workers)
+    read = InPaths(folder / "i.csv", folder / "p.npy", folder / "raw")
+    dedupe.run(read, out, params, workers)
     return read_table(out.accepted, ("id", "group")), read_table(out.quarantined, ("id",))
 
 
@@ -53,7 +64,7 @@ def record(folder, **sounds):
         row(name, name, duration_s=f"{len(x) / RATE:.6f}", text=f"text {name}")
         for name, x in sounds.items()
     ]
-    write_inventory(folder, rows)
+    write_inventory(folder, rows, sounds)
     return rows
 
 
@@ -122,13 +133,34 @@ def test_the_files_are_the_same_with_two_workers(three):
 
 
 def test_what_cannot_be_compared_is_counted_with_its_reason(three):
-    (three / "raw" / "mine" / "b.flac").write_bytes(b"no sound")
-    soundfile.write(three / "raw" / "mine" / "c.flac", np.full(9000, 0.5), 6000)
+    rows = [row("a", "1"), row("b", "2"), row("c", "3", sample_rate_hz="6000")]
+    write_inventory(three, rows, {"a": speech_like(1, 1.2, RATE), "b": np.zeros(RATE)})
     accepted, _ = run(three)
     assert len(accepted) == 3
     assert read_json(three / "r.json")["not_compared"] == {
-        "below 7000 Hz": 1, "unreadable": 1
+        "below 7000 Hz": 1, "no sound in the band": 1
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "p.npy: no such prints; run the inventory again"),
+        (lambda path: path.write_bytes(b"prints"), "p.npy: can't be read: .*; run the inventory"),
+        (
+            lambda path: np.save(path, np.zeros((3, 9))),
+            r"float64 of shape \[3, 9\], expected uint64",
+        ),
+        (
+            lambda path: np.save(path, np.load(path)[[1, 0, 2]]),
+            "row 1 is of another sound than in the inventory's table; run the inventory again",
+        ),
+    ],
+)
+def test_prints_that_are_not_the_tables_are_refused(damage, message, three):
+    damage(three / "p.npy")
+    with pytest.raises(ValueError, match=message):
+        run(three)
 
 
 def test_takes_of_one_word_by_one_voice_stay(tmp_path):
@@ -143,15 +175,19 @@ def test_takes_of_one_word_by_one_voice_stay(tmp_path):
         Entry(path.name, f"mine/{path.name}", "", 8000, soundfile.info(path).duration, "")
         for path in sorted(raw.iterdir())
     ]
-    found = find_copies(entries, tmp_path / "raw", 0.95, 0.6, 1)
+    codes = np.zeros((len(entries), SIZE), dtype=np.uint64)
+    for place, path in enumerate(sorted(raw.iterdir())):
+        one = soundprint(*read_sound(path))
+        codes[place, : len(one)] = one
+    found = find_copies(entries, codes, tmp_path / "raw", 0.97, 0.6, 1)
     assert len(takes) == 50
     assert [(c.first, c.second) for c in found.copies] == [(copied, takes[7].name)]
 
 
 def verdict(*rows, tmp_path, copies=(), near="quarantine"):
     write_inventory(tmp_path, rows)
-    entries, same = exact(tmp_path / "i.csv")
-    return judge(entries, same, copies, near)
+    sounds = exact(tmp_path / "i.csv")
+    return judge(sounds.entries, sounds.same, copies, near)
 
 
 def test_of_equal_sounds_the_first_by_id_stays(tmp_path):
@@ -191,10 +227,12 @@ def test_equal_sounds_with_unequal_texts_are_pointed_out(tmp_path):
 def test_every_file_is_in_one_table_and_no_sound_is_accepted_twice(tmp_path_factory, files):
     folder = tmp_path_factory.mktemp("tables")
     write_inventory(folder, [row(name, *rest) for name, rest in files.items()])
-    entries, same = exact(folder / "i.csv")
-    found = judge(entries, same, (), "quarantine")
-    accepted = list(dedupe.accepted_rows(folder / "i.csv", found))
-    quarantined = list(dedupe.quarantined_rows(folder / "i.csv", found))
+    sounds = exact(folder / "i.csv")
+    found = judge(sounds.entries, sounds.same, (), "quarantine")
+    out = OutPaths(*(folder / name for name in ("a.csv", "q.csv", "d.csv", "r.json")))
+    reasons = write_parts(folder / "i.csv", found, out)
+    accepted, quarantined = (read_table(path, ("id",)) for path in (out.accepted, out.quarantined))
+    assert reasons.total() == len(quarantined)
     assert sorted(r["id"] for r in accepted + quarantined) == sorted(files)
     sounds = [r["pcm_sha256"] for r in accepted]
     assert len(sounds) == len(set(sounds))
@@ -205,7 +243,7 @@ def test_when_nothing_can_be_used_nothing_is_written(tmp_path):
     write_inventory(tmp_path, [row("a", "", "empty")])
     with pytest.raises(ValueError, match=r"none of 1 files can be used: \{'empty': 1\}; add rec"):
         run(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["i.csv"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["i.csv", "p.npy"]
 
 
 def test_an_inventory_out_of_order_is_refused(tmp_path):
@@ -233,7 +271,7 @@ def test_the_command_line_writes_all_four_files(three, monkeypatch):
     )
     monkeypatch.chdir(three)
     monkeypatch.setattr(
-        "sys.argv", ["dedupe", "i.csv", "raw", "a.csv", "q.csv", "d.csv", "reports/r.json"]
+        "sys.argv", ["dedupe", "i.csv", "p.npy", "raw", "a.csv", "q.csv", "d.csv", "reports/r.json"]
     )
     monkeypatch.setattr(dedupe, "worker_count", lambda: 1)
     dedupe.main()

@@ -34,7 +34,7 @@ def made(tmp_path_factory):
         origin[name] = (seed, damage)
     write_rows(folder, [f"{name},da,ana,hr" for name in origin])
     (folder / "corpus.json").write_text(json.dumps(CARD))
-    run(top / "raw", top / "inventory.csv", QUARANTINE, 2)
+    run(top / "raw", top / "inventory.csv", top / "prints.npy", QUARANTINE, 2)
     rows = {row["path"]: row for row in read_table(top / "inventory.csv", ("path", "problem"))}
     return rows, origin, folder
 

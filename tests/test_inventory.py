@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile as sf
 from corpus_maker import RATE, make_corpus, tone, write_clip, write_rows
 
 from stages.common.corpora import INVENTORY_COLUMNS
+from stages.common.soundprint import soundprint
 from stages.common.tables import read_table
-from stages.corpus import inventory
+from stages.corpus import inventory, prints
 from stages.corpus.inventory import InventoryParams, run
 
 PARAMS = InventoryParams(
@@ -23,7 +25,7 @@ QUARANTINE = replace(PARAMS, untranscribed="quarantine")
 
 def take(raw, params=PARAMS, workers=1):
     out = raw.parent / "inventory.csv"
-    run(raw, out, params, workers)
+    run(raw, out, raw.parent / "prints.npy", params, workers)
     return {row["path"]: row for row in read_table(out, INVENTORY_COLUMNS)}
 
 
@@ -95,12 +97,30 @@ def test_a_broken_file_is_a_row_with_its_problem(tmp_path):
     assert rows["mine/a.wav"]["detail"]
 
 
+def test_each_row_has_the_print_of_its_sound_and_a_clip_with_a_problem_has_none(tmp_path):
+    folder = make_corpus(tmp_path / "raw", [f"{name}.flac,da,ana,hr" for name in "abc"])
+    both = np.random.default_rng(1).uniform(-0.5, 0.5, (RATE, 2))
+    write_clip(folder / "a.flac", both)
+    write_clip(folder / "b.flac", np.zeros(RATE))
+    write_clip(folder / "c.flac", both[: RATE // 2, 0])
+    rows = take(tmp_path / "raw")
+    order = sorted(rows.values(), key=lambda row: row["id"])
+    hashes = [prints.mark_of(row["pcm_sha256"]) for row in order]
+    codes = prints.read(tmp_path / "prints.npy", range(3), hashes)
+    for row, found in zip(order, codes, strict=True):
+        sound, rate = sf.read(tmp_path / "raw" / row["path"], dtype="int16")
+        expected = () if row["problem"] else soundprint(sound, rate)
+        assert np.array_equal(found[found > 0], expected)
+    assert [row["problem"] for row in order] == ["", "silent", ""]
+
+
 def test_the_number_of_workers_changes_no_byte(tmp_path):
     make_corpus(tmp_path / "raw", [f"{n}.wav,da,ana,hr" for n in range(5)])
     written = []
     for workers in (1, 2):
         take(tmp_path / "raw", workers=workers)
-        written.append((tmp_path / "inventory.csv").read_bytes())
+        names = ("inventory.csv", "prints.npy")
+        written.append([(tmp_path / name).read_bytes() for name in names])
     assert written[0] == written[1]
 
 
@@ -205,7 +225,8 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch, capsys):
         "memory_mib: 512, silent_below_dbfs: -60, max_clipped_fraction: 0.01}\n"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["inventory", "raw", "out/inventory.csv"])
+    monkeypatch.setattr("sys.argv", ["inventory", "raw", "out/inventory.csv", "out/prints.npy"])
     inventory.main()
     assert (tmp_path / "out/inventory.csv").is_file()
+    assert np.load(tmp_path / "out/prints.npy").shape == (1, prints.SIZE + 1)
     assert "1 files, problems: none" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from corpus_maker import RATE
 from layout_maker import ADDED, LEAVE_OUT, UNTRANSCRIBED, line, write_audio, write_grid, write_lines
 
 from stages.common.corpora import read_clips, read_phones
+from stages.common.terms import Terms, own_terms
 from stages.tools import add_corpus
 
 
@@ -211,3 +212,29 @@ def test_a_recording_that_breaks_while_it_is_cut_is_named(folder, command, monke
     with pytest.raises(ValueError, match=r"заједно\.wav: can't be cut: .*; repair it or leave it"):
         command(*ADDED, *options)
     assert not (folder.parent / "data/raw/mine").exists()
+
+
+def test_licence_and_source_of_single_clips_are_taken_over(folder, command):
+    write_audio(folder / "a.wav", 0)
+    write_audio(folder / "b.wav", 1)
+    head = "file,text,speaker,language,License,source"
+    write_lines(folder / "t.csv", head, "a.wav,da,ana,hr,CC0,her own", "b.wav,ne,ivo,hr,,")
+    out = command(*ADDED)
+    assert own_terms(out) == {"a.wav": Terms("CC0", "her own")}
+    header = (out / "metadata.csv").read_text().splitlines()[0]
+    assert header == "path,text,speaker,language,licence,source"
+
+
+def test_a_manifest_of_nemo_says_the_licence_of_a_clip(folder, command):
+    write_audio(folder / "a.wav", 0)
+    entry = '"text": "da", "speaker": "ana", "lang": "hr", "license": "CC BY 4.0"'
+    write_lines(folder / "m.json", f'{{"audio_filepath": "a.wav", {entry}}}')
+    assert own_terms(command(*ADDED)) == {"a.wav": Terms("CC BY 4.0", "")}
+
+
+def test_a_source_that_no_table_can_hold_is_refused(folder, command):
+    write_audio(folder / "a.wav", 0)
+    entry = r'"text": "da", "speaker": "ana", "lang": "hr", "source": "\ud800"'
+    write_lines(folder / "m.json", f'{{"audio_filepath": "a.wav", {entry}}}')
+    with pytest.raises(ValueError, match="is no character"):
+        command(*ADDED)

@@ -133,6 +133,6 @@ def test_the_order_of_creation_and_the_number_of_workers_change_no_byte(tmp_path
         for name in names:
             write_clip(tmp_path / f"{turn}" / "mine" / name, tone(hz=200 + 20 * int(name[0])))
             (tmp_path / f"{turn}" / "mine" / f"{name}.txt").write_text(name)
-        run(tmp_path / f"{turn}", tmp_path / "i.csv", QUARANTINE, 1 + 2 * turn)
+        run(tmp_path / f"{turn}", tmp_path / "i.csv", tmp_path / "p.npy", QUARANTINE, 1 + 2 * turn)
         written.add((tmp_path / "i.csv").read_bytes())
     assert len(written) == 1

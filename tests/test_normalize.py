@@ -10,12 +10,14 @@ import pytest
 from stages.common.corpora import ACCEPTED_COLUMNS, TimedPhones
 from stages.common.files import read_json
 from stages.common.manifest import read
+from stages.common.privacy import PrivacyParams
 from stages.common.tables import write_table
 from stages.corpus import normalize
 from stages.corpus.normalize import NormalizeParams, Outputs, read_text, run, times_of
 
 ALL = NormalizeParams(0.5, 0.9, "refuse", False)
 LENIENT = NormalizeParams(0.99, 0.9, "refuse", False)
+UNNAMED, NAMED = PrivacyParams(name_people=False), PrivacyParams(name_people=True)
 OUTPUTS = ("t.jsonl", "r.csv", "norm", "report.json")
 
 
@@ -28,16 +30,22 @@ def row(name, text, language="hr", **more):
     return dict.fromkeys(ACCEPTED_COLUMNS, "") | values | more
 
 
-def take(tmp_path, rows, params=ALL):
+def take(tmp_path, rows, params=ALL, privacy=UNNAMED, **own):
+    """Run the stage; `own` has columns of metadata.csv, in the order of the rows."""
     write_table(tmp_path / "accepted.csv", ACCEPTED_COLUMNS, rows)
+    said = [dict(zip(own, values, strict=True)) for values in zip(*own.values(), strict=True)]
+    clips = [{"path": r["path"].removeprefix("mine/")} for r in rows]
+    clips = [clip | more for clip, more in zip(clips, said or [{}] * len(rows), strict=True)]
+    clips.sort(key=lambda clip: clip["path"])
+    write_table(tmp_path / "raw/mine/metadata.csv", ("path", *own), clips)
     to = Outputs(*(tmp_path / name for name in OUTPUTS))
-    run(tmp_path / "accepted.csv", tmp_path / "raw", to, params)
+    run(tmp_path / "accepted.csv", tmp_path / "raw", to, params, privacy)
     with to.refused.open(encoding="utf-8", newline="") as file:
         return read(to.transcripts), list(csv.DictReader(file))
 
 
-def reported(tmp_path, rows, params=LENIENT):
-    take(tmp_path, rows, params)
+def reported(tmp_path, rows, params=LENIENT, privacy=UNNAMED):
+    take(tmp_path, rows, params, privacy)
     return read_json(tmp_path / "report.json")
 
 
@@ -147,6 +155,7 @@ def test_the_report_counts_rules_guesses_and_refusals(tmp_path):
             row("e", "Quebec"),
             row("f", "u km"),
         ],
+        privacy=NAMED,
     )
     assert (report["clips"], report["normalized"]) == (6, 4)
     assert report["normalized_share"] == 0.6667
@@ -164,10 +173,28 @@ def test_the_report_counts_rules_guesses_and_refusals(tmp_path):
 
 def test_the_report_shows_the_first_refusals_and_no_whole_text(tmp_path):
     rows = [row(f"x{n}", "tajna rečenica w") for n in range(5)]
-    report = reported(tmp_path, [*rows, row("a", "da")])
+    report = reported(tmp_path, [*rows, row("a", "da")], privacy=NAMED)
     examples = report["refused"]["character"]["examples"]
     assert [example["id"] for example in examples] == ["mine-x0", "mine-x1", "mine-x2"]
     assert "tajna" not in (tmp_path / "report.json").read_text(encoding="utf-8")
+
+
+def test_the_report_names_no_clip_of_a_person_and_quotes_none(tmp_path):
+    rows = [row("ana-1", "Quebec"), row("ana-2", "u km"), row("ana-3", "da")]
+    report = reported(tmp_path, rows)
+    assert report["refused"]["character"] == {"clips": 1, "examples": []}
+    assert report["unvoiced_words"] == {"words": 1, "examples": []}
+    text = (tmp_path / "report.json").read_text(encoding="utf-8")
+    assert "ana" not in text
+    assert "Q" not in text
+    machine = [r | {"synthetic": "true"} for r in rows]
+    assert reported(tmp_path, machine)["unvoiced_words"]["examples"] == ["mine-ana-2"]
+
+
+def test_a_clip_keeps_a_licence_of_its_own(tmp_path):
+    rows = [row("a", "da"), row("b", "ne")]
+    good, _ = take(tmp_path, rows, licence=["", "CC BY-NC 4.0"], source=["a friend", ""])
+    assert [u.licence for u in good] == ["CC0", "CC BY-NC 4.0"]
 
 
 def test_all_outputs_are_the_same_whatever_the_order_of_the_rows(tmp_path):
@@ -242,8 +269,9 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
     write_table(tmp_path / "accepted.csv", ACCEPTED_COLUMNS, [row("a", "da")])
     (tmp_path / "params.yaml").write_text(
         "normalize: {max_refused_fraction: 0, min_language_confidence: 0.9, "
-        "unsure_language: refuse, sidecars: false}\n"
+        "unsure_language: refuse, sidecars: false}\nprivacy: {name_people: false}\n"
     )
+    write_table(tmp_path / "raw/mine/metadata.csv", ("path",), [{"path": "a.wav"}])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["normalize", "accepted.csv", "raw", *OUTPUTS])
     normalize.main()

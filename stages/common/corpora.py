@@ -3,7 +3,8 @@
     data/raw/NAME/corpus.json     {"name", "licence", "source", "synthetic"}
     data/raw/NAME/metadata.csv    path,text,speaker,language; paths are relative to the folder;
                                   where known also session, sex (f or m) and parent (the path of
-                                  the clip that this one is a changed copy of)
+                                  the clip that this one is a changed copy of), and licence and
+                                  source of a clip that has other ones than corpus.json says
     data/raw/NAME/**              audio, in any folders
     data/raw/NAME/phones.jsonl    optional: {"path", "phones", "times_s"}, one clip a line
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from stages.common.cli import die_with_parent
 
 _IDLE = -1.0
@@ -93,6 +95,7 @@ def _work(
     die_with_parent(parent)
     _limit(memory_mib)
     _keep_freed_memory()
+    threadpool_limits(limits=1)  # the other cores are for the other workers
     gc.freeze()  # what is here will stay: no need to look through it again and again
     while True:
         try:

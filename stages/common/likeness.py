@@ -2,8 +2,9 @@
 
 Speech below 3.4 kHz keeps its waveform through mp3 and Vorbis, through 8 kHz, noise and gain; two
 takes of one word, by one voice, never have the same one. So correlation says it plainly: copies
-read 0.97 and more, takes 0.3 and rarely 0.8. A codec that sends parameters instead of a waveform
-(telephones below 8 kbit/s) keeps nothing to compare and is not recognised.
+read 0.98 and more, takes 0.3 and rarely 0.8; the likest two takes of 3,000 real ones read 0.961. A
+codec that sends parameters instead of a waveform (telephones below 8 kbit/s) keeps nothing to
+compare and is not recognised.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+
+from stages.common.fast_length import fast_length
 
 Wave = NDArray[np.float64]
 
@@ -58,13 +60,13 @@ def telephone_band(samples: NDArray[np.floating], sample_rate_hz: int) -> Wave:
     common = gcd(sample_rate_hz, RATE_HZ)
     here, there = sample_rate_hz // common, RATE_HZ // common
     spare = sample_rate_hz // 10  # the transform is circular; this keeps the end off the start
-    parts = fft.next_fast_len(-(-(len(mono) + spare) // here), real=True)
-    spectrum = fft.rfft(mono.astype(np.float64), parts * here)
+    parts = fast_length(-(-(len(mono) + spare) // here))
+    spectrum = np.fft.rfft(mono.astype(np.float64), parts * here)
     hz = np.arange(len(spectrum)) * sample_rate_hz / (parts * here)
     spectrum *= np.clip((hz - LOW_HZ) / _EDGE_HZ + 1, 0, 1)
     spectrum *= np.clip((HIGH_HZ - hz) / _EDGE_HZ + 1, 0, 1)
     bins = parts * there // 2 + 1
-    wave = fft.irfft(spectrum[:bins], parts * there)[: -(-len(mono) * there // here)]
+    wave = np.fft.irfft(spectrum[:bins], parts * there)[: -(-len(mono) * there // here)]
     peak = float(np.abs(wave).max())
     return np.asarray(wave / peak if peak else wave)
 
@@ -84,8 +86,8 @@ def match(first: Wave, second: Wave, max_outside_s: float) -> Match:
     >>> match(noise, -0.5 * noise[800:], 0.5)
     Match(similarity=1.0, lag_s=0.1, shared_s=0.9)
     """
-    size = fft.next_fast_len(len(first) + len(second), real=True)
-    correlation = fft.irfft(fft.rfft(first, size) * np.conj(fft.rfft(second, size)), size)
+    size = fast_length(len(first) + len(second))
+    correlation = np.fft.irfft(np.fft.rfft(first, size) * np.conj(np.fft.rfft(second, size)), size)
     lags = np.arange(1 - len(second), len(first))
     begin, end = np.maximum(lags, 0), np.minimum(lags + len(second), len(first))
     outside = round(max_outside_s * RATE_HZ)

@@ -1,9 +1,9 @@
 """Learn what one file of audio holds, and never trust what it says of itself.
 
 A file is read once. Its structure is checked first (see `containers`), then it is decoded in blocks
-(see `sndfile`), and each block is held against what the structure promised: samples that lie in the
-file as they are have to come out as they lie, FLAC's samples have to have FLAC's own MD5, and there
-have to be as many as were stated.
+(see `quick_flac` and `sndfile`), and each block is held against what the structure promised:
+samples that lie in the file as they are have to come out as they lie, FLAC's samples have to have
+FLAC's own MD5, and there have to be as many as were stated.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ from stages.common.container import Broken, Layout
 from stages.common.containers import layout_of
 from stages.common.foreign import decode_foreign, foreign_kind
 from stages.common.levels import FULL_SCALE, Meter, decibels
+from stages.common.quick_flac import quick_flac
 from stages.common.sndfile import Block, Decoder
 from stages.common.sound_checks import checked
 
 UNREADABLE = (sf.LibsndfileError, ValueError, TypeError, RuntimeError, OSError)
 """What `soundfile` is known to raise on broken files."""
+
+SOUND_S = 60
+"""How much of a clip is kept for who wants to hear it."""
 
 _BLOCK_SAMPLES = 1 << 18  # of all channels: 1 MiB of float32, and any clip of 5 s is one block
 _UNKNOWN_LENGTH = 2**63 - 1
@@ -68,6 +72,7 @@ class Probe(NamedTuple):
         level_dbfs: root mean square of all samples at 16 bits; silence is -inf.
         snr_db: an estimate, see `levels.snr_db`; None where nothing stands out.
         clipped: share of samples at full scale or beyond.
+        sound: the first minute at 16 bits, interleaved; None where there is a problem.
         problem: empty, or one of `unreadable`, `truncated`, `unknown length`, `too large`,
             `too long`, `wrong channel count`, `not finite`.
         detail: what was found, with its value.
@@ -84,6 +89,7 @@ class Probe(NamedTuple):
     level_dbfs: float = -math.inf
     snr_db: float | None = None
     clipped: float = 0.0
+    sound: npt.NDArray[np.int16] | None = None
     problem: str = ""
     detail: str = ""
 
@@ -129,6 +135,8 @@ def _probe(descriptor: int, path: str, limits: Limits) -> Probe:
         layout = layout_of(data)
         if layout.codec and layout.plain:
             return _as_it_lies(data, layout, known, limits)
+        if (samples := quick_flac(data, layout)) is not None:
+            return _as_decoded(samples, layout, "FLAC PCM_16", known, limits)
         os.lseek(descriptor, layout.start, os.SEEK_SET)
         with Decoder(descriptor) as decoder:
             return _decoded(decoder, data, layout, known, limits)
@@ -178,14 +186,18 @@ def _decoded(decoder: Decoder, data: bytes, layout: Layout, known: Probe, limits
 def _as_it_lies(data: bytes, layout: Layout, known: Probe, limits: Limits) -> Probe:
     """Return what a file holds whose samples need no decoder: 16 bits, little-endian."""
     assert layout.plain
-    known = known._replace(
-        sample_rate_hz=layout.sample_rate_hz,
-        channels=layout.channels,
-        codec=layout.codec,
-    )
-    _check_channels(layout.channels, known, limits)
     samples = np.frombuffer(data, "<i2", offset=layout.plain.start).astype(np.int16, copy=False)
-    return _measured(_cut(samples, layout.channels), known, limits)
+    return _as_decoded(samples, layout, layout.codec, known, limits)
+
+
+def _as_decoded(
+    samples: npt.NDArray[np.int16], layout: Layout, codec: str, known: Probe, limits: Limits
+) -> Probe:
+    """Return what samples hold that are known to be the file's, all of them at once."""
+    rate, channels = layout.sample_rate_hz, layout.channels
+    known = known._replace(sample_rate_hz=rate, channels=channels, codec=codec)
+    _check_channels(channels, known, limits)
+    return _measured(_cut(samples, channels), known, limits)
 
 
 def _cut(samples: npt.NDArray[np.int16], channels: int) -> Iterator[Block]:
@@ -214,6 +226,7 @@ def _measured(blocks: Iterator[Block], known: Probe, limits: Limits) -> Probe:
     digest = hashlib.sha256(f"{rate} {channels} ".encode())
     meter = Meter(rate, channels, _CEILINGS.get(known.codec.split()[-1], FULL_SCALE - 1))
     samples, peak = 0, 0.0
+    heard: list[npt.NDArray[np.int16]] = []
     for block in blocks:
         samples += block.size
         if block.dtype == np.float32:
@@ -230,6 +243,8 @@ def _measured(blocks: Iterator[Block], known: Probe, limits: Limits) -> Probe:
         pcm = _at_16_bits(block)
         digest.update(pcm.astype("<i2", copy=False).data)
         meter.add(pcm)
+        if samples - block.size < SOUND_S * rate * channels:
+            heard.append(pcm)
     peak = max(peak, meter.peak / FULL_SCALE if peak <= 1 else 0.0)
     return known._replace(
         pcm_sha256=digest.hexdigest(),
@@ -238,7 +253,13 @@ def _measured(blocks: Iterator[Block], known: Probe, limits: Limits) -> Probe:
         level_dbfs=meter.level_dbfs(),
         snr_db=meter.snr_db(),
         clipped=meter.clipped_fraction(),
+        sound=_joined(heard)[: SOUND_S * rate * channels],
     )
+
+
+def _joined(blocks: list[npt.NDArray[np.int16]]) -> npt.NDArray[np.int16]:
+    """Return blocks as one; most clips are one block, which is not copied."""
+    return blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.int16), *blocks])
 
 
 def _at_16_bits(block: Block) -> npt.NDArray[np.int16]:

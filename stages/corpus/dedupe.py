@@ -1,9 +1,10 @@
 """Set aside what can't be used: files with a problem and sounds that are there already.
 
-    python -m stages.corpus.dedupe data/corpus/inventory.csv data/raw data/corpus/accepted.csv \
-        data/corpus/quarantined.csv data/corpus/duplicates.csv reports/duplicates.json
+    python -m stages.corpus.dedupe data/corpus/inventory.csv data/corpus/prints.npy data/raw \
+        data/corpus/accepted.csv data/corpus/quarantined.csv data/corpus/duplicates.csv \
+        reports/duplicates.json
 
-Reads   inventory.csv; data/raw (the sound of every clip without a problem)
+Reads   inventory.csv and prints.npy; data/raw (the sound of clips that may be copies)
 Writes  accepted.csv: the inventory's rows that stay, with their group; quarantined.csv: the others,
         with the reason; duplicates.csv: every group, a row a clip; duplicates.json: their numbers
 Params  dedupe
@@ -18,16 +19,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stages.common.cli import stage
 from stages.common.corpora import ACCEPTED_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
-from stages.common.files import write_json
+from stages.common.files import atomic_file, write_json
 from stages.common.params import load
-from stages.common.tables import Row, write_table
+from stages.common.tables import table_line, write_table
 from stages.common.workers import worker_count
+from stages.corpus import prints
 from stages.corpus.copies import Found, find_copies
 from stages.corpus.groups import Copy, Entry, group_of, stand_ins
 from stages.corpus.ledger import each_row
@@ -35,6 +37,8 @@ from stages.corpus.ledger import each_row
 DUPLICATES_COLUMNS = ("group", "id", "stays", "reason", "like", "similarity", "lag_s")
 EXACT, NEAR = "duplicate", "near duplicate"
 _TOLD = ("text", "speaker", "language")  # what copies should agree about
+_HEARD = ("id", "path", "codec", "sample_rate_hz", "duration_s", "parent", "pcm_sha256", "problem")
+_PARTING = ("id", "path", "duration_s", "problem", "detail", *_TOLD)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,15 @@ class DedupeParams:
 
 
 @dataclass(frozen=True)
+class InPaths:
+    """What is read: the inventory's table, its prints, and the folder of the clips."""
+
+    inventory: Path
+    prints: Path
+    raw: Path
+
+
+@dataclass(frozen=True)
 class OutPaths:
     """The files that are written."""
 
@@ -74,6 +87,23 @@ class OutPaths:
     quarantined: Path
     duplicates: Path
     report: Path
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """The clips without a problem, of equal sounds the first.
+
+    Attributes:
+        entries: sorted by id.
+        places: of each, the row in the inventory's table.
+        hashes: of each, see `prints.mark_of`.
+        same: the other clips, each with the one that it equals.
+    """
+
+    entries: list[Entry]
+    places: list[int]
+    hashes: list[int]
+    same: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -97,31 +127,33 @@ class Verdict:
         return self.same.get(clip) or self.worse.get(clip, "")
 
 
-def exact(inventory: Path) -> tuple[list[Entry], dict[str, str]]:
+def exact(inventory: Path) -> Sounds:
     """Return the clips without a problem that equal none before them, and those that do.
 
     Raises:
         ValueError: the inventory is not sorted by id, so that "before" would mean nothing.
     """
-    entries, last = [], ""
-    same: dict[str, str] = {}
+    found, last = Sounds([], [], [], {}), ""
     first: dict[str, str] = {}
-    for row in each_row(inventory, INVENTORY_COLUMNS):
-        if row["id"] <= last:
+    for place, (values, _) in enumerate(each_row(inventory, INVENTORY_COLUMNS, _HEARD)):
+        name, path, codec, rate, duration, parent, pcm, problem = values
+        if name <= last:
             raise ValueError(
-                f"{inventory}: id {row['id']!r} stands after {last!r}; run the inventory again"
+                f"{inventory}: id {name!r} stands after {last!r}; run the inventory again"
             )
-        last = row["id"]
-        if row["problem"]:
+        last = name
+        if problem:
             continue
-        known = first.setdefault(row["pcm_sha256"], row["id"])
-        if known != row["id"]:
-            same[row["id"]] = known
+        known = first.setdefault(pcm, name)
+        if known != name:
+            found.same[name] = known
             continue
-        numbers = int(row["sample_rate_hz"]), float(row["duration_s"])
-        codec = sys.intern(row["codec"])  # one string for all that have it
-        entries.append(Entry(row["id"], row["path"], codec, *numbers, row["parent"]))
-    return entries, same
+        # Of codecs there are few: one string for all clips that have it.
+        entry = Entry(name, path, sys.intern(codec), int(rate), float(duration), parent)
+        found.entries.append(entry)
+        found.places.append(place)
+        found.hashes.append(prints.mark_of(pcm))
+    return found
 
 
 def judge(
@@ -143,29 +175,28 @@ def judge(
     return Verdict(same, worse, groups, alike)
 
 
-def accepted_rows(inventory: Path, verdict: Verdict) -> Iterator[Row]:
-    """Give the rows that stay, each with its group."""
-    for row in each_row(inventory, INVENTORY_COLUMNS):
-        if not row["problem"] and not verdict.stand_in(row["id"]):
-            yield row | {"group": verdict.groups.get(row["id"], "")}
+def parted(inventory: Path, verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Give each row of the inventory as a line of the table that it goes to, and its problem.
 
-
-def quarantined_rows(inventory: Path, verdict: Verdict) -> Iterator[Row]:
-    """Give the rows that leave, each with the reason and what it disagrees about."""
+    A row without a problem stays: as it was written, with its group. Any other leaves with the
+    reason, and with what it disagrees about with the clip that stays for it.
+    """
     kept = {*verdict.same.values(), *verdict.worse.values()}
-    told = {row["id"]: row for row in each_row(inventory, _TOLD) if row["id"] in kept}
-    for row in each_row(inventory, INVENTORY_COLUMNS):
-        of = verdict.stand_in(row["id"])
+    rows = each_row(inventory, INVENTORY_COLUMNS, ("id", *_TOLD)) if kept else ()
+    told = {name: texts for (name, *texts), _ in rows if name in kept}
+    for values, line in each_row(inventory, INVENTORY_COLUMNS, _PARTING):
+        name, path, duration, problem, detail, *texts = values
+        of = verdict.stand_in(name)
         if of:
-            details = [
-                f"{name} {row[name]!r}, there {told[of][name]!r}"
-                for name in _TOLD
-                if row[name] != told[of][name]
-            ]
-            row["problem"] = EXACT if row["id"] in verdict.same else NEAR
-            row["detail"] = "; ".join(details)
-        if row["problem"]:
-            yield {name: row.get(name, "") for name in QUARANTINE_COLUMNS} | {"duplicate_of": of}
+            pairs = zip(_TOLD, texts, told[of], strict=True)
+            detail = "; ".join(f"{what} {ours!r}, there {theirs!r}"
+                               for what, ours, theirs in pairs if ours != theirs)  # fmt: skip
+            problem = EXACT if name in verdict.same else NEAR
+        if problem:
+            yield problem, table_line([name, path, duration, problem, detail, of])
+        else:
+            group = verdict.groups.get(name, "")
+            yield "", line[:-1] + "," + (table_line([group]) if group else "\n")
 
 
 def duplicate_rows(verdict: Verdict) -> list[dict[str, object]]:
@@ -215,25 +246,25 @@ def report(clips: int, verdict: Verdict, found: Found, params: DedupeParams) -> 
     }
 
 
-def run(inventory: Path, raw: Path, out: OutPaths, params: DedupeParams, workers: int) -> None:
+def run(given: InPaths, out: OutPaths, params: DedupeParams, workers: int) -> None:
     """Part the inventory in two tables and say what is alike.
 
     Raises:
-        ValueError: nothing would stay.
+        ValueError: nothing would stay, or table and prints are of two runs.
     """
-    entries, same = exact(inventory)
+    sounds = exact(given.inventory)
+    entries, same = sounds.entries, sounds.same
     if not entries:
-        reasons = Counter(row["problem"] for row in each_row(inventory, INVENTORY_COLUMNS))
+        rows = each_row(given.inventory, INVENTORY_COLUMNS, ("id", "problem"))
+        reasons = Counter(problem for (_, problem), _ in rows)
         raise ValueError(
-            f"{inventory}: none of {reasons.total()} files can be used: "
+            f"{given.inventory}: none of {reasons.total()} files can be used: "
             f"{dict(sorted(reasons.items()))}; add recordings with make add-corpus FROM=folder"
         )
-    found = find_copies(entries, raw, params.similarity, params.outside_s, workers)
+    codes = prints.read(given.prints, sounds.places, sounds.hashes)
+    found = find_copies(entries, codes, given.raw, params.similarity, params.outside_s, workers)
     verdict = judge(entries, same, found.copies, params.near)
-    write_table(out.accepted, ACCEPTED_COLUMNS, accepted_rows(inventory, verdict))
-    reasons = Counter()
-    leaving = _counted(quarantined_rows(inventory, verdict), reasons)
-    write_table(out.quarantined, QUARANTINE_COLUMNS, leaving)
+    reasons = write_parts(given.inventory, verdict, out)
     write_table(out.duplicates, DUPLICATES_COLUMNS, duplicate_rows(verdict))
     write_json(out.report, report(len(entries) + len(same), verdict, found, params))
     stay = len(entries) - len(verdict.worse)
@@ -246,20 +277,33 @@ def run(inventory: Path, raw: Path, out: OutPaths, params: DedupeParams, workers
         print(f"dedupe: not compared: {found.unheard}")
 
 
-def _counted(rows: Iterable[Row], reasons: Counter[str]) -> Iterator[Row]:
-    for row in rows:
-        reasons[row["problem"]] += 1
-        yield row
+def write_parts(inventory: Path, verdict: Verdict, out: OutPaths) -> Counter[str]:
+    """Write the two tables and return why clips leave, with their number."""
+    reasons: Counter[str] = Counter()
+    with (
+        atomic_file(out.accepted) as one,
+        atomic_file(out.quarantined) as other,
+        one.open("w", encoding="utf-8", newline="") as stay,
+        other.open("w", encoding="utf-8", newline="") as leave,
+    ):
+        stay.write(table_line(ACCEPTED_COLUMNS))
+        leave.write(table_line(QUARANTINE_COLUMNS))
+        for problem, line in parted(inventory, verdict):
+            (leave if problem else stay).write(line)
+            reasons[problem] += 1
+    del reasons[""]
+    return reasons
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("inventory", "raw", "accepted", "quarantined", "duplicates", "report"):
+    for name in ("inventory", "prints", "raw", "accepted", "quarantined", "duplicates", "report"):
         parser.add_argument(name, type=Path)
     given = parser.parse_args()
     out = OutPaths(given.accepted, given.quarantined, given.duplicates, given.report)
-    run(given.inventory, given.raw, out, load("dedupe", DedupeParams), worker_count())
+    read = InPaths(given.inventory, given.prints, given.raw)
+    run(read, out, load("dedupe", DedupeParams), worker_count())
 
 
 if __name__ == "__main__":

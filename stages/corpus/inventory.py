@@ -1,9 +1,10 @@
 """Look at every file of a corpus once and say what it holds.
 
-    python -m stages.corpus.inventory data/raw data/corpus/inventory.csv
+    python -m stages.corpus.inventory data/raw data/corpus/inventory.csv data/corpus/prints.npy
 
 Reads   a folder of corpora, each with corpus.json, metadata.csv and audio (see common/corpora.py)
-Writes  inventory.csv: one row a file, sorted by id
+Writes  inventory.csv: one row a file, sorted by id; prints.npy: a row each in the same order, by
+        which dedupe finds copies (see prints.py)
 Params  inventory
 
 A broken file is a row with a problem (see problems.py), for recordings are never all good; a broken
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from stages.common.cli import stage
 from stages.common.corpora import INVENTORY_COLUMNS, Clip
 from stages.common.files import atomic_file
@@ -29,8 +32,10 @@ from stages.common.guarded_worker import Lost
 from stages.common.manifest import utterance_id
 from stages.common.params import load
 from stages.common.probe import Limits, Probe, probe
+from stages.common.soundprint import MIN_RATE_HZ, Codes, soundprint
 from stages.common.tables import table_line
 from stages.common.workers import worker_count
+from stages.corpus import prints
 from stages.corpus.looking import Item, check_transcripts, corpus_folders, items_of
 from stages.corpus.problems import (
     CLIPPED,
@@ -45,7 +50,10 @@ from stages.corpus.problems import (
     UNREADABLE,
 )
 
-Look = tuple[str, str]  # the problem, and the row as a line of the table
+Look = tuple[str, str, bytes]  # the problem, the row as a line of the table, the row of prints
+
+
+_NO_CODES: Codes = np.empty(0, dtype=np.uint64)
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,18 @@ def given_up(item: Item, lost: Lost) -> Look:
 
 def _line(item: Item, found: Probe, problem: str, detail: str) -> Look:
     row = row_of(item, found, problem, detail)
-    return problem, table_line([row[name] for name in INVENTORY_COLUMNS])
+    line = table_line([row[name] for name in INVENTORY_COLUMNS])
+    return problem, line, prints.as_row(found.pcm_sha256, _print(found, problem))
+
+
+def _print(found: Probe, problem: str) -> Codes:
+    """Return the print of a clip without a problem; empty where none can be made."""
+    if problem or found.sound is None or found.sample_rate_hz < MIN_RATE_HZ:
+        return _NO_CODES
+    sound = found.sound
+    if found.channels > 1:
+        sound = sound.reshape(-1, found.channels)
+    return soundprint(sound, found.sample_rate_hz)
 
 
 def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -> Iterator[Look]:
@@ -201,8 +220,8 @@ def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -
         yield given_up(item, answer) if isinstance(answer, Lost) else answer
 
 
-def run(raw: Path, inventory: Path, params: InventoryParams, workers: int) -> None:
-    """Write the inventory of the corpora that take part."""
+def run(raw: Path, inventory: Path, codes: Path, params: InventoryParams, workers: int) -> None:
+    """Write the inventory of the corpora that take part, and the clips' prints to `codes`."""
     items: list[Item] = []
     for folder in corpus_folders(raw, params.corpora):
         found = items_of(folder)
@@ -215,10 +234,15 @@ def run(raw: Path, inventory: Path, params: InventoryParams, workers: int) -> No
     items.sort(key=lambda item: item.id)
     problems: Counter[str] = Counter()
     # A row is written as soon as it is known: what is held grows by names and not by rows.
-    with atomic_file(inventory) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with (
+        prints.written(codes, len(items)) as write_print,
+        atomic_file(inventory) as part,
+        part.open("w", encoding="utf-8", newline="") as file,
+    ):
         file.write(table_line(INVENTORY_COLUMNS))
-        for problem, line in looks(items, raw, params, workers):
+        for problem, line, row in looks(items, raw, params, workers):
             file.write(line)
+            write_print(row)
             problems[problem] += 1
     del problems[""]
     print(f"inventory: {len(items)} files, problems: {dict(sorted(problems.items())) or 'none'}")
@@ -235,9 +259,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("raw", type=Path)
     parser.add_argument("inventory", type=Path)
-    arguments = parser.parse_args()
+    parser.add_argument("prints", type=Path)
+    given = parser.parse_args()
     params = load("inventory", InventoryParams)
-    run(arguments.raw, arguments.inventory, params, worker_count())
+    run(given.raw, given.inventory, given.prints, params, worker_count())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ to chain them together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import log2
 
 import numpy as np
@@ -35,26 +35,27 @@ _DETAIL = np.uint64((1 << DETAIL_BITS) - 1)
 Pairs = NDArray[np.int64]
 
 
-def candidates(prints: Iterable[Codes], durations_s: Sequence[float]) -> Pairs:
+def candidates(prints: Codes, durations_s: Sequence[float]) -> Pairs:
     """Return pairs of clips that may be one recording.
 
     Two clips get points for each moment of which a code agrees: 8 less one for each low bit that
     differs. A moment counts once, whichever of its codes agreed.
 
     Args:
-        prints: of each clip; they are taken one by one and not kept.
+        prints: of each clip, shape `[clips, codes]`; zeros are no codes.
         durations_s: of each clip, in seconds.
 
     Returns:
         Shape `[P, 2]`: places in `prints`, the smaller first, rows ascending; at most `PARTNERS`
         times as many as clips.
 
-    >>> one, other = np.arange(3, dtype=np.uint64) << np.uint64(24), np.array([9], dtype=np.uint64)
-    >>> one = one | np.arange(3, dtype=np.uint64)
-    >>> candidates([one, other, one], [2.0, 2.0, 2.0]).tolist()
+    >>> one = np.arange(1, 4, dtype=np.uint64) * np.uint64((1 << 24) + 1)
+    >>> other = np.array([9, 0, 0], dtype=np.uint64)
+    >>> candidates(np.stack([one, other, one]), [2.0, 2.0, 2.0]).tolist()
     [[0, 2]]
     """
-    codes, owners = _flat(prints)
+    codes = prints[prints > 0]
+    owners = np.repeat(np.arange(len(prints), dtype=np.int32), np.count_nonzero(prints, axis=1))
     parts = min(-(-len(codes) // _AT_ONCE), _MOST_PARTS)
     octet = codes.astype("<u8", copy=False).view(np.uint8)[DETAIL_BITS // 8 :: 8]
     share = octet % max(parts, 1)  # the lowest of the high bits, which are spread evenly
@@ -66,17 +67,6 @@ def candidates(prints: Iterable[Codes], durations_s: Sequence[float]) -> Pairs:
     more = MORE * max(0.0, log2(max(len(durations_s), 1) / MANY))
     enough = scores >= np.where(shorter < SHORT_S, NEEDED_SHORT, NEEDED) + more
     return _best(pairs[enough], scores[enough])
-
-
-def _flat(prints: Iterable[Codes]) -> tuple[Codes, NDArray[np.int32]]:
-    """Return all codes one after the other, and whose each is."""
-    held, lengths = bytearray(), []
-    for one in prints:
-        held += one.tobytes()
-        lengths.append(len(one))
-    return np.frombuffer(held, dtype=np.uint64), np.repeat(
-        np.arange(len(lengths), dtype=np.int32), lengths
-    )
 
 
 def _hits(codes: Codes, owners: NDArray[np.int32]) -> tuple[Codes, NDArray[np.uint32]]:

@@ -3,11 +3,12 @@
     python -m stages.corpus.normalize data/corpus/accepted.csv data/raw \
         data/corpus/transcripts.jsonl data/corpus/refused.csv data/corpus/norm reports/text.json
 
-Reads   accepted.csv; data/raw/NAME/phones.jsonl where a corpus has one
+Reads   accepted.csv; data/raw/NAME/phones.jsonl where a corpus has one, and from metadata.csv the
+        licences of clips that have their own
 Writes  transcripts.jsonl: a manifest; refused.csv: texts that can't be spelled, with the reason;
         norm/: index.csv and, on request, each canonical text as NAME/path/clip.norm.txt;
         text.json: what fired, what was guessed, what was refused
-Params  normalize
+Params  normalize, privacy
 
 A text that can't be spelled is refused and never repaired: a model trained on a guess learns it.
 A few are ordinary. Many are a wrong language or encoding, so above a fraction the stage fails.
@@ -30,8 +31,10 @@ from stages.common.language_guess import Guess, guess
 from stages.common.manifest import Utterance, write
 from stages.common.params import load
 from stages.common.phones import LANGUAGES
+from stages.common.privacy import PrivacyParams
 from stages.common.rules import SpellingError
 from stages.common.tables import Row, read_table, write_table
+from stages.common.terms import AS_THE_CORPUS, Terms, own_terms
 from stages.common.text import explain, phones_of
 from stages.corpus.text_report import Reading, report
 
@@ -136,9 +139,9 @@ def _within(seconds: float, duration_s: float) -> float:
 
 
 def utterance_of(
-    row: Row, reading: Reading, phones: tuple[str, ...], timed: TimedPhones | None
+    row: Row, reading: Reading, phones: tuple[str, ...], timed: TimedPhones | None, own: Terms
 ) -> Utterance:
-    """Return a row of accepted.csv as an utterance."""
+    """Return a row of accepted.csv as an utterance; `own` are the terms of the clip itself."""
     duration_s = float(row["duration_s"])
     return Utterance(
         id=row["id"],
@@ -150,7 +153,7 @@ def utterance_of(
         phones=phones,
         duration_s=duration_s,
         source=row["corpus"],
-        licence=row["licence"],
+        licence=own.licence or row["licence"],
         synthetic=row["synthetic"] == "true",
         phone_times_s=times_of(timed, phones, duration_s),
         session=row["session"] or None,
@@ -160,14 +163,18 @@ def utterance_of(
     )
 
 
-def run(accepted: Path, raw: Path, to: Outputs, params: NormalizeParams) -> None:
+def run(
+    accepted: Path, raw: Path, to: Outputs, params: NormalizeParams, privacy: PrivacyParams
+) -> None:
     """Write the manifest of what can be spelled, the table of what can't, and the report.
 
     Raises:
         ValueError: a language is unknown, or too many texts are refused.
     """
     rows = read_table(accepted, ACCEPTED_COLUMNS)
-    timed = {name: read_phones(raw / name) for name in sorted({row["corpus"] for row in rows})}
+    corpora = sorted({row["corpus"] for row in rows})
+    timed = {name: read_phones(raw / name) for name in corpora}
+    own = {name: own_terms(raw / name) for name in corpora}
     good: list[Utterance] = []
     readings: list[Reading] = []
     unlike = 0
@@ -181,8 +188,9 @@ def run(accepted: Path, raw: Path, to: Outputs, params: NormalizeParams) -> None
         readings.append(reading)
         if reading.reason:
             continue
-        known = timed[row["corpus"]].get(row["path"].removeprefix(row["corpus"] + "/"))
-        good.append(utterance_of(row, reading, phones, known))
+        corpus, path = row["corpus"], row["path"].removeprefix(row["corpus"] + "/")
+        known = timed[corpus].get(path)
+        good.append(utterance_of(row, reading, phones, known, own[corpus].get(path, AS_THE_CORPUS)))
         unlike += known is not None and good[-1].phone_times_s is None
     paths = {row["id"]: row["path"] for row in rows}
     bad = _refused_rows(readings, paths)
@@ -190,7 +198,8 @@ def run(accepted: Path, raw: Path, to: Outputs, params: NormalizeParams) -> None
     write(to.transcripts, good)
     write_table(to.refused, REFUSED_COLUMNS, bad)
     write_sidecars(to.norm, good if params.sidecars else [])
-    write_json(to.report, report(readings))
+    shown = {row["id"] for row in rows if privacy.name_people or row["synthetic"] == "true"}
+    write_json(to.report, report(readings, shown))
     _say(good, bad, unlike)
 
 
@@ -250,7 +259,7 @@ def main() -> None:
     given = parser.parse_args()
     params = load("normalize", NormalizeParams)
     to = Outputs(given.transcripts, given.refused, given.norm, given.report)
-    run(given.accepted, given.raw, to, params)
+    run(given.accepted, given.raw, to, params, load("privacy", PrivacyParams))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """What became of a corpus's texts, in numbers: reports/text.json.
 
-It holds ids and offending characters, never a whole text: transcripts can be personal.
+Ids are made of the names of files, and what is wrong with a text quotes words of it. Both can be
+personal, so they are shown of the clips that may be named, and counted of all. The table of refused
+texts, which isn't in git, has all of them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,8 +42,10 @@ class Reading:
     guess: Guess | None = None
 
 
-def report(readings: Sequence[Reading]) -> dict[str, Any]:
+def report(readings: Sequence[Reading], shown: Collection[str]) -> dict[str, Any]:
     """Return the counts by which the texts of a corpus are judged.
+
+    Examples are of clips in `shown` alone.
 
     `unvoiced_words` are those of two letters and more that no one can say as they stand (`km`
     without a number): they are kept, for hesitations (`hm`) are such words too.
@@ -63,9 +67,9 @@ def report(readings: Sequence[Reading]) -> dict[str, Any]:
         "rules": _rules(spelled),
         "unvoiced_words": {
             "words": sum(len(unvoiced_words(reading)) for reading in unvoiced),
-            "examples": [reading.id for reading in unvoiced[:EXAMPLES]],
+            "examples": [reading.id for reading in unvoiced if reading.id in shown][:EXAMPLES],
         },
-        "refused": _refused(ordered),
+        "refused": _refused(ordered, shown),
     }
 
 
@@ -114,7 +118,7 @@ def _rules(readings: Sequence[Reading]) -> dict[str, dict[str, int]]:
     return {name: {"clips": clips[name], "times": times[name]} for name in sorted(times)}
 
 
-def _refused(readings: Sequence[Reading]) -> dict[str, Any]:
+def _refused(readings: Sequence[Reading], shown: Collection[str]) -> dict[str, Any]:
     by_reason: dict[str, list[Reading]] = {}
     for reading in readings:
         if reading.reason:
@@ -122,7 +126,7 @@ def _refused(readings: Sequence[Reading]) -> dict[str, Any]:
     return {
         reason: {
             "clips": len(of),
-            "examples": [{"id": r.id, "detail": r.detail} for r in of[:EXAMPLES]],
+            "examples": [{"id": r.id, "detail": r.detail} for r in of if r.id in shown][:EXAMPLES],
         }
         for reason, of in sorted(by_reason.items())
     }

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from stages.common.cli import stage
 from stages.common.corpora import KNOWN_COLUMNS, TABLE_COLUMNS, Card
+from stages.common.terms import OWN_COLUMNS
 from stages.tools.corpus_copy import copy
 from stages.tools.corpus_look import describe, few
 from stages.tools.corpus_names import check_names, shown
@@ -160,13 +161,16 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--look", action="store_true", help="show what is understood, and stop")
     line.add_argument("--name", help="folder below data/raw; letters, digits, - _")
     line.add_argument("--licence", help="under which the recordings may be used")
-    line.add_argument("--source", default="not stated", help="where the recordings come from")
+    line.add_argument(
+        "--source", default="not stated",
+        help="where the recordings come from; DATA_LICENSES.md shows it",
+    )  # fmt: skip
     line.add_argument("--layout", choices=sorted(LAYOUTS), default="", help="default: by its files")
     line.add_argument(
         "--table", type=Path, action="append", default=[],
         help="the table, wav.scp or manifest, where not all shall be read; may be given again",
     )  # fmt: skip
-    for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS):
+    for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS):
         line.add_argument(
             f"--{name}-column", metavar="COLUMN", help=f"the table's column of {name}"
         )
@@ -198,7 +202,7 @@ def given_by(line: argparse.Namespace) -> Given:
         raise ValueError(f"--{name} and --pattern both say the {name}; give one of them")
     columns = {
         name: value
-        for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS)
+        for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS)
         if (value := getattr(line, f"{name}_column")) is not None
     }
     tiers = {name: value for name in TIERS if (value := getattr(line, f"{name}_tier")) is not None}

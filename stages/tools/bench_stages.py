@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 TOP = Path(__file__).resolve().parents[2]
-INVENTORY = ("stages.corpus.inventory", "raw", "inventory.csv")
+INVENTORY = ("stages.corpus.inventory", "raw", "inventory.csv", "prints.npy")
 DEDUPE = (
-    "stages.corpus.dedupe", "inventory.csv", "raw", "accepted.csv", "quarantined.csv",
-    "duplicates.csv", "duplicates.json",
+    "stages.corpus.dedupe", "inventory.csv", "prints.npy", "raw", "accepted.csv",
+    "quarantined.csv", "duplicates.csv", "duplicates.json",
 )  # fmt: skip
 DECODE = ("stages.tools.bench_decode", "raw")
 

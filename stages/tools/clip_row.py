@@ -60,7 +60,7 @@ def clip_of(found: Found, path: str, source: Source, given: Given) -> tuple[Clip
     written = row["sex"].lower()
     row["sex"] = SEXES.get(written, "")
     try:
-        "".join(row.values()).encode()
+        "".join([*row.values(), found.terms.licence, found.terms.source]).encode()
         clip = checked_clip(row, source.folder, found.where)
     except UnicodeEncodeError as error:
         odd = error.object[error.start]

@@ -20,6 +20,7 @@ from stages.common.corpora import (
 from stages.common.files import atomic_folder, write_json, write_text
 from stages.common.probe import UNREADABLE
 from stages.common.tables import write_table
+from stages.common.terms import OWN_COLUMNS
 from stages.tools.corpus_plan import Planned
 from stages.tools.sound_file import Part, convert, cut
 
@@ -89,12 +90,10 @@ def _cut(path: Path, parts: list[Part]) -> None:
 def _write_tables(out: Path, rows: list[Planned], card: Card) -> None:
     """Write the card, the table with the columns that any clip fills, and the phones if any."""
     rows = sorted(rows, key=lambda planned: planned.clip.path)
-    clips = [planned.clip for planned in rows]
-    known = [name for name in KNOWN_COLUMNS if any(getattr(clip, name) for clip in clips)]
-    columns = (*TABLE_COLUMNS, *known)
-    write_table(
-        out / TABLE, columns, [{name: asdict(clip)[name] for name in columns} for clip in clips]
-    )
+    values = [asdict(planned.clip) | asdict(planned.terms) for planned in rows]
+    optional = (*KNOWN_COLUMNS, *OWN_COLUMNS)
+    columns = (*TABLE_COLUMNS, *(name for name in optional if any(row[name] for row in values)))
+    write_table(out / TABLE, columns, [{name: row[name] for name in columns} for row in values])
     write_json(out / CARD, asdict(card))
     lines = [
         json.dumps(

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from stages.common.corpora import Clip, TimedPhones
+from stages.common.terms import AS_THE_CORPUS, Terms
 from stages.tools.clip_row import check_told, clip_of
 from stages.tools.finder import Finder, check_inside
 from stages.tools.layout import (
@@ -37,12 +38,14 @@ class Planned:
         source: the file that it comes from.
         span_s: the part of it to cut out; None for the whole.
         timed: its phones, where they are known.
+        terms: its licence and source, where they aren't those of the corpus.
     """
 
     clip: Clip
     source: str
     span_s: tuple[float, float] | None = None
     timed: TimedPhones | None = None
+    terms: Terms = AS_THE_CORPUS
 
 
 @dataclass
@@ -189,7 +192,7 @@ class _Planner:
             )  # fmt: skip
         elif self.ffmpeg and needs_ffmpeg(path, sound):
             clip = replace(clip, path=f"{path}.flac")
-        return Planned(clip, path, span, timed)
+        return Planned(clip, path, span, timed, found.terms)
 
     def _span(self, found: Found, path: str) -> tuple[float, float] | None:
         """Return the part of a file to be cut out, or None where it is the whole."""

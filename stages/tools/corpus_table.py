@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from stages.common.corpora import KNOWN_COLUMNS, PHONES, TABLE_COLUMNS, read_phones
 from stages.common.tables import Row, read_numbered
+from stages.common.terms import OWN_COLUMNS, SPELLINGS, Terms
 from stages.tools.layout import Found, Given, Reading, Source, read_lines
 
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -28,8 +29,10 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "session": ("session", "session_id"),
     "sex": ("sex", "gender"),
     "parent": ("parent",),
+    **SPELLINGS,
 }  # fmt: skip
-OURS = (*TABLE_COLUMNS, *KNOWN_COLUMNS)
+OPTIONAL = (*KNOWN_COLUMNS, *OWN_COLUMNS)
+OURS = (*TABLE_COLUMNS, *OPTIONAL)
 DELIMITERS = ("\t", ";", "|", ",")
 TABLE_SUFFIXES = (".csv", ".tsv")
 AUDIOFOLDER = ("metadata.csv", "metadata.jsonl")
@@ -155,18 +158,22 @@ def _read(source: Source, index: list[str], given: Given, audio: str = "") -> Re
             phones = read_phones(table.parent)
             reading.used.add(posixpath.join(folder, PHONES))
         for number, row in numbered:
-            values = (row[columns[ours]] if ours in columns else "" for ours in OURS)
+            values = [row[columns[ours]] if ours in columns else "" for ours in OURS]
+            own = Terms(*(" ".join(text.split()) for text in values[-len(OWN_COLUMNS) :]))
             timed = phones.get(row[columns["path"]].strip())
             base = posixpath.join(folder, audio)
-            reading.found.append(Found(f"{table}:{number}", *values, base=base, timed=timed))
+            told = values[: -len(OWN_COLUMNS)]
+            reading.found.append(
+                Found(f"{table}:{number}", *told, base=base, timed=timed, terms=own)
+            )
     return reading
 
 
 def recognise(header: list[str], given: Given, table: Path) -> dict[str, str]:
     """Return the table's column for each of ours.
 
-    Speaker and language need none where the user or the names of the files say them; session, sex
-    and parent never do.
+    Speaker and language need none where the user or the names of the files say them; session, sex,
+    parent, licence and source never do.
 
     Raises:
         ValueError: a column is missing, or two could be meant.
@@ -182,7 +189,7 @@ def recognise(header: list[str], given: Given, table: Path) -> dict[str, str]:
                     f"{table}: {option} {given.columns[ours]!r} is missing; found {header}"
                 )
             columns[ours] = given.columns[ours]
-        elif ours in known or (ours in KNOWN_COLUMNS and not found):
+        elif ours in known or (ours in OPTIONAL and not found):
             continue
         elif len(found) != 1:
             what = f"could be any of {found}" if found else f"is missing; found {header}"

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from stages.common.corpora import TimedPhones, files_below, is_audio
+from stages.common.terms import AS_THE_CORPUS, Terms
 from stages.tools.name_pattern import NamePattern
 from stages.tools.sound_file import FFMPEG_FORMATS
 
@@ -41,6 +42,7 @@ class Found:
         name: of the clip that is cut out; empty where its times shall name it.
         intervals: phones as they are labelled; empty where nobody did.
         timed: phones that are in our inventory already.
+        terms: licence and source of this clip, where they aren't those of all.
     """
 
     where: str
@@ -57,6 +59,7 @@ class Found:
     name: str = ""
     intervals: tuple[Interval, ...] = ()
     timed: TimedPhones | None = None
+    terms: Terms = AS_THE_CORPUS
 
 
 @dataclass

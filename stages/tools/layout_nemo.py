@@ -12,6 +12,7 @@ import posixpath
 from pathlib import PurePosixPath
 from typing import Any
 
+from stages.common.terms import OWN_COLUMNS, Terms
 from stages.tools.corpus_table import USUAL_NAMES
 from stages.tools.layout import Found, Given, Reading, RefusedError, Source, read_lines
 
@@ -58,7 +59,8 @@ def _clip(line: str, where: str, base: str) -> Found:
     span = (start, math.inf if duration is None else start + duration)
     values = (_text(entry, USUAL_NAMES[n]) for n in ("speaker", "language", "session", "sex"))
     text = _text(entry, ("text",))
-    return Found(where, entry[PATH], text, *values, base=base, span_s=span)
+    own = Terms(*(" ".join(_text(entry, USUAL_NAMES[name]).split()) for name in OWN_COLUMNS))
+    return Found(where, entry[PATH], text, *values, base=base, span_s=span, terms=own)
 
 
 def _text(entry: dict[str, Any], names: tuple[str, ...]) -> str:
