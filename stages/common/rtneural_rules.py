@@ -9,6 +9,9 @@ from typing import Any
 
 from stages.common.rtneural_arrays import Fed, Said, by, extent, fits, whole
 
+SMALLEST = 2.0**-149
+"""Above 0 there is no smaller float32."""
+
 ACTIVATIONS = frozenset({"tanh", "relu", "sigmoid", "softmax", "elu"})
 MATRIX = "RTNeural throws, or fills with zeros and is silently wrong"
 VECTOR = "RTNeural reads past its end, or leaves the rest out"
@@ -83,10 +86,14 @@ def _conv1d(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
 def _statistics(layer: Any, count: int) -> Iterator[Said]:
     """Yield what is wrong with a normalisation of `count` features."""
     epsilon, weights = layer.get("epsilon"), layer["weights"]
-    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float):
+    try:
+        usable = extent(epsilon) == ()
+    except ValueError:
+        usable = False
+    if not usable:
         found = "no such key" if "epsilon" not in layer else repr(epsilon)
-        yield Said("", f"epsilon must be a number, found {found}; RTNeural throws")
-        epsilon = None
+        does = "throws or runs with garbage" if "epsilon" in layer else "throws"
+        yield Said("", f"epsilon must be a number of float32, found {found}; RTNeural {does}")
     if len(weights) not in (2, 4):
         yield Said(
             "", "weights must be [gamma, beta, mean, variance] or [mean, variance], found "
@@ -101,7 +108,7 @@ def _statistics(layer: Any, count: int) -> Iterator[Said]:
         for found in fits(array, name, (count,), f"{count} features", does)
     ]
     yield from said
-    if not said and epsilon is not None and not min(weights[-1]) + epsilon > 0:
+    if usable and not said and min(weights[-1]) + epsilon < SMALLEST:
         message = f"variance {min(weights[-1])} with epsilon {epsilon} has no root"
         yield Said("", f"{message}; RTNeural gives NaN")
 
