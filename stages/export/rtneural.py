@@ -12,12 +12,10 @@ runs from a reset, and again after one.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -31,10 +29,10 @@ from stages.common.files import atomic_folder, write_json
 from stages.common.nets import parameter_count
 from stages.common.params import load
 from stages.common.rtneural_export import export
-from stages.common.rtneural_numpy import Network
+from stages.common.rtneural_proof import prove
 from stages.common.runtime import open_model
-from stages.common.shards import read_arrays
 from stages.common.small import load_small
+from stages.export.proof_frames import proof_frames
 
 Array = NDArray[np.float32]
 
@@ -54,24 +52,6 @@ class RtneuralParams:
     max_error: float
 
 
-def frames_of(streams: Path, times: Path, steps: int) -> Array:
-    """Return frames of test streams one after another, `[steps, M]`.
-
-    Raises:
-        ValueError: the test part has fewer.
-    """
-    table = pd.read_parquet(times, columns=["stream", "part"])
-    keys = sorted(table.loc[table["part"] == "test", "stream"].unique())
-    arrays = read_arrays(streams, keys)
-    frames = np.concatenate([arrays[key] for key in keys])
-    if len(frames) < steps:
-        raise ValueError(
-            f"{times}: the test part has {len(frames)} frames, rtneural.steps asks for {steps}; "
-            "lower it in params.yaml"
-        )
-    return frames[:steps]
-
-
 @torch.inference_mode()
 def said_by_torch(stack: Stack, frames: Array) -> Array:
     """Return the outputs `[T, O]`, one frame at a time."""
@@ -82,28 +62,23 @@ def said_by_torch(stack: Stack, frames: Array) -> Array:
     return np.stack(rows)
 
 
-def prove(
-    stack: Stack, runners: Mapping[str, Streamed | Network], frames: Array, max_error: float
-) -> dict[str, float]:
-    """Return the largest difference from torch of each runner, twice from a reset.
+def prove_graph(graph: Path, frames: Array, wanted: Array, allowed: float, where: str) -> float:
+    """Return the largest difference between an ONNX file and torch, from a reset and from another.
 
     Raises:
-        ValueError: one is above `max_error`, or a runner says another thing after a reset.
+        ValueError: it is above `allowed`, or the second turn says another thing.
     """
-    wanted, worst = said_by_torch(stack, frames), {}
-    for name, runner in runners.items():
-        heard = []
-        for _ in range(2):
-            runner.reset()
-            heard.append(np.concatenate([runner.run(frame[None]) for frame in frames]))
-        worst[name] = float(np.abs(heard[0] - wanted).max())
-        if not worst[name] <= max_error:
-            raise ValueError(
-                f"{name}: off by {worst[name]:.2e} within {len(frames)} steps; allowed is "
-                f"{max_error}"
-            )
-        if not np.array_equal(heard[0], heard[1]):
-            raise ValueError(f"{name}: says another thing after a reset")
+    runner, heard = Streamed(open_model(graph)), []
+    for _ in range(2):
+        runner.reset()
+        heard.append(np.concatenate([runner.run(frame[None]) for frame in frames]))
+    worst = float(np.abs(heard[0] - wanted).max())
+    if not worst <= allowed:
+        raise ValueError(
+            f"{where}: off by {worst:.2e} within {len(frames)} steps; allowed is {allowed}"
+        )
+    if not np.array_equal(heard[0], heard[1]):
+        raise ValueError(f"{where}: says another thing after a reset")
     return worst
 
 
@@ -113,17 +88,17 @@ def run(
     """Export and prove one model."""
     stack, facts = load_small(model)
     name, inputs = facts["name"], facts["shape"]["inputs"]
-    frames = frames_of(streams, times, params.steps)
+    frames = proof_frames(streams, times, params.steps)
     about = {"answers": "\n".join(facts["answers"]), "name": name}
     with atomic_folder(out) as folder:
         said, graph = folder / f"{name}.json", folder / f"{name}.onnx"
         said.write_text(export(stack, inputs).text, encoding="utf-8")
         export_stack(stack, inputs, about, graph, params.opset)
-        runners: dict[str, Streamed | Network] = {
-            "onnx": Streamed(open_model(graph)),
-            "rtneural": Network(said.read_bytes(), f"{name}.json"),
+        wanted, allowed = said_by_torch(stack, frames), params.max_error
+        worst = {
+            "onnx": prove_graph(graph, frames, wanted, allowed, graph.name),
+            "rtneural": prove(said.read_bytes(), frames, wanted, allowed, said.name),
         }
-        worst = prove(stack, runners, frames, params.max_error)
         sizes = {"json": said.stat().st_size, "onnx": graph.stat().st_size}
     write_json(
         report,
