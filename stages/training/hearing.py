@@ -1,4 +1,4 @@
-"""What the small models are trained on: streams in pieces, the state carried from each to the next."""
+"""What the small models are trained on: streams in pieces, the state carried along."""
 
 from __future__ import annotations
 
