@@ -11,10 +11,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
-PEAK_HOPS = 1
-"""A peak is known when the hop after it is lower."""
-
-
 @dataclass(frozen=True)
 class Counts:
     """Answers against the truth; they add up.
@@ -53,7 +49,7 @@ def counts_of(said: Numbers, true: Numbers) -> Counts:
 def peaks(probabilities: Array, threshold: float) -> Numbers:
     """Return the hops of all peaks above a threshold, of probabilities `[T]`.
 
-    A host knows of a peak one hop later. What is as high as the hop before it is no new peak.
+    A host knows of a peak one hop later. Of hops that are equally high the last is the peak.
 
     >>> peaks(np.array([0.1, 0.9, 0.9, 0.2, 0.6, 0.1]), 0.5).tolist()
     [2, 4]
@@ -90,29 +86,45 @@ def event_counts(said_s: Sequence[float], true_s: Sequence[float], tolerance_s: 
     return Counts(hits, len(said_s) - hits, len(true_s) - hits)
 
 
-def delays(said: Numbers, true: Numbers, within: int) -> tuple[list[int], int]:
-    """Return how many hops after each change of the truth the answer followed, and how many didn't.
+@dataclass(frozen=True)
+class Delays:
+    """How the answers followed the changes of the truth.
+
+    Attributes:
+        hops: of each change that was followed: whole hops until the end of the hop with the answer,
+            at least 1.
+        without: changes that no answer followed in time.
+        before: changes whose answer was there already, so that no delay can be told.
+    """
+
+    hops: list[int]
+    without: int
+    before: int
+
+
+def delays(said: Numbers, true: Numbers, within: int) -> Delays:
+    """Return how many hops after each change of the truth the answer followed.
 
     Args:
         said: the answer at each hop, `[T]`.
         true: the truth at each hop, `[T]`, at the time of the sound.
-        within: hops; a later answer is none, and one that the next change overtakes neither.
-
-    Returns:
-        Whole hops until the end of the hop with the answer, at least 1 each; changes without one.
+        within: hops; a later answer is none. Neither is one that comes when the truth has changed
+            to the same once more: it belongs to that change.
 
     >>> delays(np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 1, 1]), 4)
-    ([3], 0)
+    Delays(hops=[3], without=0, before=0)
     """
-    found, without = [], 0
+    hops, without, before = [], 0, 0
     changes = np.flatnonzero(np.diff(true)) + 1
-    for at, after in zip(changes, [*changes[1:], len(true)], strict=True):
-        if at and said[at - 1] == true[at]:
-            continue  # the answer was there before: no delay can be told
-        window = said[at : min(at + within, after + within)]
-        hits = np.flatnonzero(window == true[at])
+    for number, at in enumerate(changes):
+        if said[at - 1] == true[at]:
+            before += 1
+            continue
+        end = at + within
+        again = (c for c in changes[number + 1 :] if c >= end or true[c] == true[at])
+        hits = np.flatnonzero(said[at : min(end, next(again, end))] == true[at])
         if hits.size:
-            found.append(int(hits[0]) + 1)
+            hops.append(int(hits[0]) + 1)
         else:
             without += 1
-    return found, without
+    return Delays(hops, without, before)
