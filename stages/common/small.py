@@ -31,7 +31,7 @@ def load_small(folder: Path) -> tuple[Stack, dict[str, Any]]:
         ValueError: a file is missing, damaged or not the one that belongs to the other.
     """
     facts, weights = read_json(folder / CONFIG), folder / WEIGHTS
-    model = stack_of(build(facts["shape"], StackShape, f"{folder / CONFIG}: shape"))
+    model = stack_of(build(facts.get("shape", {}), StackShape, f"{folder / CONFIG}: shape"))
     if not weights.is_file():
         raise ValueError(f"{weights}: no such file; run dvc checkout or dvc repro")
     if (found := sha256_file(weights)) != facts.get("weights_sha256"):

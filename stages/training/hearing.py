@@ -41,6 +41,13 @@ class SmallParams:
     convolution: int
     gru: int
 
+    def __post_init__(self) -> None:
+        if min(self.delay, self.convolution) < 0 or self.gru < 1:
+            raise ValueError(
+                "realtime.models: delay and convolution must be at least 0 and gru at least 1, "
+                f"found {self.delay}, {self.convolution} and {self.gru}"
+            )
+
 
 @dataclass(frozen=True)
 class RealtimeParams(LoopParams):
@@ -61,6 +68,14 @@ class RealtimeParams(LoopParams):
     batch_hops: int
     event_weight: float
     models: dict[str, SmallParams]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.piece < 1 or self.kernel < 1:
+            raise ValueError(
+                f"realtime: piece and kernel must be at least 1, found {self.piece} and "
+                f"{self.kernel}"
+            )
 
 
 @dataclass(frozen=True)

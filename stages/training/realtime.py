@@ -54,6 +54,7 @@ def run(
     keep = Checkpoint(checkpoint, mark)
     model, progress = fit(task, examined.error, "error", params, keep)
     assert isinstance(model, Stack)
+    model.eval()  # the loop only ever asks the one in training; dropout would move the threshold
     facts: dict[str, Any] = {
         "name": name, "answers": list(QUESTIONS[name].names), "event": QUESTIONS[name].event,
         "delay_hops": small.delay, "threshold": examined.threshold(model),
