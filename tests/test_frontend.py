@@ -80,12 +80,23 @@ def test_a_host_rebuilds_it_from_json_alone():
         ({"sample_rate_hz": 8000}, "at 8000 Hz"),
         ({"mel": [[1.0]]}, "don't fit"),
         ({"std": [0.0] * 40}, "std must be above 0"),
-        ({"mean": [float("nan")] * 40}, "mean needs 40 finite numbers"),
+        ({"mean": [float("nan")] * 40}, "mean holds numbers that are not finite"),
+        ({"mean": [0.0] * 39}, "mean needs 40 finite numbers"),
+        ({"hann": [float("inf")] * 400}, "hann holds numbers that are not finite"),
+        ({"mel": [[1.0], [1.0, 2.0]]}, "mel is not an array of numbers"),
+        ({"mel": "none"}, "mel is not an array of numbers"),
+        ({"hop": "160"}, "hop: expected int, found '160'"),
     ],
 )
 def test_a_damaged_json_is_refused(change, words):
     with pytest.raises(ValueError, match=words):
         FrontEnd.from_json(END.to_json() | change)
+
+
+def test_the_json_has_the_shortest_numbers_that_are_the_same_floats():
+    end = FrontEnd(PARAMS, np.full(40, 0.1, np.float32), np.full(40, 2.7, np.float32))
+    assert end.to_json()["mean"] == [0.1] * 40
+    assert np.array_equal(FrontEnd.from_json(end.to_json()).std, end.std)
 
 
 def test_a_json_without_a_part_is_refused():

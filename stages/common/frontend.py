@@ -12,13 +12,14 @@ Source of the mel scale: D. O'Shaughnessy, Speech Communication, 1987: 2595 log1
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.audio import SAMPLE_RATE_HZ, Signal
+from stages.common.params import build
 
 Features = NDArray[np.float32]
 
@@ -123,7 +124,8 @@ class FrontEnd:
             "window_shape": "hann, periodic",
             "frame": "the window's last sample is the hop's last; zeros before the stream",
             "hann": self.hann.tolist(), "mel": self.mel.tolist(),
-            "mean": [float(x) for x in self.mean], "std": [float(x) for x in self.std],
+            # By way of text: the shortest number that is the same float32, in any parser.
+            "mean": [float(str(x)) for x in self.mean], "std": [float(str(x)) for x in self.std],
         }  # fmt: skip
 
     @classmethod
@@ -131,29 +133,26 @@ class FrontEnd:
         """Return the front end of a `frontend.json`, by its own window and matrix.
 
         Raises:
-            ValueError: it is of another version or sampling rate, or a part is missing.
+            ValueError: it is of another version or sampling rate, a part is missing, or what is
+                there is no number or does not fit the rest.
         """
         if found.get("version") != 1 or found.get("sample_rate_hz") != SAMPLE_RATE_HZ:
             raise ValueError(
                 f"frontend.json: version {found.get('version')} at {found.get('sample_rate_hz')} "
                 f"Hz; this code reads version 1 at {SAMPLE_RATE_HZ} Hz"
             )
-        names = ("hop", "window", "fft", "bands", "low_hz", "high_hz", "floor")
-        missing = sorted({*names, "hann", "mel", "mean", "std"} - set(found))
-        if missing:
+        names = {field.name for field in fields(FrontEndParams)}
+        if missing := sorted({*names, "hann", "mel", "mean", "std"} - set(found)):
             raise ValueError(f"frontend.json: {missing} are missing; export it anew")
-        params = FrontEndParams(**{name: found[name] for name in names})
-        mean, std = (np.array(found[key], np.float32) for key in ("mean", "std"))
-        end = cls(params, mean, std)
-        end.hann, end.mel = np.array(found["hann"]), np.array(found["mel"])
-        if end.hann.shape != (params.window,) or end.mel.shape != (
-            params.bands,
-            params.fft // 2 + 1,
-        ):
+        params = build({name: found[name] for name in names}, FrontEndParams, "frontend.json")
+        hann, mel, mean, std = (_numbers(found, key) for key in ("hann", "mel", "mean", "std"))
+        end = cls(params, mean.astype(np.float32), std.astype(np.float32))
+        if hann.shape != end.hann.shape or mel.shape != end.mel.shape:
             raise ValueError(
-                f"frontend.json: window {end.hann.shape} and matrix {end.mel.shape} don't fit "
+                f"frontend.json: window {hann.shape} and matrix {mel.shape} don't fit "
                 f"{params.window} samples and {params.bands} bands; export it anew"
             )
+        end.hann, end.mel = hann, mel
         return end
 
 
@@ -181,6 +180,17 @@ class Streamed:
         return (
             np.concatenate(frames) if frames else np.zeros((0, self.end.params.bands), np.float32)
         )
+
+
+def _numbers(found: Mapping[str, Any], key: str) -> NDArray[np.float64]:
+    """Return a list of a `frontend.json`, nested or not, as an array."""
+    try:
+        numbers = np.array(found[key], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"frontend.json: {key} is not an array of numbers: {error}") from error
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"frontend.json: {key} holds numbers that are not finite")
+    return numbers
 
 
 def mel_matrix(params: FrontEndParams) -> NDArray[np.float64]:

@@ -71,6 +71,11 @@ class StreamsParams:
     shards: int
 
     def __post_init__(self) -> None:
+        if self.shards < 1 or not self.seconds > 0:
+            raise ValueError(
+                f"streams: {self.shards} shards of streams of {self.seconds} s are none; change "
+                "them in params.yaml"
+            )
         for name in ("pause", "gain", "noise"):
             low, high = (
                 getattr(self, f"{name}_{end}_{'s' if name == 'pause' else 'db'}")
@@ -106,7 +111,7 @@ def streams_of(
     """Yield the streams of one speaker; what is drawn depends on the speaker's name alone."""
     rng = np.random.default_rng(seed_of(params.seed, "streams", speaker))
     order = rng.permutation(len(clips))
-    pieces, rows, length, number = [_pause(rng, params)], [], 0, 0
+    pieces, rows, number = [_pause(rng, params)], [], 0
     length = len(pieces[0])
     for position, at in enumerate(order):
         u, signal = clips[at]
@@ -153,10 +158,10 @@ def phone_times(segments: Path) -> Times:
 
 
 def constants(frames: Sequence[Features]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and deviation of each band over all frames, rounded as JSON has them.
+    """Return mean and deviation of each band over all frames, shape `[M]` each.
 
-    A tenth of a millionth is far below what a microphone knows, and short numbers are the same in
-    every language's parser.
+    They are rounded to a tenth of a millionth, far below what a microphone knows, so that another
+    processor's last bits don't make another file.
     """
     count = sum(map(len, frames))
     mean = sum(f.sum(axis=0, dtype=np.float64) for f in frames) / count
@@ -183,6 +188,11 @@ def run(
         seconds: dict[str, float] = defaultdict(float)
         for stream in _all(part, known, audio, times, params):
             frames[stream.id] = plain(stream.samples)
+            if not len(frames[stream.id]):
+                raise ValueError(
+                    f"stream {stream.id}: {len(stream.samples)} samples are less than a hop of "
+                    f"{frontend.hop}; raise streams.pause_min_s in params.yaml"
+                )
             rows += stream.rows
             seconds[stream.rows[0][2]] += len(stream.samples) / SAMPLE_RATE_HZ
         report[part] = {
