@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from stages.common.workers import worker_count
-from stages.tools import children, keep, lockfile, pipeline
+from stages.tools import children, durations, keep, lockfile, pipeline
 from stages.tools.children import Child
 from stages.tools.pipeline import Pipeline
 from stages.tools.progress import Progress
@@ -129,7 +129,7 @@ def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> Child | None:
                     running.append(Child(name, plan.root, log_path(plan.root, name)))
                 progress.draw(len(schedule.outcomes), running)
                 time.sleep(children.TICK_S)
-                failed = _collect(schedule, running, progress)
+                failed = _collect(schedule, running, progress, plan.root)
     finally:
         ended = _stop(running, plan.root, kept)
     if failed:
@@ -137,7 +137,9 @@ def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> Child | None:
     return failed
 
 
-def _collect(schedule: Schedule, running: list[Child], progress: Progress) -> Child | None:
+def _collect(
+    schedule: Schedule, running: list[Child], progress: Progress, root: Path
+) -> Child | None:
     """Take the stages that ended out of `running`; return the first that failed, leaving it in."""
     for child in tuple(running):
         outcome = child.outcome()
@@ -146,6 +148,8 @@ def _collect(schedule: Schedule, running: list[Child], progress: Progress) -> Ch
         if outcome:
             running.remove(child)
             schedule.finish(child.name, outcome)
+            if outcome is Outcome.RAN:
+                durations.remember(root, child.name, child.elapsed_s())
             word = "done" if outcome is Outcome.RAN else outcome.value
             progress.ended(
                 len(schedule.outcomes), child.name, f"{word} in {child.elapsed_s():.1f} s"
