@@ -92,12 +92,13 @@ def fresh(factory, folder: Path) -> Clone:
 def _copy_working_tree(to: Path) -> None:
     """Copy what git tracks or would track, changes included, lay the small profile over it, commit.
 
-    Without data/: pointers there are to recordings that only their owner has.
+    Without the pointers in data/: they are to recordings that only their owner has.
     """
     listed = [*GIT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=TOP, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
-        if (TOP / name).is_file() and not name.startswith("data/"):
+        pointer = name.startswith("data/") and name.endswith(".dvc")
+        if (TOP / name).is_file() and not pointer:
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(TOP / name, to / name)
     profile.lay_over(profile.find("small"), to / "params.yaml")
