@@ -1,12 +1,16 @@
-"""Read reports as they were at another revision, through git."""
+"""Read reports as they are, and as they were at another revision, through git."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from stages.common.files import read_json
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,46 @@ class Revision:
         Raises:
             ValueError: it was not JSON, or git fails.
         """
-        if not _git("ls-tree", "--name-only", self.commit, "--", file).strip():
-            return None
-        text = _git("show", f"{self.commit}:./{file}")
+        text = self.text(file)
         try:
-            return json.loads(text)
+            return None if text is None else json.loads(text)
         except ValueError as error:
             raise ValueError(f"{file} is not valid JSON: {error}") from error
+
+    def text(self, file: str) -> str | None:
+        """Return what was in a file at this revision, or None where it had none."""
+        if not _git("ls-tree", "--name-only", self.commit, "--", file).strip():
+            return None
+        return _git("show", f"{self.commit}:./{file}")
+
+    def missing_here(self) -> int:
+        """Return how many commits lead to this revision that the one checked out doesn't have."""
+        return int(_git("rev-list", "--count", f"HEAD..{self.commit}"))
+
+
+def here(file: str) -> Any:
+    """Return the JSON of a report in the working tree, or None where it isn't there.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return read_json(Path(file)) if Path(file).is_file() else None
+
+
+def usual_base() -> str:
+    """Return what a branch is compared with: main, or on main itself the commit before.
+
+    A clone of one branch has no `main` but the remote's.
+    """
+    try:
+        head = _git("rev-parse", "--verify", "HEAD").strip()
+    except (FileNotFoundError, ValueError):
+        return "HEAD"  # without git or a commit: revision_of says what is wrong
+    for name in ("main", "origin/main"):
+        with suppress(ValueError):
+            commit = _git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
+            return "HEAD~1" if commit == head else name
+    return "HEAD~1"
 
 
 def revision_of(name: str) -> Revision:
