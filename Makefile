@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock diff folds gate bench bench-corpus transcribe clean
+.PHONY: help repro test check add-corpus profile lock remote push pull diff folds gate bench bench-corpus transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,18 @@ lock: ## resolve pyproject.toml anew into requirements.lock
 	{ echo '# Made by `make lock` from pyproject.toml, on Linux: versions that were installed together.'; \
 	  sed -E -e 's/\+[a-z0-9.]*$$//' -e '/^(cuda-|nvidia-[^m]|triton)/s/$$/; sys_platform == "linux"/' \
 	    "$$folder/found" | LC_ALL=C sort -f; } > requirements.lock
+
+# The values go through the environment here too, and a secret through FONOTEKA_SECRET alone.
+remote: $(INSTALLED) ## name where data is kept: URL=... or READ=... WRITE=... [ENDPOINT=...], SECRET=option [FOR=remote]; or show it
+	@python -m stages.tools.remote $${URL:+--url "$$URL"} $${READ:+--read "$$READ"} \
+	  $${WRITE:+--write "$$WRITE"} $${ENDPOINT:+--endpoint "$$ENDPOINT"} \
+	  $${SECRET:+--secret "$$SECRET"} $${FOR:+--remote "$$FOR"}
+
+push: $(INSTALLED) ## send data and the run-cache to where it is written: [WHAT="data/raw/mine"]
+	@python -m stages.tools.transfer push $(WHAT)
+
+pull: $(INSTALLED) ## fetch data and the run-cache from where it is read: [WHAT="data/raw/mine"]
+	@python -m stages.tools.transfer pull $(WHAT)
 
 diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEAD~1
 	dvc metrics diff $(or $(BASE),HEAD~1)

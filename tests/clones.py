@@ -115,8 +115,26 @@ def built(factory) -> tuple[Clone, bytes]:
     with once(factory):
         if not lock.exists():
             (shared / "first.txt").write_text(clone.repro("--show", "reports/comparison.md"))
+            _copy_with_results(clone, shared / "committed")
             lock.write_bytes((clone / "dvc.lock").read_bytes())
         return clone, lock.read_bytes()
+
+
+def committed(factory, folder: Path) -> Clone:
+    """Return a clone of one's own with all that was built, its results committed as `built`."""
+    built(factory)
+    with once(factory) as shared:
+        shutil.copytree(shared / "committed", folder, symlinks=True)
+    return Clone(folder)
+
+
+def _copy_with_results(clone: Clone, to: Path) -> None:
+    """Copy a clone with its cache, as it is when nobody has changed anything in it yet."""
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(clone.folder, to, symlinks=True, ignore=shutil.ignore_patterns("tmp"))
+    copy = Clone(to)
+    copy.git("add", "--all")
+    copy.git("commit", "--quiet", "-m", "built")
 
 
 def until(condition, seconds: float = 900.0):

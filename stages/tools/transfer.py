@@ -1,0 +1,154 @@
+"""Push data to where it is written or pull it from where it is read, and say how it went.
+
+    make push                                what dvc.lock names and the run-cache
+    make pull [WHAT=data/raw/embedded]       the same, or some of it
+    python -m stages.tools.transfer push|pull [--no-run-cache] [PATH...]
+
+Reads   the remotes that `make remote` names
+Writes  the remote, or the cache and the workspace
+
+It is `dvc push` and `dvc pull` with three things settled: the remote, which for pushing is another
+than for pulling where there are two; the run-cache, which travels too; and what is said when a
+server goes away, where dvc prints a traceback for each file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from stages.common.cli import stage
+from stages.tools.pipeline import one_sentence
+from stages.tools.storage import KINDS, READ, WRITE, masked
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="transfer", description="push or pull data")
+    parser.add_argument("way", choices=("push", "pull"))
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="outputs; all by default")
+    parser.add_argument("--no-run-cache", action="store_true", help="leave the run-cache out")
+    options = parser.parse_args(arguments)
+    work = push if options.way == "push" else pull
+    print(work(options.paths, not options.no_run_cache))
+
+
+def push(paths: Sequence[str], run_cache: bool) -> str:
+    """Send what the remote lacks, and return a sentence that says how much.
+
+    Raises:
+        ValueError: no place to write is named, or it can't be reached, or not all arrived.
+    """
+    with _repo() as repo:
+        remote, url = _remote(repo, "push")
+        with _watched("push to", remote, url):
+            sent = repo.push(targets=list(paths), remote=remote, run_cache=run_cache)
+    return f"pushed {sent} files to {remote} ({url})" if sent else f"{remote} ({url}) has it all"
+
+
+def pull(paths: Sequence[str], run_cache: bool) -> str:
+    """Fetch what the cache lacks, check it out, and return a sentence that says how much.
+
+    Raises:
+        ValueError: no place to read is named, or it can't be reached, or an object is missing there
+            or damaged.
+    """
+    with _repo() as repo:
+        remote, url = _remote(repo, "pull")
+        with _watched("pull from", remote, url):
+            told = repo.pull(targets=list(paths), remote=remote, run_cache=run_cache)
+    return f"pulled {told['stats']['fetched']} files from {remote} ({url}); the workspace has them"
+
+
+@contextmanager
+def _repo() -> Iterator[Any]:
+    from dvc.repo import Repo
+
+    with one_sentence():
+        repo = Repo(_wait_for_lock=True)
+    with repo:
+        yield repo
+
+
+def _remote(repo: Any, way: str) -> tuple[str, str]:
+    """Return the name and address of the remote for one way.
+
+    Raises:
+        ValueError: there is none.
+    """
+    remotes = repo.config["remote"]
+    default = repo.config["core"].get("remote", READ)
+    remote = WRITE if way == "push" and WRITE in remotes else default
+    if remote not in remotes:
+        raise ValueError(f"nothing is named to {way} {_PREPOSITION[way]}; make remote URL=... does")
+    url = remotes[remote]["url"]
+    kind = KINDS.get(url.partition("://")[0])
+    if way == "push" and kind and not kind.writable:
+        raise ValueError(
+            f"{masked(url)} can only be read; name where to write with make remote WRITE=..."
+        )
+    return remote, masked(url)
+
+
+_PREPOSITION = {"push": "to", "pull": "from"}
+
+
+@contextmanager
+def _watched(what: str, remote: str, url: str) -> Iterator[None]:
+    """Turn whatever ends a transfer into one sentence.
+
+    What a client library raises when its server goes away has as many types as there are
+    libraries, so any exception is taken.
+
+    Raises:
+        ValueError: the transfer failed.
+    """
+    causes = _Causes()
+    logger = logging.getLogger("dvc_data")
+    others, propagates = logger.handlers[:], logger.propagate
+    logger.handlers, logger.propagate = [causes], False
+    try:
+        yield
+    except Exception as error:
+        if os.environ.get("FONOTEKA_TRACEBACK"):
+            raise
+        raise ValueError(
+            f"{what} {remote} ({url}) did not end well: {causes.said() or _sentence(error)}; what "
+            "arrived is kept, run it again to go on"
+        ) from error
+    finally:
+        logger.handlers, logger.propagate = others, propagates
+
+
+class _Causes(logging.Handler):
+    """Collects why files were not transferred."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take the exception of a record, where it has one."""
+        if record.exc_info and record.exc_info[1]:
+            self.errors.append(record.exc_info[1])
+
+    def said(self) -> str:
+        """Return how many files are concerned and the first reason, or nothing."""
+        if not self.errors:
+            return ""
+        first = _sentence(self.errors[0])
+        return f"{len(self.errors)} files were not transferred, the first since {first}"
+
+
+def _sentence(error: BaseException) -> str:
+    """Return what an exception says, with its name where it says little."""
+    said = masked(" ".join(str(error).split()))
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+if __name__ == "__main__":
+    stage(main)
