@@ -41,13 +41,13 @@ class Revision:
 
     def text(self, file: str) -> str | None:
         """Return what was in a file at this revision, or None where it had none."""
-        if not _git("ls-tree", "--name-only", self.commit, "--", file).strip():
+        if not git("ls-tree", "--name-only", self.commit, "--", file).strip():
             return None
-        return _git("show", f"{self.commit}:./{file}")
+        return git("show", f"{self.commit}:./{file}")
 
     def missing_here(self) -> int:
         """Return how many commits lead to this revision that the one checked out doesn't have."""
-        return int(_git("rev-list", "--count", f"HEAD..{self.commit}"))
+        return int(git("rev-list", "--count", f"HEAD..{self.commit}"))
 
 
 def here(file: str) -> Any:
@@ -65,12 +65,12 @@ def usual_base() -> str:
     A clone of one branch has no `main` but the remote's.
     """
     try:
-        head = _git("rev-parse", "--verify", "HEAD").strip()
+        head = git("rev-parse", "--verify", "HEAD").strip()
     except (FileNotFoundError, ValueError):
         return "HEAD"  # without git or a commit: revision_of says what is wrong
     for name in ("main", "origin/main"):
         with suppress(ValueError):
-            commit = _git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
+            commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
             return "HEAD~1" if commit == head else name
     return "HEAD~1"
 
@@ -84,7 +84,7 @@ def revision_of(name: str) -> Revision:
         ValueError: the checkout has no such revision, or git refuses to look.
     """
     try:
-        _git("rev-parse", "--git-dir")
+        git("rev-parse", "--git-dir")
     except FileNotFoundError:
         return Revision(name, "", "none, since git is not installed: only limits count")
     except ValueError as error:
@@ -94,7 +94,7 @@ def revision_of(name: str) -> Revision:
     if name.startswith("-"):
         raise ValueError(f"--base {name!r}: expected a revision, found an option")
     try:
-        commit = _git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
+        commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
     except ValueError as error:
         raise ValueError(
             f"--base {name!r}: no such revision here; name one, or fetch it"
@@ -102,7 +102,7 @@ def revision_of(name: str) -> Revision:
     return Revision(name, commit, f"{name} ({commit[:7]})")
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
     """Return what git says.
 
     Raises:
