@@ -62,16 +62,19 @@ def here(file: str) -> Any:
 def usual_base() -> str:
     """Return what a branch is compared with: main, or on main itself the commit before.
 
-    A clone of one branch has no `main` but the remote's.
+    A clone of one branch has no `main` but the remote's, and one that is at a commit and on no
+    branch is on main where that commit is main's.
     """
     try:
-        head = git("rev-parse", "--verify", "HEAD").strip()
+        branch = git("rev-parse", "--abbrev-ref", "HEAD").strip()
+        head = git("rev-parse", "HEAD").strip()
     except (FileNotFoundError, ValueError):
-        return "HEAD"  # without git or a commit: revision_of says what is wrong
+        return "HEAD"  # no git, or no commit yet: revision_of says what is wrong
     for name in ("main", "origin/main"):
         with suppress(ValueError):
             commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
-            return "HEAD~1" if commit == head else name
+            on_main = branch == "main" or (branch == "HEAD" and commit == head)
+            return "HEAD~1" if on_main else name
     return "HEAD~1"
 
 
