@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock remote push pull diff folds gate bench bench-corpus transcribe clean
+.PHONY: help repro test check add-corpus profile lock remote push pull verify diff folds gate bench bench-corpus transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,11 @@ push: $(INSTALLED) ## send data and the run-cache to where it is written: [WHAT=
 
 pull: $(INSTALLED) ## fetch data and the run-cache from where it is read: [WHAT="data/raw/mine"]
 	@python -m stages.tools.transfer pull $(WHAT)
+
+# Without VARY all is as here; 1 stands for `surroundings`.
+verify: $(INSTALLED) ## rebuild all from nothing in a clone and hold it to dvc.lock: [VARY=1|processor] [SAMPLE=stage]
+	@python -m stages.tools.verify $(if $(VARY),--vary $(patsubst 1,surroundings,$(VARY))) \
+	  $${SAMPLE:+--sample "$$SAMPLE"}
 
 diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEAD~1
 	dvc metrics diff $(or $(BASE),HEAD~1)

@@ -114,7 +114,8 @@ def test_data_is_cached_and_reports_are_in_git(stage):
 def test_a_stage_says_why_and_lists_in_order(stage):
     entry = as_written()[stage]
     entry = entry.get("do", entry)
-    assert set(entry) <= {"desc", "cmd", "deps", "params", *RESULTS}  # never frozen or always run
+    told = {"desc", "meta", "cmd", "deps", "params", *RESULTS}
+    assert set(entry) <= told  # never frozen or always run
     assert entry["desc"]
     for kind in ("deps", "params", *RESULTS):
         listed = [*map(path_of, entry.get(kind, []))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stages.common.files import atomic_file
 from stages.tools.pipeline import one_sentence
@@ -15,12 +16,17 @@ from stages.tools.pipeline import one_sentence
 
 def entries(path: Path) -> tuple[str, ...]:
     """Return the names of the stages in a lock file, in their order; none if there is no file."""
+    return tuple(read(path))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return what a lock file says of each stage; nothing if there is no file."""
     from dvc.utils.serialize import load_yaml
 
     if not path.exists():
-        return ()
+        return {}
     with one_sentence():
-        return tuple(load_yaml(str(path)).get("stages") or ())
+        return dict(load_yaml(str(path)).get("stages") or {})
 
 
 def order(now: Sequence[str], before: Sequence[str], plan: Sequence[str]) -> list[str]:
