@@ -70,9 +70,14 @@ def write_pipeline(models=MODELS, **parts):
         "train": ["a mia", "b mia"], "valid": ["c noa"], "test": ["d ana", "e ben", "f cvita"],
     }  # fmt: skip
     splits = [manifest(part, *lines) for part, lines in (defaults | parts).items()]
-    stages = {f"evaluate@{m}": [{"path": f"reports/metrics/{m}.json", "md5": m}] for m in models}
-    stages |= {"audit": [{"path": "reports/corpus.json", "md5": "c"}], "split": splits}
-    lock = {"schema": "2.0", "stages": {name: {"outs": outs} for name, outs in stages.items()}}
+    stages = {
+        f"evaluate@{m}": [{"path": f"reports/metrics/{m}.json", "md5": "0" * 32}] for m in models
+    }
+    stages |= {"audit": [{"path": "reports/corpus.json", "md5": "0" * 32}], "split": splits}
+    lock = {
+        "schema": "2.0",
+        "stages": {name: {"cmd": "x", "outs": outs} for name, outs in stages.items()},
+    }
     Path("dvc.lock").write_text(yaml.safe_dump(lock))
     declared = {"evaluate": {"foreach": list(models), "do": {"cmd": "x"}}}
     declared |= {"audit": {"cmd": "x"}, "split": {"cmd": "x"}}
