@@ -31,10 +31,15 @@ class Copy:
         """
         self.folder, self.around = folder, around
         self.environment = surroundings.variables(around, folder.parent / "site")
-        self._call(["git", "clone", "--quiet", str(Path.cwd()), str(folder)], Path.cwd())
-        own = str(folder / ".dvc" / "cache")  # wherever a person keeps the caches of all checkouts
-        self._call([*DVC, "config", "--quiet", "--local", "cache.dir", own])
-        self._call([*DVC, "remote", "add", "--quiet", "--local", "--force", REMOTE, str(cache)])
+        done = self._start(["git", "clone", "--quiet", str(Path.cwd()), str(folder)], Path.cwd())
+        if done.returncode:
+            raise ValueError(f"git clone: {shortly(done.stderr)}")
+        # Relative to .dvc, and so in ASCII wherever the two are: dvc writes its settings in nothing
+        # else. Its own cache, wherever a person keeps those of all checkouts.
+        (folder.parent / REMOTE).symlink_to(cache, target_is_directory=True)
+        (folder / ".dvc" / "config.local").write_text(
+            f"[cache]\n    dir = cache\n['remote \"{REMOTE}\"']\n    url = ../../{REMOTE}\n"
+        )
 
     def take(self, paths: Sequence[str]) -> None:
         """Bring data here from the cache at hand, and nothing else: no result of a stage's run.
@@ -48,10 +53,9 @@ class Copy:
             [*DVC, "pull", "--quiet", "--remote", REMOTE, *paths], capture_output=True
         )
         if done.returncode:
-            said = " ".join(done.stderr.split())
             raise ValueError(
                 f"{', '.join(paths)}: not whole in the cache, so fetch it with dvc pull; "
-                f"dvc said: {said[-400:]}"
+                f"dvc said: {shortly(done.stderr)}"
             )
 
     def forget(self, paths: Iterable[str]) -> None:
@@ -82,11 +86,6 @@ class Copy:
         options = ("--single-item", "--force", "--no-run-cache")
         return self._start([*DVC, "repro", *options, stage]).returncode
 
-    def _call(self, command: Sequence[str], folder: Path | None = None) -> None:
-        done = self._start(command, folder, capture_output=True)
-        if done.returncode:
-            raise ValueError(f"{' '.join(command[:4])}: {' '.join(done.stderr.split())[-400:]}")
-
     def _start(
         self, command: Sequence[str], folder: Path | None = None, *, capture_output: bool = False
     ) -> subprocess.CompletedProcess[str]:
@@ -104,6 +103,16 @@ class Copy:
                 process.wait()
                 raise
         return subprocess.CompletedProcess(command, process.returncode, out or "", err or "")
+
+
+def shortly(said: str) -> str:
+    r"""Return the end of what a command said, without dvc's offer of help.
+
+    >>> shortly("ERROR: no\n\nHaving any troubles? Hit us up at ..., we are happy to help!\n")
+    'ERROR: no'
+    """
+    lines = (line for line in said.splitlines() if not line.startswith("Having any troubles?"))
+    return " ".join(" ".join(lines).split())[-400:]
 
 
 def copy_backwards(source: Path, target: Path) -> None:
