@@ -30,7 +30,8 @@ from stages.common.params import load
 from stages.tools import diff_numbers
 from stages.tools.diff_corpus import corpus_change
 from stages.tools.diff_page import FINE, REGRESSION, Param, Verdict, headline, page
-from stages.tools.diff_sides import Side, at, working_tree
+from stages.tools.diff_sides import at, working_tree
+from stages.tools.flat import changes
 from stages.tools.gate import GateParams
 from stages.tools.judge import UNDECIDED
 from stages.tools.revision import Revision, revision_of, usual_base
@@ -55,19 +56,9 @@ def decide(params: GateParams, revision: Revision, plots: str) -> Verdict:
     if any(row.verdict == UNDECIDED for row in rows):
         verdict = UNDECIDED
     added, removed = diff_numbers.added_and_removed(here, base)
-    changes = changed(here, base)
+    params_changed = [Param(*change) for change in changes(base.params, here.params)]
     corpus = corpus_change(here, base)
-    return Verdict(said, behind, verdict, [], rows, added, removed, corpus, changes, plots)
-
-
-def changed(here: Side, base: Side) -> list[Param]:
-    """Return every value of params.yaml that differs, in the order of keys."""
-    old, new = base.params, here.params
-    return [
-        Param(key, old.get(key, ""), new.get(key, ""))
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
+    return Verdict(said, behind, verdict, [], rows, added, removed, corpus, params_changed, plots)
 
 
 def pictures(base: str, folder: Path | None) -> str:

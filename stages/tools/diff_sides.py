@@ -6,7 +6,7 @@ without checking anything out: the base through git, the branch as it lies in th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from stages.tools.flat import flat
 from stages.tools.judge import Report
 from stages.tools.revision import Revision, here
 
@@ -150,26 +151,3 @@ def _has(declared: dict[str, Any], name: str) -> bool:
     items = entry.get("foreach")
     # What a template or a matrix expands to is dvc's to say; then the lock file is believed.
     return not item or not isinstance(items, list | dict) or item in map(str, items)
-
-
-def flat(value: Any, above: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each value under its keys with dots between them, written as YAML has it.
-
-    >>> list(flat({"a": {"b": 1, "c": {}}, "d": [1, "x"], "e": None}))
-    [('a.b', '1'), ('a.c', '{}'), ('d', '[1, x]'), ('e', 'null')]
-    """
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from flat(inner, f"{above}.{key}" if above else str(key))
-    else:
-        yield above, short(value)
-
-
-def short(value: Any) -> str:
-    """Return a value in one line of YAML.
-
-    >>> short(0.1), short(["a", True]), short("hr")
-    ('0.1', '[a, true]', 'hr')
-    """
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
-    return text.removesuffix("\n").removesuffix("\n...").strip()
