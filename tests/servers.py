@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-WORD = "a word that opens, č"  # a password; what is written nowhere but in .dvc/config.local
+WORD = "a word that opens # it"  # a password; what is written nowhere but in .dvc/config.local
 BUCKET = "fonoteka"
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
@@ -169,7 +169,7 @@ def s3(here: Path) -> Iterator[Server]:
 @contextmanager
 def webdav(here: Path) -> Iterator[Server]:
     """WebDAV by WsgiDAV, which asks for a name and a word."""
-    (here / "store").mkdir(exist_ok=True)
+    (here / "store" / "data").mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [sys.executable, __file__, "webdav", str(port), str(here)]
     with running(command, port, here / "webdav.log") as process:

@@ -92,7 +92,7 @@ def name(
         if url:
             remotes.pop(WRITE, None)
         for remote, found in places.items():
-            remotes[remote] = {"url": found.url, "verify": True}
+            remotes[remote] = {"url": found.url, "verify": "true"}
             if endpoint and found.url.startswith("s3://"):
                 remotes[remote]["endpointurl"] = endpoint
         if READ not in remotes:
@@ -111,6 +111,10 @@ def ask(root: Path, remote: str, option: str) -> None:
     value = os.environ.get(SECRET_VARIABLE) or getpass.getpass(f"{option} of {remote}: ")
     if not value:
         raise ValueError(f"{option} of {remote} is empty; nothing was changed")
+    if not value.isascii():
+        raise ValueError(
+            f"{option} of {remote} has other letters than ASCII, which dvc can't write"
+        )
     path = root / ".dvc" / "config.local"
     path.touch(mode=0o600)
     path.chmod(0o600)
@@ -153,7 +157,8 @@ def committed_secrets(root: Path) -> list[str]:
     """Return the secrets that stand in `.dvc/config`, as `remote.option`."""
     from dvc.config import Config
 
-    remotes = Config(str(root / ".dvc")).load_one("repo").get("remote", {})
+    with one_sentence():
+        remotes = Config(str(root / ".dvc")).load_one("repo").get("remote", {})
     return [
         f"{remote}.{option}"
         for remote, options in sorted(remotes.items())

@@ -58,6 +58,10 @@ KINDS = {
 }  # fmt: skip
 
 
+# A name alone may stand where the kind lets it.
+_USER = re.compile(r"((?!(?:ssh|webdavs?)://[^/\s:@]*@)\b\w+:)//[^/?#\s]*@")
+
+
 @dataclass(frozen=True)
 class Place:
     """An address of a known kind, without secrets."""
@@ -81,6 +85,11 @@ def place(text: str, root: Path) -> Place:
     >>> place("ssh://me@host.example.org/srv/fonoteka", Path("/repo")).kind.name
     'SSH'
     """
+    if not text.isascii():
+        raise ValueError(
+            f"{masked(text)}: dvc can't write other letters than ASCII to its configuration; give "
+            "the place a name without them, by a link for instance"
+        )
     if "://" not in text:
         return Place(FOLDER, str(_folder(text, root)))
     try:
@@ -135,9 +144,9 @@ def _refuse_secrets(text: str, parts: SplitResult, kind: Kind) -> None:
 
 
 def masked(text: str) -> str:
-    """Return an address that may be shown: without a password, and without what follows a `?`.
+    """Return an address, or a text that has some, without what may be secret in it.
 
-    >>> masked("webdavs://me:word@host/x?sig=abc")
-    'webdavs://***@host/x?***'
+    >>> masked("ssh://me@host/x is not webdavs://me:word@host/x?sig=abc")
+    'ssh://me@host/x is not webdavs://***@host/x?***'
     """
-    return re.sub(r"([?#]).*", r"\1***", re.sub(r"//[^/?#]*@", "//***@", text))
+    return re.sub(r"(//\S*[?#])\S+", r"\1***", _USER.sub(r"\1//***@", text))

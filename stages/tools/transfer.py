@@ -46,8 +46,10 @@ def push(paths: Sequence[str], run_cache: bool) -> str:
     with _repo() as repo:
         remote, url = _remote(repo, "push")
         with _watched("push to", remote, url):
-            sent = repo.push(targets=list(paths), remote=remote, run_cache=run_cache)
-    return f"pushed {sent} files to {remote} ({url})" if sent else f"{remote} ({url}) has it all"
+            sent = repo.push(targets=list(paths), remote=remote)
+            # After the data, so that no run promises a result that isn't there.
+            runs = repo.stage_cache.push(remote) if run_cache else []
+    return f"pushed {sent} files and {len(runs)} runs to {remote} ({url})"
 
 
 def pull(paths: Sequence[str], run_cache: bool) -> str:
@@ -60,8 +62,19 @@ def pull(paths: Sequence[str], run_cache: bool) -> str:
     with _repo() as repo:
         remote, url = _remote(repo, "pull")
         with _watched("pull from", remote, url):
-            told = repo.pull(targets=list(paths), remote=remote, run_cache=run_cache)
-    return f"pulled {told['stats']['fetched']} files from {remote} ({url}); the workspace has them"
+            fetched = repo.pull(targets=list(paths), remote=remote)["stats"]["fetched"]
+            runs = _runs(repo, remote) if run_cache else "no runs"
+    return f"pulled {fetched} files and {runs} from {remote} ({url}); they are in the workspace"
+
+
+def _runs(repo: Any, remote: str) -> str:
+    """Fetch the run-cache and return how much it was; by HTTP nothing can be listed."""
+    from dvc.stage.cache import RunCacheNotSupported
+
+    try:
+        return f"{len(repo.stage_cache.pull(remote))} runs"
+    except RunCacheNotSupported:
+        return "no runs, which do not travel by HTTP,"
 
 
 @contextmanager
@@ -116,9 +129,12 @@ def _watched(what: str, remote: str, url: str) -> Iterator[None]:
     except Exception as error:
         if os.environ.get("FONOTEKA_TRACEBACK"):
             raise
+        said = causes.said() or _sentence(error)
+        if isinstance(error, FileNotFoundError) and url.startswith("webdav"):
+            said = "the folder that the address ends in may have to be made on the server first"
         raise ValueError(
-            f"{what} {remote} ({url}) did not end well: {causes.said() or _sentence(error)}; what "
-            "arrived is kept, run it again to go on"
+            f"{what} {remote} ({url}) did not end well: {said}; what arrived is kept, run it again "
+            "to go on"
         ) from error
     finally:
         logger.handlers, logger.propagate = others, propagates
