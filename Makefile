@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock remote push pull verify diff folds gate bench bench-corpus transcribe clean
+.PHONY: help repro test check add-corpus profile lock remote push pull verify status diff folds gate bench bench-corpus transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -81,10 +81,13 @@ verify: $(INSTALLED) ## rebuild all from nothing in a clone and hold it to dvc.l
 	@python -m stages.tools.verify $(if $(VARY),--vary $(patsubst 1,surroundings,$(VARY))) \
 	  $${SAMPLE:+--sample "$$SAMPLE"}
 
-diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEAD~1
-	dvc metrics diff $(or $(BASE),HEAD~1)
+status: $(INSTALLED) ## say what is stale, why, and what a run would cost: [ARGS=--allow-missing]
+	@python -m stages.tools.status $(ARGS)
 
-gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision: BASE=HEAD
+diff: $(INSTALLED) ## judge this branch against main, or on main the last commit: [BASE=...] [ARGS="--json FILE --plots FOLDER"]
+	@python -m stages.tools.diff $${BASE:+--base "$$BASE"} $(ARGS)
+
+gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision, and damaged models: BASE=HEAD
 	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
 
 bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder"]

@@ -205,15 +205,15 @@ def test_without_a_remote_what_is_nowhere_is_missing(call, project):
     lose("grown.txt")
     _, stages, _ = call()
     assert (stages["grow"]["state"], stages["lone"]["state"]) == ("missing", "missing")
-    assert "grown.txt: is neither here nor in dvc's cache" in stages["grow"]["why"][0]
-    assert "lone.txt: is here and not in dvc's cache; dvc commit" in stages["lone"]["why"][0]
+    assert "grown.txt: neither here nor in dvc's cache" in stages["grow"]["why"][0]
+    assert "lone.txt: here and not in dvc's cache; dvc commit" in stages["lone"]["why"][0]
 
 
 def test_what_git_keeps_is_missing_and_git_has_it(call, project):
     lose("count.json", cache=False)
     _, stages, _ = call()
     assert states(stages) == {"count": "missing"}
-    assert stages["count"]["why"] == ["count.json: is gone; git has it: git checkout -- count.json"]
+    assert stages["count"]["why"] == ["count.json: gone; git has it: git checkout -- count.json"]
 
 
 def test_a_clone_without_data_still_knows_what_is_stale(call, project):
@@ -280,9 +280,17 @@ def test_a_table_for_a_person_has_reasons_and_sums(call, project, monkeypatch, c
     assert head.index("why") == grow.index("in.txt") == second.index("params.yaml")
     assert rest[-3:] == [
         "5 stages: 1 fresh, 1 stale, 3 may be stale",
-        "to run: 1, 3.2 s one after another, as last time; make repro",
+        "to run: 1, 3.2 s one after another, as last time: make repro",
         "to run if what they read comes out anew: 3, never timed here",
     ]
+
+
+def test_what_may_be_missing_is_not_in_the_table_but_counted(call, project, monkeypatch, capsys):
+    lose("grown.txt", "data/folded", "list.txt", "lone.txt")
+    monkeypatch.setattr(sys, "argv", ["status", "--allow-missing"])
+    with pytest.raises(SystemExit) as ended:
+        status.main()
+    assert (ended.value.code, capsys.readouterr().out) == (0, "5 stages: 1 fresh, 4 missing\n")
 
 
 @pytest.mark.parametrize(

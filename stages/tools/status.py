@@ -39,15 +39,15 @@ MOST_REASONS = 6
 SETTLED, TO_DO, UNDECIDED = 0, 1, 2
 
 
-def page(rows: Sequence[Row]) -> str:
-    """Return what isn't fresh as a table, and sums below it."""
-    shown = [row for row in rows if row.state not in (State.FRESH, State.FROZEN)]
+def page(rows: Sequence[Row], allow_missing: bool = False) -> str:
+    """Return what there is to be done as a table, and sums below it."""
+    shown = [row for row in rows if not row.settled(allow_missing)]
     counts = {state: sum(row.state is state for row in rows) for state in State}
     summed = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    said = [f"{len(rows)} stages: {summed}"]
+    said = [f"{len(rows)} stages: {summed}", *_sums(shown)]
     if shown:
         lines = [line for row in shown for line in _lines(row)]
-        said = [table(HEADER, lines, left=(0, 1, 5)), "", *said, *_sums(rows)]
+        said = [table(HEADER, lines, left=(0, 1, 5)), "", *said]
     return "\n".join(said)
 
 
@@ -69,11 +69,11 @@ def _sums(rows: Sequence[Row]) -> Iterator[str]:
     maybe = [row for row in rows if row.state is State.MAY_BE]
     pulls = [row for row in rows if row.state is State.NOT_PULLED]
     if sure:
-        yield f"to run: {len(sure)}, {_seconds(sure)}; make repro"
+        yield f"to run: {len(sure)}, {_seconds(sure)}: make repro"
     if maybe:
         yield f"to run if what they read comes out anew: {len(maybe)}, {_seconds(maybe)}"
     if pulls:
-        yield f"to pull: {len(pulls)}, {size(sum(row.size for row in pulls))}; dvc pull"
+        yield f"to pull: {len(pulls)}, {size(sum(row.size for row in pulls))}: dvc pull"
 
 
 def _seconds(rows: Sequence[Row]) -> str:
@@ -138,7 +138,7 @@ def main() -> None:
         answer = {"settled": settled, "remote": found.remote, "stages": [*map(asdict, rows)]}
         print(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
-        print(page(rows))
+        print(page(rows, options.allow_missing))
     sys.exit(SETTLED if settled else TO_DO)
 
 

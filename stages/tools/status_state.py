@@ -5,7 +5,7 @@ Pure bookkeeping over what `stages.tools.status_look` found: no files, no dvc.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -101,9 +101,8 @@ def _own(stage: Facts, remote: str) -> tuple[State, list[str]]:
         return State.MISSING, ["never ran: dvc.lock doesn't have it"]
     if stage.changed:
         return State.STALE, list(stage.changed)
-    lost = [one for one in stage.gone if not (one.cached or remote)]
-    if lost:
-        return State.MISSING, [_lost(one) for one in lost]
+    if lost := [one for one in stage.gone if not (one.cached or remote)]:
+        return State.MISSING, list(_lost(lost))
     if stage.gone:
         return State.NOT_PULLED, [_pull(stage.gone, remote)]
     if stage.unseen:
@@ -111,20 +110,34 @@ def _own(stage: Facts, remote: str) -> tuple[State, list[str]]:
     return State.FRESH, []
 
 
-def _lost(gone: Gone) -> str:
-    if gone.in_git:
-        return f"{gone.path}: is gone; git has it: git checkout -- {gone.path}"
-    if gone.here:
-        return f"{gone.path}: is here and not in dvc's cache; dvc commit puts it there"
-    return f"{gone.path}: is neither here nor in dvc's cache, and there is no remote to pull from"
+def _lost(gone: Sequence[Gone]) -> Iterator[str]:
+    """Yield a sentence for each way in which outputs are nowhere, and how to get them."""
+    in_git = [one.path for one in gone if one.in_git]
+    here = [one.path for one in gone if one.here and not one.in_git]
+    nowhere = [one.path for one in gone if not (one.here or one.in_git)]
+    if in_git:
+        yield f"{_named(in_git)}: gone; git has it: git checkout -- {' '.join(in_git)}"
+    if here:
+        yield f"{_named(here)}: here and not in dvc's cache; dvc commit puts it there"
+    if nowhere:
+        yield f"{_named(nowhere)}: neither here nor in dvc's cache, and no remote to pull from"
 
 
 def _pull(gone: Sequence[Gone], remote: str) -> str:
-    paths = ", ".join(one.path for one in gone[:3])
-    paths += f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+    paths = _named([one.path for one in gone])
     if all(one.cached for one in gone):
         return f"{paths}: in dvc's cache; dvc checkout puts it here"
     return f"{paths}: dvc pull gets it, where remote {remote!r} has it"
+
+
+def _named(paths: Sequence[str], most: int = 3) -> str:
+    """Return paths, the first three of them where they are more.
+
+    >>> _named(["a", "b", "c", "d"])
+    'a, b, c and 1 more'
+    """
+    more = len(paths) - most
+    return ", ".join(paths[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _roots(
