@@ -100,6 +100,12 @@ def test_a_speaker_without_a_rate_leaves_nothing_to_pair():
     assert chance("segment_accuracy", side, side) is None
 
 
+def test_a_report_from_before_speakers_were_counted_has_nothing_to_pair():
+    old = {"per": 0.2, "segment_accuracy": 0.9, "by_speaker": {"s0": {"per": 0.2}}}
+    assert chance("per", report(1, 2), old) is None
+    assert chance("segment_accuracy", old, old) is None
+
+
 def test_a_number_further_down_has_the_interval_that_stands_beside_it():
     side = {"languages": {"en": {"per": 0.1, "per_low": 0.0, "per_high": 0.2}}}
     assert chance("languages.en.per", side, side).how == APART

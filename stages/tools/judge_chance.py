@@ -103,12 +103,12 @@ def _counts(name: str, report: Mapping[str, Any]) -> dict[str, tuple[float, floa
     speakers = report.get("by_speaker") or {}
     if name == "per":
         counts = {s: (row.get("errors"), row.get("phones")) for s, row in speakers.items()}
-    elif name == "segment_accuracy" and report.get("segments") == report.get("phones"):
+    elif name == "segment_accuracy" and report.get("segments", 0) == report.get("phones"):
         counts = {s: (row.get(name), row.get("phones")) for s, row in speakers.items()}
     else:
         return {}
-    if any(what is None for what, _ in counts.values()):
-        return {}  # a speaker without a rate
+    if any(None in pair for pair in counts.values()):
+        return {}  # a speaker without a rate, or a report from before speakers were counted
     found = {}
     for speaker, (what, of) in counts.items():
         what, of = _number(what, f"by_speaker.{speaker}"), _number(of, f"by_speaker.{speaker}")
