@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock remote push pull verify status diff folds gate bench bench-corpus transcribe clean
+.PHONY: help repro test check add-corpus profile lock remote push pull verify resolve-lock status diff folds gate bench bench-corpus transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,9 @@ pull: $(INSTALLED) ## fetch data and the run-cache from where it is read: [WHAT=
 verify: $(INSTALLED) ## rebuild all from nothing in a clone and hold it to dvc.lock: [VARY=1|processor] [SAMPLE=stage]
 	@python -m stages.tools.verify $(if $(VARY),--vary $(patsubst 1,surroundings,$(VARY))) \
 	  $${SAMPLE:+--sample "$$SAMPLE"}
+
+resolve-lock: $(INSTALLED) ## after a merge conflict in dvc.lock: make it anew, running only what changed: [ARGS=--run]
+	@python -m stages.tools.resolve_lock --jobs $(JOBS) $(ARGS)
 
 status: $(INSTALLED) ## say what is stale, why, and what a run would cost: [ARGS=--allow-missing]
 	@python -m stages.tools.status $(ARGS)

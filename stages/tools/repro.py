@@ -14,13 +14,15 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from stages.common.workers import worker_count
-from stages.tools import children, durations, keep, lockfile, pipeline
+from stages.tools import children, durations, intact, keep, lockfile, pipeline
+from stages.tools.alone import alone
 from stages.tools.children import Child
 from stages.tools.pipeline import Pipeline
 from stages.tools.progress import Progress
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = parse(arguments)
     try:
-        with _on_signals(_interrupt, signal.SIGTERM, signal.SIGHUP):
+        with stoppable():
             return run(options.targets, options.jobs, options.show)
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -79,6 +81,11 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt(number)
 
 
+def stoppable() -> AbstractContextManager[None]:
+    """Take SIGTERM and a closed terminal inside the block for what Ctrl-C is: KeyboardInterrupt."""
+    return _on_signals(_interrupt, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextmanager
 def _on_signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
     """React to signals with `handler` inside the block and as before after it."""
@@ -93,27 +100,54 @@ def _on_signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
 def run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
     """Bring the pipeline up to date and return the exit code."""
     begin_s = time.monotonic()
-    plan = pipeline.read(targets)
-    schedule = Schedule(plan.steps)
-    if not schedule.ready():
-        frozen = schedule.counts().get(Outcome.FROZEN, 0)
+    done = bring(targets, jobs)
+    if done.failed:
+        return 1
+    counts, total = done.schedule.counts(), len(done.plan.steps)
+    if done.idle:
+        frozen = counts.get(Outcome.FROZEN, 0)
         print(
-            f"everything is up to date: {len(plan.steps)} stages"
+            f"everything is up to date: {total} stages"
             + (f", {frozen} of them frozen" if frozen else "")
         )
     else:
+        told = ", ".join(f"{n} {how.value}" for how, n in counts.items())
+        print(f"{total} stages: {told}, in {time.monotonic() - begin_s:.1f} s")
+    if show and not targets:
+        _print_file(done.plan.root / show)
+    return 0
+
+
+@dataclass(frozen=True)
+class Brought:
+    """How far a pipeline was brought.
+
+    Attributes:
+        plan: its stages.
+        schedule: how each ended.
+        failed: the stage that failed, if one did; it has been explained.
+        idle: whether there was nothing to do.
+    """
+
+    plan: Pipeline
+    schedule: Schedule
+    failed: Child | None
+    idle: bool
+
+
+def bring(targets: Sequence[str], jobs: int) -> Brought:
+    """Bring the pipeline up to date, or as far as a stage lets it."""
+    with alone(pipeline.top()):
+        plan = pipeline.read(targets)
+        schedule = Schedule(plan.steps)
+        if not schedule.ready():
+            return Brought(plan, schedule, None, idle=True)
         before = {path: lockfile.entries(path) for path in plan.locks}
         try:
             failed = execute(schedule, plan, jobs)
         finally:
             lockfile.restore_order(plan.root, before, plan.locks)
-        if failed:
-            return 1
-        counts = ", ".join(f"{n} {how.value}" for how, n in schedule.counts().items())
-        print(f"{len(plan.steps)} stages: {counts}, in {time.monotonic() - begin_s:.1f} s")
-    if show and not targets:
-        _print_file(plan.root / show)
-    return 0
+        return Brought(plan, schedule, failed, idle=False)
 
 
 def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> Child | None:
@@ -146,6 +180,8 @@ def _collect(
         if outcome is Outcome.FAILED:
             return child
         if outcome:
+            if outcome is Outcome.CACHED:
+                intact.require(root, child.name)  # before anything is computed from it
             running.remove(child)
             schedule.finish(child.name, outcome)
             if outcome is Outcome.RAN:
