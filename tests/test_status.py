@@ -150,6 +150,14 @@ def test_every_reason_has_its_own_sentence(call, project):
     assert stages["fold"]["why"] == ["grown.txt: changed, grow made it anew"]
 
 
+def test_a_stage_that_runs_each_time_says_so(call, project):
+    text = STAGES.replace("outs: [lone.txt]", "outs: [lone.txt], always_changed: true")
+    (project / "dvc.yaml").write_text(text)
+    _, stages, _ = call()
+    assert states(stages) == {"lone": "stale"}
+    assert stages["lone"]["why"] == ["runs each time, as dvc.yaml has it"]
+
+
 def test_an_input_that_is_gone_is_named(call, project):
     (project / "more.txt").unlink()
     assert call()[1]["grow"]["why"] == ["more.txt: is gone"]

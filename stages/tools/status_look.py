@@ -115,6 +115,8 @@ def _facts(stage: Any, graph: Any, outputs: list[Any], commands: _Commands) -> F
             said, seen = _dependency(dep, outputs)
             changed += [said] if said else []
             unseen += [] if seen else [str(dep)]
+    if known and (stage.is_callback or stage.always_changed):
+        changed.append("runs each time, as dvc.yaml has it")
     changed += [said for out in stage.outs if known and (said := _output(out))]
     return Facts(
         stage.addressing,
