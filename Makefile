@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock remote push pull verify resolve-lock status diff folds gate bench bench-corpus transcribe clean
+.PHONY: help repro test test-faults check add-corpus profile lock remote push pull intact verify resolve-lock status diff folds gate bench bench-corpus transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print t
 # A file goes to one worker, so that what its tests share is made once.
 test: $(INSTALLED) ## run all tests; at least 90 % of the lines are to be reached
 	python -m pytest -n $(JOBS) --dist loadfile --cov=stages --cov-report=term --cov-fail-under=90
+
+test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections: what no test of `make test` has the time for
+	python -m pytest -n $(JOBS) --dist loadfile -m faults
 
 check: $(INSTALLED) ## lint, layout, types and the examples in docstrings
 	ruff check .
@@ -70,8 +73,11 @@ remote: $(INSTALLED) ## name where data is kept: URL=... or READ=... WRITE=... [
 	  $${WRITE:+--write "$$WRITE"} $${ENDPOINT:+--endpoint "$$ENDPOINT"} \
 	  $${SECRET:+--secret "$$SECRET"} $${FOR:+--remote "$$FOR"}
 
-push: $(INSTALLED) ## send data and the run-cache to where it is written: [WHAT="data/raw/mine"]
-	@python -m stages.tools.transfer push $(WHAT)
+push: $(INSTALLED) ## send data and the run-cache to where it is written: [WHAT="data/raw/mine"] [AGAIN=md5]
+	@python -m stages.tools.transfer push $(WHAT) $(AGAIN:%=--again %)
+
+intact: $(INSTALLED) ## hash cache and workspace again, and take away what is damaged: [STAGES=...]
+	@python -m stages.tools.intact $(STAGES)
 
 pull: $(INSTALLED) ## fetch data and the run-cache from where it is read: [WHAT="data/raw/mine"]
 	@python -m stages.tools.transfer pull $(WHAT)

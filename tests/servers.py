@@ -12,10 +12,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -45,11 +46,6 @@ class Server:
     options: tuple[str, ...] = ()
     secrets: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
-
-    def go_away(self) -> None:
-        """End without a word to those who are connected."""
-        self.process.kill()
-        self.process.wait()
 
 
 def free_port() -> int:
@@ -210,6 +206,34 @@ def serve_webdav(port: int, here: Path) -> None:
     run()
 
 
+def serve_proxy(port: int, target: int, most: int) -> None:
+    """Pass bytes on in both directions, and end with code 3, unheard, when `most` have passed."""
+    passed = 0
+    lock = threading.Lock()
+
+    def carry(one: socket.socket, other: socket.socket) -> None:
+        nonlocal passed
+        with suppress(OSError):
+            while data := one.recv(1 << 14):
+                with lock:
+                    passed += len(data)
+                    if passed > most:
+                        os._exit(3)
+                other.sendall(data)
+        for end in (one, other):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        while True:
+            one, _ = listener.accept()
+            other = socket.create_connection(("127.0.0.1", target))
+            for pair in ((one, other), (other, one)):
+                threading.Thread(target=carry, args=pair, daemon=True).start()
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "proxy":
+        serve_proxy(*map(int, sys.argv[2:]))
     _, what, at, place = sys.argv
     {"http": serve_http, "sftp": serve_sftp, "webdav": serve_webdav}[what](int(at), Path(place))

@@ -36,14 +36,21 @@ class Kept:
     """A file of which dvc knows the hash.
 
     Attributes:
-        md5: of its bytes.
+        oid: dvc's name for the object: its MD5, with `.dir` behind it for the list of a folder.
         cached: where the cache keeps it.
         used: where the workspace has it; None for the list of a folder's files.
+        folder: the object that lists it, where it lies in a folder.
     """
 
-    md5: str
+    oid: str
     cached: Path
     used: Path | None
+    folder: str | None = None
+
+    @property
+    def md5(self) -> str:
+        """The MD5 of its bytes."""
+        return self.oid.removesuffix(".dir")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -97,13 +104,12 @@ def kept(repo: Any, names: Collection[str] | None = None) -> Iterator[Kept]:
 def _files(out: Any) -> Iterator[Kept]:
     """Yield the file of an output, or the list of a folder's files and the files."""
     md5, path = out.hash_info.value, Path(out.fs_path)
-    listed = Kept(
-        md5.removesuffix(".dir"), _cached(out, md5), None if out.is_dir_checksum else path
-    )
+    listed = Kept(md5, _cached(out, md5), None if out.is_dir_checksum else path)
     yield listed
     if out.is_dir_checksum and digest(listed.cached) == listed.md5:
         for entry in json.loads(listed.cached.read_text(encoding="utf-8")):
-            yield Kept(entry["md5"], _cached(out, entry["md5"]), path / entry["relpath"])
+            oid = entry["md5"]
+            yield Kept(oid, _cached(out, oid), path / entry["relpath"], md5)
 
 
 def _cached(out: Any, md5: str) -> Path:

@@ -2,14 +2,15 @@
 
     make push                                what dvc.lock names and the run-cache
     make pull [WHAT=data/raw/embedded]       the same, or some of it
-    python -m stages.tools.transfer push|pull [--no-run-cache] [PATH...]
+    make push AGAIN="4633b29e7ed22c60..."    an object that is damaged there
+    python -m stages.tools.transfer push|pull [--no-run-cache] [PATH...] [--again MD5]
 
 Reads   the remotes that `make remote` names
 Writes  the remote, or the cache and the workspace
 
-It is `dvc push` and `dvc pull` with three things settled: the remote, which for pushing is another
-than for pulling where there are two; the run-cache, which travels too; and what is said when a
-server goes away, where dvc prints a traceback for each file.
+It is `dvc push` and `dvc pull` with four things settled: the remote, which for pushing is another
+than for pulling where there are two; the run-cache, which travels too; what is said when a server
+goes away, where dvc prints a traceback for each file; and that nothing damaged is sent or stays.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from stages.common.cli import stage
+from stages.tools import intact
+from stages.tools.intact import Kept
 from stages.tools.pipeline import one_sentence
 from stages.tools.storage import KINDS, READ, WRITE, masked
+
+SHOWN = 5  # names in a sentence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,20 +38,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("way", choices=("push", "pull"))
     parser.add_argument("paths", nargs="*", metavar="PATH", help="outputs; all by default")
     parser.add_argument("--no-run-cache", action="store_true", help="leave the run-cache out")
-    options = parser.parse_args(arguments)
-    work = push if options.way == "push" else pull
-    print(work(options.paths, not options.no_run_cache))
+    parser.add_argument(
+        "--again", action="append", default=[], metavar="MD5", help="send this object anew"
+    )
+    options = parser.parse_intermixed_args(arguments)
+    if options.way == "push":
+        print(push(options.paths, not options.no_run_cache, options.again))
+    else:
+        print(pull(options.paths, not options.no_run_cache))
 
 
-def push(paths: Sequence[str], run_cache: bool) -> str:
+def push(paths: Sequence[str], run_cache: bool, again: Sequence[str] = ()) -> str:
     """Send what the remote lacks, and return a sentence that says how much.
 
+    Args:
+        paths: outputs; all where there are none.
+        run_cache: whether to send what run gave what result too.
+        again: objects that are removed there first, since they are damaged.
+
     Raises:
-        ValueError: no place to write is named, or it can't be reached, or not all arrived.
+        ValueError: no place to write is named, or it can't be reached, or not all arrived; or the
+            cache has something damaged.
     """
     with _repo() as repo:
         remote, url = _remote(repo, "push")
+        files = list(intact.kept(repo))
+        if found := intact.repair(files):
+            raise ValueError(f"nothing was pushed, since data is damaged: {intact.told(found)}")
         with _watched("push to", remote, url):
+            _drop(repo, remote, files, again)
             sent = repo.push(targets=list(paths), remote=remote)
             # After the data, so that no run promises a result that isn't there.
             runs = repo.stage_cache.push(remote) if run_cache else []
@@ -61,10 +82,77 @@ def pull(paths: Sequence[str], run_cache: bool) -> str:
     """
     with _repo() as repo:
         remote, url = _remote(repo, "pull")
-        with _watched("pull from", remote, url):
+        with _watched("pull from", remote, url), _missing(repo, paths):
             fetched = repo.pull(targets=list(paths), remote=remote)["stats"]["fetched"]
             runs = _runs(repo, remote) if run_cache else "no runs"
     return f"pulled {fetched} files and {runs} from {remote} ({url}); they are in the workspace"
+
+
+def _drop(repo: Any, remote: str, files: Sequence[Kept], again: Sequence[str]) -> None:
+    """Remove from the remote what is named, and on WebDAV what an interrupted push left half.
+
+    dvc takes an object that is there for whole. Everywhere else it becomes visible as a whole only;
+    how a WebDAV server stores what it is sent is its own affair. Where the list of a folder is
+    there dvc doesn't ask for the folder's files, so the list goes too, and first.
+
+    Raises:
+        ValueError: an object that is named isn't here to be sent again.
+    """
+    odb = repo.cloud.get_remote_odb(remote, "push")
+    here = {file.oid: file for file in files}
+    if lacking := [oid for oid in again if not (oid in here and here[oid].cached.exists())]:
+        raise ValueError(f"{lacking[0]} is not in this cache, so it can't be sent again from here")
+    half = []
+    if odb.fs.protocol.startswith("webdav") and odb.fs.exists(odb.path):
+        for path, about in odb.fs.fs.find(odb.path, detail=True).items():
+            kept = here.get("".join(path.split("/")[-2:]))
+            if kept and kept.cached.exists() and kept.cached.stat().st_size != about["size"]:
+                half.append(kept.oid)
+    dropped = {*half, *again}
+    lists = {file.folder for file in files if file.oid in dropped and file.folder}
+    for oid in (*sorted(lists), *sorted(dropped - lists)):
+        if odb.exists(oid):
+            odb.delete(oid)
+    if dropped:
+        _forget(odb)
+
+
+def _forget(odb: Any) -> None:
+    """Let dvc ask again what a remote has, which it remembers folder by folder."""
+    from dvc_data.hashfile.db import get_index
+
+    get_index(odb).clear()
+
+
+@contextmanager
+def _missing(repo: Any, paths: Sequence[str]) -> Iterator[None]:
+    """Say which objects a pull did not bring, where dvc says only for which outputs.
+
+    Raises:
+        ValueError: some are missing or damaged at the remote.
+    """
+    from dvc.exceptions import CheckoutError
+
+    try:
+        yield
+    except CheckoutError as error:
+        wanted = {str(Path(path).resolve()) for path in paths}
+        lacking = [
+            f"{file.used.name if file.used else 'the list of a folder'} (md5 {file.oid})"
+            for file in dict.fromkeys(intact.kept(repo))
+            if not file.cached.exists() and (not wanted or _under(file.used, wanted))
+        ]
+        if not lacking:
+            raise
+        named = ", ".join(lacking[:SHOWN]) + (" and more" if len(lacking) > SHOWN else "")
+        raise ValueError(
+            f"{len(lacking)} files are not there, or damaged and therefore not taken: {named}; "
+            "where they are whole, make push AGAIN=md5 sends one anew"
+        ) from error
+
+
+def _under(path: Path | None, wanted: Collection[str]) -> bool:
+    return path is None or any(str(part) in wanted for part in (path, *path.parents))
 
 
 def _runs(repo: Any, remote: str) -> str:
@@ -130,6 +218,8 @@ def _watched(what: str, remote: str, url: str) -> Iterator[None]:
         if os.environ.get("FONOTEKA_TRACEBACK"):
             raise
         said = causes.said() or _sentence(error)
+        if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
+            said = str(error)
         if isinstance(error, FileNotFoundError) and url.startswith("webdav"):
             said = "the folder that the address ends in may have to be made on the server first"
         raise ValueError(
