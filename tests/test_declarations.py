@@ -191,6 +191,20 @@ def test_git_holds_reports_and_pointers_and_no_data():
     assert ignored("checkpoints/train/mlp/state.safetensors")
 
 
+def test_dvc_finds_the_pointers_to_recordings(tmp_path):
+    # A rule `/data/*` would hide the folder from dvc: push, pull and status would skip it all.
+    for name in (".gitignore", ".dvcignore"):
+        (tmp_path / name).write_bytes((TOP / name).read_bytes())
+    (tmp_path / "data/raw").mkdir(parents=True)
+    pointer = "outs:\n- {md5: 465a62c55506cd2fa10372c1f9ba4b5e.dir, hash: md5, path: mine}\n"
+    (tmp_path / "data/raw/mine.dvc").write_text(pointer)
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    listed = [sys.executable, "-m", "dvc", "status"]
+    done = subprocess.run(listed, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert "data/raw/mine" in done.stdout, done.stdout + done.stderr
+
+
 def test_a_half_written_file_is_neither_in_git_nor_in_a_hash_of_dvc():
     # One that a killed process left in data/raw would change what every stage below it reads.
     assert ignored("reports/.corpus.json.17.part")
