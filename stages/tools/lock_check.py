@@ -1,6 +1,7 @@
 """Ask dvc whether the entries of `dvc.lock` were written with the files at hand.
 
-Data that stages make isn't asked for: it may not be there, or be made anew before it counts.
+Data that stages make or that dvc tracks isn't asked for: it may not be there, or be made anew
+before it counts.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ def opened(root: Path) -> Iterator[tuple[Any, list[Any], list[Any]]]:
         yield repo, stages, sources
 
 
-def disagreeing(stages: list[Any]) -> dict[str, list[str]]:
+def disagreeing(stages: list[Any], sources: list[Any]) -> dict[str, list[str]]:
     """Return for each stage what its entry was not written with, a few words each."""
-    made = {out.fs_path for stage in stages for out in stage.outs}
+    made = {out.fs_path for stage in (*stages, *sources) for out in stage.outs}
     return {stage.addressing: _changed(stage, made) for stage in stages}
 
 

@@ -71,7 +71,7 @@ def read(root: Path) -> Declared:
             raise ValueError(f"{name}: no such file, so there is nothing to compare with")
     with opened(root) as (repo, stages, sources):
         outs = [out for stage in stages for out in stage.outs]
-        changed = disagreeing(stages).values()
+        changed = disagreeing(stages, sources).values()
         return Declared(
             stages={stage.addressing: _promised(stage, root) for stage in stages},
             cached=tuple(below(out.fs_path, root) for out in outs if out.use_cache),

@@ -134,8 +134,8 @@ def chosen(locks: tuple[Lock, Lock]) -> dict[str, Choice]:
     sides = []
     for lock in locks:
         lockfile.write(LOCK, lock)
-        with opened(Path.cwd()) as (_, stages, _):
-            told = disagreeing(stages)
+        with opened(Path.cwd()) as (_, stages, sources):
+            told = disagreeing(stages, sources)
         sides.append(Side(lock, frozenset(name for name, what in told.items() if not what)))
     names = [name for name in dict.fromkeys([*locks[0], *locks[1]]) if name in told]
     return choose((sides[0], sides[1]), names)

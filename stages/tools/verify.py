@@ -28,7 +28,6 @@ import time
 from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from stages.common.files import read_json
@@ -38,6 +37,7 @@ from stages.tools import verify_record as record
 from stages.tools.copy_of_head import Copy, copied
 from stages.tools.gate import GateParams
 from stages.tools.promises import Declared
+from stages.tools.repro import stoppable
 from stages.tools.revision import revision_of
 from stages.tools.surroundings import Surroundings
 from stages.tools.tree import listed, top, unclean
@@ -53,10 +53,8 @@ AROUND = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = parse(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
     try:
-        with chdir(top()):
+        with stoppable(), chdir(top()):
             answer, said = run(options.vary, options.sample)
     except (ValueError, OSError) as error:
         print(f"error: cannot decide: {' '.join(str(error).split())}", file=sys.stderr)
@@ -82,10 +80,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--sample", metavar="STAGE", help="rebuild a stage or a group of them, and nothing else"
     )
     return parser.parse_args(arguments)
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt(number)
 
 
 def run(vary: str, sample: str | None) -> tuple[Answer, list[str]]:

@@ -124,9 +124,12 @@ class Answer:
                 f"cannot decide: {first} may differ on this kind of processor, and no number of "
                 "section gate is in what was rebuilt; rebuild more"
             )
-        tail = ", others within their tolerances" if self.different else ""
-        words = {SAME: f"the same: 0 differences{tail}", DIFFERENT: self._counted()}
-        return said + [words[self.code]] * (self.code in words)
+        elif self.code == DIFFERENT:
+            said.append(self._counted())
+        else:
+            tail = ", others within their tolerances" if self.different else ""
+            said.append(f"the same: 0 differences{tail}")
+        return said
 
     def _counted(self) -> str:
         outside = sum(not number.same for number in self.numbers)
