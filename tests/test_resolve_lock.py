@@ -217,6 +217,19 @@ def test_a_rebase_is_settled_as_a_merge_is(toy):
     assert git("status", "--porcelain") == ""
 
 
+def test_a_stash_is_settled_as_a_merge_is(toy):
+    git("checkout", "--quiet", "main")
+    edit("params.yaml", "two: 2\n", "two: 22\n")
+    build()
+    git("stash", "--quiet")
+    git("checkout", "--quiet", "mine")
+    git("stash", "pop", code=1)
+    ran()
+    assert resolve_lock.main([]) == 0
+    assert ran() == ["sum"]
+    assert values() == [ONE, TWO, ONE + TWO]
+
+
 @pytest.mark.parametrize("add", [False, True])
 def test_params_that_are_in_conflict_are_named_and_nothing_is_written(toy, capsys, add):
     git("checkout", "--quiet", "yours")

@@ -387,6 +387,26 @@ def test_an_older_processor_is_of_another_kind():
     )
 
 
+def test_what_cannot_be_varied_is_said(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    monkeypatch.setenv("PATH", "")
+    around = surroundings.varied()
+    assert "cores: not varied, since there is one alone" in around.said
+    assert around.cores == ()
+    assert any(said.startswith("locale: C") for said in around.said)
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert "cores: not varied, since this system binds no process to cores" in (
+        surroundings.varied().said
+    )
+
+
+def test_what_led_to_this_checkout_stays_behind(monkeypatch):
+    for name in ("GIT_DIR", "DVC_ROOT", "PYTHONPATH", "OTHER"):
+        monkeypatch.setenv(name, "here")
+    found = surroundings.variables(surroundings.Surroundings(), Path("site"))
+    assert found.keys() & {"GIT_DIR", "DVC_ROOT", "PYTHONPATH", "OTHER"} == {"OTHER"}
+
+
 # What the pipeline of this repository promises.
 
 

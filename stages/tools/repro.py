@@ -57,7 +57,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--jobs",
-        type=_jobs,
+        type=number_of_jobs,
         default=worker_count(),
         metavar="N",
         help="how many stages may run at a time (default: the cores, %(default)s)",
@@ -71,7 +71,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _jobs(text: str) -> int:
+def number_of_jobs(text: str) -> int:
+    """Read a number of jobs from the command line."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found {text!r}")
     return int(text)
@@ -209,12 +210,15 @@ def _stop(
 
 
 def _explain(failed: Child, stopped: Sequence[str]) -> None:
-    """Show all that a failed stage said, and how to run it alone."""
-    print(children.without_noise(failed.output()) or "(it said nothing)", file=sys.stderr)
+    """Show all that a failed stage said, and how to run it alone; or that the disk is at fault."""
+    said = children.without_noise(failed.output())
+    then = f"run it alone with: dvc repro -s {failed.name}"
+    if fault := children.fault_of_disk(said):
+        said, then = fault
+    print(said or "(it said nothing)", file=sys.stderr)
     also = f" (stopped with it: {', '.join(stopped)})" if stopped else ""
     print(
-        f"error: stage {failed.name!r} failed after {failed.elapsed_s():.1f} s{also}; "
-        f"run it alone with: dvc repro -s {failed.name}",
+        f"error: stage {failed.name!r} failed after {failed.elapsed_s():.1f} s{also}; {then}",
         file=sys.stderr,
     )
 

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="resolve-lock", description="settle dvc.lock in a merge")
     parser.add_argument("--run", action="store_true", help="compute what the cache lacks, too")
-    parser.add_argument("--jobs", type=int, default=worker_count(), metavar="N")
+    parser.add_argument("--jobs", type=repro.number_of_jobs, default=worker_count())
     options = parser.parse_args(arguments)
     try:
         with repro.stoppable(), chdir(top()):
