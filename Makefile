@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test test-faults check add-corpus profile lock remote push pull intact verify resolve-lock status diff folds gate bench bench-corpus transcribe clean
+.PHONY: help repro test test-faults check add-corpus profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -80,7 +80,14 @@ intact: $(INSTALLED) ## hash cache and workspace again, and take away what is da
 	@python -m stages.tools.intact $(STAGES)
 
 pull: $(INSTALLED) ## fetch data and the run-cache from where it is read: [WHAT="data/raw/mine"]
-	@python -m stages.tools.transfer pull $(WHAT)
+	@python -m stages.tools.transfer pull $(WHAT) $(ARGS)
+
+review: $(INSTALLED) ## freshness, data and numbers of this branch on one page, as on a pull request: [BASE=origin/main]
+	@python -m stages.tools.review $${BASE:+--base "$$BASE"} $(ARGS)
+
+comment: $(INSTALLED) ## where a workflow runs: put a page into the one comment on the pull request: PAGE=review.md
+	@test -n "$$PAGE" || { echo "usage: make comment PAGE=review.md" >&2; exit 2; }
+	@python -m stages.tools.comment --page "$$PAGE"
 
 # Without VARY all is as here; 1 stands for `surroundings`.
 verify: $(INSTALLED) ## rebuild all from nothing in a clone and hold it to dvc.lock: [VARY=1|processor] [SAMPLE=stage]

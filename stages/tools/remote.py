@@ -199,6 +199,18 @@ def shown(root: Path) -> str:
     return "\n".join(lines)
 
 
+def is_public(root: Path) -> str | None:
+    """Return the address that data can be read from without a secret, or None.
+
+    That is one by HTTP with no way to prove who asks, or a folder.
+    """
+    config = _config(root)
+    options = config["remote"].get(config["core"].get("remote"), {})
+    found = _place(options["url"]) if "url" in options else None
+    known = found and found.kind.name in {FOLDER.name, "HTTP"} and "auth" not in options
+    return found.url if found and known else None
+
+
 def _place(url: str) -> Place:
     """Return the place of an address that is in the configuration already."""
     return Place(KINDS.get(url.partition("://")[0], FOLDER), url)

@@ -26,7 +26,8 @@ from typing import Any
 from stages.common.cli import stage
 from stages.tools import intact
 from stages.tools.intact import Kept
-from stages.tools.pipeline import one_sentence
+from stages.tools.pipeline import one_sentence, top
+from stages.tools.remote import is_public
 from stages.tools.storage import KINDS, READ, WRITE, masked
 
 SHOWN = 5  # names in a sentence
@@ -41,9 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--again", action="append", default=[], metavar="MD5", help="send this object anew"
     )
+    parser.add_argument(
+        "--if-public", action="store_true", help="pull nothing where that would take a secret"
+    )
     options = parser.parse_intermixed_args(arguments)
     if options.way == "push":
         print(push(options.paths, not options.no_run_cache, options.again))
+    elif options.if_public and is_public(top()) is None:
+        print("nothing was pulled: no place is named that can be read without a secret")
     else:
         print(pull(options.paths, not options.no_run_cache))
 
