@@ -127,8 +127,11 @@ class Answer:
         elif self.code == DIFFERENT:
             said.append(self._counted())
         else:
-            tail = ", others within their tolerances" if self.different else ""
-            said.append(f"the same: 0 differences{tail}")
+            tail = (
+                f"; {len(self.different)} outputs may differ on this kind of processor, and all "
+                f"{len(self.numbers)} numbers are within their tolerances"
+            )
+            said.append("the same: 0 differences" + tail * bool(self.different))
         return said
 
     def _counted(self) -> str:
