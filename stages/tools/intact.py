@@ -146,7 +146,7 @@ def repair(files: Iterable[Kept]) -> list[str]:
         cached.unlink()
         for path in (path for path, its in used.items() if its == bad):
             path.unlink()
-        name = " and ".join(sorted(path.name for path in used)) or "the list of a folder"
+        name = " and ".join(sorted({path.name for path in used})) or "the list of a folder"
         if whole := next((path for path, its in used.items() if its == md5), None):
             with atomic_file(cached) as part:
                 shutil.copyfile(whole, part)
