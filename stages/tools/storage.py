@@ -39,6 +39,8 @@ class Kind:
 
 _TYPED = "make remote FOR={name} SECRET=password (asks for it; the same for user)"
 
+_PUBLIC = "none for a public place, else " + _TYPED.replace("user)", "user, and for auth basic)")
+
 FOLDER = Kind("folder", True, False, "none")
 KINDS = {
     "ssh": Kind(
@@ -53,8 +55,8 @@ KINDS = {
     ),
     "webdav": Kind("WebDAV", True, True, _TYPED),
     "webdavs": Kind("WebDAV", True, True, _TYPED),
-    "http": Kind("HTTP", False, False, "none for a public place, else " + _TYPED),
-    "https": Kind("HTTP", False, False, "none for a public place, else " + _TYPED),
+    "http": Kind("HTTP", False, False, _PUBLIC),
+    "https": Kind("HTTP", False, False, _PUBLIC),
 }  # fmt: skip
 
 
