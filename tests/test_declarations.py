@@ -191,6 +191,12 @@ def test_git_holds_reports_and_pointers_and_no_data():
     assert ignored("checkpoints/train/mlp/state.safetensors")
 
 
+def test_git_never_merges_the_lock_file_as_text():
+    command = ["git", "check-attr", "merge", "dvc.lock"]
+    done = subprocess.run(command, cwd=TOP, check=True, capture_output=True, text=True)
+    assert done.stdout == "dvc.lock: merge: unset\n"
+
+
 def test_dvc_finds_the_pointers_to_recordings(tmp_path):
     # A rule `/data/*` would hide the folder from dvc: push, pull and status would skip it all.
     for name in (".gitignore", ".dvcignore"):
