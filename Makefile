@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus forget profile lock diff folds gate bench bench-corpus transcribe clean
+.PHONY: help repro test test-faults check add-corpus forget profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus transcribe clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print t
 # A file goes to one worker, so that what its tests share is made once.
 test: $(INSTALLED) ## run all tests; at least 90 % of the lines are to be reached
 	python -m pytest -n $(JOBS) --dist loadfile --cov=stages --cov-report=term --cov-fail-under=90
+
+test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections: what no test of `make test` has the time for
+	python -m pytest -n $(JOBS) --dist loadfile -m faults
 
 check: $(INSTALLED) ## lint, layout, types and the examples in docstrings
 	ruff check .
@@ -70,10 +73,43 @@ lock: ## resolve pyproject.toml anew into requirements.lock
 	  sed -E -e 's/\+[a-z0-9.]*$$//' -e '/^(cuda-|nvidia-[^m]|triton)/s/$$/; sys_platform == "linux"/' \
 	    "$$folder/found" | LC_ALL=C sort -f; } > requirements.lock
 
-diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEAD~1
-	dvc metrics diff $(or $(BASE),HEAD~1)
+# The values go through the environment here too, and a secret through FONOTEKA_SECRET alone.
+remote: $(INSTALLED) ## name where data is kept: URL=... or READ=... WRITE=... [ENDPOINT=...], SECRET=option [FOR=remote]; or show it
+	@python -m stages.tools.remote $${URL:+--url "$$URL"} $${READ:+--read "$$READ"} \
+	  $${WRITE:+--write "$$WRITE"} $${ENDPOINT:+--endpoint "$$ENDPOINT"} \
+	  $${SECRET:+--secret "$$SECRET"} $${FOR:+--remote "$$FOR"}
 
-gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision: BASE=HEAD
+push: $(INSTALLED) ## send data and the run-cache to where it is written: [WHAT="data/raw/mine"] [AGAIN=md5]
+	@python -m stages.tools.transfer push $(WHAT) $(AGAIN:%=--again %)
+
+intact: $(INSTALLED) ## hash cache and workspace again, and take away what is damaged: [STAGES=...]
+	@python -m stages.tools.intact $(STAGES)
+
+pull: $(INSTALLED) ## fetch data and the run-cache from where it is read: [WHAT="data/raw/mine"]
+	@python -m stages.tools.transfer pull $(WHAT) $(ARGS)
+
+review: $(INSTALLED) ## freshness, data and numbers of this branch on one page, as on a pull request: [BASE=origin/main]
+	@python -m stages.tools.review $${BASE:+--base "$$BASE"} $(ARGS)
+
+comment: $(INSTALLED) ## where a workflow runs: put a page into the one comment on the pull request: PAGE=review.md
+	@test -n "$$PAGE" || { echo "usage: make comment PAGE=review.md" >&2; exit 2; }
+	@python -m stages.tools.comment --page "$$PAGE"
+
+# Without VARY all is as here; 1 stands for `surroundings`.
+verify: $(INSTALLED) ## rebuild all from nothing in a clone and hold it to dvc.lock: [VARY=1|processor] [SAMPLE=stage]
+	@python -m stages.tools.verify $(if $(VARY),--vary $(patsubst 1,surroundings,$(VARY))) \
+	  $${SAMPLE:+--sample "$$SAMPLE"}
+
+resolve-lock: $(INSTALLED) ## after a merge conflict in dvc.lock: make it anew, running only what changed: [ARGS=--run]
+	@python -m stages.tools.resolve_lock --jobs $(JOBS) $(ARGS)
+
+status: $(INSTALLED) ## say what is stale, why, and what a run would cost: [ARGS=--allow-missing]
+	@python -m stages.tools.status $(ARGS)
+
+diff: $(INSTALLED) ## judge this branch against main, or on main the last commit: [BASE=...] [ARGS="--json FILE --plots FOLDER"]
+	@python -m stages.tools.diff $${BASE:+--base "$$BASE"} $(ARGS)
+
+gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision, and damaged models: BASE=HEAD
 	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
 
 bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder"]

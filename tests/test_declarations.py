@@ -117,7 +117,8 @@ def test_data_is_cached_and_reports_are_in_git(stage):
 def test_a_stage_says_why_and_lists_in_order(stage):
     entry = as_written()[stage]
     entry = entry.get("do", entry)
-    assert set(entry) <= {"desc", "cmd", "deps", "params", *RESULTS}  # never frozen or always run
+    told = {"desc", "meta", "cmd", "deps", "params", *RESULTS}
+    assert set(entry) <= told  # never frozen or always run
     assert entry["desc"]
     for kind in ("deps", "params", *RESULTS):
         listed = [*map(path_of, entry.get(kind, []))]
@@ -191,6 +192,26 @@ def test_git_holds_reports_and_pointers_and_no_data():
     assert not ignored("dvc.lock")
     assert ignored("data/raw/mine/clip.wav")
     assert ignored("checkpoints/train/mlp/state.safetensors")
+
+
+def test_git_never_merges_the_lock_file_as_text():
+    command = ["git", "check-attr", "merge", "dvc.lock"]
+    done = subprocess.run(command, cwd=TOP, check=True, capture_output=True, text=True)
+    assert done.stdout == "dvc.lock: merge: unset\n"
+
+
+def test_dvc_finds_the_pointers_to_recordings(tmp_path):
+    # A rule `/data/*` would hide the folder from dvc: push, pull and status would skip it all.
+    for name in (".gitignore", ".dvcignore"):
+        (tmp_path / name).write_bytes((TOP / name).read_bytes())
+    (tmp_path / "data/raw").mkdir(parents=True)
+    pointer = "outs:\n- {md5: 465a62c55506cd2fa10372c1f9ba4b5e.dir, hash: md5, path: mine}\n"
+    (tmp_path / "data/raw/mine.dvc").write_text(pointer)
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    listed = [sys.executable, "-m", "dvc", "status"]
+    done = subprocess.run(listed, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert "data/raw/mine" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_half_written_file_is_neither_in_git_nor_in_a_hash_of_dvc():

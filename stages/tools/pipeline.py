@@ -26,6 +26,18 @@ class Pipeline:
     uncached: dict[str, tuple[Path, ...]]  # outputs of each stage that are in git, not in the cache
 
 
+def top() -> Path:
+    """Return the top of the repository around the current folder.
+
+    Raises:
+        ValueError: there is none.
+    """
+    from dvc.repo import Repo
+
+    with one_sentence():
+        return Path(Repo.find_root())
+
+
 def read(targets: Sequence[str] = ()) -> Pipeline:
     """Return the pipeline around the current folder: `targets` and all upstream, or everything.
 
