@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -101,8 +102,8 @@ class Sounds:
     """
 
     entries: list[Entry]
-    places: list[int]
-    hashes: list[int]
+    places: array[int]
+    hashes: array[int]
     same: dict[str, str]
 
 
@@ -133,7 +134,7 @@ def exact(inventory: Path) -> Sounds:
     Raises:
         ValueError: the inventory is not sorted by id, so that "before" would mean nothing.
     """
-    found, last = Sounds([], [], [], {}), ""
+    found, last = Sounds([], array("q"), array("Q"), {}), ""
     first: dict[str, str] = {}
     for place, (values, _) in enumerate(each_row(inventory, INVENTORY_COLUMNS, _HEARD)):
         name, path, codec, rate, duration, parent, pcm, problem = values

@@ -54,12 +54,14 @@ def candidates(prints: Codes, durations_s: Sequence[float]) -> Pairs:
     >>> candidates(np.stack([one, other, one]), [2.0, 2.0, 2.0]).tolist()
     [[0, 2]]
     """
-    codes = prints[prints > 0]
-    owners = np.repeat(np.arange(len(prints), dtype=np.int32), np.count_nonzero(prints, axis=1))
-    parts = min(-(-len(codes) // _AT_ONCE), _MOST_PARTS)
-    octet = codes.astype("<u8", copy=False).view(np.uint8)[DETAIL_BITS // 8 :: 8]
+    flat = np.ascontiguousarray(prints).reshape(-1)
+    parts = min(-(-len(flat) // _AT_ONCE), _MOST_PARTS)
+    octet = flat.astype("<u8", copy=False).view(np.uint8)[DETAIL_BITS // 8 :: 8]
     share = octet % max(parts, 1)  # the lowest of the high bits, which are spread evenly
-    hits = [_hits(codes[share == part], owners[share == part]) for part in range(parts)]
+    hits = []
+    for part in range(parts):  # nothing is copied but a part at a time
+        here = np.flatnonzero((share == part) & (flat > 0))
+        hits.append(_hits(flat[here], (here // prints.shape[1]).astype(np.int32)))
     if not hits:
         return np.empty((0, 2), dtype=np.int64)
     pairs, scores = _scores(*(np.concatenate(column) for column in zip(*hits, strict=True)))

@@ -19,6 +19,7 @@ from stages.common.soundprint import SIZE, Codes
 
 _ROW = SIZE + 1
 _DTYPE = np.dtype("<u8")
+_AT_ONCE = 4096  # rows
 
 
 def as_row(pcm_sha256: str, codes: Codes) -> bytes:
@@ -70,11 +71,13 @@ def read(path: Path, places: Sequence[int], hashes: Sequence[int]) -> NDArray[np
             f"{path}: holds {every.dtype} of shape {list(every.shape)}, expected {_DTYPE} of shape "
             f"[clips, {_ROW}] and all clips of the table; run the inventory again"
         )
-    rows = every[np.asarray(places, dtype=np.intp)].astype(np.uint64, copy=False)
-    if other := np.flatnonzero(rows[:, 0] != np.asarray(hashes, dtype=np.uint64)).tolist():
+    at, marks = np.asarray(places, dtype=np.intp), np.asarray(hashes, dtype=np.uint64)
+    if other := np.flatnonzero(every[:, 0][at] != marks).tolist():
         raise ValueError(
             f"{path}: row {places[other[0]] + 1} is of another sound than in the inventory's "
             "table; run the inventory again"
         )
-    codes: NDArray[np.uint64] = rows[:, 1:]
+    codes = np.empty((len(at), SIZE), dtype=np.uint64)
+    for start in range(0, len(at), _AT_ONCE):
+        codes[start : start + _AT_ONCE] = every[at[start : start + _AT_ONCE], 1:]
     return codes
