@@ -9,10 +9,10 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test test-faults check add-corpus forget profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus transcribe clean
+.PHONY: help repro test test-faults check add-corpus forget profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus transcribe bench-realtime rtneural-check clean
 
 help: ## list these words
-	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .venv: $(INSTALLED) ## make the environment with the packages that requirements.lock pins
 
@@ -117,6 +117,12 @@ bench: $(INSTALLED) ## time heads, whole paths and embedding against named basel
 
 bench-corpus: $(INSTALLED) ## time the corpus side, and count what near duplicates it finds: [ARGS=--full]
 	@python -m stages.tools.bench_corpus $(ARGS)
+
+bench-realtime: $(INSTALLED) ## time the five small models, a hop a call on one core, and their front end
+	@python -m stages.tools.bench realtime
+
+rtneural-check: $(INSTALLED) ## check the bundle of small models and hear with it, whole and in blocks: [FOLDER=...] [WAV=...]
+	@python -m stages.tools.rtneural_check $${FOLDER:+"$$FOLDER"} $${WAV:+--wav "$$WAV"}
 
 transcribe: $(INSTALLED) ## name the phones of a recording: WAV=clip.wav [MODEL=ensemble]
 	@test -n "$$WAV" || { echo "usage: make transcribe WAV=... [MODEL=ensemble]" >&2; exit 2; }

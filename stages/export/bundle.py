@@ -27,6 +27,7 @@ from stages.common.params import load
 from stages.common.rtneural_check import require_sound
 from stages.common.rtneural_facts import facts_of, model_t
 from stages.common.rtneural_proof import forgotten_after
+from stages.common.runtime import open_model
 from stages.export.bundle_page import page
 from stages.export.lineage import LEARNED, PackageParams, corpora, licence_of, read_parts
 from stages.export.proof_frames import proof_frames
@@ -52,17 +53,37 @@ class BundleParams:
 
 
 def about(
-    said: Path, facts: Mapping[str, Any], metrics: Mapping[str, Any],
-    proof: Mapping[str, Any], warm_up: int | None,
+    export: Path, facts: Mapping[str, Any], metrics: Mapping[str, Any], proof: Mapping[str, Any],
+    bands: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what is said of one model."""
+    """Return what is said of one model.
+
+    Raises:
+        ValueError: the files, the model, the proof and the front end are not of one another.
+    """
+    name = export.name
+    said, graph = export / f"{name}.json", export / f"{name}.onnx"
     document = require_sound(said.read_bytes(), said.name)
-    numbers = facts_of(document)
+    numbers, known = facts_of(document), open_model(graph).get_modelmeta().custom_metadata_map
+    pairs = {
+        "the name in model.json and that of its folder": (facts.get("name"), name),
+        "the name in the ONNX file and in model.json": (known.get("name"), name),
+        "the weights' hash in the ONNX file and in model.json": (
+            known.get("weights_sha256"), facts["weights_sha256"],
+        ),
+        "the outputs and the answers": (numbers.outputs, len(facts["answers"])),
+        "the inputs and the front end's bands": (numbers.inputs, bands),
+        "the bytes of the files and of those that were proven": (
+            {"json": said.stat().st_size, "onnx": graph.stat().st_size}, proof["bytes"],
+        ),
+    }  # fmt: skip
+    for what, (found, wanted) in pairs.items():
+        if found != wanted:
+            raise ValueError(f"{name}: {what} differ: {found} and {wanted}; run dvc repro")
     return {
         "answers": facts["answers"], "event": facts["event"], "threshold": facts["threshold"],
         "delay_hops": facts["delay_hops"], "delay_ms": metrics["delay_ms"],
-        "warm_up_hops": warm_up, "model_t": model_t(document),
-        **asdict(numbers), "weight_bytes": numbers.weight_bytes,
+        "model_t": model_t(document), **asdict(numbers), "weight_bytes": numbers.weight_bytes,
         "proof": {key: proof[key] for key in ("steps", "max_error_below")},
         "metrics": {key: metrics[key] for key in ("metric", "score", "low", "high", "baseline",
                                                   "languages", "sources")},
@@ -102,12 +123,16 @@ def run(
             f"metrics of {sorted(scored['models'])} must be of the same models; run dvc repro"
         )
     frames = proof_frames(streams, times, params.steps)
-    described = {}
-    for name in sorted(given):
-        said = given[name] / f"{name}.json"
-        warm_up = forgotten_after(said.read_bytes(), frames, params.forgotten, params.starts)
-        described[name] = about(said, known[name], scored["models"][name], proven[name], warm_up)
     end = FrontEnd.from_json(read_json(frontend))
+    described = {}
+    for name, export in sorted(given.items()):
+        described[name] = about(
+            export, known[name], scored["models"][name], proven[name], end.params.bands
+        )
+        text = (export / f"{name}.json").read_bytes()
+        described[name]["warm_up_hops"] = forgotten_after(
+            text, frames, params.forgotten, params.starts
+        )
     package: dict[str, Any] = {
         "name": "realtime", "kind": "realtime", "hop_ms": 1000 * end.hop_s,
         "frontend": asdict(end.params), "models": described,

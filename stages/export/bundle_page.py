@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from string import Template
 from typing import Any
 
 WHAT = {
@@ -36,7 +37,7 @@ public:
 
     void reset() { model->reset(); } // when the stream begins anew
 
-    // On the audio thread, once a hop: 40 features in, one number an answer out.
+    // On the audio thread, once a hop: $bands features in, one number an answer out.
     const float* hear (const float* frame)
     {
         model->forward (frame);
@@ -48,13 +49,13 @@ private:
 };
 """
 LOOP = """\
-// 160 new samples at 16 kHz make a hop. FrontEnd is yours, by the formula in frontend.json.
+// $hop new samples at 16 kHz make a hop. FrontEnd is yours, by the formula in frontend.json.
 void process (const float* hop, FrontEnd& frontEnd, Listener& speech, Listener& viseme)
 {
-    float frame[40];
+    float frame[$bands];
     frontEnd.push (hop, frame);
-    const bool speaking = speech.hear (frame)[0] > 0.5f;
-    const float* shapes = viseme.hear (frame); // 15 probabilities, in the order of package.json
+    const bool speaking = speech.hear (frame)[0] > ${threshold}f;
+    const float* shapes = viseme.hear (frame); // $shapes probabilities, as package.json has them
     // ...
 }
 """
@@ -65,8 +66,9 @@ def page(package: Mapping[str, Any]) -> str:
     models: Mapping[str, Any] = package["models"]
     return "\n".join(
         [
-            *_opening(package, models), *_numbers(package, models), *_costs(package, models),
-            *_host(models), *_limits(package), *_licence(package),
+            *_opening(package, models), *_numbers(package, models), *_sources(package, models),
+            *_costs(package, models), *_host(package, models), *_limits(package),
+            *_licence(package),
         ]
     )  # fmt: skip
 
@@ -101,11 +103,12 @@ def _answers(names: Sequence[str]) -> str:
 
 def _numbers(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
     test = package["test"]
-    kind = "synthetic speech" if test["synthetic"] else "real speech"
+    kind = " and ".join(sorted(set(_kinds(package).values()), reverse=True))
     rows = []
     for name, model in models.items():
         metrics, late = model["metrics"], model["delay_ms"]
-        interval = f"{metrics['low']:.3f}-{metrics['high']:.3f}" if metrics["low"] else "-"
+        low, high = metrics["low"], metrics["high"]
+        interval = "-" if low is None else f"{low:.3f}-{high:.3f}"
         rows.append(
             _row(
                 name, metrics["metric"], f"{metrics['score']:.3f}", interval,
@@ -113,14 +116,40 @@ def _numbers(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]
             )
         )  # fmt: skip
     return [
-        f"## What they are worth\n\nOn {kind}, {test['speakers']} voices that none of them has "
-        f"heard, {test['hops']} hops with pauses, noise and any level:\n",
+        f"## What they are worth\n\nOn {kind} speech, {test['speakers']} voices that none of "
+        f"them has heard, {test['hops']} hops with pauses, noise and any level:\n",
         _row("model", "metric", "score", "95 %", "by habit", "late, median", "late, 90 %"),
         "|---|---|---:|---:|---:|---:|---:|",
         *rows,
         "\nBy habit is the score of always giving the commonest answer, or of beating time for "
         f"onsets, which count within {test['tolerance_ms']:g} ms. Late is the time from the moment "
         "at which the sound changes to the end of the hop whose answer has changed.\n",
+    ]
+
+
+def _kinds(package: Mapping[str, Any]) -> dict[str, str]:
+    """Return what each corpus of the test part is, real or synthetic."""
+    return {
+        corpus["corpus"]: "synthetic" if corpus["synthetic"] else "real"
+        for corpus in package["lineage"]["corpora"]
+        if corpus["clips"]["test"]
+    }
+
+
+def _sources(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
+    """Return the scores on each corpus, where there is more than one."""
+    kinds = _kinds(package)
+    if len(kinds) < 2:
+        return []
+    scores = {name: model["metrics"]["sources"] for name, model in models.items()}
+    return [
+        _row("model", *(f"on {source}: {kind} speech" for source, kind in sorted(kinds.items()))),
+        f"|---|{'---:|' * len(kinds)}",
+        *(
+            _row(name, *(f"{own[s]:.3f}" if s in own else "-" for s in sorted(kinds)))
+            for name, own in scores.items()
+        ),
+        "",
     ]
 
 
@@ -152,12 +181,17 @@ def _costs(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def _host(models: Mapping[str, Any]) -> list[str]:
+def _host(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
+    numbers = {
+        "bands": package["frontend"]["bands"], "hop": package["frontend"]["hop"],
+        "threshold": models["speech"]["threshold"], "shapes": len(models["viseme"]["answers"]),
+    }  # fmt: skip
+    host, loop = (Template(text).substitute(numbers) for text in (HOST, LOOP))
     return [
         "## A host\n",
         "Load off the audio thread, reset, then a frame a hop:\n",
-        f"```cpp\n{HOST}```\n",
-        f"```cpp\n{LOOP}```\n",
+        f"```cpp\n{host}```\n",
+        f"```cpp\n{loop}```\n",
         "An onset is a peak: the hop before the last one, if its probability is above the "
         f"threshold {models['onset']['threshold']:g}, not below the one before it and above the "
         "one after.\n",
@@ -168,7 +202,14 @@ def _host(models: Mapping[str, Any]) -> list[str]:
 
 def _limits(package: Mapping[str, Any]) -> list[str]:
     corpora = package["lineage"]["corpora"]
-    spoken = sorted({corpus["corpus"] for corpus in corpora if not corpus["synthetic"]})
+    spoken = sorted(
+        {
+            corpus["corpus"]
+            for corpus in corpora
+            if not corpus["synthetic"]
+            and any(corpus["clips"][part] for part in package["lineage"]["learned_from"])
+        }
+    )
     heard = (
         f"people in {', '.join(spoken)}"
         if spoken

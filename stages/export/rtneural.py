@@ -51,6 +51,13 @@ class RtneuralParams:
     steps: int
     max_error: float
 
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not self.max_error > 0:
+            raise ValueError(
+                "rtneural: steps and max_error must be above 0, found "
+                f"{self.steps} and {self.max_error}; change them in params.yaml"
+            )
+
 
 @torch.inference_mode()
 def said_by_torch(stack: Stack, frames: Array) -> Array:
@@ -89,7 +96,10 @@ def run(
     stack, facts = load_small(model)
     name, inputs = facts["name"], facts["shape"]["inputs"]
     frames = proof_frames(streams, times, params.steps)
-    about = {"answers": "\n".join(facts["answers"]), "name": name}
+    about = {
+        "answers": "\n".join(facts["answers"]), "name": name,
+        "weights_sha256": facts["weights_sha256"],
+    }  # fmt: skip
     with atomic_folder(out) as folder:
         said, graph = folder / f"{name}.json", folder / f"{name}.onnx"
         said.write_text(export(stack, inputs).text, encoding="utf-8")
