@@ -24,6 +24,7 @@ from stages.common.workers import worker_count
 from stages.tools import children, durations, intact, keep, lockfile, pipeline
 from stages.tools.alone import alone
 from stages.tools.children import Child
+from stages.tools.lock_mend import mend
 from stages.tools.pipeline import Pipeline
 from stages.tools.progress import Progress
 from stages.tools.schedule import Outcome, Schedule
@@ -138,8 +139,9 @@ class Brought:
 
 def bring(targets: Sequence[str], jobs: int) -> Brought:
     """Bring the pipeline up to date, or as far as a stage lets it."""
-    with alone(pipeline.top()):
-        plan = pipeline.read(targets)
+    root = pipeline.top()
+    with alone(root):
+        plan = _plan(root, targets)
         schedule = Schedule(plan.steps)
         if not schedule.ready():
             return Brought(plan, schedule, None, idle=True)
@@ -149,6 +151,20 @@ def bring(targets: Sequence[str], jobs: int) -> Brought:
         finally:
             lockfile.restore_order(plan.root, before, plan.locks)
         return Brought(plan, schedule, failed, idle=False)
+
+
+def _plan(root: Path, targets: Sequence[str]) -> Pipeline:
+    """Read the pipeline, and make its lock file whole first where dvc refuses it as half written.
+
+    Looking at it each time would cost a run that has nothing to do a tenth of what it takes.
+    """
+    try:
+        return pipeline.read(targets)
+    except ValueError:
+        if not (mended := mend(root)):
+            raise
+        print(mended, file=sys.stderr)
+        return pipeline.read(targets)
 
 
 def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> Child | None:
