@@ -72,7 +72,7 @@ def test_a_pattern_in_every_clip_costs_no_more_than_its_neighbours():
 def test_work_in_parts_gives_what_work_at_once_gives(monkeypatch):
     prints = [print_of(seed % 60) for seed in range(100)]
     at_once = proposed(prints)
-    monkeypatch.setattr(neighbours, "_AT_ONCE", 64)
+    monkeypatch.setattr(neighbours, "_AT_ONCE", 64)  # of codes and of hits
     assert proposed(prints) == at_once
     assert [[a, b] for a, b in at_once] == [[n, n + 60] for n in range(40)]
 

@@ -9,7 +9,8 @@ to chain them together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import log2
 
 import numpy as np
@@ -28,7 +29,7 @@ MANY, MORE = 5000, 2.0
 which the proposals for a clip stay as many as they are (of 30,000 short clips, one for five)."""
 PARTNERS = 8
 """The best proposals of a clip that are kept."""
-_AT_ONCE, _MOST_PARTS = 1 << 17, 64  # codes sorted at a time, which bounds memory
+_AT_ONCE, _MOST_PARTS = 1 << 17, 64  # codes or hits sorted at a time, which bounds memory
 _POINTS, _LOST_BITS = 8, 3  # for a hit, less one for each low bit that differs
 _DETAIL = np.uint64((1 << DETAIL_BITS) - 1)
 
@@ -64,11 +65,25 @@ def candidates(prints: Codes, durations_s: Sequence[float]) -> Pairs:
         hits.append(_hits(flat[here], (here // prints.shape[1]).astype(np.int32)))
     if not hits:
         return np.empty((0, 2), dtype=np.int64)
-    pairs, scores = _scores(*(np.concatenate(column) for column in zip(*hits, strict=True)))
-    shorter = np.asarray(durations_s)[pairs].min(axis=1)
+    both, moments = (np.concatenate(column) for column in zip(*hits, strict=True))
+    hits.clear()
     more = MORE * max(0.0, log2(max(len(durations_s), 1) / MANY))
-    enough = scores >= np.where(shorter < SHORT_S, NEEDED_SHORT, NEEDED) + more
-    return _best(pairs[enough], scores[enough])
+    lengths = np.asarray(durations_s)
+    found = []
+    for within in _ranges(both, len(prints)):
+        pairs, scores = _scores(both[within], moments[within])
+        shorter = lengths[pairs].min(axis=1)
+        enough = scores >= np.where(shorter < SHORT_S, NEEDED_SHORT, NEEDED) + more
+        found.append((pairs[enough], scores[enough]))
+    return _best(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _ranges(both: Codes, clips: int) -> Iterator[NDArray[np.bool_]]:
+    """Part hits by their first clip, so that what is known of all pairs is never there at once."""
+    count = max(1, -(-len(both) // _AT_ONCE))
+    bounds = np.linspace(0, clips, min(count, max(clips, 1)) + 1).astype(np.uint64)
+    for start, stop in pairwise((bounds << np.uint64(32)).tolist()):
+        yield (both >= start) & (both < stop)
 
 
 def _hits(codes: Codes, owners: NDArray[np.int32]) -> tuple[Codes, NDArray[np.uint32]]:
