@@ -76,7 +76,7 @@ diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEA
 gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision: BASE=HEAD
 	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
 
-bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder"]
+bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder realtime"]
 	@python -m stages.tools.bench $(WHAT)
 
 bench-corpus: $(INSTALLED) ## time the corpus side, and count what near duplicates it finds: [ARGS=--full]
