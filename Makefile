@@ -112,7 +112,7 @@ diff: $(INSTALLED) ## judge this branch against main, or on main the last commit
 gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision, and damaged models: BASE=HEAD
 	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
 
-bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder"]
+bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder realtime"]
 	@python -m stages.tools.bench $(WHAT)
 
 bench-corpus: $(INSTALLED) ## time the corpus side, and count what near duplicates it finds: [ARGS=--full]

@@ -123,10 +123,11 @@ def scored(toy: Path, folder: Path, exports: dict[str, Path], models: dict[str, 
 
 
 def write_splits(folder: Path) -> Path:
-    """Write manifests of three voices under one licence."""
+    """Write manifests of three real voices and three synthetic ones under one licence."""
     folder.mkdir()
     for number, part in enumerate(("train", "valid", "test")):
-        manifest.write(folder / f"{part}.jsonl", [utterance(f"mine/s{number}", number)])
+        made = utterance(f"tts/v{number}", number, synthetic=True)
+        manifest.write(folder / f"{part}.jsonl", [utterance(f"mine/s{number}", number), made])
     return folder
 
 

@@ -86,8 +86,9 @@ def test_lineage_names_what_was_learned_from(given, package):
     assert lineage["times.parquet"] == sha256_file(given["times"])
     assert lineage["manifests"]["test.jsonl"] == sha256_file(given["splits"] / "test.jsonl")
     assert lineage["corpora"] == [
-        {"corpus": "mine", "licence": "CC0", "synthetic": False,
+        {"corpus": corpus, "licence": "CC0", "synthetic": corpus == "tts",
          "clips": {"train": 1, "valid": 1, "test": 1}}
+        for corpus in ("mine", "tts")
     ]  # fmt: skip
     assert package["licence"] == {
         "weights": "Apache-2.0", "training_data": ["CC0"], "to_be_read": []
@@ -245,6 +246,21 @@ def test_another_front_end_is_refused(given, tmp_path):
     write_json(tmp_path / "frontend.json", other)
     with pytest.raises(ValueError, match="the inputs and the front end's bands differ: 8 and 7"):
         written(given, tmp_path, frontend=tmp_path / "frontend.json")
+
+
+def test_scores_on_corpora_that_the_test_part_lacks_are_refused(given, tmp_path):
+    shutil.copytree(given["splits"], tmp_path / "splits")
+    manifest.write(tmp_path / "splits" / "test.jsonl", [utterance("mine/s2", 2)])
+    with pytest.raises(ValueError, match=r"of the corpora \['tts'\] too, the test part has"):
+        written(given, tmp_path, splits=tmp_path / "splits")
+
+
+def test_the_page_says_what_a_softmax_can_get(package, text):
+    loud = max(package["models"][name]["loudest_logit"] for name in ("phone", "viseme"))
+    assert package["models"]["speech"]["loudest_logit"] is None
+    assert f"none of these has more than {loud} there, whatever the samples." in text
+    package["models"]["phone"]["loudest_logit"] = 120
+    assert "one of these could have up to 120 there, so look for outputs" in page(package)
 
 
 def test_a_refused_bundle_leaves_the_old_one(given, tmp_path):

@@ -61,6 +61,15 @@ def test_silence_is_the_logarithm_of_the_floor():
     assert found == pytest.approx(np.log(1e-6))
 
 
+@given(st.integers(0, 8_000), st.booleans())
+def test_no_number_is_above_the_bound(hz, square):
+    wave = np.cos(2 * np.pi * hz * np.arange(4_000) / 16_000)
+    wave = np.asarray(np.sign(wave) if square else wave, dtype=np.float32)
+    wave[2_000:] = 0
+    assert np.abs(END(wave)).max() <= END.loudest
+    assert np.abs(END(wave)).max() > END.loudest / 4  # nor is it far above all that is heard
+
+
 def test_a_host_rebuilds_it_from_json_alone():
     facts = json.loads(json.dumps(END.to_json()))
     assert np.array_equal(FrontEnd.from_json(facts)(SIGNAL), END(SIGNAL))

@@ -222,6 +222,7 @@ def forget(key):
         (tell("multiplies", 7), r"phone.json: multiplies is \d+ in the file and 7 in package"),
         (tell("answers", ["a", "b"]), "phone: outputs: found 51, expected 2"),
         (tell("weights_sha256", "0" * 64), "phone: the ONNX file's weights: found"),
+        (tell("loudest_logit", 2), r"phone: the bound before a softmax: found \d+, expected 2"),
         (tell("threshold", "high"), "models.phone: threshold: expected float, found 'high'"),
         (forget("model_t"), r"package.json: models.phone: missing \['model_t'\]"),
         (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
+
 @dataclass(frozen=True)
 class Counts:
     """Answers against the truth; they add up.

@@ -90,6 +90,17 @@ class FrontEnd:
         """Seconds from one frame to the next."""
         return self.params.hop / SAMPLE_RATE_HZ
 
+    @property
+    def loudest(self) -> float:
+        """No number of a frame, without its sign, is above this, whatever the samples in [-1, 1].
+
+        No bin of a transform is above the window's sum, and silence is the logarithm of the floor.
+        """
+        highest = np.log(self.params.floor + self.mel.sum(axis=1) * self.hann.sum() ** 2)
+        lowest = np.log(self.params.floor)
+        apart = np.maximum(np.abs(highest - self.mean), np.abs(lowest - self.mean))
+        return float((apart / self.std).max())
+
     @classmethod
     def plain(cls, params: FrontEndParams) -> FrontEnd:
         """Return one that leaves log energies as they are, for finding the constants."""

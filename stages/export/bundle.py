@@ -13,6 +13,7 @@ sizes, the C++ type, how far it hears, how late it answers, how long its start i
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from stages.common.files import atomic_folder, read_json, sha256_file, write_jso
 from stages.common.frontend import FrontEnd
 from stages.common.package import CARD, PACKAGE, record
 from stages.common.params import load
+from stages.common.rtneural_bounds import loudest_logit
 from stages.common.rtneural_check import require_sound
 from stages.common.rtneural_facts import facts_of, model_t
 from stages.common.rtneural_proof import forgotten_after
@@ -54,7 +56,7 @@ class BundleParams:
 
 def about(
     export: Path, facts: Mapping[str, Any], metrics: Mapping[str, Any], proof: Mapping[str, Any],
-    bands: int,
+    end: FrontEnd,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what is said of one model.
 
@@ -64,6 +66,7 @@ def about(
     name = export.name
     said, graph = export / f"{name}.json", export / f"{name}.onnx"
     document = require_sound(said.read_bytes(), said.name)
+    loud = loudest_logit(document, end.loudest)
     numbers, known = facts_of(document), open_model(graph).get_modelmeta().custom_metadata_map
     pairs = {
         "the name in model.json and that of its folder": (facts.get("name"), name),
@@ -72,7 +75,7 @@ def about(
             known.get("weights_sha256"), facts["weights_sha256"],
         ),
         "the outputs and the answers": (numbers.outputs, len(facts["answers"])),
-        "the inputs and the front end's bands": (numbers.inputs, bands),
+        "the inputs and the front end's bands": (numbers.inputs, end.params.bands),
         "the bytes of the files and of those that were proven": (
             {"json": said.stat().st_size, "onnx": graph.stat().st_size}, proof["bytes"],
         ),
@@ -83,6 +86,7 @@ def about(
     return {
         "answers": facts["answers"], "event": facts["event"], "threshold": facts["threshold"],
         "delay_hops": facts["delay_hops"], "delay_ms": metrics["delay_ms"],
+        "loudest_logit": None if loud is None else math.ceil(loud),
         "model_t": model_t(document), **asdict(numbers), "weight_bytes": numbers.weight_bytes,
         "proof": {key: proof[key] for key in ("steps", "max_error_below")},
         "metrics": {key: metrics[key] for key in ("metric", "score", "low", "high", "baseline",
@@ -107,6 +111,23 @@ def check_size(models: Mapping[str, Mapping[str, Any]], limit: int) -> int:
     return total
 
 
+def check_sources(
+    scores: Mapping[str, Mapping[str, Any]], known: Sequence[Mapping[str, Any]]
+) -> None:
+    """Refuse scores on corpora that the test part does not have.
+
+    Raises:
+        ValueError: there are such, so that nobody knows whether real speech was scored.
+    """
+    scored = {source for model in scores.values() for source in model["sources"]}
+    test = {corpus["corpus"] for corpus in known if corpus["clips"]["test"]}
+    if foreign := sorted(scored - test):
+        raise ValueError(
+            f"the metrics are of the corpora {foreign} too, the test part has {sorted(test)}; "
+            "run dvc repro"
+        )
+
+
 def run(
     exports: Sequence[Path], models: Sequence[Path], proofs: Sequence[Path], streams: Path,
     times: Path, frontend: Path, splits: Path, metrics: Path, out: Path, params: BundleParams,
@@ -122,13 +143,12 @@ def run(
             f"exports of {sorted(given)}, models {sorted(known)}, proofs of {sorted(proven)} and "
             f"metrics of {sorted(scored['models'])} must be of the same models; run dvc repro"
         )
+    check_sources(scored["models"], corpora(manifests))
     frames = proof_frames(streams, times, params.steps)
     end = FrontEnd.from_json(read_json(frontend))
     described = {}
     for name, export in sorted(given.items()):
-        described[name] = about(
-            export, known[name], scored["models"][name], proven[name], end.params.bands
-        )
+        described[name] = about(export, known[name], scored["models"][name], proven[name], end)
         text = (export / f"{name}.json").read_bytes()
         described[name]["warm_up_hops"] = forgotten_after(
             text, frames, params.forgotten, params.starts

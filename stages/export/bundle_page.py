@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Any
 
+from stages.common.rtneural_bounds import SAFE_LOGIT
+
 WHAT = {
     "onset": "a phone begins",
     "phone": "which phone sounds, or none",
@@ -215,10 +217,17 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
         if spoken
         else "no person: they have learned from a machine's voice"
     )
+    loud = max(model["loudest_logit"] or 0 for model in package["models"].values())
+    softmax = (
+        f"none of these has more than {loud} there, whatever the samples"
+        if loud <= SAFE_LOGIT
+        else f"one of these could have up to {loud} there, so look for outputs that are no numbers"
+    )
     return [
         "## Limits\n",
         f"- They have heard {heard}. Measure them on your own recordings before you trust them.",
         "- One speaker at a time, 16 kHz, no music. Noise in training was stationary.",
+        f"- RTNeural's softmax overflows where a number before it is past 88; {softmax}.",
         "- Labels are a phone's boundaries; whether it is voiced is taken from which phone it is.",
         "",
     ]

@@ -121,7 +121,7 @@ def looks(folder: Path, signal: Signal, models: list[Model]) -> Iterator[Look]:
 
 def _heard(model: Model, end: FrontEnd, signal: Signal) -> dict[str, Callable[[], str]]:
     return {
-        "inputs and outputs": lambda: model.ends(end.params.bands),
+        "inputs and outputs": lambda: model.ends(end),
         "round trip": lambda: model.round_trip(end, signal),
         "blocks": lambda: model.blocks(end, signal),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,6 +16,7 @@ from stages.common.frontend import FrontEnd
 from stages.common.hops import QUESTIONS
 from stages.common.package import PACKAGE
 from stages.common.params import build
+from stages.common.rtneural_bounds import loudest_logit
 from stages.common.rtneural_check import findings, require_sound
 from stages.common.rtneural_facts import facts_of, model_t
 from stages.common.rtneural_numpy import Network
@@ -43,6 +45,7 @@ class Said:
     receptive_steps: int | None
     weight_bytes: int
     weights_sha256: str
+    loudest_logit: int | None
 
 
 def said_of(package: Mapping[str, Any], name: str) -> Said:
@@ -89,8 +92,10 @@ class Model:
             raise ValueError(f"{self.file.name}: {'; '.join(faults)}")
         return str(found["model_t"])
 
-    def ends(self, bands: int) -> str:
-        """Check inputs, outputs and names of both files."""
+    def ends(self, end: FrontEnd) -> str:
+        """Check inputs, outputs and names of both files, and the bound of what a softmax gets."""
+        bands, document = end.params.bands, require_sound(self.file.read_bytes(), self.file.name)
+        loud = loudest_logit(document, end.loudest)
         session = open_model(self.graph)
         network = Network(self.file.read_bytes(), self.file.name)
         meta = session.get_modelmeta().custom_metadata_map
@@ -98,6 +103,9 @@ class Model:
                                                          session.get_outputs())]  # fmt: skip
         names = QUESTIONS[self.name].names
         pairs = {
+            "the bound before a softmax": (
+                None if loud is None else math.ceil(loud), self.said.loudest_logit, PACKAGE,
+            ),
             "inputs": (network.inputs, bands, "bands of frontend.json"),
             "outputs": (network.outputs, len(self.said.answers), f"answers in {PACKAGE}"),
             "answers": (self.said.answers, names, "this model's"),
