@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -106,7 +107,9 @@ def test_a_command_is_timed_with_its_memory(tmp_path):
     taken = timed(bench_stages.DECODE, tmp_path)
     assert taken.cpu_s > 0
     assert taken.seconds > 0
-    assert 10 < taken.peak_mib < 2000
+    # Linux counts what the parent had when the child was made: here that is pytest.
+    parent_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert 10 < taken.peak_mib < parent_mib + 500
 
 
 def test_the_stages_get_the_repositorys_params_with_other_corpora(tmp_path):
