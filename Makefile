@@ -9,10 +9,10 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test check add-corpus profile lock diff gate bench transcribe clean
+.PHONY: help repro test test-faults check add-corpus forget profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus transcribe bench-realtime rtneural-check clean
 
 help: ## list these words
-	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 .venv: $(INSTALLED) ## make the environment with the packages that requirements.lock pins
 
@@ -31,6 +31,9 @@ repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print t
 test: $(INSTALLED) ## run all tests; at least 90 % of the lines are to be reached
 	python -m pytest -n $(JOBS) --dist loadfile --cov=stages --cov-report=term --cov-fail-under=90
 
+test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections: what no test of `make test` has the time for
+	python -m pytest -n $(JOBS) --dist loadfile -m faults
+
 check: $(INSTALLED) ## lint, layout, types and the examples in docstrings
 	ruff check .
 	ruff format --check .
@@ -38,12 +41,18 @@ check: $(INSTALLED) ## lint, layout, types and the examples in docstrings
 	python -m pytest stages
 
 # The values go through the environment, so that a path may have spaces in it.
-add-corpus: $(INSTALLED) ## take recordings in: FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=...]
-	@test -n "$$FROM" && test -n "$$NAME" && test -n "$$LICENCE" || { \
-	  echo "usage: make add-corpus FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=...]" >&2; \
+add-corpus: $(INSTALLED) ## take recordings in: FROM=folder NAME=... LICENCE=... [SOURCE=...]; or look: FROM=folder ARGS=--look
+	@test -n "$$FROM" || { \
+	  echo "usage: make add-corpus FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=--look]" >&2; \
 	  exit 2; }
-	@python -m stages.tools.add_corpus "$$FROM" --name "$$NAME" --licence "$$LICENCE" \
-	  $${SOURCE:+--source "$$SOURCE"} $(ARGS)
+	@python -m stages.tools.add_corpus "$$FROM" $${NAME:+--name "$$NAME"} \
+	  $${LICENCE:+--licence "$$LICENCE"} $${SOURCE:+--source "$$SOURCE"} $(ARGS)
+
+forget: $(INSTALLED) ## show a person's recordings and what came from them: SPEAKER=corpus/name or SOURCE=corpus [ARGS=--yes]
+	@test -n "$$SPEAKER$$SOURCE" || { \
+	  echo "usage: make forget SPEAKER=corpus/name [ARGS=--yes], or SOURCE=corpus, or SOURCE=corpus/source" >&2; \
+	  exit 2; }
+	@python -m stages.tools.forget $${SPEAKER:+--speaker="$$SPEAKER"} $${SOURCE:+--source="$$SOURCE"} $(ARGS)
 
 profile: $(INSTALLED) ## lay a set of values over params.yaml: NAME=...
 	@test -n "$$NAME" || { echo "usage: make profile NAME=..." >&2; exit 2; }
@@ -64,18 +73,64 @@ lock: ## resolve pyproject.toml anew into requirements.lock
 	  sed -E -e 's/\+[a-z0-9.]*$$//' -e '/^(cuda-|nvidia-[^m]|triton)/s/$$/; sys_platform == "linux"/' \
 	    "$$folder/found" | LC_ALL=C sort -f; } > requirements.lock
 
-diff: $(INSTALLED) ## compare the metrics with those of another commit: BASE=HEAD~1
-	dvc metrics diff $(or $(BASE),HEAD~1)
+# The values go through the environment here too, and a secret through FONOTEKA_SECRET alone.
+remote: $(INSTALLED) ## name where data is kept: URL=... or READ=... WRITE=... [ENDPOINT=...], SECRET=option [FOR=remote]; or show it
+	@python -m stages.tools.remote $${URL:+--url "$$URL"} $${READ:+--read "$$READ"} \
+	  $${WRITE:+--write "$$WRITE"} $${ENDPOINT:+--endpoint "$$ENDPOINT"} \
+	  $${SECRET:+--secret "$$SECRET"} $${FOR:+--remote "$$FOR"}
 
-gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision: BASE=HEAD
+push: $(INSTALLED) ## send data and the run-cache to where it is written: [WHAT="data/raw/mine"] [AGAIN=md5]
+	@python -m stages.tools.transfer push $(WHAT) $(AGAIN:%=--again %)
+
+intact: $(INSTALLED) ## hash cache and workspace again, and take away what is damaged: [STAGES=...]
+	@python -m stages.tools.intact $(STAGES)
+
+pull: $(INSTALLED) ## fetch data and the run-cache from where it is read: [WHAT="data/raw/mine"]
+	@python -m stages.tools.transfer pull $(WHAT) $(ARGS)
+
+review: $(INSTALLED) ## freshness, data and numbers of this branch on one page, as on a pull request: [BASE=origin/main]
+	@python -m stages.tools.review $${BASE:+--base "$$BASE"} $(ARGS)
+
+comment: $(INSTALLED) ## where a workflow runs: put a page into the one comment on the pull request: PAGE=review.md
+	@test -n "$$PAGE" || { echo "usage: make comment PAGE=review.md" >&2; exit 2; }
+	@python -m stages.tools.comment --page "$$PAGE"
+
+# Without VARY all is as here; 1 stands for `surroundings`.
+verify: $(INSTALLED) ## rebuild all from nothing in a clone and hold it to dvc.lock: [VARY=1|processor] [SAMPLE=stage]
+	@python -m stages.tools.verify $(if $(VARY),--vary $(patsubst 1,surroundings,$(VARY))) \
+	  $${SAMPLE:+--sample "$$SAMPLE"}
+
+resolve-lock: $(INSTALLED) ## after a merge conflict in dvc.lock: make it anew, running only what changed: [ARGS=--run]
+	@python -m stages.tools.resolve_lock --jobs $(JOBS) $(ARGS)
+
+status: $(INSTALLED) ## say what is stale, why, and what a run would cost: [ARGS=--allow-missing]
+	@python -m stages.tools.status $(ARGS)
+
+diff: $(INSTALLED) ## judge this branch against main, or on main the last commit: [BASE=...] [ARGS="--json FILE --plots FOLDER"]
+	@python -m stages.tools.diff $${BASE:+--base "$$BASE"} $(ARGS)
+
+gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision, and damaged models: BASE=HEAD
 	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
 
-bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder"]
+bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder realtime"]
 	@python -m stages.tools.bench $(WHAT)
+
+bench-corpus: $(INSTALLED) ## time the corpus side, and count what near duplicates it finds: [ARGS=--full]
+	@python -m stages.tools.bench_corpus $(ARGS)
+
+bench-realtime: $(INSTALLED) ## time the five small models, a hop a call on one core, and their front end
+	@python -m stages.tools.bench realtime
+
+rtneural-check: $(INSTALLED) ## check the bundle of small models and hear with it, whole and in blocks: [FOLDER=...] [WAV=...]
+	@python -m stages.tools.rtneural_check $${FOLDER:+"$$FOLDER"} $${WAV:+--wav "$$WAV"}
 
 transcribe: $(INSTALLED) ## name the phones of a recording: WAV=clip.wav [MODEL=ensemble]
 	@test -n "$$WAV" || { echo "usage: make transcribe WAV=... [MODEL=ensemble]" >&2; exit 2; }
 	@python -m stages.tools.transcribe "data/models/$(or $(MODEL),ensemble)" "$$WAV"
+
+# Each fold is an experiment of its own: encoders are trained on the training part too.
+folds: $(INSTALLED) ## leave one speaker out, each in turn: [CORPUS=...] [ARGS=--queue]
+	@python -m stages.tools.folds data/splits/speakers.csv $${CORPUS:+--corpus "$$CORPUS"} $(ARGS)
 
 clean: ## remove what tools and interrupted training left, never data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* checkpoints

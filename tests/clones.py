@@ -92,12 +92,13 @@ def fresh(factory, folder: Path) -> Clone:
 def _copy_working_tree(to: Path) -> None:
     """Copy what git tracks or would track, changes included, lay the small profile over it, commit.
 
-    Without data/: pointers there are to recordings that only their owner has.
+    Without the pointers in data/: they are to recordings that only their owner has.
     """
     listed = [*GIT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=TOP, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
-        if (TOP / name).is_file() and not name.startswith("data/"):
+        pointer = name.startswith("data/") and name.endswith(".dvc")
+        if (TOP / name).is_file() and not pointer:
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(TOP / name, to / name)
     profile.lay_over(profile.find("small"), to / "params.yaml")
@@ -114,8 +115,26 @@ def built(factory) -> tuple[Clone, bytes]:
     with once(factory):
         if not lock.exists():
             (shared / "first.txt").write_text(clone.repro("--show", "reports/comparison.md"))
+            _copy_with_results(clone, shared / "committed")
             lock.write_bytes((clone / "dvc.lock").read_bytes())
         return clone, lock.read_bytes()
+
+
+def committed(factory, folder: Path) -> Clone:
+    """Return a clone of one's own with all that was built, its results committed as `built`."""
+    built(factory)
+    with once(factory) as shared:
+        shutil.copytree(shared / "committed", folder, symlinks=True)
+    return Clone(folder)
+
+
+def _copy_with_results(clone: Clone, to: Path) -> None:
+    """Copy a clone with its cache, as it is when nobody has changed anything in it yet."""
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(clone.folder, to, symlinks=True, ignore=shutil.ignore_patterns("tmp"))
+    copy = Clone(to)
+    copy.git("add", "--all")
+    copy.git("commit", "--quiet", "-m", "built")
 
 
 def until(condition, seconds: float = 900.0):

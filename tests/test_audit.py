@@ -2,159 +2,412 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from audit_maker import PARAMS, Scene, babble
 from corpus_maker import utterance
 
-from stages.common.corpora import (
-    INDEX_COLUMNS,
-    INVENTORY_COLUMNS,
-    QUARANTINE_COLUMNS,
-    REFUSED_COLUMNS,
-)
 from stages.common.files import read_json
-from stages.common.manifest import write
-from stages.common.tables import write_table
 from stages.corpus import audit
-from stages.corpus.audit import AuditParams, TablePaths, phone_counts, run
+from stages.corpus.advice import recommendations
+from stages.corpus.audit_numbers import phone_counts
+from stages.corpus.proof import REMEDIES
 
-PARAMS = AuditParams("report", min_test_speakers=1, min_train_tokens=1, min_test_tokens=0)
-PARTS = {
-    "train": [utterance("c/a"), utterance("c/b", language="en", synthetic=True)],
-    "valid": [utterance("c/v")],
-    "test": [utterance("c/t", duration_s=1800.0)],
-}
+INJECTIONS = {}
 
 
-def take(tmp_path, parts=PARTS, params=PARAMS, pcm=None, problems=None):
-    """Audit parts with three more files: one quarantined, one refused, one dropped."""
-    ids = [u.id for rows in parts.values() for u in rows]
-    rows = [{"id": i, "pcm_sha256": (pcm or {}).get(i, i)} for i in {*ids, "q", "r", "d"}]
-    empty = dict.fromkeys(INVENTORY_COLUMNS, "")
-    tables = TablePaths(*(tmp_path / f"{name}.csv" for name in "iqrx"))
-    write_table(tables.inventory, INVENTORY_COLUMNS, [empty | row for row in rows])
-    for path, columns, left in (
-        (tables.quarantined, QUARANTINE_COLUMNS, {"id": "q", "problem": "silent"}),
-        (tables.refused, REFUSED_COLUMNS, {"id": "r", "reason": "digits"}),
+def injection(kind):
+    """Register a way to spoil a scene; it returns the ids that the audit has to name."""
+
+    def register(spoil):
+        INJECTIONS[f"{kind}: {spoil.__name__.replace('_', ' ')}"] = kind, spoil
+        return spoil
+
+    return register
+
+
+@injection("speaker")
+def a_voice_in_two_parts(scene):
+    return scene.parts["train"][0].id, scene.add("test", "c/a", 5).id
+
+
+@injection("speaker")
+def a_name_typed_otherwise(scene):
+    return scene.add("valid", "c/ana marić").id, scene.add("test", "C/ Ana  Maric\u0301").id
+
+
+@injection("speaker")
+def a_voice_renamed_on_the_way(scene):
+    scene.inventory[scene.change("test", 0, speaker="c/t").id]["speaker"] = "c/b"
+    return scene.parts["train"][2].id, scene.parts["test"][0].id
+
+
+@injection("session")
+def a_sitting_in_two_parts(scene):
+    scene.change("test", 1, session="c/Choir")
+    return scene.change("train", 1, session="c/choir").id, scene.parts["test"][1].id
+
+
+@injection("session")
+def a_sitting_lost_on_the_way(scene):
+    ids = scene.change("valid", 0, session=None).id, scene.change("test", 3, session=None).id
+    for key in ids:
+        scene.inventory[key]["session"] = "c/one day"
+    return ids
+
+
+@injection("group")
+def a_group_in_two_parts(scene):
+    first = scene.parts["train"][4].id
+    scene.change("train", 4, group=first)
+    return first, scene.change("test", 2, group=first).id
+
+
+@injection("parent")
+def a_copy_beside_its_recording(scene):
+    return scene.parts["train"][0].id, scene.add(
+        "test", "c/x", parent=scene.parts["train"][0].id
+    ).id
+
+
+@injection("parent")
+def two_copies_of_what_was_set_aside(scene):
+    return tuple(scene.add(part, f"c/{part}", parent="c-gone").id for part in ("train", "test"))
+
+
+@injection("parent")
+def a_copy_of_a_copy_that_was_set_aside(scene):
+    oldest = scene.parts["train"][0].id
+    scene.inventory["middle"] = {"parent": oldest}
+    scene.quarantined.append({"id": "middle", "problem": "silent"})
+    return oldest, scene.add("valid", "c/x", parent="middle").id
+
+
+@injection("parent")
+def a_circle_of_copies(scene):
+    one, other = scene.parts["train"][0].id, scene.parts["test"][0].id
+    scene.change("train", 0, parent=other)
+    return one, scene.change("test", 0, parent=one).id
+
+
+@injection("id")
+def a_line_in_two_manifests(scene):
+    scene.parts["test"].append(scene.parts["train"][3])
+    return (scene.parts["train"][3].id,)
+
+
+@injection("sound")
+def one_recording_under_two_names(scene):
+    ids = scene.parts["train"][0].id, scene.parts["test"][0].id
+    for key in ids:
+        scene.inventory[key]["pcm_sha256"] = "same"
+    return ids
+
+
+@injection("sound")
+def one_sound_in_the_shards(scene):
+    one, other = scene.parts["valid"][0], scene.parts["test"][0]
+    scene.sounds[other.audio] = scene.sounds[one.audio]
+    return one.id, other.id
+
+
+@injection("audio")
+def a_file_referred_to_twice(scene):
+    one, other = scene.parts["train"][0], scene.parts["train"][1]
+    scene.change("train", 1, audio=one.audio)
+    return one.id, other.id
+
+
+@injection("missing")
+def a_file_that_is_not_in_its_shard(scene):
+    row = scene.parts["test"][0]
+    del scene.sounds[row.audio]
+    return (row.id,)
+
+
+@injection("missing")
+def a_shard_that_is_not_there(scene):
+    scene.index[scene.parts["valid"][1].id]["audio"] = "shard-77.tar/x.flac"
+    return (scene.change("valid", 1, audio="shard-77.tar/x.flac").id,)
+
+
+@injection("missing")
+def a_file_that_is_no_sound(scene):
+    row = scene.parts["train"][5]
+    scene.sounds[row.audio] = b"fLaC and no more"
+    return (row.id,)
+
+
+@injection("duration")
+def a_clip_of_another_length(scene):
+    row = scene.parts["test"][3]
+    scene.sounds[row.audio] = scene.sounds[row.audio][:-32]  # 2 ms
+    return (row.id,)
+
+
+@injection("reference")
+def two_clips_with_each_others_sound(scene):
+    one, other = scene.parts["train"][0], scene.parts["test"][0]
+    scene.change("train", 0, audio=other.audio)
+    return one.id, scene.change("test", 0, audio=one.audio).id
+
+
+@injection("recording")
+def a_copy_that_is_noisy_shifted_and_quieter(scene):
+    one = scene.parts["train"][0]
+    sound = 0.4 * np.pad(scene.sounds[one.audio], (5000, 3000))
+    noise = np.random.default_rng(0).standard_normal(len(sound)) * sound.std() / 10  # 20 dB below
+    return one.id, scene.add("test", "c/x", sound=(sound + noise).astype(np.float32)).id
+
+
+@injection("sentence")
+def a_sentence_in_two_parts(scene):
+    known = scene.parts["train"][2].normalized
+    return scene.parts["train"][2].id, scene.change("test", 0, normalized=known).id
+
+
+def test_a_corpus_without_a_leak_passes_and_says_so(tmp_path):
+    assert set(Scene().audit(tmp_path)["leakage"].values()) == {0}
+
+
+@pytest.mark.parametrize("name", INJECTIONS)
+def test_each_leak_is_caught_and_named_with_its_clips(tmp_path, name, capsys):
+    kind, spoil = INJECTIONS[name]
+    scene = Scene()
+    ids = spoil(scene)
+    with pytest.raises(ValueError, match=re.escape(REMEDIES[kind])) as caught:
+        scene.audit(tmp_path)
+    (said,) = [p for p in str(caught.value).split("; ") if re.match(rf"{kind}(:| '.* is in )", p)]
+    assert all(key in said for key in ids)
+    assert said.partition(", one of ")[0] in capsys.readouterr().out
+    assert not list(tmp_path.glob("c.*"))
+
+
+def test_each_kind_of_leak_is_injected():
+    assert {kind for kind, _ in INJECTIONS.values()} == set(REMEDIES)
+
+
+def test_further_leaks_are_counted_in_the_sentence_and_listed(tmp_path, capsys):
+    scene = Scene()
+    for voice in "ab":
+        scene.add("test", f"c/{voice}", 5)
+    with pytest.raises(
+        ValueError, match=r"speaker 'c/a' is in .* and in test \(c-a-5-\w+\), one of 2"
     ):
-        write_table(path, columns, [dict.fromkeys(columns, "") | left])
-    problems = {"d": "too short", "r": "silent"} if problems is None else problems
-    index = [
-        dict.fromkeys(INDEX_COLUMNS, "") | {"id": i, "problem": problems.get(i, "")}
-        for i in [*ids, *problems]
-    ]
-    write_table(tables.index, INDEX_COLUMNS, index)
-    paths = {part: tmp_path / f"{part}.jsonl" for part in parts}
-    for part, found in parts.items():
-        write(paths[part], found)
-    run(tables, paths, tmp_path / "report.json", params)
-    return read_json(tmp_path / "report.json")
+        scene.audit(tmp_path)
+    assert "audit: speaker 'c/b' is in train" in capsys.readouterr().out
+
+
+def test_shared_sentences_are_counted_where_they_are_allowed(tmp_path):
+    scene = Scene()
+    for part, at in (("train", 0), ("valid", 0), ("test", 0), ("test", 1)):
+        scene.change(part, at, normalized="zero")
+    scene.change("valid", 1, normalized=scene.parts["test"][2].normalized)
+    report = scene.audit(tmp_path, replace(PARAMS, shared_sentences="report"))
+    assert report["leakage"]["sentences"] == 2
+    assert report["leakage"]["test_utterances_with_a_train_sentence"] == 2
+    assert "2 of 4 test utterances say what train says too" in report["recommendations"][1]
+
+
+def test_a_corpus_that_may_say_the_same_says_nothing_of_another(tmp_path):
+    scene = Scene()
+    for part in ("train", "test"):
+        scene.add(part, f"digits/{part}", normalized="zero")
+    params = replace(PARAMS, same_sentences=("digits",))
+    assert scene.audit(tmp_path, params)["leakage"]["sentences"] == 1
+    scene.add("valid", "c/v", 7, normalized="zero")
+    assert scene.audit(tmp_path, params)["leakage"]["sentences"] == 1
+    scene.add("test", "c/t", 7, normalized="zero")
+    with pytest.raises(
+        ValueError, match=r"sentence 'zero' is in valid \(c-v-\S+\) and in test \(c-t"
+    ):
+        scene.audit(tmp_path, params)
 
 
 def test_every_file_is_counted_once(tmp_path):
-    report = take(tmp_path)
-    assert (report["files"], report["accepted"]) == (7, 6)
+    scene = Scene()
+    for key in ("q", "r", "d", "l", "n"):
+        scene.inventory[key] = {}
+        scene.index[key] = {"problem": "too short" if key == "d" else ""}
+    del scene.index["n"]
+    scene.quarantined.append({"id": "q", "problem": "silent"})
+    scene.refused.append({"id": "r", "reason": "digits"})
+    scene.left_out.append({"id": "l", "reason": "its sentence is in test"})
+    report = scene.audit(tmp_path)
+    assert (report["files"], report["accepted"]) == (19, 18)
     assert report["quarantined"] == {"silent": 1}
     assert report["refused"] == {"digits": 1}
-    assert report["dropped_in_preprocessing"] == {"too short": 1}
-    assert sum(part["utterances"] for part in report["parts"].values()) == 4
+    assert report["dropped_in_preprocessing"] == {"not in the index": 1, "too short": 1}
+    assert report["left_out_of_parts"] == {"its sentence is in test": 1}
+    assert sum(part["utterances"] for part in report["parts"].values()) == 14
+    assert "| quarantined | silent | 1 |" in (tmp_path / "c.md").read_text(encoding="utf-8")
 
 
-def test_a_part_is_summed_up_for_each_language(tmp_path):
-    parts = take(tmp_path)["parts"]
-    assert parts["test"]["hours"] == 0.5
-    assert parts["train"]["languages"]["en"] == {"utterances": 1, "hours": 0.0003, "speakers": 1}
-    assert parts["train"]["synthetic_hours"] == 0.0003
-    assert (parts["train"]["phones"], parts["train"]["with_phone_times"]) == (4, 0)
+@pytest.mark.parametrize("where", ["nowhere", "left out"])
+def test_a_clip_that_no_table_explains_is_an_error(tmp_path, where):
+    scene = Scene()
+    key = scene.parts["valid"][0].id
+    if where == "nowhere":
+        scene.index[key]["problem"] = "silent"
+    else:
+        scene.left_out.append({"id": key, "reason": "its sentence is in test"})
+    with pytest.raises(ValueError, match=rf"first '{key}'; .*of different runs: run dvc repro"):
+        scene.audit(tmp_path)
+
+
+def test_a_part_is_summed_up(tmp_path):
+    scene = Scene()
+    scene.add("test", "c/t", 7, language="sr", text="Ђак", sex="f", synthetic=True)
+    scene.add("test", "c/t", 8, language="sr", text="Ђак i đak", sound=babble("x", 1.2))
+    first = scene.parts["train"][0].id
+    scene.change("train", 0, group=first)
+    scene.change("train", 1, group=first, parent=first)
+    del scene.inventory[scene.parts["test"][0].id]["snr_db"]
+    parts = scene.audit(tmp_path)["parts"]
+    test = parts["test"]
+    assert (test["utterances"], test["speakers"], test["hours"]) == (6, 2, 0.0012)
+    assert test["languages"]["sr"]["scripts"] == {"Cyrl": 1, "Cyrl and Latn": 1}
+    assert test["speakers_by_sex"] == {"f": 1, "not known": 1}
+    assert (test["synthetic_hours"], test["with_phone_times"], test["phones"]) == (0.0002, 0, 12)
+    assert test["sample_rates_hz"] == {"44100": 6}
+    assert test["measures"]["snr_db"] == {
+        "known": 5, "not known": 1, "min": 31.0, "p5": 31.0, "median": 31.0, "p95": 31.0,
+        "max": 31.0,
+    }  # fmt: skip
+    assert (test["sessions"], test["utterances_without_session"]) == (2, 2)
+    assert parts["train"]["near_duplicates"] == {"groups": 1, "utterances": 2}
+    assert parts["train"]["changed_copies"] == 1
+    assert parts["valid"]["measures"]["duration_s"]["p95"] == 0.6
+
+
+def test_what_was_not_measured_is_not_known_and_no_number(tmp_path):
+    scene = Scene()
+    for row in scene.inventory.values():
+        row["level_dbfs"], row["snr_db"], row["sample_rate_hz"] = "", "inf", ""
+    measures = (report := scene.audit(tmp_path))["parts"]["train"]["measures"]
+    assert measures["level_dbfs"] == measures["snr_db"] == {"known": 0, "not known": 6}
+    assert report["parts"]["train"]["sample_rates_hz"] == {"not known": 6}
+    assert "| level (RMS), dBFS | train | - | - | - | 6 |" in (tmp_path / "c.md").read_text()
+
+
+def test_no_speaker_session_or_clip_is_named_in_what_is_written(tmp_path):
+    scene = Scene()
+    scene.audit(tmp_path)
+    said = (tmp_path / "c.json").read_text() + (tmp_path / "c.md").read_text()
+    assert not re.search(r"c/[abcvwtu]|day of|c-[abcvwtu]-\d", said)
+
+
+def test_workers_and_the_order_of_files_change_no_byte(tmp_path):
+    (one := Scene()).audit(tmp_path / "one", workers=1)
+    other = Scene()
+    for name in ("inventory", "index", "sounds"):
+        setattr(other, name, dict(reversed(getattr(other, name).items())))
+    other.audit(tmp_path / "two", workers=2)
+    assert one.parts == other.parts
+    for name in ("c.json", "c.md"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_phones_that_nobody_said_are_counted_too():
-    counts = phone_counts(PARTS)
-    assert counts["d"] == {"train": 2, "valid": 1, "test": 1}
-    assert counts["ʒ"] == {"train": 0, "valid": 0, "test": 0}
+    parts = {"train": [utterance("c/a"), utterance("c/b", language="en")], "test": []}
+    counts = phone_counts(parts)
+    assert counts["d"] == {"train": 2, "test": 0}
+    assert counts["ʒ"] == {"train": 0, "test": 0}
     assert "θ" in counts
     assert "θ" not in phone_counts({"train": [utterance("c/a")]})
     assert "ʒ" not in phone_counts({"train": [utterance("c/a", language="en")]})
 
 
-def plant(part, row):
-    return {name: [*rows, row] if name == part else rows for name, rows in PARTS.items()}
+def advise(tmp_path, scene, **params):
+    params = replace(PARAMS, **params)
+    return recommendations(scene.audit(tmp_path, params), params.limits)
 
 
-def test_a_planted_speaker_is_caught(tmp_path):
-    with pytest.raises(ValueError, match="speaker 'c/a' is in train and in test; run the stage"):
-        take(tmp_path, plant("test", utterance("c/a", 1)))
-    assert not (tmp_path / "report.json").exists()
+def test_nothing_is_recommended_where_nothing_is_missing(tmp_path):
+    scene = Scene()
+    assert advise(tmp_path, scene, min_train_tokens=0) == []
+    assert "Nothing is missing." in (tmp_path / "c.md").read_text()
 
 
-def test_a_planted_id_is_caught(tmp_path):
-    twin = replace(PARTS["train"][0], speaker="c/x")
-    with pytest.raises(ValueError, match=rf"id '{twin.id}' is in train and in valid"):
-        take(tmp_path, plant("valid", twin))
+def test_languages_that_are_in_the_wrong_place_are_pointed_out(tmp_path):
+    scene = Scene()
+    for part, voice in (("test", "x"), ("test", "y"), ("train", "z")):
+        scene.add(part, f"c/{voice}", language="bs")
+    scene.add("test", "c/o", language="sr")
+    advice = advise(tmp_path, scene, min_test_speakers=2)
+    assert advice[0] == (
+        "2 of 3 Bosnian speakers are in test and 1 in train: record more Bosnian speakers for "
+        "train, or give some another part in split.assigned"
+    )
+    assert advice[1].startswith("Bosnian has no speaker in valid")
+    assert advice[2] == "record Serbian for train: none of its 1 speakers is there"
+    assert advice[3].startswith("1 of 1 Serbian speakers is in test: record 1 more who are in no o")
 
 
-def test_a_planted_sound_is_caught(tmp_path):
-    pcm = {PARTS["train"][0].id: "same", PARTS["test"][0].id: "same"}
-    with pytest.raises(ValueError, match=r"sound 'c-a-0-\w+ = c-t-0-\w+' is in train and in te"):
-        take(tmp_path, pcm=pcm)
+def test_rare_phones_are_listed(tmp_path):
+    advice = advise(tmp_path, Scene(), min_test_tokens=9)
+    assert any("ʒ 0" in line and "fewer than 1 times in train" in line for line in advice)
+    assert any("a 4, " in line and "fewer than 9 times in test" in line for line in advice)
 
 
-def test_shared_sentences_are_counted_or_refused(tmp_path):
-    known = PARTS["train"][0].normalized
-    parts = plant("test", utterance("c/u", normalized=known))
-    parts = parts | {"valid": [*parts["valid"], utterance("c/w", normalized=known)]}
-    assert take(tmp_path, parts)["leakage"] == {
-        "speakers": 0, "clips": 0, "sentences": 1, "test_utterances_with_a_train_sentence": 1
-    }  # fmt: skip
-    with pytest.raises(ValueError, match="sentence 'a 0' is in train and in valid and in test; re"):
-        take(tmp_path, parts, replace(PARAMS, shared_sentences="refuse"))
+def test_one_sex_alone_is_pointed_out_where_all_are_known(tmp_path):
+    scene = Scene()
+    for at in range(4):
+        scene.change("test", at, sex="f")
+    for at in range(5):
+        scene.change("train", at, sex="m" if at < 4 else None)
+    assert "all 2 speakers of test are women: record men" in (said := advise(tmp_path, scene))
+    assert not any("speakers of train" in line for line in said)
 
 
-def test_further_leaks_are_counted_in_the_sentence(tmp_path):
-    parts = plant("test", utterance("c/a", 1))
-    parts["test"].append(utterance("c/b", 1))
-    with pytest.raises(ValueError, match="speaker 'c/a' is in train and in test, one of 2 such"):
-        take(tmp_path, parts)
+def test_noise_and_quiet_recordings_are_pointed_out(tmp_path):
+    scene = Scene()
+    for row in scene.parts["valid"]:
+        scene.inventory[row.id] |= {"snr_db": "9.5", "level_dbfs": "-51.0"}
+    advice = advise(tmp_path, scene)
+    assert any(line.startswith("half of valid has 9.5 dB of speech over noise") for line in advice)
+    assert any(line.startswith("half of valid has -51 dBFS or less, below -40") for line in advice)
 
 
-def test_a_clip_that_no_table_explains_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match=r"first 'c-v-0-.*of different runs: run dvc repro"):
-        take(tmp_path, problems={"d": "too short", PARTS["valid"][0].id: "silent"})
+def test_a_machines_voice_is_pointed_out(tmp_path):
+    scene = Scene()
+    for at in range(4):
+        scene.change("valid", at, synthetic=True)
+    assert "record people for valid: a machine spoke all of it" in advise(tmp_path, scene)
 
 
-def test_an_accepted_clip_that_the_index_does_not_know_is_counted(tmp_path):
-    assert take(tmp_path, problems={})["dropped_in_preprocessing"] == {"not in the index": 1}
-
-
-def test_recommendations_say_what_to_record(tmp_path):
-    advice = take(tmp_path, params=AuditParams("report", 2, 1, 1))["recommendations"]
-    assert advice[0].startswith("record more speakers of en: 0 are in test, and with fewer than 2")
-    assert advice[1].startswith("record more speakers of hr: 1 are in test")
-    assert "ʒ 0" in next(line for line in advice if "fewer than 1 times in train" in line)
-
-
-def test_a_language_without_training_and_a_machines_voice_are_pointed_out(tmp_path):
-    parts = plant("test", utterance("c/n", language="bs"))
-    parts = parts | {"valid": [utterance("c/v", synthetic=True)]}
-    advice = take(tmp_path, parts)["recommendations"]
-    assert "record bs for train: it is tested or validated only" in advice
-    assert "record people for valid: a machine spoke all of it" in advice
-
-
-def test_a_word_that_is_no_choice_is_refused():
-    with pytest.raises(ValueError, match="must be refuse or report, found 'ignore'"):
-        replace(PARAMS, shared_sentences="ignore")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shared_sentences": "ignore"}, "must be refuse or report, found 'ignore'"),
+        ({"same_recording_correlation": 1.0}, r"must be between 0 and 1, found 1\.0"),
+    ],
+)
+def test_params_that_make_no_sense_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(PARAMS, **change)
 
 
 def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
-    take(tmp_path)
+    Scene().lay(tmp_path)
     (tmp_path / "params.yaml").write_text(
-        "audit: {shared_sentences: report, min_test_speakers: 1, min_train_tokens: 1, "
-        "min_test_tokens: 1}\n"
+        "audit: {shared_sentences: refuse, same_sentences: [], same_recording_correlation: 0.85, "
+        "min_test_speakers: 1, min_train_tokens: 1, min_test_tokens: 1, min_snr_db: 15, "
+        "min_level_dbfs: -40, dpi: 30}\n"
     )
-    names = ["i.csv", "q.csv", "r.csv", "x.csv", "train.jsonl", "valid.jsonl", "test.jsonl"]
+    tables = ["inventory.csv", "quarantined.csv", "refused.csv", "audio", "left_out.csv"]
+    names = [*tables, "train.jsonl", "valid.jsonl", "test.jsonl", "again.json"]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["audit", *names, "again.json"])
+    monkeypatch.setattr(
+        "sys.argv", ["audit", *names, "--page", "again.md", "--picture", "again.png"]
+    )
     audit.main()
-    assert read_json(tmp_path / "again.json")["files"] == 7
+    assert read_json(tmp_path / "again.json")["files"] == 14
+    assert (tmp_path / "again.png").read_bytes().startswith(b"\x89PNG")
+    assert (
+        "![hours, speakers, levels and phones by part](again.png)"
+        in (tmp_path / "again.md").read_text()
+    )

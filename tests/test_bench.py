@@ -18,6 +18,7 @@ import torch
 import yaml
 from crew_work import adding, unprepared
 from model_maker import SIZE, encoder, noise, save_clips
+from stream_maker import make_bundle
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
@@ -52,6 +53,10 @@ SECTION = {
         "seed": 0, "opset": 17, "clips": 5, "typical_s": 0.3, "sigma": 0.45, "min_s": 0.1,
         "max_s": 0.6, "batches": [2, 1], "rounds": 2, "peak_size": 64, "peak_products": 2,
         "max_error": 1e-4, "min_ratio_fp32": 0, "min_ratio_int8": 0,
+    },
+    "realtime": {
+        "seed": 1, "pace": {"rounds": 2, "repetitions": 20, "warmup": 5},
+        "sla": {"max_ms_per_hop": 1e6, "max_plain_ms_per_hop": 1e6},
     },
 }  # fmt: skip
 SHAPES = {
@@ -115,6 +120,9 @@ def made(tmp_path_factory):
         (folder / "data" / "embeddings" / kind).mkdir(parents=True)
         write_arrays(folder / "data" / "embeddings" / kind, heard(kind), 2)
     write_json(folder / "reports" / "reference.json", QUALITY | {"speakers": 3})
+    bundle = make_bundle(folder / "small")
+    shutil.copytree(bundle, models / "realtime")
+    shutil.copytree(bundle.parent / "models", folder / "data" / "realtime" / "models")
     return folder
 
 
@@ -154,7 +162,7 @@ def everything(made, tmp_path_factory):
             command(patch)
     reports = {
         what: read_json(folder / "reports" / "bench" / f"{what}.json")
-        for what in ("head", "path", "encoder")
+        for what in ("head", "path", "encoder", "realtime")
     }
     return reports, printed.getvalue(), str(refused.value)
 
@@ -250,11 +258,67 @@ def test_all_is_written_and_printed_though_one_figure_missed(everything):
     for report in reports.values():
         assert {"processor", "cores", "memory_gib", "load_at_start"} < set(report["machine"])
         assert {"rounds", "warmup"} < set(report)
-    for word in ("shipped_int8", "ensemble model int8", "plain_batch_2", "GFLOP/s", "PER on"):
+    words = (
+        "shipped_int8",
+        "ensemble model int8",
+        "plain_batch_2",
+        "GFLOP/s",
+        "PER on",
+        "all five",
+    )
+    for word in words:
         assert word in said
     assert refused.startswith("bench: 1 missed: encoder.ratio_int8 is ")
     assert refused.endswith(", below 1000000.0")
     assert reports["encoder"]["sla"]["encoder.ratio_int8"]["met"] is False
+
+
+def test_the_report_on_small_models_adds_up(everything, made):
+    report = everything[0]["realtime"]
+    package = read_json(made / "data" / "models" / "realtime" / "package.json")
+    whole, product = report["all_five"], report["plain_product"]
+    assert (report["rounds"], report["hops"], report["hop_ms"]) == (2, 20, 10)
+    assert sorted(report["models"]) == sorted(package["models"])
+    assert whole["products"] == product["products"] == package["multiplies_a_hop"]
+    for name, row in report["models"].items():
+        assert row["products"] == package["models"][name]["multiplies"]
+        assert 0 < row["onnx"]["median_ms"] < whole["onnx"]["median_ms"]
+    for row in (*report["models"].values(), whole):
+        ours, theirs = row["onnx"], row["torch_by_step"]
+        assert ours["median_ms"] <= ours["p99_ms"]
+        assert len(ours["round_medians_ms"]) == 2
+        fast = theirs["median_ms"] / ours["median_ms"]
+        assert row["times_as_fast_as"]["torch_by_step"] == pytest.approx(fast, abs=0.01)
+    rate = 1000 * product["products"] / product["ms_per_hop"]
+    assert product["products_per_second"] == pytest.approx(rate, rel=1e-3)
+    assert report["front_end"]["median_ms"] > 0
+    sla = report["sla"]
+    assert sla["realtime.ms_per_hop"]["value"] == whole["onnx"]["median_ms"]
+    assert sla["realtime.plain_ms_per_hop"]["value"] == product["ms_per_hop"]
+
+
+def test_small_models_that_are_too_slow_are_named(project, monkeypatch):
+    sla = {"max_ms_per_hop": 0.0, "max_plain_ms_per_hop": 0.0}
+    write_params(realtime=SECTION["realtime"] | {"sla": sla})
+    with pytest.raises(ValueError, match=r"2 missed: realtime\.ms_per_hop is .*, above 0\.0; real"):
+        command(monkeypatch, "realtime")
+
+
+def test_small_models_are_timed_only_as_they_were_packaged(project, monkeypatch):
+    write_params()
+    graph = Path("data/models/realtime/speech.onnx")
+    graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
+    with pytest.raises(ValueError, match=r"speech\.onnx: its SHA-256 is"):
+        command(monkeypatch, "realtime")
+
+
+def test_small_models_are_compared_with_the_same_in_torch(project, monkeypatch):
+    write_params()
+    models = Path("data/realtime/models")
+    shutil.rmtree(models / "speech")
+    shutil.copytree(models / "voicing", models / "speech")  # of the same shape
+    with pytest.raises(ValueError, match=r"the ONNX files are off by .* from torch; run `make"):
+        command(monkeypatch, "realtime")
 
 
 def test_what_misses_its_limit_is_named_and_written_all_the_same(project, monkeypatch):
@@ -277,6 +341,8 @@ def test_what_misses_its_limit_is_named_and_written_all_the_same(project, monkey
         ("path", "data/models/ensemble/model.onnx"),
         ("path", "data/models/mlp/model.json"),
         ("path", "data/splits/test.jsonl"),
+        ("realtime", "data/models/realtime/package.json"),
+        ("realtime", "data/realtime/models/onset/model.json"),
     ],
 )
 def test_what_is_missing_is_to_be_built_first(what, path, project, monkeypatch):
@@ -296,7 +362,7 @@ def test_of_many_missing_files_the_first_is_named(project):
 def test_a_head_of_an_unknown_kind_is_refused(project):
     facts = read_json(Path("data/models/reference/model.json"))
     write_json(Path("data/models/reference/model.json"), facts | {"kind": "tree"})
-    with pytest.raises(ValueError, match="reference: kind 'tree' is none of"):
+    with pytest.raises(ValueError, match=r"reference/model\.json: kind 'tree' is none of"):
         measured("head")
 
 
@@ -359,8 +425,8 @@ def test_memory_is_that_of_the_process_and_not_of_its_parent(made):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process can't be tied here")
-def test_heads_and_paths_run_on_one_core(everything):
-    assert {everything[0][what]["cores"] for what in ("head", "path")} == {1}
+def test_heads_paths_and_small_models_run_on_one_core(everything):
+    assert {everything[0][what]["cores"] for what in ("head", "path", "realtime")} == {1}
 
 
 @pytest.mark.parametrize("samples", [4000, 16_000, 23_456])

@@ -1,43 +1,223 @@
-"""Of equal sounds one stays, and what leaves says why."""
+"""Of each recording one clip stays, and what leaves says why."""
 
 from __future__ import annotations
 
 import csv
+import shutil
 
+import numpy as np
 import pytest
+import soundfile
+from corpus_maker import shared_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.corpora import INVENTORY_COLUMNS
-from stages.common.tables import write_table
-from stages.corpus import dedupe
-from stages.corpus.dedupe import part_rows, run
+from stages.common.corpora import ACCEPTED_COLUMNS, INVENTORY_COLUMNS
+from stages.common.decoded import read_sound
+from stages.common.files import read_json
+from stages.common.soundprint import MIN_RATE_HZ, SIZE, soundprint
+from stages.common.tables import read_table, write_table
+from stages.corpus import dedupe, prints
+from stages.corpus.copies import find_copies
+from stages.corpus.dedupe import DedupeParams, InPaths, OutPaths, exact, judge, write_parts
+from stages.corpus.groups import Copy, Entry
+from stages.tools.bench_clips import speech_like
+from stages.tools.bench_copies import changed
+
+PARAMS = DedupeParams("quarantine", 0.95, 0.6)
+RATE = 16000
 
 
 def row(name, pcm, problem="", **more):
     return dict.fromkeys(INVENTORY_COLUMNS, "") | {
-        "id": name, "pcm_sha256": pcm, "problem": problem, **more
+        "id": name, "path": f"mine/{name}.flac", "pcm_sha256": pcm, "problem": problem,
+        "sample_rate_hz": str(RATE), "duration_s": "1.0", "codec": "FLAC PCM_16", **more,
     }  # fmt: skip
 
 
-def test_the_first_by_id_stays_whatever_the_order():
-    rows = [row("c", "1"), row("a", "1"), row("b", "2")]
-    accepted, quarantined = part_rows(rows)
-    assert [r["id"] for r in accepted] == ["a", "b"]
-    assert [(r["id"], r["problem"], r["duplicate_of"]) for r in quarantined] == [
-        ("c", "duplicate", "a")
+def write_inventory(folder, rows, sounds=None):
+    """Write a table and the prints of the sounds that are given by id."""
+    rows = sorted(rows, key=lambda r: r["id"])
+    write_table(folder / "i.csv", INVENTORY_COLUMNS, rows)
+    none = np.zeros(9, dtype=np.float32)
+    with prints.written(folder / "p.npy", len(rows)) as write:
+        for r in rows:
+            rate = int(r["sample_rate_hz"])
+            codes = (
+                soundprint((sounds or {}).get(r["id"], none), rate) if rate >= MIN_RATE_HZ else ()
+            )
+            write(prints.as_row(r["pcm_sha256"], np.array(codes, dtype=np.uint64)))
+
+
+def run(folder, params=PARAMS, workers=1):
+    """Run the stage on `i.csv` and return its accepted and quarantined rows."""
+    out = OutPaths(*(folder / name for name in ("a.csv", "q.csv", "d.csv", "r.json")))
+    read = InPaths(folder / "i.csv", folder / "p.npy", folder / "raw")
+    dedupe.run(read, out, params, workers)
+    return read_table(out.accepted, ("id", "group")), read_table(out.quarantined, ("id",))
+
+
+def record(folder, **sounds):
+    """Write sounds as FLAC files and an inventory of them."""
+    (folder / "raw" / "mine").mkdir(parents=True)
+    for name, samples in sounds.items():
+        soundfile.write(folder / "raw" / "mine" / f"{name}.flac", samples, RATE)
+    rows = [
+        row(name, name, duration_s=f"{len(x) / RATE:.6f}", text=f"text {name}")
+        for name, x in sounds.items()
     ]
+    write_inventory(folder, rows, sounds)
+    return rows
 
 
-def test_a_file_with_a_problem_leaves_with_it_and_is_nobodys_original():
-    accepted, quarantined = part_rows([row("a", "1", "silent"), row("b", "1")])
-    assert [r["id"] for r in accepted] == ["b"]
-    assert [(r["problem"], r["duplicate_of"]) for r in quarantined] == [("silent", "")]
+@pytest.fixture
+def three(tmp_path):
+    """A recording, another one, and a noisy copy of the first that begins 0.3 s later."""
+    one, other = speech_like(1, 1.2, RATE), speech_like(2, 1.2, RATE)
+    noisy = changed("noise 20 dB below", one.astype(float), RATE, np.random.default_rng(1)).samples
+    record(tmp_path, a=one, b=other, c=np.r_[np.zeros(4800), 0.5 * noisy][:20000])
+    return tmp_path
 
 
-def test_equal_sounds_with_unequal_texts_are_pointed_out():
-    _, quarantined = part_rows([row("a", "1", text="da"), row("b", "1", text="ne")])
-    assert quarantined[0]["detail"] == "text 'ne', there 'da'"
+def test_a_near_duplicate_leaves_with_its_reason_and_the_clip_that_stays(three):
+    accepted, quarantined = run(three)
+    assert [(r["id"], r["group"]) for r in accepted] == [("b", ""), ("c", "")]
+    assert [(r["id"], r["problem"], r["duplicate_of"], r["detail"]) for r in quarantined] == [
+        ("a", "near duplicate", "c", "text 'text a', there 'text c'")
+    ]
+    assert list(accepted[0]) == list(ACCEPTED_COLUMNS)
+
+
+def test_the_table_says_how_alike_the_copies_are_and_when_they_begin(three):
+    run(three)
+    rows = read_table(three / "d.csv", dedupe.DUPLICATES_COLUMNS)
+    assert [(r["group"], r["id"], r["stays"], r["like"]) for r in rows] == [
+        ("c", "a", "false", "c"), ("c", "c", "true", "a")
+    ]  # fmt: skip
+    assert float(rows[0]["similarity"]) > 0.98  # noise 20 dB below leaves 0.995
+    assert [float(r["lag_s"]) for r in rows] == pytest.approx([0.3, -0.3], abs=0.001)
+
+
+def test_the_report_counts_and_names_nobody(three):
+    run(three)
+    report = read_json(three / "r.json")
+    assert report["near"]["leave"] == 1
+    assert report["near"]["clips"] == 2
+    assert report["clips"] == 3
+    assert "text" not in (three / "r.json").read_text()
+
+
+def test_copies_may_stay_as_one_group(three):
+    accepted, quarantined = run(three, DedupeParams("group", 0.95, 0.6))
+    assert [(r["id"], r["group"]) for r in accepted] == [("a", "a"), ("b", ""), ("c", "a")]
+    assert quarantined == []
+
+
+def test_copies_may_only_be_reported(three):
+    accepted, _ = run(three, DedupeParams("report", 0.95, 0.6))
+    assert [r["group"] for r in accepted] == ["", "", ""]
+    assert len(read_table(three / "d.csv", ("id",))) == 2
+
+
+def test_a_declared_copy_stays_in_its_parents_group(three):
+    rows = read_table(three / "i.csv", INVENTORY_COLUMNS)
+    write_inventory(three, [r | {"parent": "a" if r["id"] == "c" else ""} for r in rows])
+    accepted, quarantined = run(three)
+    assert [(r["id"], r["group"]) for r in accepted] == [("a", "a"), ("b", ""), ("c", "a")]
+    assert quarantined == []
+
+
+def test_the_files_are_the_same_with_two_workers(three):
+    run(three)
+    alone = [(three / name).read_bytes() for name in ("a.csv", "q.csv", "d.csv", "r.json")]
+    run(three, workers=2)
+    assert alone == [(three / n).read_bytes() for n in ("a.csv", "q.csv", "d.csv", "r.json")]
+
+
+def test_what_cannot_be_compared_is_counted_with_its_reason(three):
+    rows = [row("a", "1"), row("b", "2"), row("c", "3", sample_rate_hz="4000")]
+    write_inventory(three, rows, {"a": speech_like(1, 1.2, RATE), "b": np.zeros(RATE)})
+    accepted, _ = run(three)
+    assert len(accepted) == 3
+    assert read_json(three / "r.json")["not_compared"] == {
+        "below 4600 Hz": 1, "no sound in the band": 1
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "p.npy: no such prints; run the inventory again"),
+        (lambda path: path.write_bytes(b"prints"), "p.npy: can't be read: .*; run the inventory"),
+        (
+            lambda path: np.save(path, np.zeros((3, 9))),
+            r"float64 of shape \[3, 9\], expected uint64",
+        ),
+        (
+            lambda path: np.save(path, np.load(path)[[1, 0, 2]]),
+            "row 1 is of another sound than in the inventory's table; run the inventory again",
+        ),
+    ],
+)
+def test_prints_that_are_not_the_tables_are_refused(damage, message, three):
+    damage(three / "p.npy")
+    with pytest.raises(ValueError, match=message):
+        run(three)
+
+
+def test_takes_of_one_word_by_one_voice_stay(tmp_path):
+    source, raw = shared_corpus("fsdd"), tmp_path / "raw" / "mine"
+    raw.mkdir(parents=True)
+    takes = sorted((source / "audio").glob("4_george_*.wav"))  # the likest of all takes there
+    for path in takes:
+        shutil.copyfile(path, raw / path.name)
+    copied = takes[7].with_suffix(".ogg").name
+    soundfile.write(raw / copied, *soundfile.read(takes[7]))
+    entries = [
+        Entry(path.name, f"mine/{path.name}", "", 8000, soundfile.info(path).duration, "")
+        for path in sorted(raw.iterdir())
+    ]
+    codes = np.zeros((len(entries), SIZE), dtype=np.uint64)
+    for place, path in enumerate(sorted(raw.iterdir())):
+        one = soundprint(*read_sound(path))
+        codes[place, : len(one)] = one
+    found = find_copies(entries, codes, tmp_path / "raw", 0.97, 0.6, 1)
+    assert len(takes) == 50
+    assert [(c.first, c.second) for c in found.copies] == [(copied, takes[7].name)]
+
+
+def verdict(*rows, tmp_path, copies=(), near="quarantine"):
+    write_inventory(tmp_path, rows)
+    sounds = exact(tmp_path / "i.csv")
+    return judge(sounds.entries, sounds.same, copies, near)
+
+
+def test_of_equal_sounds_the_first_by_id_stays(tmp_path):
+    found = verdict(row("c", "1"), row("a", "1"), row("b", "2"), tmp_path=tmp_path)
+    assert (found.same, found.worse, found.groups) == ({"c": "a"}, {}, {})
+
+
+def test_a_file_with_a_problem_is_nobodys_original(tmp_path):
+    found = verdict(row("a", "1", "silent"), row("b", "1"), tmp_path=tmp_path)
+    assert found.same == {}
+
+
+def test_an_equal_clip_of_one_that_leaves_points_to_the_one_that_stays(tmp_path):
+    rows = [row("a", "1"), row("b", "1"), row("c", "2", sample_rate_hz="44100")]
+    found = verdict(*rows, tmp_path=tmp_path, copies=[Copy("a", "c", 0.97, 0.0)])
+    assert (found.same, found.worse) == ({"b": "c"}, {"a": "c"})
+
+
+def test_a_child_of_an_exact_duplicate_is_in_its_group(tmp_path):
+    found = verdict(row("a", "1"), row("b", "1"), row("k", "2", parent="b"), tmp_path=tmp_path)
+    assert found.groups == {"a": "a", "k": "a"}
+
+
+def test_equal_sounds_with_unequal_texts_are_pointed_out(tmp_path):
+    record(tmp_path, a=speech_like(1, 0.5, RATE))
+    write_inventory(tmp_path, [row("a", "1", text="da"), row("b", "1", text="ne")])
+    _, quarantined = run(tmp_path)
+    assert [r["detail"] for r in quarantined] == ["text 'ne', there 'da'"]
 
 
 @settings(deadline=None)  # a busy machine is no fault
@@ -46,25 +226,58 @@ def test_equal_sounds_with_unequal_texts_are_pointed_out():
         st.text("abc", min_size=1), st.tuples(st.sampled_from("123"), st.sampled_from(["", "x"]))
     )
 )
-def test_every_file_is_in_one_table_and_no_sound_is_accepted_twice(files):
-    accepted, quarantined = part_rows([row(name, *rest) for name, rest in files.items()])
+def test_every_file_is_in_one_table_and_no_sound_is_accepted_twice(tmp_path_factory, files):
+    folder = tmp_path_factory.mktemp("tables")
+    write_inventory(folder, [row(name, *rest) for name, rest in files.items()])
+    sounds = exact(folder / "i.csv")
+    found = judge(sounds.entries, sounds.same, (), "quarantine")
+    out = OutPaths(*(folder / name for name in ("a.csv", "q.csv", "d.csv", "r.json")))
+    reasons = write_parts(folder / "i.csv", found, out)
+    accepted, quarantined = (read_table(path, ("id",)) for path in (out.accepted, out.quarantined))
+    assert reasons.total() == len(quarantined)
     assert sorted(r["id"] for r in accepted + quarantined) == sorted(files)
     sounds = [r["pcm_sha256"] for r in accepted]
     assert len(sounds) == len(set(sounds))
+    assert all(r["problem"] for r in quarantined)
 
 
 def test_when_nothing_can_be_used_nothing_is_written(tmp_path):
-    write_table(tmp_path / "i.csv", INVENTORY_COLUMNS, [row("a", "", "empty")])
+    write_inventory(tmp_path, [row("a", "", "empty")])
     with pytest.raises(ValueError, match=r"none of 1 files can be used: \{'empty': 1\}; add rec"):
-        run(tmp_path / "i.csv", tmp_path / "a.csv", tmp_path / "q.csv")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["i.csv"]
+        run(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["i.csv", "p.npy"]
 
 
-def test_the_command_line_writes_both_tables(tmp_path, monkeypatch):
-    write_table(tmp_path / "i.csv", INVENTORY_COLUMNS, [row("a", "1"), row("b", "1")])
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["dedupe", "i.csv", "a.csv", "q.csv"])
+def test_an_inventory_out_of_order_is_refused(tmp_path):
+    write_table(tmp_path / "i.csv", INVENTORY_COLUMNS, [row("b", "1"), row("a", "2")])
+    with pytest.raises(ValueError, match="id 'a' stands after 'b'; run the inventory again"):
+        run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (("drop", 0.95, 0.6), "near must be quarantine, group or report, found 'drop'"),
+        (("group", 1.5, 0.6), "similarity must be above 0 and at most 1, found 1.5"),
+        (("group", 0.95, -1.0), "outside_s must be 0 or more, found -1.0"),
+    ],
+)
+def test_parameters_without_a_meaning_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        DedupeParams(*values)
+
+
+def test_the_command_line_writes_all_four_files(three, monkeypatch):
+    (three / "params.yaml").write_text(
+        "dedupe: {near: quarantine, similarity: 0.95, outside_s: 0.6}"
+    )
+    monkeypatch.chdir(three)
+    monkeypatch.setattr(
+        "sys.argv", ["dedupe", "i.csv", "p.npy", "raw", "a.csv", "q.csv", "d.csv", "reports/r.json"]
+    )
+    monkeypatch.setattr(dedupe, "worker_count", lambda: 1)
     dedupe.main()
-    with (tmp_path / "q.csv").open(newline="") as file:
-        assert [r["duplicate_of"] for r in csv.DictReader(file)] == ["a"]
-    assert (tmp_path / "a.csv").read_text().count("\n") == 2
+    with (three / "q.csv").open(newline="") as file:
+        assert [r["duplicate_of"] for r in csv.DictReader(file)] == ["c"]
+    assert (three / "a.csv").read_text().count("\n") == 3
+    assert (three / "reports" / "r.json").is_file()

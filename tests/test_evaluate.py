@@ -12,6 +12,7 @@ from heard_maker import HEARD, part_of, save_part
 
 from stages.common.files import read_json, write_json
 from stages.common.phones import INVENTORY
+from stages.common.tables import write_table
 from stages.evaluation import evaluate as stage
 from stages.evaluation.evaluate import EvaluateParams, Outputs, report, run
 from stages.evaluation.observation import observe
@@ -254,10 +255,41 @@ def test_an_empty_test_part_is_refused(tmp_path):
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
     name, *places, out = save_project(tmp_path)
     (tmp_path / "params.yaml").write_text(
-        yaml.safe_dump({"evaluate": asdict(PARAMS) | {"lengths": [2, 10]}})
-    )
+        yaml.safe_dump({
+            "evaluate": asdict(PARAMS) | {"lengths": [2, 10]}, "privacy": {"name_people": False},
+        })
+    )  # fmt: skip
+    save_speakers(tmp_path)
     monkeypatch.chdir(tmp_path)
     results = [word for key, path in vars(out).items() for word in (f"--{key}", str(path))]
-    monkeypatch.setattr(sys, "argv", ["evaluate", name, *map(str, places), *results])
+    told = [*map(str, places), *results, "--speakers", "speakers.csv"]
+    monkeypatch.setattr(sys, "argv", ["evaluate", name, *told])
     stage.main()
     assert read_json(out.metrics)["speakers"] == 3
+    assert "ana" not in out.metrics.read_text()
+
+
+def save_speakers(folder, *names):
+    rows = [{"speaker": name} for name in names or ("real/ana", "real/iva", "real/ivo", "tts/eva")]
+    write_table(folder / "speakers.csv", ("speaker",), rows)
+    return folder / "speakers.csv"
+
+
+def test_people_are_called_by_their_number_and_synthetic_voices_by_name(tmp_path):
+    *places, out = save_project(tmp_path, light=LIGHT)
+    run(*places, out, PARAMS)
+    named = read_json(out.metrics)
+    run(*places, out, PARAMS, save_speakers(tmp_path))
+    found = read_json(out.metrics)
+    assert list(found["by_speaker"]) == ["real/speaker 001", "real/speaker 003", "tts/eva"]
+    # the speakers are the same, so that no number of the others is another
+    assert found["by_speaker"].pop("real/speaker 003") == named["by_speaker"].pop("real/ivo")
+    assert found["by_speaker"].pop("real/speaker 001") == named["by_speaker"].pop("real/ana")
+    assert found == named
+
+
+def test_a_speaker_whom_the_table_does_not_know_is_an_error(tmp_path):
+    *places, out = save_project(tmp_path)
+    with pytest.raises(ValueError, match=r"csv: 1 speakers .* no row, first 'real/ana'; run dvc"):
+        run(*places, out, PARAMS, save_speakers(tmp_path, "real/ivo"))
+    assert not out.metrics.exists()

@@ -32,7 +32,7 @@ def test_a_changed_weight_is_refused_with_its_error(tmp_path):
     batch = {"c7": np.zeros((1, 9, 6), dtype=np.float32)}
     assert prove(tmp_path, session, head_of(), batch, 1e-4) < 1e-5
     # with some 50 labels of like chance the changed one moves by nearly all of 0.5
-    with pytest.raises(ValueError, match=r"off by 4\.\d\de-01 on c7; allowed is 0\.0001"):
+    with pytest.raises(ValueError, match=r"c7: off by 4\.\d\de-01 from torch; allowed is 0\.0001"):
         prove(tmp_path, session, changed, batch, 1e-4)
 
 
@@ -48,14 +48,14 @@ def test_one_decoded_symbol_more_is_refused_however_small_the_error(tmp_path):
     theirs = np.log(np.full((3, len(LABELS)), 1 / len(LABELS), dtype=np.float32))
     ours = theirs.copy()
     ours[1, 5] += 1e-5
-    with pytest.raises(ValueError, match=r"h\.onnx: decodes c differently than torch"):
+    with pytest.raises(ValueError, match=r"h\.onnx: c: decodes differently than torch"):
         prove(tmp_path / "h.onnx", *said_by(ours), {"c": theirs[None]}, 1e-4)
 
 
 def test_posteriors_that_are_no_numbers_are_refused(tmp_path):
     theirs = np.zeros((3, len(LABELS)), dtype=np.float32)
     ours = np.full_like(theirs, np.nan)
-    with pytest.raises(ValueError, match=r"h\.onnx: off by nan on c"):
+    with pytest.raises(ValueError, match=r"h\.onnx: c: off by nan from torch"):
         prove(tmp_path / "h.onnx", *said_by(ours), {"c": theirs[None]}, 1e-4)
 
 

@@ -114,7 +114,7 @@ def test_posteriors_of_another_ensemble_are_refused(tmp_path):
     about = read_json(tmp_path / "ensemble" / "model.json")
     about["members"][0]["weight"], about["members"][2]["weight"] = 0.5, 0.2
     write_json(tmp_path / "ensemble" / "model.json", about)
-    with pytest.raises(ValueError, match=r"posteriors: c\d is off by .* allowed is 0\.0002"):
+    with pytest.raises(ValueError, match=r"posteriors: c\d: off by .* allowed is 0\.0002"):
         run(**places, params=PARAMS)
     assert not (tmp_path / "r.json").exists()
 

@@ -7,13 +7,18 @@ import json
 
 import pytest
 
-from stages.common.corpora import INVENTORY_COLUMNS, TimedPhones
+from stages.common.corpora import ACCEPTED_COLUMNS, TimedPhones
+from stages.common.files import read_json
 from stages.common.manifest import read
+from stages.common.privacy import PrivacyParams
 from stages.common.tables import write_table
 from stages.corpus import normalize
-from stages.corpus.normalize import NormalizeParams, Refusal, run, spell, times_of
+from stages.corpus.normalize import NormalizeParams, Outputs, read_text, run, times_of
 
-ALL = NormalizeParams(max_refused_fraction=0.5)
+ALL = NormalizeParams(0.5, 0.9, "refuse", False)
+LENIENT = NormalizeParams(0.99, 0.9, "refuse", False)
+UNNAMED, NAMED = PrivacyParams(name_people=False), PrivacyParams(name_people=True)
+OUTPUTS = ("t.jsonl", "r.csv", "norm", "report.json")
 
 
 def row(name, text, language="hr", **more):
@@ -22,49 +27,73 @@ def row(name, text, language="hr", **more):
         "duration_s": "1.500000", "text": text, "speaker": "mine/ana", "language": language,
         "licence": "CC0", "synthetic": "false",
     }  # fmt: skip
-    return dict.fromkeys(INVENTORY_COLUMNS, "") | values | more
+    return dict.fromkeys(ACCEPTED_COLUMNS, "") | values | more
 
 
-def take(tmp_path, rows, params=ALL):
-    write_table(tmp_path / "accepted.csv", INVENTORY_COLUMNS, rows)
-    paths = [tmp_path / name for name in ("accepted.csv", "raw", "t.jsonl", "r.csv")]
-    run(*paths, params)
-    with paths[-1].open(encoding="utf-8", newline="") as file:
-        return read(tmp_path / "t.jsonl"), list(csv.DictReader(file))
+def take(tmp_path, rows, params=ALL, privacy=UNNAMED, **own):
+    """Run the stage; `own` has columns of metadata.csv, in the order of the rows."""
+    write_table(tmp_path / "accepted.csv", ACCEPTED_COLUMNS, rows)
+    said = [dict(zip(own, values, strict=True)) for values in zip(*own.values(), strict=True)]
+    clips = [{"path": r["path"].removeprefix("mine/")} for r in rows]
+    clips = [clip | more for clip, more in zip(clips, said or [{}] * len(rows), strict=True)]
+    clips.sort(key=lambda clip: clip["path"])
+    write_table(tmp_path / "raw/mine/metadata.csv", ("path", *own), clips)
+    to = Outputs(*(tmp_path / name for name in OUTPUTS))
+    run(tmp_path / "accepted.csv", tmp_path / "raw", to, params, privacy)
+    with to.refused.open(encoding="utf-8", newline="") as file:
+        return read(to.transcripts), list(csv.DictReader(file))
+
+
+def reported(tmp_path, rows, params=LENIENT, privacy=UNNAMED):
+    take(tmp_path, rows, params, privacy)
+    return read_json(tmp_path / "report.json")
 
 
 def test_both_scripts_give_the_same_words_and_phones():
-    assert spell("Њива, љето!", "sr") == spell("njiva ljeto", "hr")
+    cyrillic, latin = (
+        read_text("a", text, language, ALL)
+        for text, language in (("Њива, љето!", "sr"), ("njiva ljeto", "hr"))
+    )
+    assert cyrillic[0].normalized == latin[0].normalized == "njiva ljeto"
+    assert cyrillic[1] == latin[1]
 
 
 def test_an_utterance_holds_what_the_inventory_knew(tmp_path):
-    (one,), _ = take(tmp_path, [row("a", "Da!", synthetic="true")])
+    (one,), _ = take(tmp_path, [row("a", "Da!", synthetic="true", session="s1", sex="f")])
     assert (one.id, one.audio, one.speaker) == ("mine-a", "mine/a.wav", "mine/ana")
     assert (one.text, one.normalized, one.phones) == ("Da!", "da", ("d", "a"))
     assert (one.duration_s, one.source, one.licence, one.synthetic) == (1.5, "mine", "CC0", True)
+    assert (one.session, one.sex, one.parent, one.group) == ("s1", "f", None, None)
+
+
+def test_a_number_is_spoken_and_the_text_stays_as_it_was_written(tmp_path):
+    (one,), _ = take(tmp_path, [row("a", "u 9 sati")])
+    assert (one.text, one.normalized) == ("u 9 sati", "u devet sati")
+    assert one.phones[-4:] == ("s", "a", "t", "i")
 
 
 @pytest.mark.parametrize(
     ("text", "language", "reason"),
     [
-        ("u 9 sati", "hr", "digits"),
-        ("at 9", "en", "digits"),
         ("Škoda x", "sr", "character"),
         ("naïve", "en", "character"),
         ("...", "hr", "no word"),
-        ("€", "hr", "no word"),
+        ("[smeh]", "bs", "no word"),
+        ("сtaрp", "sr", "mixed script"),
+        ("Glava II, strana", "bs", "roman numeral"),
+        ("Marko ima psa", "auto", "language"),
     ],
 )
 def test_a_text_that_cant_be_spelled_has_a_reason(text, language, reason):
-    refusal = spell(text, language)
-    assert isinstance(refusal, Refusal)
-    assert refusal.reason == reason
-    assert refusal.detail
+    reading, phones = read_text("a", text, language, ALL)
+    assert (reading.reason, reading.normalized, phones) == (reason, "", ())
+    assert reading.detail
 
 
 def test_a_text_without_phones_is_refused(monkeypatch):
     monkeypatch.setattr(normalize, "phones_of", lambda text, language: ())
-    assert spell("da", "hr") == Refusal("no phones", "nothing to say in 'da'")
+    reading, _ = read_text("a", "da", "hr", ALL)
+    assert (reading.reason, reading.detail) == ("no phones", "nothing to say in 'da'")
 
 
 def test_a_text_that_the_speaker_falls_over_is_refused(monkeypatch):
@@ -72,16 +101,19 @@ def test_a_text_that_the_speaker_falls_over_is_refused(monkeypatch):
         raise ValueError("in no table")
 
     monkeypatch.setattr(normalize, "phones_of", refuse)
-    assert spell("da", "hr") == Refusal("no phones", "in no table")
+    reading, _ = read_text("a", "da", "hr", ALL)
+    assert (reading.reason, reading.detail) == ("no phones", "in no table")
 
 
 def test_refused_texts_are_in_their_table_and_not_in_the_manifest(tmp_path):
-    good, bad = take(tmp_path, [row("b", "7"), row("a", "da")])
+    good, bad = take(tmp_path, [row("b", "x"), row("a", "da")])
     assert [u.id for u in good] == ["mine-a"]
-    assert [(r["id"], r["path"], r["reason"]) for r in bad] == [("mine-b", "mine/b.wav", "digits")]
+    assert [(r["id"], r["path"], r["reason"]) for r in bad] == [
+        ("mine-b", "mine/b.wav", "character")
+    ]
 
 
-@pytest.mark.parametrize("texts", [["da", "7", "8"], ["7"]])
+@pytest.mark.parametrize("texts", [["da", "x", "y"], ["x"]])
 def test_too_many_refused_texts_are_an_error_that_shows_some(texts, tmp_path):
     rows = [row(str(n), text) for n, text in enumerate(texts)]
     with pytest.raises(ValueError, match=r"of \d texts can't be spelled, more than .* 0\.5 .*wav"):
@@ -92,6 +124,113 @@ def test_too_many_refused_texts_are_an_error_that_shows_some(texts, tmp_path):
 def test_an_unknown_language_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"mine/a\.wav: language 'de' is unknown; expected one of"):
         take(tmp_path, [row("a", "ja", "de")])
+
+
+@pytest.mark.parametrize("given", ["", "auto"])
+def test_a_language_that_nobody_gave_is_guessed_where_the_guess_is_sure(given, tmp_path):
+    good, _ = take(tmp_path, [row("a", "Где су деца?", given), row("b", "Where are they?", given)])
+    assert [(u.language, u.normalized) for u in good] == [
+        ("sr", "gde su deca"), ("en", "where are they")
+    ]  # fmt: skip
+
+
+def test_an_unsure_guess_is_refused_or_taken_for_what_the_parameters_say(tmp_path):
+    rows = [row("a", "Marko ima psa.", ""), row("b", "Da.", "bs")]
+    _, bad = take(tmp_path, rows)
+    assert bad[0]["reason"] == "language"
+    assert "a guess of confidence 0." in bad[0]["detail"]
+    good, bad = take(tmp_path, rows, NormalizeParams(0.5, 0.9, "hr", False))
+    assert [u.language for u in good] == ["hr", "bs"]
+    assert bad == []
+
+
+def test_the_report_counts_rules_guesses_and_refusals(tmp_path):
+    report = reported(
+        tmp_path,
+        [
+            row("a", "Ima 5 km i 3 kg [smijeh]."),
+            row("b", "дoбaр дан", "sr"),
+            row("c", "Gde su deca?", ""),
+            row("d", "Marko ima psa.", ""),
+            row("e", "Quebec"),
+            row("f", "u km"),
+        ],
+        privacy=NAMED,
+    )
+    assert (report["clips"], report["normalized"]) == (6, 4)
+    assert report["normalized_share"] == 0.6667
+    assert report["languages"]["hr"] == {"clips": 3, "normalized": 2, "normalized_share": 0.6667}
+    assert report["guessed"]["sr"]["clips"] == 1
+    assert report["rules"]["units"] == {"clips": 1, "times": 2}
+    assert (report["annotations_removed"], report["homoglyphs_mended"]) == (1, 1)
+    assert report["unvoiced_words"] == {"words": 1, "examples": ["mine-f"]}
+    refused = report["refused"]
+    assert {reason: refused[reason]["clips"] for reason in refused} == {
+        "character": 1, "language": 1
+    }  # fmt: skip
+    assert refused["character"]["examples"][0]["id"] == "mine-e"
+
+
+def test_the_report_shows_the_first_refusals_and_no_whole_text(tmp_path):
+    rows = [row(f"x{n}", "tajna rečenica w") for n in range(5)]
+    report = reported(tmp_path, [*rows, row("a", "da")], privacy=NAMED)
+    examples = report["refused"]["character"]["examples"]
+    assert [example["id"] for example in examples] == ["mine-x0", "mine-x1", "mine-x2"]
+    assert "tajna" not in (tmp_path / "report.json").read_text(encoding="utf-8")
+
+
+def test_the_report_names_no_clip_of_a_person_and_quotes_none(tmp_path):
+    rows = [row("ana-1", "Quebec"), row("ana-2", "u km"), row("ana-3", "da")]
+    report = reported(tmp_path, rows)
+    assert report["refused"]["character"] == {"clips": 1, "examples": []}
+    assert report["unvoiced_words"] == {"words": 1, "examples": []}
+    text = (tmp_path / "report.json").read_text(encoding="utf-8")
+    assert "ana" not in text
+    assert "Q" not in text
+    machine = [r | {"synthetic": "true"} for r in rows]
+    assert reported(tmp_path, machine)["unvoiced_words"]["examples"] == ["mine-ana-2"]
+
+
+def test_a_clip_keeps_a_licence_of_its_own(tmp_path):
+    rows = [row("a", "da"), row("b", "ne")]
+    good, _ = take(tmp_path, rows, licence=["", "CC BY-NC 4.0"], source=["a friend", ""])
+    assert [u.licence for u in good] == ["CC0", "CC BY-NC 4.0"]
+
+
+def test_all_outputs_are_the_same_whatever_the_order_of_the_rows(tmp_path):
+    rows = [row("a", "Ima 5 km."), row("b", "x"), row("c", "Where is it?", "")]
+    found = []
+    for folder, order in (("one", rows), ("two", rows[::-1])):
+        (tmp_path / folder).mkdir()
+        take(tmp_path / folder, order, NormalizeParams(0.5, 0.9, "refuse", True))
+        files = sorted(p for p in (tmp_path / folder).rglob("*") if p.is_file())
+        found.append({p.relative_to(tmp_path / folder): p.read_bytes() for p in files})
+        del found[-1][next(p for p in found[-1] if p.name == "accepted.csv")]
+    assert found[0] == found[1]
+
+
+def test_sidecars_lie_in_a_folder_of_their_own_and_only_on_request(tmp_path):
+    rows = [
+        row("a", "Da, 5!"), row("b", "ne"), row("c", "x"),
+        row("b2", "tu", path="mine/b.flac"), row("d", "tri", path="mine/in/d.v2.wav"),
+    ]  # fmt: skip
+    take(tmp_path, rows)
+    assert [p.name for p in (tmp_path / "norm").iterdir()] == ["index.csv"]
+    take(tmp_path, rows, NormalizeParams(0.5, 0.9, "refuse", True))
+    found = {
+        p.relative_to(tmp_path / "norm").as_posix(): p.read_text(encoding="utf-8")
+        for p in (tmp_path / "norm").rglob("*.norm.txt")
+    }
+    assert found == {
+        "mine/a.norm.txt": "da pet\n",
+        "mine/b.wav.norm.txt": "ne\n",
+        "mine/b.flac.norm.txt": "tu\n",
+        "mine/in/d.v2.norm.txt": "tri\n",
+    }
+    with (tmp_path / "norm/index.csv").open(newline="") as file:
+        index = {r["path"]: r["sidecar"] for r in csv.DictReader(file)}
+    assert index["mine/b.flac"] == "mine/b.flac.norm.txt"
+    assert set(index.values()) == set(found)
 
 
 def test_phone_times_are_taken_where_the_phones_agree(tmp_path, capsys):
@@ -113,15 +252,28 @@ def test_times_of_other_phones_are_not_taken():
     assert times_of(TimedPhones(("a",), ((0.0, 0.1),)), ("e",), 1.0) is None
 
 
-def test_a_fraction_outside_0_to_1_is_refused():
-    with pytest.raises(ValueError, match=r"max_refused_fraction must be in 0 to 1, found 5"):
-        NormalizeParams(5)
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((5, 0.9, "refuse", False), r"max_refused_fraction must be in 0 to 1, found 5"),
+        ((0.1, -1, "refuse", False), r"min_language_confidence must be in 0 to 1, found -1"),
+        ((0.1, 0.9, "de", False), r"unsure_language must be refuse or one of .*, found 'de'"),
+    ],
+)
+def test_parameters_out_of_range_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        NormalizeParams(*values)
 
 
 def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
-    write_table(tmp_path / "accepted.csv", INVENTORY_COLUMNS, [row("a", "da")])
-    (tmp_path / "params.yaml").write_text("normalize: {max_refused_fraction: 0}\n")
+    write_table(tmp_path / "accepted.csv", ACCEPTED_COLUMNS, [row("a", "da")])
+    (tmp_path / "params.yaml").write_text(
+        "normalize: {max_refused_fraction: 0, min_language_confidence: 0.9, "
+        "unsure_language: refuse, sidecars: false}\nprivacy: {name_people: false}\n"
+    )
+    write_table(tmp_path / "raw/mine/metadata.csv", ("path",), [{"path": "a.wav"}])
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["normalize", "accepted.csv", "raw", "t.jsonl", "r.csv"])
+    monkeypatch.setattr("sys.argv", ["normalize", "accepted.csv", "raw", *OUTPUTS])
     normalize.main()
     assert (tmp_path / "r.csv").read_text() == "id,path,reason,detail\n"
+    assert read_json(tmp_path / "report.json")["normalized_share"] == 1.0

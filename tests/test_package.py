@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -20,7 +21,8 @@ from stages.common.package import CARD, PACKAGE, check_package, record, verified
 from stages.common.phones import LABELS
 from stages.export import package as stage
 from stages.export.card import PROGRAM, TITLES, card
-from stages.export.package import PackageParams, licence_of, run
+from stages.export.lineage import PackageParams, licence_of
+from stages.export.package import run
 
 PARAMS = PackageParams("Apache-2.0", ("CC0", "synthetic: *"))
 SIX = ("head.int8.onnx", "head.onnx", "model.int8.onnx", "model.json", "model.onnx",
@@ -306,9 +308,13 @@ def test_a_licence_that_nobody_called_compatible_leaves_the_weights_without_one(
 
 def test_a_licence_is_compared_without_case_and_as_a_whole():
     params = replace(PARAMS, compatible_licences=("cc by 4.0",))
-    alone = {"wavlm": {"source": "pretrain", "fetched": None}}
-    assert licence_of(["CC BY 4.0"], alone, params)["weights"] == "Apache-2.0"
-    assert licence_of(["CC BY 4.0 "], alone, params)["weights"] is None
+
+    def weights(licence):
+        manifests = {"train": [SimpleNamespace(licence=licence)], "valid": []}
+        return licence_of(manifests, [], params)["weights"]
+
+    assert weights("CC BY 4.0") == "Apache-2.0"
+    assert weights("CC BY 4.0 ") is None
 
 
 def test_an_encoder_from_a_hub_has_terms_of_its_own(tmp_path):

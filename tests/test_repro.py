@@ -276,6 +276,11 @@ def test_the_stage_above_the_longest_chain_goes_first():
     assert schedule.ready() == ["mid", "short", "last"]
 
 
+def test_a_stage_that_takes_long_goes_before_a_longer_chain_of_quick_ones():
+    steps = [Step("up"), Step("mid", ("up",)), Step("end", ("mid",)), Step("slow", seconds=240)]
+    assert Schedule(steps).ready() == ["slow", "up"]
+
+
 @pytest.mark.parametrize(
     ("above", "below"),
     [(Outcome.RAN, None), (Outcome.CACHED, None), (Outcome.UNCHANGED, "settled")],

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.common.tables import read_numbered, read_table, write_table
 
-# NUL and surrogates can't be in a UTF-8 CSV file; everything else that people type can.
-CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from('\n",'))
+# Surrogates can't be in a UTF-8 file; everything else that people type can, and formulas should.
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+CELLS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\n\r\t\",;'=+-@"))
 
 
 @settings(deadline=None)  # a busy machine is no fault
@@ -18,6 +22,28 @@ def test_what_was_written_is_read_again(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("t") / "t.csv"
     write_table(path, ("a", "b"), rows)
     assert read_table(path, ("a", "b")) == rows
+
+
+@settings(deadline=None)
+@given(cell=CELLS)
+def test_no_written_cell_starts_like_a_formula_in_any_spreadsheet(cell, tmp_path_factory):
+    path = tmp_path_factory.mktemp("t") / "t.csv"
+    write_table(path, ("a", "b"), [{"a": "x", "b": cell}])
+    with path.open(encoding="utf-8", newline="") as file:
+        [_, [_, written]] = csv.reader(file)
+    for part in re.split("[;,\t\r\n]", written):  # wherever a locale may part cells
+        assert not part.startswith(("=", "+", "-", "@")) or NUMBER.fullmatch(cell)
+    assert not written.startswith(("\t", "\r"))
+
+
+def test_numbers_below_zero_stay_numbers(tmp_path):
+    write_table(tmp_path / "t.csv", ("a",), [{"a": f"{-6.02:.2f}"}, {"a": "+1+1"}])
+    assert (tmp_path / "t.csv").read_text() == "a\n-6.02\n'+1+1\n"
+
+
+def test_a_value_without_a_column_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"t\.csv: no column 'b' among \['a'\]"):
+        write_table(tmp_path / "t.csv", ("a",), [{"a": 1, "b": 2}])
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):

@@ -1,16 +1,47 @@
 """Canonical text: one spelling of each word, whatever the script and the typist."""
 
+import re
 import unicodedata
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from stages.common import text as text_module
 from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
-from stages.common.text import normalize, phones_of
+from stages.common.rules import SpellingError
+from stages.common.text import RULES, explain, normalize, phones_of
 from stages.corpus.lines import to_cyrillic
 
 PANGRAM = "Gojazni đačić s biciklom drži hmelj i finu vatu u džepu nošnje."
+SOUTH_SLAVIC_ALPHABET = set("".join(LETTERS)) | {" "}
+ALPHABETS = {
+    "en": set("abcdefghijklmnopqrstuvwxyz' "),
+    **dict.fromkeys(SOUTH_SLAVIC, SOUTH_SLAVIC_ALPHABET),
+}
+ROUGH = st.text(
+    st.sampled_from("abcčdđeiorstžlj IVXDrKM0123456789.,:;-–/%°€$()[]<>'\"½²§аеорсуљЏ\u00a0\u0301")
+)
+WRITTEN = st.lists(
+    st.sampled_from(
+        ["12. 5. 2020.", "5 km", "1.234,50", "14:30", "dr.", "ulica", "br.", "žene", "2", "21",
+         "-3", "10-15", "itd.", "u", "1995.", "maja", "50 %", "3.", "razredu", "džep", "ljeto",
+         "kg", "100", "din.", "[smeh]", "rek'o", "90-ih", "kuća,", "dan!", "godine", "i"]
+    ),
+    min_size=1,
+).map(" ".join)  # fmt: skip
+
+SENTENCES = st.lists(
+    st.sampled_from(
+        ["Dobar dan, kako ste?", "Добар дан свима.", "Idem kući.", "Stao je u red.", "Prof. Anić",
+         "Tu je g. Petrović", "itd.", "Imam 5.", "Ona je tu!", "Он је u школи", "5 mil.", "KM",
+         "TV", "Bilo je ih 2. Ana", "I dan je lep.", "„Gdje si?“", "U 19. st.",
+         "Bilo je i dr.", "2 km.", "U redu je, „Ana“.", "Lepo - i kratko, npr."]
+    ),
+    min_size=1,
+    max_size=40,
+).map(" ".join)  # fmt: skip
 
 
 def test_the_pangram_holds_every_letter():
@@ -21,9 +52,14 @@ def test_both_scripts_are_one_text():
     assert normalize(to_cyrillic(PANGRAM), "sr") == normalize(PANGRAM, "sr")
 
 
+@given(WRITTEN)
+def test_both_scripts_of_any_text_are_one_text(text):
+    assert outcome(to_cyrillic(text), "sr") == outcome(text, "sr")
+
+
 @given(st.lists(st.sampled_from(sorted(LETTERS)), min_size=1).map("".join))
 def test_cyrillic_gives_back_the_latin_letters_it_came_from(latin):
-    assert normalize(to_cyrillic(latin), "sr") == latin
+    assert normalize(to_cyrillic(latin), "sr") == normalize(latin, "sr")
 
 
 @pytest.mark.parametrize(
@@ -40,16 +76,29 @@ def test_composed_and_decomposed_letters_are_equal(language):
     assert normalize(apart, language) == normalize(PANGRAM, language)
 
 
-def test_an_eth_in_the_place_of_a_crossed_d_is_one():
-    assert normalize("ðak", "bs") == "đak"
+def outcome(text, language):
+    """The canonical text, or the class of the refusal."""
+    try:
+        return normalize(text, language)
+    except SpellingError as error:
+        return error.reason
 
 
-@given(st.text(alphabet="abcčćdđežšljn .,!?-", min_size=1), st.sampled_from(SOUTH_SLAVIC))
-def test_canonical_text_stays_as_it_is(text, language):
+@settings(max_examples=300)
+@given(ROUGH | WRITTEN | st.text(), st.sampled_from(LANGUAGES))
+@example("d'r.", "hr")
+@example("5dr 7km", "sr")
+@example("\ud800 5 km", "bs")
+@example("9" * 5000 + ". maja", "hr")
+@example("0/0 0:00 ½½ 1,2,3 ...5.", "sr")
+def test_any_text_is_canonical_or_refused_and_canonical_text_stays(text, language):
     try:
         once = normalize(text, language)
     except ValueError:
-        return  # nothing but marks
+        return
+    assert set(once) <= ALPHABETS[language]
+    assert once == " ".join(once.split())
+    assert once
     assert normalize(once, language) == once
 
 
@@ -60,6 +109,7 @@ def test_canonical_text_stays_as_it_is(text, language):
         ("crno-bijelo_platno", "bs", "crno bijelo platno"),
         ("It’s 'fine', isn't it?", "en", "it's fine isn't it"),
         ("  Two\n\twords ", "en", "two words"),
+        ("rek’o al’ nije", "bs", "reko al nije"),
     ],
 )
 def test_marks_part_words_and_vanish(text, language, expected):
@@ -67,22 +117,25 @@ def test_marks_part_words_and_vanish(text, language, expected):
 
 
 @pytest.mark.parametrize(
-    ("text", "language", "shown"),
+    ("text", "language", "shown", "reason"),
     [
-        ("pet 5", "hr", r"outside the hr alphabet: '5' \(U\+0035\)"),
-        ("Quebec", "sr", r"outside the sr alphabet: 'q' \(U\+0071\)"),
-        ("kuća", "en", r"outside the en alphabet: 'ć' \(U\+0107\)"),
-        ("5 €", "bs", r"'5' \(U\+0035\) '€' \(U\+20AC\)"),
-        ("ы", "sr", r"outside the sr alphabet: 'ы' \(U\+044B\)"),
+        ("Quebec", "sr", r"outside the sr alphabet: 'q' \(U\+0071\)", "character"),
+        ("kuća", "en", r"outside the en alphabet: 'ć' \(U\+0107\)", "character"),
+        ("samo €", "bs", r"'€' \(U\+20AC\)", "character"),
+        ("ы", "sr", r"outside the sr alphabet: 'ы' \(U\+044B\)", "character"),
+        ("XX dana je XY", "hr", "'x'", "character"),
+        ("Glava II, strana", "bs", "'II' may be said in several ways", "roman numeral"),
+        ("сtaрp", "sr", "look alike are mixed in 'сtaрp'", "mixed script"),
     ],
 )
-def test_a_strange_character_is_named(text, language, shown):
-    with pytest.raises(ValueError, match=shown):
+def test_what_cant_be_spelled_is_named_and_has_a_class(text, language, shown, reason):
+    with pytest.raises(SpellingError, match=shown) as caught:
         normalize(text, language)
+    assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("text", ["", "  ", "...", "'"])
+@pytest.mark.parametrize("text", ["", "  ", "...", "'", "[smeh]", "\u200b"])
 def test_a_text_without_a_word_is_refused(text, language):
     with pytest.raises(ValueError, match="no word in the text"):
         normalize(text, language)
@@ -95,3 +148,99 @@ def test_an_unknown_language_is_named():
 
 def test_english_phones_come_from_espeak():
     assert phones_of("measure", "en") == ("m", "e", "ʒ", "ɚ")
+
+
+@pytest.mark.parametrize(
+    ("language", "rule", "given"),
+    [
+        pytest.param(language, rule, given, id=f"{language}: {rule.name}: {given.before}")
+        for language, rules in RULES.items()
+        for rule in rules
+        for given in rule.examples
+        if given.language == language
+    ],
+)
+def test_a_rule_does_what_it_says(language, rule, given):
+    assert rule.change(given.before, language)[0] == given.after
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_rule_with_needs_is_never_skipped_where_it_would_change_something(language):
+    for rule in RULES[language]:
+        assert rule.examples, f"{rule.name} shows no before and after"
+        for given_ in rule.examples:
+            if given_.before != given_.after and rule.needs:
+                assert not rule.needs.isdisjoint(given_.before), rule.name
+
+
+def ungated(table):
+    return {
+        language: tuple(replace(rule, needs=frozenset()) for rule in rules)
+        for language, rules in table.items()
+    }
+
+
+@settings(max_examples=300)
+@given(ROUGH | WRITTEN | SENTENCES, st.sampled_from(LANGUAGES))
+def test_the_short_ways_past_the_rules_change_nothing(given_, language):
+    with pytest.MonkeyPatch.context() as patch:
+        never = re.compile("(?!)")
+        for name in ("_PLAIN", "_PLAIN_CYRILLIC", "_SENTENCE_END", "_WORD_AT_END"):
+            patch.setattr(text_module, name, never)
+        for name in ("_CLEANED", "_SPOKEN", "_FINISHED"):
+            patch.setattr(text_module, name, ungated(getattr(text_module, name)))
+        slow = outcome(given_, language)
+    assert outcome(given_, language) == slow
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        (
+            "Rođen je 12. 5. 1995. (smijeh) u 14:30, 5 km od dr. Anića.", "hr",
+            "rođen je dvanaestog svibnja tisuću devetsto devedeset pete u četrnaest i trideset "
+            "pet kilometara od doktor anića",
+        ),
+        (
+            "У 19. веку, 5 км од Београда, 100 дин. и 20 %.", "sr",
+            "u devetnaestom veku pet kilometara od beograda sto dinara i dvadeset odsto",
+        ),
+        (
+            "Cijena je 1.234,50 KM, tj. 2 KM više nego 1990-ih.", "bs",
+            "cijena je hiljadu dvjesto trideset četiri zarez pedeset konvertibilnih maraka to jest "
+            "dvije konvertibilne marke više nego hiljadu devetsto devedesetih",
+        ),
+        (
+            "Pred 12 500 ljudi Petar II. slavio je 1945. u XX. stoljeću.", "hr",
+            "pred dvanaest tisuća petsto ljudi petar drugi slavio je tisuću devetsto četrdeset "
+            "pete u dvadesetom stoljeću",
+        ),
+        (
+            "On May 5, 2020 Dr. Smith paid $5.50 for 3 kg & left.", "en",
+            "on may fifth twenty twenty doctor smith paid five dollars fifty cents for three "
+            "kilograms and left",
+        ),
+    ],
+)  # fmt: skip
+def test_rules_work_together(text, language, expected):
+    assert normalize(text, language) == expected
+
+
+def test_a_long_text_is_read_as_its_sentences_are():
+    sentences = ["Imam 5. razred i 3 km.", "Prof. Anić je tu npr. 2 puta.", "Bilo je 5 mil. KM."]
+    alone = " ".join(normalize(sentence, "bs") for sentence in sentences * 10)
+    assert normalize(" ".join(sentences * 10), "bs") == alone
+
+
+def test_what_was_done_is_counted():
+    done = explain("дoбaр [smeh] дан, 5 km i dr Anić (buka)", "sr")
+    assert done.text == "dobar dan pet kilometara i doktor anić"
+    assert done.rules == {
+        "annotations": 2, "homoglyphs": 1, "cyrillic": 1, "units": 1, "abbreviations": 1
+    }  # fmt: skip
+    assert done.language == "sr"
+
+
+def test_plain_words_need_no_rule():
+    assert explain("Dobar dan, kako ste?", "hr").rules == {}
+    assert explain("Добар дан, како сте?", "sr").rules == {"cyrillic": 1}

@@ -17,9 +17,11 @@ from stages.common.files import read_json
 from stages.common.nets import load_head, posteriors
 from stages.common.phones import LABELS
 from stages.common.shards import read_arrays
+from stages.training import loop
 from stages.training import train as stage
+from stages.training.loop import Progress, fit
 from stages.training.tasks import NUMBER, CtcParams, CtcTask
-from stages.training.train import Progress, Validation, fit, run
+from stages.training.train import Validation, run
 
 SHORT = {"epochs": 3, "dropout": 0.2}
 
@@ -76,7 +78,7 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes(params, kill, toy, tmp_pat
     params = replace(params, **SHORT)
     whole = trained(toy, tmp_path / "whole", params)
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "run_epoch", killed_at(kill, stage.run_epoch))
+        patch.setattr(loop, "run_epoch", killed_at(kill, loop.run_epoch))
         with pytest.raises(KilledError, match="killed"):
             trained(toy, tmp_path / "out", params)
     assert (tmp_path / "out" / "checkpoint").exists() == (kill > 1)
@@ -90,12 +92,12 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes(params, kill, toy, tmp_pat
 
 def test_a_killed_run_of_other_params_is_not_gone_on_with(toy, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "run_epoch", killed_at(2, stage.run_epoch))
+        patch.setattr(loop, "run_epoch", killed_at(2, loop.run_epoch))
         with pytest.raises(KilledError, match="killed"):
             trained(toy, tmp_path, replace(CTC, seed=5, **SHORT))
     epochs = []
-    run_epoch = stage.run_epoch
-    monkeypatch.setattr(stage, "run_epoch", lambda *a: epochs.append(a[3]) or run_epoch(*a))
+    run_epoch = loop.run_epoch
+    monkeypatch.setattr(loop, "run_epoch", lambda *a: epochs.append(a[3]) or run_epoch(*a))
     trained(toy, tmp_path, replace(CTC, **SHORT))
     assert epochs == [0, 1, 2]
 
@@ -114,8 +116,8 @@ class Told:
 def test_training_stops_after_its_patience_and_keeps_the_best_epoch(toy, tmp_path):
     validation = Told(0.9, 0.5, 0.5, 0.7, 0.1)
     task = CtcTask(toy[0], toy[1], replace(CTC, patience=2))
-    head, progress = fit(task, validation, task.params, Checkpoint(tmp_path, "m"))
-    assert (progress.best_epoch, progress.epoch, progress.best_per) == (2, 4, 0.5)
+    head, progress = fit(task, validation.per, "per", task.params, Checkpoint(tmp_path, "m"))
+    assert (progress.best_epoch, progress.epoch, progress.best) == (2, 4, 0.5)
     assert [h["valid_per"] for h in progress.history] == [0.9, 0.5, 0.5, 0.7]
     for name, value in head.state_dict().items():
         assert torch.equal(value, validation.heads[1][name])
@@ -125,8 +127,8 @@ def test_training_stops_after_its_patience_and_keeps_the_best_epoch(toy, tmp_pat
 def test_a_run_that_was_killed_at_its_end_trains_no_more(toy, tmp_path):
     task = CtcTask(toy[0], toy[1], replace(CTC, epochs=1))
     keep = Checkpoint(tmp_path, "m")
-    first, _ = fit(task, Told(0.5), task.params, keep)
-    again, progress = fit(task, Told(), task.params, keep)
+    first, _ = fit(task, Told(0.5).per, "per", task.params, keep)
+    again, progress = fit(task, Told().per, "per", task.params, keep)
     assert isinstance(progress, Progress)
     assert torch.equal(first.output.weight, again.output.weight)
 

@@ -1,7 +1,10 @@
 """A corpus as it lies on disk: a card, a table of clips, audio, and sometimes phone times.
 
     data/raw/NAME/corpus.json     {"name", "licence", "source", "synthetic"}
-    data/raw/NAME/metadata.csv    path,text,speaker,language; paths are relative to the folder
+    data/raw/NAME/metadata.csv    path,text,speaker,language; paths are relative to the folder;
+                                  where known also session, sex (f or m) and parent (the path of
+                                  the clip that this one is a changed copy of), and licence and
+                                  source of a clip that has other ones than corpus.json says
     data/raw/NAME/**              audio, in any folders
     data/raw/NAME/phones.jsonl    optional: {"path", "phones", "times_s"}, one clip a line
 
@@ -23,14 +26,18 @@ from stages.common.tables import Row, read_numbered
 
 CARD, TABLE, PHONES = "corpus.json", "metadata.csv", "phones.jsonl"
 TABLE_COLUMNS = ("path", "text", "speaker", "language")
+GUESSED = "auto"
+KNOWN_COLUMNS = ("session", "sex", "parent")
 AUDIO_SUFFIXES = (
-    ".aac", ".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg",
-    ".opus", ".snd", ".w64", ".wav", ".webm", ".wma",
+    ".aac", ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp2", ".mp3",
+    ".mp4", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav", ".wave", ".webm", ".wma",
 )  # fmt: skip
 INVENTORY_COLUMNS = (
     "id", "corpus", "path", "bytes", "sha256", "pcm_sha256", "duration_s", "sample_rate_hz",
-    "channels", "codec", "text", "speaker", "language", "licence", "synthetic", "problem", "detail",
+    "channels", "codec", "peak_dbfs", "level_dbfs", "snr_db", "text", "speaker", "language",
+    "session", "sex", "parent", "licence", "synthetic", "problem", "detail",
 )  # fmt: skip
+ACCEPTED_COLUMNS = (*INVENTORY_COLUMNS, "group")
 QUARANTINE_COLUMNS = ("id", "path", "duration_s", "problem", "detail", "duplicate_of")
 REFUSED_COLUMNS = ("id", "path", "reason", "detail")
 INDEX_COLUMNS = ("id", "audio", "duration_s", "offset_s", "problem")
@@ -55,12 +62,25 @@ class Card:
 
 @dataclass(frozen=True)
 class Clip:
-    """One row of metadata.csv. An empty `text` is a clip that nobody has transcribed."""
+    """One row of metadata.csv.
+
+    Attributes:
+        path: relative to the corpus's folder.
+        text: what is said; empty where nobody has transcribed it.
+        speaker: who says it.
+        language: `bs`, `en`, `hr` or `sr`; empty where it is to be guessed from the text.
+        session: the sitting in which it was recorded; empty where it is not known.
+        sex: of the speaker, `f` or `m`; empty where it is not known.
+        parent: path of the clip that it is a changed copy of; empty for a recording.
+    """
 
     path: str
     text: str
     speaker: str
     language: str
+    session: str = ""
+    sex: str = ""
+    parent: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +127,12 @@ def read_clips(folder: Path) -> list[Clip]:
             )
         lines[clip.path] = number
         clips.append(clip)
+    for clip in clips:
+        if clip.parent and clip.parent not in lines:
+            raise ValueError(
+                f"{table}:{lines[clip.path]}: parent {clip.parent!r} has no row; name the clip "
+                "that this one was made from"
+            )
     return sorted(clips, key=lambda clip: clip.path)
 
 
@@ -122,15 +148,21 @@ def checked_clip(row: Row, folder: Path, where: str) -> Clip:
     if not (folder / path).is_file():
         raise ValueError(f"{where}: {row['path']!r} is not in {folder}; add it or remove the row")
     language, speaker = row["language"].strip(), row["speaker"].strip()
-    if language not in LANGUAGES:
+    language = "" if language == GUESSED else language
+    if language and language not in LANGUAGES:
         raise ValueError(
-            f"{where}: language {language!r} is unknown; expected one of {list(LANGUAGES)}"
+            f"{where}: language {language!r} is unknown; expected one of {list(LANGUAGES)}, or "
+            f"{GUESSED} for a guess by its text"
         )
     if not speaker:
         raise ValueError(
             f"{where}: speaker is empty; give each voice a name, for speakers are kept apart by it"
         )
-    return Clip(path.as_posix(), row["text"].strip(), speaker, language)
+    sex, parent = row.get("sex", "").strip(), row.get("parent", "").strip()
+    if sex not in ("", "f", "m"):
+        raise ValueError(f"{where}: sex {sex!r} is neither f nor m; leave it empty where unknown")
+    session = row.get("session", "").strip()
+    return Clip(path.as_posix(), row["text"].strip(), speaker, language, session, sex, parent)
 
 
 def files_below(folder: Path) -> Iterator[str]:

@@ -118,12 +118,22 @@ def prove(
         with torch.inference_mode():
             theirs = module(torch.from_numpy(batch)).numpy()
         ours = session_posteriors(session, batch)
-        worst = float(np.maximum(worst, np.abs(ours - theirs).max()))  # max() would lose a NaN
-        if not worst <= max_error:
-            raise ValueError(f"{path}: off by {worst:.2e} on {key}; allowed is {max_error}")
         for one, other in zip(ours, theirs, strict=True):
-            if [s.symbol for s in greedy(one)] != [s.symbol for s in greedy(other)]:
-                raise ValueError(f"{path}: decodes {key} differently than torch")
+            worst = max(worst, apart(one, other, max_error, f"{path}: {key}", "torch"))
+    return worst
+
+
+def apart(ours: Array, theirs: Array, allowed: float, where: str, whose: str) -> float:
+    """Return the largest difference of two log posteriors `[T, V]` of one clip.
+
+    Raises:
+        ValueError: it is above `allowed` or a NaN, or the two decode to different symbols.
+    """
+    worst = float(np.abs(ours - theirs).max())
+    if not worst <= allowed:
+        raise ValueError(f"{where}: off by {worst:.2e} from {whose}; allowed is {allowed}")
+    if [s.symbol for s in greedy(ours)] != [s.symbol for s in greedy(theirs)]:
+        raise ValueError(f"{where}: decodes differently than {whose}")
     return worst
 
 

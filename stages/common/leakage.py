@@ -1,74 +1,154 @@
-"""Find what two parts of a split share, from the utterances alone."""
+"""Find what two parts of a split share, from the clips alone, and name the clips.
+
+Nothing here knows how the parts were made. What can be read in two places, the manifest and the
+inventory, is taken from both: a value that got lost or was bent on the way still tells.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from stages.common.manifest import Utterance
 
 Parts = Mapping[str, Sequence[Utterance]]
+Found = tuple[str, str, str]
+"""A value, the part in which it is, and the id of the clip that has it."""
+
+KINDS = ("speaker", "session", "group", "parent", "id", "sound", "audio", "sentence")
+SHOWN_CLIPS = 3
 
 
-def shared(values: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]]:
-    """Return what is in two or more parts, and in which, sorted.
+@dataclass(frozen=True)
+class Leak:
+    """Something that may be in one place only, and is in several.
 
-    >>> shared({"train": ["a", "b"], "valid": ["c"], "test": ["a"]})
-    {'a': ('train', 'test')}
+    Attributes:
+        kind: one of `KINDS`, or what another check calls it.
+        value: what is shared.
+        clips: the ids of the clips that share it, by part.
     """
-    parts_by_value: dict[str, list[str]] = defaultdict(list)
-    for part, found in values.items():
-        for value in set(found):
-            parts_by_value[value].append(part)
-    return {v: tuple(p) for v, p in sorted(parts_by_value.items()) if len(p) > 1}
+
+    kind: str
+    value: str
+    clips: Mapping[str, tuple[str, ...]]
+
+    def __str__(self) -> str:
+        """Say it in words, with the clips.
+
+        >>> print(Leak("speaker", "c/a", {"train": ("1", "2", "3", "4"), "test": ("5",)}))
+        speaker 'c/a' is in train (1, 2, 3 and 1 more) and in test (5)
+        """
+        where = " and in ".join(f"{part} ({_few(ids)})" for part, ids in self.clips.items())
+        if len(self.clips) < 2:
+            return f"{self.kind}: {self.value} in {where}"
+        return f"{self.kind} {self.value!r} is in {where}"
 
 
-def leakage(parts: Parts, pcm: Mapping[str, str], sentences: str) -> dict[str, int]:
-    """Return how much of one part another knows: nothing but sentences, or it is an error.
+def _few(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - SHOWN_CLIPS} more" if len(ids) > SHOWN_CLIPS else ""
+    return ", ".join(ids[:SHOWN_CLIPS]) + more
+
+
+def folded(name: str) -> str:
+    """Return a name without what two people would type differently: case, spaces, composition.
+
+    >>> folded("fsdd/ Ana  Marić ") == folded("FSDD/ana maric\u0301")
+    True
+    """
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return "/".join(" ".join(piece.split()) for piece in plain.split("/"))
+
+
+def across(kind: str, found: Iterable[Found]) -> list[Leak]:
+    """Return the values that are in two or more parts, sorted; parts in the order first seen."""
+    clips: dict[str, dict[str, set[str]]] = defaultdict(dict)
+    order: dict[str, None] = {}
+    for value, part, key in found:
+        order[part] = None
+        clips[value].setdefault(part, set()).add(key)
+    return [
+        Leak(kind, value, {part: tuple(sorted(held[part])) for part in order if part in held})
+        for value, held in sorted(clips.items())
+        if len(held) > 1
+    ]
+
+
+def leaks(parts: Parts, inventory: Mapping[str, Mapping[str, str]]) -> dict[str, list[Leak]]:
+    """Return all that one part knows of another, by kind; `sentence` may be allowed, the rest not.
 
     Args:
         parts: the utterances of each part.
-        pcm: the hash of the decoded sound by id.
-        sentences: `refuse` or `report` a sentence in two parts.
-
-    Raises:
-        ValueError: a speaker, an id or a sound is in two parts, or a sentence where refused.
+        inventory: the rows of the inventory by id, with `speaker`, `session`, `parent` and
+            `pcm_sha256`. A clip that has no row is judged by its line in the manifest.
     """
-    both = {
-        "speaker": shared({part: [u.speaker for u in rows] for part, rows in parts.items()}),
-        "id": shared({part: [u.id for u in rows] for part, rows in parts.items()}),
-        "sound": shared(_sounds(parts, pcm)),
-        "sentence": shared({part: [u.normalized for u in rows] for part, rows in parts.items()}),
-    }
-    for what, found in both.items():
-        if found and what != "sentence":
-            raise ValueError(f"{_first(what, found)}; run the stage split again")
-    if both["sentence"] and sentences == "refuse":
-        raise ValueError(
-            f"{_first('sentence', both['sentence'])}; reword or remove them, or set "
-            f"audit.shared_sentences to report in params.yaml"
+    clips = [(part, row, inventory.get(row.id, {})) for part in parts for row in parts[part]]
+    family = _families(clips, inventory)
+    found: dict[str, list[Found]] = {kind: [] for kind in KINDS}
+    for part, row, known in clips:
+        values = {
+            "speaker": {folded(row.speaker), folded(known.get("speaker", ""))},
+            "session": {folded(row.session or ""), folded(known.get("session", ""))},
+            "group": {row.group or ""},
+            "parent": {family[row.id]},
+            "id": {row.id},
+            "sound": {known.get("pcm_sha256", "")},
+            "sentence": {row.normalized},
+        }
+        for kind, held in values.items():
+            found[kind] += [(value, part, row.id) for value in sorted(held - {""})]
+    said = {kind: across(kind, found[kind]) for kind in KINDS}
+    return said | {"audio": _twice(parts)}
+
+
+def _families(
+    clips: Iterable[tuple[str, Utterance, Mapping[str, str]]],
+    inventory: Mapping[str, Mapping[str, str]],
+) -> dict[str, str]:
+    """Return the oldest known ancestor of each clip that has relatives, and nothing of others.
+
+    The chain leads through clips that are in no part too: two copies of a recording that was
+    quarantined are still two copies of one recording.
+    """
+    parent = {key: row["parent"] for key, row in inventory.items() if row.get("parent")}
+    ids = []
+    for _, row, _ in clips:
+        ids.append(row.id)
+        if row.parent:
+            parent[row.id] = row.parent
+    root = {key: _root(key, parent) for key in ids}
+    relatives = Counter(root.values())
+    return {key: oldest if relatives[oldest] > 1 else "" for key, oldest in root.items()}
+
+
+def _root(key: str, parent: Mapping[str, str]) -> str:
+    path = [key]
+    while (above := parent.get(path[-1])) is not None:
+        if above in path:  # a circle has no oldest; any name that all of it agrees on will do
+            return min(path[path.index(above) :])
+        path.append(above)
+    return path[-1]
+
+
+def _twice(parts: Parts) -> list[Leak]:
+    """Return the files that two lines refer to, be it in one part."""
+    lines: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for part, rows in parts.items():
+        for row in rows:
+            lines[row.audio].append((part, row.id))
+    return [
+        Leak(
+            "audio", audio, {part: tuple(sorted(i for p, i in held if p == part)) for part in seen}
         )
-    known = {utterance.normalized for utterance in parts["train"]}
-    return {
-        "speakers": len(both["speaker"]),
-        "clips": len(both["id"]) + len(both["sound"]),
-        "sentences": len(both["sentence"]),
-        "test_utterances_with_a_train_sentence": sum(
-            utterance.normalized in known for utterance in parts["test"]
-        ),
-    }
+        for audio, held in sorted(lines.items())
+        if len(held) > 1
+        for seen in [dict.fromkeys(part for part, _ in held)]
+    ]
 
 
-def _sounds(parts: Parts, pcm: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the sounds of each part, each as the clips that hold it: a hash tells nobody which."""
-    clips: dict[str, list[str]] = defaultdict(list)
-    for rows in parts.values():
-        for utterance in rows:
-            clips[pcm[utterance.id]].append(utterance.id)
-    return {part: [" = ".join(clips[pcm[u.id]]) for u in rows] for part, rows in parts.items()}
-
-
-def _first(what: str, found: Mapping[str, tuple[str, ...]]) -> str:
-    value, where = next(iter(found.items()))
-    more = f", one of {len(found)} such" if len(found) > 1 else ""
-    return f"{what} {value!r} is in {' and in '.join(where)}{more}"
+def flat(found: Mapping[str, Sequence[Leak]]) -> Iterator[Leak]:
+    """Give all leaks, kind after kind."""
+    for held in found.values():
+        yield from held

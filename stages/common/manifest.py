@@ -32,6 +32,10 @@ class Utterance:
         licence: as the corpus states it.
         synthetic: True where a machine spoke.
         phone_times_s: `(start, end)` of each phone in seconds, where the corpus knows them.
+        session: `corpus/name` of the sitting in which it was recorded, where the corpus knows it.
+        parent: id of the clip that it is a changed copy of.
+        group: id of the first of the clips that are nearly the same sound as it.
+        sex: of the speaker, `f` or `m`, where the corpus knows it.
     """
 
     id: str
@@ -46,6 +50,14 @@ class Utterance:
     licence: str
     synthetic: bool
     phone_times_s: tuple[tuple[float, float], ...] | None = None
+    session: str | None = None
+    parent: str | None = None
+    group: str | None = None
+    sex: str | None = None
+
+
+WHERE_KNOWN = ("phone_times_s", "session", "parent", "group", "sex")
+"""What is left out of a line where it is not known."""
 
 
 def utterance_id(corpus: str, relative_path: str) -> str:
@@ -98,9 +110,7 @@ def read(path: Path) -> list[Utterance]:
 
 def _record(row: Utterance) -> dict[str, Any]:
     record = dataclasses.asdict(row)
-    if row.phone_times_s is None:
-        del record["phone_times_s"]
-    return record
+    return {k: v for k, v in record.items() if v is not None or k not in WHERE_KNOWN}
 
 
 def _utterance(line: str, where: str) -> Utterance:
@@ -109,7 +119,7 @@ def _utterance(line: str, where: str) -> Utterance:
     except ValueError as error:
         raise ValueError(f"{where}: not valid JSON: {error}") from error
     names = {field.name for field in dataclasses.fields(Utterance)}
-    if not isinstance(record, dict) or set(record) | {"phone_times_s"} != names:
+    if not isinstance(record, dict) or set(record) | set(WHERE_KNOWN) != names:
         found = sorted(record) if isinstance(record, dict) else record
         raise ValueError(f"{where}: expected the keys {sorted(names)}, found {found}")
     record["phones"] = tuple(record["phones"])

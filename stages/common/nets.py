@@ -183,6 +183,24 @@ def save_head(folder: Path, head: nn.Module, shape: Shape, facts: dict[str, Any]
     write_json(folder / CONFIG, facts | about)
 
 
+def shape_of(facts: Mapping[str, Any], where: Path) -> Shape:
+    """Return the shape of a head as its JSON has it; `where` names that in errors.
+
+    Raises:
+        ValueError: its kind or its shape is not one of this code.
+    """
+    kind = facts.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"{where}: kind {kind!r} is none of {sorted(KINDS)}")
+    shape: Shape = build(facts["shape"], KINDS[kind][0], f"{where}: shape")
+    return shape
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Return how many numbers a module has learned."""
+    return sum(p.numel() for p in module.parameters())
+
+
 def load_head(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return a head ready to use and its JSON.
 
@@ -190,11 +208,7 @@ def load_head(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         ValueError: a file is missing, damaged or not the one that belongs to the other.
     """
     facts, weights = read_json(folder / CONFIG), folder / WEIGHTS
-    if facts.get("kind") not in KINDS:
-        raise ValueError(
-            f"{folder / CONFIG}: kind {facts.get('kind')!r} is none of {sorted(KINDS)}"
-        )
-    head = new_head(build(facts["shape"], KINDS[facts["kind"]][0], f"{folder / CONFIG}: shape"))
+    head = new_head(shape_of(facts, folder / CONFIG))
     if not weights.is_file():
         raise ValueError(f"{weights}: no such file; run dvc checkout or dvc repro")
     if (found := sha256_file(weights)) != facts.get("weights_sha256"):

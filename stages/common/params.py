@@ -11,9 +11,11 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import yaml
 
 Section = TypeVar("Section")
+PARAMS = Path("params.yaml")
+"""Seen from the top of the repository, where every command runs."""
 
 
-def load(section: str, into: type[Section], path: Path = Path("params.yaml")) -> Section:
+def load(section: str, into: type[Section], path: Path = PARAMS) -> Section:
     """Return section `section` of a params file as an instance of the dataclass `into`.
 
     Raises:

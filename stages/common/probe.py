@@ -1,93 +1,298 @@
-"""Learn what one file of audio holds, and never fall over one that is broken."""
+"""Learn what one file of audio holds, and never trust what it says of itself.
+
+A file is read once. Its structure is checked first (see `containers`), then it is decoded in blocks
+(see `quick_flac` and `sndfile`), and each block is held against what the structure promised:
+samples that lie in the file as they are have to come out as they lie, FLAC's samples have to have
+FLAC's own MD5, and there have to be as many as were stated.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import re
+import math
+import os
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import soundfile as sf
+
+from stages.common import container
+from stages.common.container import Broken, Layout
+from stages.common.containers import layout_of
+from stages.common.foreign import decode_foreign, foreign_kind
+from stages.common.levels import FULL_SCALE, Meter, decibels
+from stages.common.quick_flac import quick_flac
+from stages.common.sndfile import Block, Decoder
+from stages.common.sound_checks import checked
 
 UNREADABLE = (sf.LibsndfileError, ValueError, TypeError, RuntimeError, OSError)
 """What `soundfile` is known to raise on broken files."""
 
-_BLOCK = 65536
+SOUND_S = 60
+"""How much of a clip is kept for who wants to hear it."""
+
+_BLOCK_SAMPLES = 1 << 18  # of all channels: 1 MiB of float32, and any clip of 5 s is one block
 _UNKNOWN_LENGTH = 2**63 - 1
-_STREAMED = 0x7FFF0000  # a writer that could not seek back leaves a data size above this
+_CEILINGS = {"PCM_S8": 0x7F00, "PCM_U8": 0x7F00, "ULAW": 32124, "ALAW": 32256}
 
 
 @dataclass(frozen=True)
-class Probe:
+class Limits:
+    """What no file may go beyond, whatever it says of itself.
+
+    Attributes:
+        max_bytes: of a file; a larger one isn't opened.
+        max_s: of sound; decoding stops there.
+        max_channels: a file with more isn't decoded.
+    """
+
+    max_bytes: int = 1 << 28
+    max_s: float = 3600.0
+    max_channels: int = 8
+
+
+class Probe(NamedTuple):
     """What a file holds.
 
     Attributes:
+        bytes: size of the file.
+        sha256: of the file; empty where it wasn't read.
         pcm_sha256: of rate, channels and samples at 16 bits, which is what the shards keep: equal
-            sound has equal values in a WAV and in a FLAC file. Empty where nothing was decoded.
+            sound has equal values in a WAV and in a FLAC file. Empty where there is a problem.
         frames: samples of one channel, as decoded and not as declared.
         sample_rate_hz: 0 where the file is unreadable.
         channels: 0 where the file is unreadable.
         codec: container and encoding, such as `FLAC PCM_16`.
-        peak: largest magnitude, 1 is full scale.
-        finite: False where a sample is NaN or infinite.
-        error: why the file is unreadable; empty where it is not.
+        peak_dbfs: of the largest magnitude; 0 is full scale, silence is -inf.
+        level_dbfs: root mean square of all samples at 16 bits; silence is -inf.
+        snr_db: an estimate, see `levels.snr_db`; None where nothing stands out.
+        clipped: share of samples at full scale or beyond.
+        sound: the first minute at 16 bits, interleaved; None where there is a problem.
+        problem: empty, or one of `unreadable`, `truncated`, `unknown length`, `too large`,
+            `too long`, `wrong channel count`, `not finite`.
+        detail: what was found, with its value.
     """
 
+    bytes: int = 0
+    sha256: str = ""
     pcm_sha256: str = ""
     frames: int = 0
     sample_rate_hz: int = 0
     channels: int = 0
     codec: str = ""
-    peak: float = 0.0
-    finite: bool = True
-    error: str = ""
+    peak_dbfs: float = -math.inf
+    level_dbfs: float = -math.inf
+    snr_db: float | None = None
+    clipped: float = 0.0
+    sound: npt.NDArray[np.int16] | None = None
+    problem: str = ""
+    detail: str = ""
+
+    @property
+    def duration_s(self) -> float:
+        """Return the length in seconds, 0 where the file is unreadable."""
+        return self.frames / self.sample_rate_hz if self.sample_rate_hz else 0.0
 
 
-def probe(path: Path) -> Probe:
-    """Decode a whole file, block by block, and return what it holds, also where it is broken."""
+class _Refused(Exception):  # noqa: N818
+    """A file goes beyond a limit; `found` is what is known of it by then."""
+
+    def __init__(self, found: Probe) -> None:
+        super().__init__(found.detail)
+        self.found = found
+
+
+def probe(path: Path | str, limits: Limits = Limits()) -> Probe:
+    """Read and decode a whole file, and return what it holds, also where it is broken."""
+    # Without blocking: a pipe that lies under a name of a sound file would never answer.
     try:
-        with sf.SoundFile(path) as file:
-            if file.frames == _UNKNOWN_LENGTH:
-                return Probe(
-                    error="declares no length; convert it, for example with flac or ffmpeg"
-                )
-            return _decode(file)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        return Probe(problem=container.UNREADABLE, detail=f"can't be opened: {error.strerror}")
+    try:
+        return _probe(descriptor, os.fspath(path), limits)
+    finally:
+        os.close(descriptor)
+
+
+def _probe(descriptor: int, path: str, limits: Limits) -> Probe:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return Probe(problem=container.UNREADABLE, detail="is no file")
+    if status.st_size > limits.max_bytes:
+        detail = f"{status.st_size} bytes, at most {limits.max_bytes}"
+        return Probe(bytes=status.st_size, problem="too large", detail=detail)
+    data = _read(descriptor, status.st_size)
+    known = Probe(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    try:
+        if kind := foreign_kind(data):
+            return _foreign(path, kind, known, limits)
+        layout = layout_of(data)
+        if layout.codec and layout.plain:
+            return _as_it_lies(data, layout, known, limits)
+        if (samples := quick_flac(data, layout)) is not None:
+            return _as_decoded(samples, layout, "FLAC PCM_16", known, limits, layout.md5)
+        os.lseek(descriptor, layout.start, os.SEEK_SET)
+        with Decoder(descriptor) as decoder:
+            return _decoded(decoder, data, layout, known, limits)
+    except _Refused as refused:
+        return refused.found
+    except Broken as broken:
+        return known._replace(problem=broken.problem, detail=broken.detail)
     except UNREADABLE as error:
-        # The library's sentence without the path: a table must not depend on where the folder lies.
-        text = getattr(error, "error_string", str(error)).replace(str(path), path.name)
-        return Probe(error=" ".join(text.split()).removeprefix("Error : ") or type(error).__name__)
+        # Without the path: a table must not depend on where the folder lies.
+        detail = str(error).replace(path, os.path.basename(path))  # noqa: PTH119
+        detail = detail or type(error).__name__
+        return known._replace(problem=container.UNREADABLE, detail=" ".join(detail.split()))
 
 
-def _decode(file: sf.SoundFile) -> Probe:
-    rate, channels = file.samplerate, file.channels
-    digest = hashlib.sha256(f"{rate} {channels} ".encode())
-    frames, peak, finite = 0, 0.0, True
-    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-        frames += len(block)
-        if not np.isfinite(block).all():
-            finite = False
-            block = np.nan_to_num(block, posinf=1.0, neginf=-1.0)
-        peak = max(peak, float(np.abs(block).max()))
-        pcm = np.clip(np.rint(block * 32768.0), -32768, 32767).astype("<i2")
-        digest.update(pcm.tobytes())
-    codec = f"{file.format} {file.subtype}"
-    error = _truncation(file.extra_info) if file.format.startswith("WAV") else ""
-    if frames < file.frames:
-        error = f"ends after {frames} of {file.frames} samples"
-    return Probe(digest.hexdigest(), frames, rate, channels, codec, peak, finite, error)
+def _read(descriptor: int, size: int) -> bytes:
+    """Return a file's bytes; one that shrank meanwhile gives fewer."""
+    data = os.read(descriptor, size)
+    while len(data) < size and (more := os.read(descriptor, size - len(data))):
+        data += more
+    return data
 
 
-def _truncation(log: str) -> str:
-    """Say how much of a WAV file's sound is missing, from libsndfile's log; it reads such a file.
+def _decoded(decoder: Decoder, data: bytes, layout: Layout, known: Probe, limits: Limits) -> Probe:
+    """Decode, hold every block against the layout, and measure."""
+    rate, channels = decoder.sample_rate_hz, decoder.channels
+    known = known._replace(sample_rate_hz=rate, channels=channels, codec=decoder.codec)
+    if (layout.sample_rate_hz or rate) != rate or (layout.channels or channels) != channels:
+        raise Broken(
+            container.UNREADABLE,
+            f"says {layout.sample_rate_hz} Hz, {layout.channels} channels and decodes to "
+            f"{rate} Hz, {channels}",
+        )
+    if decoder.frames == _UNKNOWN_LENGTH:
+        raise Broken(container.UNKNOWN_LENGTH, "states no number of samples; convert it")
+    _check_channels(channels, known, limits)
+    found = _measured(checked(_blocks(decoder), data, layout), known, limits)
+    if found.frames < decoder.frames and not layout.spare:
+        raise Broken(container.TRUNCATED, f"ends after {found.frames} of {decoder.frames} samples")
+    least = found.frames if layout.frames is None else layout.frames
+    if not least <= found.frames <= least + layout.spare:
+        # Such as an MP3 file of variable rate without a count of its frames: libsndfile guesses.
+        detail = f"holds {least} samples or more and decodes to {found.frames}; convert it"
+        raise Broken(container.UNREADABLE, detail)
+    return found
 
-    >>> _truncation("data : 16000 (should be 8000)")
-    'ends after 8000 of 16000 bytes of sound'
+
+def _as_it_lies(data: bytes, layout: Layout, known: Probe, limits: Limits) -> Probe:
+    """Return what a file holds whose samples need no decoder: 16 bits, little-endian."""
+    assert layout.plain
+    samples = np.frombuffer(data, "<i2", offset=layout.plain.start).astype(np.int16, copy=False)
+    return _as_decoded(samples, layout, layout.codec, known, limits)
+
+
+def _as_decoded(
+    samples: npt.NDArray[np.int16],
+    layout: Layout,
+    codec: str,
+    known: Probe,
+    limits: Limits,
+    md5: bytes = b"",
+) -> Probe:
+    """Return what samples hold that are known to be the file's, all of them at once."""
+    rate, channels = layout.sample_rate_hz, layout.channels
+    known = known._replace(sample_rate_hz=rate, channels=channels, codec=codec)
+    _check_channels(channels, known, limits)
+    return _measured(_cut(samples, channels), known, limits, md5)
+
+
+def _cut(samples: npt.NDArray[np.int16], channels: int) -> Iterator[Block]:
+    size = _BLOCK_SAMPLES // channels * channels
+    return (samples[start : start + size] for start in range(0, samples.size, size))
+
+
+def _check_channels(channels: int, known: Probe, limits: Limits) -> None:
+    if channels > limits.max_channels:
+        detail = f"{channels} channels, at most {limits.max_channels}"
+        raise _Refused(known._replace(problem="wrong channel count", detail=detail))
+
+
+def _blocks(decoder: Decoder) -> Iterator[Block]:
+    """Give the samples that libsndfile states, and no more: what lies behind them may be a tag."""
+    most = max(1, _BLOCK_SAMPLES // decoder.channels)
+    left = decoder.frames
+    while left > 0 and (block := decoder.read(min(most, left))).size:
+        yield block
+        left -= block.size // decoder.channels
+
+
+def _measured(blocks: Iterator[Block], known: Probe, limits: Limits, md5: bytes = b"") -> Probe:
+    """Return what the blocks hold; stops at the first that goes beyond a limit.
+
+    Args:
+        blocks: of all channels, interleaved.
+        known: of the file.
+        limits: of the sound.
+        md5: of all blocks at 16 bits, where it is known already.
     """
-    found = re.search(r"^data : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
-    if not found:
-        return ""
-    declared, present = int(found[1]), int(found[2])
-    if declared <= present or declared >= _STREAMED:
-        return ""
-    return f"ends after {present} of {declared} bytes of sound"
+    rate, channels = known.sample_rate_hz, known.channels
+    digest = hashlib.md5(usedforsecurity=False)
+    meter = Meter(rate, channels, _CEILINGS.get(known.codec.split()[-1], FULL_SCALE - 1))
+    samples, peak = 0, 0.0
+    heard: list[npt.NDArray[np.int16]] = []
+    for block in blocks:
+        samples += block.size
+        if block.dtype == np.float32:
+            loudest = max(float(block.max()), -float(block.min()))
+            if not math.isfinite(loudest):
+                at = int(np.flatnonzero(~np.isfinite(block))[0])
+                detail = f"sample {(samples - block.size + at) // channels} is {block[at]}"
+                raise _Refused(known._replace(problem="not finite", detail=detail))
+            peak = max(peak, loudest)
+        if samples > limits.max_s * rate * channels:
+            detail = f"more than {limits.max_s:g} s"
+            seen = samples // channels
+            raise _Refused(known._replace(frames=seen, problem="too long", detail=detail))
+        pcm = _at_16_bits(block)
+        if not md5:
+            digest.update(pcm.astype("<i2", copy=False).data)
+        meter.add(pcm)
+        if samples - block.size < SOUND_S * rate * channels:
+            heard.append(pcm)
+    peak = max(peak, meter.peak / FULL_SCALE if peak <= 1 else 0.0)
+    whole = f"{rate} {channels} {samples} {(md5 or digest.digest()).hex()}"
+    return known._replace(
+        pcm_sha256=hashlib.sha256(whole.encode()).hexdigest(),
+        frames=samples // channels,
+        peak_dbfs=decibels(peak * peak),
+        level_dbfs=meter.level_dbfs(),
+        snr_db=meter.snr_db(),
+        clipped=meter.clipped_fraction(),
+        sound=_joined(heard)[: SOUND_S * rate * channels],
+    )
+
+
+def _joined(blocks: list[npt.NDArray[np.int16]]) -> npt.NDArray[np.int16]:
+    """Return blocks as one; most clips are one block, which is not copied."""
+    return blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.int16), *blocks])
+
+
+def _at_16_bits(block: Block) -> npt.NDArray[np.int16]:
+    if block.dtype == np.int16:
+        return block  # type: ignore[return-value]
+    scaled: npt.NDArray[Any] = block
+    if block.dtype == np.int32:
+        scaled = scaled * 2.0**-16
+    else:
+        scaled = np.clip(scaled, -1, 1) * np.float32(FULL_SCALE)
+    rounded: npt.NDArray[np.int16] = np.minimum(np.rint(scaled), FULL_SCALE - 1).astype(np.int16)
+    return rounded
+
+
+def _foreign(path: str, kind: str, known: Probe, limits: Limits) -> Probe:
+    """Return what a file holds that ffmpeg decodes; its structure is ffmpeg's to check."""
+    sound = decode_foreign(Path(path), kind, limits.max_s)
+    known = known._replace(
+        sample_rate_hz=sound.sample_rate_hz, channels=sound.channels, codec=sound.codec
+    )
+    _check_channels(sound.channels, known, limits)
+    return _measured(_cut(sound.samples, sound.channels), known, limits)

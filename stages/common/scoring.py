@@ -81,6 +81,22 @@ def errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[st
     return Errors(out.substitutions, out.deletions, out.insertions, sum(len(r) for r in references))
 
 
+def errors_by(
+    keys: Sequence[str], references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]
+) -> dict[str, Errors]:
+    """Return the errors under each key, the keys sorted; a key, as a speaker, has many references.
+
+    >>> errors_by(["b", "a"], [["a"], ["o"]], [["a"], []])["a"].deletions
+    1
+    """
+    rows: dict[str, tuple[list[Sequence[str]], list[Sequence[str]]]] = {}
+    for key, said, heard in zip(keys, references, hypotheses, strict=True):
+        pairs = rows.setdefault(key, ([], []))
+        pairs[0].append(said)
+        pairs[1].append(heard)
+    return {key: errors(*rows[key]) for key in sorted(rows)}
+
+
 def aligned(said: Sequence[str], heard: Sequence[str]) -> list[Pair]:
     """Return what was heard for each symbol said, on one path of fewest errors.
 

@@ -1,5 +1,9 @@
 """One spelling for each word: the canonical text that is spoken of, split by and scored.
 
+    Rođen je 12. 5. 1995. (smijeh), 5 km od dr. Anića.
+    rođen je dvanaestog maja hiljadu devetsto devedeset pete pet kilometara od doktor anića
+
+A text goes through rules in a fixed order; each rule carries its before and after, see `RULES`.
 Cyrillic becomes Latin, never the other way: Latin lj can be љ or лј, Cyrillic is exact.
 """
 
@@ -7,66 +11,178 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from stages.common.espeak import phonemize
-from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC, from_letters
+from stages.common.abbreviations import ABBREVIATIONS, LAST, SIGNS, undotted
+from stages.common.cleaning import EVERYWHERE, SOUTH_SLAVIC_ONLY
+from stages.common.dates import DATES
+from stages.common.english import ENGLISH
+from stages.common.number_rules import BEFORE_UNITS, NUMBERS
+from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
+from stages.common.pronunciation import phones_of as phones_of  # given on: both go together
+from stages.common.roman import ROMAN
+from stages.common.rules import Rule, SpellingError, apply
+from stages.common.scripts import to_latin
+from stages.common.units import AMOUNTS
 
-_CYRILLIC = {
-    "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "ђ": "đ", "е": "e", "ж": "ž", "з": "z",
-    "и": "i", "ј": "j", "к": "k", "л": "l", "љ": "lj", "м": "m", "н": "n", "њ": "nj", "о": "o",
-    "п": "p", "р": "r", "с": "s", "т": "t", "ћ": "ć", "у": "u", "ф": "f", "х": "h", "ц": "c",
-    "ч": "č", "џ": "dž", "ш": "š",
-}  # fmt: skip
-_LIGATURES = {"ǆ": "dž", "ǉ": "lj", "ǌ": "nj", "ð": "đ"}
-_TO_LATIN = str.maketrans(_CYRILLIC | _LIGATURES)
-_SOUTH_SLAVIC_LETTERS = set("".join(LETTERS))
-_ENGLISH_LETTERS = set("abcdefghijklmnopqrstuvwxyz'")
+_SPOKEN: Mapping[str, tuple[Rule, ...]] = {
+    "en": ENGLISH,
+    **dict.fromkeys(
+        SOUTH_SLAVIC,
+        (*ABBREVIATIONS, *DATES, ROMAN, *BEFORE_UNITS, *AMOUNTS, *NUMBERS),
+    ),
+}
+_CLEANED: Mapping[str, tuple[Rule, ...]] = {
+    "en": EVERYWHERE,
+    **dict.fromkeys(SOUTH_SLAVIC, (*EVERYWHERE, *SOUTH_SLAVIC_ONLY)),
+}
+_FINISHED: Mapping[str, tuple[Rule, ...]] = {"en": (), **dict.fromkeys(SOUTH_SLAVIC, SIGNS)}
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    language: (*_CLEANED[language], *_SPOKEN[language], *_FINISHED[language])
+    for language in LANGUAGES
+}
+"""The rules of each language in the order in which they are applied."""
+
+_SOUTH_SLAVIC_LETTERS = frozenset("".join(LETTERS))
+_SOUTH_SLAVIC_TEXT = _SOUTH_SLAVIC_LETTERS | {" "}
+_ENGLISH_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
+_ALPHABETS = {"en": _ENGLISH_LETTERS, **dict.fromkeys(SOUTH_SLAVIC, _SOUTH_SLAVIC_LETTERS)}
+# Sentences of plain words need no rule: two capitals in a row may be a numeral or an acronym, a
+# full stop may belong to an abbreviation.
+_CAPITAL, _SMALL = "[A-ZČĆĐŠŽ]", "[a-zčćđšž]"
+_PLAIN = re.compile(
+    rf"(?:[AIOUKS] )?(?:[„\"]?{_CAPITAL}?{_SMALL}+[“”\"]?[,;:!?]?(?: - | ))*"
+    rf"[„\"]?(?!(?i:{LAST})\.){_CAPITAL}?{_SMALL}+[.!?]?[“”\"]?"
+)
+_CYRILLIC_WORD = "[А-ШЂЈЉЊЋЏ]?[а-шђјљњћџ]+"
+_PLAIN_CYRILLIC = re.compile(
+    rf"(?:[АИОУКС] )?(?:[„\"]?{_CYRILLIC_WORD}[“”\"]?[,;:!?]?(?: - | ))*"
+    rf"[„\"]?(?:{_CYRILLIC_WORD}[!?]?|{_CYRILLIC_WORD}[а-шђјљњћџ]{{4}}\.)[“”\"]?"
+)
+_CURLY = re.compile("[„“”]")
+_WORD_AT_END = re.compile(rf"(?<![^\W_])(?!(?i:{LAST})\.)[^\W\d_]+\.$")
+# Between sentences nothing agrees with anything; a full stop of an abbreviation ends none.
+_DOTTED = (*LAST.split("|"), "mil", "mlrd", "mio", "mrd")
+_NO_END = "".join(
+    f"(?<!(?i:{'|'.join(name for name in _DOTTED if len(name) == width)})\\.)"
+    for width in sorted({len(name) for name in _DOTTED} - {1, 2})
+)
+_SENTENCE_END = re.compile(rf"(?<=[^\W\d_A-Z]{{3}}[.!?]){_NO_END}\s+(?=[A-ZČĆĐŠŽ])")
+_LONG = 300  # characters; a longer text is taken sentence by sentence, as most need few rules
+_COMMON_MARKS = re.compile(r"[ \t\n.,;:!?\"()\-…/„“”]+")
+_MARK = re.compile(r"[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Normalized:
+    """A canonical text and what was done to get it.
+
+    Attributes:
+        text: canonical, see `normalize`.
+        rules: for each rule that changed something, how often.
+        language: by whose rules.
+    """
+
+    text: str
+    rules: Mapping[str, int]
+    language: str
 
 
 def normalize(text: str, language: str) -> str:
     """Return canonical text: NFC, Latin, lower case, words parted by one space, no punctuation.
 
+    Numbers, dates, times, units and common abbreviations are in words; annotations in brackets are
+    gone. What is canonical stays as it is.
+
     Raises:
-        ValueError: the language is unknown, a character is outside the language's alphabet, or no
-            word is left. The message says which.
+        ValueError: the language is unknown, a character is outside the language's alphabet, a word
+            mixes two scripts beyond mending, a Roman numeral could be said in several ways, or no
+            word is left. The message says which; see `SpellingError` for its class.
 
     >>> normalize("Ђорђе, ЏУГАЊ!", "sr")
     'đorđe džuganj'
     >>> normalize("It's  nine o’clock.", "en")
     "it's nine o'clock"
+    >>> normalize("5 km od br. 12", "hr")
+    'pet kilometara od broj dvanaest'
+    """
+    return explain(text, language).text
+
+
+def explain(text: str, language: str) -> Normalized:
+    """Return canonical text with the rules that made it.
+
+    Raises:
+        ValueError: as `normalize`.
+
+    >>> explain("dva [smeh] i 3", "sr")
+    Normalized(text='dva i tri', rules={'annotations': 1, 'numbers': 1}, language='sr')
     """
     if language not in LANGUAGES:
         raise ValueError(f"language {language!r} is unknown; expected one of {list(LANGUAGES)}")
-    clean = unicodedata.normalize("NFC", text).lower().replace("’", "'")
-    alphabet = _ENGLISH_LETTERS
-    if language in SOUTH_SLAVIC:
-        clean, alphabet = clean.translate(_TO_LATIN), _SOUTH_SLAVIC_LETTERS
-    clean = _without_marks(clean, keep="'" if language == "en" else "")
+    fired: Counter[str] = Counter()
+    spoken = _spoken(text, language, fired)
+    canonical = _canonical(spoken, language)
+    if language != "en":
+        canonical, times = undotted(canonical)
+        if times:
+            fired["abbreviations"] += times
+    return Normalized(canonical, dict(fired), language)
+
+
+def _spoken(text: str, language: str, fired: Counter[str]) -> str:
+    """Return a text after the language's rules, with capitals and punctuation."""
+    if language != "en":
+        plain = _PLAIN.fullmatch(text) is not None
+        if plain or _PLAIN_CYRILLIC.fullmatch(text):
+            if curly := len(_CURLY.findall(text)):
+                fired["quotes"] += curly
+            if not plain:
+                fired["cyrillic"] += 1
+            return text if plain else to_latin(text)
+    clean = apply(_CLEANED[language], text, language, fired, frozenset(text))
+    sentences = _SENTENCE_END.split(clean) if len(clean) > _LONG else [clean]
+    said = [
+        apply(_SPOKEN[language], part, language, fired, _telling(part, language))
+        for part in sentences
+    ]
+    spoken = " ".join(said)
+    return apply(_FINISHED[language], spoken, language, fired, frozenset(spoken))
+
+
+def _telling(sentence: str, language: str) -> frozenset[str]:
+    """Return the characters by which rules are chosen: not the full stop that only ends it."""
+    if (
+        language != "en"
+        and sentence[-1:] == "."
+        and _WORD_AT_END.search(sentence, len(sentence) - 20)
+    ):
+        return frozenset(sentence[:-1])
+    return frozenset(sentence)
+
+
+def _canonical(spoken: str, language: str) -> str:
+    """Return words in small letters with one space between, or say what is in the way."""
+    if language != "en":  # most texts hold nothing but letters, spaces and a few marks
+        clean = _COMMON_MARKS.sub(" ", spoken.lower())
+        if _SOUTH_SLAVIC_TEXT.issuperset(clean) and (found := clean.split()):
+            return " ".join(found)
+    clean = _without_marks(spoken.lower(), keep="'" if language == "en" else "")
     words = [word.strip("'") for word in clean.split()]
-    strange = sorted(set("".join(words)) - alphabet)
+    strange = sorted(set("".join(words)) - _ALPHABETS[language])
     if strange:
         shown = " ".join(f"{c!r} (U+{ord(c):04X})" for c in strange[:5])
-        raise ValueError(f"outside the {language} alphabet: {shown}")
+        raise SpellingError("character", f"outside the {language} alphabet: {shown}")
     if not any(words):
-        raise ValueError("no word in the text")
+        raise SpellingError("no word", "no word in the text")
     return " ".join(word for word in words if word)
 
 
-def phones_of(normalized: str, language: str) -> tuple[str, ...]:
-    """Return the phones of canonical text.
-
-    Raises:
-        ValueError: the text has a letter that the language's table does not hold.
-    """
-    if language in SOUTH_SLAVIC:
-        return from_letters(normalized)
-    return phonemize(normalized, language)
-
-
 def _without_marks(text: str, keep: str) -> str:
-    """Turn punctuation into spaces; letters, digits and symbols stay, so that they are noticed."""
-    return re.sub(
-        r"[^\w\s]",
+    """Turn punctuation into spaces; letters and symbols stay, so that they are noticed."""
+    return _MARK.sub(
         lambda m: m[0] if m[0] in keep or unicodedata.category(m[0])[0] not in "PZ" else " ",
-        text,
+        _COMMON_MARKS.sub(" ", text),
     ).replace("_", " ")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from stages.common.text import phones_of
+from stages.common.pronunciation import phones_of
 
 
 def word_spans(normalized: str, language: str, phones: Sequence[str]) -> list[tuple[str, int, int]]:

@@ -1,13 +1,15 @@
-"""Look at every file of audio once and say what it holds.
+"""Look at every file of a corpus once and say what it holds.
 
-    python -m stages.corpus.inventory data/raw data/corpus/inventory.csv
+    python -m stages.corpus.inventory data/raw data/corpus/inventory.csv data/corpus/prints.npy
 
 Reads   a folder of corpora, each with corpus.json, metadata.csv and audio (see common/corpora.py)
-Writes  inventory.csv: one row a file, sorted by id
+Writes  inventory.csv: one row a file, sorted by id; prints.npy: a row each in the same order, by
+        which dedupe finds copies (see prints.py)
 Params  inventory
 
-A broken file is a row with a problem, for recordings are never all good; a broken table is an
-error, for it is short work to correct and a guess about it would reach every number after it.
+A broken file is a row with a problem (see problems.py), for recordings are never all good; a broken
+table is an error, for it is short work to correct and a guess about it would reach every number
+after it. Files are read in worker processes, within limits that no file can lift.
 """
 
 from __future__ import annotations
@@ -15,33 +17,43 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
-from stages.common.cli import die_with_parent, stage
-from stages.common.corpora import (
-    CARD,
-    INVENTORY_COLUMNS,
-    PHONES,
-    TABLE,
-    Card,
-    Clip,
-    files_below,
-    is_audio,
-    read_card,
-    read_clips,
-)
-from stages.common.files import sha256_file
+import numpy as np
+
+from stages.common.cli import stage
+from stages.common.corpora import INVENTORY_COLUMNS, Clip
+from stages.common.files import atomic_file
+from stages.common.guard import Allowance, guarded
+from stages.common.guarded_worker import Lost
 from stages.common.manifest import utterance_id
 from stages.common.params import load
-from stages.common.probe import Probe, probe
-from stages.common.tables import write_table
+from stages.common.probe import Limits, Probe, probe
+from stages.common.soundprint import MIN_RATE_HZ, Codes, soundprint
+from stages.common.tables import table_line
 from stages.common.workers import worker_count
+from stages.corpus import prints
+from stages.corpus.looking import Item, check_transcripts, corpus_folders, items_of
+from stages.corpus.problems import (
+    CLIPPED,
+    EMPTY,
+    HIDDEN,
+    NO_TRANSCRIPT,
+    NOT_AUDIO,
+    SILENT,
+    TOO_LARGE,
+    TOO_LONG,
+    TOO_SHORT,
+    UNREADABLE,
+)
 
-REPORT = "report.json"  # the embedded corpus says there what it covers
+Look = tuple[str, str, bytes]  # the problem, the row as a line of the table, the row of prints
+
+
+_NO_CODES: Codes = np.empty(0, dtype=np.uint64)
 
 
 @dataclass(frozen=True)
@@ -53,14 +65,24 @@ class InventoryParams:
         untranscribed: `refuse` a clip without a transcript, or `quarantine` it.
         min_s: shorter clips are a problem.
         max_s: longer clips are a problem.
+        max_bytes: larger files are not opened.
+        max_channels: files with more are a problem.
+        max_decode_s: on the clock, for one file; a decoder that takes longer is ended.
+        memory_mib: that a worker may take; at least 64.
         silent_below_dbfs: a clip whose loudest sample is below is a problem; at most 0.
+        max_clipped_fraction: a clip with more samples at full scale is a problem; 0 to 1.
     """
 
     corpora: tuple[str, ...]
     untranscribed: str
     min_s: float
     max_s: float
+    max_bytes: int
+    max_channels: int
+    max_decode_s: float
+    memory_mib: int
     silent_below_dbfs: float
+    max_clipped_fraction: float
 
     def __post_init__(self) -> None:
         """Refuse values with which no clip or no corpus could take part."""
@@ -83,134 +105,151 @@ class InventoryParams:
             raise ValueError(
                 f"inventory.silent_below_dbfs must be 0 or less, found {self.silent_below_dbfs}"
             )
-
-
-@dataclass(frozen=True)
-class Item:
-    """One file of audio with its card and its row; `clip` is None where the table has no row."""
-
-    card: Card
-    path: str
-    clip: Clip | None
-
-
-def corpus_folders(raw: Path, names: Iterable[str]) -> list[Path]:
-    """Return the folders of the corpora that take part, sorted by name.
-
-    Raises:
-        ValueError: there is no corpus at all, or one that is named is not there.
-    """
-    there = []
-    if raw.is_dir():
-        there = sorted(p.name for p in raw.iterdir() if p.is_dir() and p.name[0] != ".")
-    if not there:
-        raise ValueError(f"{raw} holds no corpus: add one with make add-corpus FROM=folder")
-    for name in names:
-        if name not in there:
-            raise ValueError(
-                f"{raw} holds no corpus {name!r}, only {there}; "
-                f"correct inventory.corpora in params.yaml"
-            )
-    return [raw / name for name in sorted(names)]
-
-
-def items_of(folder: Path, untranscribed: str) -> tuple[list[Item], list[str]]:
-    """Return a corpus's audio, each file with its row, and the names of what is not audio.
-
-    Raises:
-        ValueError: the card or the table is wrong, there is no audio, or a clip has no transcript
-            where that is refused.
-    """
-    card = read_card(folder)
-    clips = {clip.path: clip for clip in read_clips(folder)}
-    files = {f for f in files_below(folder) if f not in (CARD, TABLE, PHONES, REPORT)}
-    audio = sorted({path for path in files if is_audio(path)} | set(clips))
-    items = [Item(card, path, clips.get(path)) for path in audio]
-    if not items:
-        raise ValueError(f"{folder}: no audio; name clips in {TABLE} or take the corpus out")
-    if untranscribed == "refuse":
-        for item in items:
-            if item.clip is None or not item.clip.text:
-                what = "no row" if item.clip is None else "an empty text"
+        least = {"max_bytes": 1, "max_channels": 1, "max_decode_s": 0.1, "memory_mib": 64}
+        for name, smallest in least.items():
+            if getattr(self, name) < smallest:
                 raise ValueError(
-                    f"{folder / item.path}: {what} in {TABLE}; write what is said there, or set "
-                    f"inventory.untranscribed to quarantine in params.yaml"
+                    f"inventory.{name} must be at least {smallest}, found {getattr(self, name)}"
                 )
-    return items, sorted(files - set(audio))
+        if not 0 <= self.max_clipped_fraction <= 1:
+            raise ValueError(
+                f"inventory.max_clipped_fraction must be within 0 and 1, "
+                f"found {self.max_clipped_fraction}"
+            )
 
 
 def problem_of(found: Probe, has_text: bool, params: InventoryParams) -> tuple[str, str]:
     """Return what is wrong with a clip, the gravest first, and a detail; both empty if nothing is.
 
-    A problem is one of: unreadable, empty, not finite, too short, too long, silent, no transcript.
+    Which problems there are is in problems.py.
     """
-    if found.error:
-        return "unreadable", found.error
+    if found.problem:
+        return found.problem, found.detail
     if not found.frames:
-        return "empty", "0 samples"
-    if not found.finite:
-        return "not finite", "a sample is NaN or infinite"
-    duration_s = found.frames / found.sample_rate_hz
-    if duration_s < params.min_s:
-        return "too short", f"{duration_s:.3f} s, at least {params.min_s:g} s"
-    if duration_s > params.max_s:
-        return "too long", f"{duration_s:.3f} s, at most {params.max_s:g} s"
-    level = 20 * math.log10(found.peak) if found.peak > 0 else -math.inf
-    if level < params.silent_below_dbfs:
-        return "silent", f"peak {level:.1f} dBFS, at least {params.silent_below_dbfs:g} dBFS"
-    return ("", "") if has_text else ("no transcript", "")
+        return EMPTY, "0 samples"
+    if found.duration_s < params.min_s:
+        return TOO_SHORT, f"{found.duration_s:.3f} s, at least {params.min_s:g} s"
+    if found.duration_s > params.max_s:
+        return TOO_LONG, f"{found.duration_s:.3f} s, at most {params.max_s:g} s"
+    if found.peak_dbfs < params.silent_below_dbfs:
+        return (
+            SILENT,
+            f"peak {found.peak_dbfs:.1f} dBFS, at least {params.silent_below_dbfs:g} dBFS",
+        )
+    if found.clipped > params.max_clipped_fraction:
+        return (
+            CLIPPED,
+            f"{found.clipped:.2%} of samples at full scale, at most "
+            f"{params.max_clipped_fraction:.2%}",
+        )
+    return ("", "") if has_text else (NO_TRANSCRIPT, "")
 
 
-def row_of(item: Item, raw: Path, params: InventoryParams) -> dict[str, object]:
-    """Return the inventory's row for one file; this is where the file is read."""
-    path = raw / item.card.name / item.path
-    found = probe(path)
-    clip = item.clip or Clip(item.path, "", "", "")
-    problem, detail = problem_of(found, bool(clip.text), params)
-    seconds = found.frames / found.sample_rate_hz if found.sample_rate_hz else 0.0
-    return {
-        "id": utterance_id(item.card.name, item.path),
-        "corpus": item.card.name,
-        "path": f"{item.card.name}/{item.path}",
-        "bytes": path.stat().st_size,
-        "sha256": sha256_file(path),
-        "pcm_sha256": found.pcm_sha256,
-        "duration_s": f"{seconds:.6f}",
-        "sample_rate_hz": found.sample_rate_hz,
-        "channels": found.channels,
-        "codec": found.codec,
-        "text": clip.text,
-        "speaker": f"{item.card.name}/{clip.speaker}" if clip.speaker else "",
-        "language": clip.language,
-        "licence": item.card.licence,
-        "synthetic": str(item.card.synthetic).lower(),
-        "problem": problem,
-        "detail": detail,
-    }
+def line_of(item: Item, found: Probe, problem: str, detail: str) -> str:
+    """Return the inventory's row for one file, as a line of the table.
+
+    Numbers and hashes are written as they are: there is nothing in them to quote.
+    """
+    card, clip = item.card, item.clip or Clip(item.path, "", "", "")
+    corpus = card.name
+    speaker = f"{corpus}/{clip.speaker}" if clip.speaker else ""
+    session = f"{corpus}/{clip.session}" if clip.session else ""
+    parent = utterance_id(corpus, clip.parent) if clip.parent else ""
+    return (
+        f"{_cells(item.id, corpus)}{_cells(f'{corpus}/{item.path}')}"
+        f"{found.bytes or item.size},{found.sha256},{found.pcm_sha256},{found.duration_s:.6f},"
+        f"{found.sample_rate_hz},{found.channels},{_known_cells(found.codec)}"
+        f"{_decibels(found.peak_dbfs)},{_decibels(found.level_dbfs)},{_decibels(found.snr_db)},"
+        f"{_cells(clip.text)}{_known_cells(speaker, clip.language, session, clip.sex)}"
+        f"{_cells(parent)}{_known_cells(card.licence, str(card.synthetic).lower())}"
+        f"{table_line((problem, detail))}"
+    )
 
 
-def run(raw: Path, inventory: Path, params: InventoryParams, workers: int) -> None:
-    """Write the inventory of the corpora that take part."""
+def _cells(*values: str) -> str:
+    """Return cells of a table, each with the comma after it."""
+    return table_line((*values, ""))[:-1]
+
+
+_known_cells = lru_cache(maxsize=4096)(_cells)  # many clips share these
+
+
+def _decibels(value: float | None) -> str:
+    """Return dB for a table; silence, and what was not measured, is an empty cell."""
+    return "" if value is None or not math.isfinite(value) else f"{value:.2f}"
+
+
+def look(item: Item, raw: Path, params: InventoryParams) -> Look:
+    """Return what the inventory says of one file; this is where the file is read."""
+    if item.problem:
+        return _line(item, Probe(), item.problem, item.detail)
+    limits = Limits(params.max_bytes, params.max_s, params.max_channels)
+    found = probe(f"{raw}/{item.card.name}/{item.path}", limits)
+    has_text = item.clip is not None and bool(item.clip.text)
+    return _line(item, found, *problem_of(found, has_text, params))
+
+
+def given_up(item: Item, lost: Lost) -> Look:
+    """Return what the inventory says of a file that took a worker with it."""
+    problem = TOO_LARGE if lost.cause == "memory" else UNREADABLE
+    return _line(item, Probe(), problem, lost.detail)
+
+
+def _line(item: Item, found: Probe, problem: str, detail: str) -> Look:
+    line = line_of(item, found, problem, detail)
+    return problem, line, prints.as_row(found.pcm_sha256, _print(found, problem))
+
+
+def _print(found: Probe, problem: str) -> Codes:
+    """Return the print of a clip without a problem; empty where none can be made."""
+    if problem or found.sound is None or found.sample_rate_hz < MIN_RATE_HZ:
+        return _NO_CODES
+    sound = found.sound
+    if found.channels > 1:
+        sound = sound.reshape(-1, found.channels)
+    return soundprint(sound, found.sample_rate_hz)
+
+
+def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -> Iterator[Look]:
+    """Give what the inventory says of each item, in order."""
+    allowance = Allowance(params.max_decode_s, params.memory_mib)
+    answers = guarded(partial(look, raw=raw, params=params), items, workers, allowance)
+    for item, answer in zip(items, answers, strict=True):
+        yield given_up(item, answer) if isinstance(answer, Lost) else answer
+
+
+def run(raw: Path, inventory: Path, codes: Path, params: InventoryParams, workers: int) -> None:
+    """Write the inventory of the corpora that take part, and the clips' prints to `codes`."""
     items: list[Item] = []
     for folder in corpus_folders(raw, params.corpora):
-        found, others = items_of(folder, params.untranscribed)
-        items += found
+        found = items_of(folder)
+        if params.untranscribed == "refuse":
+            check_transcripts(folder, found)
+        others = [item.path for item in found if item.problem in (HIDDEN, NOT_AUDIO)]
         if others:
             print(f"inventory: {folder}: {len(others)} files are not audio: {_few(others)}")
-    look = partial(row_of, raw=raw, params=params)
-    if workers == 1:
-        rows = [look(item) for item in items]
-    else:
-        with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
-            rows = list(pool.map(look, items, chunksize=32))
-    rows.sort(key=lambda row: str(row["id"]))
-    write_table(inventory, INVENTORY_COLUMNS, rows)
-    problems = Counter(str(row["problem"]) for row in rows if row["problem"])
-    print(f"inventory: {len(rows)} files, problems: {dict(sorted(problems.items())) or 'none'}")
+        items += found
+    items.sort(key=lambda item: item.id)
+    problems: Counter[str] = Counter()
+    # A row is written as soon as it is known: what is held grows by names and not by rows.
+    with (
+        prints.written(codes, len(items)) as write_print,
+        atomic_file(inventory) as part,
+        part.open("w", encoding="utf-8", newline="") as file,
+    ):
+        file.write(table_line(INVENTORY_COLUMNS))
+        for problem, line, row in looks(items, raw, params, workers):
+            file.write(line)
+            write_print(row)
+            problems[problem] += 1
+    del problems[""]
+    print(f"inventory: {len(items)} files, problems: {dict(sorted(problems.items())) or 'none'}")
 
 
 def _few(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    """Return some names so that a terminal shows and does not obey them."""
+    shown = [name if name.isprintable() else ascii(name) for name in sorted(names)[:5]]
+    return ", ".join(shown) + (", ..." if len(names) > 5 else "")
 
 
 def main() -> None:
@@ -218,9 +257,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("raw", type=Path)
     parser.add_argument("inventory", type=Path)
-    arguments = parser.parse_args()
+    parser.add_argument("prints", type=Path)
+    given = parser.parse_args()
     params = load("inventory", InventoryParams)
-    run(arguments.raw, arguments.inventory, params, worker_count())
+    run(given.raw, given.inventory, given.prints, params, worker_count())
 
 
 if __name__ == "__main__":

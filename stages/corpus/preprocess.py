@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from stages.common.audio import (
     SAMPLE_RATE_HZ,
@@ -32,6 +31,7 @@ from stages.common.audio import (
 )
 from stages.common.cli import die_with_parent, stage
 from stages.common.corpora import INDEX_COLUMNS
+from stages.common.decoded import read_sound
 from stages.common.files import atomic_folder, write_text
 from stages.common.params import load
 from stages.common.shards import add_to_tar, shard_of
@@ -63,7 +63,7 @@ class Clip:
 def prepare(item: tuple[str, str], raw: Path, params: PreprocessParams) -> Clip:
     """Return one clip made ready; `item` is its id and its path below `raw`."""
     key, path = item
-    samples, rate = soundfile.read(raw / path, dtype="float32")
+    samples, rate = read_sound(raw / path)
     signal = to_mono_16k(samples, rate)
     if not signal.size or not np.abs(signal).max() > 0:
         return Clip(key, b"", 0.0, 0.0, "silent")

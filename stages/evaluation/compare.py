@@ -26,6 +26,7 @@ from stages.common.scoring import Errors, paired_bootstrap
 from stages.common.tables import write_table
 from stages.evaluation.comparison_page import page, speech_of
 from stages.evaluation.comparison_picture import picture
+from stages.evaluation.rounding import rounded
 
 Metrics = dict[str, Any]
 
@@ -157,15 +158,14 @@ def pair(
     ]
     found, better = paired_bootstrap(sums[0], sums[1], params.resamples, params.seed)
     apart = (wrong(metrics[ours]) - wrong(metrics[theirs])) / metrics[ours]["phones"]
-
-    def rounded(value: float | None) -> float | None:
-        return None if value is None else round(value, params.digits)
-
-    return {
-        "ours": ours, "theirs": theirs, "difference": rounded(apart),
-        "difference_low": rounded(found.low), "difference_high": rounded(found.high),
-        "better_draws": rounded(better),
-    }  # fmt: skip
+    told: dict[str, Any] = rounded(
+        {
+            "ours": ours, "theirs": theirs, "difference": apart, "difference_low": found.low,
+            "difference_high": found.high, "better_draws": better,
+        },
+        params.digits,
+    )  # fmt: skip
+    return told
 
 
 def language_rows(metrics: dict[str, Metrics]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from stages.common.files import atomic_file
+from stages.common.pictures import save
 
 
 def picture(
@@ -55,7 +55,4 @@ def picture(
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, ncols=1 + len(metrics), loc="upper center",
                 bbox_to_anchor=(0.5, -0.08))  # fmt: skip
-    with atomic_file(path) as part:
-        # Without its own name and version in the file, equal pictures are equal bytes.
-        figure.savefig(part, dpi=dpi, format="png", metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path, dpi)

@@ -11,8 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from stages.common.confusion import Counts, shares
-from stages.common.files import atomic_file
 from stages.common.phones import INVENTORY, LETTERS
+from stages.common.pictures import save
 
 
 def picture(counts: Counts, title: str, path: Path, dpi: int) -> None:
@@ -46,7 +46,4 @@ def picture(counts: Counts, title: str, path: Path, dpi: int) -> None:
     axes.set_title(f"What is taken for what: {title}")
     bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1])
     bar.set_label("share of the segments of the phone said (grey: never said)")
-    with atomic_file(path) as beside:
-        # Without its own name and version in the file, equal pictures are equal bytes.
-        figure.savefig(beside, dpi=dpi, format="png", metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path, dpi)

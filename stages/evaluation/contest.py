@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stages.common.manifest import Utterance
-from stages.common.scoring import Errors, Interval, errors, paired_bootstrap
+from stages.common.scoring import Errors, Interval, errors_by, paired_bootstrap
 from stages.evaluation.recipes import METHODS, Array, Recipe, Tried, best_of, hypotheses
 
 SHIPPED = "average"
@@ -60,13 +60,8 @@ def part_of(
 
 def scored(recipe: Recipe, part: Part) -> dict[str, Errors]:
     """Decode a part and return the errors of each speaker."""
-    rows: dict[str, list[tuple[Sequence[str], list[str]]]] = defaultdict(list)
-    for u, said in zip(part.utterances, hypotheses(recipe, part.log_probs), strict=True):
-        rows[u.speaker].append((u.phones, said))
-    return {
-        speaker: errors([phones for phones, _ in pairs], [said for _, said in pairs])
-        for speaker, pairs in sorted(rows.items())
-    }
+    speakers = [u.speaker for u in part.utterances]
+    return errors_by(speakers, part.references, list(hypotheses(recipe, part.log_probs)))
 
 
 def report(

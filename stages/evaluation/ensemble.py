@@ -15,25 +15,25 @@ On the validation part an ensemble looks better than it is, since its weights we
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from stages.common import manifest
 from stages.common.cli import stage
-from stages.common.decoding import frames_of, segment_scores
 from stages.common.files import atomic_folder, read_json, write_json
 from stages.common.fusion import average
 from stages.common.params import load
 from stages.common.phones import LABELS
-from stages.common.shards import read_arrays, write_arrays
+from stages.common.shards import write_arrays
 from stages.evaluation.contest import SHIPPED, Part, part_of, report
+from stages.evaluation.observation import read_posteriors
 from stages.evaluation.recipes import Array, Recipe, Tried, best_of, search
+from stages.evaluation.rounding import rounded
+from stages.evaluation.segment_rows import Times, phone_times, rows_of
 
 SAME = ("labels", "sample_rate_hz", "frames_per_second")
 
@@ -57,7 +57,7 @@ class EnsembleParams:
     digits: int
 
 
-def read_posteriors(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[str, Array]]:
+def read_members(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[str, Array]]:
     """Return the frame posteriors of each model, under its folder's name.
 
     Args:
@@ -73,9 +73,7 @@ def read_posteriors(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, di
         raise ValueError(f"an ensemble needs two or more different models, found {names}")
     wanted, said = set(ids), {}
     for folder in folders:
-        if not any(folder.glob("shard-*.safetensors")):
-            raise ValueError(f"{folder}: no posteriors; run the stage posteriors")
-        arrays = {key: a for key, a in read_arrays(folder).items() if "#" not in key}
+        arrays = {key: a for key, a in read_posteriors(folder).items() if "#" not in key}
         if odd := sorted(wanted ^ set(arrays)):
             raise ValueError(
                 f"{folder}: {len(wanted - set(arrays))} utterances of the parts are missing and "
@@ -117,26 +115,23 @@ def read_facts(models: Sequence[Path], names: Iterable[str]) -> dict[str, dict[s
 
 
 def posteriors(
-    recipe: Recipe, said: dict[str, dict[str, Array]], segments: pd.DataFrame
+    recipe: Recipe, said: dict[str, dict[str, Array]], times: Mapping[str, Times]
 ) -> dict[str, Array]:
     """Return averaged log posteriors, and scores of each phone segment from them.
 
+    Args:
+        recipe: who takes part, with what weight.
+        said: log posteriors `[T, V]` of each clip by each model.
+        times: start and end in seconds of each clip's segments.
+
     Returns:
-        id to `[T, V]`, and `id#segments` to `[S, V - 1]`, a row a segment in the table's order.
+        id to `[T, V]`, and `id#segments` to `[S, V - 1]`, a row a segment in the order of `times`.
     """
-    times: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    rows = segments[segments["kind"] == "phone"]
-    for key, start_s, end_s in rows[["utterance", "start_s", "end_s"]].to_numpy():
-        times[key].append((float(start_s), float(end_s)))
     arrays: dict[str, Array] = {}
     for key in said[recipe.members[0]]:
-        frames = average([said[name][key] for name in recipe.members], recipe.weights)
-        scores = [
-            segment_scores(frames, *frames_of(start_s, end_s, len(frames)))
-            for start_s, end_s in times.get(key, [])
-        ]
-        arrays[key] = frames
-        arrays[f"{key}#segments"] = np.array(scores, dtype=np.float32).reshape(-1, len(LABELS) - 1)
+        log_probs = average([said[name][key] for name in recipe.members], recipe.weights)
+        arrays[key] = log_probs
+        arrays[f"{key}#segments"] = rows_of(log_probs, times.get(key, ()))
     return arrays
 
 
@@ -161,29 +156,18 @@ def run(
 ) -> None:  # fmt: skip
     """Search, score and write the ensemble."""
     parts = {path: manifest.read(path) for path in (valid, test)}
-    said = read_posteriors(members, (u.id for rows in parts.values() for u in rows))
+    said = read_members(members, (u.id for rows in parts.values() for u in rows))
     facts = read_facts(models, said)
     chosen_on, tested_on = (part_of(rows, said, str(path)) for path, rows in parts.items())
     found = search(chosen_on.references, chosen_on.log_probs, params.step, params.null_confidence)
     told = report(chosen_on, tested_on, found, params.resamples, params.seed)
     best = best_of(found, SHIPPED)
-    arrays = posteriors(best.recipe, said, pd.read_parquet(segments))
+    arrays = posteriors(best.recipe, said, phone_times(segments))
     about = model_facts(best, facts, chosen_on)
     with atomic_folder(out_posteriors) as folder:
         write_arrays(folder, arrays, len(list(members[0].glob("shard-*.safetensors"))))
     write_json(out_model, about)
     write_json(report_to, rounded(told, params.digits))
-
-
-def rounded(value: Any, digits: int) -> Any:
-    """Return a report with all its numbers rounded.
-
-    >>> rounded({"a": 0.12345, "b": {"c": 7, "d": None}}, 3)
-    {'a': 0.123, 'b': {'c': 7, 'd': None}}
-    """
-    if isinstance(value, dict):
-        return {key: rounded(x, digits) for key, x in value.items()}
-    return round(value, digits) if isinstance(value, float) else value
 
 
 def main() -> None:

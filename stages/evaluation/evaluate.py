@@ -1,9 +1,10 @@
 """Score one model, as it is shipped, on voices it has never heard.
 
-Reads   data/posteriors/<name>, test.jsonl, segments.parquet, reports/onnx/<name>.json
+Reads   data/posteriors/<name>, test.jsonl, segments.parquet, reports/onnx/<name>.json and, to call
+        people by numbers, speakers.csv
 Writes  reports/metrics/<name>.json, reports/phones/<name>.csv, reports/confusion/<name>.png and
         data/plots/<name>/confusion.csv
-Params  evaluate
+Params  evaluate, privacy
 
 The phone error rate asks what was said; the segment accuracy asks, given where a phone is, which
 one it is, on the same segments for every model. Both have an interval over speakers, because
@@ -16,16 +17,19 @@ one pass over them gives every number of every report.
 from __future__ import annotations
 
 import argparse
-import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from stages.common import manifest
 from stages.common.cli import stage
 from stages.common.files import read_json, write_json
+from stages.common.manifest import Utterance
 from stages.common.params import load
-from stages.common.tables import write_table
+from stages.common.privacy import PrivacyParams, aliases
+from stages.common.tables import read_table, write_table
 from stages.evaluation.confusion_picture import picture
 from stages.evaluation.observation import (
     Observation,
@@ -33,6 +37,7 @@ from stages.evaluation.observation import (
     read_posteriors,
     read_segments,
 )
+from stages.evaluation.rounding import rounded
 from stages.evaluation.summary import (
     PHONE_COLUMNS,
     by_length,
@@ -47,6 +52,8 @@ from stages.evaluation.summary import (
     segment_figures,
     speakers_of,
 )
+
+BY_NAME: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -100,10 +107,33 @@ def of_speaker(observations: list[Observation]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def report(observations: list[Observation], params: EvaluateParams) -> dict[str, Any]:
+def unnamed(utterances: Iterable[Utterance], speakers: Path) -> dict[str, str]:
+    """Return what the people who speak are called where they may not be named.
+
+    Raises:
+        ValueError: one of them is not in the table of all speakers.
+    """
+    people = {u.speaker for u in utterances if not u.synthetic}
+    known = aliases(row["speaker"] for row in read_table(speakers, ("speaker",)))
+    if missing := sorted(people - set(known)):
+        raise ValueError(
+            f"{speakers}: {len(missing)} speakers of the test part have no row, first "
+            f"{missing[0]!r}; run dvc repro"
+        )
+    return {speaker: known[speaker] for speaker in people}
+
+
+def report(
+    observations: list[Observation], params: EvaluateParams, called: Mapping[str, str] = BY_NAME
+) -> dict[str, Any]:
     """Return the whole report: all, and by language, corpus, speaker and length.
 
     An utterance in which nothing is said takes no part in a rate: it has none. It is counted.
+
+    Args:
+        observations: of the test part.
+        params: section `evaluate`.
+        called: what speakers are called in it, where that is not their name.
 
     Raises:
         ValueError: no utterance says anything.
@@ -118,7 +148,10 @@ def report(observations: list[Observation], params: EvaluateParams) -> dict[str,
         "synthetic": any(o.utterance.synthetic for o in spoken),
         "languages": {name: summary(group, params) for name, group in languages.items()},
         "sources": {name: summary(group, params) for name, group in sources.items()},
-        "by_speaker": {name: of_speaker(group) for name, group in speakers_of(spoken).items()},
+        "by_speaker": {
+            called.get(name, name): of_speaker(group)
+            for name, group in speakers_of(spoken).items()
+        },
         "lengths": by_length(spoken, params.lengths),
         "empty_references": {
             "utterances": len(silent), "insertions": sum(o.errors.insertions for o in silent),
@@ -132,19 +165,8 @@ def report(observations: list[Observation], params: EvaluateParams) -> dict[str,
             "decoded_symbols": sum(o.decoded for o in observations),
             "decoded_symbols_changed": sum(o.int8_changed for o in observations),
         }
-    rounded: dict[str, Any] = _rounded(found, params.digits)
-    return rounded
-
-
-def _rounded(value: Any, digits: int) -> Any:
-    """Return a value with every float in it rounded; NaN, which JSON has not, is None."""
-    if isinstance(value, dict):
-        return {key: _rounded(inner, digits) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_rounded(inner, digits) for inner in value]
-    if isinstance(value, float):
-        return None if math.isnan(value) else round(value, digits)
-    return value
+    told: dict[str, Any] = rounded(found, params.digits)
+    return told
 
 
 def sizes(exported: dict[str, Any]) -> dict[str, Any]:
@@ -177,18 +199,20 @@ class Outputs:
 
 def run(
     name: str, posteriors: Path, test: Path, segments: Path, exported: Path, out: Outputs,
-    params: EvaluateParams,
+    params: EvaluateParams, speakers: Path | None = None,
 ) -> None:  # fmt: skip
-    """Score one model."""
+    """Score one model; with the table of all `speakers`, people are called by numbers."""
     utterances = manifest.read(test)
     if not utterances:
         raise ValueError(f"{test}: no utterance to test on")
     given = read_segments(segments, utterances)
     arrays = read_posteriors(posteriors)
     seen = list(observe(utterances, arrays, given.phones, where=str(posteriors)))
-    found = report(seen, params) | sizes(read_json(exported)) | {"segment_times": given.origins}
+    called = BY_NAME if speakers is None else unnamed(utterances, speakers)
+    found = report(seen, params, called) | sizes(read_json(exported))
+    found["segment_times"] = given.origins
     spoken = [o for o in seen if o.utterance.phones]
-    table = [_rounded(row, params.digits) for row in phone_rows(spoken)]
+    table = [rounded(row, params.digits) for row in phone_rows(spoken)]
     write_table(out.phones, PHONE_COLUMNS, table)
     write_table(out.confusion, ("said", "heard"), confusion_rows(spoken))
     speech = "synthetic speech" if found["synthetic"] else "real speech"
@@ -202,13 +226,14 @@ def main() -> None:
     parser.add_argument("name", help="of the model, as the picture shows it")
     for name in ("posteriors", "test", "segments", "exported"):
         parser.add_argument(name, type=Path)
-    for name in ("metrics", "phones", "picture", "confusion"):
+    for name in ("metrics", "phones", "picture", "confusion", "speakers"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     args = parser.parse_args()
+    privacy = load("privacy", PrivacyParams)
     run(
         args.name, args.posteriors, args.test, args.segments, args.exported,
         Outputs(args.metrics, args.phones, args.picture, args.confusion),
-        load("evaluate", EvaluateParams),
+        load("evaluate", EvaluateParams), None if privacy.name_people else args.speakers,
     )  # fmt: skip
 
 

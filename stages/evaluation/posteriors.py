@@ -17,27 +17,25 @@ no difference.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common import manifest
 from stages.common.cli import stage
-from stages.common.decoding import check, frames_of, segment_scores
+from stages.common.decoding import check
 from stages.common.files import atomic_folder, read_json
 from stages.common.params import load
 from stages.common.phones import LABELS
 from stages.common.runtime import labels_of, open_model, session_posteriors
 from stages.common.shards import read_arrays, read_clips, write_arrays
+from stages.evaluation.segment_rows import Hear, Times, phone_times, pooled_rows, rows_of
 
 Array = NDArray[np.float32]
-Hear = Callable[[Array], Array]
-Times = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -74,25 +72,6 @@ def hearing(model: Path, name: str) -> Hear:
     return hear
 
 
-def segments_of(hear: Hear, pooled: bool, frames: Array, log_probs: Array, times: Times) -> Array:
-    """Return the log probabilities of the phones in each segment of a clip, `[S, V - 1]`.
-
-    Args:
-        hear: embeddings to log posteriors.
-        pooled: the model hears a segment as the mean of its frames.
-        frames: the clip's embeddings `[T, D]`.
-        log_probs: what the model says of them, `[T, V]`.
-        times: start and end of each segment in seconds.
-    """
-    rows = []
-    for start_s, end_s in times:
-        start, end = frames_of(start_s, end_s, len(frames))
-        if pooled:
-            log_probs, start, end = hear(frames[start:end].mean(axis=0, keepdims=True)), 0, 1
-        rows.append(segment_scores(log_probs, start, end))
-    return np.stack(rows) if rows else np.zeros((0, len(LABELS) - 1), dtype=np.float32)
-
-
 def heard(
     hear: Hear, pooled: bool, arrays: Mapping[str, Array], times: Mapping[str, Times]
 ) -> Iterator[tuple[str, Array]]:
@@ -101,7 +80,8 @@ def heard(
         try:
             log_probs = hear(frames)
             yield key, log_probs
-            rows = segments_of(hear, pooled, frames, log_probs, times.get(key, ()))
+            at = times.get(key, ())
+            rows = pooled_rows(hear, frames, at) if pooled else rows_of(log_probs, at)
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from error
         yield f"{key}#segments", rows
@@ -116,12 +96,7 @@ def run(
     for path, utterances in parts.items():
         if not utterances:
             raise ValueError(f"{path}: no utterance to hear")
-    table = pd.read_parquet(segments)
-    phones = table[table["kind"] == "phone"]
-    times = {
-        str(key): rows[["start_s", "end_s"]].to_numpy().tolist()
-        for key, rows in phones.groupby("utterance", sort=False)
-    }
+    times = phone_times(segments)
     arrays = read_arrays(embeddings, [u.id for us in parts.values() for u in us])
     pooled = read_json(model / "model.json")["kind"] == "mlp"
     said: dict[str, Any] = dict(heard(hearing(model, "head.onnx"), pooled, arrays, times))

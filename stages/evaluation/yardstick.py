@@ -11,7 +11,6 @@ is not shipped, so torch hears for it; both meet the same clips, decoder and dra
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +22,11 @@ from stages.common.compute import ComputeParams, configure
 from stages.common.decoding import greedy
 from stages.common.files import write_json
 from stages.common.manifest import Utterance
-from stages.common.nets import load_head, posteriors
+from stages.common.nets import load_head, parameter_count, posteriors
 from stages.common.params import load
-from stages.common.scoring import Errors, bootstrap, errors, paired_bootstrap
+from stages.common.scoring import Errors, bootstrap, errors_by, paired_bootstrap
 from stages.common.shards import read_arrays
+from stages.evaluation.rounding import rounded
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,8 @@ def by_speaker(
     utterances: Sequence[Utterance], said: Callable[[Utterance], Any]
 ) -> dict[str, Errors]:
     """Return the errors of each speaker; `said` gives an utterance's log posteriors `[T, V]`."""
-    found: dict[str, Errors] = defaultdict(Errors)
-    for u in utterances:
-        found[u.speaker] += errors([u.phones], [[s.symbol for s in greedy(said(u))]])
-    return dict(found)
+    heard = [[s.symbol for s in greedy(said(u))] for u in utterances]
+    return errors_by([u.speaker for u in utterances], [u.phones for u in utterances], heard)
 
 
 def compared(
@@ -59,26 +57,24 @@ def compared(
 ) -> dict[str, Any]:
     """Return both rates with their intervals, and their difference with its own."""
 
-    def rounded(value: float | None) -> float | None:
-        return None if value is None else round(value, params.digits)
-
     def rate(side: dict[str, Errors]) -> dict[str, Any]:
         total = sum(side.values(), Errors())
         pairs = [(side[s].wrong, side[s].reference) for s in sorted(side)]
         interval = bootstrap(pairs, params.resamples, params.seed)
         return {
-            "per": rounded(total.rate),
-            "per_low": rounded(interval.low), "per_high": rounded(interval.high),
+            "per": total.rate, "per_low": interval.low, "per_high": interval.high,
         }  # fmt: skip
 
     interval, better = paired_bootstrap(ours, theirs, params.resamples, params.seed)
-    found = {"shipped": rate(ours), "reference": rate(theirs)}
+    found: dict[str, Any] = {"shipped": rate(ours), "reference": rate(theirs)}
     totals = [sum(side.values(), Errors()).rate for side in (ours, theirs)]
-    return found | {
-        "difference": rounded(totals[0] - totals[1]), "difference_low": rounded(interval.low),
-        "difference_high": rounded(interval.high), "share_of_draws_better": rounded(better),
+    found |= {
+        "difference": totals[0] - totals[1], "difference_low": interval.low,
+        "difference_high": interval.high, "share_of_draws_better": better,
         "speakers": len(ours), **({"interval": interval.reason} if interval.reason else {}),
     }  # fmt: skip
+    told: dict[str, Any] = rounded(found, params.digits)
+    return told
 
 
 def run(
@@ -97,7 +93,7 @@ def run(
     about = {
         "name": shipped.name, "shape": facts["shape"], "backbone": facts["backbone"],
         "empty_references": len(everyone) - len(utterances),
-        "parameters": sum(p.numel() for p in head.parameters()),
+        "parameters": parameter_count(head),
         "valid_per": facts["valid_per"],
     }  # fmt: skip
     write_json(out, compared(ours, theirs, params) | about)

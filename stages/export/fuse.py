@@ -18,22 +18,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from stages.common.audio import SAMPLE_RATE_HZ
 from stages.common.cli import stage
 from stages.common.compute import ComputeParams, configure
-from stages.common.decoding import greedy
 from stages.common.encoder import feature_extractor, load_encoder
-from stages.common.exporting import MODEL_AXES, Array, Listener
+from stages.common.exporting import MODEL_AXES, Array, Listener, apart
 from stages.common.files import read_json, write_json
 from stages.common.manifest import Utterance
-from stages.common.nets import load_head
+from stages.common.nets import load_head, parameter_count
 from stages.common.params import load
 from stages.common.shards import read_arrays, read_clips
-from stages.export.shipping import Kind, OnnxParams, chosen, parameters, ship
+from stages.export.shipping import Kind, OnnxParams, chosen, ship
 
 
 class Fused(nn.Module):
@@ -110,14 +108,7 @@ def check_scored(
     for u in parities:
         with torch.inference_mode():
             said = module(torch.from_numpy(signals[u.id])[None])[0].numpy()
-        error = float(np.abs(said - scored[u.id]).max())
-        if not error <= 2 * max_error:
-            raise ValueError(
-                f"{posteriors}: {u.id} is off by {error:.2e} from what the members say together; "
-                f"allowed is {2 * max_error}; run dvc repro"
-            )
-        if [s.symbol for s in greedy(said)] != [s.symbol for s in greedy(scored[u.id])]:
-            raise ValueError(f"{posteriors}: {u.id} decodes differently than the members together")
+        apart(scored[u.id], said, 2 * max_error, f"{posteriors}: {u.id}", "its members together")
 
 
 def run(
@@ -132,7 +123,7 @@ def run(
     check_scored(module, parities, signals, posteriors, params.max_error)
     kind = Kind(module, MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False)
     found = ship(ensemble, {"model": kind}, facts, parities, heard, params)
-    counts = {"head": parameters(module.heads), "encoder": parameters(module.listeners)}
+    counts = {"head": parameter_count(module.heads), "encoder": parameter_count(module.listeners)}
     write_json(report, found | {"parameters": counts})
 
 

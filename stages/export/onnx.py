@@ -5,7 +5,7 @@ Reads   data/models/<name>, data/models/backbone/<backbone>, its embeddings, val
 Writes  data/models/<name>/head.onnx   embeddings `[B, T, D]` to log posteriors `[B, T, V]`
         data/models/<name>/model.onnx  samples `[B, N]` at 16 kHz to log posteriors `[B, T, V]`
         data/models/<name>/head.int8.onnx, model.int8.onnx  the same, matrix products in int8
-        reports/onnx/<name>.json       sizes, parameters, errors against torch, PER of int8
+        reports/onnx/<name>.json       sizes, errors against torch, PER of int8
 Params  onnx, compute
 
 The fp32 files are proven on real clips of many lengths in batches of many sizes: every log
@@ -27,10 +27,10 @@ from stages.common.compute import ComputeParams, configure
 from stages.common.encoder import feature_extractor, load_encoder
 from stages.common.exporting import HEAD_AXES, MODEL_AXES, Listener, WholePath
 from stages.common.files import write_json
-from stages.common.nets import load_head
+from stages.common.nets import load_head, parameter_count
 from stages.common.params import load
 from stages.common.shards import read_arrays, read_clips
-from stages.export.shipping import Kind, OnnxParams, chosen, parameters, ship
+from stages.export.shipping import Kind, OnnxParams, chosen, ship
 
 
 def run(
@@ -52,7 +52,7 @@ def run(
         ),
     }
     found = ship(out, kinds, facts, parities, heard, params)
-    counts = {"head": parameters(head), "encoder": parameters(encoder)}
+    counts = {"head": parameter_count(head), "encoder": parameter_count(encoder)}
     write_json(report, found | {"parameters": counts})
 
 

@@ -17,24 +17,17 @@ get no file of their own: model.json and the ONNX files carry them already.
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from stages.common import manifest
 from stages.common.cli import stage
 from stages.common.files import read_json, sha256_file, write_json, write_text
-from stages.common.manifest import Utterance
 from stages.common.package import CARD, PACKAGE, record
 from stages.common.params import load
 from stages.export.card import card
+from stages.export.lineage import PARTS, PackageParams, corpora, licence_of, read_parts
 
-PARTS = ("train", "valid", "test")
-LEARNED = ("train", "valid")  # weights come from one, and the other says which of them are kept
 SOURCES = ("pretrain", "hub")
 HEADLINES = ("per", "segment_accuracy", "top3", "balanced_accuracy", "ece")
 
@@ -44,22 +37,6 @@ EXPORTED = {
     "head": "head.onnx", "model": "model.onnx", "head_int8": "head.int8.onnx",
     "model_int8": "model.int8.onnx",
 }  # fmt: skip
-
-Manifests = Mapping[str, Sequence[Utterance]]
-
-
-@dataclass(frozen=True)
-class PackageParams:
-    """Section `package`.
-
-    Attributes:
-        licence: of weights that were learned from data under `compatible_licences` alone.
-        compatible_licences: of corpora, whole, `*` for any text; what is not among them leaves the
-            weights without a stated licence.
-    """
-
-    licence: str
-    compatible_licences: tuple[str, ...]
 
 
 def files_of(folder: Path, kind: str) -> tuple[str, ...]:
@@ -84,51 +61,6 @@ def check_sizes(folder: Path, files: Mapping[str, Any], exported: Path, sizes: A
                 f"{exported}: says {sizes.get(key)} bytes of {folder / name}, found {found}; "
                 "run dvc repro"
             )
-
-
-def check_voices(manifests: Manifests) -> None:
-    """Refuse to say on a card that no voice is in two parts where one is."""
-    voices = {part: {u.speaker for u in rows} for part, rows in manifests.items()}
-    for one, other in combinations(PARTS, 2):
-        if shared := sorted(voices[one] & voices[other]):
-            raise ValueError(f"voice {shared[0]!r} is in {one} and in {other}; run dvc repro")
-
-
-def corpora(manifests: Manifests) -> list[dict[str, Any]]:
-    """Return each corpus under each of its licences, with its clips in each part."""
-    groups: Counter[tuple[str, str, bool, str]] = Counter(
-        (u.source, u.licence, u.synthetic, part) for part, rows in manifests.items() for u in rows
-    )
-    return [
-        {
-            "corpus": source, "licence": licence, "synthetic": synthetic,
-            "clips": {part: groups[source, licence, synthetic, part] for part in PARTS},
-        }
-        for source, licence, synthetic in sorted({group[:3] for group in groups})
-    ]  # fmt: skip
-
-
-def licence_of(
-    learned: Iterable[str], encoders: Mapping[str, Any], params: PackageParams
-) -> dict[str, Any]:
-    """Return the licence of the weights, or None and why none is stated.
-
-    What a licence of recordings means for weights is not decided here: a person has named those
-    that are compatible, and all others are shown instead of interpreted.
-
-    Args:
-        learned: licences of the clips that the weights were learned from.
-        encoders: as `package.json` holds them.
-        params: what a person has decided.
-    """
-    found = sorted(set(learned))
-    allowed = [pattern.casefold() for pattern in params.compatible_licences]
-    foreign = [f for f in found if not any(fnmatchcase(f.casefold(), a) for a in allowed)]
-    fetched = sorted(e["fetched"] for e in encoders.values() if e["fetched"])
-    return {
-        "weights": None if foreign or fetched else params.licence,
-        "training_data": found, "to_be_read": [*foreign, *fetched],
-    }  # fmt: skip
 
 
 def headline(metrics: Mapping[str, Any], exported: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,16 +139,15 @@ def run(
     facts, about = read_json(model / "model.json"), read_json(exported)
     files = record(model, files_of(model, facts["kind"]))
     check_sizes(model, files, exported, about["bytes"])
-    manifests = {part: manifest.read(splits / f"{part}.jsonl") for part in PARTS}
-    check_voices(manifests)
+    manifests = read_parts(splits)
     encoders = encoders_of(facts, source, hub)
-    learned = [u for part in LEARNED for u in manifests[part]]
+    fetched = sorted(e["fetched"] for e in encoders.values() if e["fetched"])
     package = {
         "name": facts["name"], "kind": facts["kind"], "encoder": encoders, "files": files,
         "labels": facts["labels"], "sample_rate_hz": facts["sample_rate_hz"],
         "frames_per_second": facts["frames_per_second"],
         "languages": sorted({u.language for u in manifests["train"]}),
-        "licence": licence_of((u.licence for u in learned), encoders, params),
+        "licence": licence_of(manifests, fetched, params),
         "lineage": {
             "manifests": {f"{p}.jsonl": sha256_file(splits / f"{p}.jsonl") for p in PARTS},
             segments.name: sha256_file(segments),

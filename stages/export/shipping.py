@@ -137,8 +137,3 @@ def chosen(
     if not parities or not heard:
         raise ValueError(f"{valid if parities else test}: no utterance to prove the export on")
     return parities, heard, {u.id: u.audio for u in [*parities, *heard]}
-
-
-def parameters(module: nn.Module) -> int:
-    """Return how many numbers a module has learned."""
-    return sum(p.numel() for p in module.parameters())

@@ -1,36 +1,65 @@
-"""Put a folder of recordings with their table under data/raw, tracked by DVC.
+"""Put a folder of recordings under data/raw, tracked by DVC, whatever its layout is.
 
     make add-corpus FROM=folder NAME=mine LICENCE="CC BY 4.0" SOURCE="who and where"
     python -m stages.tools.add_corpus FROM --name NAME --licence TEXT --source TEXT
+    python -m stages.tools.add_corpus FROM --look
 
-Reads   a folder with audio and one table (CSV or TSV) that names file, text, speaker, language
-Writes  data/raw/NAME/ with the audio, metadata.csv and corpus.json; data/raw/NAME.dvc
+Reads   a folder with audio and what is said in it, in one of the layouts of tools/layouts.py
+Writes  data/raw/NAME/ with the audio, metadata.csv, corpus.json and, where phones are known,
+        phones.jsonl; data/raw/NAME.dvc
 
-It shows what it understood, then copies; nothing is guessed about a row that is wrong. A corpus
-that is there is never written over: models and reports hang on its bytes.
+It shows what it understood, then copies; nothing is guessed about a row that is wrong, and nothing
+that comes with the recordings is run. A corpus that is there is never written over: models and
+reports hang on its bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
-from collections import Counter
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile as sf
-
 from stages.common.cli import stage
-from stages.common.corpora import CARD, PHONES, TABLE, TABLE_COLUMNS, Card, Clip
-from stages.common.files import atomic_folder, write_json
-from stages.common.probe import UNREADABLE
-from stages.common.tables import write_table
-from stages.tools.corpus_table import Understood, find_table, understand, untranscribed
+from stages.common.corpora import KNOWN_COLUMNS, TABLE_COLUMNS, Card
+from stages.common.terms import OWN_COLUMNS
+from stages.tools.corpus_copy import copy
+from stages.tools.corpus_look import describe, few
+from stages.tools.corpus_names import check_names, shown
+from stages.tools.corpus_plan import Plan, Planned, plan
+from stages.tools.layout import Given, Reading, Source, scan
+from stages.tools.layouts import LAYOUTS, recognise
+from stages.tools.name_pattern import parse
+from stages.tools.sound_file import ffmpeg_is_there
 
-RESERVED = (CARD, TABLE, PHONES)
+TIERS = ("words", "phones")
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A folder, what its layout found, what it would become, and all of that in words."""
+
+    source: Source
+    reading: Reading
+    plan: Plan
+    shown: str
+
+
+def understand(folder: Path, given: Given) -> Understood:
+    """Look at a folder and copy nothing.
+
+    Raises:
+        ValueError: there is no such folder, no layout or several fit, a table is wrong, or nothing
+            says who speaks or in which language.
+    """
+    source = scan(folder)
+    recognised = recognise(source, given)
+    reading = LAYOUTS[recognised.name].read(source, recognised.index, given)
+    ffmpeg = ffmpeg_is_there()
+    made = plan(source, reading, given, ffmpeg)
+    return Understood(source, reading, made, describe(recognised, reading, made, ffmpeg))
 
 
 def check_name(name: str, raw: Path) -> None:
@@ -42,50 +71,61 @@ def check_name(name: str, raw: Path) -> None:
             raise ValueError(f"{taken} is there already; choose another --name or remove it")
 
 
-def seconds_of(folder: Path, clips: list[Clip]) -> tuple[float, list[str]]:
-    """Return how long the clips are in all, by their headers, and which can't be read."""
-    total, broken = 0.0, []
-    for clip in clips:
-        try:
-            info = sf.info(folder / clip.path)
-            total += info.frames / info.samplerate
-        except UNREADABLE:
-            broken.append(clip.path)
-    return total, broken
+def check_whole(understood: Understood, allow_untranscribed: bool, leave_out: bool) -> None:
+    """Refuse a folder of which a part would be lost, unless the user wants that.
+
+    Raises:
+        ValueError: a row can't be used, a recording has no text, names can't stand side by side,
+            or nothing is left; the first such is named.
+    """
+    folder, made = understood.source.folder, understood.plan
+    if made.refused and not leave_out:
+        more = f", and {len(made.refused) - 1} more" if len(made.refused) > 1 else ""
+        raise ValueError(f"{shown(str(made.refused[0]))}{more}; --leave-out adds the rest without")
+    if made.untranscribed and not allow_untranscribed and not leave_out:
+        raise ValueError(
+            f"{folder}: {len(made.untranscribed)} clips have no transcript: "
+            f"{few(made.untranscribed)}; add their texts to {understood.reading.texts}, or give "
+            "--allow-untranscribed"
+        )
+    clips, also = chosen(made, allow_untranscribed)
+    if not clips:
+        raise ValueError(f"{folder}: no clip is left to add")
+    check_names([*(planned.clip.path for planned in clips), *also], folder)
 
 
-def describe(understood: Understood, folder: Path, without: list[str]) -> str:
-    """Return what was understood, for a person to check before anything is trusted."""
-    clips = understood.clips
-    seconds, broken = seconds_of(folder, clips)
-    languages = dict(sorted(Counter(clip.language for clip in clips).items()))
-    speakers = sorted({clip.speaker for clip in clips})
-    shown = ", ".join(f"{ours} from {theirs!r}" for ours, theirs in understood.columns.items())
-    lines = [
-        f"table      {understood.table}",
-        f"columns    {shown}",
-        f"clips      {len(clips)}, {seconds:.1f} s",
-        f"speakers   {len(speakers)}: {_few(speakers)}",
-        f"languages  {', '.join(f'{name} {count}' for name, count in languages.items())}",
-    ]
-    if without:
-        lines.append(f"no text    {len(without)}: {_few(without)}")
-    if broken:
-        lines.append(f"unreadable {len(broken)}, inventory will quarantine them: {_few(broken)}")
-    return "\n".join(lines)
+def chosen(made: Plan, allow_untranscribed: bool) -> tuple[list[Planned], list[str]]:
+    """Return the clips to add, and the audio without a row that is copied along."""
+    if allow_untranscribed:
+        return made.clips, made.rowless
+    return [planned for planned in made.clips if planned.clip.text], []
 
 
-def copy(folder: Path, out: Path, clips: list[Clip], also: list[str], card: Card) -> None:
-    """Write the corpus: its audio under the names it has, its table and its card."""
-    paths = sorted({clip.path for clip in clips} | set(also))
-    if odd := sorted(set(paths) & set(RESERVED)):
-        raise ValueError(f"{folder / odd[0]}: a clip can't have the name of a corpus's own file")
-    with atomic_folder(out) as part:
-        for path in paths:
-            (part / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / path, part / path)
-        write_table(part / TABLE, TABLE_COLUMNS, [asdict(clip) for clip in clips])
-        write_json(part / CARD, asdict(card))
+def add(
+    folder: Path, raw: Path, card: Card, given: Given, allow_untranscribed: bool, leave_out: bool
+) -> Path:
+    """Understand a folder, say what was understood, and copy it; return where it now is."""
+    check_name(card.name, raw)
+    if not card.licence.strip():
+        raise ValueError("--licence is empty; say under which the recordings may be used")
+    understood = understand(folder, given)
+    print(understood.shown)
+    check_whole(understood, allow_untranscribed, leave_out)
+    clips, also = chosen(understood.plan, allow_untranscribed)
+    out = raw / card.name
+    for sentence in copy(folder, out, clips, also, card):
+        print(f"ffmpeg     {sentence}; copied as it is, inventory will quarantine it")
+    return out
+
+
+def look(folder: Path, given: Given, allow_untranscribed: bool, leave_out: bool) -> None:
+    """Say what is understood of a folder, and whether it would be added."""
+    understood = understand(folder, given)
+    print(understood.shown)
+    try:
+        check_whole(understood, allow_untranscribed, leave_out)
+    except ValueError as error:
+        print(f"refused    {error}")
 
 
 def track(out: Path) -> None:
@@ -103,33 +143,6 @@ def track(out: Path) -> None:
         )
 
 
-def add(
-    folder: Path,
-    raw: Path,
-    card: Card,
-    table: Path | None,
-    columns: dict[str, str],
-    shared: dict[str, str],
-    allow_untranscribed: bool,
-) -> Path:
-    """Understand a folder, say what was understood, and copy it; return where it now is."""
-    check_name(card.name, raw)
-    if not card.licence.strip():
-        raise ValueError("--licence is empty; say under which the recordings may be used")
-    understood = understand(folder, find_table(folder, table), columns, shared)
-    without = untranscribed(folder, understood.clips)
-    if without and not allow_untranscribed:
-        raise ValueError(
-            f"{folder}: {len(without)} clips have no transcript: {_few(without)}; add their "
-            f"texts to {understood.table.name}, or give --allow-untranscribed"
-        )
-    print(describe(understood, folder, without))
-    out = raw / card.name
-    named = {clip.path for clip in understood.clips}
-    copy(folder, out, understood.clips, [p for p in without if p not in named], card)
-    return out
-
-
 def next_steps(out: Path, tracked: bool) -> str:
     """Return what is left to do, which is the person's to decide."""
     ignore = out.parent / ".gitignore"
@@ -141,51 +154,75 @@ def next_steps(out: Path, tracked: bool) -> str:
     )
 
 
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    line.add_argument("folder", type=Path, metavar="FROM", help="folder with audio and one table")
-    line.add_argument("--name", required=True, help="folder below data/raw; letters, digits, - _")
-    line.add_argument("--licence", required=True, help="under which the recordings may be used")
-    line.add_argument("--source", default="not stated", help="where the recordings come from")
-    line.add_argument("--table", type=Path, help="the table, where there are several")
-    for name in TABLE_COLUMNS:
+    line.add_argument("folder", type=Path, metavar="FROM", help="folder with audio and its texts")
+    line.add_argument("--look", action="store_true", help="show what is understood, and stop")
+    line.add_argument("--name", help="folder below data/raw; letters, digits, - _")
+    line.add_argument("--licence", help="under which the recordings may be used")
+    line.add_argument(
+        "--source", default="not stated",
+        help="where the recordings come from; DATA_LICENSES.md shows it",
+    )  # fmt: skip
+    line.add_argument("--layout", choices=sorted(LAYOUTS), default="", help="default: by its files")
+    line.add_argument(
+        "--table", type=Path, action="append", default=[],
+        help="the table, wav.scp or manifest, where not all shall be read; may be given again",
+    )  # fmt: skip
+    for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS):
         line.add_argument(
             f"--{name}-column", metavar="COLUMN", help=f"the table's column of {name}"
         )
+    for name in TIERS:
+        line.add_argument(f"--{name}-tier", metavar="TIER", help=f"the TextGrids' tier of {name}")
     line.add_argument("--speaker", help="the speaker of all clips")
     line.add_argument("--language", help="the language of all clips: bs, en, hr or sr")
+    line.add_argument(
+        "--pattern", help="what paths without suffix say, as '{speaker}/{session}_{}'; {} is any"
+    )
     line.add_argument("--synthetic", action="store_true", help="a machine spoke")
     line.add_argument("--allow-untranscribed", action="store_true", help="add clips without text")
+    line.add_argument("--leave-out", action="store_true", help="add what is right, and no more")
     line.add_argument("--raw", type=Path, default=Path("data/raw"), help="default: data/raw")
     line.add_argument("--no-dvc", action="store_true", help="don't let DVC track the folder")
     return line
 
 
-def main() -> None:
-    """Read the command line."""
-    given = parser().parse_args()
-    card = Card(given.name, given.licence, given.source, given.synthetic)
+def given_by(line: argparse.Namespace) -> Given:
+    """Return what the command line says of the folder.
+
+    Raises:
+        ValueError: a pattern is wrong or says what an option says too.
+    """
+    pattern = None if line.pattern is None else parse(line.pattern)
+    shared = {name: value for name in ("speaker", "language") if (value := getattr(line, name))}
+    if pattern is not None and (twice := pattern.fields & set(shared)):
+        name = min(twice)
+        raise ValueError(f"--{name} and --pattern both say the {name}; give one of them")
     columns = {
         name: value
-        for name in TABLE_COLUMNS
-        if (value := getattr(given, f"{name}_column")) is not None
+        for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS)
+        if (value := getattr(line, f"{name}_column")) is not None
     }
-    shared = {
-        name: value
-        for name in ("speaker", "language")
-        if (value := getattr(given, name)) is not None
-    }
-    out = add(
-        given.folder, given.raw, card, given.table, columns, shared, given.allow_untranscribed
-    )
-    if not given.no_dvc:
+    tiers = {name: value for name in TIERS if (value := getattr(line, f"{name}_tier")) is not None}
+    return Given(line.layout, tuple(line.table), columns, shared, pattern, tiers)
+
+
+def main() -> None:
+    """Read the command line."""
+    line = parser().parse_args()
+    given = given_by(line)
+    if line.look:
+        look(line.folder, given, line.allow_untranscribed, line.leave_out)
+        return
+    if not line.name or line.licence is None:
+        raise ValueError("--name and --licence are needed to add a corpus; --look only shows it")
+    card = Card(line.name, line.licence, line.source, line.synthetic)
+    out = add(line.folder, line.raw, card, given, line.allow_untranscribed, line.leave_out)
+    if not line.no_dvc:
         track(out)
-    print(next_steps(out, tracked=not given.no_dvc))
+    print(next_steps(out, tracked=not line.no_dvc))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Measure how fast the models are on this machine, and refuse what is too slow.
 
     make bench
-    python -m stages.tools.bench [head] [path] [encoder]
+    python -m stages.tools.bench [head] [path] [encoder] [realtime]
 
 Reads   data/ and reports/reference.json, as the last `make repro` left them
-Writes  reports/bench/head.json, path.json, encoder.json; exits 1 where a demand is missed
+Writes  reports/bench/<what>.json; exits 1 where a demand is missed
 Params  bench
 
 It is a command and no stage: a time depends on the machine and the moment, so no result may depend
@@ -25,13 +25,17 @@ from transformers import Wav2Vec2Config
 from stages.common.cli import stage
 from stages.common.files import write_json
 from stages.common.params import load
-from stages.tools import bench_encoder, bench_head, bench_path, encoder_figures
+from stages.tools import bench_encoder, bench_head, bench_path, bench_realtime, encoder_figures
 from stages.tools.bench_encoder import EncoderParams
 from stages.tools.bench_head import HeadParams
 from stages.tools.bench_path import PathParams
+from stages.tools.bench_realtime import RealtimeParams
 from stages.tools.timing import Demand, machine
 
-PAGES = {"head": bench_head.page, "path": bench_path.page, "encoder": encoder_figures.page}
+PAGES = {
+    "head": bench_head.page, "path": bench_path.page, "encoder": encoder_figures.page,
+    "realtime": bench_realtime.page,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class BenchParams:
         head: the heads alone.
         path: all files on test clips.
         encoder: embedding with a base-size encoder.
+        realtime: the small models, a hop a call.
     """
 
     shipped: str
@@ -51,10 +56,11 @@ class BenchParams:
     head: HeadParams
     path: PathParams
     encoder: EncoderParams
+    realtime: RealtimeParams
 
 
 def measured(what: str, data: Path, reports: Path, params: BenchParams) -> dict[str, Any]:
-    """Return one report: head, path or encoder.
+    """Return one report: head, path, encoder or realtime.
 
     Raises:
         ValueError: something of the project is missing.
@@ -66,6 +72,8 @@ def measured(what: str, data: Path, reports: Path, params: BenchParams) -> dict[
     if what == "path":
         test = data / "splits" / "test.jsonl"
         return bench_path.run(models, data / "embeddings", data / "audio", test, params.path)
+    if what == "realtime":
+        return bench_realtime.run(models / "realtime", data / "realtime/models", params.realtime)
     return bench_encoder.run(Wav2Vec2Config(), params.encoder)
 
 
@@ -82,7 +90,7 @@ def missed(reports: Sequence[Mapping[str, Any]]) -> list[str]:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", help="head, path, encoder (default: all)")
+    parser.add_argument("what", nargs="*", help=f"{', '.join(PAGES)} (default: all)")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--reports", type=Path, default=Path("reports"))
     options = parser.parse_args()

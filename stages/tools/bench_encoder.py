@@ -26,6 +26,7 @@ from stages.common.audio import SAMPLE_RATE_HZ
 from stages.common.encoder import feature_extractor
 from stages.common.exporting import MODEL_AXES, Listener, export
 from stages.common.int8 import quantize
+from stages.common.nets import parameter_count
 from stages.common.workers import worker_count
 from stages.tools.crew import Crew
 from stages.tools.encoder_figures import differences, figures
@@ -157,7 +158,7 @@ def run(config: Any, params: EncoderParams) -> dict[str, Any]:
     plain = ways[: len(params.batches)]
     return found | {
         "cores": cores, "rounds": params.rounds, "warmup": 1, "bytes": sizes,
-        "parameters": sum(p.numel() for p in encoder.parameters()),
+        "parameters": parameter_count(encoder),
         "processes_and_threads": {way: [1, cores] if way in plain else [cores, 1] for way in ways},
         "peak": {"gflops_per_second": max(best.values()), "by_library": best,
                  "processes": cores, "threads": 1},

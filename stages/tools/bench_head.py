@@ -23,8 +23,7 @@ from stages.common.audio import SAMPLE_RATE_HZ
 from stages.common.exporting import HEAD_AXES, export
 from stages.common.files import read_json
 from stages.common.int8 import quantize
-from stages.common.nets import KINDS, Shape, new_head
-from stages.common.params import build
+from stages.common.nets import Shape, new_head, parameter_count, shape_of
 from stages.tools.aligned import table
 from stages.tools.stopwatch import Pace, Task, Timed, timed
 from stages.tools.timing import (
@@ -98,12 +97,8 @@ class Variant:
 
 def shape_in(model: Path, width: int | None) -> Shape:
     """Return the shape of a trained head, for embeddings as wide as `width` or as its own."""
-    facts = read_json(model / "model.json")
-    if facts.get("kind") not in KINDS:
-        raise ValueError(f"{model}: kind {facts.get('kind')!r} is none of {sorted(KINDS)}")
-    given = facts["shape"] | ({} if width is None else {"inputs": width})
-    shape: Shape = build(given, KINDS[facts["kind"]][0], f"{model / 'model.json'}: shape")
-    return shape
+    shape = shape_of(read_json(model / "model.json"), model / "model.json")
+    return shape if width is None else replace(shape, inputs=width)
 
 
 def untrained(shape: Shape, path: Path, params: HeadParams) -> int:
@@ -112,7 +107,7 @@ def untrained(shape: Shape, path: Path, params: HeadParams) -> int:
     head = new_head(shape).eval()
     facts = {"labels": [], "name": path.stem, "sample_rate_hz": SAMPLE_RATE_HZ}
     export(head, torch.zeros(2, 60, shape.inputs), HEAD_AXES, facts, path, params.opset)
-    return sum(p.numel() for p in head.parameters())
+    return parameter_count(head)
 
 
 def variants(shipped: Path, reference: Path, folder: Path, params: HeadParams) -> list[Variant]:

@@ -20,6 +20,11 @@ from stages.tools.schedule import Outcome
 
 TICK_S = 0.05  # how often the processes are looked at: far below the half second that dvc needs
 PATIENCE_S = 10.0
+DISK_FAULTS = {
+    "No space left on device": "the disk is full: make room and run it again",
+    "Disk quota exceeded": "your share of the disk is full: make room and run it again",
+    "Read-only file system": "let the folder be written and run it again",
+}
 TAIL_BYTES = 4096
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -126,6 +131,21 @@ def told_outcome(name: str, output: str) -> Outcome:
             if line.startswith(beginning):
                 return outcome
     return Outcome.RAN
+
+
+def fault_of_disk(output: str) -> tuple[str, str] | None:
+    r"""Return the line in which a stage says that it can't write, and what to do; None elsewhere.
+
+    A traceback above it, of a library that has errors of its own for this, says nothing to anybody.
+
+    >>> fault_of_disk("Traceback ...\nSafetensorError: No space left on device (os error 28)\n")[1]
+    'the disk is full: make room and run it again'
+    """
+    for sign, advice in DISK_FAULTS.items():
+        for line in reversed(output.splitlines()):
+            if sign in line:
+                return line if line.startswith("error: ") else f"error: {line.strip()}", advice
+    return None
 
 
 def without_noise(output: str) -> str:

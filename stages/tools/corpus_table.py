@@ -1,14 +1,24 @@
-"""Understand the table that comes with recordings: which file, which columns, which clips."""
+"""Tables that come with recordings: which columns are ours, which clips they name.
+
+Three layouts are tables: any CSV or TSV; the AudioFolder of Hugging Face, `metadata.csv` or
+`metadata.jsonl` with a column `file_name` relative to it; and Common Voice, whose recordings lie in
+`clips` and whose `validated.tsv` holds what listeners agreed on.
+
+Source: "Create an audio dataset" in Hugging Face's documentation; the data sheets of Common Voice.
+"""
 
 from __future__ import annotations
 
+import json
+import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stages.common.corpora import TABLE_COLUMNS, Clip, checked_clip, files_below, is_audio
+from stages.common.corpora import KNOWN_COLUMNS, PHONES, TABLE_COLUMNS, read_phones
 from stages.common.tables import Row, read_numbered
+from stages.common.terms import OWN_COLUMNS, SPELLINGS, Terms
+from stages.tools.layout import Found, Given, Reading, Source, read_lines
 
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "path": ("path", "file", "file_name", "filename", "audio", "audio_path", "audio_file",
@@ -16,136 +26,194 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "text": ("text", "transcript", "transcription", "sentence", "utterance"),
     "speaker": ("speaker", "speaker_id", "speakerid", "spk", "spk_id", "client_id", "voice"),
     "language": ("language", "lang", "locale"),
+    "session": ("session", "session_id"),
+    "sex": ("sex", "gender"),
+    "parent": ("parent",),
+    **SPELLINGS,
 }  # fmt: skip
+OPTIONAL = (*KNOWN_COLUMNS, *OWN_COLUMNS)
+OURS = (*TABLE_COLUMNS, *OPTIONAL)
 DELIMITERS = ("\t", ";", "|", ",")
 TABLE_SUFFIXES = (".csv", ".tsv")
+AUDIOFOLDER = ("metadata.csv", "metadata.jsonl")
+AUDIOFOLDER_COLUMN = "file_name"
+COMMON_VOICE_COLUMNS = frozenset({"client_id", "path", "sentence"})
+COMMON_VOICE_BEST = "validated.tsv"
+COMMON_VOICE_AUDIO = "clips"
+_FIRST_BYTES = 65536
 
 
-@dataclass(frozen=True)
-class Understood:
-    """What a table says; a column of ours is not in `columns` where all rows share a value."""
-
-    table: Path
-    columns: dict[str, str]
-    clips: list[Clip]
-
-
-def find_table(folder: Path, given: Path | None) -> Path:
-    """Return the table that was named, or the only one there is.
-
-    Raises:
-        ValueError: the folder or the table isn't there, or there is not exactly one.
-    """
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder")
-    if given is not None:
-        for path in (folder / given, given):
-            if path.is_file():
-                return path
-        raise ValueError(f"{given}: no such table, neither here nor in {folder}")
-    names = [n for n in files_below(folder) if PurePosixPath(n).suffix.lower() in TABLE_SUFFIXES]
-    if len(names) != 1:
-        raise ValueError(
-            f"{folder} holds {len(names)} tables (.csv, .tsv), {names[:5]}; "
-            + ("name one with --table" if names else "one is needed that says what each clip says")
-        )
-    return folder / names[0]
+def is_table(name: str) -> bool:
+    """Tell from its name whether a file is a table."""
+    return PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES
 
 
 def delimiter_of(table: Path) -> str:
     """Return what parts the columns: a tab in a .tsv, else the commonest mark in the first line."""
     if table.suffix.lower() == ".tsv":
         return "\t"
-    with table.open("rb") as file:
-        first = file.readline().decode("utf-8", "replace")
+    first = _first_line(table)
     return max(DELIMITERS, key=first.count) if any(d in first for d in DELIMITERS) else ","
 
 
-def recognise(
-    header: list[str], given: Mapping[str, str], shared: Mapping[str, str], table: Path
-) -> dict[str, str]:
-    """Return the table's column for each of ours; one whose value all rows share needs none.
+def header_of(table: Path) -> list[str]:
+    """Return the columns that the first line of a table names; what quotes hold is not parted."""
+    return [name.strip().strip('"') for name in _first_line(table).split(delimiter_of(table))]
+
+
+def _first_line(table: Path) -> str:
+    with table.open("rb") as file:
+        return file.readline(_FIRST_BYTES).decode("utf-8-sig", "replace").rstrip("\r\n")
+
+
+def usual(ours: str, header: list[str]) -> list[str]:
+    """Return the columns of a header that usually hold one of ours."""
+    return [name for name in header if re.sub(r"[\s-]", "_", name.lower()) in USUAL_NAMES[ours]]
+
+
+def names_clips(table: Path) -> bool:
+    """Tell whether a table has columns for path and text, by their usual names."""
+    header = header_of(table)
+    return bool(usual("path", header) and usual("text", header))
+
+
+def claims_audiofolder(source: Source, name: str) -> bool:
+    """Tell whether a file is the table of an AudioFolder."""
+    path = source.folder / name
+    if path.name not in AUDIOFOLDER:
+        return False
+    if is_table(name):
+        return AUDIOFOLDER_COLUMN in header_of(path)
+    return f'"{AUDIOFOLDER_COLUMN}"' in _first_line(path)
+
+
+def claims_common_voice(source: Source, name: str) -> bool:
+    """Tell whether a file is a table of Common Voice."""
+    path = source.folder / name
+    return path.suffix.lower() == ".tsv" and set(header_of(path)) >= COMMON_VOICE_COLUMNS
+
+
+def read(source: Source, index: list[str], given: Given) -> Reading:
+    """Return the clips of the only table there is.
+
+    Raises:
+        ValueError: there are several, or a column or a row is wrong.
+    """
+    if len(index) != 1:
+        raise ValueError(
+            f"{source.folder} holds {len(index)} tables (.csv, .tsv), {index[:5]}; "
+            "name one with --table"
+        )
+    return _read(source, index, given)
+
+
+def read_audiofolder(source: Source, index: list[str], given: Given) -> Reading:
+    """Return the clips of all tables, each of which names files beside and below it."""
+    return _read(source, index, given)
+
+
+def read_common_voice(source: Source, index: list[str], given: Given) -> Reading:
+    """Return the clips of the table that was named, or the only one, or of validated.tsv.
+
+    Raises:
+        ValueError: there are several and none or more than one is validated.tsv.
+    """
+    best = index if len(index) == 1 else [n for n in index if Path(n).name == COMMON_VOICE_BEST]
+    if len(best) != 1:
+        raise ValueError(
+            f"{source.folder} holds {len(index)} tables of Common Voice, {index[:5]}; "
+            "name one with --table"
+        )
+    reading = _read(source, best, given, COMMON_VOICE_AUDIO)
+    reading.used |= set(index)
+    if others := [Path(name).name for name in index if name not in best]:
+        shown = ", ".join(map(repr, others))
+        reading.notes.append(("not read", f"{shown}; name one with --table"))
+    return reading
+
+
+def _read(source: Source, index: list[str], given: Given, audio: str = "") -> Reading:
+    """Return the clips of tables, each with the columns it has.
 
     Args:
-        header: the table's columns.
-        given: columns that the user named.
-        shared: values that the user gave for all rows.
-        table: named in errors.
+        source: the folder.
+        index: the tables.
+        given: columns that the user named, and values that need no column.
+        audio: folder beside a table that its paths are relative to.
+    """
+    reading = Reading(texts=", ".join(Path(name).name for name in index), used=set(index))
+    for name in index:
+        table = source.folder / name
+        numbered = _numbered(table)
+        if not numbered:
+            raise ValueError(f"{table}: no rows below the header")
+        header = list(numbered[0][1])
+        columns = recognise(header, given, table)
+        reading.says |= set(columns)
+        shown = ", ".join(f"{ours} from {theirs!r}" for ours, theirs in columns.items())
+        reading.notes.append(("columns", shown))
+        folder = posixpath.dirname(name) if name in source.files else ""
+        phones = {}
+        if name in source.files and (table.parent / PHONES).is_file():
+            phones = read_phones(table.parent)
+            reading.used.add(posixpath.join(folder, PHONES))
+        for number, row in numbered:
+            values = [row[columns[ours]] if ours in columns else "" for ours in OURS]
+            own = Terms(*(" ".join(text.split()) for text in values[-len(OWN_COLUMNS) :]))
+            timed = phones.get(row[columns["path"]].strip())
+            base = posixpath.join(folder, audio)
+            told = values[: -len(OWN_COLUMNS)]
+            reading.found.append(
+                Found(f"{table}:{number}", *told, base=base, timed=timed, terms=own)
+            )
+    return reading
+
+
+def recognise(header: list[str], given: Given, table: Path) -> dict[str, str]:
+    """Return the table's column for each of ours.
+
+    Speaker and language need none where the user or the names of the files say them; session, sex,
+    parent, licence and source never do.
 
     Raises:
         ValueError: a column is missing, or two could be meant.
     """
     columns = {}
-    for ours in TABLE_COLUMNS:
+    known = set(given.shared) | (given.pattern.fields if given.pattern else set())
+    for ours in OURS:
         option = f"--{ours}-column"
-        if ours in given:
-            if given[ours] not in header:
-                raise ValueError(f"{table}: {option} {given[ours]!r} is missing; found {header}")
-            columns[ours] = given[ours]
-        elif ours not in shared:
-            usual = [n for n in header if re.sub(r"[\s-]", "_", n.lower()) in USUAL_NAMES[ours]]
-            if len(usual) != 1:
-                what = f"could be any of {usual}" if usual else f"is missing; found {header}"
-                too = f" or --{ours}" if ours in ("speaker", "language") else ""
-                raise ValueError(f"{table}: column for {ours} {what}; name it with {option}{too}")
-            columns[ours] = usual[0]
+        found = usual(ours, header)
+        if ours in given.columns:
+            if given.columns[ours] not in header:
+                raise ValueError(
+                    f"{table}: {option} {given.columns[ours]!r} is missing; found {header}"
+                )
+            columns[ours] = given.columns[ours]
+        elif ours in known or (ours in OPTIONAL and not found):
+            continue
+        elif len(found) != 1:
+            what = f"could be any of {found}" if found else f"is missing; found {header}"
+            too = f", --{ours} or --pattern" if ours in ("speaker", "language") else ""
+            raise ValueError(f"{table}: column for {ours} {what}; name it with {option}{too}")
+        else:
+            columns[ours] = found[0]
     return columns
 
 
-def understand(
-    folder: Path, table: Path, given: Mapping[str, str], shared: Mapping[str, str]
-) -> Understood:
-    """Return the clips that a table names, sorted by path, each checked.
-
-    Raises:
-        ValueError: the table, a column or a row is wrong; see `recognise` and `checked_clip`.
-    """
-    numbered = read_numbered(table, (), delimiter_of(table))
-    if not numbered:
-        raise ValueError(f"{table}: no rows below the header")
-    columns = recognise(list(numbered[0][1]), given, shared, table)
-    files = list(files_below(folder))
-    lines: dict[str, int] = {}
-    clips = []
-    for number, row in numbered:
-        where = f"{table}:{number}"
-        ours = {name: row[column] for name, column in columns.items()} | dict(shared)
-        ours["language"] = re.split("[-_]", ours["language"].strip().lower())[0]
-        clip = _clip(ours, folder, files, where)
-        if clip.path in lines:
-            raise ValueError(f"{where}: path {clip.path!r} is already on line {lines[clip.path]}")
-        lines[clip.path] = number
-        clips.append(clip)
-    return Understood(table, columns, sorted(clips, key=lambda clip: clip.path))
-
-
-def _clip(row: Row, folder: Path, files: list[str], where: str) -> Clip:
-    """Check a row; a file named without its folders is found where only one has that name."""
-    path = row["path"].strip()
-    if path and not (folder / path).exists():
-        ends = [name for name in files if name.endswith(f"/{path}")]
-        if len(ends) > 1:
-            raise ValueError(f"{where}: {path!r} could be any of {ends[:5]}; write their folders")
-        row = row | {"path": ends[0] if ends else path}
-    clip = checked_clip(row, folder, where)
-    _check_inside(folder, clip.path, where)
-    return clip
-
-
-def _check_inside(folder: Path, path: str, where: str) -> None:
-    if not (folder / path).resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"{where}: {path!r} is a link out of {folder}; put the file itself there")
-
-
-def untranscribed(folder: Path, clips: list[Clip]) -> list[str]:
-    """Return the audio that has no row or an empty text, sorted.
-
-    Raises:
-        ValueError: a file is a link out of the folder.
-    """
-    silent = {clip.path for clip in clips if not clip.text}
-    named = {clip.path for clip in clips}
-    rowless = {path for path in files_below(folder) if is_audio(path)} - named
-    for path in sorted(rowless):
-        _check_inside(folder, path, str(folder))
-    return sorted(silent | rowless)
+def _numbered(table: Path) -> list[tuple[int, Row]]:
+    """Return the rows of a table or of JSON lines, each with its line."""
+    if table.suffix.lower() != ".jsonl":
+        return read_numbered(table, (), delimiter_of(table))
+    rows: list[tuple[int, Row]] = []
+    for number, line in read_lines(table):
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        if not isinstance(entry, dict) or (rows and set(entry) != set(rows[0][1])):
+            raise ValueError(
+                f"{table}:{number}: {line[:40]!r} is not a JSON object with the same keys as the "
+                "first line's"
+            )
+        rows.append((number, {key: "" if v is None else str(v) for key, v in entry.items()}))
+    return rows

@@ -9,77 +9,31 @@ Reads   the reports and the packages that section `gate` of params.yaml names; t
 Writes  nothing; exits 0 where all is well, 1 where a number missed, 2 where it can't be decided
 
 It is a command and no stage: what it says depends on another revision, which DVC doesn't track, and
-a stage that fails would take its own answer back. Numbers are compared as they stand in reports, in
-decimal: 0.095 is not worse than 0.09 by more than 0.005, which in binary it is.
+a stage that fails would take its own answer back. What is worse, `stages.tools.judge` says, for the
+page of `make diff` too; what is asked here alone is limits and whole packages.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from stages.common.cli import stage
-from stages.common.files import read_json
 from stages.common.package import check_package, recorded
 from stages.common.params import load
 from stages.tools.aligned import table
-from stages.tools.revision import Revision, revision_of
+from stages.tools.judge import NEW, UNDECIDED, WORSE, Number, Report, plain
+from stages.tools.judge import judge as judge_number
+from stages.tools.revision import Revision, here, revision_of
 
-DIRECTIONS = ("lower", "higher")
-PASS, MISS, UNDECIDED = "pass", "miss", "undecided"
+PASS, MISS = "pass", "miss"
 CODES = {PASS: 0, MISS: 1, UNDECIDED: 2}
 COLUMNS = ("number", "value", "base", "direction", "limit", "tolerance", "verdict")
-
-Report = Callable[[str], Any]
-"""Gives the parsed JSON of a path, or None where there is no such file."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number in a report, and what is asked of it.
-
-    Attributes:
-        file: the report, from the top of the repository.
-        key: names on the way to the number, with dots between them; of ` - ` between two such ways
-            the difference, and a way may start with another report and a colon.
-        direction: which values are better, `lower` or `higher`.
-        limit: the worst value that passes.
-        tolerance: how much worse than at the base it may be.
-    """
-
-    file: str
-    key: str
-    direction: str
-    limit: float
-    tolerance: float
-
-    def check(self, where: str) -> None:
-        """Refuse what can't be meant; `where` names the number."""
-        if self.direction not in DIRECTIONS:
-            raise ValueError(f"{where}.direction must be one of {DIRECTIONS}: {self.direction!r}")
-        if not math.isfinite(self.limit):
-            raise ValueError(f"{where}.limit must be a finite number, found {self.limit}")
-        if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
-            raise ValueError(f"{where}.tolerance must be at least 0, found {self.tolerance}")
-        for file, key in self.terms:
-            if not key or Path(file).is_absolute() or ".." in Path(file).parts:
-                raise ValueError(
-                    f"{where}: expected a report's path from the top of the repository and a key, "
-                    f"found {file!r} and {key!r}"
-                )
-
-    @property
-    def terms(self) -> list[tuple[str, str]]:
-        """The number's report and key; of a difference those of both."""
-        parts = (term.strip().rpartition(":") for term in self.key.split(" - ", 1))
-        return [(file or self.file, key) for file, _, key in parts]
 
 
 @dataclass(frozen=True)
@@ -124,88 +78,20 @@ class Row:
     reason: str = ""
 
 
-class AbsentError(ValueError):
-    """A report or a key is not there."""
-
-
-def number_in(report: Report, file: str, key: str) -> Decimal:
-    """Return a number of a report.
-
-    Raises:
-        AbsentError: there is no such report, or no such key in it.
-        ValueError: it is not a finite number.
-    """
-    found = report(file)
-    if found is None:
-        raise AbsentError(f"{file}: no such report; run dvc repro")
-    for name in key.split("."):
-        if not isinstance(found, dict) or name not in found:
-            has = f"there are {sorted(found)}" if isinstance(found, dict) else f"it is {found!r}"
-            raise AbsentError(f"{file}: no key {name!r} of {key!r}; {shortened(has)}")
-        found = found[name]
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        said = shortened(repr(found))
-        raise ValueError(f"{file}: {key} is {said} and not a number")  # noqa: TRY004
-    if not (value := Decimal(str(found))).is_finite():
-        raise ValueError(f"{file}: {key} is {found} and not a finite number")
-    return value
-
-
-def shortened(text: str, most: int = 160) -> str:
-    """Return a text that fits into a sentence.
-
-    >>> shortened("abcdef", 3)
-    'abc...'
-    """
-    return text if len(text) <= most else f"{text[:most]}..."
-
-
-def read(report: Report, asked: Number) -> Decimal:
-    """Return a number, or the difference of two."""
-    first, *rest = (number_in(report, file, key) for file, key in asked.terms)
-    return first - rest[0] if rest else first
-
-
 def judge(name: str, asked: Number, here: Report, base: Report | None) -> Row:
     """Return what comes of one number; a base without it decides nothing."""
-    limit, tolerance = Decimal(str(asked.limit)), Decimal(str(asked.tolerance))
-    said = {"direction": asked.direction, "limit": plain(limit), "tolerance": plain(tolerance)}
-    try:
-        value = read(here, asked)
-    except ValueError as error:
-        return Row(name, **said, verdict=UNDECIDED, reason=str(error))
-    said["value"] = plain(value)
-    sign = 1 if asked.direction == "lower" else -1
-    reasons = []
-    if sign * (value - limit) > 0:
-        side = "above" if sign > 0 else "below"
-        reasons.append(f"{plain(value)} is {side} its limit {plain(limit)}")
-    try:
-        before = read(base, asked) if base else None
-    except AbsentError:
-        said["base"], before = "new", None
-    except ValueError as error:
-        reasons.append(f"at the base {error}")
-        return Row(name, **said, verdict=UNDECIDED, reason=" and ".join(reasons))
-    if before is not None:
-        said["base"] = plain(before)
-        if (worse := sign * (value - before)) > tolerance:
-            reasons.append(
-                f"{plain(value)} is worse by {plain(worse)} than {plain(before)} at the base, and "
-                f"{plain(tolerance)} is tolerated"
-            )
-    return Row(name, **said, verdict=MISS if reasons else PASS, reason=" and ".join(reasons))
-
-
-def plain(value: Decimal) -> str:
-    """Return a number without an exponent and without idle zeros.
-
-    >>> plain(Decimal("0.0950")), plain(Decimal("8E+6")), plain(Decimal("-0.0"))
-    ('0.095', '8000000', '0')
-    """
-    text = f"{value:f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text in ("-0", "") else text
+    found = judge_number(asked, here, base)
+    missed = found.past or found.verdict == WORSE
+    return Row(
+        name,
+        value="" if found.value is None else plain(found.value),
+        base=NEW if found.verdict == NEW else "" if found.base is None else plain(found.base),
+        direction=asked.direction,
+        limit=plain(Decimal(str(asked.limit))),
+        tolerance=plain(Decimal(str(asked.tolerance))),
+        verdict=UNDECIDED if found.verdict == UNDECIDED else MISS if missed else PASS,
+        reason=found.reason,
+    )
 
 
 def inspect(folder: Path) -> Row:
@@ -229,11 +115,6 @@ def sentences(rows: Sequence[Row]) -> list[str]:
         if reasons:
             said.append(f"gate: {len(reasons)} of {len(rows)} {opening}: {'; '.join(reasons)}")
     return said
-
-
-def here(file: str) -> Any:
-    """Return a report of the working tree, or None where it isn't there."""
-    return read_json(Path(file)) if Path(file).is_file() else None
 
 
 def decide(params: GateParams, base: Revision) -> list[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stages.common.files import atomic_file
 from stages.tools.pipeline import one_sentence
@@ -15,12 +16,39 @@ from stages.tools.pipeline import one_sentence
 
 def entries(path: Path) -> tuple[str, ...]:
     """Return the names of the stages in a lock file, in their order; none if there is no file."""
-    from dvc.utils.serialize import load_yaml
+    return tuple(read(path))
 
-    if not path.exists():
-        return ()
+
+def read(path: Path) -> dict[str, Any]:
+    """Return what a lock file says of each stage; nothing if there is no file."""
+    return parse(path.read_text(encoding="utf-8"), str(path)) if path.exists() else {}
+
+
+def parse(text: str, name: str) -> dict[str, Any]:
+    """Return what the text of a lock file says of each stage.
+
+    Raises:
+        ValueError: it is no lock file; `name` is how it is called then.
+    """
+    from dvc.utils.serialize import parse_yaml
+
     with one_sentence():
-        return tuple(load_yaml(str(path)).get("stages") or ())
+        told = parse_yaml(text, name)
+    if told and not isinstance(told, dict):
+        raise ValueError(f"{name}: expected the stages of dvc.lock, found {type(told).__name__}")
+    return dict((told or {}).get("stages") or {})
+
+
+def write(path: Path, stages: Mapping[str, Any]) -> None:
+    """Write a lock file as dvc does; without stages there is none."""
+    from dvc.utils.serialize import dumps_yaml
+
+    if not stages:
+        path.unlink(missing_ok=True)
+        return
+    with atomic_file(path) as part:
+        text = dumps_yaml({"schema": "2.0", "stages": dict(stages)})
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def order(now: Sequence[str], before: Sequence[str], plan: Sequence[str]) -> list[str]:

@@ -6,13 +6,14 @@ Everything that knows dvc's inside is in this module and in `lockfile`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from stages.tools.durations import remembered
 from stages.tools.schedule import Step
 
 
@@ -24,6 +25,18 @@ class Pipeline:
     steps: tuple[Step, ...]
     locks: dict[Path, tuple[str, ...]]  # names of the stages of each lock file, in that same order
     uncached: dict[str, tuple[Path, ...]]  # outputs of each stage that are in git, not in the cache
+
+
+def top() -> Path:
+    """Return the top of the repository around the current folder.
+
+    Raises:
+        ValueError: there is none.
+    """
+    from dvc.repo import Repo
+
+    with one_sentence():
+        return Path(Repo.find_root())
 
 
 def read(targets: Sequence[str] = ()) -> Pipeline:
@@ -42,7 +55,8 @@ def read(targets: Sequence[str] = ()) -> Pipeline:
         with chdir(root), Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
             graph = _active(repo.index.graph)
             plan = _plan(graph, _wanted(list(graph), targets, root))
-            return Pipeline(root, _steps(graph, plan), _locks(plan), _uncached(plan))
+            steps = _steps(graph, plan, remembered(root))
+            return Pipeline(root, steps, _locks(plan), _uncached(plan))
 
 
 @contextmanager
@@ -104,8 +118,10 @@ def _plan(graph: Any, wanted: list[Any]) -> list[Any]:
     return list(networkx.dfs_postorder_nodes(ordered))
 
 
-def _steps(graph: Any, plan: list[Any]) -> tuple[Step, ...]:
+def _steps(graph: Any, plan: list[Any], took_s: Mapping[str, float]) -> tuple[Step, ...]:
     """Return the steps of a plan.
+
+    How long a stage takes is what it took here last; before that, what its `meta` says.
 
     Data that `dvc add` tracks has no command. It is a step only where it was changed since, for
     then plain `dvc repro` writes its new hash down as well.
@@ -118,7 +134,10 @@ def _steps(graph: Any, plan: list[Any]) -> tuple[Step, ...]:
         if stale or isinstance(stage, PipelineStage):
             upstream = (other.addressing for other in graph.successors(stage))
             names = tuple(name for name in upstream if name in steps)
-            steps[stage.addressing] = Step(stage.addressing, names, stale, bool(stage.frozen))
+            said_s = (stage.meta or {}).get("seconds", 1.0)
+            seconds = took_s.get(stage.addressing, float(said_s))
+            name, frozen = stage.addressing, bool(stage.frozen)
+            steps[name] = Step(name, names, stale, frozen, seconds)
     return tuple(steps.values())
 
 

@@ -14,14 +14,17 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from stages.common.workers import worker_count
-from stages.tools import children, keep, lockfile, pipeline
+from stages.tools import children, durations, intact, keep, lockfile, pipeline
+from stages.tools.alone import alone
 from stages.tools.children import Child
+from stages.tools.lock_mend import mend
 from stages.tools.pipeline import Pipeline
 from stages.tools.progress import Progress
 from stages.tools.schedule import Outcome, Schedule
@@ -33,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = parse(arguments)
     try:
-        with _on_signals(_interrupt, signal.SIGTERM, signal.SIGHUP):
+        with stoppable():
             return run(options.targets, options.jobs, options.show)
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -55,7 +58,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--jobs",
-        type=_jobs,
+        type=number_of_jobs,
         default=worker_count(),
         metavar="N",
         help="how many stages may run at a time (default: the cores, %(default)s)",
@@ -69,7 +72,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _jobs(text: str) -> int:
+def number_of_jobs(text: str) -> int:
+    """Read a number of jobs from the command line."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found {text!r}")
     return int(text)
@@ -77,6 +81,11 @@ def _jobs(text: str) -> int:
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt(number)
+
+
+def stoppable() -> AbstractContextManager[None]:
+    """Take SIGTERM and a closed terminal inside the block for what Ctrl-C is: KeyboardInterrupt."""
+    return _on_signals(_interrupt, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -93,27 +102,69 @@ def _on_signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
 def run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
     """Bring the pipeline up to date and return the exit code."""
     begin_s = time.monotonic()
-    plan = pipeline.read(targets)
-    schedule = Schedule(plan.steps)
-    if not schedule.ready():
-        frozen = schedule.counts().get(Outcome.FROZEN, 0)
+    done = bring(targets, jobs)
+    if done.failed:
+        return 1
+    counts, total = done.schedule.counts(), len(done.plan.steps)
+    if done.idle:
+        frozen = counts.get(Outcome.FROZEN, 0)
         print(
-            f"everything is up to date: {len(plan.steps)} stages"
+            f"everything is up to date: {total} stages"
             + (f", {frozen} of them frozen" if frozen else "")
         )
     else:
+        told = ", ".join(f"{n} {how.value}" for how, n in counts.items())
+        print(f"{total} stages: {told}, in {time.monotonic() - begin_s:.1f} s")
+    if show and not targets:
+        _print_file(done.plan.root / show)
+    return 0
+
+
+@dataclass(frozen=True)
+class Brought:
+    """How far a pipeline was brought.
+
+    Attributes:
+        plan: its stages.
+        schedule: how each ended.
+        failed: the stage that failed, if one did; it has been explained.
+        idle: whether there was nothing to do.
+    """
+
+    plan: Pipeline
+    schedule: Schedule
+    failed: Child | None
+    idle: bool
+
+
+def bring(targets: Sequence[str], jobs: int) -> Brought:
+    """Bring the pipeline up to date, or as far as a stage lets it."""
+    root = pipeline.top()
+    with alone(root):
+        plan = _plan(root, targets)
+        schedule = Schedule(plan.steps)
+        if not schedule.ready():
+            return Brought(plan, schedule, None, idle=True)
         before = {path: lockfile.entries(path) for path in plan.locks}
         try:
             failed = execute(schedule, plan, jobs)
         finally:
             lockfile.restore_order(plan.root, before, plan.locks)
-        if failed:
-            return 1
-        counts = ", ".join(f"{n} {how.value}" for how, n in schedule.counts().items())
-        print(f"{len(plan.steps)} stages: {counts}, in {time.monotonic() - begin_s:.1f} s")
-    if show and not targets:
-        _print_file(plan.root / show)
-    return 0
+        return Brought(plan, schedule, failed, idle=False)
+
+
+def _plan(root: Path, targets: Sequence[str]) -> Pipeline:
+    """Read the pipeline, and make its lock file whole first where dvc refuses it as half written.
+
+    Looking at it each time would cost a run that has nothing to do a tenth of what it takes.
+    """
+    try:
+        return pipeline.read(targets)
+    except ValueError:
+        if not (mended := mend(root)):
+            raise
+        print(mended, file=sys.stderr)
+        return pipeline.read(targets)
 
 
 def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> Child | None:
@@ -129,7 +180,7 @@ def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> Child | None:
                     running.append(Child(name, plan.root, log_path(plan.root, name)))
                 progress.draw(len(schedule.outcomes), running)
                 time.sleep(children.TICK_S)
-                failed = _collect(schedule, running, progress)
+                failed = _collect(schedule, running, progress, plan.root)
     finally:
         ended = _stop(running, plan.root, kept)
     if failed:
@@ -137,15 +188,21 @@ def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> Child | None:
     return failed
 
 
-def _collect(schedule: Schedule, running: list[Child], progress: Progress) -> Child | None:
+def _collect(
+    schedule: Schedule, running: list[Child], progress: Progress, root: Path
+) -> Child | None:
     """Take the stages that ended out of `running`; return the first that failed, leaving it in."""
     for child in tuple(running):
         outcome = child.outcome()
         if outcome is Outcome.FAILED:
             return child
         if outcome:
+            if outcome is Outcome.CACHED:
+                intact.require(root, child.name)  # before anything is computed from it
             running.remove(child)
             schedule.finish(child.name, outcome)
+            if outcome is Outcome.RAN:
+                durations.remember(root, child.name, child.elapsed_s())
             word = "done" if outcome is Outcome.RAN else outcome.value
             progress.ended(
                 len(schedule.outcomes), child.name, f"{word} in {child.elapsed_s():.1f} s"
@@ -169,12 +226,15 @@ def _stop(
 
 
 def _explain(failed: Child, stopped: Sequence[str]) -> None:
-    """Show all that a failed stage said, and how to run it alone."""
-    print(children.without_noise(failed.output()) or "(it said nothing)", file=sys.stderr)
+    """Show all that a failed stage said, and how to run it alone; or that the disk is at fault."""
+    said = children.without_noise(failed.output())
+    then = f"run it alone with: dvc repro -s {failed.name}"
+    if fault := children.fault_of_disk(said):
+        said, then = fault
+    print(said or "(it said nothing)", file=sys.stderr)
     also = f" (stopped with it: {', '.join(stopped)})" if stopped else ""
     print(
-        f"error: stage {failed.name!r} failed after {failed.elapsed_s():.1f} s{also}; "
-        f"run it alone with: dvc repro -s {failed.name}",
+        f"error: stage {failed.name!r} failed after {failed.elapsed_s():.1f} s{also}; {then}",
         file=sys.stderr,
     )
 

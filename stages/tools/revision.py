@@ -1,12 +1,16 @@
-"""Read reports as they were at another revision, through git."""
+"""Read reports as they are, and as they were at another revision, through git."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from stages.common.files import read_json
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,49 @@ class Revision:
         Raises:
             ValueError: it was not JSON, or git fails.
         """
-        if not _git("ls-tree", "--name-only", self.commit, "--", file).strip():
-            return None
-        text = _git("show", f"{self.commit}:./{file}")
+        text = self.text(file)
         try:
-            return json.loads(text)
+            return None if text is None else json.loads(text)
         except ValueError as error:
             raise ValueError(f"{file} is not valid JSON: {error}") from error
+
+    def text(self, file: str) -> str | None:
+        """Return what was in a file at this revision, or None where it had none."""
+        if not git("ls-tree", "--name-only", self.commit, "--", file).strip():
+            return None
+        return git("show", f"{self.commit}:./{file}")
+
+    def missing_here(self) -> int:
+        """Return how many commits lead to this revision that the one checked out doesn't have."""
+        return int(git("rev-list", "--count", f"HEAD..{self.commit}"))
+
+
+def here(file: str) -> Any:
+    """Return the JSON of a report in the working tree, or None where it isn't there.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return read_json(Path(file)) if Path(file).is_file() else None
+
+
+def usual_base() -> str:
+    """Return what a branch is compared with: main, or on main itself the commit before.
+
+    A clone of one branch has no `main` but the remote's, and one that is at a commit and on no
+    branch is on main where that commit is main's.
+    """
+    try:
+        branch = git("rev-parse", "--abbrev-ref", "HEAD").strip()
+        head = git("rev-parse", "HEAD").strip()
+    except (FileNotFoundError, ValueError):
+        return "HEAD"  # no git, or no commit yet: revision_of says what is wrong
+    for name in ("main", "origin/main"):
+        with suppress(ValueError):
+            commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
+            on_main = branch == "main" or (branch == "HEAD" and commit == head)
+            return "HEAD~1" if on_main else name
+    return "HEAD~1"
 
 
 def revision_of(name: str) -> Revision:
@@ -47,7 +87,7 @@ def revision_of(name: str) -> Revision:
         ValueError: the checkout has no such revision, or git refuses to look.
     """
     try:
-        _git("rev-parse", "--git-dir")
+        git("rev-parse", "--git-dir")
     except FileNotFoundError:
         return Revision(name, "", "none, since git is not installed: only limits count")
     except ValueError as error:
@@ -57,7 +97,7 @@ def revision_of(name: str) -> Revision:
     if name.startswith("-"):
         raise ValueError(f"--base {name!r}: expected a revision, found an option")
     try:
-        commit = _git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
+        commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
     except ValueError as error:
         raise ValueError(
             f"--base {name!r}: no such revision here; name one, or fetch it"
@@ -65,7 +105,7 @@ def revision_of(name: str) -> Revision:
     return Revision(name, commit, f"{name} ({commit[:7]})")
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
     """Return what git says.
 
     Raises:

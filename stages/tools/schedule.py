@@ -1,7 +1,7 @@
 """Decide which stage may start next: pure bookkeeping, without files or processes.
 
-The stage with the longest chain of stages below it goes first, because the last stage of that chain
-is the one that everybody will be waiting for.
+The stage that the longest work hangs on goes first, itself counted, because the last stage of that
+chain is the one that everybody will be waiting for.
 """
 
 from __future__ import annotations
@@ -24,12 +24,21 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """A stage as the schedule sees it: `upstream` are the names of the stages it reads from."""
+    """A stage as the schedule sees it.
+
+    Attributes:
+        name: of the stage.
+        upstream: the stages it reads from.
+        stale: whether it has to run.
+        frozen: whether it must not.
+        seconds: that it takes, as far as anybody knows.
+    """
 
     name: str
     upstream: tuple[str, ...] = ()
     stale: bool = True
     frozen: bool = False
+    seconds: float = 1.0
 
 
 class Schedule:
@@ -40,8 +49,8 @@ class Schedule:
         self.steps = tuple(steps)
         self.outcomes: dict[str, Outcome] = {}
         self._started: set[str] = set()
-        depth = depths(steps)
-        self._by_priority = sorted(self.steps, key=lambda step: -depth[step.name])
+        hanging = hanging_on(steps)
+        self._by_priority = sorted(self.steps, key=lambda step: -hanging[step.name])
         self._settle()
 
     def ready(self) -> list[str]:
@@ -85,14 +94,17 @@ class Schedule:
                     self.outcomes[step.name] = Outcome.UP_TO_DATE
 
 
-def depths(steps: Sequence[Step]) -> dict[str, int]:
-    """Return for each step how many stages the longest chain below it has.
+def hanging_on(steps: Sequence[Step]) -> dict[str, float]:
+    """Return for each step the seconds of the longest chain that begins with it.
 
-    >>> depths([Step("a"), Step("b", ("a",)), Step("c", ("b",)), Step("d", ("a",))])
-    {'a': 2, 'b': 1, 'c': 0, 'd': 0}
+    >>> long = Step("d", ("a",), seconds=9)
+    >>> hanging_on([Step("a"), Step("b", ("a",)), Step("c", ("b",)), long])
+    {'a': 10.0, 'b': 2.0, 'c': 1.0, 'd': 9.0}
     """
-    below = dict.fromkeys((step.name for step in steps), 0)
+    below = dict.fromkeys((step.name for step in steps), 0.0)
+    found: dict[str, float] = {}
     for step in reversed(steps):
+        found[step.name] = below[step.name] + step.seconds
         for name in step.upstream:
-            below[name] = max(below[name], below[step.name] + 1)
-    return below
+            below[name] = max(below[name], found[step.name])
+    return {step.name: found[step.name] for step in steps}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,47 +16,28 @@ from torch import Tensor, nn
 from stages.common import manifest
 from stages.common.decoding import frames_of
 from stages.common.learning import ctc_loss, fewest_frames, like_length
-from stages.common.nets import LstmShape, MlpShape, Shape, TdnnShape
+from stages.common.nets import LstmShape, MlpShape, Shape, TdnnShape, new_head
 from stages.common.phones import LABELS, NUMBER
 from stages.common.repeats import repeated
 from stages.common.shards import read_arrays
+from stages.training.loop import LoopParams, Task
 
 
 @dataclass(frozen=True)
-class LoopParams:
-    """What both sections share.
+class HeadParams(LoopParams):
+    """What the sections of the heads share.
 
     Attributes:
-        seed: of weights, batches and dropout.
-        epochs: at most.
-        patience: epochs without a better validation PER before training stops.
-        learning_rate: highest, after `warmup_fraction` of all epochs; then it falls to 0.
-        warmup_fraction: share of the epochs in which the rate rises.
-        weight_decay: of AdamW.
-        clip_norm: longest gradient.
         hidden: width.
         dropout: share of values dropped.
     """
 
-    seed: int
-    epochs: int
-    patience: int
-    learning_rate: float
-    warmup_fraction: float
-    weight_decay: float
-    clip_norm: float
     hidden: int
     dropout: float
 
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.patience < 1:
-            raise ValueError(
-                f"epochs and patience must be at least 1, found {self.epochs} and {self.patience}"
-            )
-
 
 @dataclass(frozen=True)
-class CtcParams(LoopParams):
+class CtcParams(HeadParams):
     """Section `ctc`.
 
     Attributes:
@@ -93,7 +73,7 @@ class ReferenceParams:
 
 
 @dataclass(frozen=True)
-class MlpParams(LoopParams):
+class MlpParams(HeadParams):
     """Section `mlp`.
 
     Attributes:
@@ -105,17 +85,11 @@ class MlpParams(LoopParams):
     batch_segments: int
 
 
-class Task(Protocol):
-    """What the training loop needs to know."""
+class HeadTask(Task, Protocol):
+    """A task whose model is a head on embeddings."""
 
     shape: Shape
     left_out: int  # clips with fewer frames than phones, which no CTC path fits
-
-    def batches(self, seed: int) -> Sequence[Any]:
-        """Return one epoch's batches."""
-
-    def loss(self, head: nn.Module, batch: Any) -> Tensor:
-        """Return the loss of one batch."""
 
 
 class CtcTask:
@@ -161,15 +135,19 @@ class CtcTask:
             else TdnnShape(inputs, len(LABELS), params.hidden, params.dilations, params.dropout)
         )
 
+    def new(self) -> nn.Module:
+        """Return a head as it is before training."""
+        return new_head(self.shape)
+
     def batches(self, seed: int) -> list[list[int]]:
         """Return clip numbers in batches of like length, in random order."""
         lengths = [len(frames) for frames, _ in self.items]
         return like_length(lengths, self.params.batch_frames, np.random.default_rng(seed))
 
-    def loss(self, head: nn.Module, batch: list[int]) -> Tensor:
+    def loss(self, model: nn.Module, batch: list[int]) -> Tensor:
         """Return the CTC loss a phone."""
         frames = [self._masked(self.items[i][0]) for i in batch]
-        log_probs = head(nn.utils.rnn.pad_sequence(frames, batch_first=True))
+        log_probs = model(nn.utils.rnn.pad_sequence(frames, batch_first=True))
         return ctc_loss(log_probs, [self.items[i][1] for i in batch], [len(f) for f in frames])
 
     def _masked(self, frames: Tensor) -> Tensor:
@@ -205,12 +183,16 @@ class MlpTask:
             self.means.shape[1], len(LABELS), params.hidden, params.window, params.dropout
         )
 
+    def new(self) -> nn.Module:
+        """Return a head as it is before training."""
+        return new_head(self.shape)
+
     def batches(self, seed: int) -> list[Tensor]:
         """Return segment numbers in random batches."""
         order = np.random.default_rng(seed).permutation(len(self.labels))
         return list(torch.split(torch.from_numpy(order), self.params.batch_segments))
 
-    def loss(self, head: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
         """Return the cross entropy."""
-        log_probs = head(self.means[batch][:, None])[:, 0]
+        log_probs = model(self.means[batch][:, None])[:, 0]
         return F.nll_loss(log_probs, self.labels[batch])

@@ -1,0 +1,235 @@
+"""What the readers of sound files share: the layout they find, the fault they raise, tags.
+
+A decoder is made to play what it can. These readers are made to doubt: they look at the bytes
+themselves and hold every number of a header against another one or against the file's size.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+UNREADABLE, TRUNCATED, UNKNOWN_LENGTH = "unreadable", "truncated", "unknown length"
+_SLIP = 9  # the eight bytes of a head, and one of a pad
+CHUNKS_AT_MOST = 4096  # far more than any writer makes; a file of empty chunks ends here
+OPEN_SIZES = (0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x7FFFF000)
+"""What writers that can't seek back leave as size: ffmpeg, arecord, libsndfile, sox."""
+
+_ID3V1, _ID3V2, _APE = 128, 10, 32  # bytes of the tag, of its header, of its footer
+
+
+class Broken(Exception):  # noqa: N818  the name says what the file is
+    """A file isn't what it says.
+
+    Attributes:
+        problem: one of the three names above.
+        detail: what was found, with its value.
+    """
+
+    def __init__(self, problem: str, detail: str) -> None:
+        super().__init__(detail)
+        self.problem, self.detail = problem, detail
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Samples that lie in the file as they are, one after the other.
+
+    Attributes:
+        code: `u1`, or `i` or `f` and the bytes of one sample.
+        big: the first byte of a sample is the highest.
+        start: first byte of the file that belongs to a sample.
+        unused_bits: low bits of each sample that have to be zero.
+    """
+
+    code: str
+    big: bool
+    start: int
+    unused_bits: int = 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a file's own structure says of its sound.
+
+    Attributes:
+        sample_rate_hz: samples of one channel in a second; 0 where only the decoder knows.
+        channels: 0 where only the decoder knows.
+        frames: samples of one channel; None where only the decoder knows.
+        spare: how many more a decoder may give, because the last block of a codec is padded.
+        start: where the container begins, after tags that lie before it.
+        plain: where and how samples lie that are not compressed.
+        md5: of the samples, as FLAC keeps it; empty where there is none.
+        bits: of one sample, where `md5` is given.
+        codec: container and encoding, of a file so simple that it needs no decoder; else empty.
+    """
+
+    sample_rate_hz: int = 0
+    channels: int = 0
+    frames: int | None = None
+    spare: int = 0
+    start: int = 0
+    plain: Plain | None = None
+    md5: bytes = b""
+    bits: int = 0
+    codec: str = ""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk of a file made of chunks: its name, its first byte after the head, its size."""
+
+    name: bytes
+    start: int
+    size: int
+
+
+def number(data: bytes, position: int, code: str) -> int:
+    """Return an integer that `struct` calls `code`.
+
+    Raises:
+        Broken: the file ends before it.
+    """
+    try:
+        return int(struct.unpack_from(code, data, position)[0])
+    except struct.error as error:
+        raise Broken(TRUNCATED, f"ends at byte {len(data)} inside its header") from error
+
+
+def name_of(name: bytes) -> str:
+    r"""Return a name from a file so that it can be shown: ASCII, nothing that a terminal obeys.
+
+    >>> print(name_of(b"LIST"), name_of(bytes([27, 91, 50, 74])))
+    'LIST' '\x1b[2J'
+    """
+    return ascii(name.decode("latin-1"))
+
+
+def is_name(name: bytes) -> bool:
+    """Tell whether four bytes can be the name of a chunk: printable ASCII.
+
+    >>> is_name(b"fmt "), is_name(b"ab"), is_name(bytes(4))
+    (True, False, False)
+    """
+    return len(name) == 4 and name.isascii() and name.decode("ascii").isprintable()
+
+
+def chunks(data: bytes, position: int, big: bool, sizes: dict[bytes, int]) -> Iterator[Chunk]:
+    """Give the chunks of a RIFF or IFF file, to the file's end.
+
+    Args:
+        data: the whole file.
+        position: of the first chunk.
+        big: sizes are big-endian.
+        sizes: of chunks whose own field is too small for it, filled while this runs.
+
+    Raises:
+        Broken: a chunk ends after the file, sound has an open size, or bytes are no chunk.
+    """
+    code = ">I" if big else "<I"
+    last = Chunk(b"", 0, 0)
+    for _ in range(CHUNKS_AT_MOST):
+        name = data[position : position + 4]
+        if len(data) - position < 8 or not is_name(name):
+            break
+        size = number(data, position + 4, code)
+        size = sizes.get(name, size) if size == 0xFFFFFFFF else size
+        start, rest = position + 8, len(data) - position - 8
+        if size > rest:
+            if only_tags(data, position):  # whose mark may look like a chunk's name
+                return
+            raise _too_short(name, size, rest)
+        if name in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
+            raise Broken(UNREADABLE, f"another file begins inside it, at byte {position}")
+        last = Chunk(name, start, size)
+        yield last
+        position = start + size
+        # A chunk of odd size is padded, but not by every writer.
+        position += size % 2 and not is_name(data[position : position + 4])
+    if not only_tags(data, position):
+        left = len(data) - position
+        if last.name == b"data" and not last.size:
+            raise Broken(UNKNOWN_LENGTH, f"says 0 bytes of sound and has {left}: was never closed")
+        raise Broken(UNREADABLE, f"the last {left} bytes, from byte {position}, are no chunk")
+
+
+def _too_short(name: bytes, size: int, rest: int) -> Broken:
+    if name not in (b"data", b"SSND"):
+        return Broken(TRUNCATED, f"its chunk {name_of(name)} ends after {rest} of {size} bytes")
+    if size in OPEN_SIZES:
+        return Broken(UNKNOWN_LENGTH, f"was streamed: size 0x{size:x}, {rest} bytes are there")
+    return Broken(TRUNCATED, f"ends after {rest} of {size} bytes of sound")
+
+
+def check_size(data: bytes, start: int, declared: int, found: Iterable[Chunk]) -> None:
+    """Hold the size that a RIFF or IFF container states for itself against its chunks.
+
+    It may be left open, a few bytes off (some writers count its head, others no pad), or end after
+    any chunk behind the sound, for some programs add chunks and leave it. All else is the head of
+    one file before the chunks of another, or a file whose end is missing.
+
+    Raises:
+        Broken: it is none of these.
+    """
+    end = start + 8 + declared
+    ends = [chunk.start + chunk.size for chunk in found]
+    if declared in (0, *OPEN_SIZES) or any(abs(end - at) <= _SLIP for at in (*ends, len(data))):
+        return
+    if end > len(data):
+        raise Broken(TRUNCATED, f"says {declared + 8} bytes and has {len(data) - start}")
+    raise Broken(UNREADABLE, f"says {declared + 8} bytes, but its chunks end at {max(ends)}")
+
+
+def sound_start(data: bytes) -> int:
+    """Return where the sound file begins: after any ID3v2 tags and the zeros that pad them.
+
+    >>> sound_start(b"ID3" + bytes([4, 0, 0, 0, 0, 0, 2]) + b"xx" + b"RIFF")
+    12
+    """
+    position = 0
+    while position < len(data) and (size := _id3v2(data, position)):
+        position += size
+    if position:
+        position = _after_zeros(data, position)
+    return position
+
+
+def only_tags(data: bytes, position: int) -> bool:
+    """Tell whether from here to the end there are only tags and zeros, or nothing.
+
+    >>> only_tags(b"sound" + b"TAG" + bytes(125), 5), only_tags(b"soundmore", 5)
+    (True, False)
+    """
+    end = sound_end(data, position)
+    position = _after_zeros(data, position)
+    while position < end and (size := _id3v2(data, position)):
+        position = _after_zeros(data, position + size)
+    return position >= end
+
+
+def sound_end(data: bytes, position: int) -> int:
+    """Return where the tags at the end of a file begin that are found from there: ID3v1, APE."""
+    end = len(data)
+    if end - _ID3V1 >= position and data[end - _ID3V1 : end - _ID3V1 + 3] == b"TAG":
+        end -= _ID3V1
+    if end - _APE >= position and data[end - _APE : end - _APE + 8] == b"APETAGEX":
+        size, flags = number(data, end - 20, "<I"), number(data, end - 12, "<I")
+        size += _APE if flags >> 31 else 0
+        if _APE <= size <= end - position:
+            end -= size
+    return end
+
+
+def _id3v2(data: bytes, position: int) -> int:
+    """Return the bytes of an ID3v2 tag at this place, 0 where there is none."""
+    head = data[position : position + _ID3V2]
+    if len(head) < _ID3V2 or head[:3] != b"ID3" or max(head[6:]) > 127:
+        return 0
+    size = sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+    return _ID3V2 + size + (_ID3V2 if head[5] & 16 else 0)
+
+
+def _after_zeros(data: bytes, position: int) -> int:
+    rest = data[position:]
+    return len(data) - len(rest.lstrip(b"\0"))

@@ -1,0 +1,206 @@
+"""Read the structure of FLAC files: the stream's own description and the head of every frame.
+
+A damaged description still decodes, at another rate or another length. So each frame's head, which
+has a checksum of its own, is held against it. Source: RFC 9639.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from stages.common.container import (
+    TRUNCATED,
+    UNKNOWN_LENGTH,
+    UNREADABLE,
+    Broken,
+    Layout,
+    number,
+)
+from stages.common.crc import crc8
+
+_RATES = (
+    0, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000
+)  # fmt: skip
+_BITS = (0, 8, 12, -1, 16, 20, 24, 32)  # 0: as the stream says; -1: reserved
+_HEAD_AT_MOST, _SHORT = 16, 6
+_AT_ONCE = 1 << 18  # bytes
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What STREAMINFO says; `frames` is samples of one channel, 0 where it is not known."""
+
+    sample_rate_hz: int
+    channels: int
+    bits: int
+    frames: int
+    md5: bytes
+
+
+class Frame(NamedTuple):
+    """The head of one frame; rate and bits are 0 where the stream says them."""
+
+    number: int
+    samples: int
+    sample_rate_hz: int
+    channels: int
+    bits: int
+    size: int
+
+
+def flac(data: bytes, start: int) -> Layout:
+    """Return the layout of a FLAC file that begins at byte `start`.
+
+    Raises:
+        Broken: the frames are not those that the stream describes, or it states no length.
+    """
+    stream, position = _stream(data, start)
+    if not stream.frames:
+        if not data[position : position + 2]:
+            return Layout(stream.sample_rate_hz, stream.channels, 0, start=start)
+        raise Broken(UNKNOWN_LENGTH, "says of no number of samples; convert it with flac or ffmpeg")
+    ours, samples, count = (stream.sample_rate_hz, stream.channels, stream.bits), 0, 0
+    for frame, times in frames(data, position):
+        theirs = (frame.sample_rate_hz or ours[0], frame.channels, frame.bits or ours[2])
+        if theirs != ours:
+            raise Broken(
+                UNREADABLE, f"frame {count} has Hz, channels, bits {theirs}, the file says {ours}"
+            )
+        samples += frame.samples * times
+        count += times
+    if samples != stream.frames:
+        raise Broken(
+            TRUNCATED if samples < stream.frames else UNREADABLE,
+            f"says {stream.frames} samples and its frames hold {samples}",
+        )
+    md5 = stream.md5 if any(stream.md5) else b""
+    rate, channels = stream.sample_rate_hz, stream.channels
+    return Layout(rate, channels, samples, start=start, md5=md5, bits=stream.bits)
+
+
+def _stream(data: bytes, start: int) -> tuple[Stream, int]:
+    """Return STREAMINFO and where the first frame begins."""
+    found: Stream | None = None
+    position, last = start + 4, False
+    while not last:
+        kind, size = number(data, position, "B"), number(data, position, ">I") & 0xFFFFFF
+        position, last = position + 4, bool(kind & 128)
+        if position + size > len(data):
+            raise Broken(TRUNCATED, f"ends after {len(data)} bytes, inside what describes it")
+        if kind & 127 == 0 and found is None and size >= 34:
+            packed = int.from_bytes(data[position + 10 : position + 18], "big")
+            found = Stream(
+                sample_rate_hz=packed >> 44,
+                channels=(packed >> 41 & 7) + 1,
+                bits=(packed >> 36 & 31) + 1,
+                frames=packed & (1 << 36) - 1,
+                md5=data[position + 18 : position + 34],
+            )
+        position += size
+    if found is None or not found.sample_rate_hz:
+        raise Broken(UNREADABLE, "has no STREAMINFO with a rate, which says what the sound is")
+    return found, position
+
+
+def frames(data: bytes, position: int) -> Iterator[tuple[Frame, int]]:
+    """Give the heads of the frames, and of how many in a row each is but for the number.
+
+    The first one is at the byte `position`.
+
+    Where a frame ends is known to a decoder only. The next head is the next place that looks like
+    one, has a right checksum and the number that is next: chance makes one in about 2**-38 bytes.
+
+    Raises:
+        Broken: there is no head at this byte.
+    """
+    first = _frame(data, position)
+    if first is None or first.number:
+        raise Broken(UNREADABLE, f"has no first frame at byte {position}")
+    mark = data[position : position + 2]
+    by_sample = mark[1] & 1
+    # Most frames differ from the first in their number alone, so their heads can be foretold.
+    foretold = not by_sample and first.size == _SHORT
+    heads = _short_heads(data[position : position + 4]) if foretold else ()
+    expected, alike, after = first.samples if by_sample else 1, 1, position + first.size
+    for at in _places(data, mark, after):
+        if at < after:
+            continue
+        if expected <= len(heads) and data[at : at + _SHORT] == heads[expected - 1]:
+            alike, expected, after = alike + 1, expected + 1, at + _SHORT
+            continue
+        frame = _frame(data, at)
+        if frame is None or frame.number != expected:
+            continue
+        if alike:
+            yield first, alike
+            alike = 0
+        yield frame, 1
+        expected, after = expected + (frame.samples if by_sample else 1), at + frame.size
+    if alike:
+        yield first, alike
+
+
+def _places(data: bytes, mark: bytes, start: int) -> Iterator[int]:
+    """Give the places of two bytes from `start` on; a good deal quicker than to find each."""
+    every = np.frombuffer(data, np.uint8)
+    for begin in range(start, len(data), _AT_ONCE):
+        part = every[begin : begin + _AT_ONCE + 1]
+        here = np.flatnonzero(part[1:] == mark[1])
+        yield from (here[part[here] == mark[0]] + begin).tolist()
+
+
+def _frame(data: bytes, position: int) -> Frame | None:
+    """Return the head of a frame, None where there is none or its checksum is wrong."""
+    head = data[position : position + _HEAD_AT_MOST]
+    if len(head) < 6 or head[0] != 0xFF or head[1] & 0xFE != 0xF8 or head[3] & 1:
+        return None
+    size_code, rate_code = head[2] >> 4, head[2] & 15
+    channel_code, bits = head[3] >> 4, _BITS[head[3] >> 1 & 7]
+    value, at = _coded_number(head)
+    if not size_code or rate_code == 15 or channel_code > 10 or bits < 0 or not at:
+        return None
+    more = {6: 1, 7: 2}.get(size_code, 0)
+    extra = int.from_bytes(head[at : at + more], "big")
+    samples = _samples(size_code, extra)
+    at += more
+    more = {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
+    extra = int.from_bytes(head[at : at + more], "big")
+    rate = _RATES[rate_code] if rate_code < 12 else extra * (1000, 1, 10)[rate_code - 12]
+    at += more
+    if at >= len(head) or crc8(head[:at]) != head[at]:
+        return None
+    return Frame(value, samples, rate, channel_code + 1 if channel_code < 8 else 2, bits, at + 1)
+
+
+@lru_cache(maxsize=64)
+def _short_heads(four: bytes) -> tuple[bytes, ...]:
+    """Return the heads of frames 1 to 127, whose number is one byte, from their first four."""
+    heads = (four + bytes([number]) for number in range(1, 128))
+    return tuple(head + bytes([crc8(head)]) for head in heads)
+
+
+def _samples(code: int, extra: int) -> int:
+    if code in (6, 7):
+        return extra + 1
+    if code == 1:
+        return 192
+    return 576 << code - 2 if code < 6 else 256 << code - 8
+
+
+def _coded_number(head: bytes) -> tuple[int, int]:
+    """Return the number that a head carries as UTF-8 would, and where it ends; 0 if it is none."""
+    first = head[4]
+    ones = 8 - (first ^ 0xFF).bit_length()
+    if ones == 0:
+        return first, 5
+    if ones in (1, 8) or any(byte >> 6 != 2 for byte in head[5 : 4 + ones]):
+        return 0, 0
+    value = first & (0x7F >> ones)
+    for byte in head[5 : 4 + ones]:
+        value = value << 6 | byte & 0x3F
+    return value, 4 + ones

@@ -1,0 +1,93 @@
+"""Read the structure of two formats that are a head and then samples: AU and NIST SPHERE.
+
+Source: Sun, audio file format (au.h, 1991); NIST, SPHERE 2.6 header.
+"""
+
+from __future__ import annotations
+
+from stages.common.container import (
+    TRUNCATED,
+    UNKNOWN_LENGTH,
+    UNREADABLE,
+    Broken,
+    Layout,
+    Plain,
+    number,
+    only_tags,
+)
+
+_AU = {2: "i1", 3: "i2", 4: "i3", 5: "i4", 6: "f4", 7: "f8", 1: "", 27: ""}  # 1, 27: mu-law, A-law
+_SPHERE_HEAD = 1024
+
+
+def au(data: bytes, start: int) -> Layout:
+    """Return the layout of an AU file that begins at byte `start`.
+
+    Raises:
+        Broken: its size is not the file's, or the sound is in a form that is not checked.
+    """
+    offset, size = number(data, start + 4, ">I"), number(data, start + 8, ">I")
+    encoding, rate = number(data, start + 12, ">I"), number(data, start + 16, ">I")
+    channels = number(data, start + 20, ">I")
+    if offset < 24 or encoding not in _AU:
+        raise Broken(UNREADABLE, f"has a head of {offset} bytes and encoding {encoding}")
+    if size == 0xFFFFFFFF:
+        raise Broken(UNKNOWN_LENGTH, f"was streamed: {len(data) - start - offset} bytes are there")
+    code = _AU[encoding]
+    width = int(code[1]) if code else 1
+    plain = Plain(code, True, start + offset) if code else None
+    return _plain(data, start, start + offset, size, width, rate, channels, plain)
+
+
+def sphere(data: bytes, start: int) -> Layout:
+    """Return the layout of a NIST SPHERE file, as older speech corpora have under `.wav`.
+
+    Raises:
+        Broken: its numbers contradict the file's size, or the sound is in a form not checked.
+    """
+    said = _fields(data[start : start + _SPHERE_HEAD])
+    coding, order = said.get("sample_coding", "pcm"), said.get("sample_byte_format", "01")
+    try:
+        frames, channels = int(said["sample_count"]), int(said["channel_count"])
+        rate, width = int(said["sample_rate"]), int(said["sample_n_bytes"])
+    except (KeyError, ValueError) as error:
+        raise Broken(UNREADABLE, "its SPHERE head lacks count, channels, rate or bytes") from error
+    if coding not in ("pcm", "ulaw", "mu-law", "alaw") or width not in (1, 2, 3, 4) or frames < 0:
+        raise Broken(UNREADABLE, f"has SPHERE samples of {width} bytes, coding {coding!a}")
+    plain = None
+    if coding == "pcm" and width > 1:
+        plain = Plain(f"i{width}", order.startswith("1"), start + _SPHERE_HEAD)
+    size = frames * channels * width
+    return _plain(data, start, start + _SPHERE_HEAD, size, width, rate, channels, plain)
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    """Return the fields of a SPHERE head: lines of name, type and value, closed by end_head."""
+    lines = head.decode("latin-1").split("\n")
+    if len(head) < _SPHERE_HEAD or lines[1].strip() != str(_SPHERE_HEAD) or "end_head" not in lines:
+        raise Broken(UNREADABLE, f"has no SPHERE head of {_SPHERE_HEAD} bytes")
+    parts = [line.split(maxsplit=2) for line in lines[2 : lines.index("end_head")]]
+    return {part[0]: part[2].strip() for part in parts if len(part) == 3}
+
+
+def _plain(
+    data: bytes,
+    start: int,
+    sound: int,
+    size: int,
+    width: int,
+    rate: int,
+    channels: int,
+    plain: Plain | None,
+) -> Layout:
+    if rate < 1 or channels < 1:
+        raise Broken(UNREADABLE, f"says {channels} channels at a rate of {rate} Hz")
+    there = len(data) - sound
+    if size > there:
+        raise Broken(TRUNCATED, f"ends after {max(there, 0)} of {size} bytes of sound")
+    if not only_tags(data, sound + size):
+        raise Broken(UNREADABLE, f"has {there - size} bytes after its sound")
+    frames, left = divmod(size, width * channels)
+    if left:
+        raise Broken(UNREADABLE, f"{size} bytes are no whole samples of {width * channels}")
+    return Layout(rate, channels, frames, start=start, plain=plain)

@@ -1,0 +1,109 @@
+"""Numbers in English words, the American way: no `and`, no hyphens, no commas."""
+
+from __future__ import annotations
+
+LARGEST = 10**18 - 1
+_SMALL = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen",
+    "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = (
+    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+)  # fmt: skip
+_SCALES = ("", "thousand", "million", "billion", "trillion", "quadrillion")
+_ORDINALS = {
+    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth",
+    "nine": "ninth", "twelve": "twelfth",
+}  # fmt: skip
+
+
+def cardinal(number: int) -> str:
+    """Return a whole number in words.
+
+    Raises:
+        ValueError: the number has more than 18 digits.
+
+    >>> cardinal(1_000_121), cardinal(-5)
+    ('one million one hundred twenty one', 'minus five')
+    """
+    if abs(number) > LARGEST:
+        raise ValueError(f"number {number} has more than 18 digits; say it digit by digit")
+    if number < 0:
+        return "minus " + cardinal(-number)
+    if number == 0:
+        return "zero"
+    groups: list[str] = []
+    for scale in _SCALES:
+        number, group = divmod(number, 1000)
+        if group:
+            groups.append(f"{_below_thousand(group)} {scale}".rstrip())
+    return " ".join(reversed(groups))
+
+
+def ordinal(number: int) -> str:
+    """Return an ordinal in words.
+
+    >>> ordinal(21), ordinal(100), ordinal(12)
+    ('twenty first', 'one hundredth', 'twelfth')
+    """
+    *before, last = cardinal(number).split()
+    if last in _ORDINALS:
+        last = _ORDINALS[last]
+    else:
+        last = last[:-1] + "ieth" if last.endswith("y") else last + "th"
+    return " ".join([*before, last])
+
+
+def plural(words: str) -> str:
+    """Return the plural of a number in words, as decades have it.
+
+    >>> plural("nineteen ninety"), plural("two thousand")
+    ('nineteen nineties', 'two thousands')
+    """
+    return words[:-1] + "ies" if words.endswith("y") else words + "s"
+
+
+def year(number: int) -> str:
+    """Return a year from 1100 to 2099 as it is said: two pairs, but 2000 to 2009 as one number.
+
+    >>> year(1995), year(1905), year(1800)
+    ('nineteen ninety five', 'nineteen oh five', 'eighteen hundred')
+    >>> year(2005), year(2020)
+    ('two thousand five', 'twenty twenty')
+    """
+    if 2000 <= number <= 2009:
+        return cardinal(number)
+    century, rest = divmod(number, 100)
+    if rest == 0:
+        return f"{cardinal(century)} hundred"
+    return f"{cardinal(century)} {'oh ' if rest < 10 else ''}{cardinal(rest)}"
+
+
+def digits(text: str) -> str:
+    """Return digits one by one.
+
+    >>> digits("007")
+    'zero zero seven'
+    """
+    return " ".join(_SMALL[int(digit)] for digit in text)
+
+
+def whole(text: str) -> str:
+    """Return a run of digits in words: digit by digit where it begins with 0 or is very long."""
+    if (len(text) > 1 and text[0] == "0") or len(text) > 15:
+        return digits(text)
+    return cardinal(int(text))
+
+
+def _below_thousand(number: int) -> str:
+    words: list[str] = []
+    if number >= 100:
+        words += [_SMALL[number // 100], "hundred"]
+        number %= 100
+    if number >= 20:
+        words.append(_TENS[number // 10 - 2])
+        number %= 10
+    if number:
+        words.append(_SMALL[number])
+    return " ".join(words)

@@ -1,0 +1,93 @@
+"""Decode a sound file with libsndfile from its first sample to its last, without seeking.
+
+`soundfile` seeks after each block that it reads. For FLAC, Ogg and MP3 that begins the decoder
+anew, which is slow, can fail, and in MP3 changes samples. So the library that `soundfile` brings is
+called here without it; this is the one place that does.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile as sf
+
+_LIBRARY: Any = sf._snd
+_C: Any = sf._ffi
+_CALLS = {
+    "int16": ("short*", _LIBRARY.sf_readf_short),
+    "int32": ("int*", _LIBRARY.sf_readf_int),
+    "float32": ("float*", _LIBRARY.sf_readf_float),
+}
+_INTEGERS = ("PCM_24", "PCM_32")
+_FLOATS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III",
+           "ALAC_20", "ALAC_24", "ALAC_32")  # fmt: skip
+_TYPE_MASK, _SUBTYPE_MASK = 0x0FFF0000, 0x0000FFFF
+_FORMATS: dict[int, str] = {code: name for name, code in sf._formats.items()}
+_SUBTYPES: dict[int, str] = {code: name for name, code in sf._subtypes.items()}
+
+Block = npt.NDArray[np.int16] | npt.NDArray[np.int32] | npt.NDArray[np.float32]
+
+
+class Decoder:
+    """An open sound file.
+
+    Attributes:
+        frames: samples of one channel, as libsndfile understood the file.
+        sample_rate_hz: samples of one channel in a second.
+        channels: number of channels.
+        codec: container and encoding, such as `FLAC PCM_16`.
+        dtype: in which `read` gives samples without loss at 16 bits: the file's own depth.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        """Open the file whose descriptor this is, from where it stands; it stays the caller's.
+
+        Raises:
+            ValueError: libsndfile can't read it; the message is libsndfile's.
+        """
+        info = _C.new("SF_INFO*")
+        self._file = _LIBRARY.sf_open_fd(descriptor, _LIBRARY.SFM_READ, info, 0)
+        if self._file == _C.NULL:
+            raise ValueError(_sentence(_LIBRARY.sf_error(_C.NULL)))
+        self.frames: int = info.frames
+        self.sample_rate_hz: int = info.samplerate
+        self.channels: int = info.channels
+        subtype = _SUBTYPES.get(info.format & _SUBTYPE_MASK, "unknown")
+        self.codec = f"{_FORMATS.get(info.format & _TYPE_MASK, 'unknown')} {subtype}"
+        self.dtype = (
+            "int32" if subtype in _INTEGERS else "float32" if subtype in _FLOATS else "int16"
+        )
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _LIBRARY.sf_close(self._file)
+
+    def read(self, frames: int) -> Block:
+        """Return the next samples, interleaved, shape `[at most frames * channels]`; then none.
+
+        Integers fill their type: full scale is 2**15 or 2**31.
+
+        Raises:
+            ValueError: the decoder reports a fault; the message is libsndfile's.
+        """
+        pointer, call = _CALLS[self.dtype]
+        block: Block = np.empty(frames * self.channels, self.dtype)
+        count = call(self._file, _C.cast(pointer, block.ctypes.data), frames)
+        if code := _LIBRARY.sf_error(self._file):
+            raise ValueError(_sentence(code))
+        return block[: count * self.channels]
+
+
+def _sentence(code: int) -> str:
+    text: str = _C.string(_LIBRARY.sf_error_number(code)).decode("utf-8", "replace")
+    return " ".join(text.split()).removeprefix("Error : ")

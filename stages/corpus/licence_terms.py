@@ -1,0 +1,57 @@
+"""What common licences ask for, in short; of any other one nothing is guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+NOTHING = "nothing"
+UNKNOWN = "not known here; read its text"
+NOTICE = "pass its text and the copyright notice on with copies"
+MACHINE = "nothing: no person speaks, and the sentences are this project's"
+OF_ELEMENT: Mapping[str, str] = {
+    "by": "name the source and the licence, and say what was changed",
+    "nc": "no commercial use",
+    "nd": "pass on nothing that was changed",
+    "sa": "pass on what was made of it under the same licence",
+}
+_LONG: Mapping[str, str] = {
+    "creative commons": "cc", "attribution": "by", "sharealike": "sa", "share-alike": "sa",
+    "noncommercial": "nc", "non-commercial": "nc", "noderivatives": "nd", "noderivs": "nd",
+    "no derivatives": "nd", "zero": "0", "universal": " ", "international": " ", "unported": " ",
+    "licence": " ", "license": " ",
+}  # fmt: skip
+_ADDRESS = re.compile(r"https?://(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/")
+_CC = re.compile(r"cc((?: (?:by|nc|nd|sa))+)(?: [1-4]\.[05])?")
+_FREE = re.compile(r"cc ?0(?: 1\.0)?|public ?domain")
+_NOTICE = re.compile(r"mit|bsd(?: [23] clause)?|apache(?: 2\.0)?|isc")
+_EMBEDDED = re.compile(r"synthetic: spoken by espeak-ng .* sentences composed for this project")
+
+
+def asks(licence: str) -> str:
+    """Return what a licence asks of whoever uses or passes on what is under it.
+
+    A name with a word more than a licence has (`CC BY 4.0, not for children`) is not that licence.
+
+    Source: the deeds of the Creative Commons licences 4.0; the texts of the others.
+
+    >>> asks("CC BY-NC 4.0")
+    'name the source and the licence, and say what was changed; no commercial use'
+    >>> asks("https://creativecommons.org/publicdomain/zero/1.0/"), asks("ours")
+    ('nothing', 'not known here; read its text')
+    """
+    if _EMBEDDED.fullmatch(licence):
+        return MACHINE
+    text = _ADDRESS.sub("cc ", licence.casefold())
+    for long, short in _LONG.items():
+        text = text.replace(long, short)
+    text = " ".join(re.sub(r"[-_/()]", " ", text).split())
+    if _FREE.fullmatch(text):
+        return NOTHING
+    if _NOTICE.fullmatch(text):
+        return NOTICE
+    if found := _CC.fullmatch(text):
+        elements = found[1].split()
+        if "by" in elements and len(set(elements)) == len(elements):
+            return "; ".join(said for name, said in OF_ELEMENT.items() if name in elements)
+    return UNKNOWN

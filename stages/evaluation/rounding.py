@@ -1,0 +1,21 @@
+"""Round a report once, at its end."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def rounded(value: Any, digits: int) -> Any:
+    """Return a report with every float in it rounded; NaN, which JSON has not, is None.
+
+    >>> rounded({"a": 0.12345, "b": [7, None, float("nan")]}, 3)
+    {'a': 0.123, 'b': [7, None, None]}
+    """
+    if isinstance(value, dict):
+        return {key: rounded(inner, digits) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [rounded(inner, digits) for inner in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, digits)
+    return value

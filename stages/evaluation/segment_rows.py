@@ -1,0 +1,55 @@
+"""What a model says of the phone segments of each clip, in the order of segments.parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.common.decoding import frames_of, segment_scores
+from stages.common.phones import INVENTORY
+
+Array = NDArray[np.float32]
+Hear = Callable[[Array], Array]
+Times = Sequence[Sequence[float]]
+
+
+def phone_times(segments: Path) -> dict[str, Times]:
+    """Return start and end in seconds of each phone segment, by the id of its utterance."""
+    table = pd.read_parquet(segments)
+    phones = table[table["kind"] == "phone"]
+    return {
+        str(key): rows[["start_s", "end_s"]].to_numpy().tolist()
+        for key, rows in phones.groupby("utterance", sort=False)
+    }
+
+
+def rows_of(log_probs: Array, times: Times) -> Array:
+    """Return log probabilities of the phones in each segment, `[S, V - 1]`.
+
+    Args:
+        log_probs: what a model says of a clip, `[T, V]`.
+        times: start and end of each segment in seconds.
+    """
+    spans = (frames_of(start_s, end_s, len(log_probs)) for start_s, end_s in times)
+    return _stacked([segment_scores(log_probs, start, end) for start, end in spans])
+
+
+def pooled_rows(hear: Hear, frames: Array, times: Times) -> Array:
+    """Return the same of a model that hears a segment as the mean of its frames.
+
+    Args:
+        hear: embeddings `[1, D]` to log posteriors `[1, V]`.
+        frames: a clip's embeddings `[T, D]`.
+        times: start and end of each segment in seconds.
+    """
+    spans = (frames_of(start_s, end_s, len(frames)) for start_s, end_s in times)
+    means = (frames[start:end].mean(axis=0, keepdims=True) for start, end in spans)
+    return _stacked([segment_scores(hear(mean), 0, 1) for mean in means])
+
+
+def _stacked(rows: Sequence[Array]) -> Array:
+    return np.array(rows, dtype=np.float32).reshape(-1, len(INVENTORY))

@@ -1,0 +1,31 @@
+"""Frames of test streams, one stream after another, as a proof runs over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.common.shards import read_arrays
+
+
+def proof_frames(streams: Path, times: Path, steps: int) -> NDArray[np.float32]:
+    """Return the first frames of the test part, `[steps, M]`.
+
+    Raises:
+        ValueError: the test part has fewer.
+    """
+    table = pd.read_parquet(times, columns=["stream", "part"])
+    keys = sorted(table.loc[table["part"] == "test", "stream"].unique())
+    if not keys:
+        raise ValueError(f"{times}: no test stream; run the stage streams")
+    arrays = read_arrays(streams, keys)
+    frames = np.concatenate([arrays[key] for key in keys])
+    if len(frames) < steps:
+        raise ValueError(
+            f"{times}: the test part has {len(frames)} frames and {steps} are asked for; lower "
+            "steps in params.yaml"
+        )
+    return frames[:steps]

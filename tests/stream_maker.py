@@ -1,0 +1,155 @@
+"""Streams, small models and bundles of them, small enough to be made where a test needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from corpus_maker import utterance
+
+from stages.common import manifest
+from stages.common.causal import stack_of
+from stages.common.files import write_json
+from stages.common.frontend import FrontEnd, FrontEndParams
+from stages.common.hops import QUESTIONS
+from stages.common.shards import write_arrays
+from stages.common.small import save_small
+from stages.evaluation import streaming
+from stages.evaluation.hop_scores import StreamingParams
+from stages.export import bundle, rtneural
+from stages.export.bundle import BundleParams
+from stages.export.lineage import PackageParams
+from stages.export.rtneural import RtneuralParams
+from stages.features.streams import COLUMNS
+from stages.training.hearing import RealtimeParams, SmallParams, shape_of
+
+torch.set_num_threads(1)
+HOP_S = 0.01
+BANDS = 8
+FRONT = FrontEndParams(160, 400, 512, BANDS, 60.0, 7600.0, 1e-6)
+# The deviations are such that toy streams and sounds of the front end have about one size.
+END = FrontEnd(FRONT, np.full(BANDS, -3, np.float32), np.full(BANDS, 4, np.float32))
+SOUNDS = ("a", "d", "s", "p", "i")
+"""Each of them is a direction of its own in a toy stream: voiced, voiced, voiceless twice."""
+
+PARAMS = RealtimeParams(
+    seed=1, epochs=12, patience=12, learning_rate=0.03, warmup_fraction=0.1, weight_decay=0.0,
+    clip_norm=1.0, kernel=3, dropout=0.0, piece=60, batch_hops=400, event_weight=3.0,
+    models={name: SmallParams(delay=1, convolution=6, gru=8) for name in QUESTIONS},
+)  # fmt: skip
+RTNEURAL = RtneuralParams(opset=17, steps=300, max_error=1e-5)
+SCORED = StreamingParams(tolerance_s=0.02, longest_delay_s=0.2, resamples=50, seed=1, digits=4)
+BUNDLE = BundleParams(steps=300, starts=2, forgotten=0.01, max_bytes=100_000)
+LICENCE = PackageParams("Apache-2.0", ("CC0",))
+
+
+def toy_rows(seed: int, words: int = 4) -> list[tuple[str, float, float]]:
+    """Phones of a stream, whole hops each, with pauses between words."""
+    rng = np.random.default_rng(seed)
+    rows, at = [], 15
+    for _ in range(words):
+        for sound in rng.integers(len(SOUNDS), size=rng.integers(2, 5)):
+            hops = int(rng.integers(5, 12))
+            rows.append((SOUNDS[sound], round(at * HOP_S, 4), round((at + hops) * HOP_S, 4)))
+            at += hops
+        at += int(rng.integers(15, 30))
+    return rows
+
+
+def toy_frames(rows, seed: int) -> np.ndarray:
+    """Frames `[T, BANDS]` in which each phone is one direction."""
+    hops = round(rows[-1][2] / HOP_S) + 20
+    frames = 0.05 * np.random.default_rng(seed).standard_normal((hops, BANDS))
+    for phone, start_s, end_s in rows:
+        frames[round(start_s / HOP_S) : round(end_s / HOP_S), SOUNDS.index(phone)] += 1
+    return frames.astype(np.float32)
+
+
+def toy_streams(folder: Path, train: int = 12, valid: int = 3, test: int = 4) -> Path:
+    """Write what the stage streams writes: each stream is another speaker's."""
+    arrays, table = {}, []
+    parts = ["train"] * train + ["valid"] * valid + ["test"] * test
+    for seed, part in enumerate(parts):
+        rows, key = toy_rows(seed), f"mine/s{seed}-000"
+        arrays[key] = toy_frames(rows, seed)
+        source, language = ("mine", "hr") if seed % 2 else ("tts", "en")
+        table += [
+            (key, part, f"mine/s{seed}", source, source == "tts", language, *row) for row in rows
+        ]
+    (folder / "streams").mkdir(parents=True)
+    write_arrays(folder / "streams", arrays, 2)
+    pd.DataFrame(table, columns=list(COLUMNS)).to_parquet(folder / "times.parquet", index=False)
+    write_json(folder / "frontend.json", END.to_json())
+    return folder
+
+
+def save_random(folder: Path, name: str, seed: int = 0, params: RealtimeParams = PARAMS) -> Path:
+    """Write an untrained model as the stage realtime writes it, with weights that matter."""
+    question, small = QUESTIONS[name], params.models[name]
+    shape = shape_of(BANDS, question, small, params)
+    torch.manual_seed(seed)
+    model = stack_of(shape)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 2
+    facts = {
+        "name": name, "answers": list(question.names), "event": question.event,
+        "delay_hops": small.delay, "threshold": 0.5, "training_data_sha256": "5" * 64,
+        "best_epoch": 1, "valid_error": 0.5,
+    }  # fmt: skip
+    save_small(folder / name, model.eval(), shape, facts)
+    return folder / name
+
+
+def exported(toy: Path, folder: Path, models: dict[str, Path]) -> dict[str, Path]:
+    """Export models as the stage rtneural does; the reports lie in `folder/proofs`."""
+    for name, model in models.items():
+        rtneural.run(
+            model, toy / "streams", toy / "times.parquet", folder / "export" / name,
+            folder / "proofs" / f"{name}.json", RTNEURAL,
+        )  # fmt: skip
+    return {name: folder / "export" / name for name in models}
+
+
+def scored(toy: Path, folder: Path, exports: dict[str, Path], models: dict[str, Path]) -> Path:
+    """Score exports as the stage streaming does and return the report."""
+    streaming.run(
+        list(exports.values()), list(models.values()), toy / "streams", toy / "times.parquet",
+        toy / "frontend.json", folder / "realtime.json", SCORED,
+    )  # fmt: skip
+    return folder / "realtime.json"
+
+
+def write_splits(folder: Path) -> Path:
+    """Write manifests of three real voices and three synthetic ones under one licence."""
+    folder.mkdir()
+    for number, part in enumerate(("train", "valid", "test")):
+        made = utterance(f"tts/v{number}", number, synthetic=True)
+        manifest.write(folder / f"{part}.jsonl", [utterance(f"mine/s{number}", number), made])
+    return folder
+
+
+def bundle_arguments(folder: Path) -> dict:
+    """Make all five models, untrained, and return what the stage bundle reads."""
+    toy = toy_streams(folder / "toy")
+    models = {
+        name: save_random(folder / "models", name, seed) for seed, name in enumerate(QUESTIONS)
+    }
+    exports = exported(toy, folder, models)
+    return {
+        "exports": list(exports.values()), "models": list(models.values()),
+        "proofs": sorted((folder / "proofs").iterdir()), "streams": toy / "streams",
+        "times": toy / "times.parquet", "frontend": toy / "frontend.json",
+        "splits": write_splits(folder / "splits"),
+        "metrics": scored(toy, folder, exports, models),
+        "out": folder / "realtime", "params": BUNDLE, "licence": LICENCE,
+    }  # fmt: skip
+
+
+def make_bundle(folder: Path) -> Path:
+    """Write a bundle of untrained models and return its folder."""
+    arguments = bundle_arguments(folder)
+    bundle.run(**arguments)
+    return arguments["out"]

@@ -1,0 +1,167 @@
+"""The bench makes copies as it says, counts them rightly and says what misses."""
+
+from __future__ import annotations
+
+import json
+import resource
+
+import numpy as np
+import pytest
+import soundfile
+from corpus_maker import make_corpus
+
+from stages.tools import bench_corpus, bench_duplicates, bench_speed, bench_stages, bench_text
+from stages.tools.bench_clips import speech_like, write_corpus
+from stages.tools.bench_copies import KINDS, LEFT_S, SHIFT_S, changed
+from stages.tools.bench_duplicates import Source, counted, sources, write_copies
+from stages.tools.bench_speed import grown
+from stages.tools.bench_stages import Taken, timed, write_params
+
+RATE = 16000
+
+
+def made(kind: str, seconds: float, seed: int = 1):
+    clip = speech_like(seed, seconds, RATE).astype(float)
+    return clip, changed(kind, clip, RATE, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("kind", ["cut", "trimmed"])
+@pytest.mark.parametrize("seconds", [0.3, 0.35, 0.6, 2.0])
+def test_what_is_cut_is_half_a_second_at_most_and_leaves_enough(kind, seconds):
+    for seed in range(5):
+        clip, copy = made(kind, seconds, seed)
+        assert LEFT_S * RATE - 1 <= len(copy.samples) <= len(clip)
+        assert len(clip) - len(copy.samples) <= SHIFT_S * RATE
+
+
+def test_noise_is_20_db_below():
+    clip, copy = made("noise 20 dB below", 2.0)
+    noise = copy.samples - clip
+    assert 10 * np.log10(np.mean(clip**2) / np.mean(noise**2)) == pytest.approx(20, abs=0.2)
+
+
+def test_mp3_is_kept_at_about_64_kbit_a_second(tmp_path):
+    corpus = make_corpus(tmp_path, ["a.wav,da,ana,hr"])
+    soundfile.write(corpus / "a.wav", speech_like(1, 8.0, 22050), 22050)
+    copies = write_copies(tmp_path / "raw", [Source("mine", corpus / "a.wav", "ana")], 1)
+    assert list(copies.values()) == ["mine: mp3 64 kbit/s"]
+    size = (tmp_path / "raw" / "copies" / next(iter(copies))).stat().st_size
+    assert 8 * size / 8.0 == pytest.approx(60_000, rel=0.1)
+
+
+def test_a_clip_has_one_copy_at_most_and_kinds_come_in_turn(tmp_path):
+    names = [f"{n}.wav" for n in range(25)]
+    corpus = make_corpus(tmp_path, [f"{name},da,ana,hr" for name in names])
+    found = [Source("mine", corpus / name, "ana") for name in names]
+    kinds = write_copies(tmp_path / "raw", found, 2)
+    assert sorted(kinds.values()) == sorted(f"mine: {kind}" for kind in KINDS for _ in range(2))
+    assert len({path.split("/")[0] for path in kinds}) == 20
+
+
+def test_a_voice_is_held_out_or_tuned_on_and_never_both(tmp_path):
+    rows = [f"{n}.wav,da,voice{n},hr" for n in range(20)]
+    corpus = make_corpus(tmp_path, rows)
+    held, tuned = ({s.voice for s in sources([corpus], tuning)} for tuning in (False, True))
+    assert held
+    assert tuned
+    assert len(held) + len(tuned) == 20
+
+
+def test_without_a_held_out_voice_there_is_no_figure(tmp_path):
+    corpus = make_corpus(tmp_path, [])
+    with pytest.raises(ValueError, match=r"no clip of 0\.3 to 10 s by a voice that is held out"):
+        sources([corpus], False)
+
+
+def test_a_false_pair_counts_against_its_kinds():
+    kinds = {"1/copy.ogg": "ogg", "2/copy.mp3": "mp3"}
+    groups = [("a", "1/original.wav"), ("a", "1/copy.ogg"), ("a", "3/original.wav")]
+    found = counted([*groups, ("b", "4/original.wav"), ("b", "5/original.wav")], kinds)
+    assert found["ogg"] == {"made": 1, "found": 1, "false": 1, "recall": 1.0, "precision": 0.5}
+    assert found["mp3"]["recall"] == 0.0
+    assert found["takes"]["false"] == 2
+    assert (found["all"]["found"], found["all"]["false"]) == (1, 3)
+
+
+def test_time_that_grows_as_the_clips_has_exponent_one():
+    rows = [(n, Taken(n, n, 50), Taken(n, n, 50)) for n in (10, 100, 1000)]
+    assert grown(rows)["exponent"] == 1.0
+    assert grown(rows)["kib_per_clip"] == 0.0
+    squared = [(n, Taken(n * n, 0, 50), Taken(0, 0, 50)) for n in (10, 100, 1000)]
+    assert grown(squared)["exponent"] == 2.0
+
+
+def test_no_two_generated_clips_are_equal_and_each_is_always_the_same():
+    clips = [speech_like(seed, 0.5, 8000) for seed in (1, 2, 1)]
+    assert np.array_equal(clips[0], clips[2])
+    assert np.abs(np.corrcoef(clips[0], clips[1])[0, 1]) < 0.5
+
+
+def test_a_command_that_fails_says_what_it_said(tmp_path):
+    with pytest.raises(ValueError, match=r"bench_decode failed: usage: .*\n.* required: folder"):
+        timed(("stages.tools.bench_decode",), tmp_path)
+
+
+def test_a_command_is_timed_with_its_memory(tmp_path):
+    write_corpus(tmp_path / "raw", 3, 0.3, 8000, 1)
+    taken = timed(bench_stages.DECODE, tmp_path)
+    assert taken.cpu_s > 0
+    assert taken.seconds > 0
+    # Linux counts what the parent had when the child was made: here that is pytest.
+    parent_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert 10 < taken.peak_mib < parent_mib + 500
+
+
+def test_the_stages_get_the_repositorys_params_with_other_corpora(tmp_path):
+    (tmp_path / "p.yaml").write_text("inventory: {corpora: [a], min_s: 1}\ndedupe: {near: group}")
+    write_params(tmp_path, tmp_path / "p.yaml", ["made"], near="report")
+    assert "corpora:\n  - made\n  min_s: 1" in (tmp_path / "params.yaml").read_text()
+    assert "near: report" in (tmp_path / "params.yaml").read_text()
+    (tmp_path / "p.yaml").write_text("inventory: {}")
+    with pytest.raises(ValueError, match="section 'dedupe' is missing"):
+        write_params(tmp_path, tmp_path / "p.yaml", ["made"])
+
+
+def test_text_is_timed_by_language(monkeypatch):
+    monkeypatch.setattr(bench_text, "SECONDS", 0.02)
+    found = bench_text.run()
+    assert sorted(found["by_language"]) == ["bs", "en", "hr", "sr"]
+    assert found["characters_a_second"] > 0
+    assert "characters a second on one core" in bench_text.page(found)
+
+
+def test_a_missed_figure_is_said_and_the_report_is_written_anyway(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench_text, "SECONDS", 0.02)
+    monkeypatch.setattr(bench_text, "LIMIT", 1e12)
+    report = tmp_path / "bench" / "corpus.json"
+    report.parent.mkdir()
+    report.write_text('{"speed": {"kept": 1}}')
+    monkeypatch.setattr("sys.argv", ["bench", "text", "--report", str(report)])
+    with pytest.raises(
+        ValueError, match=r"1 missed: text.characters_a_second is .* below 1000000000000.0"
+    ):
+        bench_corpus.main()
+    written = json.loads(report.read_text())
+    assert written["speed"] == {"kept": 1}
+    assert written["text"]["sla"]["text.characters_a_second"]["met"] is False
+    assert "cores" in written["text"]["machine"]
+    assert "normalization" in capsys.readouterr().out
+
+
+def test_an_unknown_part_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["bench", "sped"])
+    with pytest.raises(SystemExit, match="2"):
+        bench_corpus.main()
+    assert "'sped' is none of" in capsys.readouterr().err
+
+
+def test_pages_show_every_kind_and_size():
+    kinds = counted([], {"1/copy.ogg": "mine: ogg"})
+    found = {"originals": 3, "speakers": 2, "voices": "held out", "kinds": kinds}
+    assert "mine: ogg" in bench_duplicates.page(found)
+    growth = grown([(10, Taken(1, 1, 5), Taken(1, 1, 5)), (20, Taken(2, 2, 5), Taken(2, 2, 5))])
+    ratio = dict.fromkeys(
+        ("clips", "clip_s", "workers", "rounds", "decode_s", "inventory_s", "dedupe_s",
+         "of_decoding", "cpu_of_decoding"), 1
+    )  # fmt: skip
+    assert "exponent 1.0" in bench_speed.page({"ratio": ratio, "growth": growth})

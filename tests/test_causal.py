@@ -1,0 +1,161 @@
+"""A causal network hears the past alone, and what it remembers is all that it needs."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from rtneural_maker import OPSET, apart, noise, onnx_steps, opened, torch_steps, unsettled
+from torch import nn
+
+from stages.common.causal import LayerShape, Stack, StackShape, detached, stack_of
+from stages.common.causal_onnx import export_stack
+from stages.common.params import build
+from stages.common.rtneural_export import export
+
+
+def shape_of(kind, outputs, kernel=1, dilation=1, groups=1, activation="none"):
+    return LayerShape(kind, outputs, kernel, dilation, groups, activation)
+
+
+SHAPE = StackShape(
+    inputs=5,
+    dropout=0.2,
+    layers=(
+        shape_of("conv", 6, kernel=3, dilation=2, activation="relu"),
+        shape_of("gru", 4),
+        shape_of("lstm", 4),
+        shape_of("dense", 3, activation="softmax"),
+    ),
+)
+
+
+def made(shape=SHAPE, seed=0):
+    torch.manual_seed(seed)
+    return unsettled(stack_of(shape)).eval()
+
+
+def test_a_section_of_params_says_a_network():
+    layer = {"kind": "dense", "outputs": 2, "kernel": 1, "dilation": 1, "groups": 1,
+             "activation": "sigmoid"}  # fmt: skip
+    shape = build({"inputs": 5, "dropout": 0, "layers": [layer]}, StackShape, "speech")
+    assert [type(m).__name__ for m in stack_of(shape).layers] == ["Linear", "Sigmoid"]
+
+
+def test_dropout_stands_before_each_layer_but_the_first():
+    kinds = [type(layer).__name__ for layer in stack_of(SHAPE).layers]
+    assert kinds == ["Conv1d", "ReLU", "Dropout", "GRU", "Dropout", "LSTM", "Dropout", "Linear",
+                     "Softmax"]  # fmt: skip
+    without = stack_of(StackShape(5, 0.0, SHAPE.layers))
+    assert not any(isinstance(layer, nn.Dropout) for layer in without.layers)
+
+
+@pytest.mark.parametrize("at", [0, 7, 19])
+def test_no_output_hears_what_comes_after_it(at):
+    frames = noise(20, 5)
+    other = frames.copy()
+    other[at + 1 :] += 1
+    whole = torch_steps(made(), frames, 20)
+    assert np.array_equal(torch_steps(made(), other, 20)[: at + 1], whole[: at + 1])
+    other[at] += 1
+    assert not np.allclose(torch_steps(made(), other, 20)[at], whole[at])
+
+
+def test_the_state_is_small_and_starts_as_zeros():
+    state = made().initial_state(batch=2)
+    assert [tuple(part.shape) for part in state] == [(2, 5, 4), (1, 2, 4), (1, 2, 4), (1, 2, 4)]
+    assert not any(part.any() for part in state)
+    assert made(StackShape(5, 0.0, (shape_of("conv", 2),))).initial_state() == ()
+
+
+def test_sequences_of_a_batch_do_not_hear_each_other():
+    frames = torch.from_numpy(np.stack([noise(9, 5, seed) for seed in (1, 2)]))
+    both, _ = made()(frames)
+    alone, _ = made()(frames[1:])
+    assert torch.allclose(both[1:], alone, atol=1e-6)  # float32, in another order
+
+
+def test_gradients_go_through_a_piece_and_not_before_it():
+    stack = stack_of(SHAPE).train()
+    first = torch.randn(2, 6, 5, requires_grad=True)
+    _, state = stack(first)
+    outputs, _ = stack(torch.randn(2, 6, 5), detached(state))
+    outputs.square().sum().backward()
+    assert first.grad is None
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in stack.parameters())
+
+
+@pytest.mark.parametrize(("name", "curve"), [("sigmoid", torch.sigmoid), ("softmax", None)])
+def test_logits_are_what_the_last_activation_gets(name, curve):
+    stack = made(StackShape(5, 0.0, (*SHAPE.layers[:-1], shape_of("dense", 3, activation=name))))
+    frames = torch.from_numpy(noise(9, 5))[None]
+    outputs, state = stack(frames)
+    logits, after = stack.logits(frames)
+    assert torch.equal(curve(logits) if curve else logits.softmax(-1), outputs)
+    assert all(torch.equal(one, other) for one, other in zip(state, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "rnn"}, "kind 'rnn' is none of conv, dense, gru, lstm"),
+        ({"activation": "gelu"}, "activation 'gelu' is none of elu, none, relu"),
+        ({"outputs": 0}, r"must be at least 1, found \(0, 1, 1, 1\)"),
+        ({"kernel": 3}, "a gru has kernel, dilation and groups 1, found 3, 1 and 1"),
+    ],
+)
+def test_a_layer_that_makes_no_sense_is_refused(change, message):
+    values = {"kind": "gru", "outputs": 2, "kernel": 1, "dilation": 1, "groups": 1,
+              "activation": "none"}  # fmt: skip
+    with pytest.raises(ValueError, match=message):
+        build(values | change, LayerShape, "layer")
+
+
+def test_a_network_without_layers_is_refused():
+    with pytest.raises(ValueError, match="layers must hold at least one layer"):
+        stack_of(StackShape(5, 0.0, ()))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (nn.Conv1d(2, 2, 3, padding=1), r"layer 0 \(Conv1d\): padding must be 0 and stride 1"),
+        (nn.Conv1d(2, 2, 3, stride=2), "padding must be 0 and stride 1"),
+        (nn.GRU(2, 2), "must be batch_first"),
+        (nn.LSTM(2, 2, batch_first=True, bidirectional=True), "not bidirectional"),
+        (nn.Softmax(dim=1), "dim must be -1, found 1"),
+        (nn.LayerNorm(2), r"layer 0 \(LayerNorm\): it is none of BatchNorm1d, Conv1d"),
+    ],
+)
+def test_a_layer_that_looks_ahead_or_is_unknown_is_refused(layer, message):
+    with pytest.raises(ValueError, match=message):
+        Stack([layer])
+
+
+def test_an_onnx_file_takes_blocks_of_any_length_and_gives_its_state_back(tmp_path):
+    frames = noise(50, 5)
+    streamed = opened(made(), 5, tmp_path / "m.onnx")
+    wanted = torch_steps(made(), frames)
+    for blocks in ((50,), (1,), (2, 5)):
+        assert apart(onnx_steps(streamed, frames, blocks), wanted) < 1e-5
+    names = {given.name: given.shape for given in streamed.session.get_inputs()}
+    assert names == {"frames": [1, "hops", 5], "state_0": [1, 5, 4], "state_1": [1, 1, 4],
+                     "state_2": [1, 1, 4], "state_3": [1, 1, 4]}  # fmt: skip
+
+
+def test_equal_networks_are_equal_onnx_files_and_facts_go_with_them(tmp_path):
+    for name in ("a", "b"):
+        export_stack(made(), 5, {"name": "toy", "hop_ms": "10"}, tmp_path / name, OPSET)
+    first, second = [hashlib.sha256((tmp_path / n).read_bytes()).digest() for n in ("a", "b")]
+    assert first == second
+    stack = made()
+    streamed = opened(stack, 5, tmp_path / "c")
+    assert streamed.session.get_modelmeta().custom_metadata_map == {}
+    assert not any(module.training for module in stack.modules())  # the tracer left it as it was
+
+
+def test_the_same_network_is_sayable_in_rtneurals_format():
+    kinds = [layer["type"] for layer in export(made(), 5).document["layers"]]
+    assert kinds == ["conv1d", "gru", "lstm", "dense"]

@@ -1,0 +1,34 @@
+"""What docs/ says is what the code does."""
+
+from __future__ import annotations
+
+import doctest
+import re
+
+from imports import TOP
+
+from stages.corpus.problems import PROBLEMS
+from stages.tools.layouts import LAYOUTS
+
+CORPUS = TOP / "docs" / "corpus.md"
+
+
+def rows(heading):
+    """Return the cells of the table below a heading, its own heading left out."""
+    section = CORPUS.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")
+    lines = re.findall(r"^\| (.*) \|$", section[0], re.M)
+    return [re.split(r" +(?<!\\)\| *", line) for line in lines][1:]
+
+
+def test_the_examples_give_what_they_show():
+    failed, tried = doctest.testfile(str(CORPUS), module_relative=False, encoding="utf-8")
+    assert tried >= 4
+    assert failed == 0
+
+
+def test_each_problem_of_the_inventory_is_listed_with_what_to_do():
+    assert dict(rows("Inventory: a row a file")) == PROBLEMS
+
+
+def test_each_layout_is_listed():
+    assert sorted(row[0].strip("`") for row in rows("Taking recordings in")) == sorted(LAYOUTS)

@@ -1,0 +1,95 @@
+"""Work goes on when a worker crashes, hangs, hungers or is killed."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import time
+from functools import partial
+
+import pytest
+
+from stages.common.guard import Allowance, guarded
+from stages.common.guarded_worker import Lost
+
+ALLOWANCE = Allowance(item_s=20.0, memory_mib=256)
+ITEMS = list(range(50))
+
+
+def work(item, bad=(), how=None):
+    if item in bad:
+        how(item)
+    return item * item
+
+
+def crash(_):
+    faulthandler.disable()  # pytest's own, which would tell at length what is meant to happen
+    ctypes.string_at(0)  # a null pointer, as a decoder may follow one
+
+
+def stop(_):
+    os._exit(3)
+
+
+def hang(_):
+    time.sleep(60)
+
+
+def hunger(_):
+    return bytearray(2**30)
+
+
+def results(how, bad=(7, 8, 30), workers=2, allowance=ALLOWANCE):
+    return list(guarded(partial(work, bad=bad, how=how), ITEMS, workers, allowance))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_all_results_come_in_order(workers):
+    assert results(None, (), workers) == [item * item for item in ITEMS]
+
+
+@pytest.mark.parametrize(
+    ("how", "lost"),
+    [
+        (crash, Lost("crash", f"its decoder crashed twice: signal {signal.SIGSEGV.value}")),
+        (stop, Lost("crash", "its decoder crashed twice: exit status 3")),
+        (hunger, Lost("memory", "needs more than 256 MiB of memory")),
+    ],
+)
+def test_an_item_that_takes_its_worker_along_is_named_and_the_others_are_done(how, lost):
+    expected = [lost if item in (7, 8, 30) else item * item for item in ITEMS]
+    assert results(how) == expected
+
+
+def test_an_item_that_hangs_is_ended_at_its_limit():
+    began = time.monotonic()
+    found = results(hang, (7,), allowance=Allowance(0.4, 256))
+    assert time.monotonic() - began < 10  # not the minute that it would sleep
+    assert found[7] == Lost("time", "took more than 0.4 s to decode")
+    assert [item for item in found if isinstance(item, Lost)] == [found[7]]
+
+
+def test_a_worker_that_is_killed_once_costs_no_item(tmp_path):
+    """The system may end a process for another's hunger; the item is not to blame."""
+    mark = tmp_path / "killed"
+
+    def die_once(_):
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert results(die_once, (7,)) == [item * item for item in ITEMS]
+
+
+def test_a_fault_of_ours_is_raised_and_not_counted():
+    def wrong(item):
+        raise ZeroDivisionError(f"item {item}")
+
+    with pytest.raises(ZeroDivisionError, match="item 7"):
+        results(wrong, (7,))
+
+
+def test_nothing_to_do_is_done():
+    assert list(guarded(work, [], 2, ALLOWANCE)) == []

@@ -1,0 +1,173 @@
+"""Damage that dvc doesn't see is found, taken away and named; what a person changed stays."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from stages.tools import alone, intact, transfer
+
+PIPELINE = """
+stages:
+  copy:
+    cmd: mkdir -p out && cp -r data/. out/ && cp data/a.bin alone.bin
+    deps: [data]
+    outs: [alone.bin, out]
+"""
+A, B = b"a" * 4096, b"b" * 4096
+
+
+def dvc(*words):
+    done = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def repo(tmp_path, monkeypatch):
+    """A repository with two files that dvc tracks and a stage that copies them."""
+    folder = tmp_path / "repo"
+    (folder / "data").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    (folder / "data/a.bin").write_bytes(A)
+    (folder / "data/b.bin").write_bytes(B)
+    (folder / "dvc.yaml").write_text(PIPELINE)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    dvc("init", "--quiet")
+    dvc("add", "--quiet", "data")
+    dvc("repro", "--quiet")
+    return folder
+
+
+def object_of(repo, data):
+    """Return the path in the cache of an object with these bytes."""
+    found = (repo / ".dvc/cache/files").rglob("*")
+    return next(path for path in found if path.is_file() and path.read_bytes() == data)
+
+
+def damage(path):
+    """Write other bytes of the same length with the same time and mode, as a disk does."""
+    about = path.stat()
+    path.chmod(0o644)
+    path.write_bytes(b"!" + path.read_bytes()[1:])
+    path.chmod(about.st_mode)
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def test_what_is_whole_is_counted(repo, capsys):
+    intact.main([])
+    # the list of the folder, its two files in data and in out, and the file that is alone
+    assert capsys.readouterr().out.startswith("6 files are whole")
+    assert "up to date" in dvc("status")
+
+
+def test_dvc_calls_damage_up_to_date_and_this_does_not(repo):
+    kept = object_of(repo, A)
+    damage(kept)
+    for path in ("data", "out"):
+        for file in (repo / path).iterdir():
+            file.unlink()
+    (repo / "alone.bin").unlink()
+    dvc("checkout", "--force")
+    assert (repo / "data/a.bin").read_bytes() != A
+    assert "up to date" in dvc("status")  # the reason why this tool exists
+
+    with pytest.raises(ValueError, match=r"a\.bin and alone\.bin \(md5 .*\), removed; "):
+        intact.main([])
+    assert not kept.exists()
+    assert {path.name for path in (*repo.glob("data/*"), *repo.glob("*.bin"))} == {"b.bin"}
+    assert "not in cache" in dvc("status")
+    (repo / "data/a.bin").write_bytes(A)
+    dvc("repro", "--quiet")
+    intact.main([])
+
+
+def test_an_object_that_the_workspace_has_whole_is_put_back(repo, capsys):
+    kept = object_of(repo, A)
+    damage(kept)
+    with pytest.raises(ValueError, match=r"1 of 6 files were damaged: .* put back from the works"):
+        intact.main([])
+    assert kept.read_bytes() == A
+    assert kept.stat().st_mode & 0o777 == intact.CACHE_MODE
+    intact.main(["copy"])
+    assert capsys.readouterr().out.startswith("4 files are whole")
+
+
+def test_what_a_person_changed_is_no_damage(repo):
+    damage(object_of(repo, A))
+    for path in ("data/a.bin", "out/a.bin", "alone.bin"):
+        (repo / path).write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"\), removed; make repro makes anew what is missing"):
+        intact.main([])
+    assert (repo / "data/a.bin").read_bytes() == b"mine"
+
+
+def test_a_damaged_list_of_a_folder_is_removed_too(repo):
+    lists = list((repo / ".dvc/cache/files").rglob("*.dir"))
+    assert len(lists) == 1
+    damage(lists[0])
+    with pytest.raises(ValueError, match=r"the list of a folder \(md5 .*\), removed"):
+        intact.require(repo, "copy")
+    assert not lists[0].exists()
+
+
+def test_a_stage_that_is_not_there_is_a_sentence(repo):
+    with pytest.raises(ValueError, match=r"no stage is named 'cpoy'; see dvc stage list"):
+        intact.main(["cpoy"])
+
+
+def test_nothing_damaged_is_sent_and_what_is_damaged_there_is_sent_anew(repo, tmp_path, capsys):
+    dvc("remote", "add", "--default", "storage", str(tmp_path / "store"))
+    dvc("config", "remote.storage.verify", "true")
+    transfer.main(["push"])
+    assert re.match(r"pushed 3 files and 1 runs to storage", capsys.readouterr().out)
+    there = object_there(tmp_path / "store", A)
+    damage(there)
+    transfer.main(["push"])
+    assert there.read_bytes() != A  # it is there, so dvc doesn't look
+    transfer.main(["push", "--again", there.parent.name + there.name])
+    assert object_there(tmp_path / "store", A) == there
+    with pytest.raises(ValueError, match="0000 is not in this cache, so it can't be sent again"):
+        transfer.main(["push", "--again", "0000"])
+
+    damage(object_of(repo, A))
+    with pytest.raises(ValueError, match=r"nothing was pushed, since data is damaged: .* put back"):
+        transfer.main(["push"])
+    transfer.main(["push"])
+
+
+def object_there(store, data):
+    found = (path for path in (store / "files").rglob("*") if path.is_file())
+    return next(path for path in found if path.read_bytes() == data)
+
+
+def test_a_pull_names_what_is_not_there(repo, tmp_path):
+    dvc("remote", "add", "--default", "storage", str(tmp_path / "store"))
+    transfer.main(["push"])
+    object_there(tmp_path / "store", B).unlink()
+    object_of(repo, B).unlink()
+    for path in ("data/b.bin", "out/b.bin"):
+        (repo / path).unlink()
+    with pytest.raises(ValueError, match=r"files? .*b\.bin \(md5 .*|not transferred, the first"):
+        transfer.main(["pull"])
+    with pytest.raises(ValueError, match=r"pull from storage .* did not end well"):
+        transfer.main(["pull", "data"])
+
+
+def test_one_build_at_a_time_works_in_a_folder(tmp_path):
+    with (
+        alone.alone(tmp_path),
+        pytest.raises(ValueError, match=rf"another build is at work here, process {os.getpid()}; "),
+        alone.alone(tmp_path),
+    ):
+        pass
+    with alone.alone(tmp_path):
+        pass
+
+
+def test_pulling_where_that_takes_a_secret_can_be_left_out(repo, capsys):
+    transfer.main(["pull", "--if-public"])
+    assert capsys.readouterr().out.startswith("nothing was pulled: no place is named that can be")

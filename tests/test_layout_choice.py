@@ -1,0 +1,108 @@
+"""One layout is recognised by its signs, or one sentence says which ones it could be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import layout_maker as maker
+import pytest
+from layout_maker import write_audio, write_lines
+
+from stages.tools.layout import Given, scan
+from stages.tools.layouts import LAYOUTS, recognise
+
+MAKERS = {
+    "audiofolder": maker.audiofolder,
+    "commonvoice": maker.common_voice,
+    "kaldi": maker.kaldi,
+    "librispeech": maker.librispeech,
+    "ljspeech": maker.ljspeech,
+    "nemo": maker.nemo,
+    "sidecar": maker.sidecar,
+    "table": maker.table,
+    "textgrid": maker.praat,
+}
+
+
+def test_every_layout_is_made_by_a_test():
+    assert sorted(MAKERS) == list(LAYOUTS)
+
+
+@pytest.mark.parametrize("layout", MAKERS)
+def test_a_layout_is_known_among_files_that_many_corpora_carry(layout, tmp_path):
+    MAKERS[layout](tmp_path)
+    write_lines(tmp_path / "README.txt", "about")
+    write_lines(tmp_path / "prices.csv", "what,price", "tape,1")
+    write_lines(tmp_path / "info.json", '{"about": "the corpus"}')
+    given = Given(tables=(tmp_path / "labels.csv",)) if layout == "table" else Given()
+    assert recognise(scan(tmp_path), given).name == layout
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("kaldi", "nemo"),
+        ("librispeech", "table"),
+        ("commonvoice", "textgrid"),
+        ("table", "sidecar"),
+    ],
+)
+def test_two_layouts_are_a_choice_of_the_users(one, other, tmp_path):
+    MAKERS[one](tmp_path / "a")
+    MAKERS[other](tmp_path / "b")
+    first, second = sorted((one, other), key=lambda name: (name == "table", name))
+    with pytest.raises(
+        ValueError, match=rf"could be {first} \(.*\) or {second} \(.*\); say which with --layout"
+    ):
+        recognise(scan(tmp_path), Given())
+    for name in (one, other):
+        assert recognise(scan(tmp_path), Given(layout=name)).name == name
+
+
+def test_a_textgrid_takes_the_texts_beside_it_along(tmp_path):
+    maker.praat(tmp_path)
+    maker.sidecar(tmp_path)
+    assert recognise(scan(tmp_path), Given()).name == "textgrid"
+    assert recognise(scan(tmp_path), Given(layout="sidecar")).name == "sidecar"
+
+
+def test_a_named_table_decides_whatever_its_name_is(tmp_path):
+    maker.kaldi(tmp_path / "a")
+    maker.nemo(tmp_path / "b")
+    write_lines(tmp_path / "list.txt", "path,text,speaker,language", "x.wav,da,ana,hr")
+    for table, layout in (("b/train_manifest.json", "nemo"), ("list.txt", "table")):
+        found = recognise(scan(tmp_path), Given(tables=(tmp_path / table,)))
+        assert (found.name, found.index) == (layout, [table])
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (Given(layout="kaldi"), r"no sign of layout kaldi, which is wav\.scp"),
+        (
+            Given(layout="sidecar", tables=(Path("README.txt"),)),
+            r"--table is for layouts with a li",
+        ),
+        (Given(columns={"text": "x"}), r"--text-column is for tables, and this is layout sidecar"),
+        (
+            Given(tiers={"words": "x"}),
+            r"--words-tier is for layout textgrid, and this is layout si",
+        ),
+    ],
+)
+def test_an_option_for_another_layout_is_refused(given, sentence, tmp_path):
+    maker.sidecar(tmp_path)
+    with pytest.raises(ValueError, match=sentence):
+        recognise(scan(tmp_path), given)
+
+
+def test_a_named_column_decides_for_a_table(tmp_path):
+    maker.table(tmp_path)
+    maker.sidecar(tmp_path)
+    assert recognise(scan(tmp_path), Given(columns={"text": "sentence"})).name == "table"
+
+
+def test_a_folder_of_which_nothing_is_said_is_refused_with_what_would(tmp_path):
+    write_audio(tmp_path / "a.wav", 1)
+    with pytest.raises(ValueError, match=r"one is needed of audiofolder: metadata\.csv .*TextGrid"):
+        recognise(scan(tmp_path), Given())

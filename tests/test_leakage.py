@@ -1,0 +1,73 @@
+"""What is in two parts is found by value, whatever it is called and wherever it is written."""
+
+from __future__ import annotations
+
+import pytest
+from corpus_maker import utterance
+
+from stages.common.leakage import KINDS, Leak, across, flat, folded, leaks
+
+
+def parts_of(*rows):
+    """One row to train on, one to validate, one to test."""
+    return {part: [row] for part, row in zip(("train", "valid", "test"), rows, strict=False)}
+
+
+def test_parts_that_share_nothing_have_no_leak():
+    rows = (utterance(f"c/{name}", session=f"c/{name}") for name in "abc")
+    found = leaks(parts_of(*rows), {})
+    assert set(found) == set(KINDS)
+    assert not list(flat(found))
+
+
+def test_what_is_unknown_is_nothing_that_is_shared():
+    rows = [utterance(f"c/{name}") for name in "abc"]
+    assert not list(flat(leaks(parts_of(*rows), {row.id: {"session": ""} for row in rows})))
+
+
+def test_values_in_two_parts_are_found_with_all_their_clips():
+    found = [("x", "train", "2"), ("y", "train", "3"), ("x", "test", "4"), ("x", "train", "1")]
+    assert across("speaker", found) == [
+        Leak("speaker", "x", {"train": ("1", "2"), "test": ("4",)})
+    ]  # fmt: skip
+
+
+def test_a_value_in_three_parts_is_one_leak():
+    (leak,) = across("sentence", [("zero", part, part) for part in ("train", "valid", "test")])
+    assert str(leak) == (
+        "sentence 'zero' is in train (train) and in valid (valid) and in test (test)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("c/Ana", "c/ana ", True),
+        ("c/ćiro", "c/c\u0301iro", True),
+        ("c/Ana  M", "c / ana\tm", True),
+        ("c/STRASSE", "c/straße", True),
+        ("c/s1 1", "c/s11", False),
+        ("c/ana", "d/ana", False),
+        ("c/cana", "c/ćana", False),
+    ],
+)
+def test_names_are_one_where_only_the_typing_differs(one, other, same):
+    assert (folded(one) == folded(other)) == same
+
+
+def test_a_grandchild_is_family():
+    child, grandchild = utterance("c/b", parent="a"), utterance("c/c", parent="b")
+    found = leaks(parts_of(child, grandchild), {"b": {"parent": "a"}, "a": {"parent": ""}})
+    assert [leak.value for leak in found["parent"]] == ["a"]
+
+
+def test_an_only_child_whose_parent_is_in_no_part_is_no_leak():
+    rows = utterance("c/a", parent="gone"), utterance("c/b"), utterance("c/c")
+    assert not list(flat(leaks(parts_of(*rows), {})))
+
+
+def test_a_circle_of_parents_ends():
+    rows = [utterance(f"c/{name}") for name in "abc"]
+    circle = {rows[n].id: {"parent": rows[(n + 1) % 3].id} for n in range(3)}
+    (leak,) = leaks(parts_of(*rows), circle)["parent"]
+    assert leak.clips == {part: (row.id,) for part, (row,) in parts_of(*rows).items()}

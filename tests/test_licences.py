@@ -1,0 +1,171 @@
+"""Every recording that is used is on the page of licences, under the terms that hold for it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from corpus_maker import CARD
+
+from stages.common.corpora import ACCEPTED_COLUMNS
+from stages.common.privacy import PrivacyParams
+from stages.common.tables import write_table
+from stages.common.terms import Terms, own_terms
+from stages.corpus import licences
+from stages.corpus.licence_page import plain
+from stages.corpus.licence_terms import MACHINE, NOTHING, NOTICE, UNKNOWN, asks
+
+UNNAMED, NAMED = PrivacyParams(name_people=False), PrivacyParams(name_people=True)
+
+
+def corpus(raw, rows, header="path,licence,source", **card):
+    card = CARD | {"licence": "CC BY 4.0", "source": "a field trip"} | card
+    (raw / card["name"]).mkdir(parents=True)
+    (raw / card["name"] / "corpus.json").write_text(json.dumps(card))
+    table = raw / card["name"] / "metadata.csv"
+    table.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return raw / card["name"]
+
+
+def accept(tmp_path, *paths, seconds=90):
+    rows = [
+        dict.fromkeys(ACCEPTED_COLUMNS, "")
+        | {"id": path, "corpus": path.split("/")[0], "path": path, "duration_s": f"{seconds}"}
+        for path in paths
+    ]
+    write_table(tmp_path / "accepted.csv", ACCEPTED_COLUMNS, rows)
+
+
+def written(tmp_path, privacy=UNNAMED):
+    out = tmp_path / "page.md"
+    licences.run(tmp_path / "accepted.csv", tmp_path / "raw", out, privacy)
+    return out.read_text(encoding="utf-8")
+
+
+def test_each_corpus_that_is_used_is_named_with_what_it_asks_for(tmp_path):
+    corpus(tmp_path / "raw", ["a.wav,,", "b.wav,,", "gone.wav,,"])
+    corpus(tmp_path / "raw", ["x.wav,,"], name="robot", licence="CC0", synthetic=True, source="")
+    corpus(tmp_path / "raw", ["x.wav,,"], name="unused", licence="secret")
+    accept(tmp_path, "mine/a.wav", "mine/b.wav", "robot/x.wav")
+    page = written(tmp_path)
+    assert "| mine | people | 2 | 3.0 min | CC BY 4.0 |" in page
+    assert "| robot | a machine | 1 | 1.5 min | CC0 |" in page
+    assert "- It asks for: name the source and the licence, and say what was changed" in page
+    assert "- Source: a field trip\n- Spoken by people; 2 clips, 3.0 min" in page
+    assert "- It asks for: nothing\n- Source: not stated" in page
+    assert "unused" not in page
+    assert page.endswith("\n")
+    assert not page.endswith("\n\n")
+
+
+def test_clips_under_other_terms_are_grouped_and_a_person_they_come_from_is_not_named(tmp_path):
+    rows = [
+        "a.wav,,",
+        "b.wav,CC0,from Ana",
+        "c.wav,CC0,from Ivo",
+        "d.wav,CC BY-SA 3.0,",
+        "e.wav,,x",
+    ]
+    corpus(tmp_path / "raw", rows)
+    accept(tmp_path, *(f"mine/{name}.wav" for name in "abcde"))
+    page = written(tmp_path)
+    assert "| mine | people | 5 | 0.12 h | CC BY 4.0 and 2 more |" in page
+    assert "| CC0 | 2 of their own, in metadata.csv | 2 | 3.0 min | nothing |" in page
+    assert "| CC BY-SA 3.0 | a field trip | 1 | 1.5 min | name the source and the licence" in page
+    assert "| CC BY 4.0 | one of their own, in metadata.csv | 1 |" in page
+    assert "Ana" not in page
+    named = written(tmp_path, NAMED)
+    assert "| CC0 | from Ana | 1 | 1.5 min | nothing |\n| CC0 | from Ivo | 1 |" in named
+
+
+def test_terms_that_are_those_of_the_corpus_are_no_terms_of_their_own(tmp_path):
+    corpus(tmp_path / "raw", ["a.wav,CC BY 4.0,a field trip"])
+    accept(tmp_path, "mine/a.wav")
+    assert "terms of their own" not in written(tmp_path)
+
+
+def test_the_page_has_the_same_bytes_whatever_the_order_of_the_rows(tmp_path):
+    corpus(tmp_path / "raw", ["a.wav,,", "b.wav,CC0,y", "c.wav,CC0,x"])
+    pages = []
+    for names in ("abc", "cba"):
+        accept(tmp_path, *(f"mine/{name}.wav" for name in names))
+        pages.append(written(tmp_path, NAMED))
+    assert pages[0] == pages[1]
+
+
+def test_text_of_others_is_shown_and_never_obeyed(tmp_path):
+    odd = "<script>|[x](y)`*\x1b[2J"
+    corpus(tmp_path / "raw", ["a.wav,,"], licence=odd, source=f"a\n# b{odd}")
+    accept(tmp_path, "mine/a.wav")
+    page = written(tmp_path)
+    assert "\x1b" not in page
+    assert "<script>" not in page
+    assert "\n# b" not in page
+    assert f"- Licence: {plain(odd)}" in page
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ({"licence": " "}, r"mine/corpus\.json: licence is empty; say under which"),
+        ({"licence": None}, r"corpus\.json: licence: expected str, found None"),
+        ({"name": "yours"}, r"raw/mine/corpus\.json: no such file; write name, licence"),
+    ],
+)
+def test_a_corpus_without_a_licence_is_refused(card, message, tmp_path):
+    corpus(tmp_path / "raw", ["a.wav,,"], **card)
+    accept(tmp_path, "mine/a.wav")
+    with pytest.raises(ValueError, match=message):
+        written(tmp_path)
+    assert not (tmp_path / "page.md").exists()
+
+
+def test_a_card_that_says_nothing_of_a_licence_is_refused(tmp_path):
+    folder = corpus(tmp_path / "raw", ["a.wav,,"])
+    (folder / "corpus.json").write_text('{"name": "mine", "source": "me", "synthetic": false}')
+    accept(tmp_path, "mine/a.wav")
+    with pytest.raises(ValueError, match=r"corpus\.json: missing \['licence'\]"):
+        written(tmp_path)
+
+
+def test_terms_are_read_under_either_spelling_and_only_where_there_are_some(tmp_path):
+    folder = corpus(tmp_path, ["./a.wav,  CC0 ", "b.wav,"], "path,license")
+    assert own_terms(folder) == {"a.wav": Terms("CC0", "")}
+    assert own_terms(corpus(tmp_path, ["a.wav,hr"], "path,language", name="other")) == {}
+    twice = corpus(tmp_path, ["a.wav,CC0,MIT"], "path,license,licence", name="twice")
+    with pytest.raises(ValueError, match=r"csv: has the columns \['licence', 'license'\], which"):
+        own_terms(twice)
+
+
+@pytest.mark.parametrize(
+    ("licence", "asked"),
+    [
+        ("CC0 1.0", NOTHING),
+        ("Public Domain", NOTHING),
+        ("cc-by-sa-4.0", "name the source and the licence, and say what was changed; pass on what "
+         "was made of it under the same licence"),
+        ("https://creativecommons.org/licenses/by/4.0/", "name the source and the licence, and say "
+         "what was changed"),
+        ("Creative Commons Attribution-NonCommercial-NoDerivatives 4.0 International",
+         "name the source and the licence, and say what was changed; no commercial use; pass on "
+         "nothing that was changed"),
+        ("Apache-2.0", NOTICE),
+        ("synthetic: spoken by espeak-ng (espeakng-loader 0.2.4) from sentences composed for this "
+         "project", MACHINE),
+        ("CC BY 4.0, but not for children", UNKNOWN),
+        ("CC SA", UNKNOWN),
+        ("for this experiment alone", UNKNOWN),
+    ],
+)  # fmt: skip
+def test_what_a_licence_asks_for_is_said_of_those_that_are_known(licence, asked):
+    assert asks(licence) == asked
+
+
+def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
+    corpus(tmp_path / "raw", ["a.wav,,"])
+    accept(tmp_path, "mine/a.wav")
+    (tmp_path / "params.yaml").write_text("privacy: {name_people: false}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["licences", "accepted.csv", "raw", "DATA_LICENSES.md"])
+    licences.main()
+    assert (tmp_path / "DATA_LICENSES.md").read_text().startswith("# Data licences\n")

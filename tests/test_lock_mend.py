@@ -1,0 +1,71 @@
+"""A lock file that a killed dvc left half written is made whole, whatever byte it ends at."""
+
+import subprocess
+
+import pytest
+from clones import GIT
+from imports import TOP
+
+from stages.tools import lockfile
+from stages.tools.lock_mend import mend, surviving
+
+WHOLE = (TOP / "dvc.lock").read_text(encoding="utf-8")
+STAGES = lockfile.parse(WHOLE, "dvc.lock")
+
+
+@pytest.fixture
+def repo(tmp_path):
+    """A repository whose last commit has the lock file."""
+    (tmp_path / "dvc.lock").write_text(WHOLE, encoding="utf-8")
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "all"]):
+        subprocess.run([*GIT, *words], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_a_whole_file_and_none_are_left_alone(repo, tmp_path_factory):
+    assert mend(repo) is None
+    assert (repo / "dvc.lock").read_text(encoding="utf-8") == WHOLE
+    assert mend(tmp_path_factory.mktemp("empty")) is None
+
+
+def test_a_merge_conflict_is_not_for_this(repo):
+    text = f"<<<<<<< HEAD\n{WHOLE}=======\n{WHOLE}>>>>>>> other\n"
+    (repo / "dvc.lock").write_text(text, encoding="utf-8")
+    assert mend(repo) is None
+    assert (repo / "dvc.lock").read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("text", ["", "sch", "schema: '2.0'\n", "schema: '2.0'\nstages:\n"])
+def test_where_nothing_is_left_the_last_commit_counts(repo, text):
+    (repo / "dvc.lock").write_text(text, encoding="utf-8")
+    assert mend(repo) == (
+        "dvc.lock was left half written by a dvc that was killed: 0 of its stages are whole and "
+        f"stay, {len(STAGES)} are as in the last commit"
+    )
+    assert (repo / "dvc.lock").read_text(encoding="utf-8") == WHOLE
+
+
+def test_what_was_newer_than_the_last_commit_stays_where_it_is_whole(repo):
+    newer = WHOLE.replace("cmd: python", "cmd: nice python")
+    stages = lockfile.parse(newer, "dvc.lock")
+    half = newer[: newer.index("\n  embed@wavlm:\n") + 60]
+    (repo / "dvc.lock").write_text(half[: half.rindex(":")], encoding="utf-8")
+    assert mend(repo)
+    found = lockfile.read(repo / "dvc.lock")
+    assert list(found) == list(STAGES)  # dvc's own order
+    names = half.split("\n")
+    for name in STAGES:
+        kept = f"  {name}:" in names and name != "embed@wavlm"
+        assert found[name] == (stages if kept else STAGES)[name], name
+
+
+def test_without_a_commit_the_file_goes_where_nothing_of_it_is_whole(tmp_path):
+    (tmp_path / "dvc.lock").write_text("schema")
+    assert "0 of its stages are whole and stay, 0 are" in mend(tmp_path)
+    assert not (tmp_path / "dvc.lock").exists()
+
+
+def test_whatever_byte_it_ends_at_only_whole_stages_survive():
+    for size in range(0, len(WHOLE), len(WHOLE) // 40 + 1):
+        for name, entry in surviving(WHOLE[:size]).items():
+            assert entry == STAGES[name]

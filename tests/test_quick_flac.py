@@ -1,0 +1,81 @@
+"""A FLAC file is decoded quickly where its own MD5 proves the samples, and left alone elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile as sf
+from corpus_maker import RATE
+
+from stages.common import quick_flac as module
+from stages.common.container import Broken
+from stages.common.containers import layout_of
+from stages.common.probe import probe
+from stages.common.quick_flac import quick_flac
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes noise as FLAC and gives the file's bytes and its path."""
+
+    def written(channels=1, frames=RATE, subtype="PCM_16", seed=1):
+        path = tmp_path / f"{seed}.flac"
+        noise = np.random.default_rng(seed).uniform(-0.5, 0.5, (frames, channels))
+        sf.write(path, noise, RATE, subtype=subtype)
+        return path.read_bytes(), path
+
+    return written
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("frames", [1, 4096, 50_001])
+def test_samples_are_those_that_libsndfile_gives(channels, frames, write):
+    data, path = write(channels, frames)
+    samples = quick_flac(data, layout_of(data))
+    assert np.array_equal(samples, sf.read(path, dtype="int16")[0].ravel())
+
+
+def test_what_is_deeper_or_too_long_is_left_to_libsndfile(write, monkeypatch):
+    data, _ = write(subtype="PCM_24")
+    assert quick_flac(data, layout_of(data)) is None
+    data, path = write(2)
+    monkeypatch.setattr(module, "MOST_SAMPLES", 2 * RATE - 1)
+    assert quick_flac(data, layout_of(data)) is None
+    assert probe(path).frames == RATE
+
+
+def test_a_file_without_an_md5_is_left_to_libsndfile_and_taken(write):
+    data, path = write()
+    without = data[:26] + bytes(16) + data[42:]
+    assert quick_flac(without, layout_of(without)) is None
+    path.write_bytes(without)
+    assert (probe(path).problem, probe(path).frames) == ("", RATE)
+
+
+def test_no_sample_passes_that_the_md5_is_not_of(write):
+    data, _ = write()
+    rng = np.random.default_rng(2)
+    for at in rng.integers(26, len(data), 300).tolist():
+        changed = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
+        try:
+            layout = layout_of(changed)
+        except Broken:
+            continue
+        samples = quick_flac(changed, layout)
+        assert samples is None or np.array_equal(samples, quick_flac(data, layout_of(data)))
+
+
+def test_both_decoders_give_a_clip_one_hash(write, monkeypatch):
+    _, path = write(2)
+    quick = probe(path)
+    monkeypatch.setattr(module, "MOST_SAMPLES", 0)
+    slow = probe(path)
+    assert quick._replace(sound=None) == slow._replace(sound=None)
+    assert np.array_equal(quick.sound, slow.sound)
+
+
+def test_the_first_minute_is_kept_to_be_heard(tmp_path):
+    for seconds, kept in ((2, 2), (70, 60)):
+        noise = np.random.default_rng(0).uniform(-0.5, 0.5, (seconds * 8000, 2))
+        sf.write(tmp_path / "a.flac", noise, 8000)
+        assert probe(tmp_path / "a.flac").sound.size == 2 * kept * 8000

@@ -1,0 +1,94 @@
+"""The numbers about a model are those one counts by hand, and its C++ type is its layers."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from rtneural_maker import architectures, noise
+from torch import nn
+
+from stages.common.rtneural_export import export
+from stages.common.rtneural_facts import facts_of, model_t
+from stages.common.rtneural_numpy import Network
+
+
+def document_of(*layers, inputs=None):
+    for layer in layers:
+        layer.eval()
+    return export(list(layers), inputs).document
+
+
+def conv(size, outputs, kernel, dilation=1, groups=1):
+    pad = nn.ConstantPad1d(((kernel - 1) * dilation, 0), 0.0)
+    return pad, nn.Conv1d(size, outputs, kernel, dilation=dilation, groups=groups)
+
+
+def test_parameters_and_products_are_counted():
+    facts = facts_of(document_of(nn.Linear(3, 4), nn.Tanh(), *conv(4, 6, 5, 2, 2), nn.ReLU()))
+    assert (facts.inputs, facts.outputs) == (3, 6)
+    assert facts.parameters == (12 + 4) + (5 * 2 * 6 + 6)
+    assert facts.weight_bytes == 4 * facts.parameters
+    assert facts.multiplies == 12 + 60
+    assert facts.curves == 4  # relu is none
+    assert facts.remembered == 4 * 8
+    recurrent = facts_of(document_of(nn.LSTM(3, 4), nn.GRU(4, 2)))
+    assert recurrent.parameters == 16 * (3 + 4 + 1) + 6 * (4 + 2 + 2)
+    assert recurrent.multiplies == 16 * 7 + 12 + 6 * 6 + 6
+    assert recurrent.curves == 5 * 4 + 3 * 2
+    assert recurrent.remembered == 4 + 4 + 2
+
+
+def test_what_has_one_product_for_each_feature():
+    facts = facts_of(document_of(nn.BatchNorm1d(3), nn.PReLU(3), nn.Softmax(dim=-1)))
+    assert (facts.parameters, facts.multiplies, facts.curves) == (15, 9, 3)
+
+
+def test_a_convolution_hears_its_taps_and_a_state_hears_all():
+    facts = facts_of(document_of(*conv(2, 2, 3, 4), *conv(2, 2, 2), nn.Linear(2, 1)))
+    assert (facts.receptive_steps, facts.warm_up_steps) == (1 + 8 + 1, 9)
+    facts = facts_of(document_of(*conv(2, 2, 3), nn.GRU(2, 1)))
+    assert (facts.receptive_steps, facts.warm_up_steps) == (None, None)
+
+
+@given(architectures())
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_no_output_hears_further_back_than_is_said(drawn):
+    document = json.loads(export(drawn.stack(), drawn.inputs).text)
+    if (heard := facts_of(document).receptive_steps) is None:
+        return
+    frames = noise(heard + 1, drawn.inputs)
+    whole = Network(json.dumps(document)).run(frames)
+    assert np.array_equal(Network(json.dumps(document)).run(frames[1:])[-1], whole[-1])
+
+
+def test_the_type_names_every_layer_and_an_activation_as_one_of_its_own():
+    document = document_of(
+        nn.Linear(3, 4), nn.Tanh(), *conv(4, 6, 3, 2), nn.PReLU(), *conv(6, 6, 2, 1, 3), nn.ReLU(),
+        nn.BatchNorm1d(6), nn.LSTM(6, 5), nn.GRU(5, 2), nn.ELU(), nn.Sigmoid(), nn.Softmax(dim=-1),
+    )  # fmt: skip
+    start, *rest = model_t(document).removesuffix(">").split(", RTNeural::")
+    assert start == "RTNeural::ModelT<float, 3, 2"
+    assert rest == [
+        "DenseT<float, 3, 4>", "TanhActivationT<float, 4>", "Conv1DT<float, 4, 6, 3, 2>",
+        "PReLUActivationT<float, 6>", "Conv1DT<float, 6, 6, 2, 1, 3>", "ReLuActivationT<float, 6>",
+        "BatchNorm1DT<float, 6, true>", "LSTMLayerT<float, 6, 5>", "GRULayerT<float, 5, 2>",
+        "ELuActivationT<float, 2>", "SigmoidActivationT<float, 2>", "SoftmaxActivationT<float, 2>",
+    ]  # fmt: skip
+
+
+def test_a_normalisation_of_two_arrays_has_a_type_of_its_own():
+    norm = {"type": "batchnorm", "shape": [2], "epsilon": 0.1, "weights": [[0, 0], [1, 1]]}
+    document = {"in_shape": [2], "layers": [norm]}
+    assert (
+        model_t(document)
+        == "RTNeural::ModelT<float, 2, 2, RTNeural::BatchNorm1DT<float, 2, false>>"
+    )
+
+
+def test_layers_on_images_are_not_counted():
+    document = {"in_shape": [None, None, 2, 2], "layers": [{"type": "conv2d"}]}
+    with pytest.raises(ValueError, match="type 'conv2d' works on images"):
+        facts_of(document)

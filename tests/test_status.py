@@ -1,0 +1,343 @@
+"""Before anything runs it is known what is stale, why, what is merely not here, and the cost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.common.files import write_json
+from stages.tools import status
+from stages.tools.durations import remember
+from stages.tools.status_look import Facts, Gone, Look
+from stages.tools.status_state import State, decide
+
+# dvc's own use of pygtrie; what it prints is nobody's business here.
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
+STAGES = """
+stages:
+  grow:
+    cmd: cat in.txt more.txt > grown.txt
+    deps: [in.txt, more.txt]
+    params: [grow]
+    outs: [grown.txt]
+  fold:
+    cmd: mkdir -p data/folded && cat grown.txt > data/folded/a.txt && echo 1 > data/folded/b.txt
+    deps: [grown.txt]
+    outs: [data/folded]
+  gather: {cmd: ls data > list.txt, deps: [data], outs: [list.txt]}
+  count:
+    cmd: wc -c < grown.txt > count.json
+    deps: [data/folded, grown.txt]
+    metrics: [count.json: {cache: false}]
+  lone: {cmd: echo 1 > lone.txt, outs: [lone.txt]}
+"""
+
+
+def dvc(*arguments, folder=None):
+    subprocess.run([sys.executable, "-m", "dvc", "-q", *arguments], cwd=folder, check=True)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A small pipeline that dvc has run."""
+    folder = tmp_path_factory.mktemp("built")
+    (folder / "dvc.yaml").write_text(STAGES)
+    (folder / "params.yaml").write_text("grow: {by: 2, tall: true}\n")
+    (folder / "in.txt").write_text("hello\n")
+    (folder / "more.txt").write_text("more\n")
+    (folder / "data").mkdir()
+    (folder / "data/own.txt").write_text("own\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
+        patch.setenv("DVC_NO_ANALYTICS", "1")
+        dvc("init", "--no-scm", folder=folder)
+        dvc("repro", folder=folder)
+    return folder
+
+
+@pytest.fixture
+def project(built, tmp_path, monkeypatch):
+    """A copy of it, to be changed."""
+    folder = tmp_path / "project"
+    shutil.copytree(built, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    return folder
+
+
+@pytest.fixture
+def call(project, monkeypatch, capsys):
+    """Run the command; return its exit code, what it printed, and each stage that it told of."""
+
+    def called(*arguments):
+        monkeypatch.setattr(sys, "argv", ["status", "--json", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            status.main()
+        said = capsys.readouterr()
+        stages = json.loads(said.out)["stages"] if said.out else []
+        return ended.value.code, {stage["stage"]: stage for stage in stages}, said.err
+
+    return called
+
+
+def states(stages):
+    return {name: stage["state"] for name, stage in stages.items() if stage["state"] != "fresh"}
+
+
+def use_remote(folder):
+    dvc("remote", "add", "--default", "store", str(folder.parent / "store"))
+
+
+def lose(*names, cache=True):
+    """Remove outputs, and the cache with them."""
+    for name in names:
+        path = Path(name)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if cache:
+        shutil.rmtree(".dvc/cache")
+
+
+def test_what_was_just_built_is_fresh(call, project, monkeypatch, capsys):
+    code, stages, _ = call()
+    assert (code, states(stages)) == (0, {})
+    assert list(stages) == ["grow", "fold", "gather", "count", "lone"]
+    monkeypatch.setattr(sys, "argv", ["status"])
+    with pytest.raises(SystemExit):
+        status.main()
+    assert capsys.readouterr().out == "5 stages: 5 fresh\n"
+
+
+def test_a_parameter_that_changed_is_named_with_both_values(call, project):
+    (project / "params.yaml").write_text("grow: {by: 3, far: [1]}\n")
+    code, stages, _ = call()
+    assert code == 1
+    assert stages["grow"]["state"] == "stale"
+    assert stages["grow"]["why"] == [
+        "params.yaml grow.by: 2 -> 3",
+        "params.yaml grow.far: not there -> [1]",
+        "params.yaml grow.tall: true -> not there",
+    ]
+
+
+def test_stages_below_a_stale_one_may_be_stale_and_others_are_fresh(call, project):
+    (project / "in.txt").write_text("halo\n")
+    _, stages, _ = call()
+    assert states(stages) == {
+        "grow": "stale", "fold": "may be stale", "count": "may be stale", "gather": "may be stale",
+    }  # fmt: skip
+    assert stages["grow"]["why"] == ["in.txt: changed"]
+    assert stages["count"]["why"] == ["because of grow"]
+
+
+def test_every_reason_has_its_own_sentence(call, project):
+    text = STAGES.replace("cat in.txt more.txt >", "cat in.txt >").replace("[in.txt, more", "[new")
+    (project / "dvc.yaml").write_text(text)
+    (project / "new.txt").write_text("new\n")
+    (project / "grown.txt").write_text("by hand\n")
+    _, stages, _ = call()
+    assert stages["grow"]["why"] == [
+        "its command in dvc.yaml: - more.txt",
+        "new.txt: is read now, and was not",
+        "grown.txt: changed since its stage made it",
+    ]
+    assert stages["fold"]["why"] == ["grown.txt: changed, grow made it anew"]
+
+
+def test_a_stage_that_runs_each_time_says_so(call, project):
+    text = STAGES.replace("outs: [lone.txt]", "outs: [lone.txt], always_changed: true")
+    (project / "dvc.yaml").write_text(text)
+    _, stages, _ = call()
+    assert states(stages) == {"lone": "stale"}
+    assert stages["lone"]["why"] == ["runs each time, as dvc.yaml has it"]
+
+
+def test_an_input_that_is_gone_is_named(call, project):
+    (project / "more.txt").unlink()
+    assert call()[1]["grow"]["why"] == ["more.txt: is gone"]
+
+
+def test_a_folder_says_how_many_files_it_had_and_has(call, project):
+    (project / "data/new.txt").write_text("four")
+    assert call()[1]["gather"]["why"] == [
+        "data: changed (3 files of 17 bytes -> 4 of 21)"
+    ]  # fmt: skip
+    (project / "data/new.txt").unlink()
+    (project / "data/own.txt").write_text("OWN\n")
+    assert call()[1]["gather"]["why"] == [
+        "data: changed (as many files, 3, and as many bytes)"
+    ]  # fmt: skip
+
+
+def test_a_stage_that_never_ran_is_missing(call, project):
+    (project / "dvc.yaml").write_text(
+        STAGES + "  late: {cmd: cat count.json > late.txt, deps: [count.json], outs: [late.txt]}\n"
+    )
+    code, stages, _ = call("--allow-missing")
+    assert (code, states(stages)) == (1, {"late": "missing"})
+    assert stages["late"]["why"] == ["never ran: dvc.lock doesn't have it"]
+
+
+def test_what_is_in_the_cache_is_not_pulled_and_no_stage_below_is_stale(call, project):
+    lose("grown.txt", "data/folded", cache=False)
+    code, stages, _ = call()
+    assert (code, states(stages)) == (
+        1, {"grow": "not pulled", "fold": "not pulled", "gather": "not pulled"},
+    )  # fmt: skip
+    assert stages["grow"]["why"] == ["grown.txt: in dvc's cache; dvc checkout puts it here"]
+    assert stages["gather"]["why"] == ["data: a part of it isn't pulled"]
+    assert call("--allow-missing")[0] == 0
+    dvc("checkout")
+    assert call()[0] == 0
+
+
+def test_what_the_remote_can_have_is_not_pulled_with_its_bytes(call, project):
+    use_remote(project)
+    lose("grown.txt", "data/folded", "list.txt")
+    code, stages, _ = call()
+    assert code == 1
+    assert stages["grow"]["state"] == "not pulled"
+    assert stages["grow"]["why"] == ["grown.txt: dvc pull gets it, where remote 'store' has it"]
+    assert stages["grow"]["size"] == len("hello\nmore\n")
+    assert stages["lone"]["why"] == ["lone.txt: dvc pull gets it, where remote 'store' has it"]
+    assert call("--allow-missing")[0] == 0
+
+
+def test_without_a_remote_what_is_nowhere_is_missing(call, project):
+    lose("grown.txt")
+    _, stages, _ = call()
+    assert (stages["grow"]["state"], stages["lone"]["state"]) == ("missing", "missing")
+    assert "grown.txt: neither here nor in dvc's cache" in stages["grow"]["why"][0]
+    assert "lone.txt: here and not in dvc's cache; dvc commit" in stages["lone"]["why"][0]
+
+
+def test_what_git_keeps_is_missing_and_git_has_it(call, project):
+    lose("count.json", cache=False)
+    _, stages, _ = call()
+    assert states(stages) == {"count": "missing"}
+    assert stages["count"]["why"] == ["count.json: gone; git has it: git checkout -- count.json"]
+
+
+def test_a_clone_without_data_still_knows_what_is_stale(call, project):
+    use_remote(project)
+    lose("grown.txt", "data/folded", "list.txt", "lone.txt")
+    (project / "params.yaml").write_text("grow: {by: 3, tall: true}\n")
+    code, stages, _ = call("--allow-missing")
+    assert code == 1
+    assert states(stages) == {
+        "grow": "stale", "fold": "may be stale", "count": "may be stale",
+        "gather": "may be stale", "lone": "not pulled",
+    }  # fmt: skip
+    assert stages["grow"]["why"] == ["params.yaml grow.by: 2 -> 3"]
+
+
+def test_a_stage_run_alone_leaves_what_reads_it_stale_even_where_its_output_is_not_here(
+    call, project
+):
+    use_remote(project)
+    (project / "in.txt").write_text("halo\n")
+    dvc("repro", "-s", "grow")
+    assert call()[1]["fold"]["why"] == ["grown.txt: changed, grow made it anew"]
+    lose("grown.txt")
+    assert call()[1]["fold"]["why"][0] == "grown.txt: grow made it anew"
+
+
+def test_a_frozen_stage_is_left_alone(call, project):
+    dvc("freeze", "grow")
+    (project / "in.txt").write_text("halo\n")
+    code, stages, _ = call()
+    assert (code, states(stages)) == (0, {"grow": "frozen"})
+
+
+def test_added_data_is_told_of_too(call, project):
+    dvc("add", "in.txt")
+    assert call()[0] == 0
+    (project / "in.txt").write_text("halo\n")
+    _, stages, _ = call()
+    assert stages["in.txt.dvc"]["why"] == ["in.txt: changed since it was added"]
+    assert stages["grow"]["state"] == "stale"
+
+
+def test_the_cost_is_in_clips_in_bytes_and_in_seconds(call, project):
+    write_json(Path("reports/corpus.json"), {"files": 9, "accepted": 8, "parts": {}})
+    remember(project, "grow", 3.2)
+    (project / "in.txt").write_text("halo\n")
+    _, stages, _ = call()
+    assert (stages["grow"]["took_s"], stages["fold"]["took_s"]) == (3.2, None)
+    assert stages["grow"]["size"] == len("hello\nmore\n")
+
+
+def test_a_table_for_a_person_has_reasons_and_sums(call, project, monkeypatch, capsys):
+    remember(project, "grow", 3.2)
+    (project / "in.txt").write_text("halo\n")
+    (project / "params.yaml").write_text("grow: {by: 3, tall: true}\n")
+    monkeypatch.setattr(sys, "argv", ["status"])
+    with pytest.raises(SystemExit) as ended:
+        status.main()
+    assert ended.value.code == 1
+    head, grow, second, *rest = capsys.readouterr().out.splitlines()
+    assert head.split() == ["stage", "state", "clips", "bytes", "took", "last", "why"]
+    assert grow.split() == ["grow", "stale", "-", "11", "B", "3.2", "s", "in.txt:", "changed"]
+    assert second.strip() == "params.yaml grow.by: 2 -> 3"
+    assert head.index("why") == grow.index("in.txt") == second.index("params.yaml")
+    assert rest[-3:] == [
+        "5 stages: 1 fresh, 1 stale, 3 may be stale",
+        "to run: 1, 3.2 s one after another, as last time: make repro",
+        "to run if what they read comes out anew: 3, never timed here",
+    ]
+
+
+def test_what_may_be_missing_is_not_in_the_table_but_counted(call, project, monkeypatch, capsys):
+    lose("grown.txt", "data/folded", "list.txt", "lone.txt")
+    monkeypatch.setattr(sys, "argv", ["status", "--allow-missing"])
+    with pytest.raises(SystemExit) as ended:
+        status.main()
+    assert (ended.value.code, capsys.readouterr().out) == (0, "5 stages: 1 fresh, 4 missing\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "why"),
+    [
+        ("dvc.yaml", "stages: [", "dvc.yaml"),
+        ("dvc.lock", "a: [", "dvc.lock"),
+        ("params.yaml", "a: [", "params.yaml"),
+    ],
+)
+def test_what_dvc_can_not_read_leaves_it_undecided(file, text, why, call, project):
+    (project / file).write_text(text)
+    code, stages, said = call()
+    assert (code, stages) == (2, {})
+    assert said.startswith("error: ")
+    assert why in said
+
+
+def test_outside_of_a_pipeline_it_can_not_be_decided(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call()[0] == 2
+
+
+def test_clips_are_those_that_the_last_audit_counted():
+    report = {"files": 9, "accepted": 8, "parts": {"test": {"utterances": 3}}}
+    stages = (
+        Facts("inventory", reads=("data/raw",)),
+        Facts("dedupe", reads=("data/corpus/inventory.csv", "data/raw")),
+        Facts("embed", reads=("data/audio", "data/splits/test.jsonl")),
+        Facts("train", reads=("data/splits/train.jsonl",)),
+        Facts("compare", reads=("reports/corpus.json",)),
+    )
+    rows = decide(Look(Path(), stages, ""), report, {})
+    assert [row.clips for row in rows] == [9, 9, 3, None, None]
+    assert [row.clips for row in decide(Look(Path(), stages, ""), {}, {})] == [None] * 5
+
+
+def test_many_lost_outputs_are_counted_and_a_few_are_named():
+    gone = tuple(Gone(f"{n}.bin", 10, here=False, cached=False, in_git=False) for n in range(5))
+    (row,) = decide(Look(Path(), (Facts("a", gone=gone),), "store"), {}, {})
+    assert (row.state, row.size) == (State.NOT_PULLED, 50)
+    assert row.why[0].startswith("0.bin, 1.bin, 2.bin and 2 more: dvc pull")
