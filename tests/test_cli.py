@@ -80,6 +80,21 @@ def test_a_stage_dies_when_the_one_that_started_it_is_killed(starter):
     assert gone(child)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system is asked")
+@pytest.mark.parametrize("refusal", ["PermissionError", "AttributeError"])
+def test_where_processes_cannot_be_watched_the_stage_goes_on(refusal):
+    code = (
+        "import os\n"
+        "from stages.common.cli import stage\n"
+        f"def refuse(process): raise {refusal}\n"
+        "os.pidfd_open = refuse\n"
+        "stage(lambda: print('done'))"
+    )
+    command = [sys.executable, "-c", DVC, code]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.stdout, run.stderr) == ("done\n", "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_a_process_whose_parent_died_first_ends_at_once():
     code = "from stages.common.cli import die_with_parent; die_with_parent(-1); print('alive')"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,11 +91,19 @@ def test_one_more_array_changes_one_file(tmp_path):
 
 
 def test_missing_arrays_are_counted_and_the_first_is_named(tmp_path):
-    with pytest.raises(ValueError, match="no embeddings; run the stage embed"):
+    with pytest.raises(ValueError, match="no shards; run dvc repro"):
         read_arrays(tmp_path)
     write_arrays(tmp_path, vectors("a"), 2)
-    with pytest.raises(ValueError, match="2 embeddings are missing, first 'b'"):
+    with pytest.raises(ValueError, match="2 arrays are missing, first 'b'"):
         read_arrays(tmp_path, ["a", "c", "b"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_an_error_of_the_system(tmp_path):
+    for number in range(2):
+        (tmp_path / f"shard-{number:02d}.safetensors").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        write_arrays(tmp_path, vectors("a"), 2)
 
 
 def test_flac_in_a_tar_is_the_clip_byte_for_byte(tmp_path):

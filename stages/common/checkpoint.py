@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from stages.common.files import atomic_file, sha256_file, sha256_json
@@ -46,7 +46,7 @@ class Checkpoint:
             tensors |= {f"optimizer.{number}.{k}": v.contiguous() for k, v in state.items()}
         header = {"mark": self.mark, "notes": json.dumps(notes)}
         with atomic_file(self.path) as part:
-            save_file({k: v.clone() for k, v in tensors.items()}, part, metadata=header)
+            part.write_bytes(save({k: v.clone() for k, v in tensors.items()}, header))
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
         """Fill module and optimizer and return the notes; None where there is nothing to resume."""

@@ -55,20 +55,23 @@ def die_with_dvc() -> None:
     dvc starts a stage's command by `$SHELL`, or by /bin/sh where that is not set. Most shells
     become the command, but Debian's sh starts it as a child, waits, and outlives a killed dvc: the
     parent is that shell then, and dvc is the shell's. It is known by the name of the stage among
-    its variables, which dvc itself does not have.
+    its variables, which dvc itself does not have. Where the system tells nothing of other
+    processes, or can't watch them, the stage goes on unwatched.
     """
-    if sys.platform != "linux" or "DVC_STAGE" not in os.environ:
+    if "DVC_STAGE" not in os.environ or not Path("/proc/self").exists():
         return
     between = Path("/proc", str(os.getppid()))
     try:
-        if b"DVC_STAGE=" not in b"\0" + (between / "environ").read_bytes():
+        if b"\0DVC_STAGE=" not in b"\0" + (between / "environ").read_bytes():
             return
         # The name of the program comes first, in parentheses; what follows are the state and the
         # parent's number: proc(5).
         dvc = int((between / "stat").read_text().rpartition(")")[2].split()[1])
         watched = os.pidfd_open(dvc)
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         os._exit(1)  # one of the two is gone already
+    except (OSError, AttributeError):
+        return
     Thread(target=_end_with, args=(watched,), name="die-with-dvc", daemon=True).start()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from stages.common.files import atomic_file, read_json, sha256_file, write_json
@@ -177,7 +177,7 @@ def _kind(shape: Shape) -> str:
 def save_head(folder: Path, head: nn.Module, shape: Shape, facts: dict[str, Any]) -> None:
     """Write weights as safetensors and, beside them, what is needed to use them."""
     with atomic_file(folder / WEIGHTS) as part:
-        save_file({k: v.contiguous() for k, v in head.state_dict().items()}, part)
+        part.write_bytes(save({k: v.contiguous() for k, v in head.state_dict().items()}))
         digest = sha256_file(part)
     about = {"kind": _kind(shape), "shape": asdict(shape), "weights_sha256": digest}
     write_json(folder / CONFIG, facts | about)

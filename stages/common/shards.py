@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from stages.common.audio import SAMPLE_RATE_HZ, Signal
 
@@ -85,7 +85,8 @@ def write_arrays(folder: Path, arrays: Mapping[str, NDArray[np.float32]], shards
     for key in sorted(arrays):
         by_shard[shard_of(key.split("#")[0], shards)][key] = np.ascontiguousarray(arrays[key])
     for number in range(shards):
-        save_file(by_shard[number], folder / f"shard-{number:02d}.safetensors")
+        # Not save_file, whose error on a full disk is one of its own and not an OSError.
+        (folder / f"shard-{number:02d}.safetensors").write_bytes(save(by_shard[number]))
 
 
 def read_arrays(folder: Path, keys: Iterable[str] | None = None) -> dict[str, NDArray[np.float32]]:
@@ -98,7 +99,7 @@ def read_arrays(folder: Path, keys: Iterable[str] | None = None) -> dict[str, ND
     arrays: dict[str, NDArray[np.float32]] = {}
     paths = sorted(folder.glob("shard-*.safetensors"))
     if not paths:
-        raise ValueError(f"{folder}: no embeddings; run the stage embed")
+        raise ValueError(f"{folder}: no shards; run dvc repro")
     for path in paths:
         with safe_open(path, framework="numpy") as shard:
             names = shard.keys()
@@ -106,5 +107,5 @@ def read_arrays(folder: Path, keys: Iterable[str] | None = None) -> dict[str, ND
                 arrays[name] = shard.get_tensor(name)
     missing = sorted((wanted or set()) - set(arrays))
     if missing:
-        raise ValueError(f"{folder}: {len(missing)} embeddings are missing, first {missing[0]!r}")
+        raise ValueError(f"{folder}: {len(missing)} arrays are missing, first {missing[0]!r}")
     return arrays

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from stages.common.causal import Stack, StackShape, stack_of
 from stages.common.files import atomic_file, read_json, sha256_file, write_json
@@ -19,7 +19,7 @@ WEIGHTS, CONFIG = "model.safetensors", "model.json"
 def save_small(folder: Path, model: Stack, shape: StackShape, facts: dict[str, Any]) -> None:
     """Write a model."""
     with atomic_file(folder / WEIGHTS) as part:
-        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, part)
+        part.write_bytes(save({k: v.contiguous() for k, v in model.state_dict().items()}))
         digest = sha256_file(part)
     write_json(folder / CONFIG, facts | {"shape": asdict(shape), "weights_sha256": digest})
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stages.common.corpora import Card
+from stages.common.markdown import plain
 from stages.common.terms import AS_THE_CORPUS, Terms
 from stages.corpus.licence_terms import asks
 
@@ -20,7 +20,6 @@ Under which licence the recordings that this repository uses may be used, and wh
 The stage `licences` writes this page from `corpus.json` and `metadata.csv` of each corpus below
 `data/raw`; correct them, not the page. What a licence asks for is said in short; its text decides.
 """
-_MARKUP = re.compile(r"([\\`*_\[\]<>|~#&])")
 
 
 @dataclass(frozen=True)
@@ -89,16 +88,6 @@ def _unnamed(clips: Sequence[tuple[Terms, float]], own: Terms) -> str:
     if sources == {own.source}:
         return own.source
     return f"{len(sources)} of their own, in metadata.csv" if len(sources) > 1 else IN_TABLE
-
-
-def plain(text: str) -> str:
-    r"""Return text of others so that Markdown shows it as it is, on one line.
-
-    >>> plain("a|b <img>\n[x](y)")
-    'a\\|b \\<img\\> \\[x\\](y)'
-    """
-    shown = "".join(c if c.isprintable() else " " for c in text)
-    return _MARKUP.sub(r"\\\1", " ".join(shown.split()))
 
 
 def length(seconds: float) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from stages.common.markdown import plain
+
 PROGRAM = '''\
 """Print the phones of a recording: python transcribe.py model.onnx clip.wav"""
 
@@ -255,13 +257,13 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
 
 def _licence(package: Mapping[str, Any]) -> list[str]:
     licence = package["licence"]
-    data = "; ".join(licence["training_data"])
+    data = "; ".join(map(plain, licence["training_data"]))
     if licence["weights"]:
-        said = f"Weights: {licence['weights']}."
+        said = f"Weights: {plain(licence['weights'])}."
     else:
         said = (
             "No licence is stated for these weights. Before you pass them on, read the terms of "
-            f"what they were made from: {'; '.join(licence['to_be_read'])}."
+            f"what they were made from: {'; '.join(map(plain, licence['to_be_read']))}."
         )
     return [
         "## Licence\n",
