@@ -31,7 +31,7 @@ repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print t
 test: $(INSTALLED) ## run all tests; at least 90 % of the lines are to be reached
 	python -m pytest -n $(JOBS) --dist loadfile --cov=stages --cov-report=term --cov-fail-under=90
 
-test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections: what no test of `make test` has the time for
+test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections, rebuild elsewhere: what `make test` has no time for
 	python -m pytest -n $(JOBS) --dist loadfile -m faults
 
 check: $(INSTALLED) ## lint, layout, types and the examples in docstrings

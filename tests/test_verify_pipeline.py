@@ -24,6 +24,7 @@ def verify(clone, *options):
     return clone.call(*PYTHON, "stages.tools.verify", *options)
 
 
+@pytest.mark.faults
 def test_a_rebuild_with_all_changed_that_must_not_matter_gives_the_same_bytes(clone):
     done = verify(clone, "--vary", "surroundings")
     assert done.returncode == 0, done.stdout + done.stderr
