@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test test-faults check add-corpus forget profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus transcribe bench-realtime rtneural-check clean
+.PHONY: help repro test test-faults check add-corpus forget profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus bench-runner transcribe bench-realtime rtneural-check clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -117,6 +117,9 @@ bench: $(INSTALLED) ## time heads, whole paths and embedding against named basel
 
 bench-corpus: $(INSTALLED) ## time the corpus side, and count what near duplicates it finds: [ARGS=--full]
 	@python -m stages.tools.bench_corpus $(ARGS)
+
+bench-runner: $(INSTALLED) ## time make repro with nothing to do, and with one job and many: [WHAT="idle jobs"]
+	@python -m stages.tools.bench_runner $(WHAT)
 
 bench-realtime: $(INSTALLED) ## time the five small models, a hop a call on one core, and their front end
 	@python -m stages.tools.bench realtime

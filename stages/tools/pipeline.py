@@ -25,6 +25,7 @@ class Pipeline:
     steps: tuple[Step, ...]
     locks: dict[Path, tuple[str, ...]]  # names of the stages of each lock file, in that same order
     uncached: dict[str, tuple[Path, ...]]  # outputs of each stage that are in git, not in the cache
+    watched: tuple[Path, ...] | None  # all that decides what is stale; None where some is elsewhere
 
 
 def top() -> Path:
@@ -56,7 +57,7 @@ def read(targets: Sequence[str] = ()) -> Pipeline:
             graph = _active(repo.index.graph)
             plan = _plan(graph, _wanted(list(graph), targets, root))
             steps = _steps(graph, plan, remembered(root))
-            return Pipeline(root, steps, _locks(plan), _uncached(plan))
+            return Pipeline(root, steps, _locks(plan), _uncached(plan), _watched(plan))
 
 
 @contextmanager
@@ -157,3 +158,13 @@ def _uncached(plan: list[Any]) -> dict[str, tuple[Path, ...]]:
         stage.addressing: tuple(Path(out.fs_path) for out in stage.outs if not out.use_cache)
         for stage in plan
     }
+
+
+def _watched(plan: list[Any]) -> tuple[Path, ...] | None:
+    """Return the files and folders that a plan's stages read, write and are described in."""
+    things = [thing for stage in plan for thing in (*stage.deps, *stage.outs)]
+    if any(thing.protocol != "local" for thing in things):
+        return None
+    described = {Path(stage.path) for stage in plan}
+    described |= {path.with_suffix(".lock") for path in described if path.name == "dvc.yaml"}
+    return tuple(sorted(described | {Path(thing.fs_path) for thing in things}))

@@ -14,14 +14,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from stages.common.workers import worker_count
-from stages.tools import children, durations, intact, keep, lockfile, pipeline
+from stages.tools import children, durations, fresh, intact, keep, lockfile, pipeline
 from stages.tools.alone import alone
 from stages.tools.children import Child
 from stages.tools.lock_mend import mend
@@ -101,17 +101,25 @@ def _on_signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
 
 def run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
     """Bring the pipeline up to date and return the exit code."""
-    begin_s = time.monotonic()
+    if not targets and (folder := fresh.top()) and (said := fresh.said(folder)):
+        print(said)
+        if show:
+            _print_file(folder / show)
+        return 0
+    begin_s, begin_ns = time.monotonic(), time.time_ns()
     done = bring(targets, jobs)
     if done.failed:
         return 1
     counts, total = done.schedule.counts(), len(done.plan.steps)
     if done.idle:
         frozen = counts.get(Outcome.FROZEN, 0)
-        print(
-            f"everything is up to date: {total} stages"
-            + (f", {frozen} of them frozen" if frozen else "")
+        said = f"everything is up to date: {total} stages" + (
+            f", {frozen} of them frozen" if frozen else ""
         )
+        print(said)
+        if not targets and done.plan.watched is not None:
+            with suppress(OSError):  # a disk that is full or may not be written to
+                fresh.remember(done.plan.root, done.plan.watched, said, begin_ns)
     else:
         told = ", ".join(f"{n} {how.value}" for how, n in counts.items())
         print(f"{total} stages: {told}, in {time.monotonic() - begin_s:.1f} s")

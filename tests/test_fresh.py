@@ -1,0 +1,126 @@
+"""A run with nothing to do doesn't load dvc; whatever has changed, dvc is asked again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages.tools import fresh, pipeline, repro
+
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
+STAGES = """
+stages:
+  copy:
+    cmd: mkdir -p out && cp in/* out/
+    deps: [in]
+    params: [size]
+    outs: [out]
+"""
+UP_TO_DATE = "everything is up to date: 1 stages\n"
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """A pipeline that was built and found fresh; the calls of pipeline.read since then."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.setattr(fresh, "_SETTLED_NS", -(10**18))  # what is seconds old has settled
+    folder = tmp_path / "toy"
+    (folder / "in").mkdir(parents=True)
+    (folder / "in" / "a.txt").write_text("hello\n")
+    (folder / "params.yaml").write_text("size: 1\n")
+    (folder / "dvc.yaml").write_text(STAGES)
+    dvc = [sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"]
+    subprocess.run(dvc, cwd=folder, check=True)
+    monkeypatch.chdir(folder)
+    assert [repro.main([]), repro.main([])] == [0, 0]
+    asked, read = [], pipeline.read
+
+    def counted(targets=()):
+        asked.append(targets)
+        return read(targets)
+
+    monkeypatch.setattr(pipeline, "read", counted)
+    return asked
+
+
+def test_where_nothing_has_changed_dvc_is_not_asked(built, capsys, monkeypatch):
+    capsys.readouterr()
+    monkeypatch.chdir("in")
+    assert repro.main(["--show", "in/a.txt"]) == 0
+    assert capsys.readouterr().out == f"{UP_TO_DATE}hello\n"
+    assert built == []
+
+
+def test_a_run_with_nothing_to_do_does_not_load_dvc(built):
+    code = (
+        "import sys\n"
+        "from stages.tools import repro\n"
+        "assert repro.main([]) == 0\n"
+        "print('dvc' in sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{UP_TO_DATE}False\n"
+
+
+def rewrite_with_its_old_time():
+    path = Path("in/a.txt")
+    before = path.stat()
+    path.write_text("jello\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rewrite_with_its_old_time,
+        lambda: Path("in/b.txt").write_text("new\n"),
+        lambda: Path("in/a.txt").rename("in/c.txt"),
+        lambda: Path("out/a.txt").unlink(),
+        lambda: Path("out/a.txt").chmod(0o600),
+        lambda: Path("params.yaml").write_text("size: 2\n"),
+        lambda: Path("dvc.yaml").write_text(STAGES.replace("cp in/*", "cp -p in/*")),
+        lambda: Path("dvc.lock").unlink(),
+        lambda: Path(".dvcignore").write_text("a.txt\n"),
+        lambda: Path(".dvc/config.local").write_text("[core]\n    autostage = true\n"),
+        lambda: Path("in/more").symlink_to("../out"),
+        lambda: Path("in").rename("on"),
+        lambda: (Path(".dvc/tmp/fresh.json")).write_text("[]"),
+    ],
+)
+def test_whatever_has_changed_dvc_is_asked(change, built):
+    change()
+    repro.main([])
+    assert built
+
+
+def test_a_build_of_one_stage_is_never_taken_for_one_of_all(built):
+    assert repro.main(["copy"]) == 0
+    assert built == [["copy"]]
+
+
+def test_a_file_that_was_just_written_is_not_trusted_yet(built, monkeypatch):
+    monkeypatch.setattr(fresh, "_SETTLED_NS", 10**18)
+    (fresh.top() / fresh.NOTE).unlink()
+    assert repro.main([]) == 0
+    assert not (fresh.top() / fresh.NOTE).exists()
+
+
+def test_another_version_of_dvc_looks_again(built, monkeypatch):
+    monkeypatch.setattr(fresh, "version", lambda _: "0.0")
+    assert repro.main([]) == 0
+    assert built == [[]]
+
+
+def test_a_note_that_cannot_be_written_fails_nothing(built, capsys):
+    (fresh.top() / fresh.NOTE).unlink()
+    (fresh.top() / fresh.NOTE).mkdir()
+    assert repro.main([]) == 0
+    assert capsys.readouterr().out.endswith(UP_TO_DATE)
