@@ -29,10 +29,10 @@ repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print t
 
 # A file goes to one worker, so that what its tests share is made once.
 test: $(INSTALLED) ## run all tests; at least 90 % of the lines are to be reached
-	python -m pytest -n $(JOBS) --dist loadfile --cov=stages --cov-report=term --cov-fail-under=90
+	python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov=stages --cov-report=term --cov-fail-under=90
 
 test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections, rebuild elsewhere: what `make test` has no time for
-	python -m pytest -n $(JOBS) --dist loadfile -m faults
+	python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m faults
 
 check: $(INSTALLED) ## lint, layout, types and the examples in docstrings
 	ruff check .
