@@ -79,11 +79,15 @@ def once(factory) -> Iterator[Path]:
 def fresh(factory, folder: Path) -> Clone:
     """Return a clone of the working tree as it was when the first test asked for one."""
     with once(factory) as shared:
-        origin = shared / "origin"
-        if not (shared / "origin.done").exists():
-            shutil.rmtree(origin, ignore_errors=True)
-            _copy_working_tree(origin)
-            (shared / "origin.done").touch()
+        return _fresh(shared, folder)
+
+
+def _fresh(shared: Path, folder: Path) -> Clone:
+    origin = shared / "origin"
+    if not (shared / "origin.done").exists():
+        shutil.rmtree(origin, ignore_errors=True)
+        _copy_working_tree(origin)
+        (shared / "origin.done").touch()
     folder.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([*GIT, "clone", "--quiet", origin, folder], check=True)
     return Clone(folder)
@@ -109,15 +113,14 @@ def _copy_working_tree(to: Path) -> None:
 def built(factory) -> tuple[Clone, bytes]:
     """Return a clone that the runner has built, made once for all workers, and its lock file."""
     with once(factory) as shared:
-        folder = shared / "built"
-        lock = shared / "undisturbed.lock"
-    clone = fresh(factory, folder) if not folder.exists() else Clone(folder)
-    with once(factory):
+        folder, lock = shared / "built", shared / "undisturbed.lock"
         if not lock.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker whose build failed
+            clone = _fresh(shared, folder)
             (shared / "first.txt").write_text(clone.repro("--show", "reports/comparison.md"))
             _copy_with_results(clone, shared / "committed")
             lock.write_bytes((clone / "dvc.lock").read_bytes())
-        return clone, lock.read_bytes()
+        return Clone(folder), lock.read_bytes()
 
 
 def committed(factory, folder: Path) -> Clone:
