@@ -20,7 +20,7 @@ def times(monkeypatch, tmp_path):
     """Give the bench times in place of runs, by command, and a report of its own."""
     taken = {"dvc": 1.0, "stages.tools.repro": 1.1}
     monkeypatch.setattr(bench_runner, "timed", lambda what, _: Taken(taken[what[0]], 0, 0))
-    monkeypatch.setattr(bench_runner, "refuse_stale", lambda: None)
+    monkeypatch.setattr(bench_runner, "refuse_stale", lambda _: None)
     monkeypatch.setattr(bench_runner, "REPORT", tmp_path / "runner.json")
     monkeypatch.setattr(bench_runner.sys, "argv", ["bench-runner"])
     return taken

@@ -15,7 +15,6 @@ a head stands how often it errs, because each is easily had without the other.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from stages.tools.bench_encoder import EncoderParams
 from stages.tools.bench_head import HeadParams
 from stages.tools.bench_path import PathParams
 from stages.tools.bench_realtime import RealtimeParams
-from stages.tools.timing import Demand, machine
+from stages.tools.timing import machine, missed
 
 PAGES = {
     "head": bench_head.page, "path": bench_path.page, "encoder": encoder_figures.page,
@@ -75,16 +74,6 @@ def measured(what: str, data: Path, reports: Path, params: BenchParams) -> dict[
     if what == "realtime":
         return bench_realtime.run(models / "realtime", data / "realtime/models", params.realtime)
     return bench_encoder.run(Wav2Vec2Config(), params.encoder)
-
-
-def missed(reports: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return each figure that missed its limit, and by what."""
-    return [
-        Demand(figure, asked["value"], asked["limit"], asked["at_most"]).said
-        for report in reports
-        for figure, asked in report.get("sla", {}).items()
-        if not asked["met"]
-    ]
 
 
 def main() -> None:

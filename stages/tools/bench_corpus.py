@@ -14,7 +14,6 @@ as `make repro` runs them, so that what they load and how they share their work 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from stages.common.files import read_json, write_json
 from stages.common.params import PARAMS
 from stages.tools import bench_duplicates, bench_speed, bench_text
 from stages.tools.bench_speed import Sizes
-from stages.tools.timing import Demand, machine
+from stages.tools.timing import machine, missed
 
 PAGES = {"speed": bench_speed.page, "duplicates": bench_duplicates.page, "text": bench_text.page}
 SHORT, FULL = (1_000, 10_000), (1_000, 10_000, 100_000)
@@ -48,15 +47,6 @@ def measured(what: str, given: argparse.Namespace) -> dict[str, Any]:
     return bench_duplicates.run(given.params, corpora, given.per_kind, given.tuning)
 
 
-def missed(report: Mapping[str, Any]) -> list[str]:
-    """Return each figure of a part that missed its limit, and by what."""
-    return [
-        Demand(figure, asked["value"], asked["limit"], asked["at_most"]).said
-        for figure, asked in report["sla"].items()
-        if not asked["met"]
-    ]
-
-
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="bench-corpus", description=__doc__.splitlines()[0])
@@ -79,7 +69,7 @@ def main() -> None:
         known[what] = {"machine": facts} | measured(what, given)
         write_json(given.report, known)
         print(PAGES[what](known[what]), end="\n\n", flush=True)
-        problems += missed(known[what])
+        problems += missed([known[what]])
     if problems:
         raise ValueError(f"bench-corpus: {len(problems)} missed: {'; '.join(problems)}")
 

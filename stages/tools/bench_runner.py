@@ -18,6 +18,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -29,8 +30,9 @@ from stages.common.workers import worker_count
 from stages.tools import pipeline, surroundings
 from stages.tools.aligned import table
 from stages.tools.bench_stages import TOP, timed
+from stages.tools.schedule import Step
 from stages.tools.surroundings import Surroundings
-from stages.tools.timing import Demand, demanded, machine
+from stages.tools.timing import Demand, demanded, machine, missed
 
 IDLE_LIMIT, JOBS_LIMIT = 1.2, 1.5
 DVC = ("dvc", "repro")
@@ -44,12 +46,13 @@ def idle(rounds: int) -> dict[str, Any]:
     Raises:
         ValueError: there is something to do here, or a command fails.
     """
-    count = len(pipeline.read().steps)
+    steps = pipeline.read().steps
+    count = len(steps)
+    refuse_stale(steps)
     ours = ("stages.tools.repro", "--jobs", str(worker_count()), "--show", SHOWN)
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_stages(folder, count)
-        refuse_stale()
         for command, where in ((DVC, folder), (ours, TOP)):
             timed(
                 command, where
@@ -82,14 +85,13 @@ def write_stages(folder: Path, count: int) -> None:
     (folder / "dvc.yaml").write_text(f"stages:\n{''.join(stages)}", encoding="utf-8")
 
 
-def refuse_stale() -> None:
+def refuse_stale(steps: Sequence[Step]) -> None:
     """Refuse to time a run that would do something.
 
     Raises:
         ValueError: a stage is not fresh.
     """
-    command = [sys.executable, "-m", "dvc", "status", "--quiet"]
-    if subprocess.run(command, cwd=TOP, check=False, capture_output=True).returncode:
+    if any(step.stale for step in steps):
         raise ValueError("not all is built here, so there is no run with nothing to do: make repro")
 
 
@@ -179,14 +181,8 @@ def main() -> None:
         measured[what] = {"machine": facts} | (idle(given.rounds) if what == "idle" else jobs())
     write_json(REPORT, known | measured)
     print(page(measured))
-    missed = [
-        Demand(figure, asked["value"], asked["limit"], asked["at_most"]).said
-        for part in measured.values()
-        for figure, asked in part["sla"].items()
-        if not asked["met"]
-    ]
-    if missed:
-        raise ValueError(f"bench-runner: {len(missed)} missed: {'; '.join(missed)}")
+    if problems := missed(measured.values()):
+        raise ValueError(f"bench-runner: {len(problems)} missed: {'; '.join(problems)}")
 
 
 if __name__ == "__main__":

@@ -165,6 +165,5 @@ def _watched(plan: list[Any]) -> tuple[Path, ...] | None:
     things = [thing for stage in plan for thing in (*stage.deps, *stage.outs)]
     if any(thing.protocol != "local" for thing in things):
         return None
-    described = {Path(stage.path) for stage in plan}
-    described |= {path.with_suffix(".lock") for path in described if path.name == "dvc.yaml"}
+    described = {Path(stage.path) for stage in plan} | _locks(plan).keys()
     return tuple(sorted(described | {Path(thing.fs_path) for thing in things}))

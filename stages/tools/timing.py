@@ -61,6 +61,20 @@ def demanded(demands: Sequence[Demand]) -> dict[str, Any]:
     }
 
 
+def missed(reports: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return each figure of some reports that missed its limit, and by what.
+
+    >>> missed([{"sla": demanded([Demand("ms", 0.7, 0.5, at_most=True)])}, {}])
+    ['ms is 0.7, above 0.5']
+    """
+    return [
+        Demand(figure, asked["value"], asked["limit"], asked["at_most"]).said
+        for report in reports
+        for figure, asked in report.get("sla", {}).items()
+        if not asked["met"]
+    ]
+
+
 def significant(value: float) -> float:
     """Return a number with four digits that mean something.
 
