@@ -16,7 +16,7 @@ from test_kill import at_work
 
 pytestmark = [
     pytest.mark.faults,
-    pytest.mark.slow,
+    pytest.mark.pipeline,
     pytest.mark.skipif(
         sys.platform != "linux", reason="only Linux tells a child of its parent's death"
     ),

@@ -18,7 +18,7 @@ import yaml
 from clones import GIT, PYTHON, Clone, committed, until
 from imports import pipeline
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow]
+pytestmark = [pytest.mark.faults, pytest.mark.pipeline]
 
 UP_TO_DATE = f"everything is up to date: {len(pipeline())} stages\n"
 DISK_BYTES = 160 << 20

@@ -11,7 +11,7 @@ import pytest
 from clones import PYTHON, built, fresh, until
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.pipeline,
     pytest.mark.skipif(
         sys.platform != "linux", reason="only Linux tells a child of its parent's death"
     ),

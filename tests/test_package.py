@@ -451,7 +451,7 @@ for name in sys.argv[2:]:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.pipeline
 def test_a_version_of_a_model_is_fetched_by_name_from_an_annotated_tag(tmp_path):
     top = tmp_path / "top"
     top.mkdir()

@@ -14,7 +14,7 @@ from stages.common.package import check_package
 
 # dvc's own use of pygtrie; what it prints is nobody's business here.
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.pipeline,
     pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning"),
 ]
 

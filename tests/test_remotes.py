@@ -16,7 +16,7 @@ from clones import GIT, PYTHON, Clone, committed
 from imports import pipeline
 from servers import Server
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.pipeline
 
 KINDS = ("folder", "http", "s3", "sftp", "sshd", "webdav")
 UP_TO_DATE = f"everything is up to date: {len(pipeline())} stages\n"

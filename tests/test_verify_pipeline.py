@@ -9,7 +9,7 @@ import yaml
 from clones import GIT, PYTHON, committed
 from imports import pipeline
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.pipeline
 
 STAGES = len(pipeline())
 
