@@ -32,7 +32,8 @@ def modules(room: str = "*") -> list[str]:
     return [f"stages.{p.parent.name}.{p.stem}" for p in paths if p.name != "__init__.py"]
 
 
-def imported(module: str) -> set[str]:
+@cache
+def imported(module: str) -> frozenset[str]:
     """Return the modules of `stages` that a module imports, inside functions too."""
     found: set[str] = set()
     for node in ast.walk(tree(module)):
@@ -43,10 +44,11 @@ def imported(module: str) -> set[str]:
             assert node.module
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name for name in inner if source(name).is_file()} or {node.module}
-    return {name for name in found if name.split(".")[0] == "stages"}
+    return frozenset(name for name in found if name.split(".")[0] == "stages")
 
 
-def closure(module: str) -> set[str]:
+@cache
+def closure(module: str) -> frozenset[str]:
     """Return a module with all that it imports, and that those import.
 
     Packages are left out: their `__init__.py` hold a docstring and nothing else.
@@ -57,9 +59,10 @@ def closure(module: str) -> set[str]:
         if name not in found:
             found.add(name)
             todo += imported(name)
-    return {name for name in found if source(name).name != "__init__.py"}
+    return frozenset(name for name in found if source(name).name != "__init__.py")
 
 
+@cache
 def beside(module: str) -> set[str]:
     """Return the files and folders that a module finds by its own place, from the top."""
     return {
@@ -83,7 +86,13 @@ def loads(module: str, name: str) -> list[tuple[str, str]]:
 
     Of `load(...) if args.name == "mlp" else load(...)` the side that `name` takes counts.
     """
-    calls = (call for part in sorted(closure(module)) for call in _calls(tree(part), name))
+    return [pair for part in sorted(closure(module)) for pair in _loads(part, name)]
+
+
+@cache
+def _loads(module: str, name: str) -> list[tuple[str, str]]:
+    """Return the pairs of one module: a walk of its source, which 48 stages ask for."""
+    calls = _calls(tree(module), name)
     return [(ast.literal_eval(call.args[0]), ast.unparse(call.args[1])) for call in calls]
 
 

@@ -1,9 +1,8 @@
 """dvc.yaml says what the code does: what it omits, DVC would call up to date when it is not."""
 
 import ast
-import importlib
 import subprocess
-import sys
+from functools import cache
 from pathlib import PurePosixPath
 
 import pytest
@@ -25,12 +24,13 @@ from imports import (
     tree,
     words,
 )
+from toy import call_dvc, run_dvc
 
-from stages.common import params
 from stages.tools import profile
 
 STAGES = sorted(pipeline())
 RESULTS = ("outs", "metrics", "plots")
+OVERLAYS = [None, *sorted(path.stem for path in profile.PROFILES.glob("*"))]
 # A page is neither a metric nor a plot, and this table is drawn by a template of its own.
 UNCACHED_OUTS = {
     "DATA_LICENSES.md", "reports/comparison.md", "reports/corpus.md", "reports/per_by_language.csv",
@@ -42,16 +42,21 @@ def data(paths):
     return {path for path in paths if not path.startswith("stages/")}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_declares_the_code_it_runs_and_no_other(stage):
-    declared = {path for path in entries(stage, "deps") if path.startswith("stages/")}
-    assert declared == code(module_of(stage))
+# The tests below loop over stages and modules: as items of pytest's own they were 750, and each
+# item costs more than what it asks. The assertions name the stage.
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_declares_the_sections_it_loads_and_no_other(stage):
-    declared = pipeline()[stage].get("params", [])
-    assert set(declared) == {section for section, _ in loads(module_of(stage), name_of(stage))}
+def test_a_stage_declares_the_code_it_runs_and_no_other():
+    for stage in STAGES:
+        declared = {path for path in entries(stage, "deps") if path.startswith("stages/")}
+        assert declared == code(module_of(stage)), stage
+
+
+def test_a_stage_declares_the_sections_it_loads_and_no_other():
+    for stage in STAGES:
+        declared = set(pipeline()[stage].get("params", []))
+        loaded = {section for section, _ in loads(module_of(stage), name_of(stage))}
+        assert declared == loaded, stage
 
 
 def test_every_section_of_params_is_loaded_by_a_stage_or_a_tool():
@@ -61,40 +66,52 @@ def test_every_section_of_params_is_loaded_by_a_stage_or_a_tool():
     assert set(sections) == loaded | tools
 
 
-@pytest.mark.parametrize("overlay", [None, *sorted(p.stem for p in profile.PROFILES.glob("*"))])
-def test_params_and_profiles_have_every_key_that_stages_load(overlay, tmp_path):
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_params_and_profiles_have_the_keys_that_stages_load(overlay, tmp_path):
+    # By the source alone; tests/test_params_load.py imports the stages and loads the values too.
     path = tmp_path / "params.yaml"
     path.write_bytes((TOP / "params.yaml").read_bytes())
     if overlay:
         profile.lay_over(profile.find(overlay), path)
+    sections = yaml.safe_load(path.read_text(encoding="utf-8"))
     for stage in STAGES:
         for section, name in loads(module_of(stage), name_of(stage)):
-            holder = next(
-                module
-                for module in map(importlib.import_module, sorted(closure(module_of(stage))))
-                if hasattr(module, name)
-            )
-            params.load(section, getattr(holder, name), path)
+            keys = fields_of(name, classes_of(module_of(stage)))
+            assert set(sections[section]) == keys, (stage, section)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_data_path_of_a_command_is_declared(stage):
-    declared = data(entries(stage, "deps", *RESULTS))
-    for word in words(stage):
-        path = PurePosixPath(word)
-        if path.parts[0] in ("data", "reports"):
-            known = (PurePosixPath(other) for other in declared)
-            assert any(path in (o, o.parent) or o in path.parents for o in known), word
+@cache
+def classes_of(stage_module):
+    """Return the classes of a stage module and of all that it imports, by name."""
+    trees = (tree(module) for module in closure(stage_module))
+    return {node.name: node for t in trees for node in t.body if isinstance(node, ast.ClassDef)}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_declared_data_path_is_in_the_command(stage):
-    said = {PurePosixPath(word) for word in words(stage)}
-    for declared in data(entries(stage, "deps", *RESULTS)):
-        path = PurePosixPath(declared)
-        known = said | {word.with_suffix(path.suffix) for word in said if word.suffix}
-        known |= {file.parent for file in said if path == PurePosixPath("data/audio")}
-        assert path in known or path.parent in known, declared
+def fields_of(name, classes):
+    """Return the fields of a dataclass, those of its bases included."""
+    fields = (each for each in classes[name].body if isinstance(each, ast.AnnAssign))
+    own = {ast.unparse(field.target) for field in fields}
+    return own.union(*(fields_of(ast.unparse(base), classes) for base in classes[name].bases))
+
+
+def test_every_data_path_of_a_command_is_declared():
+    for stage in STAGES:
+        declared = {PurePosixPath(path) for path in data(entries(stage, "deps", *RESULTS))}
+        for path in map(PurePosixPath, words(stage)):
+            if path.parts[0] in ("data", "reports"):
+                covers = (
+                    path in (other, other.parent) or other in path.parents for other in declared
+                )
+                assert any(covers), (stage, path)
+
+
+def test_every_declared_data_path_is_in_the_command():
+    for stage in STAGES:
+        named = {PurePosixPath(word) for word in words(stage)}
+        for path in map(PurePosixPath, data(entries(stage, "deps", *RESULTS))):
+            known = named | {word.with_suffix(path.suffix) for word in named if word.suffix}
+            known |= {file.parent for file in named if path == PurePosixPath("data/audio")}
+            assert path in known or path.parent in known, (stage, path)
 
 
 def test_data_that_is_read_is_a_whole_output_or_the_users():
@@ -104,25 +121,25 @@ def test_data_that_is_read_is_a_whole_output_or_the_users():
     assert read - written == {"data/raw", "data/speakers.csv"}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_data_is_cached_and_reports_are_in_git(stage):
-    for path, said in entries(stage, *RESULTS).items():
-        assert path in AT_THE_TOP or path.split("/")[0] in ("data", "reports"), path
-        assert said.get("cache", True) == path.startswith("data/"), path
-    # Under `outs`, unlike under `metrics` and `plots`, `cache: false` turns the run-cache off.
-    assert {p for p, said in entries(stage, "outs").items() if said} <= UNCACHED_OUTS
+def test_data_is_cached_and_reports_are_in_git():
+    for stage in STAGES:
+        for path, options in entries(stage, *RESULTS).items():
+            assert path in AT_THE_TOP or path.split("/")[0] in ("data", "reports"), (stage, path)
+            assert options.get("cache", True) == path.startswith("data/"), (stage, path)
+        # Under `outs`, unlike under `metrics` and `plots`, `cache: false` turns the run-cache off.
+        with_options = {path for path, options in entries(stage, "outs").items() if options}
+        assert with_options <= UNCACHED_OUTS, stage
 
 
-@pytest.mark.parametrize("stage", as_written())
-def test_a_stage_says_why_and_lists_in_order(stage):
-    entry = as_written()[stage]
-    entry = entry.get("do", entry)
-    told = {"desc", "meta", "cmd", "deps", "params", *RESULTS}
-    assert set(entry) <= told  # never frozen or always run
-    assert entry["desc"]
-    for kind in ("deps", "params", *RESULTS):
-        listed = [*map(path_of, entry.get(kind, []))]
-        assert listed == sorted(set(listed)), kind
+def test_a_stage_states_its_reason_and_lists_in_order():
+    for stage, written in as_written().items():
+        entry = written.get("do", written)
+        # never frozen or always run
+        assert set(entry) <= {"desc", "meta", "cmd", "deps", "params", *RESULTS}, stage
+        assert entry["desc"], stage
+        for kind in ("deps", "params", *RESULTS):
+            listed = [*map(path_of, entry.get(kind, []))]
+            assert listed == sorted(set(listed)), (stage, kind)
 
 
 def path_of(entry):
@@ -144,11 +161,11 @@ def test_packages_hold_a_docstring_and_nothing_else():
         assert ast.get_docstring(ast.Module(body, [])), path
 
 
-@pytest.mark.parametrize("module", modules())
-def test_a_room_knows_only_itself_and_what_is_common(module):
-    room = module.split(".")[1]
-    assert room in ("common", "tools", *ROOMS)
-    assert {name.split(".")[1] for name in imported(module)} <= {room, "common"}
+def test_a_room_knows_only_itself_and_what_is_common():
+    for module in modules():
+        room = module.split(".")[1]
+        assert room in ("common", "tools", *ROOMS), module
+        assert {name.split(".")[1] for name in imported(module)} <= {room, "common"}, module
 
 
 def test_no_stage_is_imported():
@@ -170,28 +187,30 @@ def test_what_is_no_code_is_read_by_a_module_beside_it():
     assert rest - found == {"stages/tools/profiles"}
 
 
-@pytest.mark.parametrize("module", modules())
-def test_only_one_module_opens_params_and_none_imports_by_name(module):
-    text = ast.unparse(tree(module))
-    assert "importlib.import_module" not in text
-    assert "__import__" not in text
-    if module not in ("stages.common.params", "stages.tools.profile"):
-        assert "Path('params.yaml')" not in text
+def test_only_one_module_opens_params_and_none_imports_by_name():
+    for module in modules():
+        text = ast.unparse(tree(module))
+        assert "importlib.import_module" not in text, module
+        assert "__import__" not in text, module
+        if module not in ("stages.common.params", "stages.tools.profile"):
+            assert "Path('params.yaml')" not in text, module
 
 
-def ignored(path):
-    command = ["git", "check-ignore", "--quiet", "--no-index", path]
-    return subprocess.run(command, cwd=TOP, check=False).returncode == 0
+def ignored(*paths):
+    """Return those of the paths that git ignores."""
+    command = ["git", "check-ignore", "--stdin", "--no-index"]
+    done = subprocess.run(
+        command, cwd=TOP, check=False, input="\n".join(paths), capture_output=True, text=True
+    )
+    return {*done.stdout.splitlines()}
 
 
 def test_git_holds_reports_and_pointers_and_no_data():
     # The rules are static: lines that DVC adds to .gitignore go again when a later stage fails.
-    for path in {path for stage in STAGES for path in entries(stage, *RESULTS)}:
-        assert ignored(path) == path.startswith("data/"), path
-    assert not ignored("data/raw/mine.dvc")
-    assert not ignored("dvc.lock")
-    assert ignored("data/raw/mine/clip.wav")
-    assert ignored("checkpoints/train/mlp/state.safetensors")
+    results = {path for stage in STAGES for path in entries(stage, *RESULTS)}
+    clip, state = "data/raw/mine/clip.wav", "checkpoints/train/mlp/state.safetensors"
+    data = {path for path in results if path.startswith("data/")}
+    assert ignored(*results, "data/raw/mine.dvc", "dvc.lock", clip, state) == {*data, clip, state}
 
 
 def test_git_never_merges_the_lock_file_as_text():
@@ -200,6 +219,7 @@ def test_git_never_merges_the_lock_file_as_text():
     assert done.stdout == "dvc.lock: merge: unset\n"
 
 
+@pytest.mark.dvc
 def test_dvc_finds_the_pointers_to_recordings(tmp_path):
     # A rule `/data/*` would hide the folder from dvc: push, pull and status would skip it all.
     for name in (".gitignore", ".dvcignore"):
@@ -207,16 +227,15 @@ def test_dvc_finds_the_pointers_to_recordings(tmp_path):
     (tmp_path / "data/raw").mkdir(parents=True)
     pointer = "outs:\n- {md5: 465a62c55506cd2fa10372c1f9ba4b5e.dir, hash: md5, path: mine}\n"
     (tmp_path / "data/raw/mine.dvc").write_text(pointer)
-    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
-        subprocess.run(command, cwd=tmp_path, check=True)
-    listed = [sys.executable, "-m", "dvc", "status"]
-    done = subprocess.run(listed, cwd=tmp_path, check=False, capture_output=True, text=True)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    run_dvc("init", "-q", folder=tmp_path)
+    done = call_dvc("status", folder=tmp_path)
     assert "data/raw/mine" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.dvc
 def test_a_half_written_file_is_neither_in_git_nor_in_a_hash_of_dvc():
     # One that a killed process left in data/raw would change what every stage below it reads.
     assert ignored("reports/.corpus.json.17.part")
-    command = [sys.executable, "-m", "dvc", "check-ignore", "data/raw/.embedded.17.part"]
-    done = subprocess.run(command, cwd=TOP, check=False, capture_output=True, text=True)
+    done = call_dvc("check-ignore", "data/raw/.embedded.17.part", folder=TOP)
     assert done.stdout == "data/raw/.embedded.17.part\n"
