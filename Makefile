@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test test-faults check add-corpus forget profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus bench-runner transcribe bench-realtime rtneural-check clean
+.PHONY: help repro test test-fast test-faults coverage check add-corpus forget profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus bench-runner transcribe bench-realtime rtneural-check clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -28,17 +28,25 @@ repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print t
 	@python -m stages.tools.repro --jobs $(JOBS) --show reports/comparison.md $(STAGES)
 
 # A file goes to one worker, so that what its tests share is made once.
-test: $(INSTALLED) ## run all tests; at least 90 % of the lines are to be reached
-	python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov=stages --cov-report=term --cov-fail-under=90
+PYTEST := python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+COVERAGE_OPTIONS := --cov=stages --cov-report=term --cov-fail-under=90
 
-test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections, rebuild elsewhere: what `make test` has no time for
-	python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m faults
+test: $(INSTALLED) ## run all tests that a change can break, and the examples in docstrings
+	$(PYTEST) $(if $(COVERAGE),$(COVERAGE_OPTIONS)) $(ARGS)
 
-check: $(INSTALLED) ## lint, layout, types and the examples in docstrings
+test-fast: $(INSTALLED) ## run the tests that start no dvc, train nothing and need no built pipeline
+	$(PYTEST) --fast $(ARGS)
+
+test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections, rebuild elsewhere: [PART=1/4]
+	$(PYTEST) -m faults tests/test_faults_*.py $(PART:%=--part %) $(ARGS)
+
+coverage: $(INSTALLED) ## run `make test` and require that it reaches at least 90 % of the lines
+	@$(MAKE) --no-print-directory test COVERAGE=1
+
+check: $(INSTALLED) ## lint, layout and types
 	ruff check .
 	ruff format --check .
 	mypy
-	python -m pytest stages
 
 # The values go through the environment, so that a path may have spaces in it.
 add-corpus: $(INSTALLED) ## take recordings in: FROM=folder NAME=... LICENCE=... [SOURCE=...]; or look: FROM=folder ARGS=--look

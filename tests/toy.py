@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import costs
+
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.org")
 
 
@@ -86,6 +88,7 @@ def _exit_code(main) -> int:
 
 def call_dvc(*arguments: str, folder: Path | str = ".", **options) -> subprocess.CompletedProcess:
     """Run a dvc command in a forked child; the result has its exit code and output."""
+    costs.spend("dvc", "starts dvc")
     import dvc.cli.parser  # the parent imports what every child needs, once
     import dvc.dvcfile
     import dvc.repo.reproduce

@@ -1,0 +1,113 @@
+"""What a test may cost: dvc, training with torch and the built pipeline each need a mark.
+
+The marks are `COSTS`, described in pyproject.toml; `make test-fast` runs the tests that have none
+of them. tests/conftest.py names the running test here and turns every use that its marks do not
+allow into a failure, so that the fast tests stay fast.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+COSTS = ("dvc", "torch", "pipeline", "faults")
+# Marks that include a cost: the pipeline is built by dvc, and a stage of it trains.
+INCLUDES = {"pipeline": {"dvc", "torch"}, "faults": {"dvc", "torch", "pipeline"}}
+# Programs that start dvc themselves.
+STARTERS = {"repro", "resolve_lock", "transfer", "verify"}
+
+_test: str | None = None
+_allowed: set[str] = set()
+
+
+def begin(test: str | None, marks: set[str]) -> None:
+    """Name the test that runs from now on, and its marks; None is no test."""
+    global _test, _allowed
+    _test = test
+    _allowed = marks.union(*(INCLUDES.get(mark, set()) for mark in marks))
+
+
+def spend(cost: str, what: str) -> None:
+    """Fail if the test that runs has no mark for this cost.
+
+    Fixtures of a session or a module run inside the first test that asks for them.
+    """
+    if _test is not None and cost not in _allowed:
+        raise AssertionError(f"{_test} {what}; mark it with pytest.mark.{cost}")
+
+
+def starts_dvc(command: object) -> bool:
+    """Return whether a command line starts dvc.
+
+    >>> starts_dvc(["/usr/bin/python", "-m", "dvc", "status"]), starts_dvc(["git", "dvc"])
+    (True, False)
+    >>> starts_dvc(["python", "-m", "stages.tools.repro", "--jobs", "2"])
+    True
+    """
+    if not isinstance(command, list | tuple):
+        return False
+    words = [str(word) for word in command]
+    modules = {word for flag, word in pairwise(words) if flag == "-m"}
+    return (
+        "dvc" in modules
+        or any(f"stages.tools.{name}" in modules for name in STARTERS)
+        or any(Path(word).name == "dvc_child.py" for word in words[:4])
+        or Path(words[0] if words else "").name == "dvc"
+    )
+
+
+def _audit(event: str, arguments: Sequence[object]) -> None:
+    if event == "subprocess.Popen" and starts_dvc(arguments[1]):
+        spend("dvc", "starts dvc")
+
+
+def watch() -> None:
+    """Watch this process from now on for commands that start dvc."""
+    sys.addaudithook(_audit)
+
+
+def watch_torch() -> None:
+    """Let training and exporting by torch count as soon as torch is loaded; call it per test."""
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "autograd"):
+        return
+    _count(torch.autograd, "backward", "trains with torch")
+    if (onnx := sys.modules.get("torch.onnx")) is not None:
+        _count(onnx, "export", "exports with torch")
+
+
+def _count(module: object, name: str, what: str) -> None:
+    function = getattr(module, name)
+    if hasattr(function, "__wrapped__") and function.__module__ == __name__:
+        return
+
+    @functools.wraps(function)
+    def counted(*arguments, **options):
+        spend("torch", what)
+        return function(*arguments, **options)
+
+    counted.__module__ = __name__
+    setattr(module, name, counted)
+
+
+@functools.cache
+def marks_of(path: Path) -> frozenset[str]:
+    """Return the marks that a test file gives to all of its tests, from its source alone."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    values = (
+        node.value
+        for node in body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+    )
+    return frozenset(name for value in values for name in _mark_names(value))
+
+
+def _mark_names(value: ast.expr) -> Iterator[str]:
+    """Give `x` for each `pytest.mark.x` in an expression."""
+    for node in ast.walk(value):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pytest.mark":
+            yield node.attr
