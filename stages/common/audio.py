@@ -8,7 +8,6 @@ from math import gcd
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 Signal = NDArray[np.float32]
 
@@ -54,6 +53,10 @@ def to_mono_16k(samples: NDArray[np.float32], sample_rate_hz: int) -> Signal:
     mono = samples.mean(axis=1) if samples.ndim == 2 else samples
     if sample_rate_hz == SAMPLE_RATE_HZ:
         return mono.astype(np.float32)
+    # Not at the top: it takes 1.8 CPU seconds to import, and most stages import this module for its
+    # constants or for sound that is at 16 kHz already.
+    from scipy.signal import resample_poly
+
     common = gcd(sample_rate_hz, SAMPLE_RATE_HZ)
     up, down = SAMPLE_RATE_HZ // common, sample_rate_hz // common
     return np.asarray(resample_poly(mono, up, down), dtype=np.float32)

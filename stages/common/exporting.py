@@ -175,12 +175,3 @@ def _batches(
                 rows = [r[: min(map(len, rows))] for r in rows]
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             yield f"{names[0]}{more}", np.stack(rows)
-
-
-def ceiling(error: float) -> float:
-    """Return the next power of ten: the last bits of an error differ between machines.
-
-    >>> ceiling(3e-7), ceiling(0.0)
-    (1e-06, 1e-09)
-    """
-    return float(10.0 ** np.ceil(np.log10(max(error, 1e-9))))

@@ -196,11 +196,6 @@ def shape_of(facts: Mapping[str, Any], where: Path) -> Shape:
     return shape
 
 
-def parameter_count(module: nn.Module) -> int:
-    """Return how many numbers a module has learned."""
-    return sum(p.numel() for p in module.parameters())
-
-
 def load_head(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     """Return a head ready to use and its JSON.
 

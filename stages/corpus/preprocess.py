@@ -22,6 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
+# For to_mono_16k, which imports it late: before the pool forks, so that its processes share it.
+import scipy.signal  # noqa: F401
+
 from stages.common.audio import (
     SAMPLE_RATE_HZ,
     flac_bytes,

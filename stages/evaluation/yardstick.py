@@ -22,7 +22,8 @@ from stages.common.compute import ComputeParams, configure
 from stages.common.decoding import greedy
 from stages.common.files import write_json
 from stages.common.manifest import Utterance
-from stages.common.nets import load_head, parameter_count, posteriors
+from stages.common.model_numbers import parameter_count
+from stages.common.nets import load_head, posteriors
 from stages.common.params import load
 from stages.common.scoring import Errors, bootstrap, errors_by, paired_bootstrap
 from stages.common.shards import read_arrays

@@ -28,7 +28,8 @@ from stages.common.encoder import feature_extractor, load_encoder
 from stages.common.exporting import MODEL_AXES, Array, Listener, apart
 from stages.common.files import read_json, write_json
 from stages.common.manifest import Utterance
-from stages.common.nets import load_head, parameter_count
+from stages.common.model_numbers import parameter_count
+from stages.common.nets import load_head
 from stages.common.params import load
 from stages.common.shards import read_arrays, read_clips
 from stages.export.shipping import Kind, OnnxParams, chosen, ship

@@ -27,7 +27,8 @@ from stages.common.compute import ComputeParams, configure
 from stages.common.encoder import feature_extractor, load_encoder
 from stages.common.exporting import HEAD_AXES, MODEL_AXES, Listener, WholePath
 from stages.common.files import write_json
-from stages.common.nets import load_head, parameter_count
+from stages.common.model_numbers import parameter_count
+from stages.common.nets import load_head
 from stages.common.params import load
 from stages.common.shards import read_arrays, read_clips
 from stages.export.shipping import Kind, OnnxParams, chosen, ship

@@ -24,9 +24,8 @@ from stages.common.causal_onnx import export_stack
 from stages.common.causal_runtime import Streamed
 from stages.common.cli import stage
 from stages.common.compute import ComputeParams, configure
-from stages.common.exporting import ceiling
 from stages.common.files import atomic_folder, write_json
-from stages.common.nets import parameter_count
+from stages.common.model_numbers import ceiling, parameter_count
 from stages.common.params import load
 from stages.common.rtneural_export import export
 from stages.common.rtneural_proof import prove

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from stages.common import manifest
 from stages.common.decoding import greedy
-from stages.common.exporting import Array, Axes, ceiling, export, in_batches, prove, spread
+from stages.common.exporting import Array, Axes, export, in_batches, prove, spread
 from stages.common.files import atomic_file
 from stages.common.int8 import Int8Params, quantize
 from stages.common.manifest import Utterance
+from stages.common.model_numbers import ceiling
 from stages.common.runtime import open_model, session_posteriors
 from stages.common.scoring import errors
 

@@ -26,7 +26,7 @@ from stages.common.audio import SAMPLE_RATE_HZ
 from stages.common.encoder import feature_extractor
 from stages.common.exporting import MODEL_AXES, Listener, export
 from stages.common.int8 import quantize
-from stages.common.nets import parameter_count
+from stages.common.model_numbers import parameter_count
 from stages.common.workers import worker_count
 from stages.tools.crew import Crew
 from stages.tools.encoder_figures import differences, figures

@@ -23,7 +23,8 @@ from stages.common.audio import SAMPLE_RATE_HZ
 from stages.common.exporting import HEAD_AXES, export
 from stages.common.files import read_json
 from stages.common.int8 import quantize
-from stages.common.nets import Shape, new_head, parameter_count, shape_of
+from stages.common.model_numbers import parameter_count
+from stages.common.nets import Shape, new_head, shape_of
 from stages.tools.aligned import table
 from stages.tools.stopwatch import Pace, Task, Timed, timed
 from stages.tools.timing import (

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -165,6 +164,9 @@ class MlpTask:
     """Segments: the mean of the embeddings of one phone, or of silence, and its label."""
 
     def __init__(self, embeddings: Path, segments: Path, params: MlpParams) -> None:
+        # Not at the top: three of the four models never need it, and it takes 0.8 CPU seconds.
+        import pandas as pd
+
         table = pd.read_parquet(segments)
         table = table[(table["part"] == "train") & table["kind"].isin(["phone", "silence"])]
         if table.empty:
