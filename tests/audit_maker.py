@@ -5,9 +5,11 @@ from __future__ import annotations
 import tarfile
 import zlib
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from corpus_maker import utterance
 
 from stages.common.audio import SAMPLE_RATE_HZ, flac_bytes
@@ -21,6 +23,7 @@ from stages.common.files import read_json
 from stages.common.manifest import write
 from stages.common.shards import add_to_tar
 from stages.common.tables import write_table
+from stages.corpus import audit as stage
 from stages.corpus.audit import AuditParams, Outputs, Paths, run
 
 PARAMS = AuditParams(
@@ -30,8 +33,12 @@ PARAMS = AuditParams(
 LEFT_OUT = ("id", "reason", "detail")
 
 
+@cache
 def babble(name, seconds=0.6):
-    """Noise whose loudness and colour change like syllables; each name has its own."""
+    """Noise whose loudness and colour change like syllables; each name has its own.
+
+    It is made once per process, since scenes share most of their clips, and can't be written to.
+    """
     random = np.random.default_rng(zlib.crc32(name.encode()))
     length = round(seconds * SAMPLE_RATE_HZ)
     at = np.linspace(0, 6, length)
@@ -42,7 +49,9 @@ def babble(name, seconds=0.6):
         for hz in random.uniform(150, 3300, 12)
     ]
     signal = loud * (np.sum(tones, axis=0) + 0.3 * random.standard_normal(length))
-    return (0.5 * signal / np.abs(signal).max()).astype(np.float32)
+    made = (0.5 * signal / np.abs(signal).max()).astype(np.float32)
+    made.flags.writeable = False
+    return made
 
 
 @dataclass
@@ -117,8 +126,16 @@ class Scene:
             folder / "audio", folder / "left_out.csv", parts,
         )  # fmt: skip
 
-    def audit(self, folder: Path, params=PARAMS, workers=1):
-        """Write everything, audit it and return the report."""
+    def audit(self, folder: Path, params=PARAMS, workers=1, draw=False):
+        """Write everything, audit it and return the report.
+
+        The picture is nine tenths of an audit's 2 CPU seconds and nothing reads it, so it is drawn
+        only where a test asks for it.
+        """
         outputs = Outputs(folder / "c.json", folder / "c.md", folder / "c.png")
-        run(self.lay(folder), outputs, params, workers)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            if not draw:
+                monkeypatch.setattr(stage, "picture", lambda *_: None)
+            run(self.lay(folder), outputs, params, workers)
+        assert outputs.picture.is_file() == draw
         return read_json(outputs.report)
