@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from stages.common.compute import ComputeParams, configure, seed_of
 
@@ -13,7 +12,10 @@ def test_threads_are_at_least_one():
         ComputeParams(threads=0)
 
 
+@pytest.mark.torch
 def test_configure_fixes_the_threads_and_refuses_what_does_not_repeat():
+    import torch  # not at the top: the other tests do without it, and it takes 4 CPU seconds
+
     configure(1)
     assert torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()

@@ -50,6 +50,7 @@ def test_the_command_line_shows_the_folds_and_queues_none(tmp_path, monkeypatch,
     )
 
 
+@pytest.mark.dvc
 def test_a_fold_that_dvc_refuses_is_an_error(tmp_path, monkeypatch):
     write_table(tmp_path / "s.csv", ("speaker", "together"), ROWS)
     monkeypatch.chdir(tmp_path)  # no repository
