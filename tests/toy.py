@@ -3,22 +3,46 @@
 A new `python -m dvc` spends 1 to 2 s on imports before it does anything, and the tests start dvc
 some 400 times. `forked` runs the same entry point in a child of this process, which has imported
 dvc already: a start costs about 20 ms, and the child's folder, environment, loggers and caches
-still belong to it alone.
+still belong to it alone. `forked_child` does the same for the stages that the runner starts.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 import costs
+import pytest
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.org")
+WHAT_DVC_IMPORTS = (
+    "configobj", "dvc._debug", "dvc.cachemgr", "dvc.cli.parser", "dvc.data_cloud", "dvc.dvcfile",
+    "dvc.lock", "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.index", "dvc.repo.open_repo",
+    "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.reproduce",
+    "dvc.repo.stage", "dvc.repo.status", "dvc.rwlock", "dvc.utils.strictyaml",
+    "dvc_data.hashfile._progress", "dvc_data.hashfile.db.local", "dvc_data.hashfile.status",
+    "dvc_data.index.checkout", "fsspec.implementations.memory", "networkx", "rich.progress",
+    "ruamel.yaml.mergevalue",
+)  # fmt: skip
+
+DIAMOND = """
+stages:
+  top: {cmd: cat in.txt > top.txt, deps: [in.txt], outs: [top.txt]}
+  slow: {cmd: sleep 0.6; cat top.txt > slow.txt, deps: [top.txt], outs: [slow.txt]}
+  pair:
+    foreach: [b, a]
+    do: {cmd: "cut -c1 top.txt > ${item}.txt", deps: [top.txt], outs: ["${item}.txt"]}
+  end: {cmd: cat slow.txt a.txt b.txt > end.txt, deps: [slow.txt, a.txt, b.txt], outs: [end.txt]}
+  lone: {cmd: echo 1 > lone.txt, outs: [lone.txt]}
+"""
 
 
 def forked(
@@ -39,7 +63,7 @@ def forked(
         sys.stderr.flush()
         child = os.fork()
         if child == 0:
-            _become(main, folder, environment, out.fileno(), err.fileno())
+            become(main, folder, environment, out.fileno(), err.fileno())
         _, status = os.waitpid(child, 0)
         texts = []
         for file in (out, err):
@@ -48,7 +72,7 @@ def forked(
     return subprocess.CompletedProcess([], os.waitstatus_to_exitcode(status), *texts)
 
 
-def _become(main, folder, environment, out: int, err: int) -> None:
+def become(main, folder, environment, out: int, err: int) -> None:
     """Turn this forked child into a command: run it and exit, whatever it does."""
     code = 70  # of a child that fails before `main` runs
     try:
@@ -59,6 +83,7 @@ def _become(main, folder, environment, out: int, err: int) -> None:
         # pytest has put its own objects in their place
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
+        _leave_the_test()
         if environment is not None:
             os.environ.clear()
             os.environ.update(environment)
@@ -68,6 +93,21 @@ def _become(main, folder, environment, out: int, err: int) -> None:
         sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _leave_the_test() -> None:
+    """Undo what pytest and dvc's own calls in this process have set: a command begins without it.
+
+    dvc's loggers write to the streams that they found when dvc was imported, which are pytest's,
+    and `pipeline.read` makes them leave out the lines by which the runner knows how a stage ended.
+    """
+    warnings.simplefilter("ignore")
+    if "dvc" in sys.modules:
+        import dvc.logger
+
+        for name in ("dvc", "dvc_objects", "dvc_data"):
+            logging.getLogger(name).handlers.clear()
+        dvc.logger.setup()
 
 
 def _exit_code(main) -> int:
@@ -86,15 +126,18 @@ def _exit_code(main) -> int:
         return 1
 
 
+def import_dvc() -> None:
+    """Import what every dvc command needs, in the parent: once in place of once per child."""
+    for module in WHAT_DVC_IMPORTS:
+        import_module(module)
+    sys.modules["dvc.cli.parser"].get_main_parser()  # kept by dvc; a third of a child's time
+
+
 def call_dvc(*arguments: str, folder: Path | str = ".", **options) -> subprocess.CompletedProcess:
     """Run a dvc command in a forked child; the result has its exit code and output."""
     costs.spend("dvc", "starts dvc")
-    import dvc.cli.parser  # the parent imports what every child needs, once
-    import dvc.dvcfile
-    import dvc.repo.reproduce
-    import dvc.repo.status
-    import networkx  # noqa: F401
-    import rich.progress  # noqa: F401
+    import_dvc()
+    import dvc.cli
 
     return forked(lambda: dvc.cli.main(list(arguments)), folder=folder, **options)
 
@@ -110,3 +153,35 @@ def copied(origin: Path, to: Path) -> Path:
     """Copy a built toy repository with its cache; links and times stay as they are."""
     shutil.copytree(origin, to, symlinks=True)
     return to
+
+
+def keep_apart(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Keep what dvc knows of all repositories of a user in `folder`, and its reports of use off."""
+    patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site"))
+    patch.setenv("DVC_NO_ANALYTICS", "1")
+
+
+def empty(factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that `dvc init --no-scm` made, once per process, to be copied."""
+    folder = factory.getbasetemp() / "empty-toy"
+    if not (folder / ".dvc" / "config").exists():
+        folder.mkdir(exist_ok=True)
+        with pytest.MonkeyPatch.context() as patch:
+            keep_apart(patch, factory.getbasetemp())
+            run_dvc("init", "--no-scm", "-q", folder=folder)
+    return folder
+
+
+@pytest.fixture(name="toy")
+def toy_repository(tmp_path, tmp_path_factory, monkeypatch):
+    """Make a dvc repository with the given stages in a folder of its own, and step into it."""
+    keep_apart(monkeypatch, tmp_path)
+
+    def make(stages: str, name: str = "toy") -> Path:
+        folder = copied(empty(tmp_path_factory), tmp_path / name)
+        (folder / "dvc.yaml").write_text(stages)
+        (folder / "in.txt").write_text("hello\n")
+        monkeypatch.chdir(folder)
+        return folder
+
+    return make
