@@ -1,6 +1,5 @@
 """Toy pipelines in a temporary folder, built by dvc alone and by the runner."""
 
-import io
 import json
 import os
 import signal
@@ -10,49 +9,21 @@ import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
+from toy import DIAMOND, run_dvc, toy_repository  # noqa: F401 - a fixture
 
 from stages.tools import children, lockfile, pipeline, repro
-from stages.tools.progress import Progress, table
-from stages.tools.schedule import Outcome, Schedule, Step
+from stages.tools.schedule import Outcome
 
-# dvc's own use of pygtrie; what it prints is nobody's business here.
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+pytestmark = [
+    pytest.mark.dvc,
+    pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning"),  # dvc's use of pygtrie
+]
 
 TOP = Path(__file__).parents[1]
 
-DIAMOND = """
-stages:
-  top: {cmd: cat in.txt > top.txt, deps: [in.txt], outs: [top.txt]}
-  slow: {cmd: sleep 0.6; cat top.txt > slow.txt, deps: [top.txt], outs: [slow.txt]}
-  pair:
-    foreach: [b, a]
-    do: {cmd: "cut -c1 top.txt > ${item}.txt", deps: [top.txt], outs: ["${item}.txt"]}
-  end: {cmd: cat slow.txt a.txt b.txt > end.txt, deps: [slow.txt, a.txt, b.txt], outs: [end.txt]}
-  lone: {cmd: echo 1 > lone.txt, outs: [lone.txt]}
-"""
-
-
-@pytest.fixture
-def toy(tmp_path, monkeypatch):
-    """Make a dvc repository with the given stages in a folder of its own, and step into it."""
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-
-    def make(stages: str, name: str = "toy") -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "dvc.yaml").write_text(stages)
-        (folder / "in.txt").write_text("hello\n")
-        dvc("init", "--no-scm", "-q", folder=folder)
-        monkeypatch.chdir(folder)
-        return folder
-
-    return make
-
-
-def dvc(*arguments, folder=None):
-    subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder, check=True)
+# The runner forks its stages in a test with this mark; in the others it starts real processes.
+forks = pytest.mark.usefixtures("forked_stages")
 
 
 def start(folder, *arguments):
@@ -79,15 +50,16 @@ def runs(pid):
         return False
 
 
-def test_the_lock_file_has_the_bytes_of_plain_dvc(toy, capsys):
+def test_the_lock_file_has_the_bytes_of_plain_dvc(toy, capsys, monkeypatch):
     plain = toy(DIAMOND, "plain")
-    dvc("repro", "-q", folder=plain)
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], check=True)
     toy(DIAMOND, "beside")
     assert repro.main(["--jobs", "3"]) == 0
     assert Path("dvc.lock").read_bytes() == (plain / "dvc.lock").read_bytes()
     assert "6 stages: 6 ran" in capsys.readouterr().out
 
     # What follows uses the same two builds: a second run has nothing to do, and starts nothing.
+    fork_stages(monkeypatch)
     logs = {path: path.stat().st_mtime_ns for path in Path(".dvc/tmp/repro").iterdir()}
     assert repro.main(["--show", "end.txt"]) == 0
     assert capsys.readouterr().out == "everything is up to date: 6 stages\nhello\nh\nh\n"
@@ -98,7 +70,7 @@ def test_the_lock_file_has_the_bytes_of_plain_dvc(toy, capsys):
         (folder / "in.txt").write_text("halo\n")
     assert repro.main([]) == 0
     assert "6 stages: 5 ran, 1 up to date" in capsys.readouterr().out
-    dvc("repro", "-q", folder=plain)
+    run_dvc("repro", "-q", folder=plain)
     assert Path("dvc.lock").read_bytes() == (plain / "dvc.lock").read_bytes()
 
     # Lost outputs come back from the cache, what reads them finds them unchanged.
@@ -107,6 +79,7 @@ def test_the_lock_file_has_the_bytes_of_plain_dvc(toy, capsys):
     assert "6 stages: 1 from the cache, 3 unchanged, 2 up to date" in capsys.readouterr().out
 
 
+@forks
 def test_a_target_is_built_with_all_upstream_and_nothing_else(toy, capsys):
     toy(DIAMOND)
     assert repro.main(["pair", "--show", "in.txt"]) == 0
@@ -139,6 +112,7 @@ stages:
     assert not Path(".dvc/tmp/repro/below.log").exists()
 
 
+@forks
 def test_a_stage_that_fails_keeps_its_last_result(toy, capsys):
     folder = toy(
         """
@@ -159,6 +133,7 @@ stages:
     assert Path("dvc.lock").read_bytes() == lock
 
 
+@forks
 def test_a_stage_that_never_ended_well_has_no_result_to_keep(toy):
     toy("stages:\n  half: {cmd: echo 1 > half.txt; exit 3, outs: [half.txt]}\n")
     assert repro.main([]) == 1
@@ -166,6 +141,7 @@ def test_a_stage_that_never_ended_well_has_no_result_to_keep(toy):
     assert Path("half.txt").read_text() == "1\n"
 
 
+@forks
 def test_a_frozen_stage_is_left_alone_and_counted(toy, capsys):
     toy("""
 stages:
@@ -178,9 +154,10 @@ stages:
     assert capsys.readouterr().out == "everything is up to date: 2 stages, 1 of them frozen\n"
 
 
+@forks
 def test_changed_data_has_its_new_hash_written_down(toy, capsys):
     toy("stages:\n  copy: {cmd: cat in.txt > out.txt, deps: [in.txt], outs: [out.txt]}\n")
-    dvc("add", "-q", "in.txt")
+    run_dvc("add", "-q", "in.txt")
     Path("in.txt").write_text("other\n")
     assert repro.main([]) == 0
     assert "2 stages: 2 ran" in capsys.readouterr().out
@@ -212,13 +189,6 @@ def test_outside_a_pipeline_is_one_sentence(toy, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert repro.main([]) == 1
     assert "not inside of a DVC repository" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("jobs", ["0", "-1", "two"])
-def test_the_number_of_jobs_is_at_least_one(jobs, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        repro.main([f"--jobs={jobs}"])
-    assert f"expected a whole number from 1 on, found '{jobs}'" in capsys.readouterr().err
 
 
 SLEEPER = "stages:\n  nap: {cmd: 'echo $$ > pid; sleep 60; true', outs: [nap.txt]}\n"
@@ -260,81 +230,7 @@ def test_a_stage_that_is_deaf_to_sigterm_is_killed(toy):
     assert not runs((folder / "pid").read_text().strip())
 
 
-def test_the_stage_above_the_longest_chain_goes_first():
-    steps = [
-        Step("short"),
-        Step("long"),
-        Step("mid", ("long",)),
-        Step("end", ("mid",)),
-        Step("last"),
-    ]
-    schedule = Schedule(steps)
-    assert schedule.ready() == ["long", "short", "last"]
-    schedule.start("long")
-    assert schedule.ready() == ["short", "last"]
-    schedule.finish("long", Outcome.RAN)
-    assert schedule.ready() == ["mid", "short", "last"]
-
-
-def test_a_stage_that_takes_long_goes_before_a_longer_chain_of_quick_ones():
-    steps = [Step("up"), Step("mid", ("up",)), Step("end", ("mid",)), Step("slow", seconds=240)]
-    assert Schedule(steps).ready() == ["slow", "up"]
-
-
-@pytest.mark.parametrize(
-    ("above", "below"),
-    [(Outcome.RAN, None), (Outcome.CACHED, None), (Outcome.UNCHANGED, "settled")],
-)
-def test_a_stage_that_is_not_stale_starts_only_below_one_that_changed_something(above, below):
-    schedule = Schedule([Step("up"), Step("down", ("up",), stale=False)])
-    schedule.start("up")
-    schedule.finish("up", above)
-    assert schedule.ready() == ([] if below else ["down"])
-    assert schedule.outcomes.get("down") == (Outcome.UP_TO_DATE if below else None)
-
-
-class Runner:
-    name = "train@mlp"
-
-    def elapsed_s(self):
-        return 12.4
-
-    def latest_line(self):
-        return "epoch 3 [bold]"
-
-
-def test_a_terminal_sees_each_stage_with_its_seconds_and_its_latest_line():
-    screen = io.StringIO()
-    with Progress(22, Console(file=screen, force_terminal=True, width=80)) as progress:
-        progress.draw(3, [Runner()])
-        progress.ended(4, "split", "done in 2.1 s")
-    for text in (
-        "3 of 22 stages done, 1 at work",
-        "12 s",
-        "epoch 3 [bold]",
-        "[ 4/22] split: done in 2.1 s",
-    ):
-        assert text in screen.getvalue()
-
-
-def test_a_long_line_gives_way_to_the_name_of_its_stage(monkeypatch):
-    monkeypatch.setattr(Runner, "latest_line", lambda _self: "> python " + 40 * "very long ")
-    screen = io.StringIO()
-    console = Console(file=screen, width=60)
-    console.print(table(3, 22, [Runner()]))
-    assert [line.split() for line in screen.getvalue().splitlines()][1][:3] == [
-        "train@mlp", "12", "s"
-    ]  # fmt: skip
-
-
-def test_a_pipe_sees_plain_lines_only():
-    pipe = io.StringIO()
-    with Progress(22, Console(file=pipe)) as progress:
-        progress.draw(3, [Runner()])
-        progress.ended(4, "split", "done in 2.1 s")
-    assert pipe.getvalue() == "[ 4/22] split: done in 2.1 s\n"
-
-
+@forks
 def test_the_latest_line_is_the_newest_state_of_a_progress_bar(toy):
     bar = r"printf '10%%\r\033[1m20%%\r'; while ! test -f seen; do sleep 0.05; done"
     folder = toy(f"stages:\n  bar: {{cmd: {json.dumps(bar)}}}\n")
@@ -343,8 +239,3 @@ def test_the_latest_line_is_the_newest_state_of_a_progress_bar(toy):
     (folder / "seen").touch()
     until(child.outcome)
     assert child.outcome() is Outcome.RAN
-
-
-def test_what_dvc_itself_has_to_say_is_kept():
-    missing = "ERROR: failed to reproduce 'a': missing data 'source': in.txt"
-    assert children.without_noise(f"Running stage 'a':\n> cat in.txt\n{missing}\n") == missing
