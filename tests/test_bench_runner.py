@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
+from toy import keep_apart, run_dvc, toy_repository  # noqa: F401 - a fixture
 
 from stages.tools import bench_runner
 from stages.tools.bench_stages import Taken
-
-# dvc's own use of pygtrie
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 
 
 @pytest.fixture
@@ -34,19 +30,25 @@ def run(*what):
     return ended.value.code
 
 
-def test_stages_that_do_nothing_are_stages_of_dvc(tmp_path):
-    bench_runner.write_stages(tmp_path, 3)
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", "repro"], cwd=tmp_path, capture_output=True, text=True,
-            check=True,
-        )  # fmt: skip
-    assert "Data and pipelines are up to date" in done.stdout
-    assert [(tmp_path / str(n)).read_text() for n in range(3)] == ["0\n", "1\n", "2\n"]
+@pytest.mark.dvc
+def test_stages_that_do_nothing_are_stages_of_dvc(tmp_path, monkeypatch):
+    keep_apart(monkeypatch, tmp_path)
+    folder = tmp_path / "stages"
+    folder.mkdir()
+    bench_runner.write_stages(folder, 3)
+    outputs = [run_dvc("repro", folder=folder) for _ in range(2)]
+    assert "Data and pipelines are up to date" in outputs[1]
+    assert [(folder / str(n)).read_text() for n in range(3)] == ["0\n", "1\n", "2\n"]
 
 
-def test_the_ratio_is_of_the_empty_stages_and_past_its_limit_fails(times, capsys):
+@pytest.mark.dvc
+@pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # dvc's use of pygtrie
+def test_the_ratio_is_of_the_empty_stages_and_past_its_limit_fails(times, toy, monkeypatch, capsys):
+    toy("stages:\n  one: {cmd: echo 1 > 1, outs: ['1']}\n  two: {cmd: echo 2 > 2, outs: ['2']}\n")
+    written = []
+    monkeypatch.setattr(bench_runner, "write_stages", lambda _, count: written.append(count))
     assert run("idle", "--rounds", "1") == 0
+    assert written == [2]  # as many as the pipeline has
     assert "make repro here            1.1  1.10" in capsys.readouterr().out
     times["stages.tools.repro"] = 1.3
     assert run("idle", "--rounds", "1") == 1

@@ -8,10 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
+from toy import copied, empty, keep_apart
 
 from stages.tools import fresh, pipeline, repro
 
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+pytestmark = [
+    pytest.mark.dvc,
+    pytest.mark.usefixtures("forked_stages"),
+    pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning"),  # dvc's use of pygtrie
+]
 
 STAGES = """
 stages:
@@ -24,20 +30,29 @@ stages:
 UP_TO_DATE = "everything is up to date: 1 stages\n"
 
 
-@pytest.fixture
-def built(tmp_path, monkeypatch):
-    """A pipeline that was built and found fresh; the calls of pipeline.read since then."""
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    monkeypatch.setattr(fresh, "_SETTLED_NS", -(10**18))  # what is seconds old has settled
-    folder = tmp_path / "toy"
-    (folder / "in").mkdir(parents=True)
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    """A pipeline that was built, to be copied."""
+    folder = copied(empty(tmp_path_factory), tmp_path_factory.mktemp("fresh") / "toy")
+    (folder / "in").mkdir()
     (folder / "in" / "a.txt").write_text("hello\n")
     (folder / "params.yaml").write_text("size: 1\n")
     (folder / "dvc.yaml").write_text(STAGES)
-    dvc = [sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"]
-    subprocess.run(dvc, cwd=folder, check=True)
-    monkeypatch.chdir(folder)
-    assert [repro.main([]), repro.main([])] == [0, 0]
+    with pytest.MonkeyPatch.context() as patch:
+        keep_apart(patch, folder.parent)
+        fork_stages(patch)
+        patch.chdir(folder)
+        assert repro.main([]) == 0
+    return folder
+
+
+@pytest.fixture
+def built(origin, tmp_path, monkeypatch):
+    """A copy of it that was found fresh; the calls of pipeline.read since then."""
+    keep_apart(monkeypatch, tmp_path)
+    monkeypatch.setattr(fresh, "_SETTLED_NS", -(10**18))  # what is seconds old has settled
+    monkeypatch.chdir(copied(origin, tmp_path / "toy"))
+    assert repro.main([]) == 0
     asked, read = [], pipeline.read
 
     def counted(targets=()):

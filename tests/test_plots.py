@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from toy import copied, empty, keep_apart, run_dvc
 
 from stages.common.tables import write_table
+
+pytestmark = pytest.mark.dvc
 
 TEMPLATES = Path(__file__).resolve().parents[1] / ".dvc" / "plots"
 PLOTS = [
@@ -27,14 +28,7 @@ PLOTS = [
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("plots")
-
-    def dvc(*words):
-        command = [sys.executable, "-m", "dvc", *words]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    dvc("init", "--no-scm", "--quiet")
+    folder = copied(empty(tmp_path_factory), tmp_path_factory.mktemp("plots") / "toy")
     shutil.copytree(TEMPLATES, folder / ".dvc" / "plots")
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"plots": PLOTS}))
     rates = [("mlp", "en", 0.4), ("mlp", "hr", 0.2), ("ensemble", "en", 0.1)]
@@ -42,7 +36,9 @@ def shown(tmp_path_factory):
     write_table(folder / "by.csv", columns, [dict(zip(columns, r, strict=True)) for r in rates])
     named = [{"said": "dʑ", "heard": "dʒ"}, {"said": "a", "heard": "a"}]
     write_table(folder / "confusion.csv", ("said", "heard"), named)
-    return json.loads(dvc("plots", "show", "--json"))
+    with pytest.MonkeyPatch.context() as patch:
+        keep_apart(patch, folder.parent)
+        return json.loads(run_dvc("plots", "show", "--json", folder=folder))
 
 
 def test_both_tables_are_drawn_without_an_error(shown):
