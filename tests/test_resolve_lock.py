@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from clones import GIT
+from forked_child import forked_stages  # noqa: F401 - a fixture
+from toy import GIT, copied, keep_apart, run_dvc
 
 from stages.tools import lockfile, merge_state, resolve_lock
-from stages.tools.lock_choice import Side, choose
 
-# dvc's own use of pygtrie; what it prints is nobody's business here.
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+pytestmark = [
+    pytest.mark.dvc,
+    pytest.mark.usefixtures("forked_stages"),
+    pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning"),  # dvc's use of pygtrie
+]
 
 # `top` is read by two stages, which write a report each; `sum` reads both reports. The log, which
 # nobody declares, counts what ran.
@@ -59,7 +60,7 @@ def write(**files):
 
 
 def build():
-    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], check=True)
+    run_dvc("repro", "-q")
 
 
 def commit(message):
@@ -87,18 +88,15 @@ def origin(tmp_path_factory):
     """A repository whose branches `mine` and `yours` changed one stage each and built it."""
     folder = tmp_path_factory.mktemp("origin") / "toy"
     patch = pytest.MonkeyPatch()
-    patch.setenv("DVC_SITE_CACHE_DIR", str(folder.parent / "site"))
-    patch.setenv("DVC_NO_ANALYTICS", "1")
+    keep_apart(patch, folder.parent)
     for name, text in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     patch.chdir(folder)
     git("init", "--quiet", "--initial-branch", "main")
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], check=True)
-    subprocess.run(
-        [sys.executable, "-m", "dvc", "config", "-q", "core.autostage", "false"], check=True
-    )
+    run_dvc("init", "-q")
+    run_dvc("config", "-q", "core.autostage", "false")
     commit("base")
     for branch, name, value in (("mine", "one", 1), ("yours", "two", 2)):
         git("checkout", "--quiet", "-b", branch, "main")
@@ -113,13 +111,11 @@ def origin(tmp_path_factory):
 @pytest.fixture
 def toy(origin, tmp_path, monkeypatch):
     """A copy of that repository, on `mine`, and the current folder in it."""
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    keep_apart(monkeypatch, tmp_path)
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "test")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "test@example.org")
-    shutil.copytree(origin, tmp_path / "toy", symlinks=True)
-    monkeypatch.chdir(tmp_path / "toy")
+    monkeypatch.chdir(copied(origin, tmp_path / "toy"))
     ran()
     return tmp_path / "toy"
 
@@ -339,29 +335,3 @@ def test_a_report_that_git_mixed_from_two_is_put_right(toy):
     git("merge", "yours", code=1)
     assert resolve_lock.main([]) == 0
     assert values() == [ONE, TWO, ONE + TWO]
-
-
-def entry(deps=(), outs=()):
-    return {
-        "cmd": "x",
-        "deps": [{"path": path, "md5": value} for path, value in dict(deps).items()],
-        "outs": [{"path": path, "md5": value} for path, value in dict(outs).items()],
-    }
-
-
-def test_what_reads_a_folder_with_outputs_stands_with_the_side_that_made_them():
-    ours = {"make": entry(outs={"raw/a": "1"}), "list": entry({"raw": "r1"}, {"list": "l1"})}
-    theirs = {"make": entry(outs={"raw/a": "2"}), "list": entry({"raw": "r2"}, {"list": "l2"})}
-    sides = (Side(ours, frozenset({"list"})), Side(theirs, frozenset({"make", "list"})))
-    choices = choose(sides, ["list", "make"])
-    assert {name: (c.stands, c.sides) for name, c in choices.items()} == {
-        "make": (True, {1}),
-        "list": (True, {1}),
-    }
-
-
-def test_what_reads_a_stage_that_has_to_run_does_not_stand():
-    both = {"make": entry(outs={"a": "1"}), "read": entry({"a": "1"}, {"b": "2"})}
-    choices = choose((Side(both, frozenset({"read"})), Side({}, frozenset())), ["make", "read"])
-    assert not choices["make"].stands
-    assert not choices["read"].stands

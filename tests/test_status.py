@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from toy import copied, empty, keep_apart, run_dvc
 
 from stages.common.files import write_json
 from stages.tools import status
 from stages.tools.durations import remember
-from stages.tools.status_look import Facts, Gone, Look
-from stages.tools.status_state import State, decide
 
-# dvc's own use of pygtrie; what it prints is nobody's business here.
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+pytestmark = [
+    pytest.mark.dvc,
+    pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning"),  # dvc's use of pygtrie
+]
 
 STAGES = """
 stages:
@@ -39,14 +39,10 @@ stages:
 """
 
 
-def dvc(*arguments, folder=None):
-    subprocess.run([sys.executable, "-m", "dvc", "-q", *arguments], cwd=folder, check=True)
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A small pipeline that dvc has run."""
-    folder = tmp_path_factory.mktemp("built")
+    folder = copied(empty(tmp_path_factory), tmp_path_factory.mktemp("status") / "built")
     (folder / "dvc.yaml").write_text(STAGES)
     (folder / "params.yaml").write_text("grow: {by: 2, tall: true}\n")
     (folder / "in.txt").write_text("hello\n")
@@ -54,21 +50,17 @@ def built(tmp_path_factory):
     (folder / "data").mkdir()
     (folder / "data/own.txt").write_text("own\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
-        patch.setenv("DVC_NO_ANALYTICS", "1")
-        dvc("init", "--no-scm", folder=folder)
-        dvc("repro", folder=folder)
+        keep_apart(patch, folder.parent)
+        run_dvc("repro", "-q", folder=folder)
     return folder
 
 
 @pytest.fixture
 def project(built, tmp_path, monkeypatch):
     """A copy of it, to be changed."""
-    folder = tmp_path / "project"
-    shutil.copytree(built, folder)
+    folder = copied(built, tmp_path / "project")
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    keep_apart(monkeypatch, tmp_path)
     return folder
 
 
@@ -92,7 +84,7 @@ def states(stages):
 
 
 def use_remote(folder):
-    dvc("remote", "add", "--default", "store", str(folder.parent / "store"))
+    run_dvc("remote", "add", "-q", "--default", "store", str(folder.parent / "store"))
 
 
 def lose(*names, cache=True):
@@ -193,7 +185,7 @@ def test_what_is_in_the_cache_is_not_pulled_and_no_stage_below_is_stale(call, pr
     assert stages["grow"]["why"] == ["grown.txt: in dvc's cache; dvc checkout puts it here"]
     assert stages["gather"]["why"] == ["data: a part of it isn't pulled"]
     assert call("--allow-missing")[0] == 0
-    dvc("checkout")
+    run_dvc("checkout", "-q")
     assert call()[0] == 0
 
 
@@ -242,21 +234,21 @@ def test_a_stage_run_alone_leaves_what_reads_it_stale_even_where_its_output_is_n
 ):
     use_remote(project)
     (project / "in.txt").write_text("halo\n")
-    dvc("repro", "-s", "grow")
+    run_dvc("repro", "-q", "-s", "grow")
     assert call()[1]["fold"]["why"] == ["grown.txt: changed, grow made it anew"]
     lose("grown.txt")
     assert call()[1]["fold"]["why"][0] == "grown.txt: grow made it anew"
 
 
 def test_a_frozen_stage_is_left_alone(call, project):
-    dvc("freeze", "grow")
+    run_dvc("freeze", "-q", "grow")
     (project / "in.txt").write_text("halo\n")
     code, stages, _ = call()
     assert (code, states(stages)) == (0, {"grow": "frozen"})
 
 
 def test_added_data_is_told_of_too(call, project):
-    dvc("add", "in.txt")
+    run_dvc("add", "-q", "in.txt")
     assert call()[0] == 0
     (project / "in.txt").write_text("halo\n")
     _, stages, _ = call()
@@ -320,24 +312,3 @@ def test_what_dvc_can_not_read_leaves_it_undecided(file, text, why, call, projec
 def test_outside_of_a_pipeline_it_can_not_be_decided(call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert call()[0] == 2
-
-
-def test_clips_are_those_that_the_last_audit_counted():
-    report = {"files": 9, "accepted": 8, "parts": {"test": {"utterances": 3}}}
-    stages = (
-        Facts("inventory", reads=("data/raw",)),
-        Facts("dedupe", reads=("data/corpus/inventory.csv", "data/raw")),
-        Facts("embed", reads=("data/audio", "data/splits/test.jsonl")),
-        Facts("train", reads=("data/splits/train.jsonl",)),
-        Facts("compare", reads=("reports/corpus.json",)),
-    )
-    rows = decide(Look(Path(), stages, ""), report, {})
-    assert [row.clips for row in rows] == [9, 9, 3, None, None]
-    assert [row.clips for row in decide(Look(Path(), stages, ""), {}, {})] == [None] * 5
-
-
-def test_many_lost_outputs_are_counted_and_a_few_are_named():
-    gone = tuple(Gone(f"{n}.bin", 10, here=False, cached=False, in_git=False) for n in range(5))
-    (row,) = decide(Look(Path(), (Facts("a", gone=gone),), "store"), {}, {})
-    assert (row.state, row.size) == (State.NOT_PULLED, 50)
-    assert row.why[0].startswith("0.bin, 1.bin, 2.bin and 2 more: dvc pull")
