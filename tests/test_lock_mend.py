@@ -3,13 +3,32 @@
 import subprocess
 
 import pytest
-from clones import GIT
+import yaml
 from imports import TOP
+from toy import GIT
 
-from stages.tools import lockfile
+from stages.tools import lock_mend, lockfile
 from stages.tools.lock_mend import mend, surviving
 
-WHOLE = (TOP / "dvc.lock").read_text(encoding="utf-8")
+REAL = (TOP / "dvc.lock").read_text(encoding="utf-8")
+
+
+def starts(text):
+    """Return where in the text of a lock file the entry of each stage starts."""
+    names = yaml.load(text, Loader=yaml.CSafeLoader)["stages"]
+    return {name: text.index(f"\n  {name}:\n") + 1 for name in names}
+
+
+def shortened(text, names):
+    """Return a lock file with some of the stages of a longer one, as they stand there."""
+    begins = starts(text)
+    ends = dict(zip(begins, [*list(begins.values())[1:], len(text)], strict=True))
+    head = text[: min(begins.values())]
+    return head + "".join(text[begins[name] : ends[name]] for name in names)
+
+
+# dvc takes 2 s to read all 48 stages.
+WHOLE = shortened(REAL, ["split", "embed@wav2vec2", "embed@wavlm", "posteriors@mlp", "licences"])
 STAGES = lockfile.parse(WHOLE, "dvc.lock")
 
 
@@ -69,3 +88,13 @@ def test_whatever_byte_it_ends_at_only_whole_stages_survive():
     for size in range(0, len(WHOLE), len(WHOLE) // 40 + 1):
         for name, entry in surviving(WHOLE[:size]).items():
             assert entry == STAGES[name]
+
+
+def test_wherever_this_pipelines_lock_file_ends_it_is_cut_before_a_stage(monkeypatch):
+    monkeypatch.setattr(lock_mend, "_entries", lambda text: text)
+    begins = [0, *starts(REAL).values()]
+    for size in range(1, len(REAL), len(REAL) // 400):
+        # Two spaces alone at the end pass for the start of a name, wherever they stand.
+        if not REAL[:size].endswith("\n  "):
+            cut = len(surviving(REAL[:size]))
+            assert cut in [begin for begin in begins if begin < size][-2:]
