@@ -3,11 +3,14 @@
 import os
 import re
 import subprocess
-import sys
 
 import pytest
+from forks import python
+from toy import copied
 
 from stages.tools import alone, intact, transfer
+
+pytestmark = pytest.mark.dvc
 
 PIPELINE = """
 stages:
@@ -20,25 +23,35 @@ A, B = b"a" * 4096, b"b" * 4096
 
 
 def dvc(*words):
-    done = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
+    done = python("-m", "dvc", *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.fixture
-def repo(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
     """A repository with two files that dvc tracks and a stage that copies them."""
-    folder = tmp_path / "repo"
+    folder = tmp_path_factory.mktemp("origin") / "repo"
     (folder / "data").mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DVC_SITE_CACHE_DIR", str(folder.parent / "site"))
+        (folder / "data/a.bin").write_bytes(A)
+        (folder / "data/b.bin").write_bytes(B)
+        (folder / "dvc.yaml").write_text(PIPELINE)
+        subprocess.run(["git", "init", "--quiet"], check=True)
+        dvc("init", "--quiet")
+        dvc("add", "--quiet", "data")
+        dvc("repro", "--quiet")
+    return folder
+
+
+@pytest.fixture
+def repo(origin, tmp_path, monkeypatch):
+    """A copy of that repository, which is the current folder."""
+    folder = copied(origin, tmp_path / "repo")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    (folder / "data/a.bin").write_bytes(A)
-    (folder / "data/b.bin").write_bytes(B)
-    (folder / "dvc.yaml").write_text(PIPELINE)
-    subprocess.run(["git", "init", "--quiet"], check=True)
-    dvc("init", "--quiet")
-    dvc("add", "--quiet", "data")
-    dvc("repro", "--quiet")
     return folder
 
 
