@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from clones import Clone
 from corpus_maker import make_corpus
+from forks import ForkedClone
 from imports import TOP
+from toy import copied
 
 from stages.common.corpora import read_clips, read_phones
 from stages.common.manifest import utterance_id
@@ -63,7 +65,7 @@ def corpus(raw: Path) -> Path:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
     """A repository with a corpus of its own, built, committed, tagged and pushed."""
-    clone = Clone(tmp_path_factory.mktemp("forget") / "repo")
+    clone = ForkedClone(tmp_path_factory.mktemp("forget") / "repo")
     clone.folder.mkdir()
     corpus(clone / "data/raw")
     (clone / "dvc.yaml").write_text(PIPELINE)
@@ -91,9 +93,9 @@ def commit(clone, message):
 @pytest.fixture
 def repo(built, tmp_path, monkeypatch) -> Clone:
     for name in ("repo", "remote"):
-        shutil.copytree(built.parent / name, tmp_path / name, symlinks=True)
+        copied(built.parent / name, tmp_path / name)
     monkeypatch.chdir(tmp_path / "repo")
-    clone = Clone(tmp_path / "repo")
+    clone = ForkedClone(tmp_path / "repo")
     for key in ("PATH", "DVC_SITE_CACHE_DIR", "DVC_NO_ANALYTICS"):
         monkeypatch.setenv(key, clone.environment[key])
     return clone
@@ -115,6 +117,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in every_file(folder)}
 
 
+@pytest.mark.dvc
 def test_without_yes_it_only_shows_what_there_is(repo, ask):
     rows = [("g", utterance_id("mine", "ana/1.wav")), ("g", "yours-b-0"), ("h", "yours-c-0")]
     table = [dict(zip(("group", "id"), row, strict=True)) for row in rows]
@@ -146,6 +149,7 @@ def test_without_yes_it_only_shows_what_there_is(repo, ask):
     )
 
 
+@pytest.mark.dvc
 def test_what_is_forgotten_is_nowhere_in_the_corpus_and_all_else_is_as_it_was(repo, ask):
     folder = repo / "data/raw/mine"
     before = contents(folder)
@@ -171,6 +175,7 @@ def test_what_is_forgotten_is_nowhere_in_the_corpus_and_all_else_is_as_it_was(re
         assert command in said
 
 
+@pytest.mark.dvc
 def test_after_the_printed_steps_neither_cache_nor_remote_has_them(repo, ask):
     voice = {contents(repo / "data/raw/mine")[f"ana/{n}.wav"] for n in (1, 2)}
     shard = (repo / "data/audio/shard.tar").read_bytes()
@@ -204,10 +209,12 @@ def stored(folder: Path) -> set[bytes]:
     return {path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.dvc
 def test_dvc_sees_what_was_added_though_git_ignores_data(repo):
     assert "data/raw/mine/ivo/1.wav" in repo.dvc("list", "--dvc-only", "--recursive", ".")
 
 
+@pytest.mark.dvc
 def test_a_whole_corpus_goes_with_its_pointer(repo, ask):
     said = ask("--source", "mine", "--yes")
     assert "so the whole folder goes" in said
@@ -218,17 +225,20 @@ def test_a_whole_corpus_goes_with_its_pointer(repo, ask):
     assert (repo / "data/speakers.csv").read_text() == "speaker,part\n"
 
 
+@pytest.mark.dvc
 def test_a_corpus_that_a_stage_makes_is_refused(repo, ask):
     with pytest.raises(ValueError, match=r"embedded is made by the stage synthesize: its voices"):
         ask("--source", "embedded")
 
 
+@pytest.mark.dvc
 def test_a_corpus_that_was_not_fetched_is_said(repo, ask):
     shutil.rmtree(repo / "data/raw/mine")
     with pytest.raises(ValueError, match=r"mine isn't here; fetch it first: dvc pull data/raw/m"):
         ask("--speaker", "mine/ana")
 
 
+@pytest.mark.dvc
 def test_a_version_that_is_not_in_the_cache_may_hold_them(repo, ask):
     shutil.rmtree(repo / ".dvc/cache")
     assert "may hold them: it isn't in the cache, dvc fetch it" in ask("--speaker", "mine/ana")

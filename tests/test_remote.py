@@ -1,28 +1,36 @@
 """Places are named without secrets, and what can't be is refused in one sentence."""
 
 import subprocess
-import sys
 
 import pytest
-from dvc.config import Config
+from imports import TOP
+from toy import copied, run_dvc
 
 from stages.tools import remote, storage, transfer
 from stages.tools.storage import place
 
 
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    """An empty repository."""
+    folder = tmp_path_factory.mktemp("origin") / "repo"
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    run_dvc("init", "--quiet", folder=folder)
+    return folder
+
+
 @pytest.fixture
-def repo(tmp_path, monkeypatch):
-    """An empty repository, and the current folder."""
-    folder = tmp_path / "repo"
-    for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
-        folder.mkdir(exist_ok=True)
-        subprocess.run(command, cwd=folder, check=True)
+def repo(origin, tmp_path, monkeypatch):
+    """A copy of it, which is the current folder."""
+    folder = copied(origin, tmp_path / "repo")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     return folder
 
 
 def named(repo):
+    from dvc.config import Config  # 0.5 s, which most tests of addresses need not spend
+
     config = Config(str(repo / ".dvc")).load_one("repo")
     return config["core"]["remote"], config["remote"]
 
@@ -72,6 +80,7 @@ def test_a_folder_in_the_repository_is_refused(tmp_path):
         place(str(tmp_path / "store"), tmp_path)
 
 
+@pytest.mark.dvc
 def test_one_place_is_read_and_written_and_two_are_each(repo, capsys):
     remote.main(["--url", "../store"])
     store = {"url": str(repo.parent / "store"), "verify": "true"}
@@ -100,11 +109,13 @@ def test_one_place_is_read_and_written_and_two_are_each(repo, capsys):
     assert list(named(repo)[1]) == ["storage"]
 
 
+@pytest.mark.dvc
 def test_nothing_named_says_how_to_name(repo, capsys):
     remote.main([])
     assert capsys.readouterr().out.startswith("no place is named; name one with make remote URL=")
 
 
+@pytest.mark.dvc
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -126,6 +137,7 @@ def test_what_could_not_be_read_or_written_is_refused_and_changes_nothing(repo, 
     assert not (repo / ".dvc/config.local").exists()
 
 
+@pytest.mark.dvc
 def test_a_secret_goes_into_a_file_that_git_ignores_and_only_its_owner_reads(
     repo, monkeypatch, capsys
 ):
@@ -143,6 +155,7 @@ def test_a_secret_goes_into_a_file_that_git_ignores_and_only_its_owner_reads(
     assert "from the" not in capsys.readouterr().out
 
 
+@pytest.mark.dvc
 @pytest.mark.parametrize(("value", "sentence"), [("", "is empty"), ("lozinkač", "than ASCII")])
 def test_a_secret_that_dvc_could_not_keep_is_refused(repo, monkeypatch, value, sentence):
     remote.main(["--url", "webdavs://me@cloud.example.org/x"])
@@ -152,6 +165,7 @@ def test_a_secret_that_dvc_could_not_keep_is_refused(repo, monkeypatch, value, s
         remote.main(["--secret", "password"])
 
 
+@pytest.mark.dvc
 def test_an_option_of_another_kind_leaves_the_file_as_it_was(repo, monkeypatch):
     remote.main(["--url", "ssh://host/srv"])
     monkeypatch.setenv(remote.SECRET_VARIABLE, "~/.ssh/id")
@@ -162,6 +176,7 @@ def test_an_option_of_another_kind_leaves_the_file_as_it_was(repo, monkeypatch):
     assert (repo / ".dvc/config").read_bytes() == before
 
 
+@pytest.mark.dvc
 @pytest.mark.parametrize(
     ("url", "line"),
     [
@@ -179,12 +194,12 @@ def test_a_secret_that_is_committed_already_is_named_without_its_value(repo, url
     assert "word" not in str(error.value).replace("password", "")
 
 
+@pytest.mark.dvc
 def test_this_repository_has_no_secret_in_what_it_commits():
-    from imports import TOP
-
     assert remote.committed_secrets(TOP) == []
 
 
+@pytest.mark.dvc
 def test_push_and_pull_say_what_is_not_named(repo):
     with pytest.raises(ValueError, match=r"nothing is named to push to; make remote URL=\.\.\."):
         transfer.main(["push"])
