@@ -19,6 +19,9 @@ from stages.common.runtime import open_model
 
 torch.set_num_threads(1)
 OPSET = 17
+# Float32 has 24 bits, 6e-8, and a step sums some tens of products: 1e-5 is far above what rounding
+# does and far below what any mistake in the order of weights does, which is 0.01 and more.
+ALLOWED = 1e-5
 SIZES = st.integers(1, 7)
 CURVES = {
     "tanh": nn.Tanh, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "elu": nn.ELU,
@@ -43,6 +46,19 @@ class Drawn:
             layer, size = made(kind, said, size)
             layers.append(layer)
         return unsettled(Stack(layers)).eval()
+
+
+FIXED = {
+    "gru": Drawn(40, (("dense", 24, True), ("relu",), ("gru", 32, 1, True), ("dense", 15, True),
+                      ("softmax",)), 1),
+    "lstm": Drawn(40, (("lstm", 24, 2, True), ("dropout",), ("dense", 1, True), ("sigmoid",)), 2),
+    "convolutions": Drawn(8, (("conv", 1, 8, 16, 3, 1, True), ("elu",),
+                              ("conv", 4, 4, 4, 3, 4, False), ("leaky",), ("norm", True),
+                              ("conv", 16, 1, 1, 5, 16, True), ("prelu", True), ("tanh",)), 3),
+    "all": Drawn(6, (("conv", 2, 3, 4, 4, 3, True), ("norm", False), ("prelu", True),
+                     ("gru", 12, 2, False), ("sigmoid",), ("lstm", 10, 1, True), ("identity",),
+                     ("dense", 8, False), ("elu",), ("gru", 5, 1, True)), 4),
+}  # fmt: skip
 
 
 def made(kind, said, size):
@@ -155,3 +171,34 @@ def apart(one, other):
     assert one.shape == other.shape
     assert np.isfinite(one).all()
     return float(np.max(np.abs(one - other) / np.maximum(1, np.abs(other))))
+
+
+def require_agreement(drawn, path=None):
+    """Assert that the interpreter, and ONNX Runtime if there is a path, compute what torch does."""
+    stack, frames = drawn.stack(), noise(40, drawn.inputs, drawn.seed)
+    by_torch = torch_steps(stack, frames)
+    read = network(stack, drawn.inputs)
+    streamed = opened(stack, drawn.inputs, path) if path else None
+    for turn in ("from the first step on", "after a reset"):
+        read.reset()
+        error = apart(read.run(frames), by_torch)
+        assert error < ALLOWED, f"the interpreter is off by {error} {turn}"
+        if streamed:
+            error = apart(onnx_steps(streamed, frames, (1, 2, 7)), by_torch)
+            assert error < ALLOWED, f"ONNX Runtime is off by {error} {turn}"
+
+
+def require_long_agreement(drawn, steps, path):
+    """Assert that the three ways compute the same over many steps from a reset on."""
+    stack, frames = drawn.stack(), noise(steps, drawn.inputs)
+    by_torch = torch_steps(stack, frames)
+    assert by_torch.std(axis=0).max() > 0.01, "the model's outputs do not move"
+    read = network(stack, drawn.inputs)
+    for turn in ("from the first step on", "after a reset"):
+        read.reset()
+        error = np.abs(read.run(frames) - by_torch).max()
+        assert error < ALLOWED, f"the interpreter is off by {error} {turn}"
+    streamed = opened(stack, drawn.inputs, path)
+    for blocks in ((1,), (1, 3, 50)):
+        error = np.abs(onnx_steps(streamed, frames, blocks) - by_torch).max()
+        assert error < ALLOWED, f"ONNX Runtime is off by {error} in blocks of {blocks}"
