@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import numpy as np
@@ -19,6 +20,7 @@ from stages.common.package import record
 from stages.common.phones import LABELS
 from stages.tools import transcribe as tool
 
+pytestmark = pytest.mark.torch
 SHAPE = TdnnShape(inputs=32, outputs=len(LABELS), hidden=8, dilations=(1,), dropout=0.0)
 FACTS = {"labels": LABELS, "name": "toy", "sample_rate_hz": 16_000}
 
@@ -28,15 +30,20 @@ def head():
     return new_head(SHAPE).eval()
 
 
-@pytest.fixture
-def model(tmp_path):
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory):
     """A package with one file."""
-    folder = tmp_path / "toy"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("toy")
     whole = WholePath(Listener(encoder(), True), head()).eval()
     export(whole, torch.zeros(1, 16_000), MODEL_AXES, FACTS, folder / "model.onnx", 17)
     write_json(folder / "package.json", {"files": record(folder, ["model.onnx"])})
     return folder
+
+
+@pytest.fixture
+def model(packaged, tmp_path):
+    """A copy of it, to be worked with."""
+    return shutil.copytree(packaged, tmp_path / "toy")
 
 
 def said(monkeypatch, capsys, *words):
