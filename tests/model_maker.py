@@ -1,35 +1,25 @@
-"""Encoders, embeddings and clips small enough to be made where a test needs them."""
+"""Encoders and embeddings small enough to be made where a test needs them."""
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from clip_maker import UNCHANGED
 from corpus_maker import utterance
 
 from stages.common import manifest
-from stages.common.audio import SAMPLE_RATE_HZ, flac_bytes
-from stages.common.augment import AugmentParams
 from stages.common.encoder import ArchitectureParams, feature_extractor, new_encoder
 from stages.common.manifest import Utterance
-from stages.common.shards import add_to_tar, write_arrays
+from stages.common.shards import write_arrays
 from stages.features.pretrain import PretrainParams
 from stages.training.tasks import CtcParams, MlpParams
 
 SIZE = ArchitectureParams(
     filters=16, conv_channels=16, hidden=32, layers=1, heads=2, intermediate=32, dropout=0.1
 )
-UNCHANGED = AugmentParams(
-    speed=0.0, tilt=0.0, band_probability=0.0, reverb_probability=0.0, noise_probability=0.0,
-    noise_db_min=10.0, noise_db_max=10.0,
-)  # fmt: skip
-CHANGED = AugmentParams(
-    speed=0.2, tilt=0.5, band_probability=1.0, reverb_probability=1.0, noise_probability=1.0,
-    noise_db_min=10.0, noise_db_max=20.0,
-)  # fmt: skip
 PRETRAIN = PretrainParams(
     seed=1, steps=4, round_steps=2, batch_s=1.0, learning_rate=0.01, warmup_fraction=0.25,
     clusters=4, mask_fraction=0.3, mask_span=3, cluster_weight=1.0, ctc_weight=1.0,
@@ -58,27 +48,6 @@ def save_encoder(folder: Path, name: str = "wav2vec2", seed: int = 0) -> Path:
     encoder(name, seed).save_pretrained(folder)
     feature_extractor().save_pretrained(folder)
     return folder
-
-
-def noise(seconds: float, seed: int = 0) -> np.ndarray:
-    """Sound without silence: white noise at a tenth of full scale."""
-    samples = round(seconds * SAMPLE_RATE_HZ)
-    return (0.1 * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
-
-
-def save_clips(folder: Path, clips: dict[str, np.ndarray], **more: object) -> list[Utterance]:
-    """Write 16 kHz clips into one shard and return their utterances, ids being the keys."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(folder / "shard-00.tar", "w") as tar:
-        for key, signal in clips.items():
-            add_to_tar(tar, f"{key}.flac", flac_bytes(signal))
-    return [
-        utterance(
-            f"mine/s{number}", number, id=key, audio=f"shard-00.tar/{key}.flac",
-            duration_s=len(signal) / SAMPLE_RATE_HZ, **more,
-        )
-        for number, (key, signal) in enumerate(clips.items())
-    ]  # fmt: skip
 
 
 def toy_clip(seed: int, inputs: int = 8) -> tuple[tuple[str, ...], np.ndarray, list]:

@@ -18,6 +18,7 @@ from stages.common.shards import write_arrays
 from stages.features import align as stage
 from stages.features.align import COLUMNS, AlignParams, align, boundary_error, forced_times, rows_of
 
+pytestmark = pytest.mark.torch
 PARAMS = AlignParams(min_silence_s=0.03)
 
 

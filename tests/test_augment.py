@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from model_maker import CHANGED, UNCHANGED, noise
+from clip_maker import CHANGED, UNCHANGED, noise
 
 from stages.common.augment import augment, faster
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from clip_maker import noise, save_clips
 from hub import REVISION, hub
 from huggingface_hub import constants
-from model_maker import PRETRAIN, KilledError, encoder, killed_at, noise, save_clips, save_encoder
+from model_maker import PRETRAIN, KilledError, encoder, killed_at, save_encoder
 
 from stages.common import manifest
 from stages.common.checkpoint import Checkpoint

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from clip_maker import noise, save_clips
 from crew_work import adding, unprepared
-from model_maker import SIZE, encoder, noise, save_clips
+from model_maker import SIZE, encoder
 from stream_maker import make_bundle
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Wav2Vec2Config, Wav2Vec2Model
@@ -41,6 +42,7 @@ from stages.tools.flops import encoder_flops, total
 from stages.tools.stopwatch import Pace, Task, peak_memory_bytes, timed
 from stages.tools.timing import Demand, machine
 
+pytestmark = pytest.mark.torch
 PACE = {"rounds": 2, "repetitions": 3, "warmup": 1}
 LENIENT = {"median_ms": 1e6, "p99_ms": 1e6, "frames_per_second": 0, "memory_gib": 1e3}
 SECTION = {

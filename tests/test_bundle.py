@@ -23,6 +23,8 @@ from stages.export import bundle as stage
 from stages.export.bundle import run
 from stages.export.bundle_page import page
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):

@@ -15,6 +15,8 @@ from stages.common.causal_onnx import export_stack
 from stages.common.params import build
 from stages.common.rtneural_export import export
 
+pytestmark = pytest.mark.torch
+
 
 def shape_of(kind, outputs, kernel=1, dilation=1, groups=1, activation="none"):
     return LayerShape(kind, outputs, kernel, dilation, groups, activation)

@@ -11,6 +11,8 @@ from torch import nn
 
 from stages.common.checkpoint import Checkpoint, fingerprint
 
+pytestmark = pytest.mark.torch
+
 
 def pupil(seed):
     torch.manual_seed(seed)

@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import yaml
-from model_maker import CHANGED, SIZE, UNCHANGED, encoder, noise, save_clips, save_encoder
+from clip_maker import CHANGED, UNCHANGED, noise, save_clips
+from model_maker import SIZE, encoder, save_encoder
 
 from stages.common import encoder as encoders
 from stages.common import manifest
@@ -18,6 +19,7 @@ from stages.common.shards import read_arrays
 from stages.features import embed as stage
 from stages.features.embed import EmbedParams, run
 
+pytestmark = pytest.mark.torch
 PARAMS = EmbedParams(seed=1, shards=3, views=1, augment=CHANGED)
 CLIPS = {f"c{n}": noise(0.2 + 0.07 * n, n) for n in range(5)}
 

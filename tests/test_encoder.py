@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from model_maker import SIZE, encoder, noise, save_encoder
+from clip_maker import noise
+from model_maker import SIZE, encoder, save_encoder
 
 from stages.common.encoder import (
     MODELS,
@@ -21,6 +22,7 @@ from stages.common.encoder import (
     receptive_field,
 )
 
+pytestmark = pytest.mark.torch
 BOTH = pytest.mark.parametrize("name", sorted(MODELS))
 
 

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from model_maker import noise, save_clips
+from clip_maker import noise, save_clips
 
 from stages.common.exporting import HEAD_AXES, export, in_batches, prove, spread
 from stages.common.nets import TdnnShape, new_head
 from stages.common.phones import LABELS
 from stages.common.runtime import open_model
 
+pytestmark = pytest.mark.torch
 SHAPE = TdnnShape(inputs=6, outputs=len(LABELS), hidden=4, dilations=(1, 2), dropout=0.0)
 FACTS = {"labels": LABELS, "name": "toy", "sample_rate_hz": 16_000}
 

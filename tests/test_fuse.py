@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from model_maker import SIZE, encoder, noise, save_clips, save_encoder
+from clip_maker import noise, save_clips
+from model_maker import SIZE, encoder, save_encoder
 
 from stages.common import manifest
 from stages.common.encoder import embed
@@ -25,6 +26,7 @@ from stages.export import fuse as stage
 from stages.export.fuse import fused, run
 from stages.export.shipping import OnnxParams
 
+pytestmark = pytest.mark.torch
 INT8 = Int8Params(max_size_ratio=2.0, max_per_loss=1.0)  # in toys the new nodes weigh most
 PARAMS = OnnxParams(17, max_error=1e-4, check_clips=3, batch_sizes=(1, 2), int8=INT8)
 WIDTHS = {"inputs": SIZE.hidden, "outputs": len(LABELS), "hidden": 8, "dropout": 0.0}

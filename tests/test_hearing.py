@@ -22,6 +22,7 @@ from stages.training import realtime as stage
 from stages.training.hearing import NOT_HEARD, Examined, Heard, HearTask, SmallParams, read_streams
 from stages.training.realtime import run
 
+pytestmark = pytest.mark.torch
 SHORT = replace(PARAMS, epochs=3, dropout=0.2)
 
 

@@ -14,6 +14,7 @@ from stages.common.int8 import quantize
 from stages.common.nets import LstmShape, TdnnShape, new_head
 from stages.common.runtime import labels_of, open_model, session_posteriors
 
+pytestmark = pytest.mark.torch
 NAMED = Path("models/head.int8.onnx")
 FACTS = {"labels": ["<blank>", "a", "b"], "name": "toy", "sample_rate_hz": 16_000}
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from stages.common.learning import ctc_loss, like_length, rate_at
 
+pytestmark = pytest.mark.torch
 LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=60)
 
 

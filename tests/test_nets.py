@@ -20,6 +20,7 @@ from stages.common.nets import (
     save_head,
 )
 
+pytestmark = pytest.mark.torch
 TDNN = TdnnShape(inputs=8, outputs=5, hidden=4, dilations=(1, 3), dropout=0.5)
 LSTM = LstmShape(inputs=8, outputs=5, hidden=4, layers=2, dropout=0.5)
 MLP = MlpShape(inputs=8, outputs=5, hidden=4, window=3, dropout=0.5)

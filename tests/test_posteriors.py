@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from model_maker import noise, save_clips
+from clip_maker import noise, save_clips
 from onnx import TensorProto, helper
 
 from stages.common import manifest
@@ -23,6 +23,7 @@ from stages.common.shards import read_arrays, write_arrays
 from stages.evaluation import posteriors as stage
 from stages.evaluation.posteriors import PosteriorsParams, run
 
+pytestmark = pytest.mark.torch
 PARAMS = PosteriorsParams(shards=2)
 SHAPES = {
     "tdnn": TdnnShape(6, len(LABELS), 8, (1,), 0.0),

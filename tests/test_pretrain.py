@@ -8,8 +8,8 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from clip_maker import CHANGED, UNCHANGED, noise
 from corpus_maker import utterance
-from model_maker import CHANGED, UNCHANGED, noise
 from model_maker import PRETRAIN as PARAMS
 
 from stages.common.phones import LABELS
@@ -24,6 +24,8 @@ from stages.features.pretrain import (
     mfcc,
     step_loss,
 )
+
+pytestmark = pytest.mark.torch
 
 
 def lessons(count=2, **more):

@@ -24,6 +24,7 @@ from stages.tools import rtneural_check as tool
 from stages.tools.rtneural_check import looks
 from stages.tools.rtneural_stream import ALLOWED, answers, babble, compare, margins, streamed
 
+pytestmark = pytest.mark.torch
 SECONDS = 1.5
 
 

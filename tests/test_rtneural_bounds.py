@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,8 @@ from rtneural_maker import Drawn, architectures
 
 from stages.common.rtneural_bounds import SAFE_LOGIT, loudest_logit
 from stages.common.rtneural_export import export
+
+pytestmark = pytest.mark.torch
 
 
 @given(architectures(), st.sampled_from([0.1, 1.0, 20.0]))

@@ -16,6 +16,7 @@ from stages.common.rtneural_check import findings, require_sound
 from stages.common.rtneural_export import export
 from stages.common.rtneural_numpy import Network
 
+pytestmark = pytest.mark.torch
 DENSE, CONV, LSTM, GRU, PRELU, NORM, CURVE, LAST = range(8)
 ORDER = ("dense", "conv1d", "lstm", "gru", "prelu", "batchnorm", "activation", "dense")
 

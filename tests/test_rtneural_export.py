@@ -13,6 +13,8 @@ from torch import nn
 from stages.common.rtneural_export import export
 from stages.common.rtneural_refusals import REFUSED
 
+pytestmark = pytest.mark.torch
+
 
 def layers_of(model, inputs=None):
     return export(model, inputs).document["layers"]

@@ -14,6 +14,8 @@ from stages.common.rtneural_export import export
 from stages.common.rtneural_facts import facts_of, model_t
 from stages.common.rtneural_numpy import Network
 
+pytestmark = pytest.mark.torch
+
 
 def document_of(*layers, inputs=None):
     for layer in layers:

@@ -14,6 +14,7 @@ from stages.common.causal import Stack
 from stages.common.rtneural_export import export
 from stages.common.rtneural_proof import forgotten_after, prove
 
+pytestmark = pytest.mark.torch
 ALLOWED = 1e-5
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from model_maker import noise, save_clips
+from clip_maker import noise, save_clips
 
 from stages.common.audio import flac_bytes
 from stages.common.shards import add_to_tar, read_arrays, read_clips, shard_of, write_arrays

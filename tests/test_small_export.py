@@ -23,6 +23,8 @@ from stages.export import rtneural as stage
 from stages.export.proof_frames import proof_frames
 from stages.export.rtneural import run, said_by_torch
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):

@@ -20,6 +20,7 @@ from stages.evaluation import streaming as stage
 from stages.evaluation.hop_scores import Examiner, Heard, counts_by, report_of
 from stages.evaluation.streaming import read_heard
 
+pytestmark = pytest.mark.torch
 ROWS = [("z", 0.02, 0.05), ("a", 0.05, 0.10), ("p", 0.15, 0.20), ("a", 0.45, 0.50)]
 HOPS = 60
 DELAY = 2

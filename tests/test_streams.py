@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from clip_maker import noise, save_clips
 from corpus_maker import utterance
-from model_maker import noise, save_clips
 
 from stages.common import manifest
 from stages.common.audio import SAMPLE_RATE_HZ

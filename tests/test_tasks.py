@@ -14,6 +14,8 @@ from stages.common import manifest
 from stages.common.shards import write_arrays
 from stages.training.tasks import NUMBER, CtcTask, MlpTask
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):

@@ -23,6 +23,7 @@ from stages.training.loop import Progress, fit
 from stages.training.tasks import NUMBER, CtcParams, CtcTask
 from stages.training.train import Validation, run
 
+pytestmark = pytest.mark.torch
 SHORT = {"epochs": 3, "dropout": 0.2}
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from model_maker import encoder, noise
+from clip_maker import noise
+from model_maker import encoder
 
 from stages.common.decoding import greedy
 from stages.common.encoder import embed

@@ -21,6 +21,7 @@ from stages.common.shards import write_arrays
 from stages.evaluation import yardstick as stage
 from stages.evaluation.yardstick import YardstickParams, run
 
+pytestmark = pytest.mark.torch
 PARAMS = YardstickParams(resamples=200, seed=1, digits=4)
 SHAPE = LstmShape(inputs=6, outputs=len(LABELS), hidden=4, layers=2, dropout=0.0)
 
