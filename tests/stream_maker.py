@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from artefacts import artefact
 from corpus_maker import utterance
 
 from stages.common import manifest
@@ -131,25 +132,33 @@ def write_splits(folder: Path) -> Path:
     return folder
 
 
-def bundle_arguments(folder: Path) -> dict:
-    """Make all five models, untrained, and return what the stage bundle reads."""
+def small(factory) -> Path:
+    """Return a folder with all five models, untrained, exported, scored and bundled.
+
+    It is shared by all tests of a run: streams in `toy`, then `models`, `export`, `proofs`, and the
+    bundle in `realtime`.
+    """
+    return artefact(factory, "small", _make_small)
+
+
+def _make_small(folder: Path) -> None:
     toy = toy_streams(folder / "toy")
     models = {
         name: save_random(folder / "models", name, seed) for seed, name in enumerate(QUESTIONS)
     }
-    exports = exported(toy, folder, models)
+    scored(toy, folder, exported(toy, folder, models), models)
+    write_splits(folder / "splits")
+    bundle.run(**bundle_arguments(folder))
+
+
+def bundle_arguments(folder: Path) -> dict:
+    """Return what the stage bundle reads in a folder as `small` makes it."""
+    toy = folder / "toy"
     return {
-        "exports": list(exports.values()), "models": list(models.values()),
+        "exports": [folder / "export" / name for name in QUESTIONS],
+        "models": [folder / "models" / name for name in QUESTIONS],
         "proofs": sorted((folder / "proofs").iterdir()), "streams": toy / "streams",
         "times": toy / "times.parquet", "frontend": toy / "frontend.json",
-        "splits": write_splits(folder / "splits"),
-        "metrics": scored(toy, folder, exports, models),
+        "splits": folder / "splits", "metrics": folder / "realtime.json",
         "out": folder / "realtime", "params": BUNDLE, "licence": LICENCE,
     }  # fmt: skip
-
-
-def make_bundle(folder: Path) -> Path:
-    """Write a bundle of untrained models and return its folder."""
-    arguments = bundle_arguments(folder)
-    bundle.run(**arguments)
-    return arguments["out"]

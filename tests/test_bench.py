@@ -13,27 +13,34 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import onnx_maker
 import pytest
 import torch
 import yaml
 from clip_maker import noise, save_clips
 from crew_work import adding, unprepared
 from model_maker import SIZE, encoder
-from stream_maker import make_bundle
+from stream_maker import small
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from stages.common import manifest
 from stages.common.encoder import embed, feature_extractor
-from stages.common.exporting import HEAD_AXES, MODEL_AXES, Listener, WholePath, export
 from stages.common.files import read_json, write_json
-from stages.common.int8 import quantize
-from stages.common.nets import LstmShape, MlpShape, TdnnShape, new_head, save_head
+from stages.common.hops import QUESTIONS
+from stages.common.nets import LstmShape, new_head, save_head
 from stages.common.params import load
 from stages.common.phones import LABELS
 from stages.common.shards import write_arrays
-from stages.common.workers import worker_count
-from stages.tools import bench, bench_encoder, timing
+from stages.tools import (
+    bench,
+    bench_encoder,
+    bench_head,
+    bench_realtime,
+    stopwatch,
+    stopwatch_hops,
+    timing,
+)
 from stages.tools.bench import BenchParams
 from stages.tools.crew import Crew
 from stages.tools.encoder_figures import differences, padded_flops
@@ -43,6 +50,7 @@ from stages.tools.stopwatch import Pace, Task, peak_memory_bytes, timed
 from stages.tools.timing import Demand, machine
 
 pytestmark = pytest.mark.torch
+CORES = 2  # each is a process that imports transformers, 10 CPU seconds
 PACE = {"rounds": 2, "repetitions": 3, "warmup": 1}
 LENIENT = {"median_ms": 1e6, "p99_ms": 1e6, "frames_per_second": 0, "memory_gib": 1e3}
 SECTION = {
@@ -61,11 +69,7 @@ SECTION = {
         "sla": {"max_ms_per_hop": 1e6, "max_plain_ms_per_hop": 1e6},
     },
 }  # fmt: skip
-SHAPES = {
-    "mlp": MlpShape(SIZE.hidden, len(LABELS), 8, 3, 0.1),
-    "wavlm_ctc": TdnnShape(SIZE.hidden, len(LABELS), 8, (1, 2), 0.1),
-    "reference": LstmShape(SIZE.hidden, len(LABELS), 8, 2, 0.1),
-}
+SHAPES = onnx_maker.SHAPES | {"reference": LstmShape(SIZE.hidden, len(LABELS), 8, 2, 0.1)}
 CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.1, 0.3, 0.5, 0.7))}
 RATE = {"per": 0.1, "per_low": 0.05, "per_high": 0.15}
 QUALITY = {
@@ -88,21 +92,11 @@ def heard(kind):
     return {key: embed(encoder(kind), signal, True) for key, signal in CLIPS.items()}
 
 
-def save_model(folder, name):
-    """Write a model as the stages train and onnx do; `reference` has no ONNX files."""
-    kind = "wavlm" if name.startswith("wavlm") else "wav2vec2"
-    torch.manual_seed(1)
-    head, shape = new_head(SHAPES[name]).eval(), SHAPES[name]
-    facts = {"name": name, "backbone": kind, "labels": list(LABELS), "sample_rate_hz": 16_000}
-    save_head(folder, head, shape, facts)
-    if name == "reference":
-        return
-    whole = WholePath(Listener(encoder(kind), True), head).eval()
-    export(head, torch.zeros(2, 9, SIZE.hidden), HEAD_AXES, facts, folder / "head.onnx", 17)
-    export(whole, torch.zeros(1, 4000), MODEL_AXES, facts, folder / "model.onnx", 17)
-    for part in ("head", "model"):
-        small = folder / f"{part}.int8.onnx"
-        quantize(folder / f"{part}.onnx", small, 9.0, small)
+def save_reference(folder):
+    """Write a model as the stage train does; it has no ONNX files."""
+    shape = SHAPES["reference"]
+    facts = {"name": "reference", "backbone": "wav2vec2", "labels": list(LABELS)}
+    save_head(folder, new_head(shape), shape, facts)
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +104,11 @@ def made(tmp_path_factory):
     """A folder with all that is measured."""
     folder = tmp_path_factory.mktemp("made")
     models = folder / "data" / "models"
-    for name in SHAPES:
-        save_model(models / name, name)
+    save_reference(models / "reference")
+    for name in onnx_maker.SHAPES:
+        shipped = onnx_maker.shipped(tmp_path_factory, name)
+        for part in ("model", "out"):
+            shutil.copytree(shipped / part, models / name, dirs_exist_ok=True)
     (models / "ensemble").mkdir()
     for name in ("model.onnx", "model.int8.onnx"):
         shutil.copy(models / "mlp" / name, models / "ensemble" / name)
@@ -122,9 +119,9 @@ def made(tmp_path_factory):
         (folder / "data" / "embeddings" / kind).mkdir(parents=True)
         write_arrays(folder / "data" / "embeddings" / kind, heard(kind), 2)
     write_json(folder / "reports" / "reference.json", QUALITY | {"speakers": 3})
-    bundle = make_bundle(folder / "small")
-    shutil.copytree(bundle, models / "realtime")
-    shutil.copytree(bundle.parent / "models", folder / "data" / "realtime" / "models")
+    bundled = small(tmp_path_factory)
+    shutil.copytree(bundled / "realtime", models / "realtime")
+    shutil.copytree(bundled / "models", folder / "data" / "realtime" / "models")
     return folder
 
 
@@ -159,6 +156,7 @@ def everything(made, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as printed:
         patch.chdir(folder)
         patch.setattr(bench, "Wav2Vec2Config", tiny_config)
+        patch.setattr(bench_encoder, "worker_count", lambda: CORES)
         write_params(encoder=SECTION["encoder"] | {"min_ratio_int8": 1e6})
         with pytest.raises(ValueError, match="missed") as refused:
             command(patch)
@@ -229,7 +227,7 @@ def test_the_report_on_the_encoder_adds_up(everything):
     report = everything[0]["encoder"]
     ways, peak = report["ways"], report["peak"]["gflops_per_second"]
     assert set(ways) == {"plain_batch_2", "plain_batch_1", "onnx_fp32", "onnx_int8", "torch_alone"}
-    assert (report["baseline"], report["cores"]) == ("plain_batch_2", worker_count())
+    assert (report["baseline"], report["cores"]) == ("plain_batch_2", CORES)
     assert peak == max(report["peak"]["by_library"].values())
     for row in ways.values():
         seconds = row["median_ms"] / 1000
@@ -250,9 +248,8 @@ def test_the_report_on_the_encoder_says_what_the_ways_differ_in(everything):
     assert report["differences"]["padding_rms_share"]["plain_batch_2"] > 0
     assert [name for name, row in ways.items() if row["operations"] == "nominal"] == ["onnx_int8"]
     assert ways["plain_batch_1"]["padding_share"] == 0 < ways["plain_batch_2"]["padding_share"]
-    cores = worker_count()
     shared = report["processes_and_threads"]
-    assert (shared["plain_batch_2"], shared["onnx_int8"]) == ([1, cores], [cores, 1])
+    assert (shared["plain_batch_2"], shared["onnx_int8"]) == ([1, CORES], [CORES, 1])
 
 
 def test_all_is_written_and_printed_though_one_figure_missed(everything):
@@ -302,6 +299,11 @@ def test_the_report_on_small_models_adds_up(everything, made):
 def test_small_models_that_are_too_slow_are_named(project, monkeypatch):
     sla = {"max_ms_per_hop": 0.0, "max_plain_ms_per_hop": 0.0}
     write_params(realtime=SECTION["realtime"] | {"sla": sla})
+    # A process that measures takes 8 CPU seconds; `everything` has one.
+    by_model, alone = np.ones((2, 20, len(QUESTIONS))), np.ones((2, 20))
+    times = {"onnx": by_model, "torch": by_model, "front_end": alone, "product": alone}
+    measured_times = stopwatch_hops.Timed(times, cores=1, modules=[])
+    monkeypatch.setattr(bench_realtime, "timed", lambda *_: measured_times)
     with pytest.raises(ValueError, match=r"2 missed: realtime\.ms_per_hop is .*, above 0\.0; real"):
         command(monkeypatch, "realtime")
 
@@ -326,6 +328,13 @@ def test_small_models_are_compared_with_the_same_in_torch(project, monkeypatch):
 def test_what_misses_its_limit_is_named_and_written_all_the_same(project, monkeypatch):
     sla = LENIENT | {"p99_ms": 0.0, "frames_per_second": 1e12}
     write_params(head=SECTION["head"] | {"sla": sla})
+
+    def one_ms(tasks, feeds, pace):
+        """What seven processes would have measured; `everything` has those."""
+        times = {name: np.ones((pace.rounds, 1, pace.repetitions)) for name in tasks}
+        return stopwatch.Timed(times, peak_memory_bytes=2**30, cores=1, modules=[])
+
+    monkeypatch.setattr(bench_head, "timed", one_ms)
     with pytest.raises(ValueError, match=r"2 missed: head\.p99_ms is .*, above 0\.0; head\.frames"):
         command(monkeypatch, "head")
     sla = read_json(project / "reports" / "bench" / "head.json")["sla"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from corpus_maker import utterance
-from stream_maker import BANDS, BUNDLE, LICENCE, bundle_arguments
+from stream_maker import BANDS, BUNDLE, LICENCE, bundle_arguments, small
 
 from stages.common import manifest
 from stages.common.files import read_json, sha256_file, write_json
@@ -29,9 +29,7 @@ pytestmark = pytest.mark.torch
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
     """What the stage reads, and where it has written."""
-    arguments = bundle_arguments(tmp_path_factory.mktemp("bundle"))
-    run(**arguments)
-    return arguments
+    return bundle_arguments(small(tmp_path_factory))
 
 
 @pytest.fixture

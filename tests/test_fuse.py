@@ -52,7 +52,7 @@ def together(signal):
 
 
 def save_project(folder):
-    """Write what the stage reads and return its arguments but for the params."""
+    """Write what the stage reads."""
     members = []
     for name, backbone in BACKBONES.items():
         save_head(folder / "models" / name, head_of(name), SHAPES[name], {"backbone": backbone})
@@ -67,6 +67,10 @@ def save_project(folder):
     shutil.copy(folder / "valid.jsonl", folder / "test.jsonl")
     (folder / "posteriors").mkdir()
     write_arrays(folder / "posteriors", {k: together(x) for k, x in CLIPS.items()}, 2)
+
+
+def places_in(folder):
+    """The arguments of the stage but for the params."""
     return {
         "ensemble": folder / "ensemble", "models": [folder / "models" / name for name in SHAPES],
         "backbones": [folder / "backbones" / name for name in ("wav2vec2", "wavlm")],
@@ -76,9 +80,26 @@ def save_project(folder):
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
+def project(tmp_path_factory):
+    """A folder with what the stage reads."""
+    folder = tmp_path_factory.mktemp("project")
+    save_project(folder)
+    return folder
+
+
+@pytest.fixture
+def places(project, tmp_path):
+    """The arguments for a copy of it, to be worked in."""
+    shutil.copytree(project, tmp_path, dirs_exist_ok=True)
+    return places_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shipped(project, tmp_path_factory):
     """The arguments of a run that has ended well."""
-    places = save_project(tmp_path_factory.mktemp("fused"))
+    folder = tmp_path_factory.mktemp("fused")
+    shutil.copytree(project, folder, dirs_exist_ok=True)
+    places = places_in(folder)
     run(**places, params=PARAMS)
     return places
 
@@ -101,8 +122,7 @@ def test_an_encoder_that_two_members_share_is_in_the_file_once(shipped):
     assert about["max_error_below"]["model"] <= 1e-4
 
 
-def test_a_member_that_was_trained_anew_is_refused(tmp_path):
-    places = save_project(tmp_path)
+def test_a_member_that_was_trained_anew_is_refused(places, tmp_path):
     torch.manual_seed(99)
     other = new_head(SHAPES["mlp"])
     save_head(tmp_path / "models" / "mlp", other, SHAPES["mlp"], {"backbone": "wav2vec2"})
@@ -111,8 +131,7 @@ def test_a_member_that_was_trained_anew_is_refused(tmp_path):
     assert not (tmp_path / "ensemble" / "model.onnx").exists()
 
 
-def test_posteriors_of_another_ensemble_are_refused(tmp_path):
-    places = save_project(tmp_path)
+def test_posteriors_of_another_ensemble_are_refused(places, tmp_path):
     about = read_json(tmp_path / "ensemble" / "model.json")
     about["members"][0]["weight"], about["members"][2]["weight"] = 0.5, 0.2
     write_json(tmp_path / "ensemble" / "model.json", about)
@@ -122,8 +141,7 @@ def test_posteriors_of_another_ensemble_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("lost", ["models", "backbones"])
-def test_a_member_or_an_encoder_that_is_not_given_is_named(lost, tmp_path):
-    places = save_project(tmp_path)
+def test_a_member_or_an_encoder_that_is_not_given_is_named(lost, places, tmp_path):
     members = read_json(tmp_path / "ensemble" / "model.json")["members"]
     given = {
         key: places[key][:-1] if key == lost else places[key] for key in ("models", "backbones")
@@ -133,8 +151,7 @@ def test_a_member_or_an_encoder_that_is_not_given_is_named(lost, tmp_path):
         fused(members, **given)
 
 
-def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
-    places = save_project(tmp_path)
+def test_the_command_reads_params_and_paths(places, tmp_path, monkeypatch):
     values = asdict(PARAMS) | {"batch_sizes": [1]}
     params = {"onnx": values, "compute": {"threads": 1}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))

@@ -2,68 +2,38 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import asdict, replace
 
 import numpy as np
+import onnx_maker
 import pytest
 import torch
 import yaml
-from clip_maker import noise, save_clips
-from model_maker import SIZE, encoder, save_encoder
+from clip_maker import noise
+from model_maker import SIZE, encoder
+from onnx_maker import CLIPS, PARAMS, SHAPES, export_project, project
 
 from stages.common import manifest
 from stages.common.encoder import embed, feature_extractor, frame_count, load_encoder
 from stages.common.exporting import Listener, WholePath, prove
 from stages.common.files import read_json
-from stages.common.int8 import Int8Params
-from stages.common.nets import MlpShape, TdnnShape, load_head, new_head, posteriors, save_head
+from stages.common.nets import load_head, posteriors
 from stages.common.phones import LABELS
 from stages.common.runtime import labels_of, open_model, session_posteriors
-from stages.common.shards import write_arrays
 from stages.export import onnx as stage
 from stages.export import shipping
 from stages.export.onnx import run
-from stages.export.shipping import OnnxParams, check_int8
+from stages.export.shipping import check_int8
 
 pytestmark = pytest.mark.torch
-INT8 = Int8Params(max_size_ratio=2.0, max_per_loss=1.0)  # in toys the new nodes weigh most
-PARAMS = OnnxParams(17, max_error=1e-4, check_clips=4, batch_sizes=(1, 3), int8=INT8)
 FILES = ["head.int8.onnx", "head.onnx", "model.int8.onnx", "model.onnx"]
-SHAPES = {
-    "mlp": MlpShape(SIZE.hidden, len(LABELS), 8, 3, 0.1),
-    "wavlm_ctc": TdnnShape(SIZE.hidden, len(LABELS), 8, (1, 2), 0.1),
-}
-CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.02, 0.31, 0.9, 1.4))}
-
-
-def project(folder, name):
-    """Write all that the stage reads and return its first six arguments."""
-    kind = "wavlm" if name.startswith("wavlm") else "wav2vec2"
-    backbone = save_encoder(folder / "backbone", kind)
-    torch.manual_seed(1)
-    facts = {"name": name, "backbone": kind, "labels": list(LABELS), "sample_rate_hz": 16_000}
-    save_head(folder / "model", new_head(SHAPES[name]), SHAPES[name], facts)
-    manifest.write(folder / "valid.jsonl", save_clips(folder / "audio", CLIPS))
-    shutil.copy(folder / "valid.jsonl", folder / "test.jsonl")
-    heard = {key: embed(encoder(kind), signal, True) for key, signal in CLIPS.items()}
-    (folder / "embeddings").mkdir()
-    write_arrays(folder / "embeddings", heard, 2)
-    parts = ("model", "backbone", "embeddings", "valid.jsonl", "test.jsonl", "audio")
-    return [backbone.parent / part for part in parts]
-
-
-def exported(folder, name, params=PARAMS):
-    run(*project(folder, name), folder / "out", folder / "report.json", params)
-    return folder / "out"
 
 
 @pytest.fixture(scope="module", params=sorted(SHAPES))
 def shipped(request, tmp_path_factory):
     """A folder with the exported model, and its head and encoder in torch."""
-    folder = tmp_path_factory.mktemp("shipped")
-    exported(folder, request.param)
+    folder = onnx_maker.shipped(tmp_path_factory, request.param)
     kind = "wavlm" if request.param.startswith("wavlm") else "wav2vec2"
     head, _ = load_head(folder / "model")
     return folder, head, load_encoder(folder / "backbone", kind)
@@ -136,7 +106,7 @@ def test_the_bytes_do_not_depend_on_the_folder(tmp_path, monkeypatch):
     for name in ("first_place", "second_place"):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
-        out = exported(tmp_path / name, "wavlm_ctc")
+        out = export_project(tmp_path / name, "wavlm_ctc")
         files.append({p.name: p.read_bytes() for p in out.iterdir()})
     assert files[0] == files[1]
     assert sorted(files[0]) == FILES
@@ -157,7 +127,7 @@ def test_nothing_is_written_unless_both_files_are_proven(wrong, tmp_path, monkey
 
     monkeypatch.setattr(shipping, "prove", prove_or_refuse)
     with pytest.raises(ValueError, match=rf"out/{wrong}\.onnx: planted"):
-        exported(tmp_path, "mlp")
+        export_project(tmp_path, "mlp")
     files = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
     assert files == dict.fromkeys(FILES, b"earlier")
     assert not (tmp_path / "report.json").exists()

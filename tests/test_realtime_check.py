@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from stream_maker import END, FRONT, make_bundle
+from stream_maker import END, FRONT, small
 
 from stages.common.causal_runtime import Streamed
 from stages.common.files import read_json, write_json
@@ -30,7 +30,7 @@ SECONDS = 1.5
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    return make_bundle(tmp_path_factory.mktemp("bundle"))
+    return small(tmp_path_factory) / "realtime"
 
 
 @pytest.fixture

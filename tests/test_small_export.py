@@ -12,7 +12,7 @@ import onnx
 import pandas as pd
 import pytest
 import yaml
-from stream_maker import RTNEURAL, exported, save_random, toy_streams
+from stream_maker import RTNEURAL, save_random, small
 
 from stages.common.files import read_json
 from stages.common.hops import QUESTIONS
@@ -28,15 +28,14 @@ pytestmark = pytest.mark.torch
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
-    return toy_streams(tmp_path_factory.mktemp("toy") / "toy")
+    return small(tmp_path_factory) / "toy"
 
 
 @pytest.fixture(scope="module")
-def phone(toy, tmp_path_factory):
+def phone(tmp_path_factory):
     """An exported model: its folder, its export and the report."""
-    folder = tmp_path_factory.mktemp("phone")
-    model = save_random(folder / "models", "phone")
-    return model, exported(toy, folder, {"phone": model})["phone"], folder / "proofs" / "phone.json"
+    folder = small(tmp_path_factory)
+    return folder / "models/phone", folder / "export/phone", folder / "proofs/phone.json"
 
 
 def export_of(toy, model, folder, params=RTNEURAL):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from stream_maker import BANDS, HOP_S, SCORED, exported, save_random, scored, toy_streams
+from stream_maker import BANDS, HOP_S, SCORED, scored, small
 
 from stages.common.decisions import Counts
 from stages.common.files import read_json, write_json
@@ -151,12 +151,12 @@ def test_an_interval_is_over_speakers_and_one_has_none():
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Toy streams, two untrained models and their exports."""
-    folder = tmp_path_factory.mktemp("made")
-    toy = toy_streams(folder / "toy")
-    models = {name: save_random(folder / "models", name) for name in ("phone", "speech")}
-    return SimpleNamespace(
-        folder=folder, toy=toy, models=models, exports=exported(toy, folder, models)
+    folder = small(tmp_path_factory)
+    models, exports = (
+        {name: folder / kind / name for name in ("phone", "speech")}
+        for kind in ("models", "export")
     )
+    return SimpleNamespace(toy=folder / "toy", models=models, exports=exports)
 
 
 def test_a_report_has_each_model_and_who_was_heard(made, tmp_path):

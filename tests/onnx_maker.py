@@ -1,0 +1,55 @@
+"""Models exported as the stage onnx does, and all that it reads."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+from artefacts import artefact
+from clip_maker import noise, save_clips
+from model_maker import SIZE, encoder, save_encoder
+
+from stages.common import manifest
+from stages.common.encoder import embed
+from stages.common.int8 import Int8Params
+from stages.common.nets import MlpShape, TdnnShape, new_head, save_head
+from stages.common.phones import LABELS
+from stages.common.shards import write_arrays
+from stages.export.onnx import run
+from stages.export.shipping import OnnxParams
+
+INT8 = Int8Params(max_size_ratio=2.0, max_per_loss=1.0)  # in toys the new nodes weigh most
+PARAMS = OnnxParams(17, max_error=1e-4, check_clips=4, batch_sizes=(1, 3), int8=INT8)
+SHAPES = {
+    "mlp": MlpShape(SIZE.hidden, len(LABELS), 8, 3, 0.1),
+    "wavlm_ctc": TdnnShape(SIZE.hidden, len(LABELS), 8, (1, 2), 0.1),
+}
+CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.02, 0.31, 0.9, 1.4))}
+
+
+def project(folder: Path, name: str) -> list[Path]:
+    """Write all that the stage reads and return its first six arguments."""
+    kind = "wavlm" if name.startswith("wavlm") else "wav2vec2"
+    backbone = save_encoder(folder / "backbone", kind)
+    torch.manual_seed(1)
+    facts = {"name": name, "backbone": kind, "labels": list(LABELS), "sample_rate_hz": 16_000}
+    save_head(folder / "model", new_head(SHAPES[name]), SHAPES[name], facts)
+    manifest.write(folder / "valid.jsonl", save_clips(folder / "audio", CLIPS))
+    shutil.copy(folder / "valid.jsonl", folder / "test.jsonl")
+    heard = {key: embed(encoder(kind), signal, True) for key, signal in CLIPS.items()}
+    (folder / "embeddings").mkdir()
+    write_arrays(folder / "embeddings", heard, 2)
+    parts = ("model", "backbone", "embeddings", "valid.jsonl", "test.jsonl", "audio")
+    return [backbone.parent / part for part in parts]
+
+
+def export_project(folder: Path, name: str) -> Path:
+    """Write what the stage reads, run it, and return the folder of the files."""
+    run(*project(folder, name), folder / "out", folder / "report.json", PARAMS)
+    return folder / "out"
+
+
+def shipped(factory, name: str) -> Path:
+    """Return a folder with all that the stage reads, `out` and `report.json`, made once per run."""
+    return artefact(factory, f"shipped-{name}", lambda folder: export_project(folder, name))

@@ -1,0 +1,39 @@
+"""An artefact is made once per run, whole or not at all, and stays as it was made."""
+
+from __future__ import annotations
+
+import pytest
+from artefacts import artefact
+
+
+def test_an_artefact_is_made_once(tmp_path_factory):
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        (folder / "a.txt").write_text("a")
+
+    first, second = (artefact(tmp_path_factory, "once", make) for _ in range(2))
+    assert first == second == made[0]
+    assert len(made) == 1
+    assert (first / "a.txt").read_text() == "a"
+
+
+def test_an_artefact_that_could_not_be_made_is_made_anew(tmp_path_factory):
+    def fail(folder):
+        (folder / "half").touch()
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        artefact(tmp_path_factory, "failed", fail)
+    folder = artefact(tmp_path_factory, "failed", lambda folder: (folder / "whole").touch())
+    assert [path.name for path in folder.iterdir()] == ["whole"]
+
+
+def test_a_test_that_changes_an_artefact_is_named_as_the_fault(tmp_path_factory):
+    def make(folder):
+        (folder / "a.txt").write_text("a")
+
+    (artefact(tmp_path_factory, "changed", make) / "b.txt").touch()
+    with pytest.raises(AssertionError, match="a test changed the artefact 'changed'; it has to co"):
+        artefact(tmp_path_factory, "changed", make)
