@@ -280,6 +280,7 @@ def test_a_stage_that_only_the_lock_file_remembers_is_not_missed(call, project):
     assert (code, answer["models_removed"]) == (0, ["two"])
 
 
+@pytest.mark.dvc
 def test_clips_and_speakers_that_came_and_went_are_told(call):
     write_pipeline(train=["a mia", "g zoe", "h zoe"], valid=["b mia"])
     write_json(Path("reports/corpus.json"), corpus(train=3))
@@ -295,6 +296,7 @@ def test_clips_and_speakers_that_came_and_went_are_told(call):
     assert "The test part is another one" not in page
 
 
+@pytest.mark.dvc
 def test_manifests_that_are_not_in_the_cache_leave_the_counts(call, project):
     write_pipeline(test=["d ana", "e ben", "f cvita", "i zoe"])
     write_json(Path("reports/corpus.json"), corpus(test=4))
@@ -368,6 +370,7 @@ def test_outside_of_a_git_checkout_there_is_nothing_to_compare_with(call, projec
     assert "this is not a git checkout" in said
 
 
+@pytest.mark.dvc
 def test_pictures_that_can_not_be_drawn_are_said_and_decide_nothing(call, project):
     (project / "dvc.yaml").write_text((project / "dvc.yaml").read_text() + "plots: 1\n")
     code, page, _, _ = call("--plots", "pictures")
@@ -375,6 +378,7 @@ def test_pictures_that_can_not_be_drawn_are_said_and_decide_nothing(call, projec
     assert "dvc couldn't draw them: " in page
 
 
+@pytest.mark.dvc
 def test_pictures_of_both_sides_are_drawn_by_dvc(call, project):
     declared = yaml.safe_load(Path("dvc.yaml").read_text()) | {"plots": ["curve.tsv"]}
     (project / "dvc.yaml").write_text(yaml.safe_dump(declared))
@@ -387,6 +391,7 @@ def test_pictures_of_both_sides_are_drawn_by_dvc(call, project):
     assert ("0.25" in drawn, "0.125" in drawn) == (True, True)
 
 
+@pytest.mark.pipeline
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 def test_on_the_real_reports_a_model_of_two_epochs_is_worse_than_the_committed_one(
     tmp_path, tmp_path_factory
