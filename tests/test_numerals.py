@@ -83,6 +83,11 @@ def test_a_noun_after_a_number_follows_its_last_two_digits(number):
     assert agree(number, forms) == agree(number % 100, forms)
 
 
+@pytest.mark.parametrize("number", [11, 12, 13, 14, 111, 1012])
+def test_a_noun_after_eleven_to_fourteen_is_that_after_five(number):
+    assert agree(number, ("sat", "sata", "sati")) == "sati"
+
+
 def test_long_runs_and_leading_zeros_are_said_digit_by_digit():
     assert whole("0012", "hr") == "nula nula jedan dva"
     assert whole("1" * 16, "sr") == " ".join(["jedan"] * 16)

@@ -16,6 +16,7 @@ from stages.common.scoring import (
     bootstrap_of,
     counted,
     errors,
+    interval_of,
     paired_bootstrap,
     resampled,
 )
@@ -83,6 +84,8 @@ def test_errors_add_up():
 def test_lists_of_other_lengths_are_refused():
     with pytest.raises(ValueError, match="2 references but 1 hypotheses"):
         errors([["a"], ["b"]], [["a"]])
+    with pytest.raises(ValueError, match="1 references but 2 hypotheses"):
+        errors([["a"]], [["a"], ["b"]])
 
 
 @pytest.mark.parametrize("bad", [[], ["a b"], ["a", ""]])
@@ -106,6 +109,10 @@ def test_one_speaker_has_no_interval_and_the_reason_is_said(pairs):
     found = bootstrap(pairs, 100, seed=1)
     assert (found.low, found.high) == (None, None)
     assert found.reason == "one speaker: no interval over speakers"
+
+
+def test_an_interval_leaves_a_fortieth_of_the_draws_out_on_either_side():
+    assert interval_of(np.arange(1001.0)) == Interval(25.0, 975.0)
 
 
 def test_fewer_speakers_leave_a_wider_interval():
@@ -167,3 +174,5 @@ def test_a_pair_needs_the_same_speakers_and_two_of_them():
     assert paired_bootstrap(one, one, 100, seed=1)[1] is None
     with pytest.raises(ValueError, match=r"not the same test part: \{'a': 10\} and \{'b': 10\}"):
         paired_bootstrap(one, {"b": Errors(reference=10)}, 100, seed=1)
+    with pytest.raises(ValueError, match=r"not the same test part: \{'a': 10\} and \{'a': 9\}"):
+        paired_bootstrap(one, {"a": Errors(reference=9)}, 100, seed=1)

@@ -180,7 +180,7 @@ def ungated(table):
     }
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)  # without its short ways a text takes all rules
 @given(ROUGH | WRITTEN | SENTENCES, st.sampled_from(LANGUAGES))
 def test_the_short_ways_past_the_rules_change_nothing(given_, language):
     with pytest.MonkeyPatch.context() as patch:
@@ -215,6 +215,7 @@ def test_the_short_ways_past_the_rules_change_nothing(given_, language):
             "pred dvanaest tisuća petsto ljudi petar drugi slavio je tisuću devetsto četrdeset "
             "pete u dvadesetom stoljeću",
         ),
+        ("14-godišnja i 14-dnevni", "hr", "četrnaestogodišnja i četrnaestodnevni"),
         (
             "On May 5, 2020 Dr. Smith paid $5.50 for 3 kg & left.", "en",
             "on may fifth twenty twenty doctor smith paid five dollars fifty cents for three "
