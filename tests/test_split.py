@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 
@@ -147,6 +148,32 @@ def test_whoever_is_moved_for_a_language_is_said_to_be():
     assert all(each.tied.first.startswith("few/") for each in moved)
 
 
+def names_drawn(part, count, params):
+    """Return speakers whose names draw a part."""
+    drawn = (f"few/{n}" for n in itertools.count())
+    return list(itertools.islice((n for n in drawn if drawn_part(n, params) == part), count))
+
+
+def test_of_those_that_can_be_spared_the_fewest_are_moved_for_a_language():
+    names = names_drawn("train", 7, PARAMS)
+    rows = corpus(30) + [utterance(name, 0, language="bs") for name in names[4:]]
+    for number, pair in enumerate((names[:2], names[2:4])):
+        rows += [utterance(n, 0, language="bs", session=f"few/{number}") for n in pair]
+    moved = [each for each in place(tied(rows, {}), PARAMS, {}) if each.why == "for bs"]
+    assert [each.part for each in moved if len(each.tied.speakers) == 1] == ["test", "valid"]
+    assert len(moved) == 2
+
+
+@pytest.mark.parametrize("salt", [f"salt {n}" for n in range(10)])
+def test_nobody_is_moved_who_is_the_only_one_of_a_language_in_a_part(salt):
+    params = replace(PARAMS, salt=salt)
+    names = names_drawn("train", 1, params) + names_drawn("valid", 2, params)
+    rows = corpus(30) + [utterance(name, 0, language="bs") for name in names]
+    places = {each.tied.first: each for each in place(tied(rows, {}), params, {})}
+    assert places[names[0]].why == "drawn"
+    assert sorted(places[name].part for name in names[1:]) == ["test", "valid"]
+
+
 def test_a_part_of_which_nothing_is_asked_gets_nobody_for_a_language():
     params = replace(assign(c_s0="test", c_s1="valid"), valid_fraction=0.0, test_fraction=0.0)
     parts = speakers_of(divide(corpus(9) + corpus(9, name="d", language="bs"), params))
@@ -238,6 +265,7 @@ def test_a_part_without_a_speaker_is_an_error_that_names_the_salt():
     ("change", "message"),
     [
         ({"test_fraction": 0.9}, r"sum to less than 1, found 0\.2 and 0\.9"),
+        ({"valid_fraction": 0.5, "test_fraction": 0.5}, r"sum to less than 1, found 0\.5 and 0\.5"),
         ({"test_fraction": -0.1}, r"must be 0 or more"),
         ({"assigned": {"a/b": "tset"}}, r"a/b has the part 'tset'; expected one of \['train'"),
         ({"sentences": "apart"}, r"must be disjoint or report, found 'apart'"),
