@@ -55,6 +55,15 @@ def test_names_are_one_where_only_the_typing_differs(one, other, same):
     assert (folded(one) == folded(other)) == same
 
 
+@pytest.mark.parametrize("kind", ["speaker", "session"])
+def test_what_the_inventory_alone_knows_of_two_parts_is_a_leak(kind):
+    rows = utterance("c/a", session="c/x"), utterance("c/b", session="c/y"), utterance("c/c")
+    inventory = {rows[0].id: {kind: "c/Who"}, rows[1].id: {kind: "c/who"}}
+    (leak,) = flat(leaks(parts_of(*rows), inventory))
+    clips = {"train": (rows[0].id,), "valid": (rows[1].id,)}
+    assert (leak.kind, leak.value, leak.clips) == (kind, "c/who", clips)
+
+
 def test_a_grandchild_is_family():
     child, grandchild = utterance("c/b", parent="a"), utterance("c/c", parent="b")
     found = leaks(parts_of(child, grandchild), {"b": {"parent": "a"}, "a": {"parent": ""}})

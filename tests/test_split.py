@@ -298,6 +298,11 @@ def test_what_is_tested_is_left_out_of_training_and_validation():
     assert left[0]["detail"] == f"said in {parts['test'][0].id}"
 
 
+def test_what_a_part_says_twice_stays_in_it_twice():
+    parts = {part: [said(f"{part}/{n}", f"one of {part}") for n in "ab"] for part in PARTS}
+    assert without_known_sentences(parts, PARAMS) == (parts, [])
+
+
 def test_a_corpus_that_does_not_allow_it_is_an_error_that_names_it():
     rows = [said(f"digits/s{n}", "zero") for n in range(9)] + corpus(9)
     with pytest.raises(
