@@ -37,6 +37,12 @@ def test_what_every_speaker_finds_worse_is_worse_however_wide_either_interval():
     )
 
 
+def test_what_every_speaker_finds_better_is_better():
+    found = judged(report(2, 10, 32, 5), report(3, 12, 34, 6))
+    assert found.verdict == BETTER
+    assert found.chance.high < 0
+
+
 def test_what_one_speaker_finds_worse_and_the_others_not_is_chance():
     found = judged(report(2, 10, 50, 4), report(2, 10, 32, 5))
     assert found.verdict == SAME
@@ -104,6 +110,10 @@ def test_a_report_from_before_speakers_were_counted_has_nothing_to_pair():
     old = {"per": 0.2, "segment_accuracy": 0.9, "by_speaker": {"s0": {"per": 0.2}}}
     assert chance("per", report(1, 2), old) is None
     assert chance("segment_accuracy", old, old) is None
+
+
+def test_one_speaker_has_nothing_to_pair():
+    assert chance("per", report(3), report(2)) is None
 
 
 def test_a_number_further_down_has_the_interval_that_stands_beside_it():
