@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import collecting
 import costs
 import pytest
 
@@ -22,18 +23,9 @@ def pytest_addoption(parser):
     )
 
 
-def pytest_configure():
+def pytest_configure(config):
     costs.watch()
-
-
-def pytest_ignore_collect(collection_path, config):
-    """Don't even import a file whose tests are all left out: torch alone takes 4 CPU seconds."""
-    if not collection_path.name.startswith("test_"):
-        return None
-    left_out = set(costs.COSTS) if config.option.fast else set()
-    if config.option.markexpr == "not faults":  # the default in pyproject.toml
-        left_out.add("faults")
-    return bool(left_out & costs.marks_of(collection_path)) or None
+    config.pluginmanager.register(collecting)
 
 
 def pytest_collection_modifyitems(config, items):

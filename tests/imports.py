@@ -63,6 +63,43 @@ def closure(module: str) -> frozenset[str]:
 
 
 @cache
+def packages_at_start(module: str) -> frozenset[str]:
+    """Return the packages from elsewhere that importing a module imports, by their first name.
+
+    What a function imports when it is called doesn't count.
+    """
+    found: set[str] = set()
+    done, todo = set(), [module]
+    while todo:
+        name = todo.pop()
+        if name not in done and source(name).is_file():
+            done.add(name)
+            outer = {n for n in _imported_at_start(name) if n.split(".")[0] != "stages"}
+            found |= {n.split(".")[0] for n in outer}
+            todo += _imported_at_start(name) - outer
+    return frozenset(found)
+
+
+@cache
+def _imported_at_start(module: str) -> frozenset[str]:
+    """Return the names that the statements of a module import, outside functions."""
+    names: set[str] = set()
+    todo: list[ast.AST] = [*tree(module).body]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name for name in inner if source(name).is_file()} or {str(node.module)}
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            todo += node.orelse
+        elif isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
+            todo += ast.iter_child_nodes(node)
+    return frozenset(names)
+
+
+@cache
 def beside(module: str) -> set[str]:
     """Return the files and folders that a module finds by its own place, from the top."""
     return {
