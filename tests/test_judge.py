@@ -37,7 +37,7 @@ def test_what_every_speaker_finds_worse_is_worse_however_wide_either_interval():
     )
 
 
-def test_what_every_speaker_finds_better_is_better():
+def test_a_number_that_is_better_for_every_speaker_is_better():
     found = judged(report(2, 10, 32, 5), report(3, 12, 34, 6))
     assert found.verdict == BETTER
     assert found.chance.high < 0
@@ -112,7 +112,7 @@ def test_a_report_from_before_speakers_were_counted_has_nothing_to_pair():
     assert chance("segment_accuracy", old, old) is None
 
 
-def test_one_speaker_has_nothing_to_pair():
+def test_one_speaker_allows_no_paired_interval():
     assert chance("per", report(3), report(2)) is None
 
 

@@ -56,7 +56,7 @@ def test_names_are_one_where_only_the_typing_differs(one, other, same):
 
 
 @pytest.mark.parametrize("kind", ["speaker", "session"])
-def test_what_the_inventory_alone_knows_of_two_parts_is_a_leak(kind):
+def test_a_value_that_only_the_inventory_has_is_a_leak(kind):
     rows = utterance("c/a", session="c/x"), utterance("c/b", session="c/y"), utterance("c/c")
     inventory = {rows[0].id: {kind: "c/Who"}, rows[1].id: {kind: "c/who"}}
     (leak,) = flat(leaks(parts_of(*rows), inventory))

@@ -154,7 +154,7 @@ def names_drawn(part, count, params):
     return list(itertools.islice((n for n in drawn if drawn_part(n, params) == part), count))
 
 
-def test_of_those_that_can_be_spared_the_fewest_are_moved_for_a_language():
+def test_the_smallest_group_that_can_leave_is_moved_for_a_language():
     names = names_drawn("train", 7, PARAMS)
     rows = corpus(30) + [utterance(name, 0, language="bs") for name in names[4:]]
     for number, pair in enumerate((names[:2], names[2:4])):
@@ -165,7 +165,7 @@ def test_of_those_that_can_be_spared_the_fewest_are_moved_for_a_language():
 
 
 @pytest.mark.parametrize("salt", [f"salt {n}" for n in range(10)])
-def test_nobody_is_moved_who_is_the_only_one_of_a_language_in_a_part(salt):
+def test_the_only_speaker_of_a_language_in_a_part_is_not_moved(salt):
     params = replace(PARAMS, salt=salt)
     names = names_drawn("train", 1, params) + names_drawn("valid", 2, params)
     rows = corpus(30) + [utterance(name, 0, language="bs") for name in names]
@@ -298,7 +298,7 @@ def test_what_is_tested_is_left_out_of_training_and_validation():
     assert left[0]["detail"] == f"said in {parts['test'][0].id}"
 
 
-def test_what_a_part_says_twice_stays_in_it_twice():
+def test_a_sentence_that_occurs_twice_in_a_part_stays_twice():
     parts = {part: [said(f"{part}/{n}", f"one of {part}") for n in "ab"] for part in PARTS}
     assert without_known_sentences(parts, PARAMS) == (parts, [])
 

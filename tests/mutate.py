@@ -1,0 +1,328 @@
+"""Change the code in one place at a time and run the tests that should notice.
+
+    python tests/mutate.py                          all mutants of tests/mutants.toml
+    python tests/mutate.py --only ID ...            some of them
+    python tests/mutate.py --list                   their ids, files and changes; nothing is run
+    python tests/mutate.py --tests-from FOLDER      with the tests of another checkout
+    python tests/mutate.py --json FILE --write      write the results; write tests/mutants.md
+
+Reads   the working tree, tests/mutants.toml
+Writes  nothing in the working tree, unless it is asked to
+
+The working tree is copied to a temporary folder, where each mutant is applied, tested and taken
+back. The tests are run in a forked process, because the import of torch, onnxruntime and scipy
+costs 6 CPU seconds, more than most mutants: the parent process imports these packages once, and
+never a module of `stages`. A mutant is killed if a test fails or takes too long. The exit code is
+0 if each mutant is killed that was killed before (its `before` in the list names a test), 1 if one
+survives, and 2 if the list is wrong or the tests fail without a mutant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mutants import KILLED, PAGE, SURVIVED, TOP, Mutant, Result, change, check, page, read
+
+THIRD_PARTY = (
+    "pytest", "hypothesis", "yaml", "numpy", "scipy.signal", "sklearn.metrics", "jiwer", "torch",
+    "onnx", "onnxruntime", "dvc.repo",
+)  # fmt: skip
+# One thread in each process: OpenBLAS would start its threads at the import, before the fork.
+ALONE = {
+    "DVC_NO_ANALYTICS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}  # fmt: skip
+OPTIONS = (
+    "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov",
+    "-m", "not faults and not pipeline", "--hypothesis-profile=mutants",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # what the parent imported stays as it is
+)  # fmt: skip
+PATIENCE_S = 60.0
+TICK_S = 0.02
+
+
+def copy(to: Path, tests: Path) -> None:
+    """Copy what git tracks or would track, changes included, with the folder `tests` of `tests`."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=TOP, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (TOP / name).is_file() and not (tests != TOP and name.startswith("tests/")):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TOP / name, to / name)
+    if tests != TOP:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(tests / "tests", to / "tests", ignore=ignored)
+    # Its own configuration is found first, and tests that ask git or dvc find this repository.
+    subprocess.run(["git", "init", "--quiet"], cwd=to, check=True)
+
+
+class Watch:
+    """A plugin of pytest that keeps the first failure, and runs the likeliest test first.
+
+    That is the test that killed the mutant before, wherever it is now: a mutant that dies early is
+    a cheap one. The order of the other tests stays.
+    """
+
+    def __init__(self, likely: str) -> None:
+        self.first = ""
+        self._name = likely.rpartition("::")[2]
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        function = self._name.partition("[")[0]
+        items.sort(key=lambda i: (i.name != self._name, i.name.partition("[")[0] != function))
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self._keep(report)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        self._keep(report)
+
+    def _keep(self, report: Any) -> None:
+        if report.failed and not self.first:
+            self.first = report.nodeid
+
+
+class Place:
+    """A copy of the working tree in which one process at a time runs tests."""
+
+    def __init__(self, folder: Path, tests: Path) -> None:
+        self.folder = folder / "tree"
+        self.log, self.answer = folder / "log.txt", folder / "answer.json"
+        self.scratch = folder / "tmp"
+        copy(self.folder, tests)
+        self._time_s = 10**9
+
+    def write(self, file: str, text: str) -> None:
+        """Write a module, with a time that no compiled module of another text has."""
+        path = self.folder / file
+        path.write_text(text, encoding="utf-8")
+        self._time_s += 1
+        os.utime(path, (self._time_s, self._time_s))
+
+    def start(self, files: Sequence[str], likely: str = "") -> int:
+        """Run tests in a process of its own, the likely one first, and return its number."""
+        self.answer.unlink(missing_ok=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        sys.stdout.flush()
+        number = os.fork()
+        if not number:
+            self._run(files, likely)
+        return number
+
+    def _run(self, files: Sequence[str], likely: str) -> NoReturn:
+        code = 70
+        try:
+            os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            log = os.open(self.log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            for source, target in ((nothing, 0), (log, 1), (log, 2)):
+                os.dup2(source, target)
+            os.chdir(self.folder)
+            own = {"", str(TOP), str(TOP / "tests")}
+            sys.path[:] = [str(self.folder), *(path for path in sys.path if path not in own)]
+            sys.argv[:] = ["pytest"]
+            import pytest
+
+            watch = Watch(likely)
+            code = int(
+                pytest.main([*OPTIONS, f"--basetemp={self.scratch}", *files], plugins=[watch])
+            )
+            self.answer.write_text(json.dumps(watch.first), encoding="utf-8")
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def first_failure(self) -> str:
+        """Return the first test that failed; empty if the process did not get so far."""
+        try:
+            return str(json.loads(self.answer.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of tests ended: its exit code (None: too late), first failure and CPU seconds."""
+
+    code: int | None
+    first: str
+    seconds: float
+    output: str
+
+
+def wait(place: Place, number: int, limit_s: float) -> Ended:
+    """Wait for a run of tests, at most `limit_s` seconds, and end what it left."""
+    begin_s, code, pid = time.monotonic(), None, 0
+    try:
+        while not pid and time.monotonic() - begin_s < limit_s:
+            time.sleep(TICK_S)
+            pid, status, used = os.wait4(number, os.WNOHANG)
+    finally:  # where this process is interrupted, too
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(number, signal.SIGKILL)
+    if pid:
+        code = os.waitstatus_to_exitcode(status)
+    else:
+        _, _, used = os.wait4(number, 0)
+    output = place.log.read_text(encoding="utf-8", errors="replace")
+    return Ended(code, place.first_failure(), used.ru_utime + used.ru_stime, output)
+
+
+def baseline(place: Place, mutants: Sequence[Mutant]) -> dict[str, float]:
+    """Return the wall seconds that each test file takes without a mutant.
+
+    Raises:
+        ValueError: a test fails.
+    """
+    seconds = {}
+    for name in dict.fromkeys(name for mutant in mutants for name in (*mutant.tests, mutant.file)):
+        begin_s = time.monotonic()
+        ended = wait(place, place.start([name]), 1800)
+        # 5: nothing was collected, as in a module without a doctest.
+        if ended.code != 0 and not (ended.code == 5 and name.startswith("stages/")):
+            why = ended.first or f"exit code {ended.code}"
+            raise ValueError(f"without a mutant, {name} fails: {why}\n{ended.output[-3000:]}")
+        seconds[name] = time.monotonic() - begin_s
+        print(f"{name}: passes without a mutant, {ended.seconds:.1f} CPU s", flush=True)
+    return seconds
+
+
+def tested(place: Place, mutant: Mutant, limit_s: float) -> Result:
+    """Apply a mutant, run its tests and take it back.
+
+    Raises:
+        ValueError: the tests neither passed nor failed.
+    """
+    path = place.folder / mutant.file
+    text = path.read_text(encoding="utf-8")
+    place.write(mutant.file, mutant.applied(text))
+    try:
+        number = place.start([*mutant.tests, mutant.file], mutant.before)
+        ended = wait(place, number, limit_s)
+    finally:
+        place.write(mutant.file, text)
+    seconds = round(ended.seconds, 1)
+    if ended.code == 0:
+        return Result(mutant.id, SURVIVED, "no test fails", seconds)
+    if ended.code is None:
+        return Result(mutant.id, KILLED, f"more than {limit_s:.0f} s", seconds)
+    if not ended.first:
+        raise ValueError(f"{mutant.id}: exit code {ended.code}\n{ended.output[-3000:]}")
+    return Result(mutant.id, KILLED, ended.first, seconds)
+
+
+def run(mutants: Sequence[Mutant], tests: Path) -> Iterator[Result]:
+    """Yield what becomes of each mutant.
+
+    Raises:
+        ValueError: the list does not fit the code, or a test fails without a mutant.
+    """
+    check(mutants, TOP, tests)
+    os.environ |= ALONE
+    # A shell has what it starts in the background ignore SIGINT, and the tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    sys.dont_write_bytecode = False
+    for name in THIRD_PARTY:
+        importlib.import_module(name)
+    # The same examples each time, and the first that fails is enough: it is not made smaller.
+    hypothesis = sys.modules["hypothesis"]
+    hypothesis.settings.register_profile(
+        "mutants", hypothesis.settings.get_profile("ci"),
+        phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    )  # fmt: skip
+    sys.modules["torch"].set_num_threads(1)
+    gc.freeze()  # else each child would copy the pages of all that is imported
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        place = Place(Path(folder), tests)
+        seconds = baseline(place, mutants)
+        for mutant in mutants:
+            files = (*mutant.tests, mutant.file)
+            yield tested(place, mutant, PATIENCE_S + 4 * sum(seconds[name] for name in files))
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="mutate", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", metavar="ID", help="these mutants alone")
+    parser.add_argument("--list", action="store_true", help="show the mutants and run nothing")
+    parser.add_argument(
+        "--tests-from", type=Path, default=TOP, metavar="FOLDER",
+        help="a checkout whose folder `tests` is used instead",
+    )  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument("--write", action="store_true", help="write tests/mutants.md")
+    options = parser.parse_args(arguments)
+    if options.write and (options.only or options.tests_from != TOP):
+        parser.error("--write needs all mutants and the tests of this checkout")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    options = parse(arguments)
+    try:
+        chosen = chosen_of(read(), options.only or ())
+        if options.list:
+            for mutant in chosen:
+                print(f"{mutant.id}: {mutant.file}: {change(mutant)}")
+            return 0
+        results = []
+        for result in run(chosen, options.tests_from.resolve()):
+            results.append(result)
+            print(f"{result.id}: {result.outcome}: {result.by}, {result.seconds} s", flush=True)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        options.json.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n")
+    if options.write:
+        PAGE.write_text(page(chosen, results), encoding="utf-8")
+    return verdict(chosen, results)
+
+
+def chosen_of(mutants: Sequence[Mutant], ids: Sequence[str]) -> list[Mutant]:
+    """Return the mutants of some ids, or all if there are none.
+
+    Raises:
+        ValueError: there is no mutant of an id.
+    """
+    if unknown := set(ids) - {mutant.id for mutant in mutants}:
+        raise ValueError(f"there is no mutant {sorted(unknown)[0]!r}; see --list")
+    return [mutant for mutant in mutants if not ids or mutant.id in ids]
+
+
+def verdict(mutants: Sequence[Mutant], results: Sequence[Result]) -> int:
+    """Print how many are killed, name those that survive, and return the exit code."""
+    alive = {result.id for result in results if result.outcome == SURVIVED}
+    lost = [mutant.id for mutant in mutants if mutant.id in alive and mutant.before]
+    print(f"{len(results) - len(alive)} of {len(results)} mutants are killed")
+    if others := sorted(alive - set(lost)):
+        print(f"these survive, as before: {', '.join(others)}")
+    if lost:
+        print(f"error: these were killed before and survive: {', '.join(lost)}", file=sys.stderr)
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
