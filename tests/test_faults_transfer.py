@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import servers
 from clones import GIT, PYTHON, Clone
+from forks import CLIENTS, ForkedClone, imported
+from imports import TOP
+from toy import copied
 
 pytestmark = pytest.mark.faults
 
@@ -27,10 +30,10 @@ stages:
 """
 
 
-@pytest.fixture
-def owner(tmp_path):
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
     """A small repository of the same shape: data that dvc tracks, and a stage."""
-    clone = Clone(tmp_path / "owner")
+    clone = ForkedClone(tmp_path_factory.mktemp("origin") / "owner")
     (clone / "data/raw/mine").mkdir(parents=True)
     clone.git("init", "--quiet")
     clone.dvc("init", "--quiet")
@@ -41,13 +44,20 @@ def owner(tmp_path):
     clone.dvc("add", "--quiet", "data/raw/mine")
     clone.dvc("repro", "--quiet")
     clone.git("add", "--all")
-    return prepared(clone)
+    return clone.folder
 
 
-def prepared(clone):
-    """Let a repository find the tools, which it has no copy of."""
-    clone.environment["PYTHONPATH"] = str(Path.cwd())
-    return clone
+@pytest.fixture
+def owner(origin, tmp_path):
+    """A copy of that repository."""
+    return ForkedClone(copied(origin, tmp_path / "owner"))
+
+
+def in_a_process(clone, *command):
+    """Run a command in a new interpreter: a client may print something while that one ends."""
+    process = Clone(clone.folder)
+    process.environment = clone.environment | {"PYTHONPATH": str(TOP)}
+    return process.call(*command)
 
 
 @contextmanager
@@ -67,6 +77,7 @@ def limited(server, budget, log):
 @pytest.fixture(params=KINDS)
 def place(request, owner, tmp_path):
     """Give a server, and the address under which it can go away."""
+    imported(*CLIENTS[request.param])
     with getattr(servers, request.param)(tmp_path) as server:
         yield server
 
@@ -92,8 +103,6 @@ def opens(clone, server):
 
 def one_sentence(done, pattern):
     """Say whether a command failed with one line that says what a person can do."""
-    import re
-
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.fullmatch(rf"error: {pattern}\n", done.stderr), done.stderr
     return True
@@ -103,7 +112,7 @@ def colleague(owner, server, name):
     owner.git("commit", "--quiet", "--all", "--message", "all")
     folder = owner.folder.parent / name
     subprocess.run([*GIT, "clone", "--quiet", owner.folder, folder], check=True)
-    clone = prepared(Clone(folder))
+    clone = ForkedClone(folder)
     clone.environment |= server.environment
     opens(clone, server)
     return clone
@@ -120,7 +129,7 @@ def test_a_server_that_goes_away_costs_one_sentence_and_the_next_try_brings_the_
         push = (*PYTHON, "stages.tools.transfer", "push")
         if not url.startswith("http") or place.options:  # by HTTP nothing is sent
             gone = start(5 * FILE_BYTES // 2)
-            assert one_sentence(owner.call(*push), rf"push to storage {GONE}")
+            assert one_sentence(in_a_process(owner, *push), rf"push to storage {GONE}")
             assert gone.wait() == 3
             start(1 << 40)
         owner.run(*push)
@@ -133,7 +142,7 @@ def test_a_server_that_goes_away_costs_one_sentence_and_the_next_try_brings_the_
         names(clone, place, url)
         gone = start(5 * FILE_BYTES // 2)
         pull = (*PYTHON, "stages.tools.transfer", "pull")
-        assert one_sentence(clone.call(*pull), rf"pull from storage {GONE}")
+        assert one_sentence(in_a_process(clone, *pull), rf"pull from storage {GONE}")
         assert gone.wait() == 3
         start(1 << 40)
         clone.run(*pull)
