@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import kept_build
 from imports import TOP
 
 from stages.tools import profile
@@ -111,13 +112,22 @@ def _copy_working_tree(to: Path) -> None:
 
 
 def built(factory) -> tuple[Clone, bytes]:
-    """Return a clone that the runner has built, made once for all workers, and its lock file."""
+    """Return a clone that the runner has built, made once for all workers, and its lock file.
+
+    It starts with what an earlier run has built, if that was kept: then `kept.lock` beside it is
+    the lock file that it started with. What the build printed is in `first.txt`.
+    """
     with once(factory) as shared:
         folder, lock = shared / "built", shared / "undisturbed.lock"
         if not lock.exists():
             shutil.rmtree(folder, ignore_errors=True)  # of a worker whose build failed
             clone = _fresh(shared, folder)
+            if kept_build.lay(folder):
+                shutil.copy(folder / "dvc.lock", shared / "kept.lock")
+            else:
+                kept_build.bare(folder / "dvc.lock")
             (shared / "first.txt").write_text(clone.repro("--show", "reports/comparison.md"))
+            kept_build.keep(folder)
             _copy_with_results(clone, shared / "committed")
             lock.write_bytes((clone / "dvc.lock").read_bytes())
         return Clone(folder), lock.read_bytes()
@@ -138,6 +148,18 @@ def _copy_with_results(clone: Clone, to: Path) -> None:
     copy = Clone(to)
     copy.git("add", "--all")
     copy.git("commit", "--quiet", "-m", "built")
+
+
+def at_work(folder: Path) -> list[str]:
+    """Return the numbers of the processes that work in a folder; the dead have no folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                found.append(process.name)
+        except OSError:
+            continue  # it ended meanwhile, or is another user's
+    return found
 
 
 def until(condition, seconds: float = 900.0):

@@ -10,6 +10,14 @@ import pytest
 # The order in which files start: the longest first, or one worker ends alone with them.
 ORDER = ("pipeline", "torch", "dvc")
 
+import os
+
+
+def pytest_configure(config):
+    """Name the folder that keeps the built clone between runs, if pytest has a cache at all."""
+    if cache := getattr(config, "cache", None):
+        os.environ.setdefault("FONOTEKA_TEST_CACHE", str(cache.mkdir("small-pipeline")))
+
 
 def pytest_addoption(parser):
     group = parser.getgroup("fonoteka")

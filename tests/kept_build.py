@@ -1,0 +1,185 @@
+"""Keep between test runs what the pipeline of the small profile was built into.
+
+    FONOTEKA_TEST_CACHE=folder    where; conftest.py names a folder of pytest's cache if nobody did
+
+Kept are dvc.lock, and what it names in DVC's cache. The next clone starts with them, and what is
+stale then, DVC's hashes decide. The stages of which an output is neither cached nor a metric or a
+plot always run, since DVC's cache has no copy of it: `licences`, `audit` and `compare`.
+
+A run that is killed leaves the last build or none: a new one is written beside it and renamed. Runs
+at the same time wait for each other's copying, a second each. What the newest build does not use
+is dropped. Nothing names the checkout, so that a folder can be kept by a CI service.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import distributions
+from pathlib import Path
+
+import yaml
+
+from stages.tools.processor import processor
+
+VARIABLE = "FONOTEKA_TEST_CACHE"
+OBJECTS = Path(".dvc/cache/files/md5")
+RUNS = Path(".dvc/cache/runs")
+DURATIONS = Path(".dvc/tmp/durations.json")
+
+
+def lay(clone: Path) -> bool:
+    """Lay the kept build into a fresh clone; return whether there was one that fits."""
+    with _held() as top:
+        if top is None or not _fits(top / "build"):
+            return False
+        build = top / "build"
+        lock = stages(build / "dvc.lock")
+        for source in (path for path in (build / OBJECTS).rglob("*") if path.is_file()):
+            if _digest(source) == _oid(source).removesuffix(".dir"):
+                _copy(source, clone / source.relative_to(build))
+        for path in (build / RUNS).rglob("*"):
+            if path.is_file():
+                _copy(path, clone / path.relative_to(build))
+        _copy(build / DURATIONS, clone / DURATIONS)
+        # With an order of its own the lock file of the clone has to be written anew by DVC.
+        if list(lock) == list(stages(clone / "dvc.lock")):
+            _copy(build / "dvc.lock", clone / "dvc.lock")
+            for out in outputs(lock):
+                _check_out(clone, out)
+        return True
+
+
+def keep(clone: Path) -> None:
+    """Keep a clone that was built, in place of what is kept."""
+    with _held() as top:
+        if top is None:
+            return
+        new, build, old = top / "new", top / "build", top / "old"
+        for folder in (new, old):  # of a run that was killed
+            shutil.rmtree(folder, ignore_errors=True)
+        lock = stages(clone / "dvc.lock")
+        for oid in {oid for out in outputs(lock) for oid in _used(clone, out["md5"])}:
+            path = _object(oid)
+            if (clone / path).is_file():
+                _copy(clone / path, new / path)
+        entries = list(lock.values())
+        for path in (clone / RUNS).glob("*/*/*"):
+            if _yaml(path) in entries:
+                _copy(path, new / path.relative_to(clone))
+        _copy(clone / DURATIONS, new / DURATIONS)
+        _copy(clone / "dvc.lock", new / "dvc.lock")
+        (new / "mark.json").write_text(json.dumps(mark()), encoding="utf-8")
+        if build.exists():
+            build.rename(old)
+        new.rename(build)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def mark() -> dict[str, object]:
+    """Return what decides the bytes of a build and is in no hash of DVC's."""
+    packages = {found.name: found.version for found in distributions()}
+    return {"packages": packages, "processor": processor().kind, "python": sys.version}
+
+
+def stages(lock: Path) -> dict[str, dict]:
+    """Return the entries of a lock file."""
+    return _yaml(lock)["stages"]
+
+
+def bare(lock: Path) -> None:
+    """Take all but the names and commands of the stages out of a lock file.
+
+    All stages are stale then, as with another profile's results in it, in the same order. DVC reads
+    the whole file before each stage and writes it after, 5 CPU s for 6,000 lines.
+    """
+    names = {name: {"cmd": entry["cmd"]} for name, entry in stages(lock).items()}
+    text = yaml.safe_dump({"schema": "2.0", "stages": names}, sort_keys=False)
+    lock.write_text(text, encoding="utf-8")
+
+
+def outputs(lock: dict[str, dict]) -> Iterator[dict]:
+    """Yield the outputs of all stages of a lock file."""
+    for entry in lock.values():
+        yield from entry.get("outs", ())
+
+
+@contextmanager
+def _held() -> Iterator[Path | None]:
+    """Give the folder in which a build is kept to one run at a time; None if none is kept."""
+    if not (named := os.environ.get(VARIABLE)):
+        yield None
+        return
+    top = Path(named).resolve()
+    top.mkdir(parents=True, exist_ok=True)
+    with (top / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield top
+
+
+def _fits(build: Path) -> bool:
+    try:
+        return json.loads((build / "mark.json").read_text(encoding="utf-8")) == mark()
+    except (OSError, ValueError):
+        return False
+
+
+def _check_out(clone: Path, out: dict) -> None:
+    """Put an output of the lock file into the workspace, if the cache has all of it.
+
+    DVC does the same for cached outputs, but not for the metrics and plots that are in git.
+    """
+    files = _files(clone, out)
+    if not files or not all((clone / _object(oid)).is_file() for _, oid in files):
+        return  # it is stale then, and DVC has to see to it
+    path = clone / out["path"]
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for name, oid in files:
+        target = path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(clone / _object(oid), target)
+
+
+def _files(clone: Path, out: dict) -> list[tuple[str, str]]:
+    """Return `(path below the output, object)` of each file of an output."""
+    oid = out["md5"]
+    if not oid.endswith(".dir"):
+        return [("", oid)]
+    listed = clone / _object(oid)
+    entries = json.loads(listed.read_text(encoding="utf-8")) if listed.is_file() else []
+    return [(entry["relpath"], entry["md5"]) for entry in entries]
+
+
+def _used(clone: Path, oid: str) -> Iterator[str]:
+    yield oid
+    yield from (inner for _, inner in _files(clone, {"md5": oid}))
+
+
+def _object(oid: str) -> Path:
+    return OBJECTS / oid[:2] / oid[2:]
+
+
+def _oid(path: Path) -> str:
+    return path.parent.name + path.name
+
+
+def _digest(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file if it is there, with its mode: DVC takes write protection for proof of a hash."""
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+def _yaml(path: Path) -> dict:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), loader)
