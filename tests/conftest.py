@@ -1,22 +1,16 @@
 """What all tests share with pytest: marks by cost, the order of files, a part of the files."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
 import collecting
 import costs
+import kept_build
 import pytest
 
 # The order in which files start: the longest first, or one worker ends alone with them.
 ORDER = ("pipeline", "torch", "dvc")
-
-import os
-
-
-def pytest_configure(config):
-    """Name the folder that keeps the built clone between runs, if pytest has a cache at all."""
-    if cache := getattr(config, "cache", None):
-        os.environ.setdefault("FONOTEKA_TEST_CACHE", str(cache.mkdir("small-pipeline")))
 
 
 def pytest_addoption(parser):
@@ -32,6 +26,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # The folder that keeps the built clone between runs, if pytest has a cache at all.
+    if cache := getattr(config, "cache", None):
+        os.environ.setdefault(kept_build.VARIABLE, str(cache.mkdir("small-pipeline")))
     costs.watch()
     config.pluginmanager.register(collecting)
 
