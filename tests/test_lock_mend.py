@@ -93,8 +93,7 @@ def test_whatever_byte_it_ends_at_only_whole_stages_survive():
 def test_wherever_this_pipelines_lock_file_ends_it_is_cut_before_a_stage(monkeypatch):
     monkeypatch.setattr(lock_mend, "_entries", lambda text: text)
     begins = [0, *starts(REAL).values()]
-    for size in range(1, len(REAL), len(REAL) // 400):
-        # Two spaces alone at the end pass for the start of a name, wherever they stand.
-        if not REAL[:size].endswith("\n  "):
-            cut = len(surviving(REAL[:size]))
-            assert cut in [begin for begin in begins if begin < size][-2:]
+    inside = REAL.index("\n    cmd:", begins[5]) + len("\n  ")  # two spaces of a line of a stage
+    for size in (inside, *range(1, len(REAL), len(REAL) // 400)):
+        cut = len(surviving(REAL[:size]))
+        assert cut in [begin for begin in begins if begin < size][-2:]

@@ -60,7 +60,10 @@ def surviving(text: str) -> dict[str, Any]:
     {'a': {'cmd': 'x'}}
     """
     lines = text.splitlines(keepends=True)
-    names = [n for n, line in enumerate(lines) if line[:2] == "  " and line[2:3] not in {" ", "-"}]
+    # Two spaces alone, at the end of the file, can begin any line.
+    names = [
+        n for n, line in enumerate(lines) if line[:2] == "  " and line[2:3] not in {"", " ", "-"}
+    ]
     return (_entries("".join(lines[: names[-1]])) or {}) if len(names) > 1 else {}
 
 
