@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import gc
 import os
 import select
 import signal
@@ -23,6 +25,9 @@ def stage(main: Callable[[], None]) -> NoReturn:
     """
     die_with_parent()
     die_with_dvc()
+    # A process ends with a search for cycles among all objects: 0.7 CPU seconds if torch was
+    # imported, 2.1 if transformers was. Frozen objects are not searched; this function runs last.
+    atexit.register(gc.freeze)
     try:
         main()
     except (ValueError, OSError) as error:
