@@ -3,6 +3,7 @@
 import importlib
 
 import pytest
+import yaml
 from imports import TOP, closure, loads, module_of, name_of, pipeline
 
 from stages.common import params
@@ -14,17 +15,26 @@ pytestmark = pytest.mark.torch
 OVERLAYS = [None, *sorted(path.stem for path in profile.PROFILES.glob("*"))]
 
 
+@pytest.fixture(scope="module")
+def loaded():
+    """Return each section with the dataclass that a stage loads it into, once per pair."""
+    pairs = {}
+    for stage in sorted(pipeline()):
+        module = module_of(stage)
+        for section, name in loads(module, name_of(stage)):
+            if (section, name) not in pairs:
+                holders = map(importlib.import_module, sorted(closure(module)))
+                pairs[section, name] = next(h for h in holders if hasattr(h, name))
+    return {(section, getattr(holder, name)) for (section, name), holder in pairs.items()}
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_params_and_profiles_load_in_every_stage(overlay, tmp_path):
+def test_params_and_profiles_load_in_every_stage(overlay, loaded, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_bytes((TOP / "params.yaml").read_bytes())
     if overlay:
         profile.lay_over(profile.find(overlay), path)
-    for stage in sorted(pipeline()):
-        for section, name in loads(module_of(stage), name_of(stage)):
-            holder = next(
-                module
-                for module in map(importlib.import_module, sorted(closure(module_of(stage))))
-                if hasattr(module, name)
-            )
-            params.load(section, getattr(holder, name), path)
+    assert {section for section, _ in loaded} >= {"compute", "split", "mlp", "realtime"}
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))  # as `load` does for each section
+    for section, dataclass in loaded:
+        params.build(document[section], dataclass, section)
