@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from stages.common import causal_runtime, frontend
 from stages.common.audio import SAMPLE_RATE_HZ, Signal
@@ -44,6 +43,9 @@ def babble(seconds: float, seed: int = 1) -> Signal:
 
 
 def _burst(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    # Not at the top: it takes 1.8 CPU seconds to import, and a sound of one's own needs none of it.
+    from scipy.signal import lfilter
+
     source = rng.standard_normal(count)
     if rng.random() < 0.5:  # the pulses of a voice
         source = 0.1 * source

@@ -1,0 +1,148 @@
+"""A command imports a heavy package at its start only if the package is listed for it here.
+
+Every start of a stage or a tool pays for what its modules import at their top, and so does every
+test of them. The imports are read from the source; nothing is imported.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from imports import module_of, modules, pipeline, source, tree
+
+CPU_SECONDS = {
+    "dvc": 0.8, "dvclive": 1.0, "matplotlib": 1.2, "onnxruntime": 0.1, "pandas": 0.8,
+    "scipy": 1.8, "sklearn": 1.0, "torch": 3.6, "torchaudio": 0.1, "transformers": 7.0,
+}  # fmt: skip
+"""What an import takes; of packages that import torch, without torch."""
+
+LOADS = {
+    "stages.corpus.audit": {"matplotlib"},
+    "stages.corpus.preprocess": {"scipy"},
+    "stages.evaluation.compare": {"matplotlib"},
+    "stages.evaluation.ensemble": {"pandas"},
+    "stages.evaluation.evaluate": {"matplotlib", "pandas"},
+    "stages.evaluation.posteriors": {"onnxruntime", "pandas"},
+    "stages.evaluation.streaming": {"onnxruntime", "pandas"},
+    "stages.evaluation.yardstick": {"torch"},
+    "stages.export.bundle": {"onnxruntime", "pandas"},
+    "stages.export.fuse": {"onnxruntime", "torch", "transformers"},
+    "stages.export.onnx": {"onnxruntime", "torch", "transformers"},
+    "stages.export.rtneural": {"onnxruntime", "pandas", "torch"},
+    "stages.features.align": {"pandas", "torch", "torchaudio"},
+    "stages.features.backbone": {"scipy", "sklearn", "torch", "torchaudio", "transformers"},
+    "stages.features.embed": {"scipy", "torch", "transformers"},
+    "stages.features.streams": {"pandas", "scipy"},
+    "stages.training.realtime": {"pandas", "torch"},
+    "stages.training.train": {"torch"},
+    "stages.tools.bench": {"onnxruntime", "torch", "transformers"},
+    "stages.tools.bench_clips": {"scipy"},
+    "stages.tools.bench_copies": {"scipy"},
+    "stages.tools.bench_corpus": {"scipy"},
+    "stages.tools.bench_duplicates": {"scipy"},
+    "stages.tools.bench_encoder": {"onnxruntime", "torch", "transformers"},
+    "stages.tools.bench_head": {"onnxruntime", "torch", "transformers"},
+    "stages.tools.bench_path": {"onnxruntime", "torch", "transformers"},
+    "stages.tools.bench_realtime": {"onnxruntime", "torch"},
+    "stages.tools.bench_speed": {"scipy"},
+    "stages.tools.encoder_figures": {"onnxruntime", "torch", "transformers"},
+    "stages.tools.encoder_ways": {"onnxruntime", "torch", "transformers"},
+    "stages.tools.rtneural_check": {"onnxruntime"},
+    "stages.tools.rtneural_model": {"onnxruntime"},
+    "stages.tools.stopwatch": {"onnxruntime"},
+    "stages.tools.stopwatch_hops": {"onnxruntime", "torch"},
+    "stages.tools.transcribe": {"onnxruntime"},
+}  # every other stage and tool loads none of these packages
+COMMANDS = sorted({module_of(stage) for stage in pipeline()} | {*modules("tools")})
+
+
+def at_start(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names that a module imports when it is imported: not inside its functions."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from at_start(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for part in (node, *getattr(node, "handlers", ())):
+                inner = ast.iter_child_nodes(part)
+                yield from at_start([child for child in inner if isinstance(child, ast.stmt)])
+
+
+def module_named(name: str) -> str | None:
+    """Return the module of `stages` that an imported name is or is taken from."""
+    for module in (name, name.rpartition(".")[0]):
+        if source(module).is_file() and source(module).name != "__init__.py":
+            return module
+    return None
+
+
+def heavy(module: str) -> dict[str, str]:
+    """Return the heavy packages that are loaded with a module, each with the way to its import."""
+    ways: dict[str, str] = {}
+    seen, todo = {module}, [(module, module)]
+    while todo:
+        here, way = todo.pop(0)
+        for name in at_start(tree(here).body):
+            package = name.split(".")[0]
+            if package in CPU_SECONDS:
+                ways.setdefault(package, way)
+            elif package == "stages" and (there := module_named(name)) and there not in seen:
+                seen.add(there)
+                todo.append((there, f"{way} > {there.removeprefix('stages.')}"))
+    return ways
+
+
+def test_a_command_loads_the_heavy_packages_it_is_listed_with_and_no_other():
+    problems = []
+    for module in COMMANDS:
+        ways, listed = heavy(module), LOADS.get(module, set())
+        problems += [
+            f"{module} loads {name}, {CPU_SECONDS[name]} CPU seconds, at its start by {way}: "
+            "import it in the function that needs it, or list it"
+            for name, way in ways.items()
+            if name not in listed
+        ]
+        problems += [
+            f"{module} does not load {name} at its start: take it off the list"
+            for name in sorted(listed - {*ways})
+        ]
+    assert not problems, "\n".join(problems)
+
+
+def test_every_module_that_is_listed_is_a_command():
+    assert set(LOADS) <= set(COMMANDS)
+
+
+def test_an_import_counts_wherever_it_runs_when_the_module_is_imported():
+    text = """
+import torch.nn as nn
+from scipy import signal
+if TYPE_CHECKING:
+    import pandas
+else:
+    import onnxruntime
+try:
+    import sklearn
+except ImportError:
+    import matplotlib
+with open("x"):
+    import dvc
+class Late:
+    import torchaudio
+    def method(self):
+        import transformers
+def later():
+    import dvclive
+"""
+    assert [*at_start(ast.parse(text).body)] == [
+        "torch.nn", "scipy.signal", "onnxruntime", "sklearn", "matplotlib", "dvc", "torchaudio",
+    ]  # fmt: skip
+
+
+def test_the_way_to_a_heavy_import_is_named():
+    assert heavy("stages.export.onnx")["transformers"].endswith(" > common.encoder")
+    assert heavy("stages.common.encoder")["torch"] == "stages.common.encoder"
