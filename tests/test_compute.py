@@ -19,6 +19,7 @@ def test_configure_fixes_the_threads_and_refuses_what_does_not_repeat():
     configure(1)
     assert torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()
+    assert torch.get_deterministic_debug_mode() == 2  # an error; 1 would only warn
 
 
 def test_a_seed_fits_32_bits_and_tells_its_parts_apart():
