@@ -32,6 +32,9 @@ class Clone:
             "DVC_NO_ANALYTICS": "1",
             "PYTHONUNBUFFERED": "1",
         }
+        # The tests of each stage reach its lines. Tracing the 48 stages of a build and dvc around
+        # them takes 750 CPU seconds in place of 474.
+        self.environment.pop("COVERAGE_PROCESS_CONFIG", None)
 
     def __truediv__(self, path: str) -> Path:
         return self.folder / path
