@@ -8,7 +8,7 @@ from imports import TOP
 from toy import GIT
 
 from stages.tools import lock_mend, lockfile
-from stages.tools.lock_mend import mend, surviving
+from stages.tools.lock_mend import RWLOCK, mend, mend_rwlock, surviving
 
 REAL = (TOP / "dvc.lock").read_text(encoding="utf-8")
 
@@ -97,3 +97,25 @@ def test_wherever_this_pipelines_lock_file_ends_it_is_cut_before_a_stage(monkeyp
     for size in (inside, *range(1, len(REAL), len(REAL) // 400)):
         cut = len(surviving(REAL[:size]))
         assert cut in [begin for begin in begins if begin < size][-2:]
+
+
+@pytest.mark.parametrize("text", ["", '{"write": {', "\0\0"])
+def test_a_half_written_rwlock_is_removed(tmp_path, text):
+    path = tmp_path / RWLOCK
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    message = ".dvc/tmp/rwlock was left half written by a dvc that was killed: it is removed"
+    assert mend_rwlock(tmp_path) == message
+    assert not path.exists()
+
+
+def test_a_readable_rwlock_and_one_that_is_being_written_stay(tmp_path, monkeypatch):
+    assert mend_rwlock(tmp_path) is None
+    path = tmp_path / RWLOCK
+    path.parent.mkdir(parents=True)
+    path.write_text('{"write": {}}')
+    assert mend_rwlock(tmp_path) is None
+    path.write_text("")
+    monkeypatch.setattr(lock_mend.time, "sleep", lambda _: path.write_text("{}"))  # dvc goes on
+    assert mend_rwlock(tmp_path) is None
+    assert path.read_text() == "{}"

@@ -87,6 +87,15 @@ def test_a_target_is_built_with_all_upstream_and_nothing_else(toy, capsys):
     assert "hello" not in capsys.readouterr().out  # the table is shown for the whole pipeline only
 
 
+def test_a_half_written_rwlock_does_not_stop_a_build(toy, capsys):
+    toy("stages:\n  a: {cmd: echo 1 > a.txt, outs: [a.txt]}\n")
+    Path(".dvc/tmp").mkdir(exist_ok=True)
+    Path(".dvc/tmp/rwlock").write_text("")
+    assert repro.main([]) == 0
+    assert Path("a.txt").read_text() == "1\n"
+    assert "rwlock was left half written by a dvc" in capsys.readouterr().err
+
+
 def test_an_unknown_target_is_named_with_its_neighbours(toy, capsys):
     toy(DIAMOND)
     assert repro.main(["pear"]) == 1

@@ -9,11 +9,16 @@ dvc writes its lock file in place, line by line, and for a pipeline of this size
 part of a second. Killed within it dvc leaves the beginning, or nothing, and then refuses to start.
 Stages that are whole in what is left stay; of the others the last commit's entries are taken, which
 dvc holds against the files as it does with any entry. What has none comes from the run-cache.
+
+`.dvc/tmp/rwlock`, where dvc notes which process uses which file, is written in place too. Killed
+within that, dvc leaves an empty file and every later dvc command refuses to start; it is removed.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +28,40 @@ from stages.tools.merge_state import marked
 from stages.tools.pipeline import top
 
 LOCK = "dvc.lock"
+RWLOCK = Path(".dvc/tmp/rwlock")
+# dvc writes its few lines in well under a millisecond: what is unreadable for longer was left so.
+WRITING_S = 0.5
 
 
 def main() -> None:
     """Run the command line."""
-    print(mend(top()) or f"{LOCK} is whole")
+    root = top()
+    if message := mend_rwlock(root):
+        print(message)
+    print(mend(root) or f"{LOCK} is whole")
+
+
+def mend_rwlock(root: Path) -> str | None:
+    """Remove a half written `.dvc/tmp/rwlock`; return what was done, or None if it is readable."""
+    path = root / RWLOCK
+    if not _torn(path):
+        return None
+    time.sleep(WRITING_S)
+    if not _torn(path):
+        return None
+    path.unlink(missing_ok=True)
+    return f"{RWLOCK} was left half written by a dvc that was killed: it is removed"
+
+
+def _torn(path: Path) -> bool:
+    """Return whether a JSON file is there and cannot be parsed."""
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def mend(root: Path) -> str | None:

@@ -24,7 +24,7 @@ from stages.common.workers import worker_count
 from stages.tools import children, durations, fresh, intact, keep, lockfile, pipeline
 from stages.tools.alone import alone
 from stages.tools.children import Child
-from stages.tools.lock_mend import mend
+from stages.tools.lock_mend import mend, mend_rwlock
 from stages.tools.pipeline import Pipeline
 from stages.tools.progress import Progress
 from stages.tools.schedule import Outcome, Schedule
@@ -149,6 +149,8 @@ def bring(targets: Sequence[str], jobs: int) -> Brought:
     """Bring the pipeline up to date, or as far as a stage lets it."""
     root = pipeline.top()
     with alone(root):
+        if mended := mend_rwlock(root):
+            print(mended, file=sys.stderr)
         plan = _plan(root, targets)
         schedule = Schedule(plan.steps)
         if not schedule.ready():
