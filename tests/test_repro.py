@@ -27,10 +27,15 @@ forks = pytest.mark.usefixtures("forked_stages")
 
 
 def start(folder, *arguments):
-    """Start the runner as a process of its own, for tests that send it signals."""
-    command = [sys.executable, "-m", "stages.tools.repro", *arguments]
-    environment = os.environ | {"PYTHONPATH": str(TOP)}
-    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    """Start the runner as a process of its own, for tests that send it signals.
+
+    A shell that starts the tests in the background lets them ignore SIGINT; the runner must not.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.tools.repro", *arguments],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(TOP)}, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
 
 
 def until(condition, seconds=20.0):
