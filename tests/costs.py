@@ -25,7 +25,7 @@ _allowed: set[str] = set()
 
 
 def begin(test: str | None, marks: set[str]) -> None:
-    """Name the test that runs from now on, and its marks; None is no test."""
+    """Name the test that runs from now on, and its marks; None between two tests."""
     global _test, _allowed
     _test = test
     _allowed = marks.union(*(INCLUDES.get(mark, set()) for mark in marks))

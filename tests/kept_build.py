@@ -1,6 +1,6 @@
 """Keep between test runs what the pipeline of the small profile was built into.
 
-    FONOTEKA_TEST_CACHE=folder    where; conftest.py names a folder of pytest's cache if nobody did
+    FONOTEKA_TEST_CACHE=folder    where; conftest.py names a folder of pytest's cache by default
 
 Kept are dvc.lock, and what it names in DVC's cache. The next clone starts with them, and what is
 stale then, DVC's hashes decide. The stages of which an output is neither cached nor a metric or a

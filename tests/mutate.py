@@ -73,7 +73,7 @@ def copy(to: Path, tests: Path) -> None:
 
 
 class Watch:
-    """A plugin of pytest that keeps the first failure, and runs the likeliest test first.
+    """A plugin of pytest that keeps the first failure, and runs the most likely test first.
 
     That is the test that killed the mutant before, wherever it is now: a mutant that dies early is
     a cheap one. The order of the other tests stays.

@@ -62,7 +62,7 @@ def test_two_branches_that_were_built_are_merged_without_building_them_again(clo
         clone.git("commit", "--quiet", "--all", "--message", branch)
     clone.git("checkout", "--quiet", "mine")
     assert clone.call(*GIT, "merge", "yours").returncode == 1
-    # As text the two lock files fit together, into an entry of `compare` that nobody has run.
+    # As text the two lock files fit together, into an entry of `compare` that no build wrote.
     assert "dvc.lock\n" in clone.git("diff", "--name-only", "--diff-filter=U")
     done = clone.call(*PYTHON, "stages.tools.resolve_lock")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -14,7 +14,7 @@ from toy import run_dvc
 
 from stages.common.package import check_package
 
-# dvc's own use of pygtrie; what it prints is nobody's business here.
+# dvc's own use of pygtrie; its warnings are not about this project.
 pytestmark = [
     pytest.mark.pipeline,
     pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning"),

@@ -23,7 +23,7 @@ from stages.tools import verify_record as record
 
 pytestmark = [
     pytest.mark.dvc,
-    # dvc's own use of pygtrie; what it prints is nobody's business here.
+    # dvc's own use of pygtrie; its warnings are not about this project.
     pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning"),
 ]
 
