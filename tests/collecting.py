@@ -43,4 +43,4 @@ def imports_torch(path: Path) -> bool:
     if not path.is_relative_to(imports.TOP / "stages"):
         return False
     name = ".".join(path.relative_to(imports.TOP).with_suffix("").parts)
-    return bool({"torch", "torchaudio", "transformers"} & imports.packages_at_start(name))
+    return bool({"torch", "torchaudio", "transformers"} & {*imports.loaded_at_start(name)})

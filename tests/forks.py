@@ -6,7 +6,6 @@ a forked child runs the same module as `__main__` after 20 ms.
 
 from __future__ import annotations
 
-import logging
 import runpy
 import subprocess
 import sys
@@ -79,11 +78,8 @@ def imported(*modules: str) -> None:
 
 
 def _as_new() -> None:
-    """Give this child the filters and loggers of a new interpreter, in place of pytest's."""
+    """Give this child the warning filters of a new interpreter; `forked` has seen to the rest."""
     warnings.resetwarnings()
     for category in SILENT:
         warnings.simplefilter("ignore", category)
     warnings.filterwarnings("ignore", ".* found in sys.modules", RuntimeWarning, "runpy")
-    for name in ("dvc", "dvc_objects", "dvc_data"):
-        logging.getLogger(name).handlers.clear()  # they write to this process's stdout
-    import_module("dvc.logger").setup()

@@ -62,41 +62,47 @@ def closure(module: str) -> frozenset[str]:
     return frozenset(name for name in found if source(name).name != "__init__.py")
 
 
-@cache
-def packages_at_start(module: str) -> frozenset[str]:
-    """Return the packages from elsewhere that importing a module imports, by their first name.
-
-    What a function imports when it is called doesn't count.
-    """
-    found: set[str] = set()
-    done, todo = set(), [module]
-    while todo:
-        name = todo.pop()
-        if name not in done and source(name).is_file():
-            done.add(name)
-            outer = {n for n in _imported_at_start(name) if n.split(".")[0] != "stages"}
-            found |= {n.split(".")[0] for n in outer}
-            todo += _imported_at_start(name) - outer
-    return frozenset(found)
-
-
-@cache
-def _imported_at_start(module: str) -> frozenset[str]:
-    """Return the names that the statements of a module import, outside functions."""
-    names: set[str] = set()
-    todo: list[ast.AST] = [*tree(module).body]
-    while todo:
-        node = todo.pop()
+def at_start(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names that a module imports when it is imported: not inside its functions."""
+    for node in body:
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            names |= {name for name in inner if source(name).is_file()} or {str(node.module)}
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            todo += node.orelse
-        elif isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
-            todo += ast.iter_child_nodes(node)
-    return frozenset(names)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from at_start(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for part in (node, *getattr(node, "handlers", ())):
+                inner = ast.iter_child_nodes(part)
+                yield from at_start([child for child in inner if isinstance(child, ast.stmt)])
+
+
+def module_named(name: str) -> str | None:
+    """Return the module of `stages` that an imported name is or is taken from."""
+    for module in (name, name.rpartition(".")[0]):
+        if source(module).is_file() and source(module).name != "__init__.py":
+            return module
+    return None
+
+
+@cache
+def loaded_at_start(module: str) -> dict[str, str]:
+    """Return the packages from elsewhere that importing a module imports, each with the way to it.
+
+    What a function imports when it is called does not count.
+    """
+    ways: dict[str, str] = {}
+    seen, todo = {module}, [(module, module)]
+    while todo:
+        here, way = todo.pop(0)
+        for name in at_start(tree(here).body):
+            package = name.split(".")[0]
+            if package != "stages":
+                ways.setdefault(package, way)
+            elif (there := module_named(name)) and there not in seen:
+                seen.add(there)
+                todo.append((there, f"{way} > {there.removeprefix('stages.')}"))
+    return ways
 
 
 @cache

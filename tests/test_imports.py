@@ -7,9 +7,8 @@ test of them. The imports are read from the source; nothing is imported.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from imports import module_of, modules, pipeline, source, tree
+from imports import at_start, loaded_at_start, module_of, modules, pipeline
 
 CPU_SECONDS = {
     "dvc": 0.8, "dvclive": 1.0, "matplotlib": 1.2, "onnxruntime": 0.1, "pandas": 0.8,
@@ -57,43 +56,9 @@ LOADS = {
 COMMANDS = sorted({module_of(stage) for stage in pipeline()} | {*modules("tools")})
 
 
-def at_start(body: list[ast.stmt]) -> Iterator[str]:
-    """Yield the names that a module imports when it is imported: not inside its functions."""
-    for node in body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            yield from at_start(node.orelse)
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            for part in (node, *getattr(node, "handlers", ())):
-                inner = ast.iter_child_nodes(part)
-                yield from at_start([child for child in inner if isinstance(child, ast.stmt)])
-
-
-def module_named(name: str) -> str | None:
-    """Return the module of `stages` that an imported name is or is taken from."""
-    for module in (name, name.rpartition(".")[0]):
-        if source(module).is_file() and source(module).name != "__init__.py":
-            return module
-    return None
-
-
 def heavy(module: str) -> dict[str, str]:
     """Return the heavy packages that are loaded with a module, each with the way to its import."""
-    ways: dict[str, str] = {}
-    seen, todo = {module}, [(module, module)]
-    while todo:
-        here, way = todo.pop(0)
-        for name in at_start(tree(here).body):
-            package = name.split(".")[0]
-            if package in CPU_SECONDS:
-                ways.setdefault(package, way)
-            elif package == "stages" and (there := module_named(name)) and there not in seen:
-                seen.add(there)
-                todo.append((there, f"{way} > {there.removeprefix('stages.')}"))
-    return ways
+    return {name: way for name, way in loaded_at_start(module).items() if name in CPU_SECONDS}
 
 
 def test_a_command_loads_the_heavy_packages_it_is_listed_with_and_no_other():
