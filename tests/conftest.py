@@ -8,6 +8,11 @@ import collecting
 import costs
 import kept_build
 import pytest
+from hypothesis import settings
+
+# Hypothesis fails a test whose draw takes over 200 ms; two busy cores take that for any draw.
+settings.register_profile("fonoteka", deadline=None)
+settings.load_profile("fonoteka")
 
 # The order in which files start: the longest first, or one worker ends alone with them.
 ORDER = ("pipeline", "torch", "dvc")
