@@ -10,7 +10,7 @@ from corpus_maker import tone, write_clip
 from stages.common.corpora import read_card, read_clips
 from stages.common.files import read_json
 from stages.tools import add_corpus
-from stages.tools.corpus_table import delimiter_of
+from stages.tools.table_rows import delimiter_of
 
 HEADER = "file,speaker,lang,sentence"
 ROWS = ["x/a.wav,ana,hr-HR,dobar dan", "b.wav,ivo,sr_RS,добар дан"]

@@ -57,6 +57,9 @@ def understand(folder: Path, given: Given) -> Understood:
     source = scan(folder)
     recognised = recognise(source, given)
     reading = LAYOUTS[recognised.name].read(source, recognised.index, given)
+    if source.again:
+        listed = f"{few(source.again)}: their files are read under their own names"
+        reading.notes.append(("links", f"{len(source.again)} not followed, {listed}"))
     ffmpeg = ffmpeg_is_there()
     made = plan(source, reading, given, ffmpeg)
     return Understood(source, reading, made, describe(recognised, reading, made, ffmpeg))
@@ -172,7 +175,9 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS):
         line.add_argument(
-            f"--{name}-column", metavar="COLUMN", help=f"the table's column of {name}"
+            f"--{name}-column",
+            metavar="COLUMN",
+            help=f"the table's column of {name}, its number for ljspeech",
         )
     for name in TIERS:
         line.add_argument(f"--{name}-tier", metavar="TIER", help=f"the TextGrids' tier of {name}")

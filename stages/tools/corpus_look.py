@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from stages.common.corpora import Clip
 from stages.tools.corpus_names import shown
 from stages.tools.corpus_plan import Plan
 from stages.tools.layout import Reading
@@ -14,6 +15,8 @@ from stages.tools.sound_file import needs_ffmpeg
 
 WIDTH = 10  # of the words on the left
 LONGEST = 40  # characters of a name; Common Voice's speakers have 128
+FIRST = 3  # clips whose texts are shown, so that a column taken for another is seen
+LISTED = 5  # sentences per kind of what is wrong
 
 
 def describe(recognised: Recognised, reading: Reading, plan: Plan, ffmpeg: bool) -> str:
@@ -53,6 +56,7 @@ def _clips(plan: Plan) -> list[tuple[str, str]]:
         ("languages", ", ".join(f"{n} {c}" for n, c in sorted(Counter(
             clip.language for clip in clips).items()))),
     ]  # fmt: skip
+    lines += [("clip", _first(clip)) for clip in clips[:FIRST]]
     cut = {planned.source for planned in plan.clips if planned.span_s is not None}
     if cut:
         lines.append(("cut", f"{sum(s is not None for s in spans)} clips out of {len(cut)} files"))
@@ -71,13 +75,26 @@ def _clips(plan: Plan) -> list[tuple[str, str]]:
     return lines
 
 
+def _first(clip: Clip) -> str:
+    """Say who says what in a clip."""
+    text = clip.text if len(clip.text) <= 2 * LONGEST else f"{clip.text[: 2 * LONGEST - 3]}..."
+    return (
+        f"{_short(shown(clip.path))} of {_short(shown(clip.speaker))}, "
+        f"{clip.language or 'language by its text'}: {shown(text) if text else '(no text)'}"
+    )
+
+
 def _left_out(plan: Plan, ffmpeg: bool) -> list[tuple[str, str]]:
     """Say what is not understood, and what the pipeline will not accept."""
     lines = []
     for kind in sorted({error.kind for error in plan.refused}):
         errors = [error for error in plan.refused if error.kind == kind]
         values = f" ({counted(e.value for e in errors)})" if kind == "unknown language" else ""
-        lines.append((kind, f"{len(errors)}{values}: {shown(str(errors[0]))}"))
+        first, *others = (shown(str(error)) for error in errors[:LISTED])
+        lines.append((kind, f"{len(errors)}{values}: {first}"))
+        lines += [("", sentence) for sentence in others]
+        if len(errors) > LISTED:
+            lines.append(("", f"and {len(errors) - LISTED} more"))
     if plan.untranscribed:
         lines.append(("no text", f"{len(plan.untranscribed)}: {few(plan.untranscribed)}"))
     if plan.by_end:

@@ -112,7 +112,7 @@ class _Planner:
         names = ((name, name) for name in source.files)
         self.source, self.given, self.ffmpeg = source, given, ffmpeg
         self.finder = Finder(source.folder, names, reading.by_name)
-        self.made = Plan(refused=list(reading.refused), by_end=self.finder.by_end)
+        self.made = Plan(refused=[*source.refused, *reading.refused], by_end=self.finder.by_end)
         self.found: dict[str, Found] = {}
         self.heard: set[str] = set()
 

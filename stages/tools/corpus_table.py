@@ -9,16 +9,17 @@ Source: "Create an audio dataset" in Hugging Face's documentation; the data shee
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from stages.common.corpora import KNOWN_COLUMNS, PHONES, TABLE_COLUMNS, read_phones
-from stages.common.tables import Row, read_numbered
+from stages.common.corpora import KNOWN_COLUMNS, PHONES, TABLE_COLUMNS
 from stages.common.terms import OWN_COLUMNS, SPELLINGS, Terms
-from stages.tools.layout import Found, Given, Reading, Source, read_lines
+from stages.tools import json_rows, table_rows
+from stages.tools.layout import Found, Given, Reading, Source
+from stages.tools.phone_rows import read_phones
+from stages.tools.table_rows import Table, header_of
 
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "path": ("path", "file", "file_name", "filename", "audio", "audio_path", "audio_file",
@@ -33,37 +34,17 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 OPTIONAL = (*KNOWN_COLUMNS, *OWN_COLUMNS)
 OURS = (*TABLE_COLUMNS, *OPTIONAL)
-DELIMITERS = ("\t", ";", "|", ",")
 TABLE_SUFFIXES = (".csv", ".tsv")
 AUDIOFOLDER = ("metadata.csv", "metadata.jsonl")
 AUDIOFOLDER_COLUMN = "file_name"
 COMMON_VOICE_COLUMNS = frozenset({"client_id", "path", "sentence"})
 COMMON_VOICE_BEST = "validated.tsv"
 COMMON_VOICE_AUDIO = "clips"
-_FIRST_BYTES = 65536
 
 
 def is_table(name: str) -> bool:
     """Tell from its name whether a file is a table."""
     return PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES
-
-
-def delimiter_of(table: Path) -> str:
-    """Return what parts the columns: a tab in a .tsv, else the commonest mark in the first line."""
-    if table.suffix.lower() == ".tsv":
-        return "\t"
-    first = _first_line(table)
-    return max(DELIMITERS, key=first.count) if any(d in first for d in DELIMITERS) else ","
-
-
-def header_of(table: Path) -> list[str]:
-    """Return the columns that the first line of a table names; what quotes hold is not parted."""
-    return [name.strip().strip('"') for name in _first_line(table).split(delimiter_of(table))]
-
-
-def _first_line(table: Path) -> str:
-    with table.open("rb") as file:
-        return file.readline(_FIRST_BYTES).decode("utf-8-sig", "replace").rstrip("\r\n")
 
 
 def usual(ours: str, header: list[str]) -> list[str]:
@@ -84,7 +65,7 @@ def claims_audiofolder(source: Source, name: str) -> bool:
         return False
     if is_table(name):
         return AUDIOFOLDER_COLUMN in header_of(path)
-    return f'"{AUDIOFOLDER_COLUMN}"' in _first_line(path)
+    return json_rows.has_key(path, AUDIOFOLDER_COLUMN)
 
 
 def claims_common_voice(source: Source, name: str) -> bool:
@@ -143,30 +124,38 @@ def _read(source: Source, index: list[str], given: Given, audio: str = "") -> Re
     """
     reading = Reading(texts=", ".join(Path(name).name for name in index), used=set(index))
     for name in index:
-        table = source.folder / name
-        numbered = _numbered(table)
-        if not numbered:
-            raise ValueError(f"{table}: no rows below the header")
-        header = list(numbered[0][1])
-        columns = recognise(header, given, table)
+        path = source.folder / name
+        table, columns = _table(path, given)
+        reading.refused += table.refused
         reading.says |= set(columns)
         shown = ", ".join(f"{ours} from {theirs!r}" for ours, theirs in columns.items())
         reading.notes.append(("columns", shown))
         folder = posixpath.dirname(name) if name in source.files else ""
         phones = {}
-        if name in source.files and (table.parent / PHONES).is_file():
-            phones = read_phones(table.parent)
+        if name in source.files and (path.parent / PHONES).is_file():
+            phones = read_phones(path.parent / PHONES, reading.refused)
             reading.used.add(posixpath.join(folder, PHONES))
-        for number, row in numbered:
+        for number, row in table.rows:
             values = [row[columns[ours]] if ours in columns else "" for ours in OURS]
             own = Terms(*(" ".join(text.split()) for text in values[-len(OWN_COLUMNS) :]))
             timed = phones.get(row[columns["path"]].strip())
             base = posixpath.join(folder, audio)
             told = values[: -len(OWN_COLUMNS)]
             reading.found.append(
-                Found(f"{table}:{number}", *told, base=base, timed=timed, terms=own)
+                Found(f"{path}:{number}", *told, base=base, timed=timed, terms=own)
             )
     return reading
+
+
+def _table(path: Path, given: Given) -> tuple[Table, dict[str, str]]:
+    """Return the rows of a table or of JSON lines, and its column for each of ours."""
+    if path.suffix.lower() == ".jsonl":
+        table = json_rows.read_table(path, lambda keys: recognise(keys, given, path).values())
+    else:
+        table = table_rows.read_table(path)
+    if not table.rows and not table.refused:
+        raise ValueError(f"{path}: no rows below the header")
+    return table, recognise(table.header, given, path)
 
 
 def recognise(header: list[str], given: Given, table: Path) -> dict[str, str]:
@@ -198,22 +187,3 @@ def recognise(header: list[str], given: Given, table: Path) -> dict[str, str]:
         else:
             columns[ours] = found[0]
     return columns
-
-
-def _numbered(table: Path) -> list[tuple[int, Row]]:
-    """Return the rows of a table or of JSON lines, each with its line."""
-    if table.suffix.lower() != ".jsonl":
-        return read_numbered(table, (), delimiter_of(table))
-    rows: list[tuple[int, Row]] = []
-    for number, line in read_lines(table):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            entry = None
-        if not isinstance(entry, dict) or (rows and set(entry) != set(rows[0][1])):
-            raise ValueError(
-                f"{table}:{number}: {line[:40]!r} is not a JSON object with the same keys as the "
-                "first line's"
-            )
-        rows.append((number, {key: "" if v is None else str(v) for key, v in entry.items()}))
-    return rows

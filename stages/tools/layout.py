@@ -12,8 +12,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from stages.common.corpora import TimedPhones, files_below, is_audio
+from stages.common.corpora import TimedPhones, is_audio
 from stages.common.terms import AS_THE_CORPUS, Terms
+from stages.tools.folder_walk import walk
 from stages.tools.name_pattern import NamePattern
 from stages.tools.sound_file import FFMPEG_FORMATS
 
@@ -109,11 +110,21 @@ class Given:
 
 @dataclass(frozen=True)
 class Source:
-    """A folder and the files below it, as paths relative to it; hidden ones are left out."""
+    """A folder and the files below it, as paths relative to it; hidden ones are left out.
+
+    Attributes:
+        folder: where it is.
+        files: files and links to files.
+        odd: pipes, sockets and the like.
+        refused: links and folders that are not listed, by name.
+        again: links to a folder whose files are listed under their own names.
+    """
 
     folder: Path
     files: tuple[str, ...]
-    odd: tuple[str, ...]  # neither files nor links to files: pipes, sockets, links to nothing
+    odd: tuple[str, ...]
+    refused: tuple[RefusedError, ...] = ()
+    again: tuple[str, ...] = ()
 
     @cached_property
     def audio(self) -> tuple[str, ...]:
@@ -137,11 +148,9 @@ def scan(folder: Path) -> Source:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
-    files: list[str] = []
-    odd: list[str] = []
-    for name in files_below(folder):
-        (files if (folder / name).is_file() else odd).append(name)  # opening a pipe would wait
-    return Source(folder, tuple(files), tuple(odd))
+    found = walk(folder)
+    refused = tuple(RefusedError(kind, sentence) for kind, sentence in found.problems)
+    return Source(folder, tuple(found.files), tuple(found.odd), refused, tuple(found.again))
 
 
 def sounds(path: str) -> bool:
@@ -165,21 +174,3 @@ def stem_of(path: str) -> str:
     ('a.b/c', 'a.b/c')
     """
     return path.removesuffix(PurePosixPath(path).suffix)
-
-
-def read_lines(path: Path) -> list[tuple[int, str]]:
-    """Return the lines of a UTF-8 file that aren't blank, stripped, with their numbers.
-
-    Raises:
-        RefusedError: the file isn't UTF-8.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RefusedError(
-            "wrong row",
-            f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8 (older texts with č and š "
-            f"are often Windows-1250)",
-        ) from error
-    lines = text.replace("\r\n", "\n").split("\n")  # splitlines would also cut at rarer marks
-    return [(n, line.strip()) for n, line in enumerate(lines, start=1) if line.strip()]

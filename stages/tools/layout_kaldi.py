@@ -12,10 +12,12 @@ import math
 import posixpath
 from dataclasses import dataclass, field
 
-from stages.tools.layout import Found, Given, Reading, RefusedError, Source, read_lines
+from stages.tools.layout import Found, Given, Reading, RefusedError, Source
+from stages.tools.text_lines import read_lines
 
 AUDIO, TEXT, SPEAKERS, SEGMENTS = "wav.scp", "text", "utt2spk", "segments"
 SEXES, LANGUAGES = "spk2gender", "utt2lang"
+PAIRS = (SPEAKERS, SEXES, LANGUAGES)  # files of which each line is two words
 
 Rows = dict[str, tuple[str, str]]
 """Key to what follows it and where that stands."""
@@ -29,6 +31,7 @@ class _Folder:
     at: str
     used: set[str] = field(default_factory=set)
     refused: list[RefusedError] = field(default_factory=list)
+    bad: set[str] = field(default_factory=set)  # what a refused line was about
 
     def rows(self, name: str) -> Rows:
         """Return the lines of one of its files; none where it is not there."""
@@ -37,13 +40,19 @@ class _Folder:
         if path not in self.source.files:
             return rows
         self.used.add(path)
-        for number, line in read_lines(self.source.folder / path):
+        known = len(self.refused)
+        for number, line in read_lines(self.source.folder / path, self.refused):
             where = f"{self.source.folder / path}:{number}"
             key, *rest = line.split(maxsplit=1)
-            if key in rows:
+            if name in PAIRS and (not rest or rest[0].split() != rest):
+                sentence = f"{where}: {line[:40]!r} is not two words, 'key value'"
+                self.refused.append(RefusedError("wrong row", sentence, key))
+            elif key in rows:
                 self.refuse(f"{where}: {key!r} is already at {rows[key][1]}")
             else:
                 rows[key] = (rest[0] if rest else "", where)
+        if name != SEXES:  # which is about speakers
+            self.bad |= {error.value for error in self.refused[known:]}
         return rows
 
     def refuse(self, sentence: str, kind: str = "wrong row") -> None:
@@ -75,6 +84,8 @@ def _clips(folder: _Folder) -> list[Found]:
     cut = posixpath.join(folder.at, SEGMENTS) in folder.used
     clips = []
     for utterance, (value, where) in (segments if cut else recordings).items():
+        if utterance in folder.bad:
+            continue
         recording, span = _segment(folder, value, where) if cut else (utterance, None)
         if recording not in recordings:
             if recording:
@@ -88,7 +99,7 @@ def _clips(folder: _Folder) -> list[Found]:
             span_s=span, name=utterance,
         ))  # fmt: skip
     listed, name = (segments, SEGMENTS) if cut else (scp, AUDIO)
-    for utterance in sorted(set(texts) - set(listed)):
+    for utterance in sorted(set(texts) - set(listed) - folder.bad):
         folder.refuse(f"{texts[utterance][1]}: {utterance!r} is not in {name}", "no audio")
     return clips
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from stages.tools.layout import Found, Given, Reading, RefusedError, Source, nfc, read_lines
+from stages.tools.layout import Found, Given, Reading, RefusedError, Source, nfc
+from stages.tools.text_lines import read_lines
 
 SUFFIX = ".trans.txt"
 SPEAKERS = "SPEAKERS.TXT"
@@ -29,14 +30,9 @@ def read(source: Source, index: list[str], given: Given) -> Reading:
     if language and "language" not in given.shared:
         reading.notes.append(("language", f"en, as of all LibriSpeech: {SPEAKERS} is there"))
     for name in index:
-        try:
-            lines = read_lines(source.folder / name)
-        except RefusedError as error:
-            reading.refused.append(error)
-            continue
-        for number, line in lines:
+        for number, line in read_lines(source.folder / name, reading.refused):
             where = f"{source.folder / name}:{number}"
-            utterance, _, text = line.partition(" ")
+            utterance, text = (*line.split(maxsplit=1), "")[:2]
             speaker, *chapter = utterance.split("-")
             if len(chapter) != 2 or not all((speaker, *chapter)):
                 sentence = f"{where}: {utterance!r} is no id; expected speaker-chapter-number"
@@ -58,7 +54,7 @@ def _sexes(source: Source, reading: Reading) -> dict[str, str]:
     sexes = {}
     for name in (name for name in source.files if PurePosixPath(name).name == SPEAKERS):
         reading.used.add(name)
-        for number, line in read_lines(source.folder / name):
+        for number, line in read_lines(source.folder / name, reading.refused):
             speaker, *values = (value.strip() for value in line.split("|"))
             if line.startswith(";"):
                 continue

@@ -1,16 +1,44 @@
 """LJSpeech: metadata.csv with `id|text|text as read` and no header, and the folder wavs beside it.
 
+Many corpora have this shape and another third column: a speaker, phones, an emotion. A third column
+is only taken for the text as read if it mostly repeats the second one's words; else the user says
+what the columns are, by their numbers.
+
 Source: the README that comes with LJSpeech 1.1.
 """
 
 from __future__ import annotations
 
 import posixpath
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+from stages.common.corpora import KNOWN_COLUMNS, TABLE_COLUMNS
+from stages.common.scripts import to_latin
+from stages.common.terms import OWN_COLUMNS, Terms
 from stages.tools.corpus_table import USUAL_NAMES
-from stages.tools.layout import Found, Given, Reading, RefusedError, Source, nfc, read_lines, sounds
+from stages.tools.layout import Found, Given, Reading, RefusedError, Source, nfc, sounds
+from stages.tools.table_rows import LONGEST, names_delimiter
+from stages.tools.text_lines import first_lines, read_lines
 
 TABLE, AUDIO = "metadata.csv", "wavs"
+TOLD = (*TABLE_COLUMNS[1:], *KNOWN_COLUMNS)
+ALIKE = 0.5  # of the words of a text, and of the rows: numbers and abbreviations are read otherwise
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line and its values, stripped."""
+
+    where: str
+    line: str
+    values: list[str]
 
 
 def claims(source: Source, name: str) -> bool:
@@ -18,27 +46,128 @@ def claims(source: Source, name: str) -> bool:
     path = source.folder / name
     if path.name != TABLE or not (path.parent / AUDIO).is_dir():
         return False
-    with path.open("rb") as file:
-        first = file.readline().decode("utf-8-sig", "replace").split("|")
+    lines = (line for line in first_lines(path) if line.strip() and not names_delimiter(line))
+    first = next(lines, "").split("|")
     usual = USUAL_NAMES["path"]
-    return len(first) > 1 and first[0].strip().lower() not in usual
+    return len(first) > 1 and first[0].strip().strip('"').lower() not in usual
 
 
-def read(source: Source, index: list[str], given: Given) -> Reading:  # noqa: ARG001
-    """Return a clip for each line; of its two texts the one as read, which has numbers in words."""
-    reading = Reading(texts=TABLE, used=set(index))
+def read(source: Source, index: list[str], given: Given) -> Reading:
+    """Return a clip for each line; of its two texts the one as read, which has numbers in words.
+
+    Raises:
+        ValueError: nothing says what a column holds.
+    """
+    reading = Reading(texts=TABLE, used=set(index), says=set(given.columns))
     for name in index:
+        path = source.folder / name
+        rows = [
+            _Row(f"{path}:{number}", line, [value.strip() for value in line.split("|")])
+            for number, line in read_lines(path, reading.refused)
+        ]
+        count = _usual_count(rows)
+        columns = _given_columns(given.columns, count, path) if given.columns else {}
+        if not columns:
+            _check_third(rows, count, path)
+        if columns:
+            shown = ", ".join(f"{ours} from column {n + 1}" for ours, n in columns.items())
+            reading.notes.append(("columns", shown))
         folder = posixpath.join(posixpath.dirname(name), AUDIO)
-        for number, line in read_lines(source.folder / name):
-            where = f"{source.folder / name}:{number}"
-            clip, *texts = (value.strip() for value in line.split("|"))
-            if len(texts) not in (1, 2) or not clip:
-                sentence = f"{where}: {line[:40]!r} is neither id|text nor id|text|text as read"
-                reading.refused.append(RefusedError("wrong row", sentence))
-                continue
-            stem = nfc(posixpath.join(folder, clip))
-            path = clip if sounds(clip) else next(iter(source.audio_by_stem.get(stem, ())), "")
-            reading.found.append(
-                Found(where, path or f"{stem}.wav", texts[-1] or texts[0], base=folder)
-            )
+        for row in rows:
+            try:
+                reading.found.append(_clip(source, row, columns, count, folder))
+            except RefusedError as error:
+                reading.refused.append(error)
     return reading
+
+
+def _clip(source: Source, row: _Row, columns: Mapping[str, int], count: int, folder: str) -> Found:
+    """Return what a line says; its columns are LJSpeech's if no others are given.
+
+    Raises:
+        RefusedError: it has too few values or too many, or names no recording.
+    """
+    values, counts = row.values, (count,) if columns else (2, 3)
+    clip = values[columns.get("path", 0)] if len(values) in counts else ""
+    if not clip:
+        form = "neither id|text nor id|text|text as read"
+        form = f"not a clip and {count - 1} values" if columns else form
+        sentence = f"{row.where}: {row.line[:LONGEST]!r} is {form}; a text cannot hold '|'"
+        raise RefusedError("wrong row", sentence)
+    stem = nfc(posixpath.join(folder, clip))
+    path = clip if sounds(clip) else next(iter(source.audio_by_stem.get(stem, ())), f"{stem}.wav")
+    if not columns:
+        return Found(row.where, path, values[-1] or values[1], base=folder)
+    told = [values[columns[name]] if name in columns else "" for name in (*TOLD, *OWN_COLUMNS)]
+    own = Terms(*told[len(TOLD) :])
+    return Found(row.where, path, *told[: len(TOLD)], base=folder, terms=own)
+
+
+def _usual_count(rows: list[_Row]) -> int:
+    """Return how many values most lines have; the first of equals."""
+    counts = Counter(len(row.values) for row in rows)
+    return max(counts, key=counts.__getitem__, default=0)
+
+
+def _given_columns(given: Mapping[str, str], count: int, path: Path) -> dict[str, int]:
+    """Return the columns that the user names, from 0, with path and text.
+
+    Raises:
+        ValueError: a number is wrong or given twice, or several columns are left for the text.
+    """
+    columns: dict[str, int] = {}
+    for ours, written in given.items():
+        if not re.fullmatch(r"[0-9]{1,3}", written) or not 1 <= int(written) <= count:
+            raise ValueError(
+                f"{path}: --{ours}-column {written!r}: there is no header; give the number of a "
+                f"column, 1 to {count}"
+            )
+        columns[ours] = int(written) - 1
+    columns.setdefault("path", 0)
+    free = [n for n in range(count) if n not in columns.values()]
+    if "text" not in columns and len(free) == 1:
+        columns["text"] = free[0]
+    if "text" not in columns:
+        raise ValueError(
+            f"{path}: columns {[n + 1 for n in free]} are left for the text; give --text-column"
+        )
+    if len(set(columns.values())) < len(columns):
+        raise ValueError(f"{path}: two of {sorted(columns)} are given the same column")
+    return columns
+
+
+def _check_third(rows: list[_Row], count: int, path: Path) -> None:
+    """Refuse a table whose third column is not the second one as read, or that has a fourth.
+
+    Raises:
+        ValueError: that is so; it shows some of the values.
+    """
+    if count > 3:
+        raise ValueError(
+            f"{path}: {count} columns, as in {rows[0].line[:LONGEST]!r}; say what they hold by "
+            "number, as --text-column 2 and --speaker-column 4"
+        )
+    pairs = [row.values[1:] for row in rows if len(row.values) == 3 and row.values[2]]
+    votes = [vote for raw, read in pairs if (vote := _reads(raw, read)) is not None]
+    if pairs and (not votes or sum(votes) < ALIKE * len(votes)):
+        texts, others = (", ".join(_few(column)) for column in zip(*pairs, strict=True))
+        raise ValueError(
+            f"{path}: column 3 holds {others}, which is not column 2 as read: {texts}; say what "
+            "they hold by number, as --text-column 2 and --speaker-column 3"
+        )
+
+
+def _reads(raw: str, read: str) -> bool | None:
+    """Tell whether a text repeats most words of another; None if that has no words to tell by."""
+    words, others = Counter(_words(raw)), Counter(_words(read))
+    return (words & others).total() >= ALIKE * words.total() if words else None
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text without case, accents and script."""
+    plain = unicodedata.normalize("NFD", to_latin(nfc(text)).casefold())
+    return _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
+
+
+def _few(values: Iterable[str]) -> list[str]:
+    return [repr(value[:LONGEST]) for value in list(dict.fromkeys(values))[:3]]

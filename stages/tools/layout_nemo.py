@@ -6,7 +6,6 @@ from `offset` on, so a duration that is shorter than the file is a part of it.
 
 from __future__ import annotations
 
-import json
 import math
 import posixpath
 from pathlib import PurePosixPath
@@ -14,31 +13,25 @@ from typing import Any
 
 from stages.common.terms import OWN_COLUMNS, Terms
 from stages.tools.corpus_table import USUAL_NAMES
-from stages.tools.layout import Found, Given, Reading, RefusedError, Source, read_lines
+from stages.tools.json_rows import entry_of, has_key, text_of
+from stages.tools.layout import Found, Given, Reading, RefusedError, Source
+from stages.tools.text_lines import read_lines
 
 PATH = "audio_filepath"
 SUFFIXES = (".json", ".jsonl")
-_FIRST_BYTES = 65536
 
 
 def claims(source: Source, name: str) -> bool:
-    """Tell whether the first line of a file is an entry of a manifest."""
-    if PurePosixPath(name).suffix.lower() not in SUFFIXES:
-        return False
-    with (source.folder / name).open("rb") as file:
-        first = file.readline(_FIRST_BYTES)
-    try:
-        entry = json.loads(first.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(entry, dict) and PATH in entry
+    """Tell whether one of the first lines of a file is an entry of a manifest."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix in SUFFIXES and has_key(source.folder / name, PATH)
 
 
 def read(source: Source, index: list[str], given: Given) -> Reading:  # noqa: ARG001
     """Return a clip for each line of each manifest."""
     reading = Reading(texts="the manifest", used=set(index), by_name=True)
     for name in index:
-        for number, line in read_lines(source.folder / name):
+        for number, line in read_lines(source.folder / name, reading.refused):
             where = f"{source.folder / name}:{number}"
             try:
                 reading.found.append(_clip(line, where, posixpath.dirname(name)))
@@ -48,15 +41,14 @@ def read(source: Source, index: list[str], given: Given) -> Reading:  # noqa: AR
 
 
 def _clip(line: str, where: str, base: str) -> Found:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise RefusedError("wrong row", f"{where}: {line[:40]!r} is not JSON") from error
-    if not isinstance(entry, dict) or not isinstance(entry.get(PATH), str):
+    entry = entry_of(line, where)
+    if not isinstance(entry.get(PATH), str):
         raise RefusedError("wrong row", f"{where}: {line[:40]!r} has no {PATH}")
     offset, duration = _seconds(entry, "offset", where), _seconds(entry, "duration", where)
     start = offset or 0.0
     span = (start, math.inf if duration is None else start + duration)
+    for name in ("text", *USUAL_NAMES["speaker"], *USUAL_NAMES["language"]):
+        text_of(entry, name, where)  # a text that is a list is a wrong row, and not no text
     values = (_text(entry, USUAL_NAMES[n]) for n in ("speaker", "language", "session", "sex"))
     text = _text(entry, ("text",))
     own = Terms(*(" ".join(_text(entry, USUAL_NAMES[name]).split()) for name in OWN_COLUMNS))

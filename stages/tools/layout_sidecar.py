@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from stages.tools.layout import (
     Found,
@@ -12,9 +12,9 @@ from stages.tools.layout import (
     RefusedError,
     Source,
     nfc,
-    read_lines,
     stem_of,
 )
+from stages.tools.text_lines import read_lines
 
 SUFFIXES = (".lab", ".txt")
 ABOUT = ("authors", "changelog", "changes", "citation", "copying", "credits", "licence",
@@ -75,10 +75,9 @@ def texts_of(source: Source) -> tuple[dict[str, tuple[str, str]], list[RefusedEr
             sentence = f"{path}: {size} bytes are no transcript, at most {MAX_BYTES}; move it away"
             refused.append(RefusedError("wrong row", sentence))
             continue
-        try:
-            lines = [line for _, line in read_lines(path)]
-        except RefusedError as error:
-            refused.append(error)
+        lines, problems = _lines(path)
+        if problems:
+            refused.append(problems[0])
             continue
         text = " ".join(lines)
         if lines and all(_HTK.fullmatch(line) or _AUDACITY.fullmatch(line) for line in lines):
@@ -91,3 +90,12 @@ def texts_of(source: Source) -> tuple[dict[str, tuple[str, str]], list[RefusedEr
         else:
             texts[stem] = (name, text)
     return texts, refused
+
+
+def _lines(path: Path) -> tuple[list[str], list[RefusedError]]:
+    """Return the lines of a text that are not blank, and what is wrong with it."""
+    problems: list[RefusedError] = []
+    try:
+        return [line for _, line in read_lines(path, problems)], problems
+    except RefusedError as error:
+        return [], [error]

@@ -8,10 +8,13 @@ Source: "TextGrid file formats" in Praat's manual; the names of tiers are those 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from praatio import textgrid
+from praatio.utilities import textgrid_io
+from praatio.utilities.constants import INTERVAL_TIER
 from praatio.utilities.errors import PraatioException
 
 from stages.tools import layout_sidecar
@@ -27,6 +30,7 @@ from stages.tools.layout import (
     stem_of,
 )
 from stages.tools.phone_labels import SILENCES
+from stages.tools.text_lines import decoded, problem_of
 
 USUAL_TIERS = {
     "words": ("words", "word", "ort", "ort-mau", "orthography", "transcript", "riječi", "rijeci",
@@ -39,6 +43,11 @@ UNREADABLE = (PraatioException, ValueError, ArithmeticError, AttributeError, Loo
 """What the reader is known to raise on files that are no TextGrids."""
 
 GAP_S = 0.001  # between two intervals: more is a file that was cut off
+SNAP_S = 1e-6
+"""Intervals that overlap by no more meet: sums of times in floating point, and times written with
+six decimals, differ by less, and a sample at 16 kHz takes 62.5 times as long."""
+
+_SMALL = re.compile(r"^([ \t]*(?:xmin|xmax|number) = )(-?[\d.]+[eE]-\d+)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -111,30 +120,75 @@ def read_tiers(path: Path, given: Given) -> Tiers:
         RefusedError: the file isn't a TextGrid, ends early, or its tiers can't be told apart.
     """
     try:
-        grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=True, reportingMode="silence")
+        tiers, end_s = _parsed(_text(path))
     except UNREADABLE as error:
+        if isinstance(error, RefusedError):
+            raise
         raise RefusedError(
             "wrong row", f"{path}: not a TextGrid: {type(error).__name__}"
         ) from error
-    named = {
-        tier.name: tuple((float(i.start), float(i.end), i.label) for i in tier.entries)
-        for tier in grid.tiers
-        if isinstance(tier, textgrid.IntervalTier)
-    }
-    chosen = {kind: _tier(kind, list(named), given, path) for kind in USUAL_TIERS}
+    named, names = dict(reversed(tiers)), [name for name, _ in tiers]
+    chosen = {kind: _tier(kind, names, given, path) for kind in USUAL_TIERS}
     if not any(chosen.values()):
         raise RefusedError(
             "wrong row",
-            f"{path}: which of the tiers {list(named)} holds words? say with --words-tier",
+            f"{path}: which of the tiers {names} holds words? say with --words-tier",
         )
     speakers = {name.rpartition(" - ")[0] for name in chosen.values() if name}
     if len(speakers) > 1:
         found = sorted(filter(None, chosen.values()))
         raise RefusedError("wrong row", f"{path}: {found} are tiers of different speakers")
     for name in filter(None, chosen.values()):
-        _check_whole(named[name], grid.maxTimestamp, f"{path}: tier {name!r}")
+        _check_whole(named[name], end_s, f"{path}: tier {name!r}")
     words, phones = named.get(chosen["words"], ()), named.get(chosen["phones"], ())
     return Tiers(words, phones, speakers.pop())
+
+
+def _text(path: Path) -> str:
+    """Return what a file holds.
+
+    Raises:
+        RefusedError: a line is not text.
+    """
+    text = decoded(path).replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), start=1):
+        if problem := problem_of(line):
+            raise RefusedError("wrong row", f"{path}:{number}: {problem}")
+    return text
+
+
+def _parsed(text: str) -> tuple[list[tuple[str, tuple[Interval, ...]]], float]:
+    """Return the tiers of intervals in their order, names maybe doubled, and where all tiers end.
+
+    praatio's `openTextgrid` refuses a file for two tiers of one name, and for an overlap of 2e-16 s
+    in any of them; its parser alone does not, nor does it know times as small as `1e-05`.
+    """
+    grid = textgrid_io.parseTextgridStr(
+        _SMALL.sub(lambda match: f"{match[1]}{float(match[2]):.20f}", text),
+        includeEmptyIntervals=True,
+    )
+    tiers = [
+        (tier["name"], _snapped(tier["entries"]))
+        for tier in grid["tiers"]
+        if tier["class"] == INTERVAL_TIER
+    ]
+    ends = [float(tier["xmax"]) for tier in grid["tiers"]]
+    return tiers, max([float(grid["xmax"]), *ends, *(i[-1][1] for _, i in tiers if i)])
+
+
+def _snapped(entries: Iterable[tuple[str | float, str | float, str]]) -> tuple[Interval, ...]:
+    """Return intervals in their order; one that overlaps the next by at most SNAP_S ends with it.
+
+    An interval without a label that is no longer than that is what such a sum left over.
+    """
+    snapped: list[Interval] = []
+    for start, end, label in sorted((float(s), float(e), text.strip()) for s, e, text in entries):
+        if abs(end - start) <= SNAP_S and not label:
+            continue
+        if snapped and 0 < snapped[-1][1] - start <= SNAP_S:
+            snapped[-1] = (snapped[-1][0], start, snapped[-1][2])
+        snapped.append((start, end, label))
+    return tuple(snapped)
 
 
 def _tier(kind: str, names: list[str], given: Given, path: Path) -> str:
@@ -143,8 +197,13 @@ def _tier(kind: str, names: list[str], given: Given, path: Path) -> str:
     if wanted is not None:
         if wanted not in names:
             raise RefusedError("wrong row", f"{path}: no tier {wanted!r}; found {names}")
-        return wanted
-    usual = [n for n in names if n.rpartition(" - ")[2].strip().lower() in USUAL_TIERS[kind]]
+        usual = [name for name in names if name == wanted]
+    else:
+        usual = _usual(kind, names)
+    if len(usual) > 1 and len(set(usual)) == 1:
+        raise RefusedError(
+            "wrong row", f"{path}: {len(usual)} tiers are named {usual[0]!r}; rename one in Praat"
+        )
     if len(usual) > 1:
         raise RefusedError(
             "wrong row",
@@ -153,8 +212,24 @@ def _tier(kind: str, names: list[str], given: Given, path: Path) -> str:
     return usual[0] if usual else ""
 
 
+def _usual(kind: str, names: list[str]) -> list[str]:
+    return [n for n in names if n.rpartition(" - ")[2].strip().lower() in USUAL_TIERS[kind]]
+
+
 def _check_whole(intervals: tuple[Interval, ...], end_s: float, where: str) -> None:
-    """Refuse a tier that has a hole or ends early: the reader passes over what it can't read."""
+    """Refuse a tier that overlaps, has a hole or ends early.
+
+    The reader passes over what it cannot read, and what is left is then no whole tier.
+    """
+    at = intervals[0][0] if intervals else 0.0
+    for start, end, label in intervals:
+        if not start < end:
+            sentence = f"{where}: {label!r} begins at {start:.9g} s and ends at {end:.9g} s"
+            raise RefusedError("wrong row", sentence)
+        if start < at:
+            sentence = f"{where}: {label!r} begins at {start:.9g} s, before {at:.9g} s where the "
+            raise RefusedError("wrong row", f"{sentence}interval before it ends")
+        at = end
     at = intervals[0][0] if intervals else 0.0
     for start, end, _ in (*intervals, (end_s, end_s, "")):
         if not abs(start - at) <= GAP_S:  # nor is NaN within

@@ -89,8 +89,10 @@ def recognise(source: Source, given: Given) -> Recognised:
         fitting = {name: index for name, index in fitting.items() if name in TABLES} or fitting
     if not fitting:
         signs = "; ".join(f"{name}: {layout.sign}" for name, layout in LAYOUTS.items())
+        links = f"; {source.refused[0]}" if source.refused else ""
         raise ValueError(
             f"{source.folder}: nothing there says what the recordings say; one is needed of {signs}"
+            f"{links}"
         )
     if len(fitting) > 1:
         could = " or ".join(f"{name} ({index[0]})" for name, index in fitting.items())
@@ -146,7 +148,7 @@ def _tables(source: Source, given: Given) -> list[str]:
 
 def _check_options(layout: str, given: Given) -> None:
     """Refuse options that the layout would pass over."""
-    if given.columns and layout not in TABLES:
+    if given.columns and layout not in (*TABLES, "ljspeech"):
         options = [f"--{name}-column" for name in given.columns]
         raise ValueError(f"{options[0]} is for tables, and this is layout {layout}")
     if given.tiers and layout != "textgrid":
