@@ -44,8 +44,8 @@ UNREADABLE = (PraatioException, ValueError, ArithmeticError, AttributeError, Loo
 
 GAP_S = 0.001  # between two intervals: more is a file that was cut off
 SNAP_S = 1e-6
-"""Intervals that overlap by no more meet: sums of times in floating point, and times written with
-six decimals, differ by less, and a sample at 16 kHz takes 62.5 times as long."""
+"""Intervals that overlap or are apart by no more than this meet: sums of times in floating point,
+and times written with six decimals, differ by less; a sample at 16 kHz takes 62.5 times as long."""
 
 _SMALL = re.compile(r"^([ \t]*(?:xmin|xmax|number) = )(-?[\d.]+[eE]-\d+)[ \t]*$", re.MULTILINE)
 
@@ -177,7 +177,7 @@ def _parsed(text: str) -> tuple[list[tuple[str, tuple[Interval, ...]]], float]:
 
 
 def _snapped(entries: Iterable[tuple[str | float, str | float, str]]) -> tuple[Interval, ...]:
-    """Return intervals in their order; one that overlaps the next by at most SNAP_S ends with it.
+    """Return intervals in their order; one that misses the next by at most SNAP_S is made to meet it.
 
     An interval without a label that is no longer than that is what such a sum left over.
     """
@@ -185,7 +185,7 @@ def _snapped(entries: Iterable[tuple[str | float, str | float, str]]) -> tuple[I
     for start, end, label in sorted((float(s), float(e), text.strip()) for s, e, text in entries):
         if abs(end - start) <= SNAP_S and not label:
             continue
-        if snapped and 0 < snapped[-1][1] - start <= SNAP_S:
+        if snapped and abs(snapped[-1][1] - start) <= SNAP_S:
             snapped[-1] = (snapped[-1][0], start, snapped[-1][2])
         snapped.append((start, end, label))
     return tuple(snapped)
