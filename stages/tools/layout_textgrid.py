@@ -177,7 +177,7 @@ def _parsed(text: str) -> tuple[list[tuple[str, tuple[Interval, ...]]], float]:
 
 
 def _snapped(entries: Iterable[tuple[str | float, str | float, str]]) -> tuple[Interval, ...]:
-    """Return intervals in their order; one that misses the next by at most SNAP_S is made to meet it.
+    """Return intervals in order; one that misses the next by at most SNAP_S is made to meet it.
 
     An interval without a label that is no longer than that is what such a sum left over.
     """
