@@ -199,3 +199,63 @@ def test_when_dvc_fails_the_corpus_stays_and_the_command_is_given(folder, monkey
     ):
         add_corpus.main()
     assert (folder.parent / "data/raw/mine/corpus.json").is_file()
+
+
+# Tables as people have them.
+
+SOUNDS = ("wavs/s0.wav", "wavs/s1.wav", "wavs/s2.wav")
+
+
+def look(monkeypatch, capsys, folder, lines, *options, name="clips.csv"):
+    """Show what is understood of three recordings and a table."""
+    for path in SOUNDS:
+        write_clip(folder.parent / "other" / path, tone())
+    write_table(folder.parent / "other", *lines, name=name)
+    monkeypatch.setattr(
+        "sys.argv", ["add_corpus", str(folder.parent / "other"), "--look", *options]
+    )
+    add_corpus.main()
+    return capsys.readouterr().out
+
+
+def test_a_comma_that_is_not_quoted_costs_its_row(folder, monkeypatch, capsys):
+    lines = ["path,text,speaker,language", "s0.wav,Dobro jutro,ana,hr",
+             "s1.wav,Da, svakako,ana,hr", "s2.wav,Laku noć,ivo,hr"]  # fmt: skip
+    shown = look(monkeypatch, capsys, folder, lines, "--leave-out")
+    assert "\nclips      2, 1.0 s\n" in shown
+    assert (
+        f"\nwrong row  1: {folder.parent}/other/clips.csv:3: 5 values where the header has" in shown
+    )
+    assert "a text that holds ',' stands in double quotes" in shown
+    assert "refused" not in shown
+
+
+def test_a_tab_in_a_sentence_costs_its_row(folder, monkeypatch, capsys):
+    lines = ["client_id\tpath\tsentence\tlocale", "a\ts0.wav\tDobro jutro.\thr",
+             "a\ts1.wav\tVidi\tkuću.\thr", "b\ts2.wav\tNema ništa.\thr"]  # fmt: skip
+    shown = look(monkeypatch, capsys, folder, lines, "--leave-out", name="validated.tsv")
+    assert "\nclips      2, 1.0 s\n" in shown
+    assert f"\nwrong row  1: {folder.parent}/other/validated.tsv:3: 5 values" in shown
+    assert "a text cannot hold a tab, put a space in its place" in shown
+    assert "double quotes" not in shown
+
+
+def test_a_text_between_bars_may_begin_with_a_quote(folder, monkeypatch, capsys):
+    lines = ["audio_file|text|speaker_name", 'wavs/s0.wav|"Dobro jutro," reče.|ana',
+             "wavs/s1.wav|Laku noć|ivo"]  # fmt: skip
+    options = ["--language", "hr", "--speaker-column", "speaker_name", "--leave-out"]
+    shown = look(monkeypatch, capsys, folder, lines, *options, name="metadata.csv")
+    assert "\nclips      2, 1.0 s\n" in shown
+    assert '\nclip       wavs/s0.wav of ana, hr: "Dobro jutro," reče.\n' in shown
+    assert "wrong row" not in shown
+
+
+@pytest.mark.parametrize("name", ["clips.csv", "metadata.csv", "clips.tsv"])
+@pytest.mark.parametrize(("first", "sign"), [("sep=;", ";"), ("\ufeffsep=,", ","), ("sep=|", "|")])
+def test_a_spreadsheets_first_line_is_read(first, sign, name, folder, monkeypatch, capsys):
+    text = f"Dobro jutro{' ' if sign == ',' else ', '}svima"
+    lines = [first, sign.join(("path", "text", "speaker", "language")),
+             sign.join(("s0.wav", text, "ana", "hr"))]  # fmt: skip
+    shown = look(monkeypatch, capsys, folder, lines, "--leave-out", name=name)
+    assert f"\nclip       wavs/s0.wav of ana, hr: {text}\n" in shown
+    assert "\nclips      1, " in shown
