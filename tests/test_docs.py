@@ -8,6 +8,7 @@ import re
 from imports import TOP
 
 from stages.corpus.problems import PROBLEMS
+from stages.tools.add_corpus import parser
 from stages.tools.layouts import LAYOUTS
 
 CORPUS = TOP / "docs" / "corpus.md"
@@ -32,3 +33,25 @@ def test_each_problem_of_the_inventory_is_listed_with_what_to_do():
 
 def test_each_layout_is_listed():
     assert sorted(row[0].strip("`") for row in rows("Taking recordings in")) == sorted(LAYOUTS)
+
+
+def test_each_reason_to_refuse_a_row_is_listed():
+    code = "\n".join(path.read_text() for path in (TOP / "stages/tools").glob("*.py"))
+    raised = r'(?:RefusedError\(|refuse\(.*, |problems\.append\(\()\s*"([a-z ]+)"'
+    kinds = set(re.findall(raised, code)) | {
+        "no access",
+        "no speaker",
+        "unknown language",
+    }  # which are chosen
+    listed = [
+        name for row in rows("What importers refuse, row by row") for name in row[0].split(", ")
+    ]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == kinds | {"no text"}
+
+
+def test_each_option_of_the_importers_is_one():
+    text = CORPUS.read_text(encoding="utf-8").partition("\n## Inventory")[0]
+    named = set(re.findall(r"--[a-z][a-z-]*", text))
+    known = {name for action in parser()._actions for name in action.option_strings}
+    assert {"--phones-tier", "--leave-out", "--look", "--text-column"} <= named <= known

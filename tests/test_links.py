@@ -154,6 +154,6 @@ def test_folders_and_files_without_permission_are_named(folder, command, monkeyp
     monkeypatch.setattr("os.access", lambda path, mode: "ivo" not in str(path)
                         and allowed(path, mode))  # fmt: skip
     made = walk(folder)
-    assert [kind for kind, _ in made.problems] == ["unreadable"] * 2
+    assert [kind for kind, _ in made.problems] == ["no access"] * 2
     assert "ivo/0.txt: file cannot be read: no permission" in made.problems[0][1]
     assert made.files == ["ana/0.txt", "ana/0.wav"]

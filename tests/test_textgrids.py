@@ -164,6 +164,7 @@ BROKEN = {
     "UTF-16 without its mark": (written("long", ("words", ONE)).encode("utf-16-le"),
                                 r"a\.TextGrid:1: holds the character '\\x00'"),
     "no number": (written("long", ("words", [("x", 2, "")])).encode(), r"not a TextGrid: P"),
+    "binary": (b"ooBinaryFile\x08TextGrid\0\0", r"a\.TextGrid: a binary TextGrid; save it as text"),
     "nothing": (b"", r"a\.TextGrid: not a TextGrid: "),
     "JSON": (b'{"tiers": 5}', r"a\.TextGrid: not a TextGrid: "),
     "no time": (b'{"xmin": 0, "xmax": 2, "tiers": [{"class": "IntervalTier", "name": "words", '

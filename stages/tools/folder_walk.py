@@ -44,7 +44,7 @@ def walk(folder: Path) -> Walk:
             if not name.startswith("."):
                 _take(folder, (inside / name).as_posix(), made)
     made.problems += [
-        ("unreadable", f"{error.filename}: folder cannot be read: {error.strerror}")
+        ("no access", f"{error.filename}: folder cannot be read: {error.strerror}")
         for error in failed
     ]
     for link in links:
@@ -62,7 +62,7 @@ def _take(folder: Path, name: str, made: Walk) -> None:
         if os.access(path, os.R_OK):
             made.files.append(name)
         else:
-            made.problems.append(("unreadable", f"{path}: file cannot be read: no permission"))
+            made.problems.append(("no access", f"{path}: file cannot be read: no permission"))
     elif path.is_symlink():
         sentence = (
             f"{path} is a link to {str(path.readlink())!r}, which is not there; restore that or "

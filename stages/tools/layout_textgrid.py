@@ -42,6 +42,7 @@ UNREADABLE = (PraatioException, ValueError, ArithmeticError, AttributeError, Loo
               RecursionError, TypeError)  # fmt: skip
 """What the reader is known to raise on files that are no TextGrids."""
 
+BINARY = "ooBinaryFile"
 GAP_S = 0.001  # between two intervals: more is a file that was cut off
 SNAP_S = 1e-6
 """Intervals that overlap or are apart by no more than this meet: sums of times in floating point,
@@ -151,6 +152,8 @@ def _text(path: Path) -> str:
         RefusedError: a line is not text.
     """
     text = decoded(path).replace("\r\n", "\n").replace("\r", "\n")
+    if text.startswith(BINARY):
+        raise RefusedError("wrong row", f"{path}: a binary TextGrid; save it as text in Praat")
     for number, line in enumerate(text.split("\n"), start=1):
         if problem := problem_of(line):
             raise RefusedError("wrong row", f"{path}:{number}: {problem}")

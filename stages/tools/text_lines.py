@@ -73,7 +73,7 @@ def decoded(path: Path) -> str:
         return _decode(path.read_bytes(), "surrogateescape")
     except OSError as error:
         sentence = f"{path}: cannot be read: {error.strerror}"
-        raise RefusedError("unreadable", sentence) from error
+        raise RefusedError("no access", sentence) from error
     except UnicodeDecodeError as error:
         sentence = f"{path}: not UTF-16 at byte {error.start}; save it as UTF-8"
         raise RefusedError("wrong row", sentence) from error
