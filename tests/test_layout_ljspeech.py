@@ -160,3 +160,14 @@ def test_ljspeech_itself_reads_as_before(tmp_path, monkeypatch):
     add_corpus.main()
     texts = {clip.text for clip in read_clips(tmp_path / "data/raw/mine")}
     assert texts == {said.text for said in maker.SAID}
+
+
+def test_a_bar_in_one_text_is_a_wrong_row_and_no_third_column(command, capsys):
+    texts = (SENTENCES[0], "Vidi|kuću na brdu.", *SENTENCES[2:])
+    options = ("--speaker", "ana", *HR, "--leave-out")
+    assert [clip.text for clip in command(texts, options=options)] == [
+        text for text in texts if "|" not in text
+    ]
+    shown = capsys.readouterr().out
+    assert "wrong row  1: " in shown
+    assert "metadata.csv:2: 's1|Vidi|kuću na brdu.' is not id|text; a text cannot hold '|'" in shown

@@ -26,7 +26,7 @@ from stages.tools.table_rows import LONGEST, names_delimiter
 from stages.tools.text_lines import first_lines, read_lines
 
 TABLE, AUDIO = "metadata.csv", "wavs"
-TOLD = (*TABLE_COLUMNS[1:], *KNOWN_COLUMNS)
+FIELDS = (*TABLE_COLUMNS[1:], *KNOWN_COLUMNS)
 ALIKE = 0.5  # of the words at least: numbers and abbreviations are read otherwise
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -67,40 +67,42 @@ def read(source: Source, index: list[str], given: Given) -> Reading:
         ]
         count = _usual_count(rows)
         columns = _given_columns(given.columns, count, path) if given.columns else {}
-        if not columns:
-            _check_third(rows, count, path)
+        longest = count if columns else _longest(rows, count, path)
         if columns:
             shown = ", ".join(f"{ours} from column {n + 1}" for ours, n in columns.items())
             reading.notes.append(("columns", shown))
         folder = posixpath.join(posixpath.dirname(name), AUDIO)
         for row in rows:
             try:
-                reading.found.append(_clip(source, row, columns, count, folder))
+                reading.found.append(_clip(source, row, columns, longest, folder))
             except RefusedError as error:
                 reading.refused.append(error)
     return reading
 
 
-def _clip(source: Source, row: _Row, columns: Mapping[str, int], count: int, folder: str) -> Found:
+def _clip(
+    source: Source, row: _Row, columns: Mapping[str, int], longest: int, folder: str
+) -> Found:
     """Return what a line says; its columns are LJSpeech's if no others are given.
 
     Raises:
         RefusedError: it has too few values or too many, or names no recording.
     """
-    values, counts = row.values, (count,) if columns else (2, 3)
-    clip = values[columns.get("path", 0)] if len(values) in counts else ""
+    values = row.values[:2] if row.values[2:] == [""] and not columns else row.values
+    fits = (longest if columns else 2) <= len(values) <= longest
+    clip = values[columns.get("path", 0)] if fits else ""
     if not clip:
-        form = "neither id|text nor id|text|text as read"
-        form = f"not a clip and {count - 1} values" if columns else form
+        form = "neither id|text nor id|text|text as read" if longest > 2 else "not id|text"
+        form = f"not a clip and {longest - 1} values" if columns else form
         sentence = f"{row.where}: {row.line[:LONGEST]!r} is {form}; a text cannot hold '|'"
         raise RefusedError("wrong row", sentence)
     stem = nfc(posixpath.join(folder, clip))
     path = clip if sounds(clip) else next(iter(source.audio_by_stem.get(stem, ())), f"{stem}.wav")
     if not columns:
         return Found(row.where, path, values[-1] or values[1], base=folder)
-    told = [values[columns[name]] if name in columns else "" for name in (*TOLD, *OWN_COLUMNS)]
-    own = Terms(*told[len(TOLD) :])
-    return Found(row.where, path, *told[: len(TOLD)], base=folder, terms=own)
+    written = [values[columns[name]] if name in columns else "" for name in (*FIELDS, *OWN_COLUMNS)]
+    own = Terms(*written[len(FIELDS) :])
+    return Found(row.where, path, *written[: len(FIELDS)], base=folder, terms=own)
 
 
 def _usual_count(rows: list[_Row]) -> int:
@@ -136,11 +138,11 @@ def _given_columns(given: Mapping[str, str], count: int, path: Path) -> dict[str
     return columns
 
 
-def _check_third(rows: list[_Row], count: int, path: Path) -> None:
-    """Refuse a table whose third column is not the second one as read, or that has a fourth.
+def _longest(rows: list[_Row], count: int, path: Path) -> int:
+    """Return how many values a line may have: 3 if a third one is the second one as read, else 2.
 
     Raises:
-        ValueError: that is so; it shows some of the values.
+        ValueError: most lines have a third value that is not, or a fourth; it shows some.
     """
     if count > 3:
         raise ValueError(
@@ -149,12 +151,15 @@ def _check_third(rows: list[_Row], count: int, path: Path) -> None:
         )
     pairs = [(row.values[1], row.values[2]) for row in rows if len(row.values) == 3]
     pairs = [(text, other) for text, other in pairs if other]
-    if pairs and not _is_reading(pairs):
+    if not pairs or _is_reading(pairs):
+        return 3
+    if count > 2:
         texts, others = (", ".join(_few(column)) for column in zip(*pairs, strict=True))
         raise ValueError(
             f"{path}: column 3 holds {others}, which is not column 2 as read: {texts}; say what "
             "they hold by number, as --text-column 2 and --speaker-column 3"
         )
+    return 2
 
 
 def _is_reading(pairs: list[tuple[str, str]]) -> bool:

@@ -48,16 +48,12 @@ class Table:
 
 @dataclass(frozen=True)
 class _Record:
-    """A row before its values are counted: the lines it takes, from 0, and its values or why not.
-
-    `likely_rows`: it takes several lines of which each alone has as many values as the header.
-    """
+    """A row before its values are counted: its lines, from 0, and its values or what is wrong."""
 
     first: int
     end: int
     values: list[str]
     problem: str = ""
-    likely_rows: bool = False
 
 
 def names_delimiter(line: str) -> bool:
@@ -171,7 +167,7 @@ def _dialect(
         return _records(lines, at, delimiter, columns)
     if delimiter == "|":
         records = list(_records(lines, at, delimiter, columns))
-        doubtful = (lines[r.first] for r in records if r.problem or r.likely_rows)
+        doubtful = (lines[r.first] for r in records if r.problem)
         if not any(line.count(delimiter) + 1 == columns for line in doubtful):
             return iter(records)
     raw = (line.rstrip("\r\n").split(delimiter) for line in lines[at:])
@@ -179,9 +175,9 @@ def _dialect(
 
 
 def _records(lines: list[str], at: int, delimiter: str, columns: int) -> Iterator[_Record]:
-    """Give the rows by RFC 4180; behind a line that is wrong it begins anew at the next one.
+    """Give the rows by RFC 4180; after a wrong line it starts again at the next line.
 
-    A quote that is never closed would otherwise take all rows behind it along.
+    Otherwise a quote that is never closed would cost all rows behind it.
     """
     while at < len(lines):
         reader = csv.reader(_from(lines, at), delimiter=delimiter, strict=True)
@@ -195,7 +191,7 @@ def _records(lines: list[str], at: int, delimiter: str, columns: int) -> Iterato
                 at = end
             else:
                 return
-            yield _Record(at, at + 1, [], "a quote is not closed on its line", likely_rows=True)
+            yield _Record(at, at + 1, [], "a quote is not closed on its line")
         except csv.Error as error:
             yield _Record(at, at + 1, [], str(error))
         at += 1
@@ -204,12 +200,12 @@ def _records(lines: list[str], at: int, delimiter: str, columns: int) -> Iterato
 def _likely_rows(lines: list[str], delimiter: str, columns: int) -> bool:
     """Tell whether each line of a row that takes several looks like a row of its own.
 
-    So it is if a quote is opened in one row and closed in another, as in novels, and is only text:
-    each line then has as many values as the header, and first values of one shape, as `s1.wav`.
+    That is so if a quote that is only text opens in one row and closes in another, as in novels:
+    each line has as many values as the header, and its first value has one shape, such as `s1.wav`.
     """
-    raw = [line.split(delimiter) for line in lines]
-    shapes = {re.sub(r"\w+", "w", values[0].strip()) for values in raw}
-    return len(lines) > 1 and len(shapes) == 1 and {len(values) for values in raw} == {columns}
+    if len(lines) == 1 or any(line.count(delimiter) + 1 != columns for line in lines):
+        return False
+    return len({re.sub(r"\w+", "w", line.split(delimiter)[0].strip()) for line in lines}) == 1
 
 
 def _from(lines: list[str], at: int) -> Iterator[str]:
