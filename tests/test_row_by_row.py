@@ -113,6 +113,7 @@ def json_row(path, speaker):
 JSON_DAMAGE = {"a bad byte": bad_byte} | {
     "cut off": lambda row: row[:-5],
     "no object": lambda row: b"[" + row + b"]",
+    "not a number": lambda row: row.replace(b'"text": ', b'"text": NaN, "other": ', 1),
     "a list": lambda row: row.replace(b'"text": ', b'"text": [], "other": ', 1),
     "twice": lambda row: row.replace(b"{", b'{"text": "x", ', 1),
     "no recording": lambda row: row.replace(b".wav", b".gone.wav", 1),
@@ -186,7 +187,8 @@ CASES = {
                               "no recording": lambda row: row.replace(b"-1-", b"-1-9", 1)},
         **lines("ana-1.trans.txt")),
     "nemo": Case(Given(), json_row("audio_filepath", "speaker"),
-                 damage=JSON_DAMAGE | {"an offset": lambda row: row[:-1] + b', "offset": "1"}'},
+                 damage=JSON_DAMAGE | {"an offset": lambda row: row[:-1] + b', "offset": "1"}',
+                                       "no path": lambda row: row.replace(b'"s', b'5, "x": "s', 1)},
                  **lines("m.json")),
     "kaldi's text": kaldi("text", KALDI["text"], {"no recording": lambda row: b"x" + row}),
     "kaldi's wav.scp": kaldi("wav.scp", KALDI["wav.scp"], {
@@ -304,10 +306,11 @@ def test_a_wrong_line_of_phones_costs_itself(folder):
                 "s1.wav,da,ana,hr")  # fmt: skip
     good = '{"path": "s1.wav", "phones": ["d"], "times_s": [[0, 0.05]]}'
     write_lines(top / "phones.jsonl", '{"path": "s0.wav"', "[]", good, good,
-                '{"path": "s0.wav", "phones": ["d"], "times_s": []}')  # fmt: skip
+                '{"path": "s0.wav", "phones": ["d"], "times_s": []}',
+                '{"path": "s0.wav"}')  # fmt: skip
     made = understand(top, Given())
     assert [str(e).removeprefix(f"{top}/")[:15] for e in made.plan.refused] == [
-        f"phones.jsonl:{n}:" for n in (1, 2, 4, 5)
+        f"phones.jsonl:{n}:" for n in (1, 2, 4, 5, 6)
     ]
     timed = {p.clip.path: p.timed is not None for p in made.plan.clips}
     assert timed == {"s0.wav": False, "s1.wav": True}

@@ -214,3 +214,12 @@ def test_a_delimiter_within_a_quoted_name_parts_nothing(tmp_path):
 
 def test_what_keeps_a_spreadsheet_from_running_a_cell_is_no_text(tmp_path):
     assert texts(read(tmp_path / "t.csv", HEADER, "a.wav,'=1+1,ana")) == ["=1+1"]
+
+
+def test_a_header_is_looked_at_without_a_fault(tmp_path):
+    assert header_of(write_lines(tmp_path / "a.csv", "sep=:", "path:text")) == []
+    assert header_of(write_lines(tmp_path / "b.csv", f"{'x' * 200_000},text")) != []
+    assert header_of(tmp_path / "gone.csv") == []
+    assert header_of(tmp_path) == []
+    with pytest.raises(ValueError, match=r"gone\.csv: cannot be read: No such file"):
+        read_table(tmp_path / "gone.csv")

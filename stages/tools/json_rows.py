@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -57,11 +58,15 @@ def text_of(entry: Entry, key: str, where: str) -> str:
 
     Raises:
         RefusedError: the value is of another type.
+
+    >>> text_of({"speaker": 7, "text": None}, "speaker", "m.json:1")
+    '7'
     """
     value = entry.get(key)
     if value is None:
         return ""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    odd = isinstance(value, float) and not math.isfinite(value)
+    if odd or isinstance(value, bool) or not isinstance(value, str | int | float):
         shown = json.dumps(value, ensure_ascii=False)[:LONGEST]
         raise RefusedError("wrong row", f"{where}: {key} is {shown}, expected text")
     return str(value)
