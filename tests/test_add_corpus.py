@@ -231,11 +231,11 @@ def test_a_comma_that_is_not_quoted_costs_its_row(folder, monkeypatch, capsys):
 
 
 def test_a_tab_in_a_sentence_costs_its_row(folder, monkeypatch, capsys):
-    lines = ["client_id\tpath\tsentence\tlocale", "a\ts0.wav\tDobro jutro.\thr",
-             "a\ts1.wav\tVidi\tkuću.\thr", "b\ts2.wav\tNema ništa.\thr"]  # fmt: skip
+    lines = ["client_id\tpath\tsentence\tlocale\tsegment", "a\ts0.wav\tDobro jutro.\thr\t",
+             "a\ts1.wav\tVidi\tkuću.\thr\t", "b\ts2.wav\tNema ništa.\thr\t"]  # fmt: skip
     shown = look(monkeypatch, capsys, folder, lines, "--leave-out", name="validated.tsv")
     assert "\nclips      2, 1.0 s\n" in shown
-    assert f"\nwrong row  1: {folder.parent}/other/validated.tsv:3: 5 values" in shown
+    assert f"\nwrong row  1: {folder.parent}/other/validated.tsv:3: 6 values" in shown
     assert "a text cannot hold a tab, put a space in its place" in shown
     assert "double quotes" not in shown
 

@@ -244,7 +244,7 @@ def test_one_damaged_row_is_named_and_all_others_stay_as_they_were(layout, folde
             whole = understand(top, case.given)
             before = kept(whole)
             assert (len(before), whole.plan.refused) == (CLIPS, []), (name, rows)
-            at = rng.randrange(1, CLIPS)
+            at = rng.randrange(layout == "bars", CLIPS)  # whose first row tells the quotes
             rows[at] = damage(rows[at])
             case.write(top, rows)
             damaged = understand(top, case.given)

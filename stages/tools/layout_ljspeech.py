@@ -20,9 +20,9 @@ from pathlib import Path
 from stages.common.corpora import KNOWN_COLUMNS, TABLE_COLUMNS
 from stages.common.scripts import to_latin
 from stages.common.terms import OWN_COLUMNS, Terms
-from stages.tools.corpus_table import USUAL_NAMES
+from stages.tools.corpus_table import usual
 from stages.tools.layout import Found, Given, Reading, RefusedError, Source, nfc, sounds
-from stages.tools.table_rows import LONGEST, names_delimiter
+from stages.tools.table_rows import LONGEST, header_of, names_delimiter
 from stages.tools.text_lines import first_lines, read_lines
 
 TABLE, AUDIO = "metadata.csv", "wavs"
@@ -42,14 +42,15 @@ class _Row:
 
 
 def claims(source: Source, name: str) -> bool:
-    """Tell whether a file is LJSpeech's table: its first line has no names of columns."""
+    """Tell whether a file is LJSpeech's table: bars in most lines, and no names of columns."""
     path = source.folder / name
     if path.name != TABLE or not (path.parent / AUDIO).is_dir():
         return False
-    lines = (line for line in first_lines(path) if line.strip() and not names_delimiter(line))
-    first = next(lines, "").split("|")
-    usual = USUAL_NAMES["path"]
-    return len(first) > 1 and first[0].strip().strip('"').lower() not in usual
+    lines = [line for line in first_lines(path) if line.strip() and not names_delimiter(line)]
+    barred = [line for line in lines if "|" in line]
+    if 2 * len(barred) <= len(lines) or usual("path", header_of(path)):
+        return False
+    return not usual("path", [barred[0].split("|")[0].strip().strip('"')])
 
 
 def read(source: Source, index: list[str], given: Given) -> Reading:

@@ -240,10 +240,9 @@ def _problem(record: _Record, table: Table, delimiter: str) -> str:
         return ""
     lines = "" if record.end - record.first == 1 else f" up to line {record.end}"
     sentence = f"{found} values{lines} where the header has {expected}"
-    if found > expected and not any(map(str.strip, record.values[expected:])):
-        return f"{sentence}; remove {WRITTEN[delimiter]} at its end"
     if found < expected:
         return f"{sentence}; add what is missing, each part behind {WRITTEN[delimiter]}"
+    end = "" if any(map(str.strip, record.values[expected:])) else ", or remove it at the row's end"
     if delimiter in ",;":
-        return f"{sentence}; a text that holds {WRITTEN[delimiter]} stands in double quotes"
-    return f"{sentence}; a text cannot hold {WRITTEN[delimiter]}, put a space in its place"
+        return f"{sentence}; a text that holds {WRITTEN[delimiter]} stands in double quotes{end}"
+    return f"{sentence}; a text cannot hold {WRITTEN[delimiter]}, put a space in its place{end}"
