@@ -7,7 +7,7 @@ import json
 import pytest
 from corpus_maker import CARD, make_corpus, write_rows
 
-from stages.common.corpora import files_below, read_card, read_clips, read_phones
+from stages.common.corpora import read_card, read_clips, read_phones
 
 ROW = "a.wav,dobar dan,ana,hr"
 
@@ -67,14 +67,6 @@ def test_a_card_that_is_wrong_is_refused(card, message, tmp_path):
         (folder / "corpus.json").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_card(folder)
-
-
-def test_hidden_files_and_linked_folders_are_left_out(tmp_path):
-    for name in ("b/c.wav", "a.wav", ".DS_Store", ".git/x.wav"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "round").symlink_to(tmp_path)
-    assert list(files_below(tmp_path)) == ["a.wav", "b/c.wav"]
 
 
 def test_a_corpus_without_phone_times_has_none(tmp_path):

@@ -157,3 +157,13 @@ def test_folders_and_files_without_permission_are_named(folder, command, monkeyp
     assert [kind for kind, _ in made.problems] == ["no access"] * 2
     assert "ivo/0.txt: file cannot be read: no permission" in made.problems[0][1]
     assert made.files == ["ana/0.txt", "ana/0.wav"]
+
+
+def test_hidden_files_are_left_out(tmp_path):
+    for name in ("b/c.wav", "a.wav", ".DS_Store", ".git/x.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".away").symlink_to(tmp_path.parent)
+    assert vars(walk(tmp_path)) == {
+        "files": ["a.wav", "b/c.wav"], "odd": [], "problems": [], "again": []
+    }  # fmt: skip

@@ -14,8 +14,6 @@ Here are also the columns of the tables that the stages of this room hand on to 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -163,19 +161,6 @@ def checked_clip(row: Row, folder: Path, where: str) -> Clip:
         raise ValueError(f"{where}: sex {sex!r} is neither f nor m; leave it empty where unknown")
     session = row.get("session", "").strip()
     return Clip(path.as_posix(), row["text"].strip(), speaker, language, session, sex, parent)
-
-
-def files_below(folder: Path) -> Iterator[str]:
-    """Give every file below a folder as a path relative to it, sorted; hidden ones are left out.
-
-    Links to folders are not followed, for they may lead in circles.
-    """
-    found = []
-    for base, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inside = Path(base).relative_to(folder)
-        found += [(inside / name).as_posix() for name in names if not name.startswith(".")]
-    yield from sorted(found)
 
 
 def is_audio(path: str) -> bool:
