@@ -33,6 +33,7 @@ from stages.tools.layout import Given, Reading, Source, scan
 from stages.tools.layouts import LAYOUTS, recognise
 from stages.tools.name_pattern import parse
 from stages.tools.sound_file import ffmpeg_is_there
+from stages.tools.tree import entered, given_path
 
 TIERS = ("words", "phones")
 
@@ -160,7 +161,7 @@ def next_steps(out: Path, tracked: bool) -> str:
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    line.add_argument("folder", type=Path, metavar="FROM", help="folder with audio and its texts")
+    line.add_argument("folder", type=given_path, metavar="FROM", help="audio and its texts")
     line.add_argument("--look", action="store_true", help="show what is understood, and stop")
     line.add_argument("--name", help="folder below data/raw; letters, digits, - _")
     line.add_argument("--licence", help="under which the recordings may be used")
@@ -170,7 +171,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     line.add_argument("--layout", choices=sorted(LAYOUTS), default="", help="default: by its files")
     line.add_argument(
-        "--table", type=Path, action="append", default=[],
+        "--table", type=given_path, action="append", default=[],
         help="the table, wav.scp or manifest, where not all shall be read; may be given again",
     )  # fmt: skip
     for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS):
@@ -189,7 +190,7 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--synthetic", action="store_true", help="a machine spoke")
     line.add_argument("--allow-untranscribed", action="store_true", help="add clips without text")
     line.add_argument("--leave-out", action="store_true", help="add what is right, and no more")
-    line.add_argument("--raw", type=Path, default=Path("data/raw"), help="default: data/raw")
+    line.add_argument("--raw", type=given_path, default=Path("data/raw"), help="default: data/raw")
     line.add_argument("--no-dvc", action="store_true", help="don't let DVC track the folder")
     return line
 
@@ -218,6 +219,16 @@ def main() -> None:
     """Read the command line."""
     line = parser().parse_args()
     given = given_by(line)
+    with entered():
+        run(line, given)
+
+
+def run(line: argparse.Namespace, given: Given) -> None:
+    """Look at a folder or add it, as the command line says, at the top of the project.
+
+    Raises:
+        ValueError: the folder is refused, or the name or the licence is missing.
+    """
     if line.look:
         look(line.folder, given, line.allow_untranscribed, line.leave_out)
         return

@@ -33,6 +33,7 @@ from stages.tools.bench_stages import TOP, timed
 from stages.tools.schedule import Step
 from stages.tools.surroundings import Surroundings
 from stages.tools.timing import Demand, demanded, machine, missed
+from stages.tools.tree import clone_of_head
 
 IDLE_LIMIT, JOBS_LIMIT = 1.2, 1.5
 DVC = ("dvc", "repro")
@@ -76,8 +77,9 @@ def idle(rounds: int) -> dict[str, Any]:
 
 def write_stages(folder: Path, count: int) -> None:
     """Make a repository of dvc with stages that only write their own name."""
+    environment = surroundings.variables(Surroundings(), folder / "site")
     for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
     stages = (
         f"  s{number}:\n    cmd: echo {number} > {number}\n    outs: ['{number}']\n"
         for number in range(count)
@@ -122,7 +124,8 @@ def jobs() -> dict[str, Any]:
 def built(count: int) -> tuple[float, bytes]:
     """Build the last commit in a clone, and return the seconds and the bytes of its dvc.lock."""
     with TemporaryDirectory() as name:
-        folder, said = Path(name) / "fonoteka", Path(name) / "said"
+        said = Path(name) / "said"
+        commands, folder = clone_of_head(TOP, Path(name) / "fonoteka")
         environment = surroundings.variables(Surroundings(), Path(name) / "site")
 
         def run(*command: str) -> None:
@@ -135,7 +138,8 @@ def built(count: int) -> tuple[float, bytes]:
                 end = " ".join(said.read_text(encoding="utf-8", errors="replace").split())[-400:]
                 raise ValueError(f"{' '.join(command)} ended with {done.returncode}: {end}")
 
-        run("git", "clone", "--quiet", str(TOP), str(folder))
+        for command in commands:
+            run(*command)
         run(sys.executable, "-m", "stages.tools.profile", "small")
         (folder / "dvc.lock").unlink()
         begin = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from stages.common.cli import die_with_parent
 from stages.tools import surroundings
 from stages.tools.surroundings import Surroundings
+from stages.tools.tree import clone_of_head
 
 DVC = (sys.executable, "-m", "dvc")
 REMOTE = "cache-at-hand"
@@ -25,20 +27,24 @@ class Copy:
         """Clone the repository of the current folder.
 
         Args:
-            folder: a new one.
+            folder: a new one; the project's is a folder of it in a larger repository.
             around: what surrounds all commands.
             cache: where data may be taken from.
         """
-        self.folder, self.around = folder, around
-        self.environment = surroundings.variables(around, folder.parent / "site")
-        done = self._start(["git", "clone", "--quiet", str(Path.cwd()), str(folder)], Path.cwd())
-        if done.returncode:
-            raise ValueError(f"git clone: {shortly(done.stderr)}")
+        self.around, beside = around, folder.parent
+        self.environment = surroundings.variables(around, beside / "site")
+        commands, self.folder = clone_of_head(Path.cwd(), folder)
+        for command in commands:
+            done = self._start(command, Path.cwd(), capture_output=True)
+            if done.returncode:
+                raise ValueError(f"git clone: {shortly(done.stderr)}")
         # Relative to .dvc, and so in ASCII wherever the two are: dvc writes its settings in nothing
         # else. Its own cache, wherever a person keeps those of all checkouts.
-        (folder.parent / REMOTE).symlink_to(cache, target_is_directory=True)
-        (folder / ".dvc" / "config.local").write_text(
-            f"[cache]\n    dir = cache\n['remote \"{REMOTE}\"']\n    url = ../../{REMOTE}\n"
+        (beside / REMOTE).symlink_to(cache, target_is_directory=True)
+        settings = self.folder / ".dvc"
+        url = Path(os.path.relpath(beside / REMOTE, settings)).as_posix()
+        (settings / "config.local").write_text(
+            f"[cache]\n    dir = cache\n['remote \"{REMOTE}\"']\n    url = {url}\n"
         )
 
     def take(self, paths: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ from stages.tools.flat import changes
 from stages.tools.gate import GateParams
 from stages.tools.judge import UNDECIDED
 from stages.tools.revision import Revision, revision_of, usual_base
+from stages.tools.tree import entered, given_path
 
 CODES = {FINE: 0, REGRESSION: 1, UNDECIDED: 2}
 
@@ -83,14 +84,19 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="diff", description=__doc__.splitlines()[0])
     parser.add_argument("--base", help="revision to compare with (default: main, on it HEAD~1)")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the page there too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="have dvc draw pictures there")
+    parser.add_argument(
+        "--markdown", type=given_path, metavar="FILE", help="write the page there too"
+    )
+    parser.add_argument("--json", type=given_path, metavar="FILE", help="write the verdict as JSON")
+    parser.add_argument(
+        "--plots", type=given_path, metavar="FOLDER", help="have dvc draw pictures there"
+    )
     options = parser.parse_args()
     try:
-        base = revision_of(usual_base() if options.base is None else options.base)
-        found = decide(load("gate", GateParams), base, "")
-        found = Verdict(**vars(found) | {"plots": pictures(base.name, options.plots)})
+        with entered():
+            base = revision_of(usual_base() if options.base is None else options.base)
+            found = decide(load("gate", GateParams), base, "")
+            found = Verdict(**vars(found) | {"plots": pictures(base.name, options.plots)})
         print(page(found))
         if options.markdown:
             write_text(options.markdown, page(found))

@@ -32,6 +32,7 @@ from stages.tools.forget_folder import is_unsettled, rewrite, rows_of, settle
 from stages.tools.forget_here import Theirs, theirs_in
 from stages.tools.forget_page import command, found, line, numbered, steps
 from stages.tools.forget_trace import Places, Trace, trace
+from stages.tools.tree import entered
 
 
 def check_made(places: Places, who: Who) -> None:
@@ -149,7 +150,8 @@ def main() -> None:
     )
     parser.add_argument("--yes", action="store_true", help="take it out; else only show it")
     given = parser.parse_args()
-    run(Places(), who_of(given.speaker, given.source), given.also, given.yes)
+    with entered():
+        run(Places(), who_of(given.speaker, given.source), given.also, given.yes)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+
+from stages.tools.tree import git, has_commit, names
 
 
 @dataclass(frozen=True)
@@ -51,23 +51,19 @@ class History:
         return sorted(name for name, commit in self.tips.items() if commit in among)
 
 
-def is_checkout(root: Path) -> bool:
-    """Tell whether a folder is the top of a git checkout that has a commit."""
-    return (root / ".git").exists() and _call(root, "rev-parse", "--verify", "HEAD") is not None
-
-
 def history_of(root: Path, pointer: str, lock: str = "dvc.lock") -> History:
-    """Return what all commits have of two files; nothing outside of a checkout."""
-    if not is_checkout(root):
+    """Return what all commits have of two files below `root`; nothing outside of a checkout."""
+    if not has_commit(root):
         return History()
-    commits = _git(root, "rev-list", "--all", "HEAD").split()
-    asked = "".join(f"{commit}:{path}\n" for commit in commits for path in (pointer, lock))
-    said = _git(root, "cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked)
+    commits = git("rev-list", "--all", "HEAD", root=root).split()
+    asked = "".join(f"{commit}:./{path}\n" for commit in commits for path in (pointer, lock))
+    form = "%(objecttype) %(objectname)"
+    said = git("cat-file", f"--batch-check={form}", root=root, stdin=asked)
     blobs = [line.split()[1] if line.startswith("blob ") else "" for line in said.splitlines()]
     seen = map(Seen, blobs[::2], blobs[1::2])
     tips = {}
     form = "%(refname:short) %(objectname) %(*objectname)"
-    for line in _git(root, "for-each-ref", f"--format={form}").splitlines():
+    for line in git("for-each-ref", f"--format={form}", root=root).splitlines():
         name, *objects = line.split()
         tips[name] = objects[-1]  # of an annotated tag the commit, which comes last
     return History(dict(zip(commits, seen, strict=True)), tips)
@@ -75,7 +71,7 @@ def history_of(root: Path, pointer: str, lock: str = "dvc.lock") -> History:
 
 def text_of(root: Path, blob: str) -> str:
     """Return the text of a file as git has it."""
-    return _git(root, "cat-file", "blob", blob)
+    return git("cat-file", "blob", blob, root=root, errors="replace")
 
 
 def md5_of(pointer: str) -> str:
@@ -94,21 +90,28 @@ def md5_of(pointer: str) -> str:
 
 def tracked_that_name(root: Path, words: Sequence[str]) -> list[str]:
     """Return the files of the checkout that git tracks and that hold a word, in any case."""
-    if not is_checkout(root) or not words:
+    if not has_commit(root) or not words:
         return []
     patterns = [part for word in words for part in ("-e", word)]
-    # 1 is git's way to say that there is none
-    said = _call(root, "grep", "-l", "-z", "-I", "-i", "--fixed-strings", *patterns)
-    return sorted(filter(None, (said or "").split("\0")))
+    options = ("-l", "-z", "-I", "-i", "--no-color", "--no-full-name", "--fixed-strings")
+    try:
+        return sorted(names("grep", *options, *patterns, root=root))
+    except ValueError as error:
+        if str(error) == "git grep: ":  # git's way to say that there is none
+            return []
+        raise
 
 
 def past_that_names(root: Path, words: Sequence[str]) -> dict[str, int]:
-    """Return the files that held a word in any commit, and in how many commits that changed."""
+    """Return the files that held a word in any commit, and in how many commits that changed.
+
+    Only files below `root`, from there: a larger repository's other files are not the project's.
+    """
     found: dict[str, set[str]] = defaultdict(set)
-    for word in words if is_checkout(root) else ():
-        commit = ""
-        form = ("--format=%x01%H", "--name-only", "-z", "--no-renames")
-        for part in _git(root, "log", "--all", "HEAD", *form, "-i", f"-S{word}", "--").split("\0"):
+    form = ("--format=%x01%H", "--name-only", "-z", "--no-renames", "--no-show-signature")
+    for word in words if has_commit(root) else ():
+        commit, how = "", (*form, "--relative", "-i", f"-S{word}", "--", ".")
+        for part in names("log", "--all", "HEAD", *how, root=root):
             name = part.strip("\n")
             if name.startswith("\x01"):
                 commit = name
@@ -118,37 +121,15 @@ def past_that_names(root: Path, words: Sequence[str]) -> dict[str, int]:
 
 
 def tracked(root: Path) -> frozenset[str]:
-    """Return the files that git tracks."""
-    if not is_checkout(root):
-        return frozenset()
-    return frozenset(filter(None, _git(root, "ls-files", "-z").split("\0")))
+    """Return the files below `root` that git tracks, from there."""
+    return frozenset(names("ls-files", "-z", root=root)) if has_commit(root) else frozenset()
 
 
 def branch(root: Path) -> str:
     """Return the branch that is checked out; empty where there is none."""
-    return (_call(root, "symbolic-ref", "--short", "--quiet", "HEAD") or "").strip()
-
-
-def _git(root: Path, *arguments: str, stdin: str = "") -> str:
-    """Return what git says.
-
-    Raises:
-        ValueError: git failed.
-    """
-    said = _call(root, *arguments, stdin=stdin)
-    if said is None:
-        raise ValueError(f"git {arguments[0]} failed in {root.resolve()}; try it there yourself")
-    return said
-
-
-def _call(root: Path, *arguments: str, stdin: str = "") -> str | None:
-    """Return what git says, or None where it fails or isn't there."""
-    environment: Mapping[str, str] = os.environ | {"LC_ALL": "C"}
+    if not has_commit(root):
+        return ""
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, input=stdin.encode(), capture_output=True, check=False,
-            env=environment,
-        )  # fmt: skip
-    except FileNotFoundError:
-        return None
-    return None if done.returncode else done.stdout.decode("utf-8", "replace")
+        return git("symbolic-ref", "--short", "--quiet", "HEAD", root=root).strip()
+    except ValueError:
+        return ""

@@ -30,6 +30,7 @@ from stages.tools.aligned import table
 from stages.tools.judge import NEW, UNDECIDED, WORSE, Number, Report, plain
 from stages.tools.judge import judge as judge_number
 from stages.tools.revision import Revision, here, revision_of
+from stages.tools.tree import entered
 
 PASS, MISS = "pass", "miss"
 CODES = {PASS: 0, MISS: 1, UNDECIDED: 2}
@@ -131,9 +132,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     try:
-        params = load("gate", GateParams)
-        base = revision_of(options.base)
-        rows = decide(params, base)
+        with entered():
+            params = load("gate", GateParams)
+            base = revision_of(options.base)
+            rows = decide(params, base)
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(CODES[UNDECIDED])

@@ -27,6 +27,7 @@ from typing import Any
 from stages.common.cli import stage as command
 from stages.common.files import atomic_file
 from stages.tools.pipeline import one_sentence
+from stages.tools.tree import entered
 
 CACHE_MODE = 0o444  # what dvc gives an object that it need not hash again
 
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     from dvc.repo import Repo, lock_repo
 
-    with one_sentence(), Repo(_wait_for_lock=True) as repo, lock_repo(repo):
+    # dvc names a stage by its file as seen from the current folder: from the top it is short.
+    with entered(), one_sentence(), Repo(_wait_for_lock=True) as repo, lock_repo(repo):
         known = {found.addressing for found in repo.index.stages}
         if unknown := set(options.stages) - known:
             raise ValueError(f"no stage is named {sorted(unknown)[0]!r}; see dvc stage list")

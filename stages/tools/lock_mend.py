@@ -17,7 +17,6 @@ within that, dvc leaves an empty file and every later dvc command refuses to sta
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from typing import Any
 from stages.common.cli import stage
 from stages.tools import lockfile
 from stages.tools.merge_state import marked
-from stages.tools.pipeline import top
+from stages.tools.tree import entered, git, has_commit, names
 
 LOCK = "dvc.lock"
 RWLOCK = Path(".dvc/tmp/rwlock")
@@ -35,10 +34,10 @@ WRITING_S = 0.5
 
 def main() -> None:
     """Run the command line."""
-    root = top()
-    if message := mend_rwlock(root):
-        print(message)
-    print(mend(root) or f"{LOCK} is whole")
+    with entered() as root:
+        if message := mend_rwlock(root):
+            print(message)
+        print(mend(root) or f"{LOCK} is whole")
 
 
 def mend_rwlock(root: Path) -> str | None:
@@ -116,11 +115,9 @@ def _entries(text: str) -> dict[str, Any] | None:
 
 def _committed(root: Path) -> str:
     """Return the lock file of the last commit; nothing where there is none."""
-    done = subprocess.run(
-        ["git", "show", f"HEAD:./{LOCK}"],
-        cwd=root, capture_output=True, check=False, text=True, encoding="utf-8",
-    )  # fmt: skip
-    return done.stdout if done.returncode == 0 else ""
+    if not has_commit(root) or not names("ls-tree", "-z", "HEAD", "--", LOCK, root=root):
+        return ""
+    return git("show", f"HEAD:./{LOCK}", root=root)
 
 
 if __name__ == "__main__":

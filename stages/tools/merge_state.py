@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.tools.revision import git
+from stages.tools.tree import git, names
 
 OTHERS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
 OURS, THEIRS = 2, 3  # as git numbers the sides in its index
@@ -63,7 +63,7 @@ class Merge:
 def under_way() -> Merge:
     """Return what git knows; without conflicts and without another side where nothing is merged."""
     found: dict[str, set[int]] = {}
-    for entry in filter(None, git("ls-files", "--unmerged", "-z").split("\0")):
+    for entry in names("ls-files", "--unmerged", "-z"):
         about, _, path = entry.partition("\t")
         found.setdefault(path, set()).add(int(about.split()[2]))
     conflicts = {path: frozenset(sides) for path, sides in found.items()}
@@ -84,9 +84,8 @@ def marked(text: str) -> bool:
 
 def with_marks(paths: Sequence[str]) -> list[str]:
     """Return those files that git has at or below some paths and that hold marks."""
-    listed = git("ls-files", "-z", "--", *paths).split("\0")
     found = []
-    for name in dict.fromkeys(filter(None, listed)):
+    for name in dict.fromkeys(names("ls-files", "-z", "--", *paths)):
         if Path(name).is_file() and b"<<<<<<<" in (data := Path(name).read_bytes()):
             found += [name] * marked(data.decode("utf-8", "replace"))
     return found

@@ -19,7 +19,6 @@ import argparse
 import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import chdir
 from pathlib import Path
 
 from stages.common.workers import worker_count
@@ -28,9 +27,8 @@ from stages.tools.compared import Lock, hashes
 from stages.tools.lock_check import below, disagreeing, opened
 from stages.tools.lock_choice import Choice, Side, choose, outputs_of
 from stages.tools.merge_state import OURS, THEIRS, Merge
-from stages.tools.revision import git
 from stages.tools.schedule import Outcome
-from stages.tools.tree import top
+from stages.tools.tree import entered, git
 from stages.tools.verify_record import REPORT
 
 LOCK = Path("dvc.lock")
@@ -45,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=repro.number_of_jobs, default=worker_count())
     options = parser.parse_args(arguments)
     try:
-        with repro.stoppable(), chdir(top()):
+        with repro.stoppable(), entered():
             return run(run_lacking=options.run, jobs=options.jobs)
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

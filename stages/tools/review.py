@@ -27,6 +27,7 @@ from stages.common.cli import stage
 from stages.common.files import write_text
 from stages.tools.remote import is_public
 from stages.tools.storage import masked
+from stages.tools.tree import entered, given_path
 
 MARK = "<!-- fonoteka: review -->"
 """What the page begins with, by which the comment is found again."""
@@ -48,10 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the verdict."""
     parser = argparse.ArgumentParser(prog="review", description="look at a branch as a reviewer")
     parser.add_argument("--base", default="origin/main", metavar="REV", help="(%(default)s)")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the page there too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="the verdict of make diff")
+    parser.add_argument("--page", type=given_path, metavar="FILE", help="write the page there too")
+    parser.add_argument("--json", type=given_path, metavar="FILE", help="the verdict of make diff")
     options = parser.parse_args(arguments)
-    code, text = review(options.base, options.json)
+    with entered():
+        code, text = review(options.base, options.json)
     if options.page:
         write_text(options.page, text)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stages.common.files import read_json
+from stages.tools.tree import git, is_checkout
 
 
 @dataclass(frozen=True)
@@ -87,13 +86,10 @@ def revision_of(name: str) -> Revision:
         ValueError: the checkout has no such revision, or git refuses to look.
     """
     try:
-        git("rev-parse", "--git-dir")
+        if not is_checkout():
+            return Revision(name, "", "none, since this is not a git checkout: only limits count")
     except FileNotFoundError:
         return Revision(name, "", "none, since git is not installed: only limits count")
-    except ValueError as error:
-        if "not a git repository" not in str(error):
-            raise
-        return Revision(name, "", "none, since this is not a git checkout: only limits count")
     if name.startswith("-"):
         raise ValueError(f"--base {name!r}: expected a revision, found an option")
     try:
@@ -103,19 +99,3 @@ def revision_of(name: str) -> Revision:
             f"--base {name!r}: no such revision here; name one, or fetch it"
         ) from error
     return Revision(name, commit, f"{name} ({commit[:7]})")
-
-
-def git(*arguments: str) -> str:
-    """Return what git says.
-
-    Raises:
-        ValueError: git failed.
-        FileNotFoundError: there is no git.
-    """
-    done = subprocess.run(
-        ["git", *arguments], capture_output=True, check=False, env=os.environ | {"LC_ALL": "C"}
-    )
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        raise ValueError(f"git {arguments[0]}: {said[-300:]}")
-    return done.stdout.decode("utf-8")

@@ -121,10 +121,15 @@ def variables(around: Surroundings, site: Path) -> dict[str, str]:
     """Return the whole environment of a command in some surroundings.
 
     What git, dvc or Python were told of the checkout at hand stays behind: it would lead the
-    command out of its own. `site` is for dvc's locks and notes.
+    command out of its own. What is set by GIT_CONFIG_*, such as `safe.directory`, stays, because
+    without it git may refuse to clone. `site` is for dvc's locks and notes.
     """
     led = ("GIT_", "DVC_", "PYTHONPATH", "PYTHONHOME")
-    kept = {name: said for name, said in os.environ.items() if not name.startswith(led)}
+    kept = {
+        name: said
+        for name, said in os.environ.items()
+        if not name.startswith(led) or name.startswith("GIT_CONFIG_")
+    }
     tools = Path(sys.executable).parent
     return kept | {
         "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

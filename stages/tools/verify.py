@@ -26,7 +26,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import chdir
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,7 +39,7 @@ from stages.tools.promises import Declared
 from stages.tools.repro import stoppable
 from stages.tools.revision import revision_of
 from stages.tools.surroundings import Surroundings
-from stages.tools.tree import listed, top, unclean
+from stages.tools.tree import entered, listed, unclean
 from stages.tools.verify_answer import SAME, UNDECIDED, Answer, VerifyParams
 
 AROUND = {
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = parse(arguments)
     try:
-        with stoppable(), chdir(top()):
+        with stoppable(), entered():
             answer, said = run(options.vary, options.sample)
     except (ValueError, OSError) as error:
         print(f"error: cannot decide: {' '.join(str(error).split())}", file=sys.stderr)
