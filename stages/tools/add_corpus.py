@@ -158,6 +158,12 @@ def next_steps(out: Path, tracked: bool) -> str:
     )
 
 
+def table_path(text: str) -> Path:
+    """Return a table of the command line: one that is here, or else one inside of FROM."""
+    here = given_path(text)
+    return here if here.exists() else Path(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     line = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
@@ -171,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     line.add_argument("--layout", choices=sorted(LAYOUTS), default="", help="default: by its files")
     line.add_argument(
-        "--table", type=given_path, action="append", default=[],
+        "--table", type=table_path, action="append", default=[],
         help="the table, wav.scp or manifest, where not all shall be read; may be given again",
     )  # fmt: skip
     for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS):

@@ -14,6 +14,7 @@ from stages.tools.forget_here import Theirs
 from stages.tools.forget_history import branch
 from stages.tools.forget_lock import holds
 from stages.tools.forget_trace import Past, Places, Trace
+from stages.tools.tree import prefix
 
 WIDTH = 10  # of the words on the left
 
@@ -155,11 +156,13 @@ def _history(places: Places, who: Who, trace: Trace) -> Iterator[str]:
         )
     if trace.named:
         files = " ".join(shlex.quote(shown(name)) for name in list(trace.named)[:5])
+        inside = prefix(places.root)
+        around = f", of the whole repository that {inside} is a folder of" if inside else ""
         yield (
             f"earlier commits name them in {files}: to rewrite history, write "
             f"{shlex.quote(shown(str(who)) + '==>' + who.corpus + '/removed')} into a file "
             "and run git filter-repo --replace-text FILE, then git push --force --all --tags; "
-            "every clone has to be made anew"
+            f"every clone has to be made anew{around}"
         )
     left = [path for path in (Path("checkpoints"), Path(".dvc/tmp/repro"), Path(".dvc/tmp/exps"))
             if (places.root / path).exists()]  # fmt: skip

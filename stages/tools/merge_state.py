@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.tools.tree import git, names
+from stages.tools.tree import git, git_top, names, prefix
 
 OTHERS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
 OURS, THEIRS = 2, 3  # as git numbers the sides in its index
@@ -69,6 +69,14 @@ def under_way() -> Merge:
     conflicts = {path: frozenset(sides) for path, sides in found.items()}
     others = (commit for name in OTHERS if (commit := _commit(name)))
     return Merge(conflicts, next(others, ""))
+
+
+def elsewhere() -> list[str]:
+    """Return what is in conflict in a larger repository beside the project, from git's top."""
+    project = prefix()
+    entries = names("ls-files", "--unmerged", "-z", root=git_top()) if project else []
+    paths = dict.fromkeys(entry.partition("\t")[2] for entry in entries)
+    return [path for path in paths if not path.startswith(project)]
 
 
 def marked(text: str) -> bool:

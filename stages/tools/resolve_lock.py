@@ -177,7 +177,7 @@ def added(merge: Merge, locks: tuple[Lock, Lock]) -> list[str]:
             git("rm", "--quiet", "--force", "--", path)  # of a stage that is no more
         elif not part_of(path, (LOCK.as_posix(), *outs)):
             rest.append(path)
-    return rest
+    return rest + merge_state.elsewhere()
 
 
 def sentences(

@@ -158,6 +158,11 @@ def prefix(root: Path | None = None) -> str:
     return _path(root, "--show-prefix")
 
 
+def git_top(root: Path | None = None) -> Path:
+    """Return the top of the git checkout around a folder, which may be above the project's."""
+    return Path(_path(root, "--show-toplevel"))
+
+
 def unclean(except_for: Path) -> list[str]:
     """Return the files below the current folder that are not as in the last commit.
 
@@ -193,9 +198,8 @@ def clone_of_head(root: Path, to: Path) -> tuple[list[list[str]], Path]:
     head = git("rev-parse", "--verify", "HEAD^{commit}", root=root).strip()
     if not names("ls-tree", "-z", "--name-only", head, root=root):
         raise ValueError(f"{root}: nothing of it is in the last commit; commit it first")
-    top = _path(root, "--show-toplevel")
     commands = [
-        ["git", "clone", "--quiet", "--no-checkout", top, str(to)],
+        ["git", "clone", "--quiet", "--no-checkout", str(git_top(root)), str(to)],
         ["git", "-C", str(to), "checkout", "--quiet", "--detach", head],
     ]
     return commands, to / before
