@@ -11,7 +11,7 @@ from torch import nn
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Return how many numbers a module has learned."""
+    """Return how many numbers a module has learned: weights that layers share count once."""
     return sum(p.numel() for p in module.parameters())
 
 

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.lazy import LazyModuleMixin
 
 from stages.common.rtneural_layers import (
     WRITERS,
@@ -25,7 +24,7 @@ from stages.common.rtneural_layers import (
     settled,
     written,
 )
-from stages.common.rtneural_refusals import refusal, refused
+from stages.common.rtneural_refusals import readable, refusal, refused, runs_in_order
 
 Layers = nn.Module | Sequence[nn.Module]
 FUSED = ("dense", "conv1d")
@@ -101,33 +100,27 @@ def export(model: Layers, inputs: int | None = None) -> Exported:
 
 
 def _flat(model: Layers, name: str, in_sequential: bool) -> Iterator[_Part]:
-    """Yield the plain modules of a model in the order they run."""
+    """Yield the plain modules of a model in the order they run, each as often as it runs.
+
+    A module that stands in two places is two layers of the file: with the same weights where it
+    has any, and each with a state of its own, as torch runs it.
+    """
     inner: Mapping[str, nn.Module] | Sequence[nn.Module]
     if not isinstance(model, nn.Module):
         inner, in_sequential = model, False
     else:
-        _unhooked(model, name or "0")
+        readable(model, f"layer {name or '0'} ({type(model).__name__})")
         if declared := getattr(model, "declared_layers", None):
             inner, in_sequential = declared(), False
-        elif type(model).forward is nn.Sequential.forward:
-            inner, in_sequential = dict(model.named_children()), True
+        elif runs_in_order(type(model)):
+            # Not `named_children`, which gives a module once, however often it stands there.
+            inner, in_sequential = {k: m for k, m in model._modules.items() if m is not None}, True
         else:
             yield _Part(model, name or "0", in_sequential)
             return
     items = inner.items() if isinstance(inner, Mapping) else enumerate(inner)
     for key, module in items:
         yield from _flat(module, f"{name}.{key}" if name else str(key), in_sequential)
-
-
-def _unhooked(module: nn.Module, name: str) -> None:
-    if isinstance(module, LazyModuleMixin):  # hooks give it its sizes
-        raise refusal(module, f"layer {name} ({type(module).__name__})")
-    if module._forward_hooks or module._forward_pre_hooks:
-        raise refused(
-            f"layer {name} ({type(module).__name__})",
-            "hooks change what it computes, and they cannot be read",
-            "the layer without them, after torch.nn.utils.remove_weight_norm or prune.remove",
-        )
 
 
 def _features(parts: Sequence[_Part]) -> set[int]:

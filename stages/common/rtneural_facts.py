@@ -22,8 +22,9 @@ class Facts:
     Attributes:
         inputs: numbers that a step takes.
         outputs: numbers that it gives.
-        parameters: numbers in the file; an LSTM has one bias here, where torch has two.
-        multiplies: products a step, of float32.
+        parameters: numbers in the file; an LSTM has one bias here, where torch has two, and a
+            module that runs twice is in the file twice.
+        multiplies: products a step, of float32; of a module that runs twice, both times.
         curves: values of tanh, sigmoid or exp a step, each worth some ten products.
         remembered: numbers that are carried from one step to the next.
         receptive_steps: how many steps an output has heard, its own among them; None: all.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 NORM = "it normalises by what it hears, and the format by fixed statistics only"
 POOL = "the format has neither pooling nor a change of rate: each step gives one output"
@@ -78,3 +79,48 @@ other curve; the nearest that works is ELU()
 def refused(where: str, why: str, nearest: str) -> ValueError:
     """Return an error that names the layer, the reason and the nearest thing that works."""
     return ValueError(f"{where}: {why}; the nearest that works is {nearest}")
+
+
+def runs_in_order(kind: type[nn.Module]) -> bool:
+    """Return whether a class runs its children one after another, as `nn.Sequential` does.
+
+    A subclass that has a `forward`, an `__iter__` or a `__call__` of its own may do otherwise.
+
+    >>> runs_in_order(nn.Sequential), runs_in_order(nn.ModuleList)
+    (True, False)
+    """
+    plain = nn.Sequential
+    return (
+        issubclass(kind, plain)
+        and kind.forward is plain.forward
+        and kind.__iter__ is plain.__iter__
+        and kind.__call__ is plain.__call__
+    )
+
+
+def readable(module: nn.Module, where: str) -> None:
+    """Refuse a module whose children or weights do not tell what it computes.
+
+    Raises:
+        ValueError: it has no sizes yet, has hooks, or its `forward` was replaced.
+    """
+    if isinstance(module, LazyModuleMixin):  # hooks give it its sizes
+        raise refusal(module, where)
+    if module._forward_hooks or module._forward_pre_hooks:
+        raise refused(
+            where,
+            "hooks change what it computes, and they cannot be read",
+            "the layer without them, after torch.nn.utils.remove_weight_norm or prune.remove",
+        )
+    if "forward" in vars(module):
+        why = "its forward was replaced on this object, and a function cannot be read"
+        raise refused(where, why, "the module as its class runs it, del module.forward")
+    lines = type(module).__mro__
+    owners = {
+        name: next((n for n, kind in enumerate(lines) if name in vars(kind)), 0)
+        for name in ("declared_layers", "forward")
+    }
+    if hasattr(module, "declared_layers") and owners["declared_layers"] > owners["forward"]:
+        own, declared = (lines[owners[name]].__name__ for name in ("forward", "declared_layers"))
+        why = f"its forward is that of {own}, and the layers that it declares those of {declared}"
+        raise refused(where, why, f"a declared_layers of {own} that returns what its forward runs")

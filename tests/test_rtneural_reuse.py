@@ -1,0 +1,186 @@
+"""A module that runs twice is two layers of the file, and the file computes what torch does."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+from rtneural_maker import apart, network, noise, onnx_steps, opened, torch_steps, unsettled
+from torch import nn
+
+from stages.common.causal import Stack
+from stages.common.model_numbers import parameter_count
+from stages.common.rtneural_export import export
+from stages.common.rtneural_facts import facts_of
+
+pytestmark = pytest.mark.torch
+# Three dense layers of 8 float32 products a step: rounding is some 1e-7, a lost layer 0.1.
+ALLOWED = 1e-6
+
+
+def seeded(function):
+    torch.manual_seed(5)
+    return function()
+
+
+def shared_tanh():
+    act = nn.Tanh()
+    return nn.Sequential(nn.Linear(2, 8), act, nn.Linear(8, 8), act, nn.Linear(8, 1))
+
+
+def shared_prelu():
+    act = nn.PReLU()
+    return nn.Sequential(nn.Linear(2, 4), act, nn.Linear(4, 4), act, nn.Linear(4, 1))
+
+
+def shared_linear():
+    linear = nn.Linear(2, 2)
+    return nn.Sequential(linear, nn.ReLU(), linear, nn.Tanh(), linear)
+
+
+def shared_block():
+    block = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    return nn.Sequential(block, nn.ELU(), block, nn.Sequential(block, nn.Sequential(block)))
+
+
+def shared_across_levels():
+    act, linear = nn.Sigmoid(), nn.Linear(2, 2)
+    return nn.Sequential(act, nn.Sequential(linear, act), nn.Sequential(act, linear))
+
+
+def shared_folded():
+    drop, same = nn.Dropout(0.4), nn.Identity()
+    return nn.Sequential(drop, same, nn.Linear(2, 3), drop, nn.Tanh(), same, drop, nn.Linear(3, 2))
+
+
+def shared_slopes():
+    act, leaky = nn.PReLU(3), nn.LeakyReLU(0.2)
+    return nn.Sequential(nn.Linear(2, 3), act, leaky, nn.Linear(3, 3), leaky, act, act)
+
+
+def tied_weights():
+    one, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    other.weight = one.weight
+    return nn.Sequential(one, nn.Tanh(), other, nn.Softmax(dim=-1))
+
+
+def named_twice():
+    act = nn.ReLU()
+    layers = OrderedDict(first=nn.Linear(2, 3), a=act, b=act, second=nn.Linear(3, 2), c=act)
+    return nn.Sequential(layers)
+
+
+def appended():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    return model.extend(model[:]).append(model[0])
+
+
+KINDS = {
+    shared_tanh: ["dense tanh", "dense tanh", "dense"],
+    shared_prelu: ["dense", "prelu", "dense", "prelu", "dense"],
+    shared_linear: ["dense relu", "dense tanh", "dense"],
+    shared_block: ["dense tanh", "activation elu", "dense tanh", "dense tanh", "dense tanh"],
+    shared_across_levels: ["activation sigmoid", "dense sigmoid", "activation sigmoid", "dense"],
+    shared_folded: ["dense tanh", "dense"],
+    shared_slopes: ["dense", "prelu", "prelu", "dense", "prelu", "prelu", "prelu"],
+    tied_weights: ["dense tanh", "dense softmax"],
+    named_twice: ["dense relu", "activation relu", "dense relu"],
+    appended: ["dense tanh", "dense tanh", "dense"],
+}
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_a_module_that_runs_twice_is_written_twice(make):
+    model = unsettled(seeded(make)).eval()
+    exported = export(model, 2)
+    found = [f"{la['type']} {la['activation']}".strip() for la in exported.document["layers"]]
+    assert found == KINDS[make]
+    frames = noise(50, 2)
+    with torch.inference_mode():
+        wanted = model(torch.from_numpy(frames)).numpy()
+    assert apart(network(model, 2).run(frames), wanted) < ALLOWED
+
+
+def stacks():
+    linear, act, drop = nn.Linear(3, 3), nn.Tanh(), nn.Dropout(0.5)
+    conv, norm = nn.Conv1d(3, 3, 3, dilation=2), nn.BatchNorm1d(3)
+    gru, lstm = nn.GRU(3, 3, batch_first=True), nn.LSTM(3, 3, batch_first=True)
+    return {
+        "dense": [linear, act, drop, linear, act],
+        "convolution": [conv, act, norm, conv, act, norm],
+        "recurrence": [gru, linear, gru, act, lstm, lstm],
+    }
+
+
+@pytest.mark.parametrize("name", stacks())
+def test_a_causal_stack_may_run_a_layer_twice_each_time_with_its_own_memory(name, tmp_path):
+    model = unsettled(Stack(seeded(stacks)[name])).eval()
+    frames = noise(60, 3)
+    wanted = torch_steps(model, frames)
+    assert apart(torch_steps(model, frames, 7), wanted) < ALLOWED
+    assert apart(network(model, 3).run(frames), wanted) < ALLOWED
+    streamed = opened(model, 3, tmp_path / "model.onnx")
+    assert apart(onnx_steps(streamed, frames, (1, 5)), wanted) < ALLOWED
+
+
+def test_a_file_counts_a_layer_as_often_as_it_runs_and_a_model_what_it_learned_once():
+    model = seeded(shared_linear).eval()
+    facts = facts_of(export(model, 2).document)
+    assert parameter_count(model) == 2 * 2 + 2
+    assert facts.parameters == 3 * (2 * 2 + 2)  # the file holds them three times
+    assert facts.multiplies == 3 * 2 * 2  # and a step multiplies by them three times
+
+
+class Residual(nn.Sequential):
+    def forward(self, frames):
+        return frames + super().forward(frames)
+
+
+class Backwards(nn.Sequential):
+    def __iter__(self):
+        return reversed(self._modules.values())
+
+
+class Doubled(nn.Sequential):
+    def __call__(self, frames):
+        return 2 * super().__call__(frames)
+
+
+class Named(nn.Sequential):
+    """A subclass that changes nothing."""
+
+
+class Louder(Stack):
+    def forward(self, frames, state=()):
+        outputs, after = super().forward(frames, state)
+        return 2 * outputs, after
+
+
+@pytest.mark.parametrize("kind", [Residual, Backwards, Doubled])
+def test_a_sequential_that_runs_otherwise_than_its_children_stand_is_refused(kind):
+    model = nn.Sequential(nn.Linear(2, 2), kind(nn.Linear(2, 2), nn.Tanh()))
+    with pytest.raises(ValueError, match=rf"layer 1 \({kind.__name__}\): it is no layer"):
+        export(model, 2)
+
+
+def test_a_subclass_that_changes_nothing_is_read():
+    model = seeded(lambda: Named(nn.Linear(2, 2), nn.Tanh()))
+    assert len(export(model, 2).document["layers"]) == 1
+
+
+def test_a_forward_that_was_replaced_is_refused():
+    linear = nn.Linear(2, 2)
+    linear.forward = lambda frames: 2 * frames
+    with pytest.raises(ValueError, match=r"layer 1 \(Linear\): its forward was replaced"):
+        export(nn.Sequential(nn.Tanh(), linear), 2)
+    model = nn.Sequential(nn.Tanh())
+    model.forward = np.abs
+    with pytest.raises(ValueError, match=r"layer 0 \(Sequential\): its forward was replaced"):
+        export(model, 2)
+
+
+def test_layers_declared_by_a_class_below_the_one_that_runs_them_are_refused():
+    with pytest.raises(ValueError, match=r"\(Louder\): its forward is that of Louder, and the lay"):
+        export(Louder([nn.Linear(2, 2)]), 2)
