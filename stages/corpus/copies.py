@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from stages.common.cli import die_with_parent
 from stages.common.decoded import read_sound
-from stages.common.likeness import Match, match, telephone_band
+from stages.common.downmix import uncancelled
+from stages.common.likeness import Match, Wave, match, telephone_band
 from stages.common.soundprint import MIN_RATE_HZ, Codes
 from stages.corpus.groups import Copy, Entry
 from stages.corpus.neighbours import candidates
@@ -89,8 +90,13 @@ def _unheard(entries: Sequence[Entry], prints: Codes) -> dict[str, int]:
 
 def matches_of(job: tuple[str, tuple[str, ...]], raw: Path, outside_s: float) -> list[Match]:
     """Return how a file lies on each of some others."""
-    first = telephone_band(*read_sound(raw / job[0]))
-    return [match(first, telephone_band(*read_sound(raw / path)), outside_s) for path in job[1]]
+    first = _wave(raw / job[0])
+    return [match(first, _wave(raw / path), outside_s) for path in job[1]]
+
+
+def _wave(path: Path) -> Wave:
+    samples, rate_hz = read_sound(path)
+    return telephone_band(uncancelled(samples, rate_hz), rate_hz)
 
 
 @contextmanager

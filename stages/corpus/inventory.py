@@ -26,6 +26,7 @@ import numpy as np
 
 from stages.common.cli import stage
 from stages.common.corpora import INVENTORY_COLUMNS, Clip
+from stages.common.downmix import taken, uncancelled
 from stages.common.files import atomic_file
 from stages.common.guard import Allowance, guarded
 from stages.common.guarded_worker import Lost
@@ -186,7 +187,17 @@ def look(item: Item, raw: Path, params: InventoryParams) -> Look:
     limits = Limits(params.max_bytes, params.max_s, params.max_channels)
     found = probe(f"{raw}/{item.card.name}/{item.path}", limits)
     has_text = item.clip is not None and bool(item.clip.text)
-    return _line(item, found, *problem_of(found, has_text, params))
+    problem, detail = problem_of(found, has_text, params)
+    notes = (detail, "" if problem else _note(found))
+    return _line(item, found, problem, "; ".join(filter(None, notes)))
+
+
+def _note(found: Probe) -> str:
+    """Return what is odd of a clip's channels: see downmix.py."""
+    if found.sound is None or found.channels < 2:
+        return ""
+    one = taken(found.sound.reshape(-1, found.channels), found.sample_rate_hz)
+    return str(one) if one else ""
 
 
 def given_up(item: Item, lost: Lost) -> Look:
@@ -207,7 +218,7 @@ def _print(found: Probe, problem: str) -> Codes:
     sound = found.sound
     if found.channels > 1:
         sound = sound.reshape(-1, found.channels)
-    return soundprint(sound, found.sample_rate_hz)
+    return soundprint(uncancelled(sound, found.sample_rate_hz), found.sample_rate_hz)
 
 
 def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -> Iterator[Look]:

@@ -35,6 +35,7 @@ from stages.common.audio import (
 from stages.common.cli import die_with_parent, stage
 from stages.common.corpora import INDEX_COLUMNS
 from stages.common.decoded import read_sound
+from stages.common.downmix import uncancelled
 from stages.common.files import atomic_folder, write_text
 from stages.common.params import load
 from stages.common.shards import add_to_tar, shard_of
@@ -67,7 +68,7 @@ def prepare(item: tuple[str, str], raw: Path, params: PreprocessParams) -> Clip:
     """Return one clip made ready; `item` is its id and its path below `raw`."""
     key, path = item
     samples, rate = read_sound(raw / path)
-    signal = to_mono_16k(samples, rate)
+    signal = to_mono_16k(uncancelled(samples, rate), rate)
     if not signal.size or not np.abs(signal).max() > 0:
         return Clip(key, b"", 0.0, 0.0, "silent")
     start, end = speech_bounds(signal, params.trim_below_peak_db, params.trim_margin_s)

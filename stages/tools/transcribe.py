@@ -23,6 +23,7 @@ import soundfile
 from stages.common.audio import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal, to_mono_16k
 from stages.common.cli import stage
 from stages.common.decoding import Spoken, greedy
+from stages.common.downmix import uncancelled
 from stages.common.package import verified
 from stages.common.probe import UNREADABLE
 from stages.common.runtime import labels_of, open_model, session_posteriors
@@ -43,7 +44,7 @@ def heard(path: Path) -> Signal:
     if not len(samples) or not np.isfinite(samples).all():
         what = "a sample that is no number" if len(samples) else "no sample"
         raise ValueError(f"{path}: holds {what}; record it again")
-    return to_mono_16k(samples, rate_hz)
+    return to_mono_16k(uncancelled(samples, rate_hz), rate_hz)
 
 
 def transcribe(session: Any, labels: list[str], signal: Signal) -> list[Spoken]:
