@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import soundfile
 import torch
 from clip_maker import noise
 from model_maker import encoder
+from numpy.lib.stride_tricks import sliding_window_view
 
 from stages.common.decoding import greedy
 from stages.common.encoder import embed
@@ -105,3 +108,93 @@ def test_what_is_no_recording_is_refused(spoil, why, model, tmp_path, monkeypatc
     spoil(path)
     with pytest.raises(ValueError, match=why):
         said(monkeypatch, capsys, model, path)
+
+
+class Local:
+    """A session whose posteriors of a frame are made of that frame's 400 samples alone."""
+
+    def __init__(self, fails=0):
+        self.sizes, self.fails = [], fails
+
+    def get_inputs(self):
+        return [SimpleNamespace(name="samples")]
+
+    def run(self, _, given):
+        (batch,) = given.values()
+        assert len(batch) == 1
+        self.sizes.append(batch.shape[1])
+        if len(self.sizes) == self.fails:
+            raise RuntimeError("[ONNXRuntimeError] : bad allocation\nat line 7")
+        frames = sliding_window_view(batch[0], 400)[::320]
+        scores = np.stack([frames[:, 0], frames[:, 123], frames[:, 399]], axis=1)
+        return [scores[None].astype(np.float32)]
+
+
+@pytest.mark.parametrize(
+    "samples", [960_001, 960_320, 61 * 16_000, 1_234_567, 300 * 16_000, 86 * 16_000 + 319]
+)
+def test_windows_of_a_long_recording_join_without_a_frame_lost_or_doubled(samples):
+    signal = np.random.default_rng(samples).standard_normal(samples).astype(np.float32)
+    whole = Local().run(None, {"samples": signal[None]})[0][0]
+    session = Local()
+    assert np.array_equal(tool.posteriors(session, signal), whole)
+    assert max(session.sizes) < 30 * 16_000 + 320
+    assert len(session.sizes) == math.ceil((samples // 320 * 320 - 30 * 16_000) / (26 * 16_000)) + 1
+
+
+@pytest.mark.parametrize("samples", [400, 16_000, 30 * 16_000 + 1, 60 * 16_000])
+def test_a_recording_of_a_minute_is_one_input(samples):
+    session = Local()
+    signal = noise(samples / 16_000)
+    assert np.array_equal(
+        tool.posteriors(session, signal), session.run(None, {"samples": signal[None]})[0][0]
+    )
+    assert session.sizes == [len(signal)] * 2
+
+
+def test_windows_share_four_seconds_and_end_with_the_recording():
+    for samples in range(960_001, 8_000_000, 333_333):
+        starts, size = tool.windows(samples)
+        assert starts[0] == 0
+        assert 0 <= samples - (starts[-1] + size) < 320
+        assert all(start % 320 == 0 for start in starts)
+        gaps = np.diff(starts)
+        assert size - gaps.max() >= 4 * 16_000
+        assert np.ptp(gaps) <= 320
+
+
+def test_a_seam_lies_where_both_windows_are_surest_of_the_blank():
+    one, other = np.full((200, 3), -5.0, np.float32), np.full((200, 3), -5.0, np.float32)
+    one[20, 0] = other[20, 0] = 0.0  # of both the surest, but at the edge
+    one[70, 0], other[70, 0] = -0.1, -3.0  # of one alone
+    one[130, 0], other[130, 0] = -0.5, -0.6
+    assert tool.seam(one, other) == 130
+
+
+def test_a_phone_that_windows_place_apart_is_neither_lost_nor_doubled():
+    # Around the middle of what is shared the windows see one phone two frames apart.
+    labels = ["", "a"]
+    for early, late in ((99, 101), (101, 99)):
+        one, other = (np.log(np.tile([[0.9, 0.1]], (200, 1))) for _ in range(2))
+        one[early], other[late] = np.log([0.1, 0.9]), np.log([0.1, 0.9])
+        at = tool.seam(one, other)
+        joined = np.concatenate([one[:at], other[at:]])
+        assert [s.symbol for s in greedy(joined, labels)] == ["a"]
+
+
+def test_the_packaged_model_names_phones_of_a_long_recording_in_order(
+    model, tmp_path, monkeypatch, capsys
+):
+    soundfile.write(tmp_path / "long.wav", np.tile(noise(1.0), 70), 16_000, subtype="FLOAT")
+    out = said(monkeypatch, capsys, model, tmp_path / "long.wav", "--times")
+    rows = [line.split("\t") for line in out.splitlines()]
+    starts = [float(row[0]) for row in rows]
+    assert starts == sorted(starts)
+    assert 60 < float(rows[-1][1]) <= 70
+
+
+def test_a_model_that_runs_out_of_memory_says_on_how_many_seconds():
+    with pytest.raises(ValueError, match=r"fails on 30\.0 s of sound: .*bad allocation; give it"):
+        tool.posteriors(Local(fails=2), np.zeros(300 * 16_000, np.float32))
+    with pytest.raises(ValueError, match=r"fails on 45\.5 s of sound"):
+        tool.posteriors(Local(fails=1), np.zeros(int(45.5 * 16_000), np.float32))

@@ -8,25 +8,42 @@ Writes  nothing; prints a line a recording, or with --times a line a phone: star
 
 A file that isn't the one that was packaged is refused: a damaged model still answers, and nobody
 would notice. README.md shows the same in a dozen lines that need nothing of this repository.
+
+Up to 60 s a recording is one input, as in training, whose clips have at most 30 s. The encoders'
+attention takes memory by the square of the length, so a longer one is cut into windows of 30 s that
+share 4 s or more with the next. Their posteriors are joined frame by frame, inside the middle half
+of what two windows share, where both together are surest of the blank: no phone is cut or doubled
+there. Then all is decoded at once.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
-from stages.common.audio import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal, to_mono_16k
+from stages.common.audio import (
+    FRAME_HOP,
+    FRAMES_PER_SECOND,
+    SAMPLE_RATE_HZ,
+    Signal,
+    to_mono_16k,
+)
 from stages.common.cli import stage
 from stages.common.decoding import Spoken, greedy
 from stages.common.downmix import uncancelled
 from stages.common.package import verified
 from stages.common.probe import UNREADABLE
 from stages.common.runtime import labels_of, open_model, session_posteriors
+
+Posteriors = NDArray[np.float32]
+WHOLE_S, WINDOW_S, SHARED_S = 60, 30, 4
 
 
 def heard(path: Path) -> Signal:
@@ -49,7 +66,64 @@ def heard(path: Path) -> Signal:
 
 def transcribe(session: Any, labels: list[str], signal: Signal) -> list[Spoken]:
     """Return the phones of a clip `[T]` at 16 kHz with the frames in which they are heard."""
-    return greedy(session_posteriors(session, signal[None])[0], labels)
+    return greedy(posteriors(session, signal), labels)
+
+
+def posteriors(session: Any, signal: Signal) -> Posteriors:
+    """Return the log posteriors `[F, V]` of a clip `[T]`, joined from windows where it is long.
+
+    Raises:
+        ValueError: ONNX Runtime fails, as it does without memory for a window.
+    """
+    starts, size = windows(len(signal))
+    ends = [*(start + size for start in starts[:-1]), len(signal)]
+    pieces = [_piece(session, signal[a:b]) for a, b in zip(starts, ends, strict=True)]
+    kept, begin = [], 0
+    for number, (here, after) in enumerate(pairwise(pieces)):
+        shared = len(here) - (starts[number + 1] - starts[number]) // FRAME_HOP
+        cut = seam(here[-shared:], after[:shared])
+        kept.append(here[begin : len(here) - shared + cut])
+        begin = cut
+    return np.concatenate([*kept, pieces[-1][begin:]])
+
+
+def _piece(session: Any, signal: Signal) -> Posteriors:
+    try:
+        found: Posteriors = session_posteriors(session, signal[None])[0]
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ValueError(
+            f"the model fails on {len(signal) / SAMPLE_RATE_HZ:.1f} s of sound: "
+            f"{str(error).splitlines()[0]}; give it more memory or cut the recording"
+        ) from error
+    return found
+
+
+def windows(samples: int) -> tuple[list[int], int]:
+    """Return where windows begin, at whole frames and evenly, and how many samples each has.
+
+    >>> windows(60 * 16_000)
+    ([0], 960000)
+    >>> [start / 16_000 for start in windows(61 * 16_000)[0]]
+    [0.0, 15.5, 31.0]
+    """
+    if samples <= WHOLE_S * SAMPLE_RATE_HZ:
+        return [0], samples
+    size, step = WINDOW_S * SAMPLE_RATE_HZ, (WINDOW_S - SHARED_S) * SAMPLE_RATE_HZ
+    last = (samples - size) // FRAME_HOP  # in frames
+    count = -(-last * FRAME_HOP // step)
+    return [number * last // count * FRAME_HOP for number in range(count + 1)], size
+
+
+def seam(one: Posteriors, other: Posteriors) -> int:
+    """Return the frame from which on the later of two windows counts, in what they share.
+
+    Args:
+        one: the shared frames as the earlier window has them, `[S, V]`, column 0 the blank's.
+        other: the same as the later one has them.
+    """
+    edge = len(one) // 4
+    inner = slice(edge, len(one) - edge)
+    return edge + int((one[inner, 0] + other[inner, 0]).argmax())
 
 
 def lines(spoken: list[Spoken], times: bool) -> Iterator[str]:
