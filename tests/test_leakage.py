@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from corpus_maker import utterance
 
-from stages.common.leakage import KINDS, Leak, across, flat, folded, leaks
+from stages.common.leakage import KINDS, Leak, across, flat, leaks
+from stages.common.scripts import name_key
 
 
 def parts_of(*rows):
@@ -52,7 +53,7 @@ def test_a_value_in_three_parts_is_one_leak():
     ],
 )
 def test_names_are_one_where_only_the_typing_differs(one, other, same):
-    assert (folded(one) == folded(other)) == same
+    assert (name_key(one) == name_key(other)) == same
 
 
 @pytest.mark.parametrize("kind", ["speaker", "session"])

@@ -6,12 +6,12 @@ inventory, is taken from both: a value that got lost or was bent on the way stil
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stages.common.manifest import Utterance
+from stages.common.scripts import name_key
 
 Parts = Mapping[str, Sequence[Utterance]]
 Found = tuple[str, str, str]
@@ -52,16 +52,6 @@ def _few(ids: Sequence[str]) -> str:
     return ", ".join(ids[:SHOWN_CLIPS]) + more
 
 
-def folded(name: str) -> str:
-    """Return a name without what two people would type differently: case, spaces, composition.
-
-    >>> folded("fsdd/ Ana  Marić ") == folded("FSDD/ana maric\u0301")
-    True
-    """
-    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-    return "/".join(" ".join(piece.split()) for piece in plain.split("/"))
-
-
 def across(kind: str, found: Iterable[Found]) -> list[Leak]:
     """Return the values that are in two or more parts, sorted; parts in the order first seen."""
     clips: dict[str, dict[str, set[str]]] = defaultdict(dict)
@@ -89,8 +79,8 @@ def leaks(parts: Parts, inventory: Mapping[str, Mapping[str, str]]) -> dict[str,
     found: dict[str, list[Found]] = {kind: [] for kind in KINDS}
     for part, row, known in clips:
         values = {
-            "speaker": {folded(row.speaker), folded(known.get("speaker", ""))},
-            "session": {folded(row.session or ""), folded(known.get("session", ""))},
+            "speaker": {name_key(row.speaker), name_key(known.get("speaker", ""))},
+            "session": {name_key(row.session or ""), name_key(known.get("session", ""))},
             "group": {row.group or ""},
             "parent": {family[row.id]},
             "id": {row.id},

@@ -1,12 +1,13 @@
 """Serbian Cyrillic to Latin, and letters that only look like those of their word.
 
 Cyrillic becomes Latin, never the other way: Latin lj can be љ or лј, Cyrillic is exact. Letters of
-other alphabets are kept, so that they are noticed.
+other alphabets are kept, so that they are noticed. By the same rules names are compared.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _LOWER = {
     "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "ђ": "đ", "е": "e", "ж": "ž", "з": "z",
@@ -33,6 +34,11 @@ _TO_LATIN_ALIKE = str.maketrans(
     {cyrillic: latin for latin, cyrillic in _ALIKE.items() if cyrillic not in "ухУ"}
 )
 _TREACHEROUS = frozenset("pcBHPCрсВНРС")  # a letter of both alphabets, with another sound in each
+# One sign for two letters, as some fonts and keyboards have it: U+01C4 to U+01CC.
+_ONE_SIGN = str.maketrans(
+    {"Ǆ": "DŽ", "ǅ": "Dž", "ǆ": "dž", "Ǉ": "LJ", "ǈ": "Lj", "ǉ": "lj", "Ǌ": "NJ", "ǋ": "Nj",
+     "ǌ": "nj"}
+)  # fmt: skip
 _DIGRAPHS = {"lj": "љ", "nj": "њ", "dž": "џ", "Lj": "Љ", "Nj": "Њ", "Dž": "Џ"}
 
 
@@ -49,6 +55,26 @@ def to_latin(text: str) -> str:
     'DŽUGANJ i Džuganj, Lj. Nj. QUEEN ы'
     """
     return _CAPITAL_PAIR.sub(_capitals, text).translate(_TO_LATIN)
+
+
+def name_key(name: str) -> str:
+    """Return what all spellings of a name share: two names are one if and only if their keys are.
+
+    Case, spaces at the ends and in a row, composition of accents, signs without a width, Serbian
+    Cyrillic or Latin, and letters of one script in a word of the other make no difference. `đ` and
+    `dj` do: nothing tells which name is meant by Nadja. A name is compared piece by piece between
+    its slashes, as `corpus/name`.
+
+    >>> name_key("fsdd/ Ana  Љиља") == name_key("FSDD/ana LJILJA ") == "fsdd/ana ljilja"
+    True
+    >>> name_key("Đura") == name_key("Djura")
+    False
+    """
+    seen = "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
+    composed = unicodedata.normalize("NFC", seen).translate(_ONE_SIGN)
+    # Look-alikes before case: В looks like B, and в like nothing in Latin.
+    pieces = (to_latin(mend_homoglyphs(piece)[0]).casefold() for piece in composed.split("/"))
+    return "/".join(" ".join(unicodedata.normalize("NFC", piece).split()) for piece in pieces)
 
 
 def has_cyrillic(text: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from stages.common.manifest import Utterance
+from stages.common.scripts import name_key
 
 Node = tuple[str, str]
 
@@ -68,9 +68,8 @@ def _nodes(row: Utterance) -> Iterator[Node]:
 
 
 def _plain(name: str) -> str:
-    """Return a name without its spelling; the audit has its own, so that neither hides a fault."""
-    lower = unicodedata.normalize("NFC", name).casefold()
-    return unicodedata.normalize("NFC", " ".join(lower.replace("/", " / ").split()))
+    """Return what all spellings of a name share, as it stands in the reason for a tie."""
+    return " ".join(name_key(name).replace("/", " / ").split())
 
 
 def _find(leader: dict[Node, Node], node: Node) -> Node:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from stages.common.corpora import CARD, PHONES, TABLE
+from stages.common.scripts import name_key
 from stages.common.tables import Row
 from stages.common.terms import SOURCE
 
@@ -76,15 +76,6 @@ def who_of(speaker: str, source: str) -> Who:
     return Who(corpus, name, "") if speaker else Who(corpus, "", name)
 
 
-def plain(name: str) -> str:
-    """Return a name without its spelling, as the split knows who is one voice.
-
-    >>> plain("ANA  Č") == plain("ana c\u030c")
-    True
-    """
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
-
-
 def clip_path(row: Row) -> str:
     """Return the path of a row's clip below its corpus."""
     return PurePosixPath(row["path"].strip()).as_posix()
@@ -115,7 +106,7 @@ def find(who: Who, rows: Sequence[Row], corpus_source: str) -> Found:
 
 def _is_theirs(who: Who, row: Row, corpus_source: str) -> bool:
     if who.speaker:
-        return plain(row["speaker"]) == plain(who.speaker)
+        return name_key(row["speaker"]) == name_key(who.speaker)
     said = " ".join(row.get(SOURCE, "").split()) or corpus_source.strip()
     return not who.source or said == who.source
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stages.common.corpora import read_card
+from stages.common.scripts import name_key
 from stages.common.tables import Row
-from stages.tools.forget_clips import Found, Who, clip_path, family, find, plain, sidecars
+from stages.tools.forget_clips import Found, Who, clip_path, family, find, sidecars
 from stages.tools.forget_folder import every_file, lines_of, rows_of
 
 
@@ -83,7 +84,7 @@ def _to_look_at(
         ("sessions in which others speak too; they may be heard there", sessions),
         ("files that belong to a clip that stays as well", sorted(shared)),
     ]
-    name = plain(who.speaker)
+    name = name_key(who.speaker)
     if theirs.whole or not name:
         return [(what, names) for what, names in look if names]
     staying = sorted(set(files) - theirs.files)
@@ -93,8 +94,8 @@ def _to_look_at(
         clip_path(row)
         for row in rows
         if clip_path(row) not in theirs.files
-        and any(name in plain(row.get(cell, "")) for cell in cells)
+        and any(name in name_key(row.get(cell, "")) for cell in cells)
     ]
-    named = [path for path in staying if name in plain(path) and path not in clips]
+    named = [path for path in staying if name in name_key(path) and path not in clips]
     look += [("rows of others that hold the name", mentions), ("files of that name", named)]
     return [(what, names) for what, names in look if names]

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stages.common.manifest import utterance_id
+from stages.common.scripts import name_key
 from stages.common.tables import Row, read_table
 from stages.tools import forget_history as git
 from stages.tools.forget_cache import Storage, Version, here, look_into, object_name
-from stages.tools.forget_clips import Who, plain
+from stages.tools.forget_clips import Who
 from stages.tools.forget_here import Theirs, source_of
 from stages.tools.forget_lock import (
     Artefact,
@@ -143,7 +144,7 @@ def names_them(speaker: str, who: Who, theirs: Theirs) -> bool:
     corpus, _, name = speaker.partition("/")
     if corpus != who.corpus:
         return False
-    return theirs.whole or bool(who.speaker and plain(name) == plain(who.speaker))
+    return theirs.whole or bool(who.speaker and name_key(name) == name_key(who.speaker))
 
 
 def built_with(places: Places, who: Who, theirs: Theirs) -> bool:
