@@ -357,3 +357,25 @@ def test_a_stopped_run_leaves_nothing(forking, monkeypatch, capfd):
     assert verify.main([]) == 130
     assert "stopped: the clone is removed" in capfd.readouterr().err
     assert sorted(path.name for path in forking.parent.iterdir()) == ["fonoteka", "site"]
+
+
+@pytest.mark.parametrize("vary", ["nothing", "surroundings"])
+def test_a_folder_of_a_larger_repository_is_rebuilt_as_a_whole_one_is(
+    vary, origin, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    mono = tmp_path / "mono"
+    project = mono / "moj rad" / "šta je"
+    shutil.copytree(origin, project, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    run(*GIT, "init", "--quiet", str(mono))
+    monkeypatch.chdir(project)
+    commit()
+    (mono / "beside").write_text("what no commit has, and the rebuild does not need\n")
+    monkeypatch.chdir(project / "data")  # of the project's folders any
+    monkeypatch.setenv("GIT_DIR", str(mono / ".git"))  # as in a hook
+    fork_rebuilds(monkeypatch)
+    assert verify.main(["--vary", vary]) == 0
+    assert "the same: 0 differences\n" in capfd.readouterr().err
+    assert (project / "reports/verify.json").is_file()
