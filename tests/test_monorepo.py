@@ -306,6 +306,24 @@ def test_a_review_asks_the_project_and_no_other(kind, place, monkeypatch):
     assert (here / "verdict.json").is_file()
 
 
+def test_tools_work_from_a_folder_of_the_project(place):
+    project = place("below")
+    code, said = project.ask("forget", "--speaker", "mine/ana")
+    assert code == 0
+    assert "of the corpus holds them; in 3 commits, at the tip of main, mine, yours" in said
+    assert "11 is worse by 10 than 1 at the base" in project.ask("gate", "--base", "main")[1]
+    assert project.ask("status") == (0, "5 stages: 5 fresh\n")
+    code, said = project.ask("intact", "copy")
+    assert (code, said.split(",")[0]) == (0, "1 files are whole")
+    assert project.ask("lock_mend") == (0, "dvc.lock is whole\n")
+    here = project.top / "reports/metrics"
+    make_corpus(here, ["eva/1.wav,dan,eva,hr"], name="from")
+    words = ("from", "--name", "new", "--licence", "CC0-1.0", "--layout", "table", "--no-dvc")
+    code, said = project.ask("add_corpus", *words, "--table", "metadata.csv")
+    assert code == 0, said
+    assert (project.top / "data/raw/new/eva/1.wav").is_file()
+
+
 def test_what_lies_beside_the_project_does_not_make_it_unclean(place):
     place("with space, šuma")
     assert tree.unclean(Path("reports/verify.json")) == []

@@ -163,9 +163,9 @@ def test_windows_share_four_seconds_and_end_with_the_recording():
         assert np.ptp(gaps) <= 320
 
 
-def test_a_seam_lies_where_both_windows_are_surest_of_the_blank():
+def test_a_seam_lies_where_the_blank_is_most_likely_in_both_windows():
     one, other = np.full((200, 3), -5.0, np.float32), np.full((200, 3), -5.0, np.float32)
-    one[20, 0] = other[20, 0] = 0.0  # of both the surest, but at the edge
+    one[20, 0] = other[20, 0] = 0.0  # the highest of both, but at the edge
     one[70, 0], other[70, 0] = -0.1, -3.0  # of one alone
     one[130, 0], other[130, 0] = -0.5, -0.6
     assert tool.seam(one, other) == 130

@@ -11,9 +11,9 @@ would notice. README.md shows the same in a dozen lines that need nothing of thi
 
 Up to 60 s a recording is one input, as in training, whose clips have at most 30 s. The encoders'
 attention takes memory by the square of the length, so a longer one is cut into windows of 30 s that
-share 4 s or more with the next. Their posteriors are joined frame by frame, inside the middle half
-of what two windows share, where both together are surest of the blank: no phone is cut or doubled
-there. Then all is decoded at once.
+share 4 s or more with the next. Posteriors of two windows are joined inside the middle half of
+what they share, at the frame where the sum of their log posteriors of the blank is highest, so that
+no phone is cut or doubled. Then all frames are decoded at once.
 """
 
 from __future__ import annotations
