@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from stages.common.marks import is_plain
 from stages.common.rules import Example, Rule, SpellingError, rule
 from stages.common.scripts import CYRILLIC, mend_homoglyphs, to_latin
 
@@ -36,6 +37,10 @@ _TONED = (
     *(unicodedata.normalize("NFC", letter + tone) for letter in "aeiourAEIOUR" for tone in _TONES),
     *"ѐЀѝЍ",
 )
+_ROMAN = re.compile(r"(?<![^\W_])[IVX]{2,}(?![^\W_])")
+_STRAIGHT = re.compile("[\"']")
+_PRIMES = {'"': "″", "'": "′"}
+_OPENED = re.compile(r"(?:^|[\s(\"])'")
 _LONGEST_REMARK = 3  # words in round brackets; more are a clause that is read aloud
 
 
@@ -45,11 +50,41 @@ def _composed(text: str, _language: str) -> tuple[str, int]:
     return unicodedata.normalize("NFC", text), 1
 
 
-def _annotation(match: re.Match[str], _language: str) -> str:
-    """Take a remark out; in round brackets a longer clause or one with a number is read aloud."""
-    inside = match[0][1:-1]
-    aloud = len(inside.split()) > _LONGEST_REMARK or any(map(str.isdecimal, inside))
+def _annotation(match: re.Match[str], _language: str) -> str | None:
+    """Take a remark out; in round brackets a longer clause, a number or a sign is read aloud."""
+    text, inside = match.string, match[0][1:-1]
+    if match[0][0] == "<" and touched(text, match.start(), match.end()):
+        return None  # x<y and z>y: two signs
+    aloud = (
+        len(inside.split()) > _LONGEST_REMARK
+        or any(not (c.isalpha() or c.isspace() or is_plain(c)) for c in inside)
+        or _ROMAN.search(inside)
+    )
     return f" {inside} " if match[0][0] == "(" and aloud else " "
+
+
+def touched(text: str, start: int, end: int) -> bool:
+    """Tell whether a letter or digit stands right before a place in a text, and one behind."""
+    return text[start - 1 : start].isalnum() and text[end : end + 1].isalnum()
+
+
+def _primes(text: str, _language: str) -> tuple[str, int]:
+    """Take a quote behind a digit for a prime (feet, inches, minutes) unless it closes a quote."""
+    fired, quoted = 0, False
+
+    def one(match: re.Match[str]) -> str:
+        nonlocal fired, quoted
+        at, following = match.start(), text[match.end() : match.end() + 1]
+        prime = text[at - 1 : at].isdecimal()
+        if match[0] == '"':
+            prime = prime and not quoted
+            quoted = quoted != (not prime)
+        elif not following.isdecimal():  # 747's, and '90 before it, are apostrophes
+            prime = prime and not (following.isalpha() or _OPENED.search(text, 0, at))
+        fired += prime
+        return _PRIMES[match[0]] if prime else match[0]
+
+    return _STRAIGHT.sub(one, text), fired
 
 
 def _mended(text: str, _language: str) -> tuple[str, int]:
@@ -95,6 +130,29 @@ EVERYWHERE: tuple[Rule, ...] = (
     ),
     rule("quotes", f"[{_DOUBLE}]", '"', _DOUBLE, [("hr", "„Gdje?“ »Tu.«", '"Gdje?" "Tu."')]),
     rule("apostrophes", f"[{_SINGLE}]", "'", _SINGLE, [("en", "It’s ‘fine’", "It's 'fine'")]),
+    Rule(
+        "primes",
+        _primes,
+        frozenset("\"'" + _DOUBLE + _SINGLE),  # which the rules before make one
+        (
+            Example("en", '5\'10" and "no 5"', '5′10″ and "no 5"'),
+            Example("hr", "'5' i '90, 5\"", "'5' i '90, 5″"),
+        ),
+    ),
+    rule(
+        "minus signs",
+        r"(?<=\d)\s+−\s*(?=\d)|(?<![^\s(])−\s?(?=\d)",
+        lambda match, _: "-" if match[0][0] == "−" else " minus ",
+        "−",
+        [("en", "− 5 and 7 − 2", "-5 and 7 minus 2"), ("hr", "1992−1995", "1992−1995")],
+    ),
+    rule(
+        "long dashes",
+        r"(?<=\d)[—―](?=[^\W\d_])|(?<=[^\W\d_])[—―](?=\d)",
+        " - ",
+        "—―",
+        [("en", "in 1995—the year", "in 1995 - the year"), ("bs", "2—5", "2—5")],
+    ),
     rule("dashes", f"[{_DASHES}]", "-", _DASHES, [("bs", "1992–1995 — da", "1992-1995 - da")]),
     rule(
         "joined letters",
@@ -119,6 +177,7 @@ EVERYWHERE: tuple[Rule, ...] = (
             ("hr", "(buka) rekao je {nejasno}", "  rekao je  "),
             ("sr", "to (kao što svi znamo) stoji", "to  kao što svi znamo  stoji"),
             ("hr", "rođen (12. 5.) u", "rođen  12. 5.  u"),
+            ("bs", "rast (%) je; a<b i c>d", "rast  %  je; a<b i c>d"),
         ],
     ),
 )

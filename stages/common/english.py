@@ -114,7 +114,11 @@ def _unit(match: re.Match[str], _language: str) -> str:
 def _number(match: re.Match[str], _language: str) -> str:
     minus, number = "minus " if match[1] else "", match[2]
     is_year = not minus and number.isdigit()
-    return apart(match, minus + (_year_or_number(number) if is_year else number_words(number)))
+    return apart(
+        match,
+        minus + (_year_or_number(number) if is_year else number_words(number)),
+        after_letters=True,
+    )
 
 
 def _roman(match: re.Match[str], _language: str) -> str | None:

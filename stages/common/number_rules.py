@@ -100,21 +100,25 @@ def _number(match: re.Match[str], language: str) -> str:
     """Say a number that is none of the above, in the gender of the word after it."""
     minus = "minus " if match["minus"] else ""
     if match["after"]:
-        return apart(match, minus + decimal(match["before"], match["after"], language))
+        return apart(
+            match, minus + decimal(match["before"], match["after"], language), after_letters=True
+        )
     word = word_after(match.string, match.end())
     gender, accusative = counted_gender(word, int(match["before"][-2:]))
     said = whole(match["before"], language, gender)
     if accusative:
         said = said.removesuffix("a") + "u"
-    return apart(match, minus + said)
+    return apart(match, minus + said, after_letters=True)
 
 
 def _pointed(match: re.Match[str], language: str) -> str:
     point = "točka" if language == "hr" else "tačka"
     parts = match[0].split(".")
     if len(parts) == 2:
-        return apart(match, decimal(parts[0], parts[1], language, mark=point))
-    return apart(match, f" {point} ".join(whole(part, language) for part in parts))
+        return apart(match, decimal(parts[0], parts[1], language, mark=point), after_letters=True)
+    return apart(
+        match, f" {point} ".join(whole(part, language) for part in parts), after_letters=True
+    )
 
 
 BEFORE_UNITS: tuple[Rule, ...] = (

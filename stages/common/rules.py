@@ -20,7 +20,8 @@ class SpellingError(ValueError):
     """A text that has no canonical spelling.
 
     Attributes:
-        reason: a class to count by: character, mixed script, no word, roman numeral, language.
+        reason: a class to count by: character, mixed script, no word, number, roman numeral,
+            language.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -108,12 +109,72 @@ def apply(
     return text
 
 
-def apart(match: re.Match[str], words: str) -> str:
-    """Return words with a space on each side where a letter or digit of the text would touch them.
+def apart(match: re.Match[str], words: str, after_letters: bool = False) -> str:
+    """Return words for a match that is all there is of a numeral, parted from what is beside it.
 
-    >>> re.sub("[0-9]", lambda match: apart(match, "pet"), "A5 5!")
-    'A pet pet!'
+    A letter behind the full stop that ends a match is parted from it by a space.
+
+    Args:
+        match: of a rule that reads digits.
+        words: which it reads.
+        after_letters: whether letters may stand right before the digits: A4, v2.
+
+    Raises:
+        SpellingError: the match is a part of a longer token (`2h15`, `1-2-3`, `.45`), which would
+            be read in pieces; the message names the whole token.
+
+    >>> re.sub("[0-9]", lambda match: apart(match, "pet"), "5 5!")
+    'pet pet!'
+    >>> re.sub("[0-9]", lambda match: apart(match, "pet"), "A5!")
+    Traceback (most recent call last):
+    stages.common.rules.SpellingError: 'A5' is read only in part; write it in words
     """
-    before = match.start() > 0 and match.string[match.start() - 1].isalnum()
-    after = match.end() < len(match.string) and match.string[match.end()].isalnum()
+    if _goes_on_before(match, after_letters) or _goes_on_after(match):
+        token = whole_token(match.string, match.start(), match.end())
+        raise SpellingError("number", f"{token!r} is read only in part; write it in words")
+    before = match.string[: match.start()][-1:].isalnum()
+    after = match.string[match.end() : match.end() + 1].isalnum()
     return f"{' ' * before}{words}{' ' * after}"
+
+
+def whole_token(text: str, start: int, end: int) -> str:
+    """Return what stands between spaces about a place in a text, without the marks at its ends.
+
+    >>> whole_token("(od 2h15, ne", 4, 5)
+    '2h15'
+    """
+    first, last = start, end
+    while first > 0 and not text[first - 1].isspace():
+        first -= 1
+    while last < len(text) and not text[last].isspace():
+        last += 1
+    return text[first:last].strip('"()[]{}!?:;').rstrip(",.")
+
+
+def _goes_on_before(match: re.Match[str], after_letters: bool) -> bool:
+    """Tell whether a token with digits begins before a match."""
+    text, start = match.string, match.start()
+    if start == 0 or text[start - 1].isspace() or not match[0][0].isalnum():
+        return False
+    beside, further = text[start - 1], text[start - 2 : start - 1] if start > 1 else ""
+    if beside.isalnum():
+        return not after_letters or _HOLDS_DIGIT.search(text, 0, start) is not None
+    if beside in ".," and match[0][0].isdigit():  # .45; but ...5 and br.5
+        return not (further.isalpha() or further == ".")
+    if beside == "-":  # a minus that the rule didn't read; but Covid-19
+        return not further.isalpha() or _HOLDS_DIGIT.search(text, 0, start) is not None
+    return beside in "/:'" and further.isalnum()
+
+
+def _goes_on_after(match: re.Match[str]) -> bool:
+    """Tell whether a token with digits goes on behind a match."""
+    text, end = match.string, match.end()
+    beside, further = text[end : end + 1], text[end + 1 : end + 2]
+    if beside.isalnum():
+        return beside.isdigit() or match[0][-1] != "."
+    if beside in ("-", ".", ",", ":"):
+        return further.isdigit()
+    return beside in ("/", "'") and further.isalnum()
+
+
+_HOLDS_DIGIT = re.compile(r"\d\S*$")

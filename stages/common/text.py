@@ -10,7 +10,6 @@ Cyrillic becomes Latin, never the other way: Latin lj can be љ or лј, Cyrilli
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from stages.common.abbreviations import ABBREVIATIONS, LAST, SIGNS, undotted
 from stages.common.cleaning import EVERYWHERE, SOUTH_SLAVIC_ONLY
 from stages.common.dates import DATES
 from stages.common.english import ENGLISH
+from stages.common.marks import without_common_marks, without_marks
 from stages.common.number_rules import BEFORE_UNITS, NUMBERS
 from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
 from stages.common.pronunciation import phones_of as phones_of  # given on: both go together
@@ -71,8 +71,6 @@ _NO_END = "".join(
 )
 _SENTENCE_END = re.compile(rf"(?<=[^\W\d_A-Z]{{3}}[.!?]){_NO_END}\s+(?=[A-ZČĆĐŠŽ])")
 _LONG = 300  # characters; a longer text is taken sentence by sentence, as most need few rules
-_COMMON_MARKS = re.compile(r"[ \t\n.,;:!?\"()\-…/„“”]+")
-_MARK = re.compile(r"[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -97,9 +95,10 @@ def normalize(text: str, language: str) -> str:
     gone. What is canonical stays as it is.
 
     Raises:
-        ValueError: the language is unknown, a character is outside the language's alphabet, a word
-            mixes two scripts beyond mending, a Roman numeral could be said in several ways, or no
-            word is left. The message says which; see `SpellingError` for its class.
+        ValueError: the language is unknown, a character is outside the language's alphabet, no
+            rule has read a sign that has a meaning or the whole of a numeral, a word mixes two
+            scripts beyond mending, a Roman numeral could be said in several ways, or no word is
+            left. The message says which; see `SpellingError` for its class.
 
     >>> normalize("Ђорђе, ЏУГАЊ!", "sr")
     'đorđe džuganj'
@@ -166,10 +165,10 @@ def _telling(sentence: str, language: str) -> frozenset[str]:
 def _canonical(spoken: str, language: str) -> str:
     """Return words in small letters with one space between, or say what is in the way."""
     if language != "en":  # most texts hold nothing but letters, spaces and a few marks
-        clean = _COMMON_MARKS.sub(" ", spoken.lower())
+        clean = without_common_marks(spoken.lower())
         if _SOUTH_SLAVIC_TEXT.issuperset(clean) and (found := clean.split()):
             return " ".join(found)
-    clean = _without_marks(spoken.lower(), keep="'" if language == "en" else "")
+    clean = without_marks(spoken.lower(), keep="'" if language == "en" else "")
     words = [word.strip("'") for word in clean.split()]
     strange = sorted(set("".join(words)) - _ALPHABETS[language])
     if strange:
@@ -178,11 +177,3 @@ def _canonical(spoken: str, language: str) -> str:
     if not any(words):
         raise SpellingError("no word", "no word in the text")
     return " ".join(word for word in words if word)
-
-
-def _without_marks(text: str, keep: str) -> str:
-    """Turn punctuation into spaces; letters and symbols stay, so that they are noticed."""
-    return _MARK.sub(
-        lambda m: m[0] if m[0] in keep or unicodedata.category(m[0])[0] not in "PZ" else " ",
-        _COMMON_MARKS.sub(" ", text),
-    ).replace("_", " ")

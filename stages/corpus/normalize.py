@@ -85,7 +85,8 @@ def read_text(
 ) -> tuple[Reading, tuple[str, ...]]:
     """Return what became of a text, and its phones; none where it is refused.
 
-    A reason is one of: language, character, mixed script, roman numeral, no word, no phones.
+    A reason is one of: language, character, mixed script, number, roman numeral, no word, no
+    phones.
 
     >>> unsure = NormalizeParams(0.05, 0.9, "refuse", False)
     >>> read_text("a", "U 9 sati!", "hr", unsure)[0].normalized

@@ -1,0 +1,71 @@
+"""Which signs are plain punctuation, that parts words and vanishes, and which have a meaning.
+
+Quotes, brackets, dashes, full stops, commas and the like are not spoken. Any other sign, such as
+`%`, `@`, `#` or `*`, would be: one that no rule has read stays, and the text is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_PLAIN = frozenset(
+    ".,;:!?\"'\u2026\u2025\u00a1\u00bf\u203d\u2022\u2023\u2043"  # ellipses, ¡ ¿ ‽, bullets
+    "\u3001\u3002\uff0c\uff0e\uff01\uff1f\uff1a\uff1b\uff61\uff64\u060c\u061b\u061f\u06d4"
+)
+_BRACKETS_QUOTES_DASHES = frozenset(("Ps", "Pe", "Pi", "Pf", "Pd", "Pc"))
+_COMMON = re.compile(r"[ \t\n.,;:!?\"()\-…„“”]+")
+_MARK = re.compile(r"[^\w\s]")
+_WORD = "[^\\W\\d_]+"
+_STROKE = re.compile(rf"(?<![^\W_])({_WORD})(\s?/\s?)(?={_WORD}(?![^\W_]))")
+_NEXT = re.compile(_WORD)
+_VOWELS = re.compile("[aeiouyr]")
+# Nouns of measure: between two of them, or a word and one of them, `/` is said: per, po, na.
+_MEASURES = frozenset((
+    "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks",
+    "month", "months", "year", "years", "mile", "miles", "meter", "meters", "kilometer",
+    "kilometers", "gallon", "gallons", "liter", "liters", "ounce", "acre", "person",
+    "sat", "sata", "sati", "satu", "čas", "časa", "dan", "dana", "danu", "sedmica", "sedmici",
+    "tjedan", "tjedna", "tjednu", "mjesec", "mjeseci", "mjesecu", "mesec", "meseci", "mesecu",
+    "godina", "godine", "godini", "minuta", "minut", "minuti", "sekunda", "sekunde", "sekundi",
+    "osoba", "osobi", "komad", "komada", "komadu", "noć", "noći", "stanovnik", "stanovniku",
+))  # fmt: skip
+
+
+def is_plain(mark: str) -> bool:
+    """Tell a sign of punctuation that isn't spoken.
+
+    >>> [mark for mark in "«%-@*…[/§" if is_plain(mark)]
+    ['«', '-', '…', '[']
+    """
+    return mark in _PLAIN or unicodedata.category(mark) in _BRACKETS_QUOTES_DASHES
+
+
+def without_common_marks(text: str) -> str:
+    """Turn the commonest marks into spaces, the quick half of `without_marks`."""
+    return _COMMON.sub(" ", text)
+
+
+def without_marks(text: str, keep: str) -> str:
+    """Turn plain punctuation into spaces; letters and other signs stay, so that they are noticed.
+
+    Args:
+        text: in small letters.
+        keep: marks that belong to words.
+
+    >>> without_marks("i/ili (da), 5 %, km/h", "")
+    'i ili da 5 % km/h'
+    """
+    if "/" in text:
+        text = _STROKE.sub(_stroke, text)
+    return _MARK.sub(
+        lambda m: " " if m[0] not in keep and is_plain(m[0]) else m[0], _COMMON.sub(" ", text)
+    ).replace("_", " ")
+
+
+def _stroke(match: re.Match[str]) -> str:
+    """Take out a stroke between two words that are no units: and/or, i/ili."""
+    following = _NEXT.match(match.string, match.end())
+    words = (match[1], following[0] if following else "")
+    between = all(_VOWELS.search(word) and word not in _MEASURES for word in words)
+    return f"{match[1]} " if between else match[0]
