@@ -60,11 +60,15 @@ st.(?=\\s?\\d)         stavak/stav/stav
 """
 _SIGNS = {"&": "i", "+": "plus", "=": "jednako", "×": "puta", "§": "paragraf", "№": "broj",
           "±": "plus minus"}  # fmt: skip
-_LETTERS = {
-    "b": "be", "c": "ce", "č": "če", "ć": "će", "d": "de", "đ": "đe", "f": "ef", "g": "ge",
-    "h": "ha", "j": "jot", "k": "ka", "l": "el", "m": "em", "n": "en", "p": "pe", "s": "es",
-    "š": "eš", "t": "te", "v": "ve", "z": "ze", "ž": "že",
+LETTER_NAMES = {
+    "a": "a", "b": "be", "c": "ce", "č": "če", "ć": "će", "d": "de", "đ": "đe", "e": "e",
+    "f": "ef", "g": "ge", "h": "ha", "i": "i", "j": "jot", "k": "ka", "l": "el", "m": "em",
+    "n": "en", "o": "o", "p": "pe", "r": "er", "s": "es", "š": "eš", "t": "te", "u": "u",
+    "v": "ve", "z": "ze", "ž": "že",
 }  # fmt: skip
+"""By which abbreviations are spelled."""
+
+_LETTERS = {letter: name for letter, name in LETTER_NAMES.items() if letter not in "aeiour"}
 _UNDOTTED = {"dr": "doktor", "gđa": "gospođa", "gđe": "gospođe", "gđi": "gospođi", "gđu": "gospođu",
              "gđica": "gospođica", "gđice": "gospođice", "gđicu": "gospođicu"}  # fmt: skip
 _COUNTED = re.compile(r"\d\s?$")

@@ -153,6 +153,15 @@ def of_year(text: str, start: int, end: int) -> Agreement:
     return Agreement("f", case) if case else YEAR_DEFAULT
 
 
+def of_preposition(before: str) -> Agreement:
+    """Return what an ordinal without a noun takes after a preposition.
+
+    >>> of_preposition("od"), of_preposition("su")
+    (Agreement(gender='m', case='gen'), Agreement(gender='m', case='nom'))
+    """
+    return Agreement("m", _PREPOSITIONS.get(before.lower(), "nom"))
+
+
 def of_ending(word: str, before: str) -> Agreement:
     """Return what an ordinal takes before a noun that isn't known: by its ending and preposition.
 

@@ -11,7 +11,7 @@ import re
 from stages.common.agreement import MONTHS_GENITIVE
 from stages.common.numerals import agree, cardinal, from_roman, ordinal
 from stages.common.rules import Rule, apart, rule
-from stages.common.units import with_unit
+from stages.common.units import SYMBOLS, with_unit
 
 _HOUR, _MINUTE = ("sat", "sata", "sati"), "[0-5][0-9]"
 _HOUR_WORD = r"(?P<word>\s*(?:h|č|sati|sata|časova|časa)(?![^\W_])\.?)"
@@ -53,7 +53,8 @@ def time_words(hour: int, minute: int, language: str, hours: str = "") -> str:
 
 
 def _date(match: re.Match[str], language: str) -> str | None:
-    month = from_roman(match["month"]) or int(match["month"] if match["month"].isdigit() else 0)
+    written = match["month"] or match["middle"]
+    month = from_roman(written) or int(written if written.isdigit() else 0)
     year = int(match["year"]) if match["year"] else None
     words = date_words(int(match["day"]), month, year, language)
     return words and apart(match, words)
@@ -65,29 +66,79 @@ def _time(match: re.Match[str], language: str) -> str:
     return apart(match, time_words(hour, minute, language, "" if word in ("h", "č") else word))
 
 
+def _duration(match: re.Match[str], language: str) -> str | None:
+    """Say 2h15min; without a word for minutes they touch the hours: 2h15."""
+    if not match["unit"] and " " in match[0]:
+        return None
+    hour, minute = str(int(match["hour"])), str(int(match["minute"]))
+    return apart(match, f"{with_unit(hour, 'h', language)} {with_unit(minute, 'min', language)}")
+
+
 def _time_to_the_second(match: re.Match[str], language: str) -> str:
     counted = (("hour", "h"), ("minute", "min"), ("second", "s"))
     said = (with_unit(str(int(match[name])), unit, language) for name, unit in counted)
     return apart(match, " ".join(said))
 
 
+def _span_of_times(match: re.Match[str], _language: str) -> str | None:
+    """Part two times by `do`; with dots they are times where a word for hours follows."""
+    first, second = match["first"], match["second"]
+    dotted = "." in first + second and match["hours"] is not None
+    if ":" not in first + second and not dotted:
+        return None
+    return f"{first.replace('.', ':')} do {second.replace('.', ':')}"
+
+
+def _span_of_days(match: re.Match[str], language: str) -> str | None:
+    """Part two dates by `do`; of 5.-10. 5. the first has only its day."""
+    if match["month"]:
+        return f"{match['day']}. {match['month']}.{match['year'] or ''} do "
+    return f"{ordinal(int(match['day']), language, 'm', 'gen')} do "
+
+
+_CLOCK = r"(?:[01]?\d|2[0-4])(?:[:.][0-5]\d)?"
+
 DATES: tuple[Rule, ...] = (
     rule(
+        "spans of times",
+        rf"(?<![\d:.,/-])(?P<first>{_CLOCK})\s?-\s?(?P<second>{_CLOCK})"
+        rf"(?![\d:/-]|[.,]\d)(?P<hours>(?={_HOUR_WORD}))?",
+        _span_of_times,
+        "-",
+        [
+            ("hr", "10:30-12:00, 8-9:15", "10:30 do 12:00, 8 do 9:15"),
+            ("sr", "od 9.30-17.00 h, 2.10-3.50", "od 9:30 do 17:00 h, 2.10-3.50"),
+        ],
+    ),
+    rule(
+        "spans of days",
+        r"(?<![\d.,:/-])(?P<day>\d{1,2})\.\s?(?:(?P<month>\d{1,2})\.(?P<year>\s?[12]\d{3}\.?)?)?"
+        r"\s?-\s?(?=\d{1,2}\.\s?(?:\d{1,2}|[IVX]{1,4})\.)",
+        _span_of_days,
+        "-",
+        [
+            ("hr", "12.5.-15.5.2020.", "12. 5. do 15.5.2020."),
+            ("bs", "5.-10. 5., 5.-10. maja", "petog do 10. 5., 5.-10. maja"),
+        ],
+    ),
+    rule(
         "dates",
-        r"(?<![\d.,:/-])(?P<day>\d{1,2})(?:\.\s?|/)(?P<month>\d{1,2}|[IVX]{1,4})"
-        r"(?:\.\s?|/|\s)(?P<year>[12]\d{3})(?![\d,:])\.?",
+        r"(?<![\d.,:/-])(?P<day>\d{1,2})(?:(?:\.\s?|/)(?P<month>\d{1,2}|[IVX]{1,4})(?:\.\s?|/|\s)"
+        r"|-(?P<middle>\d{1,2})-)(?P<year>[12]\d{3})(?![\d,:])\.?",
         _date,
-        "./",
+        "./-",
         [
             ("bs", "12. 5. 2020.", "dvanaestog maja dvije hiljade dvadesete"),
             ("hr", "12.05.2020. je", "dvanaestog svibnja dvije tisuće dvadesete je"),
             ("sr", "2. X 1941.", "drugog oktobra hiljadu devetsto četrdeset prve"),
             ("hr", "31. 2. 2020.", "31. 2. 2020."),
+            ("bs", "05-12-2020", "petog decembra dvije hiljade dvadesete"),
         ],
     ),
     rule(
         "dates, year first",
-        r"(?<![\d.,:/-])(?P<year>[12]\d{3})-(?P<month>\d{2})-(?P<day>\d{2})(?![\d-])",
+        r"(?<![\d.,:/-])(?P<year>[12]\d{3})-(?P<month>\d{2})-(?P<day>\d{2})(?![\d-])"
+        "(?P<middle>)",
         _date,
         "-",
         [("hr", "2020-05-12", "dvanaestog svibnja dvije tisuće dvadesete")],
@@ -95,10 +146,22 @@ DATES: tuple[Rule, ...] = (
     rule(
         "days of a month",
         r"(?<![\d.,:/-])(?<!\.\s)(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.(?!\s?\d|\s(?:i|ili|te)\s\d)"
-        r"(?P<year>)",
+        r"(?P<year>)(?P<middle>)",
         _date,
         ".",
         [("sr", "od 12. 5. do 3.6.", "od dvanaestog maja do trećeg juna")],
+    ),
+    rule(
+        "durations",
+        rf"(?<![^\W_])(?<![.,:/-])(?P<hour>\d{{1,2}})\s?h\s?(?P<minute>{_MINUTE}|\d)(?P<unit>\s?(?:min|m)|)"
+        r"(?![^\W_]|[.,:/-]\d)\.?",
+        _duration,
+        "h",
+        [
+            ("hr", "2h15min, 1h30m", "dva sata petnaest minuta, jedan sat trideset minuta"),
+            ("sr", "1h 5min, 14h30", "jedan sat pet minuta, četrnaest sati trideset minuta"),
+            ("bs", "2 h 5 ljudi", "2 h 5 ljudi"),
+        ],
     ),
     rule(
         "times to the second",
@@ -133,10 +196,13 @@ DATES: tuple[Rule, ...] = (
     rule(
         "times after u",
         rf"(?<=\b[uU]\s)(?P<hour>[01]?\d|2[0-4])\.(?P<minute>{_MINUTE})(?![\d:%,])"
-        r"(?!\s?[%€$°A-Zkm])(?P<word>)",
+        rf"(?!\s?(?:[%€$°A-Zkm]|(?:{SYMBOLS})(?<![sh])(?![^\W_])))(?P<word>)",
         _time,
         ".",
-        [("sr", "u 9.15", "u devet i petnaest"), ("sr", "u 9.15 km", "u 9.15 km")],
+        [
+            ("sr", "u 9.15", "u devet i petnaest"),
+            ("sr", "u 9.15 km, u 2.50 l", "u 9.15 km, u 2.50 l"),
+        ],
     ),
 )
 """Dates and times. They come before the rules that read their numbers as anything else."""

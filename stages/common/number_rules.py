@@ -14,30 +14,28 @@ from stages.common.agreement import (
     counted_gender,
     of_ending,
     of_noun,
+    of_preposition,
     of_year,
     word_after,
     word_before,
 )
-from stages.common.numerals import (
-    cardinal,
-    decimal,
-    digits,
-    ordinal,
-    ordinal_stem,
-    whole,
-)
-from stages.common.rules import Rule, apart, rule
+from stages.common.numerals import POINT, decimal, ordinal, whole
+from stages.common.rules import Rule, SpellingError, apart, rule
+from stages.common.suffixes import SUFFIXES
+from stages.common.telephones import TELEPHONES
+from stages.common.units import MONEY_SYMBOLS, SYMBOLS
 
 _DIGITS = "0123456789"
 _NEXT_ORDINAL = re.compile(r"\s*(?:do|i|ili|te|ni|,|/|-)\s*(?:\d+|[IVX]+)\.\s+([a-zčćđšž]+)")
 _SMALL = "[a-zčćđšž]"
-_ENDINGS = "[tvgmć]?(?:ih|im|oga|og|oj|om|eg|em|njak|ak|ero|oro|ori(?:ca|ce|ci|cu|com)|i|a|o|e|u)"
-_COMPOUNDS = (
-    "godišnj|minutn|dnevn|satn|časovn|mjesečn|mesečn|sedmičn|tjedn|člani|metarsk|kilometarsk|"
-    "postotn|procentn|spratn|katn|sobn|dimenzional"
-)
-_COMPOUND_STEMS = {1: "jedno", 2: "dvo", 3: "tro", 100: "sto"}
-_FOUR = {"bs": "četvero", "hr": "četvero", "sr": "četvoro"}
+_SMALL_FOLLOWS = re.compile(rf"\s+{_SMALL}")
+_DOTTED = r"\d{1,3}(?:\.\d{3})+(?:,\d{1,9})?"
+_THOUSANDS = re.compile(_DOTTED)
+_RANGED = rf"(?:{_DOTTED}|\d{{1,9}}(?:[.,]\d{{1,9}})?)"
+_PARTS = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
+# Two and more consonants that are not capitals alone, which are spelled: 5 TV, but 5 hm.
+_CONSONANT = "[bcčćdđfghjklmnpqsštvwxzžBCČĆDĐFGHJKLMNPQSŠTVWXZŽ]"
+_UNKNOWN_UNIT = re.compile(rf"\s+(?![A-ZČĆĐŠŽ]+(?![^\W_])){_CONSONANT}{{2,}}(?![^\W_])")
 
 
 def _ordinal(match: re.Match[str], language: str) -> str | None:
@@ -59,50 +57,50 @@ def _agreement(match: re.Match[str]) -> Agreement:
     return of_noun(word) or of_ending(word, word_before(match.string, match.start()))
 
 
-def _range(match: re.Match[str], _language: str) -> str | None:
+def _range(match: re.Match[str], language: str) -> str | None:
     """Say from what to what, where it rises; a full stop after the second is the first's too."""
     low, high = match["low"], match["high"]
-    if float(low.replace(",", ".")) >= float(high.replace(",", ".")):
+    if _value(low) >= _value(high):
         return f"{low} {high}"
     stop = "." if match["stop"] or match["first_stop"] else ""
+    if (
+        match["first_stop"]
+        and match["stop"]
+        and not _SMALL_FOLLOWS.match(match.string, match.end())
+    ):
+        agreed = of_preposition(word_before(match.string, match.start()))
+        first, second = (ordinal(int(number), language, *agreed) for number in (low, high))
+        return f"{first} do {second}"
     return f"{low}{stop} do {high}{match['stop']}"
 
 
-def _suffixed(match: re.Match[str], language: str) -> str:
-    """Say 90-ih, 5-og, 10-ak: the stem of the ordinal with the ending that is written."""
-    number, ending = int(match["number"]), match["ending"]
-    if ending.endswith("ak") and number == 100:
-        return apart(match, "stotinjak")
-    stem = ordinal_stem(number, language)
-    # What is written may begin with the letters that the stem ends in: 80-te, 1-vi.
-    return apart(match, stem + ending.removeprefix(stem[-1]))
+def _value(number: str) -> float:
+    """Return the value of a number as it is written: 1.000 is a thousand, 1.5 and 1,5 are not."""
+    if _THOUSANDS.fullmatch(number):
+        number = number.replace(".", "")
+    return float(number.replace(",", "."))
 
 
-def _compound(match: re.Match[str], language: str) -> str:
-    number = int(match["number"])
-    tens, unit = divmod(number, 10)
-    if number in _COMPOUND_STEMS:
-        return apart(match, _COMPOUND_STEMS[number] + match["rest"])
-    if 0 < unit < 5 and tens != 1:
-        last = _COMPOUND_STEMS.get(unit, _FOUR[language])
-        first = cardinal(tens * 10, language).replace(" ", "") if tens else ""
-        return apart(match, first + last + match["rest"])
-    joined = cardinal(number, language).replace(" ", "").removesuffix("o") + "o"
-    return apart(match, joined + match["rest"])
+def _minus(match: re.Match[str], _language: str) -> str:
+    """Say the minus of a sum, which between two numbers alone would be a range."""
+    return re.sub(r"(?<=\d)\s?-\s?", " minus ", match[0])
 
 
-def _telephone(match: re.Match[str], _language: str) -> str:
-    plus = "plus " if match[0].startswith("+") else ""
-    return apart(match, plus + digits(re.sub(r"\D", "", match[0])))
+def _times(match: re.Match[str], _language: str) -> str:
+    """Say 2x3 and 3x; the noun is `put` after one."""
+    if match["alone"] is None:
+        return re.sub(r"\s?[xX]\s?", " puta ", match[0])
+    one = match["alone"].endswith("1") and not match["alone"].endswith("11")
+    return f"{match['alone']} {'put' if one else 'puta'}"
 
 
 def _number(match: re.Match[str], language: str) -> str:
     """Say a number that is none of the above, in the gender of the word after it."""
+    _refuse_unit(match)
     minus = "minus " if match["minus"] else ""
     if match["after"]:
-        return apart(
-            match, minus + decimal(match["before"], match["after"], language), after_letters=True
-        )
+        said = decimal(match["before"], match["after"], language)
+        return apart(match, minus + said, after_letters=True)
     word = word_after(match.string, match.end())
     gender, accusative = counted_gender(word, int(match["before"][-2:]))
     said = whole(match["before"], language, gender)
@@ -112,56 +110,57 @@ def _number(match: re.Match[str], language: str) -> str:
 
 
 def _pointed(match: re.Match[str], language: str) -> str:
-    point = "točka" if language == "hr" else "tačka"
-    parts = match[0].split(".")
+    _refuse_unit(match)
+    minus, parts = "minus " * bool(match["minus"]), match["number"].split(".")
     if len(parts) == 2:
-        return apart(match, decimal(parts[0], parts[1], language, mark=point), after_letters=True)
-    return apart(
-        match, f" {point} ".join(whole(part, language) for part in parts), after_letters=True
-    )
+        said = decimal(parts[0], parts[1], language, mark=POINT[language])
+    else:
+        said = f" {POINT[language]} ".join(whole(part, language) for part in parts)
+    return apart(match, minus + said, after_letters=True)
+
+
+def _refuse_unit(match: re.Match[str]) -> None:
+    """Refuse a number before letters that are no word, for they are a unit that isn't known."""
+    if unit := _UNKNOWN_UNIT.match(match.string, match.end()):
+        shown = match.string[match.start() : unit.end()]
+        raise SpellingError("number", f"{shown!r} has an unknown unit; write it in words")
 
 
 BEFORE_UNITS: tuple[Rule, ...] = (
+    *TELEPHONES,
+    *SUFFIXES,
     rule(
-        "telephones",
-        r"(?<![\d+])(?:\+\d{1,3}[ /-]?\(?\d{1,3}|\(?0\d{1,2})\)?"
-        r"[ /-]+\d{3}[ /-]?\d{3,4}(?!\d|[.,]\d)",
-        _telephone,
-        _DIGITS,
-        [
-            ("bs", "061/123-456", "nula šest jedan jedan dva tri četiri pet šest"),
-            (
-                "hr",
-                "+385 1 123 4567",
-                "plus tri osam pet jedan jedan dva tri četiri pet šest sedam",
-            ),
-        ],
+        "prices",
+        rf"(?<=\d)(?:,(?:--?|=)(?![^\W_])|\.--?(?=\s?(?:{MONEY_SYMBOLS})(?![^\W_])))",
+        "",
+        ",.",
+        [("bs", "100,- KM, 5,-- i 3.- €", "100 KM, 5 i 3 €"), ("hr", "5.-10. maja", "5.-10. maja")],
     ),
     rule(
-        "compounds",
-        rf"(?<![\d.,])(?P<number>\d{{1,3}})-(?P<rest>(?:{_COMPOUNDS})\w*)",
-        _compound,
-        "-",
-        [
-            ("hr", "15-godišnji, 25-godišnja", "petnaestogodišnji, dvadesetpetogodišnja"),
-            ("sr", "3-dnevni, 24-časovni", "trodnevni, dvadesetčetvoročasovni"),
-        ],
+        "sums",
+        r"(?<![\d.,/-])(?=\d[^+×=]*[+×=])\d+(?:,\d+)?(?:\s?[+×-]\s?\d+(?:,\d+)?)+(?![\d.,/-])",
+        _minus,
+        "+×=",
+        [("hr", "5 - 3 = 2, 7+5-2", "5 minus 3 = 2, 7+5 minus 2")],
     ),
     rule(
-        "endings",
-        rf"(?<![\d.,])(?P<number>\d{{1,4}})\.?-(?P<ending>{_ENDINGS})(?![^\W_])",
-        _suffixed,
-        "-",
-        [
-            ("hr", "1990-ih, 80-te", "tisuću devetsto devedesetih, osamdesete"),
-            ("bs", "10-ak, 100-tak, 7-og", "desetak, stotinjak, sedmog"),
-            ("bs", "100-njak, 5-orica", "stotinjak, petorica"),
-        ],
+        "multiples",
+        r"(?<![^\W_])(?<![.,:/-])(?:(?P<alone>\d{1,3})[xX](?![^\W_])"
+        r"|\d+(?:,\d+)?(?:\s?[xX]\s?\d+(?:,\d+)?)+)",
+        _times,
+        "xX",
+        [("sr", "2x3 m, 10 x 15 x 2, 3x, 1x", "2 puta 3 m, 10 puta 15 puta 2, 3 puta, 1 put")],
+    ),
+    rule(
+        "written fractions",
+        rf"(?<![\d.,/-])(?:(?P<whole>\d{{1,3}})\s)?(?P<part>1/2|1/4|3/4)(?=\s?(?:{SYMBOLS})(?![^\W_]))",
+        lambda match, _: f"{match['whole'] or ''}{_PARTS[match['part']]}",
+        "/",
+        [("hr", "1/2 kg, 2 1/2 l, 1/2", "½ kg, 2½ l, 1/2")],
     ),
     rule(
         "ranges",
-        r"(?<![\d.,:/-])(?P<low>\d{1,9}(?:,\d{1,9})?)(?P<first_stop>\.?)\s?-\s?"
-        r"(?P<high>\d{1,9}(?:,\d{1,9})?)"
+        rf"(?<![\d.,:/-])(?P<low>{_RANGED})(?P<first_stop>\.?)\s?-\s?(?P<high>{_RANGED})"
         rf"(?P<stop>(?:\.(?=\s+{_SMALL}|\s*$|[,;)]))?)(?![\d:/-]|[.,]\d)",
         _range,
         "-",
@@ -169,6 +168,8 @@ BEFORE_UNITS: tuple[Rule, ...] = (
             ("hr", "5-10 km", "5 do 10 km"),
             ("bs", "1992-1995. godine", "1992. do 1995. godine"),
             ("sr", "5.-10. maja, 10-5", "5. do 10. maja, 10 5"),
+            ("hr", "1.000-2.000 kn, 2.5-3.5 kg", "1.000 do 2.000 kn, 2.5 do 3.5 kg"),
+            ("bs", "mjesta 1.-3., od 1.-3.", "mjesta prvi do treći, od prvog do trećeg"),
         ],
     ),
     rule(
@@ -188,7 +189,7 @@ BEFORE_UNITS: tuple[Rule, ...] = (
     rule(
         "ordinals and years",
         r"(?<![\d.,])([1-9]\d{0,2}(?:\.\d{3})+|\d{1,9})\.(?![\d.])"
-        rf"(?P<follows>(?=\s+{_SMALL}))?",
+        rf"(?P<follows>(?=\s*{_SMALL}))?",
         _ordinal,
         ".",
         [
@@ -198,7 +199,7 @@ BEFORE_UNITS: tuple[Rule, ...] = (
             ("sr", "Rođen je 1995.", "Rođen je hiljadu devetsto devedeset pete"),
             ("hr", "1995. godina", "tisuću devetsto devedeset peta godina"),
             ("bs", "u 2001. je", "u dvije hiljade prvoj je"),
-            ("hr", "bio je 2. na listi", "bio je drugi na listi"),
+            ("hr", "bio je 2. na listi, 5.razred", "bio je drugi na listi, peti razred"),
             (
                 "bs",
                 "2. liga, u 2. ligi, iz 2. dijela",
@@ -219,7 +220,7 @@ BEFORE_UNITS: tuple[Rule, ...] = (
     ),
     rule(
         "thousands",
-        r"(?<![\d.,])[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:\s\d{3})+)(?!\d|\.\d)",
+        r"(?<![\d.,])[1-9]\d{0,2}(?:(?:\.\d{3})+(?!\d|\.\d)|(?:\s\d{3})+(?!\d|\.\d{3}(?!\d)))",
         lambda match, _: re.sub(r"\D", "", match[0]),
         ". \t\n",
         [("hr", "1.234.567, 12 000 i 1.500,50", "1234567, 12000 i 1500,50")],
@@ -230,10 +231,13 @@ BEFORE_UNITS: tuple[Rule, ...] = (
 NUMBERS: tuple[Rule, ...] = (
     rule(
         "points",
-        r"(?<![\d.,])\d+(?:\.\d+)+(?![\d,])",
+        r"(?P<minus>(?<![^\s(\"])-)?(?<![\d.,])(?P<number>\d+(?:\.\d+)+)(?!\d|,\d)",
         _pointed,
         ".",
-        [("hr", "3.5", "tri točka pet"), ("sr", "1.2.3", "jedan tačka dva tačka tri")],
+        [
+            ("hr", "3.5, -2.5", "tri točka pet, minus dva točka pet"),
+            ("sr", "1.2.3", "jedan tačka dva tačka tri"),
+        ],
     ),
     rule(
         "numbers",

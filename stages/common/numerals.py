@@ -54,6 +54,8 @@ _ENDINGS: dict[str, dict[str, str]] = {
     "f": {"nom": "a", "gen": "e", "dat": "oj", "acc": "u", "loc": "oj", "ins": "om"},
     "n": {"nom": "o", "gen": "og", "dat": "om", "acc": "o", "loc": "om", "ins": "im"},
 }
+POINT = {"bs": "tačka", "hr": "točka", "sr": "tačka"}
+"""How a full stop in a number is said."""
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _ROMAN_SHAPE = re.compile("M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 

@@ -25,13 +25,14 @@ from stages.common.pronunciation import phones_of as phones_of  # given on: both
 from stages.common.roman import ROMAN
 from stages.common.rules import Rule, SpellingError, apply
 from stages.common.scripts import to_latin
+from stages.common.suffixes import CLASSES
 from stages.common.units import AMOUNTS
 
 _SPOKEN: Mapping[str, tuple[Rule, ...]] = {
     "en": ENGLISH,
     **dict.fromkeys(
         SOUTH_SLAVIC,
-        (*ABBREVIATIONS, *DATES, ROMAN, *BEFORE_UNITS, *AMOUNTS, *NUMBERS),
+        (*ABBREVIATIONS, *DATES, CLASSES, *ROMAN, *BEFORE_UNITS, *AMOUNTS, *NUMBERS),
     ),
 }
 _CLEANED: Mapping[str, tuple[Rule, ...]] = {

@@ -8,126 +8,29 @@ The noun follows the number said last, as it does in speech.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from stages.common.numerals import Forms, Gender, agree, decimal, whole
+from stages.common.numerals import POINT, Gender, agree, decimal, whole
 from stages.common.rules import Rule, apart, rule
+from stages.common.unit_names import MONEY, PER, UNITS, per
 
-Unit = tuple[Gender, Forms]
-
-_EVERYWHERE = """
-km    m kilometar kilometra kilometara
-m     m metar metra metara
-dm    m decimetar decimetra decimetara
-cm    m centimetar centimetra centimetara
-mm    m milimetar milimetra milimetara
-kg    m kilogram kilograma kilograma
-dag   m dekagram dekagrama dekagrama
-dkg   m dekagram dekagrama dekagrama
-g     m gram grama grama
-mg    m miligram miligrama miligrama
-t     f tona tone tona
-hl    m hektolitar hektolitra hektolitara
-dl    m decilitar decilitra decilitara
-cl    m centilitar centilitra centilitara
-ml    m mililitar mililitra mililitara
-ha    m hektar hektara hektara
-h     m sat sata sati
-s     f sekunda sekunde sekundi
-sek.  f sekunda sekunde sekundi
-ms    f milisekunda milisekunde milisekundi
-god.  f godina godine godina
-km/h  m kilometar_na_sat kilometra_na_sat kilometara_na_sat
-m/s   m metar_u_sekundi metra_u_sekundi metara_u_sekundi
-km²   m kvadratni_kilometar kvadratna_kilometra kvadratnih_kilometara
-m²    m kvadratni_metar kvadratna_metra kvadratnih_metara
-cm²   m kvadratni_centimetar kvadratna_centimetra kvadratnih_centimetara
-m³    m kubni_metar kubna_metra kubnih_metara
-cm³   m kubni_centimetar kubna_centimetra kubnih_centimetara
-W     m vat vata vata
-kW    m kilovat kilovata kilovata
-MW    m megavat megavata megavata
-kWh   m kilovatsat kilovatsata kilovatsati
-V     m volt volta volti
-kV    m kilovolt kilovolta kilovolti
-Hz    m herc herca herca
-kHz   m kiloherc kiloherca kiloherca
-MHz   m megaherc megaherca megaherca
-GHz   m gigaherc gigaherca gigaherca
-KB    m kilobajt kilobajta kilobajta
-MB    m megabajt megabajta megabajta
-GB    m gigabajt gigabajta gigabajta
-TB    m terabajt terabajta terabajta
-‰     m promil promila promila
-$     m dolar dolara dolara
-£     f funta funte funti
-KM    f konvertibilna_marka konvertibilne_marke konvertibilnih_maraka
-kn    f kuna kune kuna
-RSD   m dinar dinara dinara
-din.  m dinar dinara dinara
-mlrd. f milijarda milijarde milijardi
-"""
-_BY_LANGUAGE = {
-    "bs": """
-l     m litar litra litara
-min.  f minuta minute minuta
-°     m stepen stepena stepeni
-°C    m stepen_Celzijusa stepena_Celzijusa stepeni_Celzijusa
-%     m posto posto posto
-€     m euro eura eura
-CHF   m švicarski_franak švicarska_franka švicarskih_franaka
-mil.  m milion miliona miliona
-""",
-    "hr": """
-l     f litra litre litara
-min.  f minuta minute minuta
-°     m stupanj stupnja stupnjeva
-°C    m stupanj_Celzija stupnja_Celzija stupnjeva_Celzija
-%     m posto posto posto
-€     m euro eura eura
-CHF   m švicarski_franak švicarska_franka švicarskih_franaka
-mil.  m milijun milijuna milijuna
-""",
-    "sr": """
-l     m litar litra litara
-min.  m minut minuta minuta
-°     m stepen stepena stepeni
-°C    m stepen_Celzijusa stepena_Celzijusa stepeni_Celzijusa
-%     m odsto odsto odsto
-€     m evro evra evra
-CHF   m švajcarski_franak švajcarska_franka švajcarskih_franaka
-mil.  m milion miliona miliona
-""",
-}
-_OTHER_NAMES = {
-    "EUR": "€", "USD": "$", "GBP": "£", "BAM": "KM", "HRK": "kn", "lit.": "l", "m2": "m²",
-    "km2": "km²", "cm2": "cm²", "m3": "m³", "cm3": "cm³", "Kg": "kg", "Km": "km", "L": "l",
-    "mio.": "mil.", "mrd.": "mlrd.",
-}  # fmt: skip
 _FRACTIONS = {
     "½": ("pola", "i po"), "¼": ("četvrtina", "i četvrt"), "¾": ("tri četvrtine", "i tri četvrt")
 }  # fmt: skip
 _SIGNS = "€$£"
-_MONEY = "(?:€|\\$|£|EUR|USD|KM|BAM|RSD|CHF|kn|din)"
+_SCALES = ("mil", "mio", "mlrd", "mrd", "hilj", "tis")
 
 
-def _units() -> dict[str, dict[str, Unit]]:
-    """Return for each language its units by their symbols, without the dots of abbreviations."""
-    found: dict[str, dict[str, Unit]] = {}
-    for language, more in _BY_LANGUAGE.items():
-        table: dict[str, Unit] = {}
-        for line in filter(None, (_EVERYWHERE + more).split("\n")):
-            symbol, gender, one, few, many = line.split()
-            forms = (one.replace("_", " "), few.replace("_", " "), many.replace("_", " "))
-            table[symbol.rstrip(".")] = ("f" if gender == "f" else "m", forms)
-        table |= {name.rstrip("."): table[of.rstrip(".")] for name, of in _OTHER_NAMES.items()}
-        found[language] = table
-    return found
+def _either(symbols: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, symbols), key=len, reverse=True))
 
 
-UNITS = _units()
-_SYMBOLS = "|".join(sorted(map(re.escape, UNITS["hr"]), key=len, reverse=True))
+SYMBOLS = _either(UNITS["hr"])
+"""Every symbol of a unit, as alternatives of a pattern."""
+MONEY_SYMBOLS = _either(MONEY)
 _WORD_FOLLOWS = re.compile(r"\s+[a-zčćđšž]")
-NUMBER = r"\d+(?:,\d+)?"
+NUMBER = r"\d+(?:[.,]\d+)?"
+_NOTHING = re.compile("[.,]00$")  # after a price: 5,00 €
 
 
 def spoken(number: str, language: str, gender: Gender = "m") -> tuple[str, int]:
@@ -135,11 +38,15 @@ def spoken(number: str, language: str, gender: Gender = "m") -> tuple[str, int]:
 
     >>> spoken("2,5", "hr"), spoken("22", "sr", "f")
     (('dva zarez pet', 5), ('dvadeset dve', 22))
+    >>> spoken("2.5", "hr")
+    ('dva točka pet', 5)
     """
-    before, comma, after = number.partition(",")
-    if comma:
+    before, *fraction = re.split("([.,])", number)
+    if fraction:
+        mark, after = fraction
         last = int(after) if len(after) <= 3 else int(after[-1])
-        return decimal(before, after, language, gender), last
+        said = POINT[language] if mark == "." else "zarez"
+        return decimal(before, after, language, gender, said), last
     return whole(before, language, gender), int(before[-2:])
 
 
@@ -155,14 +62,30 @@ def with_unit(number: str, symbol: str, language: str) -> str:
 
 
 def _amount(match: re.Match[str], language: str) -> str | None:
-    """Say a number with its unit; `5 s autobusom` is no five seconds."""
-    if match["unit"] == "s" and _WORD_FOLLOWS.match(match.string, match.end()):
+    """Say a number with its unit; `5 s autobusom` is not five seconds."""
+    unit, number = match["unit"], match["number"]
+    if unit == "s" and _WORD_FOLLOWS.match(match.string, match.end()):
         return None
-    words = with_unit(match["number"], match["unit"], language)
+    if unit in MONEY:
+        number = _NOTHING.sub("", number)
+    words = with_unit(number, unit, language)
     if match["money"]:  # 5 mil. KM: five million marks
         words += " " + UNITS[language][match["money"]][1][2]
+    if match["count"]:  # l/100 km: litres on a hundred kilometres
+        words += " na " + with_unit(match["count"], match["per"], language)
+    elif match["per"]:
+        money = bool(match["money"]) or unit in MONEY
+        words += " " + per(match["per"], language, money)
     minus = "minus " if match["minus"] else ""
     return apart(match, minus + words)
+
+
+def _span(match: re.Match[str], _language: str) -> str | None:
+    """Say from what to what of one unit, where it rises."""
+    low, high = (float(match[name].replace(",", ".")) for name in ("low", "high"))
+    if low >= high or match["unit"] != match["other"]:
+        return None
+    return f"{match['first']} do {match['second']}"
 
 
 def _part(match: re.Match[str], language: str) -> str:
@@ -175,10 +98,14 @@ def _part(match: re.Match[str], language: str) -> str:
     return apart(match, said + unit)
 
 
+def _before_money() -> str:
+    return "|".join(name[-3:] for name in _SCALES)
+
+
 AMOUNTS: tuple[Rule, ...] = (
     rule(
         "currency first",
-        rf"([{_SIGNS}])\s?({NUMBER})",
+        rf"(?<![^\W_])([{_SIGNS}])\s?({NUMBER})(?![^\W_]|[.,]\d)",
         lambda match, _: f"{match[2]} {match[1]}",
         _SIGNS,
         [("hr", "$5, €2,50", "5 $, 2,50 €")],
@@ -186,18 +113,27 @@ AMOUNTS: tuple[Rule, ...] = (
     rule(
         "fractions",
         rf"(?P<number>\d*)\s?(?P<part>[{''.join(_FRACTIONS)}])"
-        rf"(?:\s?(?P<unit>{_SYMBOLS})(?![^\W_]))?",
+        rf"(?:\s?(?P<unit>{SYMBOLS})(?![^\W_]))?",
         _part,
-        _FRACTIONS,
+        (*_FRACTIONS, "/"),  # which an earlier rule makes of 1/2
         [
             ("hr", "½ kg i 2½", "pola kilograma i dva i pol"),
             ("sr", "2 ½ l i ¾", "dva i po litra i tri četvrtine"),
         ],
     ),
     rule(
+        "spans of a unit",
+        rf"(?<![\d.,/-])(?P<first>(?P<low>{NUMBER})\s?(?P<unit>{SYMBOLS}))\s?-\s?"
+        rf"(?P<second>(?P<high>{NUMBER})\s?(?P<other>{SYMBOLS}))(?![^\W_])",
+        _span,
+        "-",
+        [("bs", "5 km - 10 km, 5%-10%", "5 km do 10 km, 5% do 10%")],
+    ),
+    rule(
         "units",
-        rf"(?P<minus>(?<![^\s(\"])-)?(?<![\d.,])(?P<number>{NUMBER})\s?(?P<unit>{_SYMBOLS})"
-        rf"(?![^\W_])(?:(?<=mil|lrd|mio|mrd)\.?\s?(?P<money>{_MONEY})(?![^\W_]))?\.?",
+        rf"(?P<minus>(?<![^\s(\"])-)?(?<![\d.,])(?P<number>{NUMBER})\s?(?P<unit>{SYMBOLS})"
+        rf"(?![^\W_])(?:(?<={_before_money()})\.?\s?(?P<money>{MONEY_SYMBOLS})(?![^\W_]))?"
+        rf"(?:\.?\s?/\s?(?P<count>\d+)?\s?(?P<per>{_either(PER)})(?![^\W_]))?\.?",
         _amount,
         "0123456789",
         [
@@ -217,6 +153,10 @@ AMOUNTS: tuple[Rule, ...] = (
             ("sr", "5 min. i 3 h", "pet minuta i tri sata"),
             ("bs", "5 mil. KM", "pet miliona konvertibilnih maraka"),
             ("hr", "ide ih 5 s njim", "ide ih 5 s njim"),
+            ("hr", "2.5 kg i 3.5%", "dva točka pet kilograma i tri točka pet posto"),
+            ("bs", "5,00 KM, 2,50 €", "pet konvertibilnih maraka, dva zarez pedeset eura"),
+            ("hr", "5 l/100 km, 2 €/kg", "pet litara na sto kilometara, dva eura po kilogramu"),
+            ("sr", "3 l/min, 9 din./kom.", "tri litra u minutu, devet dinara po komadu"),
         ],
     ),
 )
