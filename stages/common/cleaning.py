@@ -87,6 +87,10 @@ def _primes(text: str, _language: str) -> tuple[str, int]:
     return _STRAIGHT.sub(one, text), fired
 
 
+def _address(match: re.Match[str], _language: str) -> str:
+    raise SpellingError("character", f"the full stop in {match[0]!r} is said; write it in words")
+
+
 def _mended(text: str, _language: str) -> tuple[str, int]:
     text, mended, failed = mend_homoglyphs(text)
     if failed:
@@ -209,6 +213,13 @@ SOUTH_SLAVIC_ONLY: tuple[Rule, ...] = (
         _latin,
         CYRILLIC,
         (Example("sr", "ЏУГАЊ, Џугањ, Љ. Њ. Rolling", "DŽUGANJ, Džuganj, Lj. Nj. Rolling"),),
+    ),
+    rule(
+        "addresses",
+        r"(?<![^\W_])(?<!@)[^\W_]{2,}\.(?:hr|ba|rs|com|net|org|info|eu|me|si)(?![^\W_])",
+        _address,
+        ".",
+        [("hr", "Tu je. Si tu", "Tu je. Si tu")],
     ),
     rule(
         "elisions",

@@ -26,6 +26,7 @@ from stages.common.telephones import TELEPHONES
 from stages.common.units import MONEY_SYMBOLS, SYMBOLS
 
 _DIGITS = "0123456789"
+_FIRST_YEAR = 1000
 _NEXT_ORDINAL = re.compile(r"\s*(?:do|i|ili|te|ni|,|/|-)\s*(?:\d+|[IVX]+)\.\s+([a-zčćđšž]+)")
 _SMALL = "[a-zčćđšž]"
 _SMALL_FOLLOWS = re.compile(rf"\s+{_SMALL}")
@@ -41,7 +42,7 @@ _UNKNOWN_UNIT = re.compile(rf"\s+(?![A-ZČĆĐŠŽ]+(?![^\W_])){_CONSONANT}{{2,}
 def _ordinal(match: re.Match[str], language: str) -> str | None:
     """Say a number with a full stop: a year, an ordinal, or nothing yet."""
     number = int(match[1].replace(".", ""))
-    is_year = "." not in match[1] and 1000 <= number <= 2099
+    is_year = "." not in match[1] and _FIRST_YEAR <= number <= 2099
     if not is_year and match["follows"] is None:
         return None
     agreed = _agreement(match)
@@ -62,15 +63,12 @@ def _range(match: re.Match[str], language: str) -> str | None:
     low, high = match["low"], match["high"]
     if _value(low) >= _value(high):
         return f"{low} {high}"
-    stop = "." if match["stop"] or match["first_stop"] else ""
-    if (
-        match["first_stop"]
-        and match["stop"]
-        and not _SMALL_FOLLOWS.match(match.string, match.end())
-    ):
+    last = match["stop"] and not _SMALL_FOLLOWS.match(match.string, match.end())
+    if match["first_stop"] and last and _value(high) < _FIRST_YEAR:  # mjesta 1.-3.
         agreed = of_preposition(word_before(match.string, match.start()))
         first, second = (ordinal(int(number), language, *agreed) for number in (low, high))
         return f"{first} do {second}"
+    stop = "." if match["stop"] or match["first_stop"] else ""
     return f"{low}{stop} do {high}{match['stop']}"
 
 
@@ -181,8 +179,8 @@ BEFORE_UNITS: tuple[Rule, ...] = (
     ),
     rule(
         "strokes",
-        r"(?<![\d.,/])(\d{1,4})/(\d{1,4})(?![\d/])",
-        lambda match, _: f"{match[1]} {'kroz ' * (len(match[1]) < 4)}{match[2]}",
+        r"(?<![\d.,/])(?:(\d{4}\.?)|(\d{1,3}))/(\d{1,4})(?![\d/])",
+        lambda match, _: f"{match[1]} {match[3]}" if match[1] else f"{match[2]} kroz {match[3]}",
         "/",
         [("sr", "12/3, 2019/2020.", "12 kroz 3, 2019 2020.")],
     ),

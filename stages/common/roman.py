@@ -71,8 +71,12 @@ def _may_be_a_word(match: re.Match[str], before: str) -> bool:
     """Tell whether a numeral that isn't read may be a word or a letter: i, vi, an initial."""
     numeral, text = match["roman"], match.string
     if len(numeral) > 1:
-        return (numeral == "VI" and text.isupper()) or text[match.end() :][:1] == "-"
-    return numeral not in "IV" or not before or _ENDS.match(text, match.end("roman")) is None
+        return numeral == "VI" and text.isupper()
+    if numeral not in "IV":
+        return True
+    if match["stop"] and word_after(text, match.end())[:1].islower():
+        return False  # V. dio
+    return not before or _ENDS.match(text, match.end("roman")) is None
 
 
 def _refuse_joined(match: re.Match[str], _language: str) -> str:

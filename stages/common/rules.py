@@ -130,11 +130,16 @@ def apart(match: re.Match[str], words: str, after_letters: bool = False) -> str:
     stages.common.rules.SpellingError: 'A5' is read only in part; write it in words
     """
     if _goes_on_before(match, after_letters) or _goes_on_after(match):
-        token = whole_token(match.string, match.start(), match.end())
-        raise SpellingError("number", f"{token!r} is read only in part; write it in words")
+        raise unread(match)
     before = match.string[: match.start()][-1:].isalnum()
     after = match.string[match.end() : match.end() + 1].isalnum()
     return f"{' ' * before}{words}{' ' * after}"
+
+
+def unread(match: re.Match[str]) -> SpellingError:
+    """Return the error of a numeral of which a match is only a part."""
+    token = whole_token(match.string, match.start(), match.end())
+    return SpellingError("number", f"{token!r} is read only in part; write it in words")
 
 
 def whole_token(text: str, start: int, end: int) -> str:

@@ -12,7 +12,7 @@ import re
 from stages.common.abbreviations import LETTER_NAMES
 from stages.common.agreement import of_noun
 from stages.common.numerals import cardinal, from_roman, ordinal, ordinal_stem, whole
-from stages.common.rules import Rule, SpellingError, apart, rule, whole_token
+from stages.common.rules import Rule, apart, rule, unread
 
 _CASES = r"ih|ima|im|oga|og|oj|om|ega|eg|em"
 _COUNTED = r"ero|oro|oje|(?:oj|j|or)i(?:ca|ce|ci|cu|com)"
@@ -27,11 +27,6 @@ _FOUR = {"bs": "četvero", "hr": "četvero", "sr": "četvoro"}
 _TWO_AND_THREE = {2: "dvoj", 3: "troj"}
 
 
-def _unread(match: re.Match[str]) -> SpellingError:
-    token = whole_token(match.string, match.start(), match.end())
-    return SpellingError("number", f"{token!r} has an unknown ending; write it in words")
-
-
 def _suffixed(match: re.Match[str], language: str) -> str:
     """Say 90-ih, 5-og, 10-ak, 5ero: the stem of the number with the ending that is written."""
     number, ending = int(match["number"]), match["vowel"] or match["ending"]
@@ -42,7 +37,7 @@ def _suffixed(match: re.Match[str], language: str) -> str:
     else:
         said = _inflected(number, language, ending)
     if said is None:
-        raise _unread(match)
+        raise unread(match)
     return apart(match, said)
 
 
@@ -107,7 +102,7 @@ def _lettered(match: re.Match[str], language: str) -> str:
 
 
 def _refused(match: re.Match[str], _language: str) -> str:
-    raise _unread(match)
+    raise unread(match)
 
 
 CLASSES = rule(

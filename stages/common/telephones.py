@@ -11,8 +11,8 @@ import re
 from stages.common.numerals import digits
 from stages.common.rules import Rule, apart, rule
 
-_BETWEEN = r"(?: ?[/-] ?| |(?<=\))|(?=\())"
-_GROUPS = re.compile(rf"({_BETWEEN})\(?(\d+)\)?")
+_BETWEEN = r" {0,2}[/ -] {0,2}"  # brackets have become spaces
+_GROUPS = re.compile(rf"({_BETWEEN})(\d+)")
 _NATIONAL, _INTERNATIONAL = (7, 10), (8, 15)
 _NEAR, _LONGEST_NEAR = re.compile("(?:00)?38[125-9]"), 12  # digits, with the country's
 _LEAST_WITH_SPACES = 8  # digits; `05 12 34` may be anything
@@ -31,7 +31,11 @@ def _telephone(match: re.Match[str], _language: str) -> str | None:
     if _NEAR.match(_joined(first, groups)):
         most = _LONGEST_NEAR + 2 * first.startswith("00")
     beyond: list[str] = []
-    while groups and groups[-1][0] == " " and _is_other(groups[-1][1], _count(first, groups), most):
+    while (
+        groups
+        and not groups[-1][0].strip()
+        and _is_other(groups[-1][1], _count(first, groups), most)
+    ):
         beyond.insert(0, groups.pop()[1])
     if not groups or not least <= _count(first, groups) <= most:
         return None
@@ -69,8 +73,8 @@ def _local(match: re.Match[str], _language: str) -> str | None:
 TELEPHONES: tuple[Rule, ...] = (
     rule(
         "telephones",
-        r"(?<![^\W_])(?<![+,.:/-])(?P<first>\+\d{1,15}|\(0\d{1,4}\)|0\d{1,9})"
-        rf"(?P<rest>(?:{_BETWEEN}\(?\d{{1,8}}\)?)+)(?!\d|[.,:/-]\d)",
+        r"(?<![^\W_])(?<![+,.:/-])(?P<first>\+\d{1,15}|0\d{1,9})"
+        rf"(?P<rest>(?:{_BETWEEN}\d{{1,8}})+)(?!\d|[.,:/-]\d)",
         _telephone,
         "0+",
         [
@@ -88,7 +92,7 @@ TELEPHONES: tuple[Rule, ...] = (
             ),
             (
                 "sr",
-                "(021) 234-567 5 puta",
+                "021  234-567 5 puta",
                 "nula dva jedan dva tri četiri pet šest sedam 5 puta",
             ),
             ("hr", "012-345, 05 2020", "012-345, 05 2020"),

@@ -43,7 +43,11 @@ cm³   m kubni_centimetar kubna_centimetra kubnih_centimetara
 W     m vat vata vata
 kW    m kilovat kilovata kilovata
 MW    m megavat megavata megavata
+GW    m gigavat gigavata gigavata
+Wh    m vatsat vatsata vatsati
 kWh   m kilovatsat kilovatsata kilovatsati
+MWh   m megavatsat megavatsata megavatsati
+GWh   m gigavatsat gigavatsata gigavatsati
 V     m volt volta volti
 kV    m kilovolt kilovolta kilovolti
 Hz    m herc herca herca

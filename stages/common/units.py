@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from stages.common.numerals import POINT, Gender, agree, decimal, whole
-from stages.common.rules import Rule, apart, rule
+from stages.common.rules import Rule, apart, rule, unread
 from stages.common.unit_names import MONEY, PER, UNITS, per
 
 _FRACTIONS = {
@@ -29,6 +29,7 @@ SYMBOLS = _either(UNITS["hr"])
 """Every symbol of a unit, as alternatives of a pattern."""
 MONEY_SYMBOLS = _either(MONEY)
 _WORD_FOLLOWS = re.compile(r"\s+[a-zčćđšž]")
+_ENDING = re.compile(r"-[^\W\d_]")
 NUMBER = r"\d+(?:[.,]\d+)?"
 _NOTHING = re.compile("[.,]00$")  # after a price: 5,00 €
 
@@ -66,6 +67,8 @@ def _amount(match: re.Match[str], language: str) -> str | None:
     unit, number = match["unit"], match["number"]
     if unit == "s" and _WORD_FOLLOWS.match(match.string, match.end()):
         return None
+    if _ENDING.match(match.string, match.end()):
+        raise unread(match)  # 5 km-a, 40 %-tni
     if unit in MONEY:
         number = _NOTHING.sub("", number)
     words = with_unit(number, unit, language)
