@@ -33,6 +33,7 @@ _SMALL_FOLLOWS = re.compile(rf"\s+{_SMALL}")
 _DOTTED = r"\d{1,3}(?:\.\d{3})+(?:,\d{1,9})?"
 _THOUSANDS = re.compile(_DOTTED)
 _RANGED = rf"(?:{_DOTTED}|\d{{1,9}}(?:[.,]\d{{1,9}})?)"
+_CURRENCY = rf"\s?(?:{MONEY_SYMBOLS})(?![^\W_])"
 _PARTS = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
 # Two and more consonants that are not capitals alone, which are spelled: 5 TV, but 5 hm.
 _CONSONANT = "[bcčćdđfghjklmnpqsštvwxzžBCČĆDĐFGHJKLMNPQSŠTVWXZŽ]"
@@ -125,15 +126,18 @@ def _refuse_unit(match: re.Match[str]) -> None:
 
 
 BEFORE_UNITS: tuple[Rule, ...] = (
-    *TELEPHONES,
-    *SUFFIXES,
     rule(
         "prices",
-        rf"(?<=\d)(?:,(?:--?|=)(?![^\W_])|\.--?(?=\s?(?:{MONEY_SYMBOLS})(?![^\W_])))",
+        rf"(?<=\d)(?:,(?:-{{1,2}}|=)(?={_CURRENCY}|(?![^\W_]|-))|\.-{{1,2}}(?={_CURRENCY}))",
         "",
         ",.",
-        [("bs", "100,- KM, 5,-- i 3.- €", "100 KM, 5 i 3 €"), ("hr", "5.-10. maja", "5.-10. maja")],
+        [
+            ("bs", "100,- KM, 5,--KM i 3.- €", "100 KM, 5KM i 3 €"),
+            ("hr", "5.-10. maja", "5.-10. maja"),
+        ],
     ),
+    *TELEPHONES,
+    *SUFFIXES,
     rule(
         "sums",
         r"(?<![\d.,/-])(?=\d[^+×=]*[+×=])\d+(?:,\d+)?(?:\s?[+×-]\s?\d+(?:,\d+)?)+(?![\d.,/-])",
