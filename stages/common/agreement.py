@@ -51,6 +51,13 @@ _CASES: dict[Gender, dict[str, Case]] = {
     "n": {"o": "nom", "e": "nom", "a": "gen", "u": "loc", "om": "ins", "em": "ins"},
     "f": {"a": "nom", "e": "gen", "i": "loc", "u": "acc", "om": "ins"},
 }
+_PART: dict[str, Case] = {
+    "dio": "nom",
+    "deo": "nom",
+    "dijela": "gen",
+    "dijelu": "loc",
+    "dijelom": "ins",
+}
 _WORLD_WAR: dict[str, Case] = {
     "i": "nom",
     "og": "gen",
@@ -99,6 +106,8 @@ def _forms() -> dict[str, Agreement]:
         # The day is in the genitive, and masculine whatever the month: petog veljače.
         found |= dict.fromkeys(names.split(), Agreement("m", "gen"))
     found["studenog"] = Agreement("m", "gen")
+    for name, case in _PART.items():
+        found[name] = Agreement("m", case)
     return found
 
 

@@ -152,14 +152,28 @@ DATES: tuple[Rule, ...] = (
         [("sr", "od 12. 5. do 3.6.", "od dvanaestog maja do trećeg juna")],
     ),
     rule(
+        "days of a roman month",
+        r"(?<![\d.,:/-])(?<!\.\s)(?P<day>\d{1,2})\.\s?(?P<month>[IVX]{1,4})(?![^\W_])"
+        r"(?!\.?\s?[A-ZČĆĐŠŽ\d])(?!\.?\s[a-zčćđšž]*(?:razred|vek|vijek|stolje|st\.|mjest))\.?(?P<year>)(?P<middle>)",
+        _date,
+        "IVX",
+        [
+            (
+                "hr",
+                "od 12. V. do 3.VI., 5. I. Anić",
+                "od dvanaestog svibnja do trećeg lipnja, 5. I. Anić",
+            )
+        ],
+    ),
+    rule(
         "durations",
-        rf"(?<![^\W_])(?<![.,:/-])(?P<hour>\d{{1,2}})\s?h\s?(?P<minute>{_MINUTE}|\d)(?P<unit>\s?(?:min|m)|)"
+        rf"(?<![^\W_])(?<![.,:/-])(?P<hour>\d{{1,2}})\s?[hč]\s?(?P<minute>{_MINUTE}|\d)(?P<unit>\s?(?:min|m)|)"
         r"(?![^\W_]|[.,:/-]\d)\.?",
         _duration,
-        "h",
+        "hč",
         [
             ("hr", "2h15min, 1h30m", "dva sata petnaest minuta, jedan sat trideset minuta"),
-            ("sr", "1h 5min, 14h30", "jedan sat pet minuta, četrnaest sati trideset minuta"),
+            ("sr", "1č 5min, 14h30", "jedan sat pet minuta, četrnaest sati trideset minuta"),
             ("bs", "2 h 5 ljudi", "2 h 5 ljudi"),
         ],
     ),
@@ -172,7 +186,7 @@ DATES: tuple[Rule, ...] = (
     ),
     rule(
         "times",
-        rf"(?<![\d:.,])(?P<hour>[01]?\d|2[0-4]):(?P<minute>{_MINUTE})(?![\d:]){_HOUR_WORD}?",
+        rf"(?<![\d:.,])(?P<hour>[01]?\d|2[0-4]):(?P<minute>{_MINUTE})(?![\d:]|\.\d){_HOUR_WORD}?",
         _time,
         ":",
         [

@@ -28,7 +28,9 @@ _MEASURES = frozenset((
     "sat", "sata", "sati", "satu", "čas", "časa", "dan", "dana", "danu", "sedmica", "sedmici",
     "tjedan", "tjedna", "tjednu", "mjesec", "mjeseci", "mjesecu", "mesec", "meseci", "mesecu",
     "godina", "godine", "godini", "minuta", "minut", "minuti", "sekunda", "sekunde", "sekundi",
-    "osoba", "osobi", "komad", "komada", "komadu", "noć", "noći", "stanovnik", "stanovniku",
+    "min", "ha", "kom", "sek", "sec", "god", "dag", "eur", "usd", "eura", "euro", "evra", "evro",
+    "dinara", "kuna", "maraka", "dollars", "hr", "hrs", "yr", "osoba", "osobi", "komad", "komada",
+    "komadu", "noć", "noći", "stanovnik", "stanovniku",
 ))  # fmt: skip
 
 

@@ -14,27 +14,21 @@ from stages.common.agreement import (
     counted_gender,
     of_ending,
     of_noun,
-    of_preposition,
     of_year,
     word_after,
     word_before,
 )
+from stages.common.number_signs import BETWEEN, FIRST_YEAR, PRICES
 from stages.common.numerals import POINT, decimal, ordinal, whole
 from stages.common.rules import Rule, SpellingError, apart, rule
 from stages.common.suffixes import SUFFIXES
 from stages.common.telephones import TELEPHONES
-from stages.common.units import MONEY_SYMBOLS, SYMBOLS
 
 _DIGITS = "0123456789"
-_FIRST_YEAR = 1000
 _NEXT_ORDINAL = re.compile(r"\s*(?:do|i|ili|te|ni|,|/|-)\s*(?:\d+|[IVX]+)\.\s+([a-zčćđšž]+)")
+# A day before a date that an earlier rule has said: od 5. do desetog maja.
+_NEXT_DATE = re.compile(r"\s+(?:do|i|ili|te)\s+(?:\w+\s)?\w+(?:og|eg)\s+([a-zčćđšž]+)")
 _SMALL = "[a-zčćđšž]"
-_SMALL_FOLLOWS = re.compile(rf"\s+{_SMALL}")
-_DOTTED = r"\d{1,3}(?:\.\d{3})+(?:,\d{1,9})?"
-_THOUSANDS = re.compile(_DOTTED)
-_RANGED = rf"(?:{_DOTTED}|\d{{1,9}}(?:[.,]\d{{1,9}})?)"
-_CURRENCY = rf"\s?(?:{MONEY_SYMBOLS})(?![^\W_])"
-_PARTS = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
 # Two and more consonants that are not capitals alone, which are spelled: 5 TV, but 5 hm.
 _CONSONANT = "[bcčćdđfghjklmnpqsštvwxzžBCČĆDĐFGHJKLMNPQSŠTVWXZŽ]"
 _UNKNOWN_UNIT = re.compile(rf"\s+(?![A-ZČĆĐŠŽ]+(?![^\W_])){_CONSONANT}{{2,}}(?![^\W_])")
@@ -43,7 +37,7 @@ _UNKNOWN_UNIT = re.compile(rf"\s+(?![A-ZČĆĐŠŽ]+(?![^\W_])){_CONSONANT}{{2,}
 def _ordinal(match: re.Match[str], language: str) -> str | None:
     """Say a number with a full stop: a year, an ordinal, or nothing yet."""
     number = int(match[1].replace(".", ""))
-    is_year = "." not in match[1] and _FIRST_YEAR <= number <= 2099
+    is_year = "." not in match[1] and FIRST_YEAR <= number <= 2099
     if not is_year and match["follows"] is None:
         return None
     agreed = _agreement(match)
@@ -55,42 +49,9 @@ def _ordinal(match: re.Match[str], language: str) -> str | None:
 def _agreement(match: re.Match[str]) -> Agreement:
     """Return what an ordinal takes: of two, what the noun after the second asks for."""
     pair = _NEXT_ORDINAL.match(match.string, match.end())
+    pair = pair or _NEXT_DATE.match(match.string, match.end())
     word = pair[1] if pair else word_after(match.string, match.end())
     return of_noun(word) or of_ending(word, word_before(match.string, match.start()))
-
-
-def _range(match: re.Match[str], language: str) -> str | None:
-    """Say from what to what, where it rises; a full stop after the second is the first's too."""
-    low, high = match["low"], match["high"]
-    if _value(low) >= _value(high):
-        return f"{low} {high}"
-    last = match["stop"] and not _SMALL_FOLLOWS.match(match.string, match.end())
-    if match["first_stop"] and last and _value(high) < _FIRST_YEAR:  # mjesta 1.-3.
-        agreed = of_preposition(word_before(match.string, match.start()))
-        first, second = (ordinal(int(number), language, *agreed) for number in (low, high))
-        return f"{first} do {second}"
-    stop = "." if match["stop"] or match["first_stop"] else ""
-    return f"{low}{stop} do {high}{match['stop']}"
-
-
-def _value(number: str) -> float:
-    """Return the value of a number as it is written: 1.000 is a thousand, 1.5 and 1,5 are not."""
-    if _THOUSANDS.fullmatch(number):
-        number = number.replace(".", "")
-    return float(number.replace(",", "."))
-
-
-def _minus(match: re.Match[str], _language: str) -> str:
-    """Say the minus of a sum, which between two numbers alone would be a range."""
-    return re.sub(r"(?<=\d)\s?-\s?", " minus ", match[0])
-
-
-def _times(match: re.Match[str], _language: str) -> str:
-    """Say 2x3 and 3x; the noun is `put` after one."""
-    if match["alone"] is None:
-        return re.sub(r"\s?[xX]\s?", " puta ", match[0])
-    one = match["alone"].endswith("1") and not match["alone"].endswith("11")
-    return f"{match['alone']} {'put' if one else 'puta'}"
 
 
 def _number(match: re.Match[str], language: str) -> str:
@@ -126,78 +87,21 @@ def _refuse_unit(match: re.Match[str]) -> None:
 
 
 BEFORE_UNITS: tuple[Rule, ...] = (
-    rule(
-        "prices",
-        rf"(?<=\d)(?:,(?:-{{1,2}}|=)(?={_CURRENCY}|(?![^\W_]|-))|\.-{{1,2}}(?={_CURRENCY}))",
-        "",
-        ",.",
-        [
-            ("bs", "100,- KM, 5,--KM i 3.- €", "100 KM, 5KM i 3 €"),
-            ("hr", "5.-10. maja", "5.-10. maja"),
-        ],
-    ),
+    PRICES,
     *TELEPHONES,
     *SUFFIXES,
-    rule(
-        "sums",
-        r"(?<![\d.,/-])(?=\d[^+×=]*[+×=])\d+(?:,\d+)?(?:\s?[+×-]\s?\d+(?:,\d+)?)+(?![\d.,/-])",
-        _minus,
-        "+×=",
-        [("hr", "5 - 3 = 2, 7+5-2", "5 minus 3 = 2, 7+5 minus 2")],
-    ),
-    rule(
-        "multiples",
-        r"(?<![^\W_])(?<![.,:/-])(?:(?P<alone>\d{1,3})[xX](?![^\W_])"
-        r"|\d+(?:,\d+)?(?:\s?[xX]\s?\d+(?:,\d+)?)+)",
-        _times,
-        "xX",
-        [("sr", "2x3 m, 10 x 15 x 2, 3x, 1x", "2 puta 3 m, 10 puta 15 puta 2, 3 puta, 1 put")],
-    ),
-    rule(
-        "written fractions",
-        rf"(?<![\d.,/-])(?:(?P<whole>\d{{1,3}})\s)?(?P<part>1/2|1/4|3/4)(?=\s?(?:{SYMBOLS})(?![^\W_]))",
-        lambda match, _: f"{match['whole'] or ''}{_PARTS[match['part']]}",
-        "/",
-        [("hr", "1/2 kg, 2 1/2 l, 1/2", "½ kg, 2½ l, 1/2")],
-    ),
-    rule(
-        "ranges",
-        rf"(?<![\d.,:/-])(?P<low>{_RANGED})(?P<first_stop>\.?)\s?-\s?(?P<high>{_RANGED})"
-        rf"(?P<stop>(?:\.(?=\s+{_SMALL}|\s*$|[,;)]))?)(?![\d:/-]|[.,]\d)",
-        _range,
-        "-",
-        [
-            ("hr", "5-10 km", "5 do 10 km"),
-            ("bs", "1992-1995. godine", "1992. do 1995. godine"),
-            ("sr", "5.-10. maja, 10-5", "5. do 10. maja, 10 5"),
-            ("hr", "1.000-2.000 kn, 2.5-3.5 kg", "1.000 do 2.000 kn, 2.5 do 3.5 kg"),
-            ("bs", "mjesta 1.-3., od 1.-3.", "mjesta prvi do treći, od prvog do trećeg"),
-        ],
-    ),
-    rule(
-        "scores",
-        r"(?<![\d:.,])(\d{1,3}):(\d{1,3})(?![\d:])",
-        lambda match, _: f"{match[1]} prema {match[2]}",
-        ":",
-        [("hr", "pobjeda 3:1", "pobjeda 3 prema 1")],
-    ),
-    rule(
-        "strokes",
-        r"(?<![\d.,/])(?:(\d{4}\.?)|(\d{1,3}))/(\d{1,4})(?![\d/])",
-        lambda match, _: f"{match[1]} {match[3]}" if match[1] else f"{match[2]} kroz {match[3]}",
-        "/",
-        [("sr", "12/3, 2019/2020.", "12 kroz 3, 2019 2020.")],
-    ),
+    *BETWEEN,
     rule(
         "ordinals and years",
         r"(?<![\d.,])([1-9]\d{0,2}(?:\.\d{3})+|\d{1,9})\.(?![\d.])"
-        rf"(?P<follows>(?=\s*{_SMALL}))?",
+        rf"(?P<follows>(?=\s+{_SMALL}|{_SMALL}{{3}}))?",
         _ordinal,
         ".",
         [
             ("hr", "u 5. razredu, 3. mjesto", "u petom razredu, treće mjesto"),
             ("bs", "12. maja, 12. maj", "dvanaestog maja, dvanaesti maj"),
             ("sr", "od 5. do 10. maja", "od petog do desetog maja"),
+            ("sr", "od 5. do desetog maja", "od petog do desetog maja"),
             ("sr", "Rođen je 1995.", "Rođen je hiljadu devetsto devedeset pete"),
             ("hr", "1995. godina", "tisuću devetsto devedeset peta godina"),
             ("bs", "u 2001. je", "u dvije hiljade prvoj je"),

@@ -41,6 +41,8 @@ _FEMALE_CASES: dict[str, Case] = {"a": "nom", "e": "gen", "i": "loc", "u": "acc"
 _MALE_CASES: dict[str, Case] = {"a": "gen", "u": "loc"}  # Petra, Petru; Pavle and Marko are named
 _MALE_IN_A_CASES: dict[str, Case] = {"a": "nom", "e": "gen", "i": "loc", "u": "gen"}  # a living one
 _LARGEST = 50
+_PAIR = re.compile(r"\s?(?:,|\s(?:i|ili|te|do)\s)\s?[IVXL]+(?![^\W_])\.?\s?(?P<noun>[a-zčćđšž]*)")
+_AFTER_ORDINAL = re.compile(r"\d\.\s?$")
 _ENDS = re.compile(r"\.?\s*(?:[,;:!?)\"]|$)")
 NO_WORDS = ("II", "III", "VII", "VIII", "XII", "XIII")
 """Numerals that no one takes for a word or an acronym."""
@@ -56,15 +58,30 @@ def _roman(match: re.Match[str], language: str) -> str | None:
     agreed = _of_ruler(before, match)
     if agreed is None and (before or match["stop"] or numeral != "I"):
         agreed = of_noun(word)  # at the beginning `I dan` is: and the day
+    if agreed is None and (pair := _PAIR.match(match.string, match.end())):
+        agreed = of_noun(pair["noun"])  # u V. i VI. razredu
+        if agreed is None:
+            raise _several_ways(numeral)
     if agreed is None and match["stop"] and word[:1].islower() and len(numeral) > 1:
         agreed = of_ending(word, before)
     if agreed is not None:
         return apart(match, ordinal(value, language, *agreed))
     if _may_be_a_word(match, before):
         return None
-    raise SpellingError(
+    raise _several_ways(numeral)
+
+
+def _several_ways(numeral: str) -> SpellingError:
+    return SpellingError(
         "roman numeral", f"{numeral!r} may be said in several ways here; write it in words"
     )
+
+
+def _span(match: re.Match[str], _language: str) -> str | None:
+    low, high = from_roman(match["low"]), from_roman(match["high"])
+    if low is None or high is None or low >= high:
+        return None
+    return f"{match['low']}{match['stop']} do {match['high']}"
 
 
 def _may_be_a_word(match: re.Match[str], before: str) -> bool:
@@ -76,6 +93,8 @@ def _may_be_a_word(match: re.Match[str], before: str) -> bool:
         return True
     if match["stop"] and word_after(text, match.end())[:1].islower():
         return False  # V. dio
+    if _AFTER_ORDINAL.search(text, 0, match.start()):
+        return False  # 12. V. Anić: in May, or a Mr Anić
     return not before or _ENDS.match(text, match.end("roman")) is None
 
 
@@ -119,10 +138,22 @@ _NUMERAL = rule(
         ("hr", "Elizabeta II i Petar I Petrović", "Elizabeta druga i Petar prvi Petrović"),
         ("sr", "Papa Jovan Pavle II, kod Nikole I", "Papa Jovan Pavle drugi, kod Nikole prvog"),
         ("bs", "Kralj Đorđe VI, kraljica Ana II", "Kralj Đorđe šesti, kraljica Ana druga"),
+        (
+            "bs",
+            "u V i VI razredu, V. do VII. vijek",
+            "u petom i šestom razredu, peti do sedmi vijek",
+        ),
         ("hr", "Ana I Ivan, vitamin C, I dan", "Ana I Ivan, vitamin C, I dan"),
     ],
 )
 ROMAN: tuple[Rule, ...] = (
+    rule(
+        "spans of roman numerals",
+        r"(?<![^\W_])(?P<low>[IVXL]+)(?P<stop>\.?)\s?-\s?(?P<high>[IVXL]+)(?![^\W_])",
+        _span,
+        "-",
+        [("sr", "XVIII-XIX vek", "XVIII do XIX vek"), ("hr", "VI-V", "VI-V")],
+    ),
     _NUMERAL,
     rule(
         "roman numerals with letters",

@@ -175,6 +175,8 @@ def _goes_on_after(match: re.Match[str]) -> bool:
     """Tell whether a token with digits goes on behind a match."""
     text, end = match.string, match.end()
     beside, further = text[end : end + 1], text[end + 1 : end + 2]
+    if beside == "-" and further == "'":  # '95-'99
+        further = text[end + 2 : end + 3]
     if beside.isalnum():
         return beside.isdigit() or match[0][-1] != "."
     if beside in ("-", ".", ",", ":"):

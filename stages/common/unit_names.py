@@ -113,8 +113,8 @@ hilj. f hiljada hiljade hiljada
 _OTHER_NAMES = {
     "EUR": "€", "USD": "$", "GBP": "£", "BAM": "KM", "HRK": "kn", "lit.": "l", "m2": "m²",
     "km2": "km²", "cm2": "cm²", "m3": "m³", "cm3": "cm³", "Kg": "kg", "Km": "km", "L": "l",
-    "mio.": "mil.", "mrd.": "mlrd.", "tis.": "hilj.", "km/č": "km/h", "m/s2": "m/s²", "μg": "µg",
-    "mjes.": "mj", "mes.": "mj",
+    "mio.": "mil.", "mrd.": "mlrd.", "tis.": "hilj.", "km/č": "km/h", "č": "h",
+    "m/s2": "m/s²", "μg": "µg", "mjes.": "mj", "mes.": "mj",
 }  # fmt: skip
 MONEY = frozenset(
     ("€", "$", "£", "EUR", "USD", "GBP", "KM", "BAM", "HRK", "kn", "RSD", "din", "CHF")

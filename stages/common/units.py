@@ -114,6 +114,13 @@ AMOUNTS: tuple[Rule, ...] = (
         [("hr", "$5, €2,50", "5 $, 2,50 €")],
     ),
     rule(
+        "currency code first",
+        rf"(?<![^\W_])(?<!\d\s)(EUR|USD|GBP|CHF|RSD|BAM|HRK|KM)\s({NUMBER})(?![^\W_]|[.,/-]\d)(?!\s?(?:{SYMBOLS})(?![^\W_]))",
+        lambda match, _: f"{match[2]} {match[1]}",
+        "RMDFK",
+        [("bs", "KM 50, EUR 2,50 i 5 KM 10", "50 KM, 2,50 EUR i 5 KM 10")],
+    ),
+    rule(
         "fractions",
         rf"(?P<number>\d*)\s?(?P<part>[{''.join(_FRACTIONS)}])"
         rf"(?:\s?(?P<unit>{SYMBOLS})(?![^\W_]))?",
