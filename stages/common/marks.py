@@ -17,7 +17,7 @@ _BRACKETS_QUOTES_DASHES = frozenset(("Ps", "Pe", "Pi", "Pf", "Pd", "Pc"))
 _COMMON = re.compile(r"[ \t\n.,;:!?\"()\-…„“”]+")
 _MARK = re.compile(r"[^\w\s]")
 _WORD = "[^\\W\\d_]+"
-_STROKE = re.compile(rf"(?<![^\W_])({_WORD})(\s?/\s?)(?={_WORD}(?![^\W_]))")
+_STROKE = re.compile(rf"(?<![^\W_])({_WORD})(/|\s/\s)(?={_WORD}(?![^\W_]))")
 _NEXT = re.compile(_WORD)
 _VOWELS = re.compile("[aeiouyr]")
 # Nouns of measure: between two of them, or a word and one of them, `/` is said: per, po, na.
