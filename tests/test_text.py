@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from spoken_items import SOUTH_SLAVIC_ITEMS
+from spoken_parts import sentence
 
 from stages.common import text as text_module
 from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
@@ -171,6 +173,17 @@ def test_a_rule_with_needs_is_never_skipped_where_it_would_change_something(lang
         for given_ in rule.examples:
             if given_.before != given_.after and rule.needs:
                 assert not rule.needs.isdisjoint(given_.before), rule.name
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROUGH | WRITTEN | SENTENCES, st.randoms(use_true_random=False))
+def test_a_clue_is_in_whatever_its_pattern_matches(given_, random):
+    texts = [given_, sentence(random, "hr", SOUTH_SLAVIC_ITEMS)[0]]
+    for language in LANGUAGES:
+        for rule in RULES[language]:
+            for text in (*texts, *(shown.before for shown in rule.examples)):
+                if rule.pattern and rule.clue and rule.pattern.search(text):
+                    assert rule.clue.search(text), (rule.name, text)
 
 
 def ungated(table):

@@ -155,6 +155,7 @@ ABBREVIATIONS: tuple[Rule, ...] = (
             ("hr", "u 19. st., iz XX. st.", "u 19. stoljeću, iz XX. stoljeća"),
             ("sr", "krajem 18. v.", "krajem 18. veka"),
         ],
+        clue=r"[sv]t?\.",
     ),
     rule(
         "years' abbreviations",

@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 from stages.common.marks import is_plain
-from stages.common.rules import Example, Rule, SpellingError, rule
+from stages.common.rules import Example, Rule, SpellingError, rule, whole_token
 from stages.common.scripts import CYRILLIC, mend_homoglyphs, to_latin
 
 
@@ -87,8 +87,11 @@ def _primes(text: str, _language: str) -> tuple[str, int]:
     return _STRAIGHT.sub(one, text), fired
 
 
-def _address(match: re.Match[str], _language: str) -> str:
-    raise SpellingError("character", f"the full stop in {match[0]!r} is said; write it in words")
+def _address(match: re.Match[str], _language: str) -> str | None:
+    token = whole_token(match.string, match.start(), match.end())
+    if "@" in token:
+        return None  # which is refused by its sign
+    raise SpellingError("character", f"the full stop in {token!r} is said; write it in words")
 
 
 def _mended(text: str, _language: str) -> tuple[str, int]:
@@ -216,7 +219,7 @@ SOUTH_SLAVIC_ONLY: tuple[Rule, ...] = (
     ),
     rule(
         "addresses",
-        r"(?<![^\W_])(?<!@)[^\W_]{2,}\.(?:hr|ba|rs|com|net|org|info|eu|me|si)(?![^\W_])",
+        r"\.(?<=[^\W_]{2}\.)(?:hr|ba|rs|com|net|org|info|eu|me|si)(?![^\W_])",
         _address,
         ".",
         [("hr", "Tu je. Si tu", "Tu je. Si tu")],

@@ -109,6 +109,7 @@ DATES: tuple[Rule, ...] = (
             ("hr", "10:30-12:00, 8-9:15", "10:30 do 12:00, 8 do 9:15"),
             ("sr", "od 9.30-17.00 h, 2.10-3.50", "od 9:30 do 17:00 h, 2.10-3.50"),
         ],
+        clue=r"[0-9]\s?-\s?[0-9]",
     ),
     rule(
         "spans of days",
@@ -120,6 +121,7 @@ DATES: tuple[Rule, ...] = (
             ("hr", "12.5.-15.5.2020.", "12. 5. do 15.5.2020."),
             ("bs", "5.-10. 5., 5.-10. maja", "petog do 10. 5., 5.-10. maja"),
         ],
+        clue=r"[0-9]\.\s?(?:-|[0-9])",
     ),
     rule(
         "dates",
@@ -134,6 +136,7 @@ DATES: tuple[Rule, ...] = (
             ("hr", "31. 2. 2020.", "31. 2. 2020."),
             ("bs", "05-12-2020", "petog decembra dvije hiljade dvadesete"),
         ],
+        clue=r"[0-9](?:[/-]|\.\s?[0-9IVX])",
     ),
     rule(
         "dates, year first",
@@ -150,6 +153,7 @@ DATES: tuple[Rule, ...] = (
         _date,
         ".",
         [("sr", "od 12. 5. do 3.6.", "od dvanaestog maja do trećeg juna")],
+        clue=r"[0-9]\.\s?[0-9]",
     ),
     rule(
         "days of a roman month",
@@ -164,6 +168,7 @@ DATES: tuple[Rule, ...] = (
                 "od dvanaestog svibnja do trećeg lipnja, 5. I. Anić",
             )
         ],
+        clue=r"[0-9]\.\s?[IVX]",
     ),
     rule(
         "durations",
@@ -176,6 +181,7 @@ DATES: tuple[Rule, ...] = (
             ("sr", "1č 5min, 14h30", "jedan sat pet minuta, četrnaest sati trideset minuta"),
             ("bs", "2 h 5 ljudi", "2 h 5 ljudi"),
         ],
+        clue=r"[0-9]\s?[hč]\s?[0-9]",
     ),
     rule(
         "times to the second",
@@ -206,6 +212,7 @@ DATES: tuple[Rule, ...] = (
             ("hr", "od 14.30 h", "od četrnaest i trideset"),
             ("sr", "9,15 sati", "devet i petnaest sati"),
         ],
+        clue=r"[0-9][.,][0-5]",
     ),
     rule(
         "times after u",
@@ -217,6 +224,7 @@ DATES: tuple[Rule, ...] = (
             ("sr", "u 9.15", "u devet i petnaest"),
             ("sr", "u 9.15 km, u 2.50 l", "u 9.15 km, u 2.50 l"),
         ],
+        clue=r"[0-9]\.[0-5]",
     ),
 )
 """Dates and times. They come before the rules that read their numbers as anything else."""

@@ -113,6 +113,7 @@ BEFORE_UNITS: tuple[Rule, ...] = (
             ),
             ("hr", "Imam 5. Ona ima 6.", "Imam 5. Ona ima 6."),
         ],
+        clue=r"[0-9]\.",
     ),
     rule(
         "years without a stop",
@@ -123,6 +124,7 @@ BEFORE_UNITS: tuple[Rule, ...] = (
         ),
         _DIGITS,
         [("bs", "u 1984 godini", "u hiljadu devetsto osamdeset četvrtoj godini")],
+        clue="godin",
     ),
     rule(
         "thousands",
@@ -130,6 +132,7 @@ BEFORE_UNITS: tuple[Rule, ...] = (
         lambda match, _: re.sub(r"\D", "", match[0]),
         ". \t\n",
         [("hr", "1.234.567, 12 000 i 1.500,50", "1234567, 12000 i 1500,50")],
+        clue=r"[0-9][.\s][0-9]{3}",
     ),
 )
 """What numbers and the marks beside them mean together."""
@@ -144,6 +147,7 @@ NUMBERS: tuple[Rule, ...] = (
             ("hr", "3.5, -2.5", "tri točka pet, minus dva točka pet"),
             ("sr", "1.2.3", "jedan tačka dva tačka tri"),
         ],
+        clue=r"[0-9]\.[0-9]",
     ),
     rule(
         "numbers",
@@ -159,6 +163,7 @@ NUMBERS: tuple[Rule, ...] = (
             ("bs", "-5 i 3,14", "minus pet i tri zarez četrnaest"),
             ("hr", "A4, 007", "A četiri, nula nula sedam"),
         ],
+        clue="[0-9]",
     ),
 )
 """What is left of the digits."""

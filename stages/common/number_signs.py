@@ -68,6 +68,7 @@ PRICES = rule(
         ("bs", "100,- KM, 5,--KM i 3.- €", "100 KM, 5KM i 3 €"),
         ("hr", "5.-10. maja", "5.-10. maja"),
     ],
+    clue="[.,](?:[-=]|00)",
 )
 """Before the rules for letters behind a number: 100,-kn."""
 
@@ -110,6 +111,7 @@ BETWEEN: tuple[Rule, ...] = (
             ("hr", "1.000-2.000 kn, 2.5-3.5 kg", "1.000 do 2.000 kn, 2.5 do 3.5 kg"),
             ("bs", "mjesta 1.-3., od 1.-3.", "mjesta prvi do treći, od prvog do trećeg"),
         ],
+        clue=r"[0-9]\.?\s?-\s?[0-9]",
     ),
     rule(
         "scores",

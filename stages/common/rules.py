@@ -16,6 +16,9 @@ Replace = Callable[[re.Match[str], str], str | None]
 """Gives what a match becomes in a language, or None where it stays."""
 
 
+_GAP = frozenset(("", " "))
+
+
 class SpellingError(ValueError):
     """A text that has no canonical spelling.
 
@@ -46,12 +49,16 @@ class Rule:
         change: takes a text and its language, gives the new text and how often it changed it.
         needs: characters of which one must be in the text; empty: the rule always looks.
         examples: what it does, this rule alone.
+        pattern: of which it replaces the matches, if it is made by `rule`.
+        clue: a pattern that is found in whatever `pattern` matches, and sooner.
     """
 
     name: str
     change: Callable[[str, str], tuple[str, int]]
     needs: frozenset[str]
     examples: tuple[Example, ...]
+    pattern: re.Pattern[str] | None = None
+    clue: re.Pattern[str] | None = None
 
 
 def rule(
@@ -60,17 +67,21 @@ def rule(
     replace: Replace | str,
     needs: Iterable[str] = (),
     examples: Iterable[tuple[str, str, str]] = (),
+    clue: str = "",
 ) -> Rule:
     """Return a rule that replaces each match of a pattern.
+
+    A pattern that begins with a look behind is tried at every place of a text. A clue begins with
+    the characters that it looks for, which is about five times as quick, so it is asked first.
 
     >>> gaps = rule("gaps", " +", " ", needs=" ")
     >>> gaps.change("a  b c", "hr")
     ('a b c', 1)
     """
-    compiled = re.compile(pattern)
+    compiled, first = re.compile(pattern), re.compile(clue or pattern)
 
     def change(text: str, language: str) -> tuple[str, int]:
-        if compiled.search(text) is None:
+        if first.search(text) is None:
             return text, 0
         fired = 0
 
@@ -84,7 +95,8 @@ def rule(
 
         return compiled.sub(one, text), fired
 
-    return Rule(name, change, frozenset(needs), tuple(Example(*given) for given in examples))
+    shown = tuple(Example(*given) for given in examples)
+    return Rule(name, change, frozenset(needs), shown, compiled, first)
 
 
 def apply(
@@ -129,11 +141,13 @@ def apart(match: re.Match[str], words: str, after_letters: bool = False) -> str:
     Traceback (most recent call last):
     stages.common.rules.SpellingError: 'A5' is read only in part; write it in words
     """
+    start, end, text = match.start(), match.end(), match.string
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    if before in _GAP and after in _GAP:
+        return words
     if _goes_on_before(match, after_letters) or _goes_on_after(match):
         raise unread(match)
-    before = match.string[: match.start()][-1:].isalnum()
-    after = match.string[match.end() : match.end() + 1].isalnum()
-    return f"{' ' * before}{words}{' ' * after}"
+    return f"{' ' * before.isalnum()}{words}{' ' * after.isalnum()}"
 
 
 def unread(match: re.Match[str]) -> SpellingError:

@@ -114,6 +114,7 @@ CLASSES = rule(
         ("hr", "IIIa razred, u 8.b razredu", "treći a razred, u osmom be razredu"),
         ("sr", "iz VII-c razreda", "iz sedmog ce razreda"),
     ],
+    clue="razred",
 )
 """School classes; before the rule for Roman numerals."""
 
@@ -128,6 +129,7 @@ SUFFIXES: tuple[Rule, ...] = (
             ("sr", "3-dnevni, 24-časovni", "trodnevni, dvadesetčetvoročasovni"),
             ("bs", "20godišnjak i 2-struki", "dvadesetogodišnjak i dvostruki"),
         ],
+        clue=rf"[0-9]-?(?:{_COMPOUNDS})",
     ),
     rule(
         "endings",
@@ -142,6 +144,7 @@ SUFFIXES: tuple[Rule, ...] = (
             ("hr", "5ero, 2oje, 4-ero, 22-oje", "petero, dvoje, četvero, dvadeset dvoje"),
             ("sr", "7oro, 4oro, 1vi, 3ćeg", "sedmoro, četvoro, prvi, trećeg"),
         ],
+        clue=r"[0-9]\.?-?[a-zć]",
     ),
     rule(
         "numbers with a letter",
@@ -149,6 +152,7 @@ SUFFIXES: tuple[Rule, ...] = (
         _lettered,
         "0123456789",
         [("sr", "Ulica 12b, 3D, 5G", "Ulica dvanaest be, tri de, pet ge")],
+        clue="[0-9][a-fA-G]",
     ),
     rule(
         "numbers with other letters",
@@ -156,6 +160,7 @@ SUFFIXES: tuple[Rule, ...] = (
         _refused,
         "-",
         [("hr", "5-6, Covid-19", "5-6, Covid-19")],
+        clue=r"-[^\W\d_]",
     ),
 )
 """What letters behind a number mean."""

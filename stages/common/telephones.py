@@ -17,10 +17,12 @@ _NATIONAL, _INTERNATIONAL = (7, 10), (8, 15)
 _NEAR, _LONGEST_NEAR = re.compile("(?:00)?38[125-9]"), 12  # digits, with the country's
 _LEAST_WITH_SPACES = 8  # digits; `05 12 34` may be anything
 _LOCAL = (5, 9)
-_CALLED = (
-    r"(?:tel|telefon\w*|mob|mobitel\w*|mobiln\w+|fax|faks|(?P<verb>nazov\w+|pozov\w+|zov\w+|nazvat\w*"
-    r"|pozvat\w*|zvat\w*))"
+_CALLED = re.compile(
+    r"(?<![^\W_])(?:tel|telefon\w*|mob|mobitel\w*|mobiln\w+|faks|(?P<verb>nazov\w+|pozov\w+|zov\w+"
+    r"|nazvat\w*|pozvat\w*|zvat\w*))\s?[.:]?\s+(?:na\s+)?(?:broj\s+)?$",
+    re.IGNORECASE,
 )
+_CALLED_WITHIN = 40  # characters before a number
 
 
 def _telephone(match: re.Match[str], _language: str) -> str | None:
@@ -65,9 +67,10 @@ def _local(match: re.Match[str], _language: str) -> str | None:
     number = re.sub(r"\D", "", match["number"])
     if not _LOCAL[0] <= len(number) <= _LOCAL[1]:
         return None
-    if match["verb"] and not re.search("[/-]", match["number"]):
+    called = _CALLED.search(match.string, max(0, match.start() - _CALLED_WITHIN), match.start())
+    if called is None or (called["verb"] and not re.search("[/-]", match["number"])):
         return None  # nazovi 10 000 ljudi
-    return apart(match, match["before"] + digits(number))
+    return apart(match, digits(number))
 
 
 TELEPHONES: tuple[Rule, ...] = (
@@ -100,8 +103,8 @@ TELEPHONES: tuple[Rule, ...] = (
     ),
     rule(
         "telephones without an area",
-        rf"(?<![^\W_])(?P<before>(?i:{_CALLED})\s?[.:]?\s+(?:na\s+)?(?:broj\s+)?)"
-        r"(?P<number>\d{2,4}(?:[ /-]\d{2,4}){1,3})(?![^\W_]|[.,:/-]\d)",
+        r"(?P<number>[0-9](?<![^\W_][0-9])(?<![.,:/+-][0-9])\d{1,3}(?:[ /-]\d{2,4}){1,3})"
+        r"(?![^\W_]|[.,:/-]\d)",
         _local,
         "0123456789",
         [

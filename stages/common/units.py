@@ -119,6 +119,7 @@ AMOUNTS: tuple[Rule, ...] = (
         lambda match, _: f"{match[2]} {match[1]}",
         "RMDFK",
         [("bs", "KM 50, EUR 2,50 i 5 KM 10", "50 KM, 2,50 EUR i 5 KM 10")],
+        clue=r"[A-Z]\s[0-9]",
     ),
     rule(
         "fractions",
@@ -138,6 +139,7 @@ AMOUNTS: tuple[Rule, ...] = (
         _span,
         "-",
         [("bs", "5 km - 10 km, 5%-10%", "5 km do 10 km, 5% do 10%")],
+        clue=r"-\s?[0-9]",
     ),
     rule(
         "units",
@@ -168,6 +170,7 @@ AMOUNTS: tuple[Rule, ...] = (
             ("hr", "5 l/100 km, 2 €/kg", "pet litara na sto kilometara, dva eura po kilogramu"),
             ("sr", "3 l/min, 9 din./kom.", "tri litra u minutu, devet dinara po komadu"),
         ],
+        clue=rf"[0-9]\s?(?:{SYMBOLS})(?![^\W_])",
     ),
 )
 """Numbers with a unit; thousands have no dots any more when these rules look."""
