@@ -16,6 +16,7 @@ _GROUPS = re.compile(rf"({_BETWEEN})(\d+)")
 _NATIONAL, _INTERNATIONAL = (7, 10), (8, 15)
 _NEAR, _LONGEST_NEAR = re.compile("(?:00)?38[125-9]"), 12  # digits, with the country's
 _LEAST_WITH_SPACES = 8  # digits; `05 12 34` may be anything
+_LEAST_TOGETHER = 10  # digits after a plus; +5 000 000 is no telephone
 _LOCAL = (5, 9)
 _CALLED = re.compile(
     r"(?<![^\W_])(?:tel|telefon\w*|mob|mobitel\w*|mobiln\w+|faks|(?P<verb>nazov\w+|pozov\w+|zov\w+"
@@ -39,11 +40,17 @@ def _telephone(match: re.Match[str], _language: str) -> str | None:
         and _is_other(groups[-1][1], _count(first, groups), most)
     ):
         beyond.insert(0, groups.pop()[1])
-    if not groups or not least <= _count(first, groups) <= most:
+    if not groups:  # +385911234567
+        least = _LEAST_TOGETHER if first.startswith("+") else most + 1
+    if not least <= _count(first, groups) <= most:
         return None
-    if not abroad and min(len(group) for _, group in groups) < 2:
+    if groups and not abroad and min(len(group) for _, group in groups) < 2:
         return None
-    if not any(mark.strip() for mark, _ in groups) and _count(first, groups) < _LEAST_WITH_SPACES:
+    if (
+        groups
+        and not any(mark.strip() for mark, _ in groups)
+        and _count(first, groups) < _LEAST_WITH_SPACES
+    ):
         return None
     said = "plus " * first.startswith("+") + digits(_joined(first, groups))
     return " ".join([apart(match, said), *beyond])
@@ -77,7 +84,7 @@ TELEPHONES: tuple[Rule, ...] = (
     rule(
         "telephones",
         r"(?<![^\W_])(?<![+,.:/-])(?P<first>\+\d{1,15}|0\d{1,9})"
-        rf"(?P<rest>(?:{_BETWEEN}\d{{1,8}})+)(?!\d|[.,:/-]\d)",
+        rf"(?P<rest>(?:{_BETWEEN}\d{{1,8}})*)(?!\d|[.,:/-]\d)",
         _telephone,
         "0+",
         [
@@ -98,7 +105,8 @@ TELEPHONES: tuple[Rule, ...] = (
                 "021  234-567 5 puta",
                 "nula dva jedan dva tri četiri pet šest sedam 5 puta",
             ),
-            ("hr", "012-345, 05 2020", "012-345, 05 2020"),
+            ("hr", "012-345, 05 2020, +5, 061", "012-345, 05 2020, +5, 061"),
+            ("hr", "+3851123456", "plus tri osam pet jedan jedan dva tri četiri pet šest"),
         ],
     ),
     rule(
