@@ -86,7 +86,7 @@ def outcome(text, language):
         return error.reason
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=2000)  # ms, of a clock that others share
 @given(ROUGH | WRITTEN | st.text(), st.sampled_from(LANGUAGES))
 @example("d'r.", "hr")
 @example("5dr 7km", "sr")
