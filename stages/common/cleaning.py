@@ -37,7 +37,7 @@ _TONED = (
     *(unicodedata.normalize("NFC", letter + tone) for letter in "aeiourAEIOUR" for tone in _TONES),
     *"ѐЀѝЍ",
 )
-_ROMAN = re.compile(r"(?<![^\W_])[IVX]{2,}(?![^\W_])")
+_ROMAN = re.compile(r"(?<![^\W_])(?:[IVX]{2,}|[VX])(?![^\W_])")
 _STRAIGHT = re.compile("[\"']")
 _PRIMES = {'"': "″", "'": "′"}
 _OPENED = re.compile(r"(?:^|[\s(\"])'")

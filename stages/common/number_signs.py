@@ -16,6 +16,7 @@ FIRST_YEAR = 1000
 """The least number with a full stop that is a year."""
 _SMALL = "[a-zčćđšž]"
 _SMALL_FOLLOWS = re.compile(rf"\s+{_SMALL}")
+_MINUS = re.compile(r"\s-[0-9]")  # 2024 -7: the second is below zero
 _DOTTED = r"\d{1,3}(?:\.\d{3})+(?:,\d{1,9})?"
 _THOUSANDS = re.compile(_DOTTED)
 _RANGED = rf"(?:{_DOTTED}|\d{{1,9}}(?:[.,]\d{{1,9}})?)"
@@ -28,7 +29,7 @@ def _range(match: re.Match[str], language: str) -> str | None:
     """Say from what to what, where it rises; a full stop after the second is the first's too."""
     low, high = match["low"], match["high"]
     if _value(low) >= _value(high):
-        return f"{low} {high}"
+        return None if _MINUS.search(match[0]) else f"{low} {high}"
     last = match["stop"] and not _SMALL_FOLLOWS.match(match.string, match.end())
     if match["first_stop"] and last and _value(high) < FIRST_YEAR:  # mjesta 1.-3.
         agreed = of_preposition(word_before(match.string, match.start()))
@@ -60,7 +61,7 @@ def _times(match: re.Match[str], _language: str) -> str:
 
 PRICES = rule(
     "prices",
-    rf"(?<=\d)(?:,(?:-{{1,2}}|=)(?={_CURRENCY}|(?![^\W_]|-))|\.-{{1,2}}(?={_CURRENCY})"
+    rf"(?<=\d)(?:,-{{1,2}}(?={_CURRENCY}|(?![^\W_]|-))|(?:,=|\.-{{1,2}})(?={_CURRENCY})"
     rf"|[.,]00(?=\s{_CURRENCY_WORD}))",
     "",
     ",.",
@@ -122,10 +123,10 @@ BETWEEN: tuple[Rule, ...] = (
     ),
     rule(
         "strokes",
-        r"(?<![\d.,/])(?:(\d{4}\.?)|(\d{1,3}))/(\d{1,4})(?![\d/])",
-        lambda match, _: f"{match[1]} {match[3]}" if match[1] else f"{match[2]} kroz {match[3]}",
+        r"(?<![\d.,/])(?:((?:1[5-9]|20)\d\d\.?)/(\d\d(?:\d\d)?)|(\d{1,4})/(\d{1,4}))(?![\d/])",
+        lambda match, _: f"{match[1]} {match[2]}" if match[1] else f"{match[3]} kroz {match[4]}",
         "/",
-        [("sr", "12/3, 2019/2020.", "12 kroz 3, 2019 2020.")],
+        [("sr", "12/3, 2019/2020.", "12 kroz 3, 2019 2020."), ("hr", "1234/56", "1234 kroz 56")],
     ),
 )
 """Signs between numbers; before ordinals, whose full stops they need."""
