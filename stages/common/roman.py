@@ -43,7 +43,7 @@ _MALE_IN_A_CASES: dict[str, Case] = {"a": "nom", "e": "gen", "i": "loc", "u": "g
 _LARGEST = 50
 _PAIR = re.compile(r"\s?(?:,|\s(?:i|ili|te|do)\s)\s?[IVXL]+(?![^\W_])\.?\s?(?P<noun>[a-zčćđšž]*)")
 _AFTER_ORDINAL = re.compile(r"\d\.\s?$")
-_ENDS = re.compile(r"\.?\s*(?:[,;:!?)\"]|$)")
+_ENDS = re.compile(r"\s*\.?\s*(?:[,;:!?)\"]|$)")
 NO_WORDS = ("II", "III", "VII", "VIII", "XII", "XIII")
 """Numerals that no one takes for a word or an acronym."""
 
