@@ -58,10 +58,12 @@ def ordinal(number: int) -> str:
 def plural(words: str) -> str:
     """Return the plural of a number in words, as decades have it.
 
-    >>> plural("nineteen ninety"), plural("two thousand")
-    ('nineteen nineties', 'two thousands')
+    >>> plural("nineteen ninety"), plural("two thousand"), plural("six")
+    ('nineteen nineties', 'two thousands', 'sixes')
     """
-    return words[:-1] + "ies" if words.endswith("y") else words + "s"
+    if words.endswith("y"):
+        return words[:-1] + "ies"
+    return words + ("es" if words.endswith("x") else "s")
 
 
 def year(number: int) -> str:
@@ -80,6 +82,30 @@ def year(number: int) -> str:
     return f"{cardinal(century)} {'oh ' if rest < 10 else ''}{cardinal(rest)}"
 
 
+def pairs(number: int) -> str:
+    """Return a number of four digits in two pairs, as rooms, flights and buses have it.
+
+    >>> pairs(1204), pairs(1549), pairs(2000), pairs(2005), pairs(3100)
+    ('twelve oh four', 'fifteen forty nine', 'two thousand', 'twenty oh five', 'thirty one hundred')
+    """
+    first, last = divmod(number, 100)
+    if last:
+        return f"{cardinal(first)} {'oh ' if last < 10 else ''}{cardinal(last)}"
+    return cardinal(number) if first % 10 == 0 else f"{cardinal(first)} hundred"
+
+
+def fraction(upper: int, lower: int) -> str:
+    """Return a fraction in words; halves and quarters have names of their own.
+
+    >>> fraction(1, 2), fraction(3, 4), fraction(2, 3), fraction(1, 100)
+    ('one half', 'three quarters', 'two thirds', 'one one hundredth')
+    """
+    if lower == 2:
+        return f"{cardinal(upper)} {'half' if upper == 1 else 'halves'}"
+    part = "quarter" if lower == 4 else ordinal(lower)
+    return f"{cardinal(upper)} {part if upper == 1 else part + 's'}"
+
+
 def digits(text: str) -> str:
     """Return digits one by one.
 
@@ -94,6 +120,16 @@ def whole(text: str) -> str:
     if (len(text) > 1 and text[0] == "0") or len(text) > 15:
         return digits(text)
     return cardinal(int(text))
+
+
+def number_words(text: str) -> str:
+    """Return a number as it is written, with commas and a point, in words.
+
+    >>> number_words("1,234.05"), number_words(".45")
+    ('one thousand two hundred thirty four point zero five', 'point four five')
+    """
+    before, point, after = text.replace(",", "").partition(".")
+    return f"{whole(before) if before else ''}{f' point {digits(after)}' if point else ''}".strip()
 
 
 def _below_thousand(number: int) -> str:
