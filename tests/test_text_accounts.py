@@ -30,7 +30,7 @@ ITEMS = {
 }
 # What a sign is said as; a sign without words is refused whatever is beside it.
 SIGNS = {
-    "%": ("posto", "odsto", "percent"), "‰": ("promil",), "§": ("paragraf", "section"),
+    "%": ("posto", "odsto", "percent"), "‰": ("promil", "per mille"), "§": ("paragraf", "section"),
     "&": ("i", "and"), "+": ("plus",), "=": ("jednako", "equals"), "×": ("puta", "times"),
     "±": ("plus minus",), "№": ("broj", "number"), "$": ("dolar", "dollar"),
     "€": ("eur", "evr"), "£": ("funt", "pound"), "°": ("step", "stup", "degree"), "@": ("at",),

@@ -68,7 +68,7 @@ def test_a_stroke_beside_a_unit_has_a_meaning(text, language):
      ",5", "x.5.x5", "temp:-5", "10²", "2h15x", "MP3s", "5qx", "3.14.x5", "7,5:3"],
 )  # fmt: skip
 def test_a_numeral_that_no_rule_reads_in_full_is_refused_as_a_whole(token, language):
-    if language == "en" and token in ("MP3s", ".45"):
+    if language == "en" and token in ("MP3s", ".45", "H2O", "B2B"):
         pytest.skip("English has rules for these")
     with pytest.raises(SpellingError) as caught:
         normalize(f"ono {token} ono", language)
@@ -109,7 +109,7 @@ def test_what_is_read_in_full_is_read_still(text, language, expected):
     assert normalize(text, language) == expected
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", SOUTH_SLAVIC)  # English reads feet and inches
 def test_a_prime_is_no_quote(language):
     for text in ("ono 5″ ono", 'ono 5" ono', "ono 5' ono", "ono 5′ ono", '"ono" 7" i "ono"'):
         with pytest.raises(SpellingError, match=r"U\+203[23]"):

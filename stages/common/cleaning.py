@@ -50,8 +50,11 @@ def _composed(text: str, _language: str) -> tuple[str, int]:
     return unicodedata.normalize("NFC", text), 1
 
 
-def _annotation(match: re.Match[str], _language: str) -> str | None:
-    """Take a remark out; in round brackets a longer clause, a number or a sign is read aloud."""
+def _annotation(match: re.Match[str], language: str) -> str | None:
+    """Take a remark out; in round brackets a longer clause, a number or a sign is read aloud.
+
+    English keeps its round brackets for the rules of telephones and years: (555) 123-4567, (1984).
+    """
     text, inside = match.string, match[0][1:-1]
     if match[0][0] == "<" and touched(text, match.start(), match.end()):
         return None  # x<y and z>y: two signs
@@ -60,7 +63,9 @@ def _annotation(match: re.Match[str], _language: str) -> str | None:
         or any(not (c.isalpha() or c.isspace() or is_plain(c)) for c in inside)
         or _ROMAN.search(inside)
     )
-    return f" {inside} " if match[0][0] == "(" and aloud else " "
+    if match[0][0] != "(" or not aloud:
+        return " "
+    return match[0] if language == "en" else f" {inside} "
 
 
 def touched(text: str, start: int, end: int) -> bool:

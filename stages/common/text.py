@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from stages.common.abbreviations import ABBREVIATIONS, LAST, SIGNS, undotted
 from stages.common.cleaning import EVERYWHERE, SOUTH_SLAVIC_ONLY
 from stages.common.dates import DATES
-from stages.common.english import ENGLISH
+from stages.common.english import ABBREVIATED, ENGLISH
 from stages.common.marks import without_common_marks, without_marks
 from stages.common.number_rules import BEFORE_UNITS, NUMBERS
 from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
@@ -61,6 +61,10 @@ _CYRILLIC_WORD = "[А-ШЂЈЉЊЋЏ]?[а-шђјљњћџ]+"
 _PLAIN_CYRILLIC = re.compile(
     rf"(?:[АИОУКС] )?(?:[„\"]?{_CYRILLIC_WORD}[“”\"]?[,;:!?]?(?: - | ))*"
     rf"[„\"]?(?:{_CYRILLIC_WORD}[!?]?|{_CYRILLIC_WORD}[а-шђјљњћџ]{{4}}\.)[“”\"]?"
+)
+_PLAIN_ENGLISH = re.compile(
+    rf"(?:[AI] )?(?:[A-Z]?[a-z][a-z']*[,;:!?]?(?: - | ))*(?!(?i:{ABBREVIATED})\.)"
+    r"[A-Z]?[a-z][a-z']*[.!?]?"
 )
 _CURLY = re.compile("[„“”]")
 _WORD_AT_END = re.compile(rf"(?<![^\W_])(?!(?i:{LAST})\.)[^\W\d_]+\.$")
@@ -134,7 +138,10 @@ def explain(text: str, language: str) -> Normalized:
 
 def _spoken(text: str, language: str, fired: Counter[str]) -> str:
     """Return a text after the language's rules, with capitals and punctuation."""
-    if language != "en":
+    if language == "en":
+        if "ii" not in text and _PLAIN_ENGLISH.fullmatch(text):  # ii may be a numeral
+            return text
+    else:
         plain = _PLAIN.fullmatch(text) is not None
         if plain or _PLAIN_CYRILLIC.fullmatch(text):
             if curly := len(_CURLY.findall(text)):
