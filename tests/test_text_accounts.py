@@ -19,13 +19,12 @@ from stages.common.numerals import cardinal, ordinal
 from stages.common.numerals_en import cardinal as english_cardinal
 from stages.common.phones import LANGUAGES, SOUTH_SLAVIC
 from stages.common.rules import SpellingError
-from stages.common.text import RULES, normalize
+from stages.common.text import normalize
 from stages.corpus.lines import to_cyrillic
 
 SENTENCES = 250
 ITEMS = {
-    "en": ENGLISH_ITEMS
-    + ENGLISH_TELEPHONES * ("telephones" in {rule.name for rule in RULES["en"]}),
+    "en": ENGLISH_ITEMS + ENGLISH_TELEPHONES,
     **dict.fromkeys(SOUTH_SLAVIC, SOUTH_SLAVIC_ITEMS),
 }
 # What a sign is said as; a sign without words is refused whatever is beside it.
@@ -76,7 +75,7 @@ def test_every_digit_and_unit_is_said_or_the_text_is_refused(language):
         canonical = said(text, language)
         assert canonical is None or matches(pattern, canonical, language), (text, canonical)
         read += canonical is not None
-    assert read > (SENTENCES * 0.3 if language == "en" else SENTENCES * 0.99)
+    assert read > SENTENCES * 0.98
 
 
 @pytest.mark.parametrize("maker", SOUTH_SLAVIC_ITEMS, ids=lambda maker: maker.__name__)
