@@ -2,8 +2,15 @@
 
 Speech below 3.4 kHz keeps its waveform through mp3 and Vorbis, through 8 kHz, noise and gain; two
 takes of one word, by one voice, never have the same one. So correlation says it plainly: copies
-read 0.98 and more, takes 0.3 and rarely 0.8; the likest two takes of 3,000 real ones read 0.961. A
-codec that sends parameters instead of a waveform (telephones below 8 kbit/s) keeps nothing to
+read 0.98 and more, takes 0.3 and rarely 0.8; the most similar two takes of 3,000 real ones read
+0.961.
+
+An equaliser, and Opus or AAC at a low bit rate, change the wave as a whole: a copy through 4 dB of
+equalisation reads 0.93. Within a narrow band they change little but loudness and phase, so the
+coherence of each band is compared too, see `match`. There a take has no dominant harmonic to agree
+in: takes read at most 0.84 of 73,500 real pairs, copies 0.92 and more.
+
+A codec that sends parameters instead of a waveform (telephones below 8 kbit/s) keeps nothing to
 compare and is not recognised.
 """
 
@@ -26,6 +33,10 @@ _EDGE_HZ = 50.0  # over which the band's ends fade
 _SOME, _MOST, _REST = 0.05, 0.5, 0.05  # of a clip's energy
 _LEAST = 0.75  # of a clip shorter than that
 _FINER, _REACH = 8, 16  # steps of a sample; samples of the interpolation to either side
+_BANDS_HZ = np.array([200, 390, 615, 890, 1220, 1620, 2105, 2690, 3400])  # equal widths in mel
+_WORTH = 0.5  # similarity below which bands are not compared: 4 dB of equalisation leave 0.9
+_QUIET = 1e-12  # of the loudest band's energy, added to each, so that an empty band reads 0
+_SHORT, _LONG = (0.5, 0.95), (1.5, 0.86)  # seconds shared, and the coherence of a copy
 
 
 @dataclass(frozen=True)
@@ -36,11 +47,36 @@ class Match:
         similarity: correlation where both are, 0 to 1; 0 where they can't lie on each other.
         lag_s: when the second one begins, on the first one's clock.
         shared_s: how long both are there.
+        coherence: mean over bands of the correlation with phase left free, 0 to 1; 0 if the
+            similarity is below 0.5 or they share less than 0.2 s.
     """
 
     similarity: float
     lag_s: float
     shared_s: float
+    coherence: float
+
+    def is_copy(self, similarity: float) -> bool:
+        """Return whether the two clips hold one recording.
+
+        They do if their waves are as similar as that, or if their bands are coherent enough. The
+        shorter the shared time, the more coherence is needed, since a syllable has few harmonics to
+        differ in: 0.95 up to 0.5 s, 0.86 from 1.5 s, on a straight line between.
+
+        Args:
+            similarity: of two waves, 0 to 1.
+
+        >>> Match(0.93, 0.0, 2.0, 0.90).is_copy(0.97), Match(0.93, 0.0, 0.4, 0.90).is_copy(0.97)
+        (True, False)
+        """
+        return self.similarity >= similarity or self.coherence >= _needed(self.shared_s)
+
+
+def _needed(shared_s: float) -> float:
+    """Return the coherence from which clips that share so many seconds are copies."""
+    (short_s, most), (long_s, least) = _SHORT, _LONG
+    part = min(max((shared_s - short_s) / (long_s - short_s), 0.0), 1.0)
+    return most - part * (most - least)
 
 
 def telephone_band(samples: NDArray[np.floating], sample_rate_hz: int) -> Wave:
@@ -77,14 +113,19 @@ def match(first: Wave, second: Wave, max_outside_s: float) -> Match:
     Only such places count where each clip is inside the other but for `max_outside_s` at either
     end and for what is as good as silent: a word is not its sentence.
 
+    Coherence is the correlation within a band after the phase that suits it best, a number per
+    band; an equaliser leaves it at 1. Bands weigh by the fourth root of their energy, so that a
+    harmonic that two takes share counts as one band of eight, and a band without sound for little.
+
     Args:
         first: shape `[T]`.
         second: shape `[U]`.
         max_outside_s: seconds, 0 or more.
 
     >>> noise = telephone_band(np.random.default_rng(1).standard_normal(8000), 8000)
-    >>> match(noise, -0.5 * noise[800:], 0.5)
-    Match(similarity=1.0, lag_s=0.1, shared_s=0.9)
+    >>> found = match(noise, -0.5 * noise[800:], 0.5)
+    >>> found.similarity, found.lag_s, found.shared_s, round(found.coherence, 6)
+    (1.0, 0.1, 0.9, 1.0)
     """
     size = fast_length(len(first) + len(second))
     correlation = np.fft.irfft(np.fft.rfft(first, size) * np.conj(np.fft.rfft(second, size)), size)
@@ -110,10 +151,35 @@ def match(first: Wave, second: Wave, max_outside_s: float) -> Match:
     scores = np.where(allowed, np.abs(correlation[lags]) / norm, 0.0)
     best = int(scores.argmax())
     if not scores[best] > 0:
-        return Match(0.0, 0.0, 0.0)
+        return Match(0.0, 0.0, 0.0, 0.0)
     peak, lag = _refined(correlation, int(lags[best]))
+    similarity = min(1.0, peak / float(norm[best]))
     shared_s = float(end[best] - begin[best]) / RATE_HZ
-    return Match(min(1.0, peak / float(norm[best])), lag / RATE_HZ, shared_s)
+    worth = similarity >= _WORTH and shared_s >= MIN_SHARED_S
+    coherence = _coherence(first, second, int(lags[best])) if worth else 0.0
+    return Match(similarity, lag / RATE_HZ, shared_s, coherence)
+
+
+def _coherence(first: Wave, second: Wave, lag: int) -> float:
+    """Return the mean coherence of two waves, the second of which begins at `lag` samples.
+
+    Half a sample of lag turns the phase by 0.3 within the widest band, which costs 0.002. Real and
+    imaginary parts are multiplied apart: a product of complex numbers is fused on some processors,
+    and then rounds otherwise.
+    """
+    start, stop = max(lag, 0), min(lag + len(second), len(first))
+    size = fast_length(stop - start)
+    one = np.fft.rfft(first[start:stop], size)
+    other = np.fft.rfft(second[start - lag : stop - lag], size)
+    a, b, c, d = one.real, one.imag, other.real, other.imag
+    products = np.stack([a * c + b * d, b * c - a * d, a * a + b * b, c * c + d * d])
+    edges = np.ceil(_BANDS_HZ * size / RATE_HZ).astype(np.intp)
+    real, imaginary, energy, other_energy = np.add.reduceat(products, edges, axis=1)[:, :-1]
+    quiet = _QUIET * max(energy.max(), other_energy.max())
+    level = np.sqrt((energy + quiet) * (other_energy + quiet))
+    weight = np.sqrt(np.sqrt(level))
+    coherence = np.sqrt(real * real + imaginary * imaginary) / level
+    return min(1.0, float((weight * coherence).sum() / weight.sum()))
 
 
 def _refined(correlation: Wave, lag: int) -> tuple[float, float]:

@@ -74,9 +74,9 @@ def find_copies(
     copies = tuple(
         Copy(entries[first].id, entries[second].id, round(one.similarity, 3), round(one.lag_s, 3))
         for (first, second), one in zip(pairs.tolist(), found, strict=True)
-        if one.similarity >= similarity
+        if one.is_copy(similarity)
     )
-    others = [one.similarity for one in found if one.similarity < similarity]
+    others = [one.similarity for one in found if not one.is_copy(similarity)]
     return Found(copies, len(found), round(max(others, default=0.0), 3), _unheard(entries, prints))
 
 
