@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
 from corpus_maker import make_corpus
 
+from stages.common.params import PARAMS
 from stages.tools import bench_corpus, bench_duplicates, bench_speed, bench_stages, bench_text
 from stages.tools.bench_clips import speech_like, write_corpus
-from stages.tools.bench_copies import KINDS, LEFT_S, SHIFT_S, changed
+from stages.tools.bench_copies import (
+    KINDS,
+    LEFT_S,
+    SHIFT_S,
+    Changed,
+    changed,
+    peak,
+    possible,
+    shelf,
+    write,
+)
 from stages.tools.bench_duplicates import Source, counted, sources, write_copies
 from stages.tools.bench_speed import grown
 from stages.tools.bench_stages import Taken, timed, write_params
 
 RATE = 16000
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
 
 def made(kind: str, seconds: float, seed: int = 1):
@@ -50,12 +63,118 @@ def test_mp3_is_kept_at_about_64_kbit_a_second(tmp_path):
 
 
 def test_a_clip_has_one_copy_at_most_and_kinds_come_in_turn(tmp_path):
-    names = [f"{n}.wav" for n in range(25)]
+    names = [f"{n}.wav" for n in range(40)]
     corpus = make_corpus(tmp_path, [f"{name},da,ana,hr" for name in names])
     found = [Source("mine", corpus / name, "ana") for name in names]
     kinds = write_copies(tmp_path / "raw", found, 2)
-    assert sorted(kinds.values()) == sorted(f"mine: {kind}" for kind in KINDS for _ in range(2))
-    assert len({path.split("/")[0] for path in kinds}) == 20
+    assert sorted(kinds.values()) == sorted(f"mine: {k}" for k in possible() for _ in range(2))
+    assert len({path.split("/")[0] for path in kinds}) == 2 * len(possible())
+
+
+def test_without_ffmpeg_opus_and_aac_are_left_out_and_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.tools.bench_copies.shutil.which", lambda _: None)
+    corpus = make_corpus(tmp_path, [f"{n}.wav,da,ana,hr" for n in range(20)])
+    found = [Source("mine", corpus / f"{n}.wav", "ana") for n in range(20)]
+    kinds = write_copies(tmp_path / "raw", found, 1)
+    left = {"aac 32 kbit/s", "opus 16 kbit/s", "opus 24 kbit/s", "opus 32 kbit/s"}
+    left |= {f"equalised, {kind}" for kind in left - {"opus 32 kbit/s"}}
+    assert {kind.partition(": ")[2] for kind in kinds.values()} == set(KINDS) - left
+    report = {"voices": "held out", "speech": {}, "left_out": sorted(left)}
+    assert "ffmpeg is missing: aac 32 kbit/s, equalised, aac" in bench_duplicates.page(report)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", ["opus 16 kbit/s", "opus 24 kbit/s", "opus 32 kbit/s", "aac 32"])
+def test_a_codec_keeps_about_its_bit_rate(kind, tmp_path):
+    kind = next(name for name in KINDS if name.startswith(kind))
+    clip = speech_like(1, 10.0, RATE).astype(float)
+    copy = write(changed(kind, clip, RATE, np.random.default_rng(1)), tmp_path / "copy")
+    expected = 1000 * int(kind.split()[1])
+    assert 8 * copy.stat().st_size / 10.0 == pytest.approx(expected, rel=0.35)  # the rate varies
+
+
+def test_what_ffmpeg_says_is_in_the_message(tmp_path):
+    if not shutil.which("ffmpeg"):
+        pytest.skip("ffmpeg is not installed")
+    copy = Changed(np.zeros(RATE), RATE, ".opus", ("-c:a", "no_such_codec"))
+    with pytest.raises(ValueError, match=r"copy.opus: ffmpeg failed: .*no_such_codec"):
+        write(copy, tmp_path / "copy")
+
+
+def gain_db(section, frequency):
+    """The gain of a filter's section at a frequency of the sample rate."""
+    z = np.exp(-2j * np.pi * frequency * np.arange(3))
+    return 20 * np.log10(np.abs(np.dot(section[:3], z) / np.dot(section[3:], z)))
+
+
+@pytest.mark.parametrize("wanted_db", [-6.0, -4.0, -2.0, 0.0, 3.0, 4.0])
+def test_an_equalisers_filters_have_the_gain_that_is_asked(wanted_db):
+    assert gain_db(peak(0.1, wanted_db), 0.1) == pytest.approx(wanted_db)
+    assert gain_db(peak(0.1, wanted_db), 0.0) == pytest.approx(0.0)
+    assert gain_db(shelf(0.1, wanted_db), 0.0) == pytest.approx(wanted_db)
+    assert gain_db(shelf(0.1, wanted_db), 0.1) == pytest.approx(wanted_db / 2)  # at its corner
+    assert gain_db(shelf(0.1, wanted_db), 0.5) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_equaliser_turns_the_spectrum_by_no_more_than_its_filters_together(seed):
+    clip, copy = made("equalised", 4.0, seed)
+    there = np.fft.rfft(copy.samples) / np.fft.rfft(clip)
+    gains = 20 * np.log10(np.abs(there[400:28000]))  # 100 Hz to 7 kHz
+    assert np.ptp(np.convolve(gains, np.ones(200) / 200, "valid")) < 8 + 4 + 1
+    assert np.ptp(np.convolve(gains, np.ones(200) / 200, "valid")) > 2
+
+
+def test_a_labelled_folder_is_real_speech_and_needs_no_texts(tmp_path):
+    write_labelled(tmp_path / "real", {f"{n}.wav": 1.0 for n in range(20)})
+    made_up = make_corpus(tmp_path, ["a.wav,da,ana,hr"], name="spoken", synthetic=True)
+    assert bench_duplicates.speech_of(tmp_path / "real") == "real"
+    assert bench_duplicates.speech_of(made_up) == "synthetic"
+    held, tuned = (sources([tmp_path / "real"], tuning) for tuning in (False, True))
+    assert len(held) + len(tuned) == 20
+    assert not {s.voice for s in held} & {s.voice for s in tuned}
+
+
+def test_of_a_long_recording_pieces_are_taken_end_to_end(tmp_path):
+    write_labelled(tmp_path / "real", {f"{n}.wav": 14.0 for n in range(6)})
+    found = [*sources([tmp_path / "real"], False), *sources([tmp_path / "real"], True)]
+    for path in {s.path for s in found}:
+        pieces = sorted((s.begin_s, s.end_s) for s in found if s.path == path)
+        assert [begin for begin, _ in pieces] == [0.0, *[end for _, end in pieces[:-1]]]
+        assert all(0.8 <= round(end - begin, 3) <= 6.0 for begin, end in pieces)
+        assert 8.0 < pieces[-1][1] <= 14.0
+    clip, rate = soundfile.read(found[0].path)
+    first, last = (round(s * rate) for s in (found[0].begin_s, found[0].end_s))
+    assert np.array_equal(found[0].read()[0], clip[first:last])
+
+
+def write_labelled(folder, lengths_s):
+    (folder / "audio").mkdir(parents=True)
+    lines = ["path\tspeaker"]
+    for number, (name, seconds) in enumerate(lengths_s.items()):
+        soundfile.write(folder / "audio" / name, speech_like(number, seconds, 8000), 8000)
+        lines.append(f"audio/{name}\tvoice{number}")
+    (folder / "labels.tsv").write_text("\n".join(lines) + "\n")
+
+
+@needs_ffmpeg
+def test_the_bench_finds_copies_of_real_and_of_synthetic_speech_apart(tmp_path):
+    write_labelled(tmp_path / "real", {f"{n}.wav": 1.5 for n in range(8)})
+    (tmp_path / "raw").mkdir()
+    spoken = make_corpus(tmp_path / "raw", [], name="spoken", synthetic=True)
+    for n in range(4):
+        soundfile.write(spoken / f"{n}.wav", speech_like(100 + n, 1.5, 8000), 8000)
+    rows = [f"{n}.wav,da,voice{n},hr" for n in range(4)]
+    (spoken / "metadata.csv").write_text("\n".join(["path,text,speaker,language", *rows]) + "\n")
+    found = bench_duplicates.run(PARAMS, [tmp_path / "real", spoken], 1, False)
+    assert list(found["speech"]) == ["real", "synthetic"]
+    every = found["speech"]["real"]["kinds"]["all"]
+    assert every["made"] == every["found"] == found["speech"]["real"]["originals"] > 0
+    assert every["false"] == 0
+    assert found["left_out"] == []
+    assert found["sla"]["duplicates.real.recall"]["met"]
+    assert found["sla"]["duplicates.synthetic.precision"]["limit"] == 0.99
+    assert bench_duplicates.page(found).splitlines()[-1].split()[0] == "all"
 
 
 def test_a_voice_is_held_out_or_tuned_on_and_never_both(tmp_path):
@@ -156,9 +275,15 @@ def test_an_unknown_part_is_refused(monkeypatch, capsys):
 
 
 def test_pages_show_every_kind_and_size():
-    kinds = counted([], {"1/copy.ogg": "mine: ogg"})
-    found = {"originals": 3, "speakers": 2, "voices": "held out", "kinds": kinds}
-    assert "mine: ogg" in bench_duplicates.page(found)
+    kinds = counted([], {"1/copy.ogg": "mine: ogg", "2/copy.ogg": "other: ogg"})
+    one = {"originals": 3, "speakers": 2, "kinds": kinds}
+    speech = {"real": one, "synthetic": one | {"originals": 4}}
+    page = bench_duplicates.page({"voices": "held out", "speech": speech, "left_out": []})
+    assert "real: 3 recordings of 2 voices; synthetic: 4 recordings" in page
+    both = ["2", "0", "0", "0.0", "1.0"]
+    assert [line.split() for line in page.splitlines() if line.startswith("ogg")] == [
+        ["ogg", *both, *both]
+    ]
     growth = grown([(10, Taken(1, 1, 5), Taken(1, 1, 5)), (20, Taken(2, 2, 5), Taken(2, 2, 5))])
     ratio = dict.fromkeys(
         ("clips", "clip_s", "workers", "rounds", "decode_s", "inventory_s", "dedupe_s",
