@@ -8,14 +8,16 @@ from collections import Counter
 import numpy as np
 import pytest
 from corpus_maker import CARD, write_rows
-from fuzz_maker import KINDS, damaged, decode, excuse, seeds
+from fuzz_maker import KINDS, damaged, excuse, seeds
 from test_inventory import QUARANTINE
 
+from stages.common.decoded import read_sound
 from stages.common.tables import read_table
 from stages.corpus.inventory import run
 from stages.corpus.problems import PROBLEMS
 
 FILES = 2000
+ROUNDING = 1e-6  # of an MP3 decoder that begins with another frame
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,22 @@ def made(tmp_path_factory):
     run(top / "raw", top / "inventory.csv", top / "prints.npy", QUARANTINE, 2)
     rows = {row["path"]: row for row in read_table(top / "inventory.csv", ("path", "problem"))}
     return rows, origin, folder
+
+
+def heard(path):
+    """Return a file's samples as preprocessing reads them, shape `[frames, channels]`."""
+    samples, rate = read_sound(path)
+    return samples.reshape(len(samples), -1), rate
+
+
+def is_heard(samples, seed, note):
+    """Tell whether a file gives the samples of its seed; no more of them, unless a note says so."""
+    if "delay is not cut" not in note:
+        return np.array_equal(samples, seed.samples, equal_nan=True)
+    room = len(samples) - len(seed.samples)
+    begins = np.abs(samples[: room + 1] - seed.samples[0]).max(axis=1) < ROUNDING
+    parts = (samples[n : n + len(seed.samples)] for n in np.flatnonzero(begins))
+    return any(np.abs(part - seed.samples).max() < ROUNDING for part in parts)
 
 
 def test_every_file_has_one_row_with_a_problem_that_is_documented(made):
@@ -64,8 +82,8 @@ def test_what_is_taken_decodes_to_what_it_was_or_no_reader_could_tell(made):
     for name, (seed, damage) in origin.items():
         if rows[f"mine/{name}"]["problem"]:
             continue
-        samples, rate = decode(folder / name)
-        same = rate == seed.rate and np.array_equal(samples, seed.samples, equal_nan=True)
+        samples, rate = heard(folder / name)
+        same = rate == seed.rate and is_heard(samples, seed, rows[f"mine/{name}"]["detail"])
         why = "same" if same else excuse(seed, (folder / name).read_bytes(), samples, rate)
         assert why, f"{damage} {name} decodes to other samples"
         reasons[why] += 1
@@ -77,5 +95,5 @@ def test_no_damaged_flac_ogg_or_tagged_mp3_is_taken_unless_it_sounds_the_same(ma
     rows, origin, folder = made
     for name, (seed, _) in origin.items():
         if seed.body == (0, 0) and not rows[f"mine/{name}"]["problem"]:
-            samples, _ = decode(folder / name)
-            assert np.array_equal(samples, seed.samples), name
+            samples, _ = heard(folder / name)
+            assert is_heard(samples, seed, rows[f"mine/{name}"]["detail"]), name

@@ -1,4 +1,4 @@
-"""What the readers of sound files share: the layout they find, the fault they raise, tags.
+"""What the readers of sound files share: the layout they find, the fault they raise, chunks.
 
 A decoder is made to play what it can. These readers are made to doubt: they look at the bytes
 themselves and hold every number of a header against another one or against the file's size.
@@ -10,13 +10,18 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from stages.common.container_tags import behind, is_text, only_tags
+
 UNREADABLE, TRUNCATED, UNKNOWN_LENGTH = "unreadable", "truncated", "unknown length"
 _SLIP = 9  # the eight bytes of a head, and one of a pad
 CHUNKS_AT_MOST = 4096  # far more than any writer makes; a file of empty chunks ends here
 OPEN_SIZES = (0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x7FFFF000)
 """What writers that can't seek back leave as size: ffmpeg, arecord, libsndfile, sox."""
+NOT_STATED = "length not stated"
+"""The note on a file that was written to a pipe: it ends on a whole sample, block or frame."""
 
-_ID3V1, _ID3V2, _APE = 128, 10, 32  # bytes of the tag, of its header, of its footer
+_HEADER_AT_MOST = 4096  # by which the size of a streamed file is above that of its sound
+_SOUND = (b"data", b"SSND")
 
 
 class Broken(Exception):  # noqa: N818  the name says what the file is
@@ -63,6 +68,10 @@ class Layout:
         md5: of the samples, as FLAC keeps it; empty where there is none.
         bits: of one sample, where `md5` is given.
         codec: container and encoding, of a file so simple that it needs no decoder; else empty.
+        parts: what a decoder is given in place of the file, one after the other, because it can't
+            take the file as it is; empty where it can. `start` and `plain` are of a part.
+        foreign: ffmpeg's name of the format, where libsndfile lacks the codec; else empty.
+        notes: what is wrong beside the sound, or not stated; the samples are whole.
     """
 
     sample_rate_hz: int = 0
@@ -74,6 +83,9 @@ class Layout:
     md5: bytes = b""
     bits: int = 0
     codec: str = ""
+    parts: tuple[bytes, ...] = ()
+    foreign: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +127,9 @@ def is_name(name: bytes) -> bool:
     return len(name) == 4 and name.isascii() and name.decode("ascii").isprintable()
 
 
-def chunks(data: bytes, position: int, big: bool, sizes: dict[bytes, int]) -> Iterator[Chunk]:
+def chunks(
+    data: bytes, position: int, big: bool, sizes: dict[bytes, int], declared: int, notes: list[str]
+) -> Iterator[Chunk]:
     """Give the chunks of a RIFF or IFF file, to the file's end.
 
     Args:
@@ -123,12 +137,15 @@ def chunks(data: bytes, position: int, big: bool, sizes: dict[bytes, int]) -> It
         position: of the first chunk.
         big: sizes are big-endian.
         sizes: of chunks whose own field is too small for it, filled while this runs.
+        declared: size that the container states for itself.
+        notes: filled with what is odd and does not touch the sound.
 
     Raises:
-        Broken: a chunk ends after the file, sound has an open size, or bytes are no chunk.
+        Broken: a chunk ends after the file, sound has an open size in a file that states one, or
+            bytes are no chunk.
     """
     code = ">I" if big else "<I"
-    last = Chunk(b"", 0, 0)
+    last, sound = Chunk(b"", 0, 0), False
     for _ in range(CHUNKS_AT_MOST):
         name = data[position : position + 4]
         if len(data) - position < 8 or not is_name(name):
@@ -137,27 +154,68 @@ def chunks(data: bytes, position: int, big: bool, sizes: dict[bytes, int]) -> It
         size = sizes.get(name, size) if size == 0xFFFFFFFF else size
         start, rest = position + 8, len(data) - position - 8
         if size > rest:
-            if only_tags(data, position):  # whose mark may look like a chunk's name
+            if sound and _only_beside(data, position, notes):  # its mark may look like a name
+                return
+            if name in _SOUND and is_streamed(declared, size):
+                notes.append(NOT_STATED)
+                yield Chunk(name, start, rest)
                 return
             raise _too_short(name, size, rest)
         if name in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
             raise Broken(UNREADABLE, f"another file begins inside it, at byte {position}")
-        last = Chunk(name, start, size)
+        last, sound = Chunk(name, start, size), sound or name in _SOUND and size > 0
         yield last
         position = start + size
         # A chunk of odd size is padded, but not by every writer.
         position += size % 2 and not is_name(data[position : position + 4])
-    if not only_tags(data, position):
+    if not (_only_beside(data, position, notes) if sound else only_tags(data, position)):
         left = len(data) - position
         if last.name == b"data" and not last.size:
             raise Broken(UNKNOWN_LENGTH, f"says 0 bytes of sound and has {left}: was never closed")
         raise Broken(UNREADABLE, f"the last {left} bytes, from byte {position}, are no chunk")
 
 
+def is_open(size: int) -> bool:
+    """Tell whether a size is one that a writer leaves that can't seek back.
+
+    sox takes the last of them down to whole samples.
+
+    >>> is_open(0xFFFFFFFF), is_open(0x7FFFEFFF), is_open(0x7FFFE000), is_open(32036)
+    (True, True, False, False)
+    """
+    return size in OPEN_SIZES or 0 <= OPEN_SIZES[-1] - size < _HEADER_AT_MOST
+
+
+def is_streamed(declared: int, size: int) -> bool:
+    """Tell whether two sizes are what a writer leaves that can't seek back: both are open.
+
+    Args:
+        declared: size of the file as its container states it.
+        size: of its sound.
+
+    >>> is_streamed(0xFFFFFFFF, 0xFFFFFFFF), is_streamed(0x7FFFF024, 0x7FFFF000)
+    (True, True)
+    >>> is_streamed(32036, 0xFFFFFFFF), is_streamed(0x90000024, 0x90000000)
+    (False, False)
+    """
+    open_ones = is_open(declared) + is_open(size)
+    return open_ones == 2 or (open_ones == 1 and 0 <= declared - size <= _HEADER_AT_MOST)
+
+
+def _only_beside(data: bytes, position: int, notes: list[str]) -> bool:
+    """Tell whether nothing from here on can be sound; text is noted, tags and zeros are not."""
+    if only_tags(data, position):
+        return True
+    if is_text(data[position:]):
+        notes.append(behind(len(data) - position))
+        return True
+    return False
+
+
 def _too_short(name: bytes, size: int, rest: int) -> Broken:
-    if name not in (b"data", b"SSND"):
+    if name not in _SOUND:
         return Broken(TRUNCATED, f"its chunk {name_of(name)} ends after {rest} of {size} bytes")
-    if size in OPEN_SIZES:
+    if is_open(size):
         return Broken(UNKNOWN_LENGTH, f"was streamed: size 0x{size:x}, {rest} bytes are there")
     return Broken(TRUNCATED, f"ends after {rest} of {size} bytes of sound")
 
@@ -174,62 +232,8 @@ def check_size(data: bytes, start: int, declared: int, found: Iterable[Chunk]) -
     """
     end = start + 8 + declared
     ends = [chunk.start + chunk.size for chunk in found]
-    if declared in (0, *OPEN_SIZES) or any(abs(end - at) <= _SLIP for at in (*ends, len(data))):
+    if not declared or is_open(declared) or any(abs(end - at) <= _SLIP for at in (*ends, len(data))):
         return
     if end > len(data):
         raise Broken(TRUNCATED, f"says {declared + 8} bytes and has {len(data) - start}")
     raise Broken(UNREADABLE, f"says {declared + 8} bytes, but its chunks end at {max(ends)}")
-
-
-def sound_start(data: bytes) -> int:
-    """Return where the sound file begins: after any ID3v2 tags and the zeros that pad them.
-
-    >>> sound_start(b"ID3" + bytes([4, 0, 0, 0, 0, 0, 2]) + b"xx" + b"RIFF")
-    12
-    """
-    position = 0
-    while position < len(data) and (size := _id3v2(data, position)):
-        position += size
-    if position:
-        position = _after_zeros(data, position)
-    return position
-
-
-def only_tags(data: bytes, position: int) -> bool:
-    """Tell whether from here to the end there are only tags and zeros, or nothing.
-
-    >>> only_tags(b"sound" + b"TAG" + bytes(125), 5), only_tags(b"soundmore", 5)
-    (True, False)
-    """
-    end = sound_end(data, position)
-    position = _after_zeros(data, position)
-    while position < end and (size := _id3v2(data, position)):
-        position = _after_zeros(data, position + size)
-    return position >= end
-
-
-def sound_end(data: bytes, position: int) -> int:
-    """Return where the tags at the end of a file begin that are found from there: ID3v1, APE."""
-    end = len(data)
-    if end - _ID3V1 >= position and data[end - _ID3V1 : end - _ID3V1 + 3] == b"TAG":
-        end -= _ID3V1
-    if end - _APE >= position and data[end - _APE : end - _APE + 8] == b"APETAGEX":
-        size, flags = number(data, end - 20, "<I"), number(data, end - 12, "<I")
-        size += _APE if flags >> 31 else 0
-        if _APE <= size <= end - position:
-            end -= size
-    return end
-
-
-def _id3v2(data: bytes, position: int) -> int:
-    """Return the bytes of an ID3v2 tag at this place, 0 where there is none."""
-    head = data[position : position + _ID3V2]
-    if len(head) < _ID3V2 or head[:3] != b"ID3" or max(head[6:]) > 127:
-        return 0
-    size = sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-    return _ID3V2 + size + (_ID3V2 if head[5] & 16 else 0)
-
-
-def _after_zeros(data: bytes, position: int) -> int:
-    rest = data[position:]
-    return len(data) - len(rest.lstrip(b"\0"))

@@ -7,21 +7,22 @@ has a checksum of its own, is held against it. Source: RFC 9639.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from stages.common.container import (
+    NOT_STATED,
     TRUNCATED,
-    UNKNOWN_LENGTH,
     UNREADABLE,
     Broken,
     Layout,
     number,
 )
-from stages.common.crc import crc8
+from stages.common.container_tags import sound_end
+from stages.common.crc import crc8, crc16_flac
 
 _RATES = (
     0, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000
@@ -33,8 +34,18 @@ _AT_ONCE = 1 << 18  # bytes
 
 @dataclass(frozen=True)
 class Stream:
-    """What STREAMINFO says; `frames` is samples of one channel, 0 where it is not known."""
+    """What STREAMINFO says, and where it lies.
 
+    Attributes:
+        at: first byte of its contents in the file.
+        sample_rate_hz: samples of one channel in a second.
+        channels: number of channels.
+        bits: of one sample.
+        frames: samples of one channel, 0 where it is not known.
+        md5: of all samples, zeros where it is not known.
+    """
+
+    at: int
     sample_rate_hz: int
     channels: int
     bits: int
@@ -57,20 +68,17 @@ def flac(data: bytes, start: int) -> Layout:
     """Return the layout of a FLAC file that begins at byte `start`.
 
     Raises:
-        Broken: the frames are not those that the stream describes, or it states no length.
+        Broken: the frames are not those that the stream describes, or it states no length and a
+            frame's checksum is wrong.
     """
     stream, position = _stream(data, start)
     if not stream.frames:
         if not data[position : position + 2]:
             return Layout(stream.sample_rate_hz, stream.channels, 0, start=start)
-        raise Broken(UNKNOWN_LENGTH, "says of no number of samples; convert it with flac or ffmpeg")
-    ours, samples, count = (stream.sample_rate_hz, stream.channels, stream.bits), 0, 0
+        return _unstated(data, start, stream, position)
+    samples, count = 0, 0
     for frame, times in frames(data, position):
-        theirs = (frame.sample_rate_hz or ours[0], frame.channels, frame.bits or ours[2])
-        if theirs != ours:
-            raise Broken(
-                UNREADABLE, f"frame {count} has Hz, channels, bits {theirs}, the file says {ours}"
-            )
+        _check_frame(frame, stream, count)
         samples += frame.samples * times
         count += times
     if samples != stream.frames:
@@ -78,9 +86,64 @@ def flac(data: bytes, start: int) -> Layout:
             TRUNCATED if samples < stream.frames else UNREADABLE,
             f"says {stream.frames} samples and its frames hold {samples}",
         )
+    return _described(stream, samples, start)
+
+
+def _described(stream: Stream, samples: int, start: int) -> Layout:
     md5 = stream.md5 if any(stream.md5) else b""
     rate, channels = stream.sample_rate_hz, stream.channels
     return Layout(rate, channels, samples, start=start, md5=md5, bits=stream.bits)
+
+
+def _check_frame(frame: Frame, stream: Stream, count: int) -> None:
+    """Hold a frame's head against the stream's description."""
+    ours = (stream.sample_rate_hz, stream.channels, stream.bits)
+    theirs = (frame.sample_rate_hz or ours[0], frame.channels, frame.bits or ours[2])
+    if theirs != ours:
+        raise Broken(
+            UNREADABLE, f"frame {count} has Hz, channels, bits {theirs}, the file says {ours}"
+        )
+
+
+def _unstated(data: bytes, start: int, stream: Stream, position: int) -> Layout:
+    """Return the layout of a file that was written to a pipe, so that its head knows no length.
+
+    Each frame has a checksum over all of it. That of the last one tells whether the file was cut;
+    a cut between two frames leaves no trace.
+    """
+    heads = list(_heads(data, position))
+    ends = [at for at, _ in heads[1:]] + [sound_end(data, heads[-1][0])]
+    for count, ((at, frame), end) in enumerate(zip(heads, ends, strict=True)):
+        _check_frame(frame, stream, count)
+        if crc16_flac(data[at:end]):
+            raise Broken(
+                TRUNCATED if count == len(heads) - 1 else UNREADABLE,
+                f"frame {count} of {len(heads)} is cut or damaged: its checksum is wrong",
+            )
+    sizes = {frame.samples for _, frame in heads[:-1]}
+    if not data[position + 1] & 1 and (len(sizes) > 1 or heads[-1][1].samples > max(sizes, default=65536)):
+        raise Broken(UNREADABLE, f"has frames of {sorted(sizes)} samples, which should be equal")
+    samples = sum(frame.samples for _, frame in heads)
+    stated = bytearray(data[: ends[-1]])
+    packed = int.from_bytes(stated[stream.at + 10 : stream.at + 18], "big") | samples
+    stated[stream.at + 10 : stream.at + 18] = packed.to_bytes(8, "big")
+    layout = _described(stream, samples, start)
+    return replace(layout, parts=(bytes(stated),), notes=(NOT_STATED,))
+
+
+def _heads(data: bytes, position: int) -> Iterator[tuple[int, Frame]]:
+    """Give each frame's place and head; see `frames`, which is quicker and gives no places."""
+    first = _frame(data, position)
+    if first is None or first.number:
+        raise Broken(UNREADABLE, f"has no first frame at byte {position}")
+    yield position, first
+    by_sample = data[position + 1] & 1
+    expected, after = first.samples if by_sample else 1, position + first.size
+    for at in _places(data, data[position : position + 2], after):
+        if at >= after and (frame := _frame(data, at)) and frame.number == expected:
+            yield at, frame
+            expected += frame.samples if by_sample else 1
+            after = at + frame.size
 
 
 def _stream(data: bytes, start: int) -> tuple[Stream, int]:
@@ -95,6 +158,7 @@ def _stream(data: bytes, start: int) -> tuple[Stream, int]:
         if kind & 127 == 0 and found is None and size >= 34:
             packed = int.from_bytes(data[position + 10 : position + 18], "big")
             found = Stream(
+                at=position,
                 sample_rate_hz=packed >> 44,
                 channels=(packed >> 41 & 7) + 1,
                 bits=(packed >> 36 & 31) + 1,

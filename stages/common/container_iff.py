@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import struct
+from dataclasses import replace
 
 from stages.common.container import (
     CHUNKS_AT_MOST,
+    NOT_STATED,
     TRUNCATED,
     UNKNOWN_LENGTH,
     UNREADABLE,
@@ -23,8 +25,8 @@ from stages.common.container import (
     is_name,
     name_of,
     number,
-    only_tags,
 )
+from stages.common.container_tags import behind, is_text, only_tags
 
 # Compression of AIFF-C: kind of sample, big-endian; the bits come from COMM.
 _AIFC = {
@@ -47,11 +49,13 @@ def aiff(data: bytes, start: int) -> Layout:
     if kind not in (b"AIFF", b"AIFC"):
         raise Broken(UNREADABLE, f"is an IFF file of kind {name_of(kind)}, not AIFF")
     found: dict[bytes, Chunk] = {}
-    for chunk in chunks(data, start + 12, True, {}):
+    notes: list[str] = []
+    declared = number(data, start + 4, ">I")
+    for chunk in chunks(data, start + 12, True, {}, declared, notes):
         if chunk.name in found and chunk.name in (b"COMM", b"SSND"):
             raise Broken(UNREADABLE, f"has two chunks {name_of(chunk.name)}")
         found[chunk.name] = chunk
-    check_size(data, start, number(data, start + 4, ">I"), found.values())
+    check_size(data, start, declared, found.values())
     common, sound = found.get(b"COMM"), found.get(b"SSND")
     if common is None or common.size < 18:
         raise Broken(UNREADABLE, "has no chunk 'COMM' of 18 bytes or more")
@@ -77,7 +81,9 @@ def aiff(data: bytes, start: int) -> Layout:
             TRUNCATED if shorter else UNREADABLE,
             f"says {frames} samples of {channels * width} bytes and has {size} bytes of sound",
         )
-    return Layout(rate, channels, frames, start=start, plain=plain)
+    end = max(chunk.start + chunk.size for chunk in found.values())
+    parts = (data[:end],) if notes else ()
+    return Layout(rate, channels, frames, 0, start, plain, parts=parts, notes=tuple(notes))
 
 
 def _ima(rate: int, channels: int, frames: int, most: int, start: int) -> Layout:
@@ -119,6 +125,7 @@ def caf(data: bytes, start: int) -> Layout:
         Broken: its chunks contradict each other, or the sound is in a form that is not checked.
     """
     found: dict[bytes, Chunk] = {}
+    notes: tuple[str, ...] = ()
     position = start + 8
     for _ in range(CHUNKS_AT_MOST):
         name = data[position : position + 4]
@@ -126,26 +133,37 @@ def caf(data: bytes, start: int) -> Layout:
             break
         size, rest = number(data, position + 4, ">q"), len(data) - position - 12
         if size == -1 and name == b"data":
-            raise Broken(UNKNOWN_LENGTH, f"was streamed: {rest} bytes are there")
+            notes, size = (NOT_STATED,), rest
         if not 0 <= size <= rest:
             raise Broken(TRUNCATED, f"its chunk {name_of(name)} ends after {rest} of {size} bytes")
         if name in found and name in (b"desc", b"data", b"pakt"):
             raise Broken(UNREADABLE, f"has two chunks {name_of(name)}")
         found[name] = Chunk(name, position + 12, size)
         position += 12 + size
-    if not only_tags(data, position):
+    if is_text(data[position:]) and not only_tags(data, position):
+        notes = (behind(len(data) - position),)
+    elif not only_tags(data, position):
         raise Broken(UNREADABLE, f"the last {len(data) - position} bytes are no chunk")
     form, sound = found.get(b"desc"), found.get(b"data")
     if form is None or sound is None or form.size < 32 or sound.size < 4:
         raise Broken(UNREADABLE, "has no chunk 'desc' of 32 bytes with a chunk 'data' of 4")
-    return _caf_layout(data, form, sound, found.get(b"pakt"), start)
+    layout = _caf_layout(data, form, sound, found.get(b"pakt"), start, NOT_STATED in notes)
+    if not notes:
+        return layout
+    closed = bytearray(data[:position])
+    struct.pack_into(">q", closed, sound.start - 8, sound.size)
+    return replace(layout, parts=(bytes(closed),), notes=notes)
 
 
-def _caf_layout(data: bytes, form: Chunk, sound: Chunk, packets: Chunk | None, at: int) -> Layout:
+def _caf_layout(
+    data: bytes, form: Chunk, sound: Chunk, packets: Chunk | None, at: int, streamed: bool
+) -> Layout:
     rate, kind, flags, packet, _, channels, bits = struct.unpack_from(">d4sIIIII", data, form.start)
     whole = int(rate) if math.isfinite(rate) and rate == int(rate) else 0
     _check_rate(whole, channels)
     if kind == b"alac":
+        if streamed:
+            raise Broken(UNKNOWN_LENGTH, "was streamed: its packets are not counted; convert it")
         if packets is None or packets.size < 24:
             raise Broken(UNREADABLE, "has packets but no chunk 'pakt' that counts them")
         return Layout(whole, channels, number(data, packets.start + 8, ">q"), start=at)
@@ -156,7 +174,8 @@ def _caf_layout(data: bytes, form: Chunk, sound: Chunk, packets: Chunk | None, a
         raise Broken(UNREADABLE, f"says {bits} bits and {packet} bytes for {channels} samples")
     frames, left = divmod(sound.size - 4, packet)
     if left:
-        raise Broken(UNREADABLE, f"{sound.size - 4} bytes are no whole samples of {packet}")
+        what = TRUNCATED if streamed else UNREADABLE
+        raise Broken(what, f"{sound.size - 4} bytes are no whole samples of {packet}")
     if kind != b"lpcm":
         return Layout(whole, channels, frames, start=at)
     code = f"{'f' if flags & 1 else 'i'}{width}"

@@ -17,9 +17,8 @@ from stages.common.container import (
     Broken,
     Layout,
     number,
-    only_tags,
-    sound_end,
 )
+from stages.common.container_tags import behind, only_tags, sound_end
 from stages.common.crc import crc16
 
 _KBITS = {
@@ -35,6 +34,8 @@ _TAGS, _ENCODERS = (b"Xing", b"Info"), (b"LAME", b"Lavc", b"Lavf")
 _TAG_PLACES = (13, 15, 21, 23, 36, 38)  # by version, channels and checksum
 _ENCODER_AT = 120  # bytes from the tag's name to the encoder's, where all fields are there
 _DELAYS = 1105  # of LAME's coder and any decoder; LAME's tag states up to 4095 more
+_FFMPEG_CRC_BYTES = 190  # as many as LAME takes in stereo at 32 kHz or more; zeros after the frame
+TAG_DOUBTED = "its encoder's tag has a wrong checksum, so its delay is not cut"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,44 @@ def head_of(four: bytes) -> Head | None:
     return Head(kind, rate, 1 if mono else 2, samples, size if kbits else 0, 4 + crc + side)
 
 
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a file, which follow each other without a gap.
+
+    Attributes:
+        first: the head of the first.
+        start: first byte of the first.
+        end: first byte after the last.
+        count: number of frames.
+        sizes: numbers of bytes that a frame has, with and without a byte of padding.
+        stop: first byte after the sound, where tags begin that are known.
+    """
+
+    first: Head
+    start: int
+    end: int
+    count: int
+    varied: bool
+    stop: int
+
+
+@dataclass(frozen=True)
+class Info:
+    """What an encoder's tag says; the tag is a frame of its own.
+
+    Attributes:
+        frames: number of frames without the tag's; None where it isn't stated.
+        cut: samples at both ends that a decoder leaves out, at most.
+        proven: the tag states the bytes of all frames and their checksum, and they are right.
+        doubted: the tag's own checksum is wrong.
+    """
+
+    frames: int | None
+    cut: int
+    proven: bool = False
+    doubted: bool = False
+
+
 def mpeg(data: bytes, start: int) -> Layout:
     """Return the layout of an MP3 file (MPEG 1, 2 and 2.5, any layer).
 
@@ -93,34 +132,72 @@ def mpeg(data: bytes, start: int) -> Layout:
         Broken: a frame is missing, cut, of another kind than the first, or not the one that the
             encoder made a checksum of.
     """
+    there = _frames(data, start)
+    first, info = there.first, _info(data, there)
+    count = there.count - (info is not None)
+    stated = info.frames if info else None
+    if stated is not None and stated != count:
+        raise Broken(
+            TRUNCATED if stated > count else UNREADABLE, f"says {stated} frames and has {count}"
+        )
+    notes = (TAG_DOUBTED,) if info and info.doubted else ()
+    if not only_tags(data, there.end):
+        if stated is None and not (info and info.proven):
+            detail = f"frame {there.count} at byte {there.end} is no such as the first"
+            raise Broken(UNREADABLE, detail)
+        notes = (*notes, behind(there.stop - there.end))
+    most = count * first.samples
+    rate, channels = first.sample_rate_hz, first.channels
+    uncut = max(0, most - _DELAYS)
+    if (info and info.doubted) or (stated is None and there.varied):
+        after = start + (first.size if info else 0)
+        part = _counted(first, count) + data[after : there.end]
+        return Layout(rate, channels, uncut, most - uncut, parts=(part,), notes=notes)
+    least = max(0, most - info.cut) if info else uncut
+    parts = (data[: there.end],) if notes else ()
+    return Layout(rate, channels, least, most - least, start, parts=parts, notes=notes)
+
+
+def _frames(data: bytes, start: int) -> Frames:
     first = head_of(data[start : start + 4])
     if first is None or not first.size:
         raise Broken(UNREADABLE, "has no first frame of a stated size")
-    end, position, count = sound_end(data, start), start, 0
+    end, position, count, rates = sound_end(data, start), start, 0, set()
     while position < end:
         head = head_of(data[position : position + 4])
-        if head is None and only_tags(data, position):
-            break
         if head is None or head.kind != first.kind or not head.size:
-            raise Broken(UNREADABLE, f"frame {count} at byte {position} is no such as the first")
+            break
         if position + head.size > end:
             raise Broken(TRUNCATED, f"frame {count} ends after {end - position} of {head.size}")
+        rates.add(data[position + 2] >> 4)
         position, count = position + head.size, count + 1
-    stated, cut, info = _check_info(data, start, first, position, count)
-    if stated is not None and stated != count - info:
-        raise Broken(
-            TRUNCATED if stated > count - info else UNREADABLE,
-            f"says {stated} frames and has {count - info}",
-        )
-    most = (count - info) * first.samples
-    least = max(0, most - cut)
-    return Layout(first.sample_rate_hz, first.channels, least, most - least, start)
+    return Frames(first, start, position, count, len(rates) > 1, end)
 
 
-def _check_info(
-    data: bytes, start: int, first: Head, end: int, count: int
-) -> tuple[int | None, int, int]:
-    """Return how many frames an encoder states, samples it may cut, and whether its tag is one."""
+def _counted(first: Head, count: int) -> bytes:
+    """Return a frame with a tag that says how many frames follow, and no delay.
+
+    libsndfile guesses the length of a file of variable rate without such a tag from its first
+    frame, and decodes no more than it has guessed.
+    """
+    version, layer, rate, mono = first.kind
+    bits = {1: 3, 2: 2, 4: 0}[version]
+    for index in range(1, 15):
+        four = bytes([
+            0xFF, 0xE1 | bits << 3 | (4 - layer) << 1, index << 4 | _RATES.index(rate * version) << 2,
+            _MONO << 6 if mono else 0,
+        ])  # fmt: skip
+        head = head_of(four)
+        if head and head.size >= head.info_at + 12:
+            break
+    assert head
+    tag = b"Xing" + (1).to_bytes(4, "big") + count.to_bytes(4, "big")
+    return (four + bytes(head.info_at - 4) + tag).ljust(head.size, b"\0")
+
+
+def _info(data: bytes, there: Frames) -> Info | None:
+    """Return what an encoder left in a frame before the sound; None where there is no tag."""
+    start, first = there.start, there.first
     at = start + first.info_at
     if data[at : at + 4] not in _TAGS:
         # One changed bit hides the tag, and a frame of silence would be taken for sound.
@@ -131,25 +208,38 @@ def _check_info(
                 or data[encoder : encoder + 4] in _ENCODERS
             ):
                 raise Broken(UNREADABLE, "its encoder's tag is damaged, or what leads to it")
-        return None, _DELAYS, 0
+        return None
     flags = number(data, at + 4, ">I")
     stated = number(data, at + 8, ">I") if flags & 1 else None
     lame = at + 8 + (flags & 1) * 4 + (flags >> 1 & 1) * 4 + (flags >> 2 & 1) * 100
     lame += (flags >> 3 & 1) * 4
     written = data[lame + 28 : lame + 36]
     if lame + 36 > start + first.size or not any(written[4:]):
-        return stated, _DELAYS, 1
+        return Info(stated, _DELAYS)
     music, crc = int.from_bytes(written[:4], "big"), int.from_bytes(written[4:6], "big")
     edges = int.from_bytes(data[lame + 21 : lame + 24], "big")
+    cut = (edges >> 12) + (edges & 0xFFF) + first.samples
     gain_changed = data[lame + 25]  # mp3gain changes frames and not their checksum
-    if crc16(data[start : lame + 34]) != int.from_bytes(written[6:], "big"):
+    tag = data[start : start + first.size]
+    doubted = int.from_bytes(written[6:], "big") not in _tag_checksums(tag, lame + 34 - start)
+    if doubted and gain_changed:  # which would excuse wrong frames
         raise Broken(UNREADABLE, "its encoder's tag is damaged: the checksum is wrong")
-    if count > 1 and music and crc and not gain_changed:
-        if music != end - start:
-            raise Broken(
-                TRUNCATED if music > end - start else UNREADABLE,
-                f"its encoder wrote {music} bytes of frames, {end - start} are there",
-            )
-        if crc16(data[start + first.size : end]) != crc:
-            raise Broken(UNREADABLE, "a frame is damaged: its encoder's checksum is wrong")
-    return stated, (edges >> 12) + (edges & 0xFFF) + first.samples, 1
+    if there.count < 2 or not music or not crc or gain_changed:
+        return Info(stated, cut, False, doubted)
+    if music != there.end - start:
+        raise Broken(
+            TRUNCATED if music > there.end - start else UNREADABLE,
+            f"its encoder wrote {music} bytes of frames, {there.end - start} are there",
+        )
+    if crc16(data[start + first.size : there.end]) != crc:
+        raise Broken(UNREADABLE, "a frame is damaged: its encoder's checksum is wrong")
+    return Info(stated, cut, True, doubted)
+
+
+def _tag_checksums(frame: bytes, at: int) -> tuple[int, int]:
+    """Return the checksums that belong at this byte of a tag's frame, as LAME and ffmpeg make them.
+
+    LAME takes what is before, ffmpeg a fixed number of bytes in which it is still zero.
+    """
+    whole = frame[:at] + bytes(2) + frame[at + 2 :]
+    return crc16(frame[:at]), crc16(whole[:_FFMPEG_CRC_BYTES].ljust(_FFMPEG_CRC_BYTES, b"\0"))

@@ -5,18 +5,21 @@ Source: Sun, audio file format (au.h, 1991); NIST, SPHERE 2.6 header.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stages.common.container import (
+    NOT_STATED,
     TRUNCATED,
-    UNKNOWN_LENGTH,
     UNREADABLE,
     Broken,
     Layout,
     Plain,
     number,
-    only_tags,
 )
+from stages.common.container_tags import behind, is_text, only_tags
 
 _AU = {2: "i1", 3: "i2", 4: "i3", 5: "i4", 6: "f4", 7: "f8", 1: "", 27: ""}  # 1, 27: mu-law, A-law
+_OPEN = 0xFFFFFFFF  # as size of an AU file: not stated
 _SPHERE_HEAD = 1024
 
 
@@ -31,12 +34,16 @@ def au(data: bytes, start: int) -> Layout:
     channels = number(data, start + 20, ">I")
     if offset < 24 or encoding not in _AU:
         raise Broken(UNREADABLE, f"has a head of {offset} bytes and encoding {encoding}")
-    if size == 0xFFFFFFFF:
-        raise Broken(UNKNOWN_LENGTH, f"was streamed: {len(data) - start - offset} bytes are there")
     code = _AU[encoding]
     width = int(code[1]) if code else 1
     plain = Plain(code, True, start + offset) if code else None
-    return _plain(data, start, start + offset, size, width, rate, channels, plain)
+    if size != _OPEN:
+        return _plain(data, start, start + offset, size, width, rate, channels, plain)
+    size = len(data) - start - offset  # written to a pipe: libsndfile takes it to the end, too
+    if size % max(1, width * channels):
+        raise Broken(TRUNCATED, f"{size} bytes are no whole samples of {width * channels}")
+    layout = _plain(data, start, start + offset, size, width, rate, channels, plain)
+    return replace(layout, notes=(NOT_STATED,))
 
 
 def sphere(data: bytes, start: int) -> Layout:
@@ -85,9 +92,13 @@ def _plain(
     there = len(data) - sound
     if size > there:
         raise Broken(TRUNCATED, f"ends after {max(there, 0)} of {size} bytes of sound")
+    notes: tuple[str, ...] = ()
     if not only_tags(data, sound + size):
-        raise Broken(UNREADABLE, f"has {there - size} bytes after its sound")
+        if not is_text(data[sound + size :]):
+            raise Broken(UNREADABLE, f"has {there - size} bytes after its sound")
+        notes = (behind(there - size),)
     frames, left = divmod(size, width * channels)
     if left:
         raise Broken(UNREADABLE, f"{size} bytes are no whole samples of {width * channels}")
-    return Layout(rate, channels, frames, start=start, plain=plain)
+    parts = (data[: sound + size],) if notes else ()
+    return Layout(rate, channels, frames, 0, start, plain, parts=parts, notes=notes)

@@ -7,10 +7,13 @@ Microsoft, Multiple Channel Audio Data and WAVE Files (2007); EBU Tech 3306 (RF6
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from stages.common.container import (
     CHUNKS_AT_MOST,
+    NOT_STATED,
     TRUNCATED,
     UNKNOWN_LENGTH,
     UNREADABLE,
@@ -21,13 +24,18 @@ from stages.common.container import (
     check_size,
     chunks,
     number,
-    only_tags,
 )
+from stages.common.container_tags import behind, is_text, only_tags
 
 PCM, MS_ADPCM, FLOAT, ALAW, ULAW, IMA_ADPCM, GSM, EXTENSIBLE = 1, 2, 3, 6, 7, 0x11, 0x31, 0xFFFE
 _SURE_CHANNELS, _SURE_RATE_HZ = 8, 192_000  # which every decoder takes
+_USUAL_RATES_HZ = (
+    8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000
+)  # fmt: skip
+"""Between any two of these more than two bits differ, so that little damage leads to another one."""
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 _W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+_W64_OPEN = 2**64 - 1, 2**63 - 1  # sizes of file and sound, as ffmpeg leaves them in a pipe
 _SHORTEST = struct.Struct("<4sI4s4sIHHIIHH4sI")
 W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 
@@ -46,6 +54,28 @@ class Format:
     block_frames: int
 
 
+@dataclass(frozen=True)
+class Sound:
+    """Where the sound lies, and what else is known of it.
+
+    Attributes:
+        chunk: its place.
+        fact: samples of one channel that a chunk `fact` states; None where there is none.
+        start: where the container begins.
+        notes: what is odd and does not touch the sound.
+    """
+
+    chunk: Chunk
+    fact: int | None
+    start: int
+    notes: tuple[str, ...]
+
+    @property
+    def streamed(self) -> bool:
+        """Tell whether the file was written to a pipe, so that it ends where it ends."""
+        return NOT_STATED in self.notes
+
+
 def riff(data: bytes, start: int) -> Layout:
     """Return the layout of a WAV file that begins at byte `start`.
 
@@ -60,7 +90,8 @@ def riff(data: bytes, start: int) -> Layout:
     declared = number(data, start + 4, ">I" if big else "<I")
     long_sizes: dict[bytes, int] = {}
     found: dict[bytes, Chunk] = {}
-    for chunk in chunks(data, start + 12, big, long_sizes):
+    notes: list[str] = []
+    for chunk in chunks(data, start + 12, big, long_sizes, declared, notes):
         if chunk.name == b"ds64" and data[start : start + 4] == b"RF64":
             declared = number(data, chunk.start, "<Q")
             long_sizes[b"data"] = number(data, chunk.start + 8, "<Q")
@@ -72,9 +103,21 @@ def riff(data: bytes, start: int) -> Layout:
     if b"data" not in found or b"fmt " not in found:
         raise Broken(UNREADABLE, f"has no chunk {'data' if b'fmt ' in found else 'fmt '!r}")
     later = [chunk for chunk in found.values() if chunk.start >= found[b"data"].start]
-    check_size(data, start, declared, later)
+    if NOT_STATED not in notes:
+        check_size(data, start, declared, later)
     fact = number(data, found[b"fact"].start, "<I") if b"fact" in found and not big else None
-    return _layout(data, found[b"fmt "], found[b"data"], big, fact, start)
+    sound = Sound(found[b"data"], fact, start, tuple(notes))
+    layout = _layout(data, found[b"fmt "], sound, big)
+    return replace(layout, parts=(_closed(data, found, big, start),)) if notes else layout
+
+
+def _closed(data: bytes, found: dict[bytes, Chunk], big: bool, start: int) -> bytes:
+    """Return a file with its sizes written in, and without what lies behind its chunks."""
+    end = max(chunk.start + chunk.size for chunk in found.values())
+    closed, code = bytearray(data[:end]), ">I" if big else "<I"
+    struct.pack_into(code, closed, start + 4, end - start - 8)
+    struct.pack_into(code, closed, found[b"data"].start - 4, found[b"data"].size)
+    return bytes(closed)
 
 
 def _simple(data: bytes, start: int) -> Layout | None:
@@ -108,11 +151,14 @@ def w64(data: bytes, start: int) -> Layout:
     """
     declared = number(data, start + 16, "<Q")
     found: dict[bytes, Chunk] = {}
+    notes: tuple[str, ...] = ()
     position = start + 40
     for _ in range(CHUNKS_AT_MOST):
         if len(data) - position < 24:
             break
         name, size = data[position : position + 16], number(data, position + 16, "<Q")
+        if name == b"data" + _W64_TAIL and (declared, size) == _W64_OPEN:
+            notes, size = (NOT_STATED,), len(data) - position
         if size < 24 or position + size > len(data):
             what = TRUNCATED if name == b"data" + _W64_TAIL else UNREADABLE
             raise Broken(what, f"a chunk at byte {position} has {size} bytes")
@@ -120,35 +166,45 @@ def w64(data: bytes, start: int) -> Layout:
             raise Broken(UNREADABLE, f"has two chunks {name[:4].decode('latin-1')!r}")
         found[name] = Chunk(name[:4], position + 24, size - 24)
         position += size + -size % 8
-    if not only_tags(data, position):
+    if is_text(data[position:]) and not only_tags(data, position):
+        notes = (behind(len(data) - position),)
+    elif not only_tags(data, position):
         raise Broken(UNREADABLE, f"the last {len(data) - position} bytes are no chunk")
-    check_size(data, start - 8, declared, found.values())
+    if not notes:
+        check_size(data, start - 8, declared, found.values())
     form, sound = found.get(b"fmt " + _W64_TAIL), found.get(b"data" + _W64_TAIL)
     if form is None or sound is None or form.start > sound.start:
         raise Broken(UNREADABLE, "has no chunk 'fmt ' before a chunk 'data'")
-    return _layout(data, form, sound, False, None, start)
+    layout = _layout(data, form, Sound(sound, None, start, notes), False)
+    return replace(layout, parts=(_closed_w64(data, sound, position, start),)) if notes else layout
 
 
-def _layout(
-    data: bytes, form: Chunk, sound: Chunk, big: bool, fact: int | None, start: int
-) -> Layout:
-    said = _format(data, form, big)
+def _closed_w64(data: bytes, sound: Chunk, end: int, start: int) -> bytes:
+    closed = bytearray(data[:end])
+    struct.pack_into("<Q", closed, start + 16, len(closed) - start)
+    struct.pack_into("<Q", closed, sound.start - 8, sound.size + 24)
+    return bytes(closed)
+
+
+def _layout(data: bytes, form: Chunk, sound: Sound, big: bool) -> Layout:
+    said, size = _format(data, form, big), sound.chunk.size
     if said.tag in (MS_ADPCM, IMA_ADPCM, GSM):
-        return _compressed(said, sound, fact, start)
-    plain = _plain(said, sound, big)
+        return _compressed(data, said, sound)
+    plain = _plain(said, sound.chunk, big)
     if said.byte_rate != said.sample_rate_hz * said.block:
         raise Broken(
             UNREADABLE,
             f"says {said.sample_rate_hz} Hz and {said.byte_rate} bytes a second, "
             f"but at {said.block} bytes a sample that is no match",
         )
-    if sound.size % said.block:
+    if size % said.block:
         raise Broken(
-            UNREADABLE, f"{sound.size} bytes of sound are no whole samples of {said.block}"
+            TRUNCATED if sound.streamed else UNREADABLE,
+            f"{size} bytes of sound are no whole samples of {said.block}",
         )
-    return Layout(
-        said.sample_rate_hz, said.channels, sound.size // said.block, start=start, plain=plain
-    )
+    frames = size // said.block
+    return Layout(said.sample_rate_hz, said.channels, frames, 0, sound.start, plain,
+                  notes=sound.notes)  # fmt: skip
 
 
 def _format(data: bytes, chunk: Chunk, big: bool) -> Format:
@@ -188,21 +244,59 @@ def _plain(said: Format, sound: Chunk, big: bool) -> Plain | None:
     raise Broken(UNREADABLE, f"{named} in format 0x{said.tag:04x}, which is not checked")
 
 
-def _compressed(said: Format, sound: Chunk, fact: int | None, start: int) -> Layout:
+def _compressed(data: bytes, said: Format, sound: Sound) -> Layout:
     """Return the layout of sound in blocks of fixed size; the last one may be padded."""
-    frames = said.block_frames
+    frames, fact, notes = said.block_frames, sound.fact, sound.notes
     if not frames or abs(said.byte_rate * frames - said.sample_rate_hz * said.block) > frames:
-        raise Broken(
-            UNREADABLE,
-            f"says {said.byte_rate} bytes a second, no match to {said.sample_rate_hz} Hz",
-        )
-    blocks, rest = divmod(sound.size, said.block)
-    if rest > 1 or fact is None:
+        _check_blocks(data, said, sound)
+        notes = (*notes, f"says {said.byte_rate} bytes a second, no match to its blocks")
+    blocks, rest = divmod(sound.chunk.size, said.block)
+    if sound.streamed:
+        _check_blocks(data, said, sound)
+        fact = blocks * frames
+    if rest > (0 if sound.streamed else 1) or fact is None:
         raise Broken(
             TRUNCATED if rest else UNKNOWN_LENGTH,
-            f"{sound.size} bytes of sound in blocks of {said.block}, {fact} samples declared",
+            f"{sound.chunk.size} bytes of sound in blocks of {said.block}, {fact} samples declared",
         )
     if not (blocks - 1) * frames <= fact <= blocks * frames:
         raise Broken(UNREADABLE, f"says {fact} samples in {blocks} blocks of {frames}")
     spare = blocks * frames - fact
-    return Layout(said.sample_rate_hz, said.channels, fact, spare, start)
+    return Layout(said.sample_rate_hz, said.channels, fact, spare, sound.start, notes=notes)
+
+
+def _check_blocks(data: bytes, said: Format, sound: Sound) -> None:
+    """Hold the size of a block and each block's head against its kind, where less is stated.
+
+    ffmpeg writes the bit rate that it was asked for in place of the bytes per second.
+
+    Raises:
+        Broken: the rate is unusual, or blocks of this size and kind hold another number of samples,
+            or a block's head can't be one.
+    """
+    channels, each = said.channels, said.block // said.channels
+    holds = {
+        IMA_ADPCM: (each - 4) * 2 + 1, MS_ADPCM: (each - 7) * 2 + 2, GSM: said.block // 65 * 320
+    }[said.tag]  # fmt: skip
+    if (
+        said.sample_rate_hz not in _USUAL_RATES_HZ
+        or holds != said.block_frames
+        or said.block % channels
+        or (said.tag == GSM and (channels, said.block) != (1, 65))
+    ):
+        raise Broken(
+            UNREADABLE,
+            f"says {said.byte_rate} bytes a second and {said.block_frames} samples in blocks of "
+            f"{said.block}, no match to {said.sample_rate_hz} Hz",
+        )
+    count = sound.chunk.size // said.block
+    blocks = np.frombuffer(data, np.uint8, count * said.block, sound.chunk.start)
+    heads = blocks.reshape(count, said.block)
+    if said.tag == IMA_ADPCM:  # a sample, an index of a step from 0 to 88, and a zero
+        wrong = (heads[:, 2 : 4 * channels : 4] > 88) | (heads[:, 3 : 4 * channels : 4] != 0)
+    elif said.tag == MS_ADPCM:  # one of seven pairs of coefficients
+        wrong = heads[:, :channels] > 6
+    else:
+        return
+    if wrong.any():
+        raise Broken(UNREADABLE, f"block {int(np.flatnonzero(wrong.any(axis=1))[0])} has no head")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stages.common.container import UNREADABLE, Broken, Layout, sound_start
+from stages.common.container import UNREADABLE, Broken, Layout
 from stages.common.container_flac import flac
 from stages.common.container_iff import aiff, caf
 from stages.common.container_mpeg import head_of, mpeg
 from stages.common.container_ogg import ogg
 from stages.common.container_plain import au, sphere
 from stages.common.container_riff import W64, riff, w64
+from stages.common.container_tags import sound_start
 
 _HEAD_BYTES = 16
 _READERS: tuple[tuple[bytes, Callable[[bytes, int], Layout]], ...] = (

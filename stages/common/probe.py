@@ -13,9 +13,12 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +78,8 @@ class Probe(NamedTuple):
         sound: the first minute at 16 bits, interleaved; None where there is a problem.
         problem: empty, or one of `unreadable`, `truncated`, `unknown length`, `too large`,
             `too long`, `wrong channel count`, `not finite`.
-        detail: what was found, with its value.
+        detail: what was found, with its value; without a problem a note on what is odd beside the
+            sound, such as `length not stated`, and mostly empty.
     """
 
     bytes: int = 0
@@ -135,11 +139,19 @@ def _probe(descriptor: int, path: str, limits: Limits) -> Probe:
         layout = layout_of(data)
         if layout.codec and layout.plain:
             return _as_it_lies(data, layout, known, limits)
+        known = known._replace(detail="; ".join(layout.notes))
+        if layout.foreign:
+            return _foreign(path, layout.foreign, known, limits, layout)
+        data = layout.parts[0] if len(layout.parts) == 1 else data
         if (samples := quick_flac(data, layout)) is not None:
             return _as_decoded(samples, layout, "FLAC PCM_16", known, limits, layout.md5)
-        os.lseek(descriptor, layout.start, os.SEEK_SET)
-        with Decoder(descriptor) as decoder:
-            return _decoded(decoder, data, layout, known, limits)
+        with ExitStack() as stack:
+            files = [stack.enter_context(_file_of(part)) for part in layout.parts]
+            for file in [one.fileno() for one in files] or [descriptor]:
+                os.lseek(file, layout.start, os.SEEK_SET)
+            decoders = [stack.enter_context(Decoder(file.fileno())) for file in files]
+            decoders = decoders or [stack.enter_context(Decoder(descriptor))]
+            return _decoded(decoders, data, layout, known, limits)
     except _Refused as refused:
         return refused.found
     except Broken as broken:
@@ -159,28 +171,59 @@ def _read(descriptor: int, size: int) -> bytes:
     return data
 
 
-def _decoded(decoder: Decoder, data: bytes, layout: Layout, known: Probe, limits: Limits) -> Probe:
-    """Decode, hold every block against the layout, and measure."""
-    rate, channels = decoder.sample_rate_hz, decoder.channels
-    known = known._replace(sample_rate_hz=rate, channels=channels, codec=decoder.codec)
+def _file_of(data: bytes) -> IO[bytes]:
+    """Return an unnamed file of these bytes: libsndfile reads files, quicker than it asks for bytes."""
+    file = TemporaryFile()
+    file.write(data)
+    file.flush()
+    return file
+
+
+def _decoded(
+    decoders: list[Decoder], data: bytes, layout: Layout, known: Probe, limits: Limits
+) -> Probe:
+    """Decode one recording, or several that follow each other, hold every block against the layout,
+    and measure.
+    """
+    rate, channels, frames = _of_all(decoders)
+    known = known._replace(sample_rate_hz=rate, channels=channels, codec=decoders[0].codec)
     if (layout.sample_rate_hz or rate) != rate or (layout.channels or channels) != channels:
         raise Broken(
             container.UNREADABLE,
             f"says {layout.sample_rate_hz} Hz, {layout.channels} channels and decodes to "
             f"{rate} Hz, {channels}",
         )
-    if decoder.frames == _UNKNOWN_LENGTH:
+    if frames >= _UNKNOWN_LENGTH:
         raise Broken(container.UNKNOWN_LENGTH, "states no number of samples; convert it")
     _check_channels(channels, known, limits)
-    found = _measured(checked(_blocks(decoder), data, layout), known, limits)
-    if found.frames < decoder.frames and not layout.spare:
-        raise Broken(container.TRUNCATED, f"ends after {found.frames} of {decoder.frames} samples")
+    blocks = chain.from_iterable(map(_blocks, decoders))
+    found = _measured(checked(blocks, data, layout), known, limits)
+    if found.frames < frames and not layout.spare:
+        raise Broken(container.TRUNCATED, f"ends after {found.frames} of {frames} samples")
+    return _of_length(found, layout)
+
+
+def _of_length(found: Probe, layout: Layout) -> Probe:
+    """Hold the number of decoded samples against the layout's."""
     least = found.frames if layout.frames is None else layout.frames
     if not least <= found.frames <= least + layout.spare:
-        # Such as an MP3 file of variable rate without a count of its frames: libsndfile guesses.
         detail = f"holds {least} samples or more and decodes to {found.frames}; convert it"
         raise Broken(container.UNREADABLE, detail)
     return found
+
+
+def _of_all(decoders: list[Decoder]) -> tuple[int, int, int]:
+    """Return rate, channels and the sum of the samples.
+
+    Raises:
+        Broken: the recordings differ in rate or channels.
+    """
+    kinds = {(one.sample_rate_hz, one.channels) for one in decoders}
+    if len(kinds) > 1:
+        listed = ", ".join(f"{rate} Hz with {channels}" for rate, channels in sorted(kinds))
+        detail = f"its recordings differ in rate or channels: {listed}; cut it into files"
+        raise Broken(container.UNREADABLE, detail)
+    return *kinds.pop(), sum(one.frames for one in decoders)
 
 
 def _as_it_lies(data: bytes, layout: Layout, known: Probe, limits: Limits) -> Probe:
@@ -288,11 +331,25 @@ def _at_16_bits(block: Block) -> npt.NDArray[np.int16]:
     return rounded
 
 
-def _foreign(path: str, kind: str, known: Probe, limits: Limits) -> Probe:
-    """Return what a file holds that ffmpeg decodes; its structure is ffmpeg's to check."""
+def _foreign(
+    path: str, kind: str, known: Probe, limits: Limits, layout: Layout | None = None
+) -> Probe:
+    """Return what a file holds that ffmpeg decodes.
+
+    Args:
+        path: of the file.
+        kind: ffmpeg's name of the format.
+        known: of the file.
+        limits: of the sound.
+        layout: of the file, where its structure is checked here; else it is ffmpeg's to check.
+    """
     sound = decode_foreign(Path(path), kind, limits.max_s)
     known = known._replace(
         sample_rate_hz=sound.sample_rate_hz, channels=sound.channels, codec=sound.codec
     )
+    if layout and (layout.sample_rate_hz, layout.channels) != known[4:6]:
+        raise Broken(container.UNREADABLE, f"says {layout.sample_rate_hz} Hz, {layout.channels} "
+                     f"channels and decodes to {sound.sample_rate_hz} Hz, {sound.channels}")  # fmt: skip
     _check_channels(sound.channels, known, limits)
-    return _measured(_cut(sound.samples, sound.channels), known, limits)
+    found = _measured(_cut(sound.samples, sound.channels), known, limits)
+    return _of_length(found, layout) if layout else found

@@ -120,9 +120,10 @@ class InventoryParams:
 
 
 def problem_of(found: Probe, has_text: bool, params: InventoryParams) -> tuple[str, str]:
-    """Return what is wrong with a clip, the gravest first, and a detail; both empty if nothing is.
+    """Return what is wrong with a clip, the gravest first, and a detail.
 
-    Which problems there are is in problems.py.
+    Which problems there are is in problems.py. Without a problem the detail is a note on what is odd
+    beside the sound; both are empty for most clips.
     """
     if found.problem:
         return found.problem, found.detail
@@ -143,7 +144,7 @@ def problem_of(found: Probe, has_text: bool, params: InventoryParams) -> tuple[s
             f"{found.clipped:.2%} of samples at full scale, at most "
             f"{params.max_clipped_fraction:.2%}",
         )
-    return ("", "") if has_text else (NO_TRANSCRIPT, "")
+    return ("" if has_text else NO_TRANSCRIPT), found.detail
 
 
 def line_of(item: Item, found: Probe, problem: str, detail: str) -> str:

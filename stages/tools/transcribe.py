@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from stages.common.audio import (
@@ -36,6 +35,7 @@ from stages.common.audio import (
     to_mono_16k,
 )
 from stages.common.cli import stage
+from stages.common.decoded import read_sound
 from stages.common.decoding import Spoken, greedy
 from stages.common.downmix import uncancelled
 from stages.common.package import verified
@@ -55,7 +55,7 @@ def heard(path: Path) -> Signal:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
-        samples, rate_hz = soundfile.read(path, dtype="float32")
+        samples, rate_hz = read_sound(path)
     except UNREADABLE as error:
         raise ValueError(f"{path}: not a recording that can be read: {error}") from error
     if not len(samples) or not np.isfinite(samples).all():
