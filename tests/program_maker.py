@@ -143,13 +143,15 @@ OPUSENC = (
     Kind("opus.opus", ("--bitrate", "32"), frame=960),
     Kind("opus-vbr.opus", ("--vbr",), frame=960),
 )
+ALL = {"ffmpeg": FFMPEG, "lame": LAME, "sox": SOX, "opusenc": OPUSENC}
 
 
 @dataclass(frozen=True)
 class Made:
-    """A file that a program wrote, and what it was made from."""
+    """A file that a program wrote, and the file of 16 bits that it was made from."""
 
     path: Path
+    whole: Path
     program: str
     kind: Kind
     rate: int
@@ -176,10 +178,9 @@ def made(folder: Path, rate: int, channels: int) -> list[Made]:
     """Write all files of one rate and number of channels that the programs here can write."""
     whole = folder / f"{rate}-{channels}.wav"
     sf.write(whole, source(rate, channels), rate, subtype="PCM_16")
-    todo = {"ffmpeg": FFMPEG, "lame": LAME, "sox": SOX, "opusenc": OPUSENC}
     there = [
-        Made(folder / f"{program}-{rate}-{channels}-{kind.name}", program, kind, rate, channels)
-        for program, kinds in todo.items()
+        Made(folder / f"{program}-{rate}-{channels}-{kind.name}", whole, program, kind, rate, channels)
+        for program, kinds in ALL.items()
         if shutil.which(program)
         for kind in kinds
         if rate in kind.rates and channels <= kind.most

@@ -154,7 +154,8 @@ def mpeg(data: bytes, start: int) -> Layout:
         part = _counted(first, count) + data[after : there.end]
         return Layout(rate, channels, uncut, most - uncut, parts=(part,), notes=notes)
     least = max(0, most - info.cut) if info else uncut
-    parts = (data[: there.end],) if notes else ()
+    # Without a count libsndfile makes one from the file's size.
+    parts = (data[: there.end],) if notes or (stated is None and there.end < len(data)) else ()
     return Layout(rate, channels, least, most - least, start, parts=parts, notes=notes)
 
 

@@ -103,12 +103,27 @@ def riff(data: bytes, start: int) -> Layout:
     if b"data" not in found or b"fmt " not in found:
         raise Broken(UNREADABLE, f"has no chunk {'data' if b'fmt ' in found else 'fmt '!r}")
     later = [chunk for chunk in found.values() if chunk.start >= found[b"data"].start]
-    if NOT_STATED not in notes:
+    if NOT_STATED in notes:
+        found[b"data"] = _without_pad(data, _format(data, found[b"fmt "], big), found[b"data"])
+    else:
         check_size(data, start, declared, later)
     fact = number(data, found[b"fact"].start, "<I") if b"fact" in found and not big else None
     sound = Sound(found[b"data"], fact, start, tuple(notes))
     layout = _layout(data, found[b"fmt "], sound, big)
     return replace(layout, parts=(_closed(data, found, big, start),)) if notes else layout
+
+
+def _without_pad(data: bytes, said: Format, sound: Chunk) -> Chunk:
+    """Return sound that goes on to the file's end without the zero that makes its size even.
+
+    sox adds it to a pipe, too. In a file of one byte per sample it would be a sample: of 8 bits, the
+    lowest there is, so it is taken for one only beside others as low.
+    """
+    at, size = sound.start, sound.size
+    if size < 2 or size % 2 or data[at + size - 1]:
+        return sound
+    one_byte = said.tag == PCM and said.block == 1 and data[at + size - 2] >= 64
+    return replace(sound, size=size - 1) if size % said.block == 1 or one_byte else sound
 
 
 def _closed(data: bytes, found: dict[bytes, Chunk], big: bool, start: int) -> bytes:

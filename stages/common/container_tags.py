@@ -51,9 +51,12 @@ def sound_end(data: bytes, position: int) -> int:
     end = len(data)
     while size := _last_tag(data, position, end):
         end -= size
-        zeros = end - len(data[position:end].rstrip(b"\0")) - position
-        if zeros and _last_tag(data, position, end - zeros):
-            end -= zeros
+        last = position + len(data[position:end].rstrip(b"\0"))
+        foot = data.rfind(b"APETAGEX", max(position, last - _APE), last) + _APE  # ends with zeros
+        for before in (last, foot):
+            if last <= before < end and _last_tag(data, position, before):
+                end = before
+                break
     return end
 
 

@@ -1,0 +1,16 @@
+"""Recordings of 32 to 48 kHz as ffmpeg, lame, sox and opusenc write them are read, and are the same sound."""
+
+from __future__ import annotations
+
+import pytest
+from program_checks import faults, written
+
+RATES = (32000, 44100, 48000)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate", RATES)
+def test_every_codec_and_container_is_read_as_the_sound_it_was_made_from(rate, channels, tmp_path):
+    files = written(tmp_path, [rate], channels)
+    assert len(files) > 40
+    assert faults(files) == {}
