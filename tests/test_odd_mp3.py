@@ -102,9 +102,10 @@ def test_tags_before_the_first_frame_are_no_sound(before, sound, tmp_path):
 
 @pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
 def test_a_cut_frame_before_a_tag_is_found(after, sound, tmp_path):
-    if after[:40] == bytes(40) and b"Xing" not in sound and b"Info" not in sound:
-        pytest.skip("zeros in place of a frame's last bytes are that frame where nothing counts it")
-    assert taken(tmp_path / "a.mp3", sound[:-40] + after).problem in ("truncated", "unreadable")
+    # Zeros in place of a frame's last bytes are that frame, where nothing counts the frames.
+    filled = after[:40] == bytes(40) and b"Xing" not in sound and b"Info" not in sound
+    problem = taken(tmp_path / "a.mp3", sound[:-40] + after).problem
+    assert filled or problem in ("truncated", "unreadable")
 
 
 def test_other_bytes_behind_are_a_note_where_the_frames_are_counted(tagged, tmp_path):

@@ -70,6 +70,7 @@ class Layout:
         codec: container and encoding, of a file so simple that it needs no decoder; else empty.
         parts: what a decoder is given in place of the file, one after the other, because it can't
             take the file as it is; empty where it can. `start` and `plain` are of a part.
+        keep: samples of one channel that are the sound, where the decoder gives more; else 0.
         foreign: ffmpeg's name of the format, where libsndfile lacks the codec; else empty.
         notes: what is wrong beside the sound, or not stated; the samples are whole.
     """
@@ -84,6 +85,7 @@ class Layout:
     bits: int = 0
     codec: str = ""
     parts: tuple[bytes, ...] = ()
+    keep: int = 0
     foreign: str = ""
     notes: tuple[str, ...] = ()
 

@@ -111,39 +111,53 @@ def _unstated(data: bytes, start: int, stream: Stream, position: int) -> Layout:
     Each frame has a checksum over all of it. That of the last one tells whether the file was cut;
     a cut between two frames leaves no trace.
     """
-    heads = list(_heads(data, position))
-    ends = [at for at, _ in heads[1:]] + [sound_end(data, heads[-1][0])]
-    for count, ((at, frame), end) in enumerate(zip(heads, ends, strict=True)):
-        _check_frame(frame, stream, count)
-        if crc16_flac(data[at:end]):
-            raise Broken(
-                TRUNCATED if count == len(heads) - 1 else UNREADABLE,
-                f"frame {count} of {len(heads)} is cut or damaged: its checksum is wrong",
-            )
-    sizes = {frame.samples for _, frame in heads[:-1]}
-    if not data[position + 1] & 1 and (len(sizes) > 1 or heads[-1][1].samples > max(sizes, default=65536)):
+    heads, end = [], sound_end(data, position)
+    for at, frame in _heads(data, position, end):
+        _check_frame(frame, stream, len(heads))
+        heads.append(frame)
+    if crc16_flac(data[at:end]):
+        raise Broken(TRUNCATED, f"frame {len(heads) - 1} is cut or damaged: its checksum is wrong")
+    sizes = {frame.samples for frame in heads[:-1]}
+    if not data[position + 1] & 1 and (len(sizes) > 1 or heads[-1].samples > max(sizes | {0}) > 0):
         raise Broken(UNREADABLE, f"has frames of {sorted(sizes)} samples, which should be equal")
-    samples = sum(frame.samples for _, frame in heads)
-    stated = bytearray(data[: ends[-1]])
+    samples = sum(frame.samples for frame in heads)
+    stated = bytearray(data[:end])
     packed = int.from_bytes(stated[stream.at + 10 : stream.at + 18], "big") | samples
     stated[stream.at + 10 : stream.at + 18] = packed.to_bytes(8, "big")
     layout = _described(stream, samples, start)
     return replace(layout, parts=(bytes(stated),), notes=(NOT_STATED,))
 
 
-def _heads(data: bytes, position: int) -> Iterator[tuple[int, Frame]]:
-    """Give each frame's place and head; see `frames`, which is quicker and gives no places."""
+def _heads(data: bytes, position: int, end: int) -> Iterator[tuple[int, Frame]]:
+    """Give each frame's place and head, having found every checksum but the last one to be right.
+
+    Two whole frames have a right checksum together, too. So each head counts at which the frame
+    before is whole, and not only the one with the next number.
+
+    Raises:
+        Broken: a frame is damaged or missing.
+    """
     first = _frame(data, position)
     if first is None or first.number:
         raise Broken(UNREADABLE, f"has no first frame at byte {position}")
     yield position, first
-    by_sample = data[position + 1] & 1
-    expected, after = first.samples if by_sample else 1, position + first.size
-    for at in _places(data, data[position : position + 2], after):
-        if at >= after and (frame := _frame(data, at)) and frame.number == expected:
-            yield at, frame
-            expected += frame.samples if by_sample else 1
-            after = at + frame.size
+    begin, by_sample = position, data[position + 1] & 1
+    count, expected, after = 1, first.samples if by_sample else 1, position + first.size
+    for at in _places(data[:end], data[position : position + 2], after):
+        frame = _frame(data, at) if at >= after else None
+        if frame is None:
+            continue
+        damaged = crc16_flac(data[begin:at])
+        if damaged and frame.number != expected:
+            continue  # bytes that look like a head
+        if damaged:
+            detail = f"frame {count - 1} is damaged: its checksum is wrong"
+            raise Broken(UNREADABLE, detail)
+        if frame.number != expected:
+            raise Broken(UNREADABLE, f"frame {count} is missing: number {frame.number} is there")
+        yield at, frame
+        begin, after, count = at, at + frame.size, count + 1
+        expected += frame.samples if by_sample else 1
 
 
 def _stream(data: bytes, start: int) -> tuple[Stream, int]:

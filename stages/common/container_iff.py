@@ -135,6 +135,8 @@ def caf(data: bytes, start: int) -> Layout:
         if size == -1 and name == b"data":
             notes, size = (NOT_STATED,), rest
         if not 0 <= size <= rest:
+            if b"data" in found and is_text(data[position:]):
+                break
             raise Broken(TRUNCATED, f"its chunk {name_of(name)} ends after {rest} of {size} bytes")
         if name in found and name in (b"desc", b"data", b"pakt"):
             raise Broken(UNREADABLE, f"has two chunks {name_of(name)}")

@@ -175,6 +175,8 @@ def w64(data: bytes, start: int) -> Layout:
         if name == b"data" + _W64_TAIL and (declared, size) == _W64_OPEN:
             notes, size = (NOT_STATED,), len(data) - position
         if size < 24 or position + size > len(data):
+            if b"data" + _W64_TAIL in found and is_text(data[position:]):
+                break
             what = TRUNCATED if name == b"data" + _W64_TAIL else UNREADABLE
             raise Broken(what, f"a chunk at byte {position} has {size} bytes")
         if name in found:
@@ -263,21 +265,26 @@ def _compressed(data: bytes, said: Format, sound: Sound) -> Layout:
     """Return the layout of sound in blocks of fixed size; the last one may be padded."""
     frames, fact, notes = said.block_frames, sound.fact, sound.notes
     if not frames or abs(said.byte_rate * frames - said.sample_rate_hz * said.block) > frames:
+        if said.sample_rate_hz not in _USUAL_RATES_HZ:
+            raise _no_match(said)
         _check_blocks(data, said, sound)
         notes = (*notes, f"says {said.byte_rate} bytes a second, no match to its blocks")
     blocks, rest = divmod(sound.chunk.size, said.block)
-    if sound.streamed:
-        _check_blocks(data, said, sound)
-        fact = blocks * frames
+    fact = blocks * frames if sound.streamed else fact
     if rest > (0 if sound.streamed else 1) or fact is None:
         raise Broken(
             TRUNCATED if rest else UNKNOWN_LENGTH,
             f"{sound.chunk.size} bytes of sound in blocks of {said.block}, {fact} samples declared",
         )
+    if sound.streamed:
+        _check_blocks(data, said, sound)
     if not (blocks - 1) * frames <= fact <= blocks * frames:
         raise Broken(UNREADABLE, f"says {fact} samples in {blocks} blocks of {frames}")
     spare = blocks * frames - fact
-    return Layout(said.sample_rate_hz, said.channels, fact, spare, sound.start, notes=notes)
+    # The byte that fills up an odd number of blocks of 65 bytes: libsndfile takes it for one more.
+    keep = blocks * frames if said.tag == GSM and blocks % 2 else 0
+    rate, channels = said.sample_rate_hz, said.channels
+    return Layout(rate, channels, fact, spare, sound.start, keep=keep, notes=notes)
 
 
 def _check_blocks(data: bytes, said: Format, sound: Sound) -> None:
@@ -286,24 +293,16 @@ def _check_blocks(data: bytes, said: Format, sound: Sound) -> None:
     ffmpeg writes the bit rate that it was asked for in place of the bytes per second.
 
     Raises:
-        Broken: the rate is unusual, or blocks of this size and kind hold another number of samples,
-            or a block's head can't be one.
+        Broken: blocks of this size and kind hold another number of samples, or a block's head can't
+            be one.
     """
     channels, each = said.channels, said.block // said.channels
     holds = {
         IMA_ADPCM: (each - 4) * 2 + 1, MS_ADPCM: (each - 7) * 2 + 2, GSM: said.block // 65 * 320
     }[said.tag]  # fmt: skip
-    if (
-        said.sample_rate_hz not in _USUAL_RATES_HZ
-        or holds != said.block_frames
-        or said.block % channels
-        or (said.tag == GSM and (channels, said.block) != (1, 65))
-    ):
-        raise Broken(
-            UNREADABLE,
-            f"says {said.byte_rate} bytes a second and {said.block_frames} samples in blocks of "
-            f"{said.block}, no match to {said.sample_rate_hz} Hz",
-        )
+    one = said.tag != GSM or (channels, said.block) == (1, 65)
+    if holds != said.block_frames or said.block % channels or not one:
+        raise _no_match(said)
     count = sound.chunk.size // said.block
     blocks = np.frombuffer(data, np.uint8, count * said.block, sound.chunk.start)
     heads = blocks.reshape(count, said.block)
@@ -315,3 +314,11 @@ def _check_blocks(data: bytes, said: Format, sound: Sound) -> None:
         return
     if wrong.any():
         raise Broken(UNREADABLE, f"block {int(np.flatnonzero(wrong.any(axis=1))[0])} has no head")
+
+
+def _no_match(said: Format) -> Broken:
+    return Broken(
+        UNREADABLE,
+        f"says {said.byte_rate} bytes a second and {said.block_frames} samples in blocks of "
+        f"{said.block}, no match to {said.sample_rate_hz} Hz",
+    )

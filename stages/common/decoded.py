@@ -51,11 +51,12 @@ def read_sound(path: Path) -> tuple[npt.NDArray[np.float32], int]:
     part = layout.parts[0] if len(layout.parts) == 1 else data
     if (pcm := quick_flac(part, layout)) is not None:
         return _from_16_bits(pcm, layout.channels), layout.sample_rate_hz
+    most = layout.keep or -1
     if not layout.parts and not layout.start:
-        samples, rate = sf.read(path, dtype="float32")
+        samples, rate = sf.read(path, most, dtype="float32")
         return samples, rate
     parts = (part[layout.start :] for part in layout.parts or (data,))
-    read = [sf.read(io.BytesIO(part), dtype="float32") for part in parts]
+    read = [sf.read(io.BytesIO(part), most, dtype="float32") for part in parts]
     return np.concatenate([samples for samples, _ in read]), read[0][1]
 
 

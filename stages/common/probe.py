@@ -186,6 +186,7 @@ def _decoded(
     and measure.
     """
     rate, channels, frames = _of_all(decoders)
+    frames = layout.keep or frames
     known = known._replace(sample_rate_hz=rate, channels=channels, codec=decoders[0].codec)
     if (layout.sample_rate_hz or rate) != rate or (layout.channels or channels) != channels:
         raise Broken(
@@ -196,7 +197,7 @@ def _decoded(
     if frames >= _UNKNOWN_LENGTH:
         raise Broken(container.UNKNOWN_LENGTH, "states no number of samples; convert it")
     _check_channels(channels, known, limits)
-    blocks = chain.from_iterable(map(_blocks, decoders))
+    blocks = chain.from_iterable(_blocks(one, min(frames, one.frames)) for one in decoders)
     found = _measured(checked(blocks, data, layout), known, limits)
     if found.frames < frames and not layout.spare:
         raise Broken(container.TRUNCATED, f"ends after {found.frames} of {frames} samples")
@@ -259,10 +260,9 @@ def _check_channels(channels: int, known: Probe, limits: Limits) -> None:
         raise _Refused(known._replace(problem="wrong channel count", detail=detail))
 
 
-def _blocks(decoder: Decoder) -> Iterator[Block]:
-    """Give the samples that libsndfile states, and no more: what lies behind them may be a tag."""
+def _blocks(decoder: Decoder, left: int) -> Iterator[Block]:
+    """Give so many samples of one channel, and no more: what lies behind them may be a tag."""
     most = max(1, _BLOCK_SAMPLES // decoder.channels)
-    left = decoder.frames
     while left > 0 and (block := decoder.read(min(most, left))).size:
         yield block
         left -= block.size // decoder.channels
