@@ -1,4 +1,4 @@
-"""What a file that a program wrote has to be, once it is read: whole, as long, and the same sound."""
+"""What has to hold for a file that a program wrote, once it is read: length and waveform."""
 
 from __future__ import annotations
 

@@ -110,8 +110,12 @@ LAME = (
     Kind("abr.mp3", ("--abr", "64"), frame=1152),
     Kind("cbr-bare.mp3", ("--cbr", "-b", "64", "-t"), frame=1152, delay=BARE),
     Kind("vbr-bare.mp3", ("-V", "4", "-t"), frame=1152, delay=BARE),
-    Kind("tags.mp3", ("--tt", "naslov", "--add-id3v2", "--pad-id3v2-size", "200"), frame=1152,
-         delay=BARE),
+    Kind(
+        "tags.mp3",
+        ("--tt", "naslov", "--add-id3v2", "--pad-id3v2-size", "200"),
+        frame=1152,
+        delay=BARE,
+    ),
     Kind("id3v1.mp3", ("--tt", "naslov", "--id3v1-only"), frame=1152, delay=BARE),
 )
 SOX = (
@@ -179,7 +183,14 @@ def made(folder: Path, rate: int, channels: int) -> list[Made]:
     whole = folder / f"{rate}-{channels}.wav"
     sf.write(whole, source(rate, channels), rate, subtype="PCM_16")
     there = [
-        Made(folder / f"{program}-{rate}-{channels}-{kind.name}", whole, program, kind, rate, channels)
+        Made(
+            folder / f"{program}-{rate}-{channels}-{kind.name}",
+            whole,
+            program,
+            kind,
+            rate,
+            channels,
+        )
         for program, kinds in ALL.items()
         if shutil.which(program)
         for kind in kinds
@@ -226,6 +237,4 @@ def start(command: list[str], given: bytes = b"") -> bytes:
     Raises:
         CalledProcessError: it fails; `stderr` is what it said.
     """
-    return subprocess.run(
-        command, input=given, capture_output=True, check=True, timeout=60
-    ).stdout
+    return subprocess.run(command, input=given, capture_output=True, check=True, timeout=60).stdout

@@ -81,7 +81,7 @@ def test_sound_beside_video_is_read(codec, tmp_path):
     assert found.frames == plain.frames
     off = np.abs(found.sound.astype(int) - plain.sound)
     assert off.max() <= (0 if codec == "flac" else 330)  # 1 %: coders that draw their noise
-    lost = [one for one in pages_of((tmp_path / "b.ogv").read_bytes())]
+    lost = pages_of((tmp_path / "b.ogv").read_bytes())
     sounds = [n for n, one in enumerate(lost) if one[14:18] == lost[1][14:18]]
     for number in sounds[2:]:
         cut = b"".join(lost[:number] + lost[number + 1 :])

@@ -1,4 +1,4 @@
-"""WAV and its kin with text behind them, from a pipe, or in blocks, are read; cut ones are found."""
+"""WAV and its kin with text behind them, from a pipe, or in blocks are read; cut ones are not."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def test_text_behind_a_whole_file_is_a_note(text, tmp_path):
         assert len(read_sound(tmp_path / "a")[0]) == plain.frames
 
 
-@pytest.mark.parametrize("more", [b"more", b"\1\2", bytes(range(1, 200)), b"ABCDEFGHIJKLMNOPQRSTUVW"])
+@pytest.mark.parametrize(
+    "more", [b"more", b"\1\2", bytes(range(1, 200)), b"ABCDEFGHIJKLMNOPQRSTUVW"]
+)
 def test_bytes_behind_a_file_that_may_be_sound_are_refused(more, tmp_path):
     for kind in (*KINDS, *OTHERS):
         found = taken(tmp_path / "a", written(tmp_path / "a", *kind) + more)
@@ -81,7 +83,9 @@ def sound_size_at(data):
 
 def streamed(data, riff=0xFFFFFFFF, sound=0xFFFFFFFF):
     at = sound_size_at(data)
-    return data[:4] + struct.pack("<I", riff) + data[8:at] + struct.pack("<I", sound) + data[at + 4 :]
+    return (
+        data[:4] + struct.pack("<I", riff) + data[8:at] + struct.pack("<I", sound) + data[at + 4 :]
+    )
 
 
 SIZES = [
@@ -116,7 +120,8 @@ def test_a_file_from_a_pipe_that_ends_inside_a_sample_or_block_is_truncated(chan
 
 
 @pytest.mark.parametrize(
-    ("riff", "sound"), [(None, 0xFFFFFFFF), (0xFFFFFFFF, 0), (None, 0), (3_000_000_036, 3_000_000_000)]
+    ("riff", "sound"),
+    [(None, 0xFFFFFFFF), (0xFFFFFFFF, 0), (None, 0), (3_000_000_036, 3_000_000_000)],
 )
 def test_a_file_whose_sizes_are_not_both_open_is_not_taken_for_one_from_a_pipe(
     riff, sound, tmp_path

@@ -1,4 +1,4 @@
-"""Recordings of 32 to 48 kHz as ffmpeg, lame, sox and opusenc write them are read, and are the same sound."""
+"""What ffmpeg, lame, sox and opusenc write at 32 to 48 kHz is read, and is the same sound."""
 
 from __future__ import annotations
 

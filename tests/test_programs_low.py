@@ -1,4 +1,4 @@
-"""Recordings of 8 to 12 kHz as ffmpeg, lame, sox and opusenc write them are read, and are the same sound."""
+"""What ffmpeg, lame, sox and opusenc write at 8 to 12 kHz is read, and is the same sound."""
 
 from __future__ import annotations
 

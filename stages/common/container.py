@@ -165,7 +165,7 @@ def chunks(
             raise _too_short(name, size, rest)
         if name in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
             raise Broken(UNREADABLE, f"another file begins inside it, at byte {position}")
-        last, sound = Chunk(name, start, size), sound or name in _SOUND and size > 0
+        last, sound = Chunk(name, start, size), sound or (name in _SOUND and size > 0)
         yield last
         position = start + size
         # A chunk of odd size is padded, but not by every writer.
@@ -234,7 +234,11 @@ def check_size(data: bytes, start: int, declared: int, found: Iterable[Chunk]) -
     """
     end = start + 8 + declared
     ends = [chunk.start + chunk.size for chunk in found]
-    if not declared or is_open(declared) or any(abs(end - at) <= _SLIP for at in (*ends, len(data))):
+    if (
+        not declared
+        or is_open(declared)
+        or any(abs(end - at) <= _SLIP for at in (*ends, len(data)))
+    ):
         return
     if end > len(data):
         raise Broken(TRUNCATED, f"says {declared + 8} bytes and has {len(data) - start}")

@@ -111,12 +111,11 @@ def _unstated(data: bytes, start: int, stream: Stream, position: int) -> Layout:
     Each frame has a checksum over all of it. That of the last one tells whether the file was cut;
     a cut between two frames leaves no trace.
     """
-    heads, end = [], sound_end(data, position)
-    for at, frame in _heads(data, position, end):
+    heads: list[Frame] = []
+    end = sound_end(data, position)
+    for frame in _heads(data, position, end):
         _check_frame(frame, stream, len(heads))
         heads.append(frame)
-    if crc16_flac(data[at:end]):
-        raise Broken(TRUNCATED, f"frame {len(heads) - 1} is cut or damaged: its checksum is wrong")
     sizes = {frame.samples for frame in heads[:-1]}
     if not data[position + 1] & 1 and (len(sizes) > 1 or heads[-1].samples > max(sizes | {0}) > 0):
         raise Broken(UNREADABLE, f"has frames of {sorted(sizes)} samples, which should be equal")
@@ -128,19 +127,19 @@ def _unstated(data: bytes, start: int, stream: Stream, position: int) -> Layout:
     return replace(layout, parts=(bytes(stated),), notes=(NOT_STATED,))
 
 
-def _heads(data: bytes, position: int, end: int) -> Iterator[tuple[int, Frame]]:
-    """Give each frame's place and head, having found every checksum but the last one to be right.
+def _heads(data: bytes, position: int, end: int) -> Iterator[Frame]:
+    """Give each frame's head, and find every frame's checksum to be right.
 
     Two whole frames have a right checksum together, too. So each head counts at which the frame
     before is whole, and not only the one with the next number.
 
     Raises:
-        Broken: a frame is damaged or missing.
+        Broken: a frame is damaged, missing or cut.
     """
     first = _frame(data, position)
     if first is None or first.number:
         raise Broken(UNREADABLE, f"has no first frame at byte {position}")
-    yield position, first
+    yield first
     begin, by_sample = position, data[position + 1] & 1
     count, expected, after = 1, first.samples if by_sample else 1, position + first.size
     for at in _places(data[:end], data[position : position + 2], after):
@@ -155,9 +154,11 @@ def _heads(data: bytes, position: int, end: int) -> Iterator[tuple[int, Frame]]:
             raise Broken(UNREADABLE, detail)
         if frame.number != expected:
             raise Broken(UNREADABLE, f"frame {count} is missing: number {frame.number} is there")
-        yield at, frame
+        yield frame
         begin, after, count = at, at + frame.size, count + 1
         expected += frame.samples if by_sample else 1
+    if crc16_flac(data[begin:end]):
+        raise Broken(TRUNCATED, f"frame {count - 1} is cut or damaged: its checksum is wrong")
 
 
 def _stream(data: bytes, start: int) -> tuple[Stream, int]:

@@ -96,7 +96,7 @@ class Frames:
         start: first byte of the first.
         end: first byte after the last.
         count: number of frames.
-        sizes: numbers of bytes that a frame has, with and without a byte of padding.
+        varied: their bit rates differ.
         stop: first byte after the sound, where tags begin that are known.
     """
 
@@ -151,7 +151,7 @@ def mpeg(data: bytes, start: int) -> Layout:
     uncut = max(0, most - _DELAYS)
     if (info and info.doubted) or (stated is None and there.varied):
         after = start + (first.size if info else 0)
-        part = _counted(first, count) + data[after : there.end]
+        part = _counted(data[start : start + 4], count) + data[after : there.end]
         return Layout(rate, channels, uncut, most - uncut, parts=(part,), notes=notes)
     least = max(0, most - info.cut) if info else uncut
     # Without a count libsndfile makes one from the file's size.
@@ -175,25 +175,20 @@ def _frames(data: bytes, start: int) -> Frames:
     return Frames(first, start, position, count, len(rates) > 1, end)
 
 
-def _counted(first: Head, count: int) -> bytes:
-    """Return a frame with a tag that says how many frames follow, and no delay.
+def _counted(four: bytes, count: int) -> bytes:
+    """Return a frame like the one with this head, with a tag that counts frames and has no delay.
 
     libsndfile guesses the length of a file of variable rate without such a tag from its first
     frame, and decodes no more than it has guessed.
     """
-    version, layer, rate, mono = first.kind
-    bits = {1: 3, 2: 2, 4: 0}[version]
-    for index in range(1, 15):
-        four = bytes([
-            0xFF, 0xE1 | bits << 3 | (4 - layer) << 1, index << 4 | _RATES.index(rate * version) << 2,
-            _MONO << 6 if mono else 0,
-        ])  # fmt: skip
-        head = head_of(four)
+    for index in range(1, 15):  # the smallest bit rate at which a frame has room
+        begin = bytes([four[0], four[1] | 1, index << 4 | four[2] & 0b1100, four[3]])
+        head = head_of(begin)
         if head and head.size >= head.info_at + 12:
             break
     assert head
     tag = b"Xing" + (1).to_bytes(4, "big") + count.to_bytes(4, "big")
-    return (four + bytes(head.info_at - 4) + tag).ljust(head.size, b"\0")
+    return (begin.ljust(head.info_at, b"\0") + tag).ljust(head.size, b"\0")
 
 
 def _info(data: bytes, there: Frames) -> Info | None:

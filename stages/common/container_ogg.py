@@ -105,7 +105,7 @@ def _links(data: bytes, start: int) -> tuple[list[list[Stream]], int]:
         elif serial not in streams:
             raise Broken(UNREADABLE, f"page {count} is of no stream that has begun")
         stream = streams[serial]
-        if stream.is_sound and (stream.pages and stream.ended or at != len(stream.pages)):
+        if stream.is_sound and ((stream.pages and stream.ended) or at != len(stream.pages)):
             raise Broken(UNREADABLE, f"page {len(stream.pages)} is missing")
         stream.pages.append(page)
         position, count = position + page.size, count + 1

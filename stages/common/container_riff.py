@@ -7,15 +7,12 @@ Microsoft, Multiple Channel Audio Data and WAVE Files (2007); EBU Tech 3306 (RF6
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import replace
 
 from stages.common.container import (
     CHUNKS_AT_MOST,
     NOT_STATED,
     TRUNCATED,
-    UNKNOWN_LENGTH,
     UNREADABLE,
     Broken,
     Chunk,
@@ -25,55 +22,16 @@ from stages.common.container import (
     chunks,
     number,
 )
+from stages.common.container_blocks import BLOCK_KINDS, Format, Sound, in_blocks
 from stages.common.container_tags import behind, is_text, only_tags
 
-PCM, MS_ADPCM, FLOAT, ALAW, ULAW, IMA_ADPCM, GSM, EXTENSIBLE = 1, 2, 3, 6, 7, 0x11, 0x31, 0xFFFE
+PCM, FLOAT, ALAW, ULAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _SURE_CHANNELS, _SURE_RATE_HZ = 8, 192_000  # which every decoder takes
-_USUAL_RATES_HZ = (
-    8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000
-)  # fmt: skip
-"""Between any two of these more than two bits differ, so that little damage leads to another one."""
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 _W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 _W64_OPEN = 2**64 - 1, 2**63 - 1  # sizes of file and sound, as ffmpeg leaves them in a pipe
 _SHORTEST = struct.Struct("<4sI4s4sIHHIIHH4sI")
 W64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")
-
-
-@dataclass(frozen=True)
-class Format:
-    """What the chunk `fmt ` says, its extension resolved."""
-
-    tag: int
-    channels: int
-    sample_rate_hz: int
-    byte_rate: int
-    block: int
-    bits: int
-    valid_bits: int
-    block_frames: int
-
-
-@dataclass(frozen=True)
-class Sound:
-    """Where the sound lies, and what else is known of it.
-
-    Attributes:
-        chunk: its place.
-        fact: samples of one channel that a chunk `fact` states; None where there is none.
-        start: where the container begins.
-        notes: what is odd and does not touch the sound.
-    """
-
-    chunk: Chunk
-    fact: int | None
-    start: int
-    notes: tuple[str, ...]
-
-    @property
-    def streamed(self) -> bool:
-        """Tell whether the file was written to a pipe, so that it ends where it ends."""
-        return NOT_STATED in self.notes
 
 
 def riff(data: bytes, start: int) -> Layout:
@@ -116,8 +74,8 @@ def riff(data: bytes, start: int) -> Layout:
 def _without_pad(data: bytes, said: Format, sound: Chunk) -> Chunk:
     """Return sound that goes on to the file's end without the zero that makes its size even.
 
-    sox adds it to a pipe, too. In a file of one byte per sample it would be a sample: of 8 bits, the
-    lowest there is, so it is taken for one only beside others as low.
+    sox adds it in a pipe, too. In a file of one byte per sample it would be a sample: of 8 bits the
+    lowest there is, so it counts as one only beside others that are low.
     """
     at, size = sound.start, sound.size
     if size < 2 or size % 2 or data[at + size - 1]:
@@ -205,8 +163,8 @@ def _closed_w64(data: bytes, sound: Chunk, end: int, start: int) -> bytes:
 
 def _layout(data: bytes, form: Chunk, sound: Sound, big: bool) -> Layout:
     said, size = _format(data, form, big), sound.chunk.size
-    if said.tag in (MS_ADPCM, IMA_ADPCM, GSM):
-        return _compressed(data, said, sound)
+    if said.tag in BLOCK_KINDS:
+        return in_blocks(data, said, sound)
     plain = _plain(said, sound.chunk, big)
     if said.byte_rate != said.sample_rate_hz * said.block:
         raise Broken(
@@ -259,66 +217,3 @@ def _plain(said: Format, sound: Chunk, big: bool) -> Plain | None:
     if said.tag in (ALAW, ULAW) and width == 1:
         return None
     raise Broken(UNREADABLE, f"{named} in format 0x{said.tag:04x}, which is not checked")
-
-
-def _compressed(data: bytes, said: Format, sound: Sound) -> Layout:
-    """Return the layout of sound in blocks of fixed size; the last one may be padded."""
-    frames, fact, notes = said.block_frames, sound.fact, sound.notes
-    if not frames or abs(said.byte_rate * frames - said.sample_rate_hz * said.block) > frames:
-        if said.sample_rate_hz not in _USUAL_RATES_HZ:
-            raise _no_match(said)
-        _check_blocks(data, said, sound)
-        notes = (*notes, f"says {said.byte_rate} bytes a second, no match to its blocks")
-    blocks, rest = divmod(sound.chunk.size, said.block)
-    fact = blocks * frames if sound.streamed else fact
-    if rest > (0 if sound.streamed else 1) or fact is None:
-        raise Broken(
-            TRUNCATED if rest else UNKNOWN_LENGTH,
-            f"{sound.chunk.size} bytes of sound in blocks of {said.block}, {fact} samples declared",
-        )
-    if sound.streamed:
-        _check_blocks(data, said, sound)
-    if not (blocks - 1) * frames <= fact <= blocks * frames:
-        raise Broken(UNREADABLE, f"says {fact} samples in {blocks} blocks of {frames}")
-    spare = blocks * frames - fact
-    # The byte that fills up an odd number of blocks of 65 bytes: libsndfile takes it for one more.
-    keep = blocks * frames if said.tag == GSM and blocks % 2 else 0
-    rate, channels = said.sample_rate_hz, said.channels
-    return Layout(rate, channels, fact, spare, sound.start, keep=keep, notes=notes)
-
-
-def _check_blocks(data: bytes, said: Format, sound: Sound) -> None:
-    """Hold the size of a block and each block's head against its kind, where less is stated.
-
-    ffmpeg writes the bit rate that it was asked for in place of the bytes per second.
-
-    Raises:
-        Broken: blocks of this size and kind hold another number of samples, or a block's head can't
-            be one.
-    """
-    channels, each = said.channels, said.block // said.channels
-    holds = {
-        IMA_ADPCM: (each - 4) * 2 + 1, MS_ADPCM: (each - 7) * 2 + 2, GSM: said.block // 65 * 320
-    }[said.tag]  # fmt: skip
-    one = said.tag != GSM or (channels, said.block) == (1, 65)
-    if holds != said.block_frames or said.block % channels or not one:
-        raise _no_match(said)
-    count = sound.chunk.size // said.block
-    blocks = np.frombuffer(data, np.uint8, count * said.block, sound.chunk.start)
-    heads = blocks.reshape(count, said.block)
-    if said.tag == IMA_ADPCM:  # a sample, an index of a step from 0 to 88, and a zero
-        wrong = (heads[:, 2 : 4 * channels : 4] > 88) | (heads[:, 3 : 4 * channels : 4] != 0)
-    elif said.tag == MS_ADPCM:  # one of seven pairs of coefficients
-        wrong = heads[:, :channels] > 6
-    else:
-        return
-    if wrong.any():
-        raise Broken(UNREADABLE, f"block {int(np.flatnonzero(wrong.any(axis=1))[0])} has no head")
-
-
-def _no_match(said: Format) -> Broken:
-    return Broken(
-        UNREADABLE,
-        f"says {said.byte_rate} bytes a second and {said.block_frames} samples in blocks of "
-        f"{said.block}, no match to {said.sample_rate_hz} Hz",
-    )

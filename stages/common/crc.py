@@ -66,7 +66,7 @@ def crc16(data: bytes) -> int:
 
 
 def crc16_flac(data: bytes) -> int:
-    """Return the CRC-16 of a FLAC frame: as `crc16`, but with the bits in order; 0 of a whole frame.
+    """Return the CRC-16 of a FLAC frame, 0 for a whole one: as `crc16`, the highest bit first.
 
     A frame ends with its own checksum, so that the rest of the division of all of it is 0. Source:
     RFC 9639, section 9.3.

@@ -13,12 +13,10 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +28,7 @@ from stages.common.containers import layout_of
 from stages.common.foreign import decode_foreign, foreign_kind
 from stages.common.levels import FULL_SCALE, Meter, decibels
 from stages.common.quick_flac import quick_flac
-from stages.common.sndfile import Block, Decoder
+from stages.common.sndfile import Block, Decoder, opened
 from stages.common.sound_checks import checked
 
 UNREADABLE = (sf.LibsndfileError, ValueError, TypeError, RuntimeError, OSError)
@@ -145,12 +143,7 @@ def _probe(descriptor: int, path: str, limits: Limits) -> Probe:
         data = layout.parts[0] if len(layout.parts) == 1 else data
         if (samples := quick_flac(data, layout)) is not None:
             return _as_decoded(samples, layout, "FLAC PCM_16", known, limits, layout.md5)
-        with ExitStack() as stack:
-            files = [stack.enter_context(_file_of(part)) for part in layout.parts]
-            for file in [one.fileno() for one in files] or [descriptor]:
-                os.lseek(file, layout.start, os.SEEK_SET)
-            decoders = [stack.enter_context(Decoder(file.fileno())) for file in files]
-            decoders = decoders or [stack.enter_context(Decoder(descriptor))]
+        with opened(descriptor, layout.start, layout.parts) as decoders:
             return _decoded(decoders, data, layout, known, limits)
     except _Refused as refused:
         return refused.found
@@ -171,33 +164,21 @@ def _read(descriptor: int, size: int) -> bytes:
     return data
 
 
-def _file_of(data: bytes) -> IO[bytes]:
-    """Return an unnamed file of these bytes: libsndfile reads files, quicker than it asks for bytes."""
-    file = TemporaryFile()
-    file.write(data)
-    file.flush()
-    return file
-
-
 def _decoded(
     decoders: list[Decoder], data: bytes, layout: Layout, known: Probe, limits: Limits
 ) -> Probe:
-    """Decode one recording, or several that follow each other, hold every block against the layout,
-    and measure.
-    """
+    """Decode all recordings of a file, hold every block against the layout, and measure."""
     rate, channels, frames = _of_all(decoders)
     frames = layout.keep or frames
     known = known._replace(sample_rate_hz=rate, channels=channels, codec=decoders[0].codec)
     if (layout.sample_rate_hz or rate) != rate or (layout.channels or channels) != channels:
-        raise Broken(
-            container.UNREADABLE,
-            f"says {layout.sample_rate_hz} Hz, {layout.channels} channels and decodes to "
-            f"{rate} Hz, {channels}",
-        )
+        raise _differs(layout, rate, channels)
     if frames >= _UNKNOWN_LENGTH:
         raise Broken(container.UNKNOWN_LENGTH, "states no number of samples; convert it")
     _check_channels(channels, known, limits)
-    blocks = chain.from_iterable(_blocks(one, min(frames, one.frames)) for one in decoders)
+    blocks = chain.from_iterable(
+        one.blocks(min(frames, one.frames), _BLOCK_SAMPLES) for one in decoders
+    )
     found = _measured(checked(blocks, data, layout), known, limits)
     if found.frames < frames and not layout.spare:
         raise Broken(container.TRUNCATED, f"ends after {found.frames} of {frames} samples")
@@ -211,6 +192,14 @@ def _of_length(found: Probe, layout: Layout) -> Probe:
         detail = f"holds {least} samples or more and decodes to {found.frames}; convert it"
         raise Broken(container.UNREADABLE, detail)
     return found
+
+
+def _differs(layout: Layout, rate: int, channels: int) -> Broken:
+    return Broken(
+        container.UNREADABLE,
+        f"says {layout.sample_rate_hz} Hz, {layout.channels} channels and decodes to "
+        f"{rate} Hz, {channels}",
+    )
 
 
 def _of_all(decoders: list[Decoder]) -> tuple[int, int, int]:
@@ -258,14 +247,6 @@ def _check_channels(channels: int, known: Probe, limits: Limits) -> None:
     if channels > limits.max_channels:
         detail = f"{channels} channels, at most {limits.max_channels}"
         raise _Refused(known._replace(problem="wrong channel count", detail=detail))
-
-
-def _blocks(decoder: Decoder, left: int) -> Iterator[Block]:
-    """Give so many samples of one channel, and no more: what lies behind them may be a tag."""
-    most = max(1, _BLOCK_SAMPLES // decoder.channels)
-    while left > 0 and (block := decoder.read(min(most, left))).size:
-        yield block
-        left -= block.size // decoder.channels
 
 
 def _measured(blocks: Iterator[Block], known: Probe, limits: Limits, md5: bytes = b"") -> Probe:
@@ -347,9 +328,11 @@ def _foreign(
     known = known._replace(
         sample_rate_hz=sound.sample_rate_hz, channels=sound.channels, codec=sound.codec
     )
-    if layout and (layout.sample_rate_hz, layout.channels) != known[4:6]:
-        raise Broken(container.UNREADABLE, f"says {layout.sample_rate_hz} Hz, {layout.channels} "
-                     f"channels and decodes to {sound.sample_rate_hz} Hz, {sound.channels}")  # fmt: skip
+    if layout and (layout.sample_rate_hz, layout.channels) != (
+        sound.sample_rate_hz,
+        sound.channels,
+    ):
+        raise _differs(layout, sound.sample_rate_hz, sound.channels)
     _check_channels(sound.channels, known, limits)
     found = _measured(_cut(sound.samples, sound.channels), known, limits)
     return _of_length(found, layout) if layout else found

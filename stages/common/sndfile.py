@@ -7,6 +7,10 @@ called here without it; this is the one place that does.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any
 
@@ -72,6 +76,18 @@ class Decoder:
     ) -> None:
         _LIBRARY.sf_close(self._file)
 
+    def blocks(self, frames: int, size: int) -> Iterator[Block]:
+        """Give so many samples of one channel, and no more: what lies behind them may be a tag.
+
+        Args:
+            frames: samples of one channel, in all.
+            size: samples of all channels in a block, at most.
+        """
+        most = max(1, size // self.channels)
+        while frames > 0 and (block := self.read(min(most, frames))).size:
+            yield block
+            frames -= block.size // self.channels
+
     def read(self, frames: int) -> Block:
         """Return the next samples, interleaved, shape `[at most frames * channels]`; then none.
 
@@ -86,6 +102,23 @@ class Decoder:
         if code := _LIBRARY.sf_error(self._file):
             raise ValueError(_sentence(code))
         return block[: count * self.channels]
+
+
+@contextmanager
+def opened(descriptor: int, start: int, parts: Sequence[bytes]) -> Iterator[list[Decoder]]:
+    """Open a file from byte `start` on, or in its place several parts, each from that byte on."""
+    with ExitStack() as stack:
+        given = [descriptor]
+        if parts:
+            # libsndfile reads a file quicker than it asks for bytes.
+            files = [stack.enter_context(TemporaryFile()) for _ in parts]
+            for file, part in zip(files, parts, strict=True):
+                file.write(part)
+                file.flush()
+            given = [file.fileno() for file in files]
+        for one in given:
+            os.lseek(one, start, os.SEEK_SET)
+        yield [stack.enter_context(Decoder(one)) for one in given]
 
 
 def _sentence(code: int) -> str:

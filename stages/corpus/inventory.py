@@ -122,8 +122,8 @@ class InventoryParams:
 def problem_of(found: Probe, has_text: bool, params: InventoryParams) -> tuple[str, str]:
     """Return what is wrong with a clip, the gravest first, and a detail.
 
-    Which problems there are is in problems.py. Without a problem the detail is a note on what is odd
-    beside the sound; both are empty for most clips.
+    Which problems there are is in problems.py. Without a problem the detail is a note on what is
+    odd beside the sound; both are empty for most clips.
     """
     if found.problem:
         return found.problem, found.detail
