@@ -82,7 +82,6 @@ FFMPEG = (
     _ffmpeg("s24.flac", "-c:a flac -sample_fmt s32", 16, 4608),
     _ffmpeg("pipe.flac", "-seekable 0 -c:a flac", 16, 4608),
     _ffmpeg("flac.ogg", "-c:a flac -f ogg", 16, 4608),
-    _ffmpeg("flac.oga", "-c:a flac -f oga", 16, 4608),
     _ffmpeg("vorbis.ogg", "-c:a libvorbis -f ogg", frame=1024),
     _ffmpeg("speex.ogg", "-c:a libspeex -q:a 10 -f ogg", frame=640, rates=SPEEX),
     _ffmpeg("opus.ogg", "-c:a libopus -f ogg", frame=960, rates=OPUS),

@@ -7,6 +7,9 @@ import re
 
 from imports import TOP
 
+from stages.common.container import NOT_STATED
+from stages.common.container_mpeg import TAG_DOUBTED
+from stages.common.container_tags import behind
 from stages.corpus.problems import PROBLEMS
 from stages.tools.add_corpus import parser
 from stages.tools.layouts import LAYOUTS
@@ -55,3 +58,8 @@ def test_each_option_of_the_importers_is_one():
     named = set(re.findall(r"--[a-z][a-z-]*", text))
     known = {name for action in parser()._actions for name in action.option_strings}
     assert {"--phones-tier", "--leave-out", "--look", "--text-column"} <= named <= known
+
+
+def test_each_note_of_the_inventory_is_listed():
+    notes = {row[2].strip("`") for row in rows("What is read, what is a note, what is refused")}
+    assert {NOT_STATED, TAG_DOUBTED, behind(15), behind(9)} < notes

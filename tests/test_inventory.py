@@ -230,3 +230,15 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "out/inventory.csv").is_file()
     assert np.load(tmp_path / "out/prints.npy").shape == (1, prints.SIZE + 1)
     assert "1 files, problems: none" in capsys.readouterr().out
+
+
+def test_a_note_stands_in_the_detail_of_a_row_without_a_problem(tmp_path):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.wav,ne,ana,hr", "c.wav,,ana,hr"])
+    for name in ("b.wav", "c.wav"):
+        path = folder / name
+        path.write_bytes(path.read_bytes() + b"<xml>meta</xml>")
+    rows = take(tmp_path / "raw", QUARANTINE)
+    assert [(row["problem"], row["detail"]) for _, row in sorted(rows.items())] == [
+        ("", ""), ("", "15 bytes behind the sound"),
+        ("no transcript", "15 bytes behind the sound"),
+    ]  # fmt: skip

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from program_checks import faults, written
+from program_maker import ALL
 
 RATES = (8000, 11025, 12000)
 
@@ -13,4 +16,20 @@ RATES = (8000, 11025, 12000)
 def test_every_codec_and_container_is_read_as_the_sound_it_was_made_from(rate, channels, tmp_path):
     files = written(tmp_path, [rate], channels)
     assert len(files) > 40
+    assert faults(files) == {}
+
+
+@pytest.mark.parametrize("program", ALL)
+def test_a_program_writes_its_files(program, tmp_path):
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed: its recordings are not tested")
+    files = written(tmp_path, [8000], 1)
+    assert any(one.program == program for one in files)
+
+
+@pytest.mark.parametrize(("suffix", "rate"), [(".amr", 8000), (".awb", 16000)])
+def test_amr_is_read(suffix, rate, tmp_path):
+    files = [one for one in written(tmp_path, [rate], 1) if one.path.suffix == suffix]
+    if not files:
+        pytest.skip(f"neither ffmpeg nor sox has an encoder for {suffix} here")
     assert faults(files) == {}

@@ -174,3 +174,15 @@ def test_ffmpeg_itself_converts(tmp_path):
     assert sf.info(tmp_path / "b.flac").duration == pytest.approx(0.5, abs=0.2)  # AAC pads
     (tmp_path / "list.m4a").write_text("#EXTM3U\n#EXTINF:1,\na.wav\n")
     assert convert(tmp_path / "list.m4a", tmp_path / "c.flac") != ""
+
+
+def test_the_length_of_flac_from_a_pipe_is_counted(tmp_path):
+    sf.write(tmp_path / "a.flac", np.clip(NOISE, -0.9, 0.9), RATE)
+    whole = sound_of(tmp_path / "a.flac")
+    data = bytearray((tmp_path / "a.flac").read_bytes())
+    data[21] &= 0xF0  # no number of samples, no MD5
+    data[22:26], data[26:42] = bytes(4), bytes(16)
+    (tmp_path / "a.flac").write_bytes(data)
+    assert sound_of(tmp_path / "a.flac") == whole == Sound(3.0, "PCM_16", 1)
+    (tmp_path / "a.flac").write_bytes(data[:-1])
+    assert sound_of(tmp_path / "a.flac") is None

@@ -13,6 +13,8 @@ from types import MappingProxyType
 import numpy as np
 import soundfile as sf
 
+from stages.common.container import Broken
+from stages.common.containers import layout_of
 from stages.common.probe import UNREADABLE
 
 UNKNOWN_FRAMES = 2**62  # from here on a header says that it doesn't know the length
@@ -48,13 +50,17 @@ class Part:
 
 
 def sound_of(path: Path) -> Sound | None:
-    """Return what a header says, or None where soundfile can't read it or it knows no length."""
+    """Return what a header says, or None where soundfile can't read it.
+
+    A FLAC file from a pipe states no length; its frames are counted, and None is for a cut one.
+    """
     try:
         info = sf.info(path)
-    except UNREADABLE:
+        known = info.frames < UNKNOWN_FRAMES
+        frames = info.frames if known else layout_of(path.read_bytes()).frames or 0
+    except (*UNREADABLE, Broken):
         return None
-    known = info.frames < UNKNOWN_FRAMES
-    return Sound(info.frames / info.samplerate, info.subtype, info.channels) if known else None
+    return Sound(frames / info.samplerate, info.subtype, info.channels)
 
 
 def needs_ffmpeg(path: str, sound: Sound | None) -> bool:
