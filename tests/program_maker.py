@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import soundfile as sf
 from scipy.signal import lfilter
 
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+FEW = (8000, 16000, 44100)  # of a container whose codec another one has at every rate
 SECONDS = 1.1
 BARE = 1105 + 1152  # of LAME and a decoder, and of a last frame; at low rates the tag has no room
 OPUS, SPEEX = (8000, 12000, 16000, 24000, 48000), (8000, 16000, 32000)
@@ -88,11 +90,11 @@ FFMPEG = (
     _ffmpeg("opus.opus", "-c:a libopus -b:a 24k", frame=960, rates=OPUS),
     _ffmpeg("opus.webm", "-c:a libopus", frame=960, rates=OPUS),
     _ffmpeg("recorder.webm", "-seekable 0 -c:a libopus -f webm -live 1", frame=960, rates=OPUS),
-    _ffmpeg("vorbis.webm", "-c:a libvorbis", frame=1024),
+    _ffmpeg("vorbis.webm", "-c:a libvorbis", frame=1024, rates=FEW),
     _ffmpeg("aac.m4a", "-c:a aac", frame=1024),
-    _ffmpeg("aac.aac", "-c:a aac -f adts", frame=1024, delay=1024),
+    _ffmpeg("aac.aac", "-c:a aac -f adts", frame=1024, delay=1024, rates=FEW),
     _ffmpeg("fragments.mp4", "-c:a aac -movflags empty_moov+frag_keyframe", frame=1024,
-            delay=1024),
+            delay=1024, rates=FEW),
     _ffmpeg("alac.m4a", "-c:a alac", 16, 4096),
     _ffmpeg("cbr.mp3", "-c:a libmp3lame -b:a 64k", frame=1152),
     _ffmpeg("vbr.mp3", "-c:a libmp3lame -q:a 4", frame=1152),
@@ -177,7 +179,9 @@ def source(rate: int, channels: int) -> np.ndarray:
     return np.stack([sound * (1 - 0.3 * n) for n in range(channels)], axis=1)
 
 
-def made(folder: Path, rate: int, channels: int) -> list[Made]:
+def made(
+    folder: Path, rate: int, channels: int, programs: Iterable[str] = tuple(ALL)
+) -> list[Made]:
     """Write all files of one rate and number of channels that the programs here can write."""
     whole = folder / f"{rate}-{channels}.wav"
     sf.write(whole, source(rate, channels), rate, subtype="PCM_16")
@@ -190,9 +194,9 @@ def made(folder: Path, rate: int, channels: int) -> list[Made]:
             rate,
             channels,
         )
-        for program, kinds in ALL.items()
+        for program in programs
         if shutil.which(program)
-        for kind in kinds
+        for kind in ALL[program]
         if rate in kind.rates and channels <= kind.most
     ]
     outputs = [

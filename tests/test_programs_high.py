@@ -11,6 +11,6 @@ RATES = (32000, 44100, 48000)
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("rate", RATES)
 def test_every_codec_and_container_is_read_as_the_sound_it_was_made_from(rate, channels, tmp_path):
-    files = written(tmp_path, [rate], channels)
+    files = written(tmp_path, rate, channels)
     assert len(files) > 40
     assert faults(files) == {}
