@@ -200,3 +200,13 @@ def test_a_piece_lost_from_sound_in_blocks_from_a_pipe_is_found_by_the_heads_of_
         moved = data[:at] + data[at + 77 : start + block * ((len(data) - start) // block - 2)]
         moved += bytes(-(len(moved) - start) % block)
         assert taken(tmp_path / "a", moved).problem == "unreadable"
+
+
+@pytest.mark.parametrize("frames", [8000, 8001, 8320, 8640, 8960])
+def test_gsm_of_an_odd_number_of_blocks_has_no_block_more(frames, tmp_path):
+    """Libsndfile takes the byte that fills up 65 bytes per block for one more block."""
+    sf.write(tmp_path / "a.wav", source(8000, 1)[:frames], 8000, subtype="GSM610")
+    found = probe(tmp_path / "a.wav")
+    assert (found.problem, found.detail) == ("", "")
+    assert found.frames == -(-frames // 320) * 320
+    assert len(read_sound(tmp_path / "a.wav")[0]) == found.frames
