@@ -17,7 +17,7 @@ import soundfile as sf
 from stages.common.container import Broken, Layout
 from stages.common.containers import layout_of
 from stages.common.foreign import decode_foreign, foreign_kind
-from stages.common.quick_flac import quick_flac
+from stages.common.quick_flac import odd_flac, quick_flac
 
 _MAX_S = 24 * 3600.0  # the inventory has checked the length
 _UNKNOWN_FRAMES = 2**62  # from here on a head says that it doesn't know the length
@@ -51,6 +51,9 @@ def read_sound(path: Path) -> tuple[npt.NDArray[np.float32], int]:
     part = layout.parts[0] if len(layout.parts) == 1 else data
     if (pcm := quick_flac(part, layout)) is not None:
         return _from_16_bits(pcm, layout.channels), layout.sample_rate_hz
+    if (deep := odd_flac(part, layout)) is not None:
+        scaled = (deep * 2.0**-31).astype(np.float32)
+        return _by_channel(scaled, layout.channels), layout.sample_rate_hz
     most = layout.keep or -1
     if not layout.parts and not layout.start:
         samples, rate = sf.read(path, most, dtype="float32")
@@ -62,5 +65,8 @@ def read_sound(path: Path) -> tuple[npt.NDArray[np.float32], int]:
 
 def _from_16_bits(samples: npt.NDArray[np.int16], channels: int) -> npt.NDArray[np.float32]:
     """Return interleaved samples as soundfile gives them."""
-    scaled = samples.astype(np.float32) / np.float32(32768)
+    return _by_channel(samples.astype(np.float32) / np.float32(32768), channels)
+
+
+def _by_channel(scaled: npt.NDArray[np.float32], channels: int) -> npt.NDArray[np.float32]:
     return scaled.reshape(-1, channels) if channels > 1 else scaled

@@ -27,7 +27,7 @@ from stages.common.container import Broken, Layout
 from stages.common.containers import layout_of
 from stages.common.foreign import decode_foreign, foreign_kind
 from stages.common.levels import FULL_SCALE, Meter, decibels
-from stages.common.quick_flac import quick_flac
+from stages.common.quick_flac import odd_flac, quick_flac
 from stages.common.sndfile import Block, Decoder, opened
 from stages.common.sound_checks import checked
 
@@ -143,6 +143,8 @@ def _probe(descriptor: int, path: str, limits: Limits) -> Probe:
         data = layout.parts[0] if len(layout.parts) == 1 else data
         if (samples := quick_flac(data, layout)) is not None:
             return _as_decoded(samples, layout, "FLAC PCM_16", known, limits, layout.md5)
+        if (deep := odd_flac(data, layout)) is not None:
+            return _as_decoded(deep, layout, f"FLAC PCM_{layout.bits}", known, limits, b"")
         with opened(descriptor, layout.start, layout.parts) as decoders:
             return _decoded(decoders, data, layout, known, limits)
     except _Refused as refused:
@@ -224,7 +226,7 @@ def _as_it_lies(data: bytes, layout: Layout, known: Probe, limits: Limits) -> Pr
 
 
 def _as_decoded(
-    samples: npt.NDArray[np.int16],
+    samples: npt.NDArray[np.int16] | npt.NDArray[np.int32],
     layout: Layout,
     codec: str,
     known: Probe,
@@ -238,7 +240,7 @@ def _as_decoded(
     return _measured(_cut(samples, channels), known, limits, md5)
 
 
-def _cut(samples: npt.NDArray[np.int16], channels: int) -> Iterator[Block]:
+def _cut(samples: npt.NDArray[np.int16] | npt.NDArray[np.int32], channels: int) -> Iterator[Block]:
     size = _BLOCK_SAMPLES // channels * channels
     return (samples[start : start + size] for start in range(0, samples.size, size))
 
