@@ -164,3 +164,13 @@ def test_a_file_that_ends_after_its_description_is_not_taken(tmp_path):
     assert (found.problem, found.frames) == ("unknown length", 0)
     with pytest.raises(Broken, match="has no first frame"):
         layout_of(data[: data.index(b"\xff\xf8")] + b"no frame")
+
+
+def test_a_frame_of_another_size_than_the_description_says_is_found(tmp_path):
+    """Libsndfile decodes it to other samples, and without an MD5 nothing else tells."""
+    data = unstated(written(tmp_path / "a.flac"))
+    for least, most in ((1152, 1152), (4608, 4608), (16, 1024)):
+        sizes = least.to_bytes(2, "big") + most.to_bytes(2, "big")
+        found = taken(tmp_path / "a.flac", data[:8] + sizes + data[12:])
+        assert found.problem == "unreadable"
+        assert found.detail.endswith(f"samples, the file says {most}")
