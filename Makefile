@@ -25,11 +25,11 @@ $(INSTALLED): requirements.lock
 	@touch $@
 
 repro: $(INSTALLED) ## rebuild what is stale, JOBS stages at a time, and print the table [STAGES=...]
-	@python -m stages.tools.repro --jobs $(JOBS) --show reports/comparison.md $(STAGES)
+	@python -m fonoteka.pipeline.runner.run --jobs $(JOBS) --show reports/comparison.md $(STAGES)
 
 # A file goes to one worker, so that what its tests share is made once.
 PYTEST := python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
-COVERAGE_OPTIONS := --cov=stages --cov-report=term --cov-fail-under=90
+COVERAGE_OPTIONS := --cov=fonoteka --cov=stages --cov-report=term --cov-fail-under=90
 
 test: $(INSTALLED) ## run all tests that a change can break, and the examples in docstrings
 	$(PYTEST) $(if $(COVERAGE),$(COVERAGE_OPTIONS)) $(ARGS)
@@ -53,18 +53,18 @@ add-corpus: $(INSTALLED) ## take recordings in: FROM=folder NAME=... LICENCE=...
 	@test -n "$$FROM" || { \
 	  echo "usage: make add-corpus FROM=folder NAME=... LICENCE=... [SOURCE=...] [ARGS=--look]" >&2; \
 	  exit 2; }
-	@python -m stages.tools.add_corpus "$$FROM" $${NAME:+--name "$$NAME"} \
+	@python -m fonoteka.corpus.importers.add "$$FROM" $${NAME:+--name "$$NAME"} \
 	  $${LICENCE:+--licence "$$LICENCE"} $${SOURCE:+--source "$$SOURCE"} $(ARGS)
 
 forget: $(INSTALLED) ## show a person's recordings and what came from them: SPEAKER=corpus/name or SOURCE=corpus [ARGS=--yes]
 	@test -n "$$SPEAKER$$SOURCE" || { \
 	  echo "usage: make forget SPEAKER=corpus/name [ARGS=--yes], or SOURCE=corpus, or SOURCE=corpus/source" >&2; \
 	  exit 2; }
-	@python -m stages.tools.forget $${SPEAKER:+--speaker="$$SPEAKER"} $${SOURCE:+--source="$$SOURCE"} $(ARGS)
+	@python -m fonoteka.erasure.command $${SPEAKER:+--speaker="$$SPEAKER"} $${SOURCE:+--source="$$SOURCE"} $(ARGS)
 
 profile: $(INSTALLED) ## lay a set of values over params.yaml: NAME=...
 	@test -n "$$NAME" || { echo "usage: make profile NAME=..." >&2; exit 2; }
-	@python -m stages.tools.profile "$$NAME"
+	@python -m fonoteka.pipeline.overrides "$$NAME"
 
 # `pip list` and not `pip freeze`: it knows names and versions only, no paths and no addresses. What
 # torch brings for CUDA exists for Linux alone.
@@ -83,66 +83,66 @@ lock: ## resolve pyproject.toml anew into requirements.lock
 
 # The values go through the environment here too, and a secret through FONOTEKA_SECRET alone.
 remote: $(INSTALLED) ## name where data is kept: URL=... or READ=... WRITE=... [ENDPOINT=...], SECRET=option [FOR=remote]; or show it
-	@python -m stages.tools.remote $${URL:+--url "$$URL"} $${READ:+--read "$$READ"} \
+	@python -m fonoteka.pipeline.remote.command $${URL:+--url "$$URL"} $${READ:+--read "$$READ"} \
 	  $${WRITE:+--write "$$WRITE"} $${ENDPOINT:+--endpoint "$$ENDPOINT"} \
 	  $${SECRET:+--secret "$$SECRET"} $${FOR:+--remote "$$FOR"}
 
 push: $(INSTALLED) ## send data and the run-cache to where it is written: [WHAT="data/raw/mine"] [AGAIN=md5]
-	@python -m stages.tools.transfer push $(WHAT) $(AGAIN:%=--again %)
+	@python -m fonoteka.pipeline.remote.transfer push $(WHAT) $(AGAIN:%=--again %)
 
 intact: $(INSTALLED) ## hash cache and workspace again, and take away what is damaged: [STAGES=...]
-	@python -m stages.tools.intact $(STAGES)
+	@python -m fonoteka.pipeline.fsck $(STAGES)
 
 pull: $(INSTALLED) ## fetch data and the run-cache from where it is read: [WHAT="data/raw/mine"]
-	@python -m stages.tools.transfer pull $(WHAT) $(ARGS)
+	@python -m fonoteka.pipeline.remote.transfer pull $(WHAT) $(ARGS)
 
 review: $(INSTALLED) ## freshness, data and numbers of this branch on one page, as on a pull request: [BASE=origin/main]
-	@python -m stages.tools.review $${BASE:+--base "$$BASE"} $(ARGS)
+	@python -m fonoteka.pipeline.review.command $${BASE:+--base "$$BASE"} $(ARGS)
 
 comment: $(INSTALLED) ## where a workflow runs: put a page into the one comment on the pull request: PAGE=review.md
 	@test -n "$$PAGE" || { echo "usage: make comment PAGE=review.md" >&2; exit 2; }
-	@python -m stages.tools.comment --page "$$PAGE"
+	@python -m fonoteka.pipeline.review.github_comment --page "$$PAGE"
 
 # Without VARY all is as here; 1 stands for `surroundings`.
 verify: $(INSTALLED) ## rebuild all from nothing in a clone and hold it to dvc.lock: [VARY=1|processor] [SAMPLE=stage]
-	@python -m stages.tools.verify $(if $(VARY),--vary $(patsubst 1,surroundings,$(VARY))) \
+	@python -m fonoteka.pipeline.verify.command $(if $(VARY),--vary $(patsubst 1,surroundings,$(VARY))) \
 	  $${SAMPLE:+--sample "$$SAMPLE"}
 
 resolve-lock: $(INSTALLED) ## after a merge conflict in dvc.lock: make it anew, running only what changed: [ARGS=--run]
-	@python -m stages.tools.resolve_lock --jobs $(JOBS) $(ARGS)
+	@python -m fonoteka.pipeline.merge.command --jobs $(JOBS) $(ARGS)
 
 status: $(INSTALLED) ## say what is stale, why, and what a run would cost: [ARGS=--allow-missing]
-	@python -m stages.tools.status $(ARGS)
+	@python -m fonoteka.pipeline.status.command $(ARGS)
 
 diff: $(INSTALLED) ## judge this branch against main, or on main the last commit: [BASE=...] [ARGS="--json FILE --plots FOLDER"]
-	@python -m stages.tools.diff $${BASE:+--base "$$BASE"} $(ARGS)
+	@python -m fonoteka.pipeline.diff.command $${BASE:+--base "$$BASE"} $(ARGS)
 
 gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revision, and damaged models: BASE=HEAD
-	@python -m stages.tools.gate --base $(or $(BASE),HEAD)
+	@python -m fonoteka.pipeline.diff.gate --base $(or $(BASE),HEAD)
 
 bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder realtime"]
-	@python -m stages.tools.bench $(WHAT)
+	@python -m fonoteka.bench.command $(WHAT)
 
 bench-corpus: $(INSTALLED) ## time the corpus side, and count what near duplicates it finds: [ARGS=--full]
-	@python -m stages.tools.bench_corpus $(ARGS)
+	@python -m fonoteka.bench.corpus $(ARGS)
 
 bench-runner: $(INSTALLED) ## time make repro with nothing to do, and with one job and many: [WHAT="idle jobs"]
-	@python -m stages.tools.bench_runner $(WHAT)
+	@python -m fonoteka.bench.runner $(WHAT)
 
 bench-realtime: $(INSTALLED) ## time the five small models, a hop a call on one core, and their front end
-	@python -m stages.tools.bench realtime
+	@python -m fonoteka.bench.command realtime
 
 rtneural-check: $(INSTALLED) ## check the bundle of small models and hear with it, whole and in blocks: [FOLDER=...] [WAV=...]
-	@python -m stages.tools.rtneural_check $${FOLDER:+"$$FOLDER"} $${WAV:+--wav "$$WAV"}
+	@python -m fonoteka.realtime.bundle_check $${FOLDER:+"$$FOLDER"} $${WAV:+--wav "$$WAV"}
 
 transcribe: $(INSTALLED) ## name the phones of a recording: WAV=clip.wav [MODEL=ensemble]
 	@test -n "$$WAV" || { echo "usage: make transcribe WAV=... [MODEL=ensemble]" >&2; exit 2; }
-	@python -m stages.tools.transcribe "data/models/$(or $(MODEL),ensemble)" "$$WAV"
+	@python -m fonoteka.transcribe "data/models/$(or $(MODEL),ensemble)" "$$WAV"
 
 # Each fold is an experiment of its own: encoders are trained on the training part too.
 folds: $(INSTALLED) ## leave one speaker out, each in turn: [CORPUS=...] [ARGS=--queue]
-	@python -m stages.tools.folds data/splits/speakers.csv $${CORPUS:+--corpus "$$CORPUS"} $(ARGS)
+	@python -m fonoteka.pipeline.leave_one_out data/splits/speakers.csv $${CORPUS:+--corpus "$$CORPUS"} $(ARGS)
 
 clean: ## remove what tools and interrupted training left, never data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* checkpoints
-	find stages tests -type d -name __pycache__ -exec rm -rf {} +
+	find fonoteka stages tests -type d -name __pycache__ -exec rm -rf {} +

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from corpus_maker import utterance
 
-from stages.common.audio import SAMPLE_RATE_HZ, flac_bytes
-from stages.common.corpora import (
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, flac_bytes
+from fonoteka.core.files import read_json
+from fonoteka.corpus.corpus import (
     INDEX_COLUMNS,
     INVENTORY_COLUMNS,
     QUARANTINE_COLUMNS,
     REFUSED_COLUMNS,
 )
-from stages.common.files import read_json
-from stages.common.manifest import write
-from stages.common.shards import add_to_tar
-from stages.common.tables import write_table
+from fonoteka.manifest import write
+from fonoteka.shards import add_to_tar
+from fonoteka.tables import write_table
 from stages.corpus import audit as stage
 from stages.corpus.audit import AuditParams, Outputs, Paths, run
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from corpus_maker import utterance
 
-from stages.common.audio import SAMPLE_RATE_HZ, flac_bytes
-from stages.common.augment import AugmentParams
-from stages.common.manifest import Utterance
-from stages.common.shards import add_to_tar
+from fonoteka.audio.augment import AugmentParams
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, flac_bytes
+from fonoteka.manifest import Utterance
+from fonoteka.shards import add_to_tar
 
 UNCHANGED = AugmentParams(
     speed=0.0, tilt=0.0, band_probability=0.0, reverb_probability=0.0, noise_probability=0.0,

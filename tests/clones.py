@@ -15,7 +15,7 @@ from pathlib import Path
 import kept_build
 from imports import TOP
 
-from stages.tools import profile
+from fonoteka.pipeline import overrides
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.org")
 PYTHON = (sys.executable, "-m")
@@ -63,7 +63,7 @@ class Clone:
 
     def repro(self, *arguments: str) -> str:
         """Do what `make repro` does."""
-        return self.run(*PYTHON, "stages.tools.repro", "--jobs", "2", *arguments)
+        return self.run(*PYTHON, "fonoteka.pipeline.runner.run", "--jobs", "2", *arguments)
 
     def git(self, *arguments: str) -> str:
         return self.run(*GIT, *arguments)
@@ -109,7 +109,7 @@ def _copy_working_tree(to: Path) -> None:
         if (TOP / name).is_file() and not pointer:
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(TOP / name, to / name)
-    profile.lay_over(profile.find("small"), to / "params.yaml")
+    overrides.lay_over(overrides.find("small"), to / "params.yaml")
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "small"]):
         subprocess.run([*GIT, *command], cwd=to, check=True)
 

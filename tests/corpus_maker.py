@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from stages.common.manifest import Utterance, utterance_id
+from fonoteka.manifest import Utterance, utterance_id
 
 RATE = 8000
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "corpora"

@@ -18,7 +18,10 @@ COSTS = ("dvc", "torch", "pipeline", "faults")
 # Marks that include a cost: the pipeline is built by dvc, and a stage of it trains.
 INCLUDES = {"pipeline": {"dvc", "torch"}, "faults": {"dvc", "torch", "pipeline"}}
 # Programs that start dvc themselves.
-STARTERS = {"repro", "resolve_lock", "transfer", "verify"}
+STARTERS = {
+    "fonoteka.pipeline.merge.command", "fonoteka.pipeline.remote.transfer",
+    "fonoteka.pipeline.runner.run", "fonoteka.pipeline.verify.command",
+}  # fmt: skip
 
 _test: str | None = None
 _allowed: set[str] = set()
@@ -45,7 +48,7 @@ def starts_dvc(command: object) -> bool:
 
     >>> starts_dvc(["/usr/bin/python", "-m", "dvc", "status"]), starts_dvc(["git", "dvc"])
     (True, False)
-    >>> starts_dvc(["python", "-m", "stages.tools.repro", "--jobs", "2"])
+    >>> starts_dvc(["python", "-m", "fonoteka.pipeline.runner.run", "--jobs", "2"])
     True
     """
     if not isinstance(command, list | tuple):
@@ -54,7 +57,7 @@ def starts_dvc(command: object) -> bool:
     modules = {word for flag, word in pairwise(words) if flag == "-m"}
     return (
         "dvc" in modules
-        or any(f"stages.tools.{name}" in modules for name in STARTERS)
+        or bool(STARTERS & modules)
         or any(Path(word).name == "dvc_child.py" for word in words[:4])
         or Path(words[0] if words else "").name == "dvc"
     )

@@ -16,7 +16,8 @@ from types import SimpleNamespace
 import pytest
 from toy import become, import_dvc
 
-from stages.tools import children, dvc_child
+from fonoteka.pipeline.runner import dvc_child
+from fonoteka.pipeline.runner import process as stage_process
 
 
 class ForkedChild:
@@ -64,7 +65,7 @@ def _work(parent: int, arguments: list[str], beginning: int) -> int:
 def fork_stages(patch: pytest.MonkeyPatch) -> None:
     """Let the runner start its stages as forks, as long as `patch` holds."""
     names = vars(subprocess) | {"Popen": ForkedChild}
-    patch.setattr(children, "subprocess", SimpleNamespace(**names))
+    patch.setattr(stage_process, "subprocess", SimpleNamespace(**names))
 
 
 @pytest.fixture

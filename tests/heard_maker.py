@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from corpus_maker import utterance
 
-from stages.common import manifest
-from stages.common.files import write_json
-from stages.common.phones import INVENTORY, LABELS
-from stages.common.shards import write_arrays
+from fonoteka import manifest
+from fonoteka.core.files import write_json
+from fonoteka.phones import INVENTORY, LABELS
+from fonoteka.shards import write_arrays
 
 ABOUT = {
     "parameters": {"head": 7, "encoder": 70},

@@ -1,4 +1,4 @@
-"""Read from the source of `stages` what a stage imports, loads and reads, without running it."""
+"""Read from the source what a stage imports, loads and reads, without running it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 import yaml
 
 TOP = Path(__file__).resolve().parents[1]
+TOPS = ("fonoteka", "stages")  # the library, and what dvc.yaml runs
 ROOMS = ("corpus", "features", "training", "export", "evaluation")  # data walks from left to right
 
 
 @cache
 def tree(module: str) -> ast.Module:
-    """Return the parsed source of a module such as `stages.common.files`."""
+    """Return the parsed source of a module such as `fonoteka.core.files`."""
     return ast.parse(source(module).read_text(encoding="utf-8"))
 
 
@@ -26,15 +27,26 @@ def source(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def modules(room: str = "*") -> list[str]:
-    """Return the modules of a room, or of all rooms, without the packages themselves."""
-    paths = sorted((TOP / "stages").glob(f"{room}/*.py"))
-    return [f"stages.{p.parent.name}.{p.stem}" for p in paths if p.name != "__init__.py"]
+def modules(*packages: str) -> list[str]:
+    """Return the modules in packages, or in all, without the packages themselves."""
+    folders = [TOP / package.replace(".", "/") for package in packages or TOPS]
+    paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    names = [".".join(path.relative_to(TOP).with_suffix("").parts) for path in paths]
+    return [name for name in names if not name.endswith(".__init__")]
+
+
+def package_of(module: str) -> str:
+    """Return the package that a module is in.
+
+    >>> package_of("fonoteka.pipeline.diff.gate")
+    'fonoteka.pipeline.diff'
+    """
+    return module.rpartition(".")[0]
 
 
 @cache
 def imported(module: str) -> frozenset[str]:
-    """Return the modules of `stages` that a module imports, inside functions too."""
+    """Return the modules of `fonoteka` and `stages` that a module imports, inside functions too."""
     found: set[str] = set()
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
@@ -44,7 +56,7 @@ def imported(module: str) -> frozenset[str]:
             assert node.module
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name for name in inner if source(name).is_file()} or {node.module}
-    return frozenset(name for name in found if name.split(".")[0] == "stages")
+    return frozenset(name for name in found if name.split(".")[0] in TOPS)
 
 
 @cache
@@ -78,7 +90,7 @@ def at_start(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def module_named(name: str) -> str | None:
-    """Return the module of `stages` that an imported name is or is taken from."""
+    """Return the module of ours that an imported name is or is taken from."""
     for module in (name, name.rpartition(".")[0]):
         if source(module).is_file() and source(module).name != "__init__.py":
             return module
@@ -97,11 +109,11 @@ def loaded_at_start(module: str) -> dict[str, str]:
         here, way = todo.pop(0)
         for name in at_start(tree(here).body):
             package = name.split(".")[0]
-            if package != "stages":
+            if package not in TOPS:
                 ways.setdefault(package, way)
             elif (there := module_named(name)) and there not in seen:
                 seen.add(there)
-                todo.append((there, f"{way} > {there.removeprefix('stages.')}"))
+                todo.append((there, f"{way} > {there}"))
     return ways
 
 
@@ -118,7 +130,7 @@ def beside(module: str) -> set[str]:
 
 
 def code(module: str) -> set[str]:
-    """Return the files under stages/ that decide what a stage module does."""
+    """Return the files of ours that decide what a stage module does."""
     names = closure(module)
     files = {source(name).relative_to(TOP).as_posix() for name in names}
     return files.union(*(beside(name) for name in names))
@@ -149,6 +161,13 @@ def _calls(node: ast.AST, name: str) -> Iterator[ast.Call]:
         yield node
     for child in ast.iter_child_nodes(node):
         yield from _calls(child, name)
+
+
+@cache
+def commands() -> list[str]:
+    """Return the modules of the library that no stage imports: commands and what they use."""
+    used = {name for stage in pipeline() for name in closure(module_of(stage))}
+    return [name for name in modules("fonoteka") if name not in used]
 
 
 @cache

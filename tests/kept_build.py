@@ -26,7 +26,7 @@ from pathlib import Path
 
 import yaml
 
-from stages.tools.processor import processor
+from fonoteka.pipeline.verify.cpu_kind import processor
 
 VARIABLE = "FONOTEKA_TEST_CACHE"
 OBJECTS = Path(".dvc/cache/files/md5")

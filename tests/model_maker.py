@@ -10,10 +10,10 @@ import torch
 from clip_maker import UNCHANGED
 from corpus_maker import utterance
 
-from stages.common import manifest
-from stages.common.encoder import ArchitectureParams, feature_extractor, new_encoder
-from stages.common.manifest import Utterance
-from stages.common.shards import write_arrays
+from fonoteka import manifest
+from fonoteka.manifest import Utterance
+from fonoteka.models.encoders import ArchitectureParams, feature_extractor, new_encoder
+from fonoteka.shards import write_arrays
 from stages.features.pretrain import PretrainParams
 from stages.training.tasks import CtcParams, MlpParams
 

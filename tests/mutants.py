@@ -140,7 +140,7 @@ def page(mutants: Sequence[Mutant], results: Sequence[Result]) -> str:
 def _line(mutant: Mutant, result: Result) -> str:
     by = _test(result.by) if result.outcome == KILLED else "**survives**"
     cells = (
-        mutant.id, mutant.file.removeprefix("stages/"), change(mutant), mutant.breaks, by,
+        mutant.id, mutant.file, change(mutant), mutant.breaks, by,
         f"{result.seconds:.0f}", _test(mutant.before) or "survived",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

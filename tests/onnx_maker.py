@@ -10,12 +10,12 @@ from artefacts import artefact
 from clip_maker import noise, save_clips
 from model_maker import SIZE, encoder, save_encoder
 
-from stages.common import manifest
-from stages.common.encoder import embed
-from stages.common.int8 import Int8Params
-from stages.common.nets import MlpShape, TdnnShape, new_head, save_head
-from stages.common.phones import LABELS
-from stages.common.shards import write_arrays
+from fonoteka import manifest
+from fonoteka.models.encoders import embed
+from fonoteka.models.heads import MlpShape, TdnnShape, new_head, save_head
+from fonoteka.onnx_export.quantize import Int8Params
+from fonoteka.phones import LABELS
+from fonoteka.shards import write_arrays
 from stages.export.onnx import run
 from stages.export.shipping import OnnxParams
 

@@ -12,8 +12,8 @@ import soundfile as sf
 from program_maker import Made, made
 from scipy.signal import correlate, resample_poly
 
-from stages.common.decoded import read_sound
-from stages.common.probe import Probe, probe
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.audiocheck.probe import Probe, probe
 
 LIKENESS = 0.9  # correlation of two waveforms, once one is shifted by the coder's delay
 LOST = 2048  # samples at the beginning that ffmpeg's decoder of WMA leaves out

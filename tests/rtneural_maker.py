@@ -10,12 +10,12 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from stages.common.causal import Stack
-from stages.common.causal_onnx import export_stack
-from stages.common.causal_runtime import Streamed
-from stages.common.rtneural_export import export
-from stages.common.rtneural_numpy import Network
-from stages.common.runtime import open_model
+from fonoteka.models.causal import Stack
+from fonoteka.onnx_export.session import open_model
+from fonoteka.onnx_export.stateful import export_stack
+from fonoteka.onnx_export.stateful_session import Streamed
+from fonoteka.rtneural.export import export
+from fonoteka.rtneural.interpreter import Network
 
 torch.set_num_threads(1)
 OPSET = 17

@@ -10,13 +10,13 @@ import torch
 from artefacts import artefact
 from corpus_maker import utterance
 
-from stages.common import manifest
-from stages.common.causal import stack_of
-from stages.common.files import write_json
-from stages.common.frontend import FrontEnd, FrontEndParams
-from stages.common.hops import QUESTIONS
-from stages.common.shards import write_arrays
-from stages.common.small import save_small
+from fonoteka import manifest
+from fonoteka.core.files import write_json
+from fonoteka.models.causal import stack_of
+from fonoteka.models.store import save_small
+from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.realtime.frontend import FrontEnd, FrontEndParams
+from fonoteka.shards import write_arrays
 from stages.evaluation import streaming
 from stages.evaluation.hop_scores import StreamingParams
 from stages.export import bundle, rtneural

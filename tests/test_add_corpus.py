@@ -7,10 +7,10 @@ import subprocess
 import pytest
 from corpus_maker import tone, write_clip
 
-from stages.common.corpora import read_card, read_clips
-from stages.common.files import read_json
-from stages.tools import add_corpus
-from stages.tools.table_rows import delimiter_of
+from fonoteka.core.files import read_json
+from fonoteka.corpus.corpus import read_card, read_clips
+from fonoteka.corpus.importers import add as add_corpus
+from fonoteka.corpus.importers.layouts.table_rows import delimiter_of
 
 HEADER = "file,speaker,lang,sentence"
 ROWS = ["x/a.wav,ana,hr-HR,dobar dan", "b.wav,ivo,sr_RS,добар дан"]

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from corpus_maker import utterance
 
-from stages.common import manifest
-from stages.common.files import read_json
-from stages.common.nets import LstmShape, new_head, save_head
-from stages.common.phones import LABELS
-from stages.common.shards import write_arrays
+from fonoteka import manifest
+from fonoteka.core.files import read_json
+from fonoteka.models.heads import LstmShape, new_head, save_head
+from fonoteka.phones import LABELS
+from fonoteka.shards import write_arrays
 from stages.features import align as stage
 from stages.features.align import COLUMNS, AlignParams, align, boundary_error, forced_times, rows_of
 

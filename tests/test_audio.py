@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages.common.audio import (
+from fonoteka.audio.dsp import (
     SAMPLE_RATE_HZ,
     flac_bytes,
     levelled,

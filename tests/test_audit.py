@@ -10,7 +10,7 @@ import pytest
 from audit_maker import PARAMS, Scene, babble
 from corpus_maker import utterance
 
-from stages.common.files import read_json
+from fonoteka.core.files import read_json
 from stages.corpus import audit
 from stages.corpus.advice import recommendations
 from stages.corpus.audit_numbers import phone_counts

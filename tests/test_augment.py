@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from clip_maker import CHANGED, UNCHANGED, noise
 
-from stages.common.augment import augment, faster
+from fonoteka.audio.augment import augment, faster
 
 
 def changed(seed=0, signal=None, **params):

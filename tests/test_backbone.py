@@ -17,9 +17,9 @@ from hub import REVISION, hub
 from huggingface_hub import constants
 from model_maker import PRETRAIN, KilledError, encoder, killed_at, save_encoder
 
-from stages.common import manifest
-from stages.common.checkpoint import Checkpoint
-from stages.common.encoder import embed, load_encoder
+from fonoteka import manifest
+from fonoteka.models.checkpoint import Checkpoint
+from fonoteka.models.encoders import embed, load_encoder
 from stages.features import backbone as stage
 from stages.features.backbone import BackboneParams, HubParams, pretrain, run, teach
 from stages.features.pretrain import Pupil, lessons_from

@@ -21,24 +21,21 @@ from clip_maker import noise, save_clips
 from model_maker import SIZE, encoder
 from stream_maker import small
 
-from stages.common import manifest
-from stages.common.encoder import embed
-from stages.common.files import read_json, write_json
-from stages.common.hops import QUESTIONS
-from stages.common.nets import LstmShape, new_head, save_head
-from stages.common.params import load
-from stages.common.phones import LABELS
-from stages.common.shards import write_arrays
-from stages.tools import (
-    bench,
-    bench_encoder,
-    bench_head,
-    bench_realtime,
-    stopwatch,
-    stopwatch_hops,
-)
-from stages.tools.bench import BenchParams
-from stages.tools.stopwatch import Pace, Task, peak_memory_bytes, timed
+from fonoteka import manifest
+from fonoteka.bench import command as bench
+from fonoteka.bench import encoder as bench_encoder
+from fonoteka.bench import head as bench_head
+from fonoteka.bench import hop_timer, timer
+from fonoteka.bench import realtime as bench_realtime
+from fonoteka.bench.command import BenchParams
+from fonoteka.bench.timer import Pace, Task, peak_memory_bytes, timed
+from fonoteka.core.files import read_json, write_json
+from fonoteka.core.params import load
+from fonoteka.models.encoders import embed
+from fonoteka.models.heads import LstmShape, new_head, save_head
+from fonoteka.phones import LABELS
+from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.shards import write_arrays
 
 pytestmark = pytest.mark.torch
 CORES = 2  # each is a process that imports transformers, 10 CPU seconds
@@ -281,7 +278,7 @@ def test_small_models_that_are_too_slow_are_named(project, monkeypatch):
     # A process that measures takes 8 CPU seconds; `everything` has one.
     by_model, alone = np.ones((2, 20, len(QUESTIONS))), np.ones((2, 20))
     times = {"onnx": by_model, "torch": by_model, "front_end": alone, "product": alone}
-    measured_times = stopwatch_hops.Timed(times, cores=1, modules=[])
+    measured_times = hop_timer.Timed(times, cores=1, modules=[])
     monkeypatch.setattr(bench_realtime, "timed", lambda *_: measured_times)
     with pytest.raises(ValueError, match=r"2 missed: realtime\.ms_per_hop is .*, above 0\.0; real"):
         command(monkeypatch, "realtime")
@@ -311,7 +308,7 @@ def test_what_misses_its_limit_is_named_and_written_all_the_same(project, monkey
     def one_ms(tasks, feeds, pace):
         """What seven processes would have measured; `everything` has those."""
         times = {name: np.ones((pace.rounds, 1, pace.repetitions)) for name in tasks}
-        return stopwatch.Timed(times, peak_memory_bytes=2**30, cores=1, modules=[])
+        return timer.Timed(times, peak_memory_bytes=2**30, cores=1, modules=[])
 
     monkeypatch.setattr(bench_head, "timed", one_ms)
     with pytest.raises(ValueError, match=r"2 missed: head\.p99_ms is .*, above 0\.0; head\.frames"):

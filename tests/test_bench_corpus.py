@@ -11,10 +11,13 @@ import pytest
 import soundfile
 from corpus_maker import make_corpus
 
-from stages.common.params import PARAMS
-from stages.tools import bench_corpus, bench_duplicates, bench_speed, bench_stages, bench_text
-from stages.tools.bench_clips import speech_like, write_corpus
-from stages.tools.bench_copies import (
+from fonoteka.bench import corpus as bench_corpus
+from fonoteka.bench import corpus_commands, corpus_speed
+from fonoteka.bench import duplicates as bench_duplicates
+from fonoteka.bench import text as bench_text
+from fonoteka.bench.corpus_commands import Taken, timed, write_params
+from fonoteka.bench.corpus_speed import grown
+from fonoteka.bench.degradations import (
     KINDS,
     LEFT_S,
     SHIFT_S,
@@ -25,9 +28,9 @@ from stages.tools.bench_copies import (
     shelf,
     write,
 )
-from stages.tools.bench_duplicates import Source, counted, sources, write_copies
-from stages.tools.bench_speed import grown
-from stages.tools.bench_stages import Taken, timed, write_params
+from fonoteka.bench.duplicates import Source, counted, sources, write_copies
+from fonoteka.bench.synthetic_clips import speech_like, write_corpus
+from fonoteka.core.params import PARAMS
 
 RATE = 16000
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -72,7 +75,7 @@ def test_a_clip_has_one_copy_at_most_and_kinds_come_in_turn(tmp_path):
 
 
 def test_without_ffmpeg_opus_and_aac_are_left_out_and_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.tools.bench_copies.shutil.which", lambda _: None)
+    monkeypatch.setattr("fonoteka.bench.degradations.shutil.which", lambda _: None)
     corpus = make_corpus(tmp_path, [f"{n}.wav,da,ana,hr" for n in range(20)])
     found = [Source("mine", corpus / f"{n}.wav", "ana") for n in range(20)]
     kinds = write_copies(tmp_path / "raw", found, 1)
@@ -217,13 +220,13 @@ def test_no_two_generated_clips_are_equal_and_each_is_always_the_same():
 
 
 def test_a_command_that_fails_says_what_it_said(tmp_path):
-    with pytest.raises(ValueError, match=r"bench_decode failed: usage: .*\n.* required: folder"):
-        timed(("stages.tools.bench_decode",), tmp_path)
+    with pytest.raises(ValueError, match=r"decode_baseline failed: usage: .*\n.* required: folder"):
+        timed(("fonoteka.bench.decode_baseline",), tmp_path)
 
 
 def test_a_command_is_timed_with_its_memory(tmp_path):
     write_corpus(tmp_path / "raw", 3, 0.3, 8000, 1)
-    taken = timed(bench_stages.DECODE, tmp_path)
+    taken = timed(corpus_commands.DECODE, tmp_path)
     assert taken.cpu_s > 0
     assert taken.seconds > 0
     # Linux counts what the parent had when the child was made: here that is pytest.
@@ -289,4 +292,4 @@ def test_pages_show_every_kind_and_size():
         ("clips", "clip_s", "workers", "rounds", "decode_s", "inventory_s", "dedupe_s",
          "of_decoding", "cpu_of_decoding"), 1
     )  # fmt: skip
-    assert "exponent 1.0" in bench_speed.page({"ratio": ratio, "growth": growth})
+    assert "exponent 1.0" in corpus_speed.page({"ratio": ratio, "growth": growth})

@@ -14,15 +14,16 @@ from crew_work import adding, unprepared
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Wav2Vec2Model
 
-from stages.common.encoder import feature_extractor
-from stages.common.params import build
-from stages.tools import bench_encoder, timing
-from stages.tools.bench_encoder import EncoderParams
-from stages.tools.crew import Crew
-from stages.tools.encoder_figures import differences, padded_flops
-from stages.tools.encoder_ways import PlainLoop
-from stages.tools.flops import encoder_flops, total
-from stages.tools.timing import Demand, machine
+from fonoteka.bench import encoder as bench_encoder
+from fonoteka.bench.encoder import EncoderParams
+from fonoteka.bench.encoder_report import differences, padded_flops
+from fonoteka.bench.encoder_variants import PlainLoop
+from fonoteka.bench.flops import encoder_flops, total
+from fonoteka.bench.worker_pool import Crew
+from fonoteka.core.params import build
+from fonoteka.models.encoders import feature_extractor
+from fonoteka.reporting import machine as timing
+from fonoteka.reporting.machine import Demand, machine
 
 pytestmark = pytest.mark.torch
 

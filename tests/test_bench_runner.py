@@ -7,14 +7,14 @@ import json
 import pytest
 from toy import keep_apart, run_dvc, toy_repository  # noqa: F401 - a fixture
 
-from stages.tools import bench_runner
-from stages.tools.bench_stages import Taken
+from fonoteka.bench import runner as bench_runner
+from fonoteka.bench.corpus_commands import Taken
 
 
 @pytest.fixture
 def times(monkeypatch, tmp_path):
     """Give the bench times in place of runs, by command, and a report of its own."""
-    taken = {"dvc": 1.0, "stages.tools.repro": 1.1}
+    taken = {"dvc": 1.0, "fonoteka.pipeline.runner.run": 1.1}
     monkeypatch.setattr(bench_runner, "timed", lambda what, _: Taken(taken[what[0]], 0, 0))
     monkeypatch.setattr(bench_runner, "refuse_stale", lambda _: None)
     monkeypatch.setattr(bench_runner, "REPORT", tmp_path / "runner.json")
@@ -50,7 +50,7 @@ def test_the_ratio_is_of_the_empty_stages_and_past_its_limit_fails(times, toy, m
     assert run("idle", "--rounds", "1") == 0
     assert written == [2]  # as many as the pipeline has
     assert "make repro here            1.1  1.10" in capsys.readouterr().out
-    times["stages.tools.repro"] = 1.3
+    times["fonoteka.pipeline.runner.run"] = 1.3
     assert run("idle", "--rounds", "1") == 1
     assert "idle.of_empty is 1.3, above 1.2" in capsys.readouterr().err
 

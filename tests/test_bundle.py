@@ -14,11 +14,11 @@ import yaml
 from corpus_maker import utterance
 from stream_maker import BANDS, BUNDLE, LICENCE, bundle_arguments, small
 
-from stages.common import manifest
-from stages.common.files import read_json, sha256_file, write_json
-from stages.common.hops import QUESTIONS
-from stages.common.package import CARD, PACKAGE, check_package
-from stages.common.rtneural_facts import facts_of, model_t
+from fonoteka import manifest
+from fonoteka.core.files import read_json, sha256_file, write_json
+from fonoteka.packaging import CARD, PACKAGE, check_package
+from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.rtneural.cost import facts_of, model_t
 from stages.export import bundle as stage
 from stages.export.bundle import run
 from stages.export.bundle_page import page

@@ -10,10 +10,10 @@ import torch
 from rtneural_maker import OPSET, apart, noise, onnx_steps, opened, torch_steps, unsettled
 from torch import nn
 
-from stages.common.causal import LayerShape, Stack, StackShape, detached, stack_of
-from stages.common.causal_onnx import export_stack
-from stages.common.params import build
-from stages.common.rtneural_export import export
+from fonoteka.core.params import build
+from fonoteka.models.causal import LayerShape, Stack, StackShape, detached, stack_of
+from fonoteka.onnx_export.stateful import export_stack
+from fonoteka.rtneural.export import export
 
 pytestmark = pytest.mark.torch
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from stages.common.checkpoint import Checkpoint, fingerprint
+from fonoteka.models.checkpoint import Checkpoint, fingerprint
 
 pytestmark = pytest.mark.torch
 
@@ -90,9 +90,9 @@ def test_the_fingerprint_follows_values_and_the_source_in_use(monkeypatch, tmp_p
     before = fingerprint({"rate": 0.1})
     assert before == fingerprint({"rate": 0.1}) != fingerprint({"rate": 0.2})
     source = tmp_path / "extra.py"
-    module = ModuleType("stages.extra")
+    module = ModuleType("fonoteka.extra")
     module.__file__ = str(source)
-    monkeypatch.setitem(sys.modules, "stages.extra", module)
+    monkeypatch.setitem(sys.modules, "fonoteka.extra", module)
     marks = {before}
     for text in ("a = 1", "a = 2"):
         source.write_text(text)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common import cli
+from fonoteka.core import run_stage
 
 PARENT = """
 import subprocess, sys
@@ -25,7 +25,7 @@ subprocess.run(["/bin/sh", "-c", command], env=os.environ | {"DVC_STAGE": "train
 """
 CHILD = """
 import os, time
-from stages.common.cli import stage
+from fonoteka.core.run_stage import stage
 stage(lambda: (print(os.getpid(), flush=True), time.sleep(60)))
 """
 
@@ -34,7 +34,7 @@ stage(lambda: (print(os.getpid(), flush=True), time.sleep(60)))
 def _bound_to_nobody(monkeypatch):
     """The tests' own process is not tied to its parent."""
     monkeypatch.delenv("FONOTEKA_TRACEBACK", raising=False)
-    monkeypatch.setattr(cli, "die_with_parent", lambda: None)
+    monkeypatch.setattr(run_stage, "die_with_parent", lambda: None)
     monkeypatch.delenv("DVC_STAGE", raising=False)
 
 
@@ -48,26 +48,26 @@ def fails_with(error):
 @pytest.mark.parametrize("kind", [ValueError, OSError])
 def test_a_mistake_of_the_user_is_one_line_and_exit_code_1(kind, capsys):
     with pytest.raises(SystemExit, match="1"):
-        cli.stage(fails_with(kind("a.wav:\n  not  sound")))
+        run_stage.stage(fails_with(kind("a.wav:\n  not  sound")))
     assert capsys.readouterr() == ("", "error: a.wav: not sound\n")
 
 
 def test_a_stage_that_ends_well_exits_with_0(capsys):
     with pytest.raises(SystemExit, match="0"):
-        cli.stage(lambda: None)
+        run_stage.stage(lambda: None)
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("error", [KeyError("k"), RuntimeError("r"), AssertionError("a")])
 def test_a_mistake_of_ours_keeps_its_traceback(error):
     with pytest.raises(type(error), match=error.args[0]):
-        cli.stage(fails_with(error))
+        run_stage.stage(fails_with(error))
 
 
 def test_a_traceback_can_be_asked_for(monkeypatch):
     monkeypatch.setenv("FONOTEKA_TRACEBACK", "1")
     with pytest.raises(ValueError, match="shown"):
-        cli.stage(fails_with(ValueError("shown")))
+        run_stage.stage(fails_with(ValueError("shown")))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
@@ -85,7 +85,7 @@ def test_a_stage_dies_when_the_one_that_started_it_is_killed(starter):
 def test_where_processes_cannot_be_watched_the_stage_goes_on(refusal):
     code = (
         "import os\n"
-        "from stages.common.cli import stage\n"
+        "from fonoteka.core.run_stage import stage\n"
         f"def refuse(process): raise {refusal}\n"
         "os.pidfd_open = refuse\n"
         "stage(lambda: print('done'))"
@@ -97,16 +97,18 @@ def test_where_processes_cannot_be_watched_the_stage_goes_on(refusal):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_a_process_whose_parent_died_first_ends_at_once():
-    code = "from stages.common.cli import die_with_parent; die_with_parent(-1); print('alive')"
+    code = (
+        "from fonoteka.core.run_stage import die_with_parent; die_with_parent(-1); print('alive')"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout) == (1, "")
 
 
 def test_elsewhere_than_on_linux_nothing_is_asked(monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(cli.sys, "platform", "darwin")
-    monkeypatch.setattr(cli.ctypes, "CDLL", None)
-    cli.die_with_parent(os.getpid())
+    monkeypatch.setattr(run_stage.sys, "platform", "darwin")
+    monkeypatch.setattr(run_stage.ctypes, "CDLL", None)
+    run_stage.die_with_parent(os.getpid())
 
 
 def gone(process: int, within_s: float = 10.0) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import pytest
 import yaml
 
-from stages.common.files import read_json, write_json
+from fonoteka.core.files import read_json, write_json
 from stages.evaluation import compare as stage
 from stages.evaluation.compare import CompareParams, Lineup, compare, run
 from stages.evaluation.comparison_page import interval, page, percent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stages.common.compute import ComputeParams, configure, seed_of
+from fonoteka.models.determinism import ComputeParams, configure, seed_of
 
 
 def test_threads_are_at_least_one():

@@ -9,13 +9,13 @@ import pytest
 import soundfile as sf
 from fuzz_maker import speech
 
-from stages.common.container import Broken
-from stages.common.container_flac import flac
-from stages.common.container_mpeg import head_of
-from stages.common.containers import layout_of
-from stages.common.crc import crc16
-from stages.common.foreign import foreign_kind
-from stages.common.probe import Limits, probe
+from fonoteka.audiocheck.containers.checksums import crc16
+from fonoteka.audiocheck.containers.container import Broken
+from fonoteka.audiocheck.containers.flac import flac
+from fonoteka.audiocheck.containers.mpeg import head_of
+from fonoteka.audiocheck.containers.sniff import layout_of
+from fonoteka.audiocheck.ffmpeg import foreign_kind
+from fonoteka.audiocheck.probe import Limits, probe
 
 RATE = 16000
 ID3V2 = b"ID3\x03\x00\x00\x00\x00\x00\x0c" + b"=cmd|' /C x'"

@@ -7,7 +7,7 @@ import json
 import pytest
 from corpus_maker import CARD, make_corpus, write_rows
 
-from stages.common.corpora import read_card, read_clips, read_phones
+from fonoteka.corpus.corpus import read_card, read_clips, read_phones
 
 ROW = "a.wav,dobar dan,ana,hr"
 

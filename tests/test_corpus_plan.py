@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layout_maker import write_audio, write_lines
 
-from stages.common.corpora import LANGUAGES, read_clips
-from stages.common.phones import INVENTORY, LETTERS, SOUTH_SLAVIC
-from stages.tools import add_corpus
-from stages.tools.corpus_names import check_names
-from stages.tools.finder import Finder
-from stages.tools.layout import Given, RefusedError, scan
-from stages.tools.name_pattern import parse
-from stages.tools.phone_labels import ARPABET, symbols_of, timed_phones
+from fonoteka.corpus.corpus import LANGUAGES, read_clips
+from fonoteka.corpus.importers import add as add_corpus
+from fonoteka.corpus.importers.layouts.audio_path import Finder
+from fonoteka.corpus.importers.layouts.base import Given, RefusedError, scan
+from fonoteka.corpus.importers.layouts.filename_pattern import parse
+from fonoteka.corpus.importers.layouts.phone_labels import ARPABET, symbols_of, timed_phones
+from fonoteka.corpus.importers.portable_names import check_names
+from fonoteka.phones import INVENTORY, LETTERS, SOUTH_SLAVIC
 
 HEADER = "path,text,speaker,language"
 ADDED = ["--name", "mine", "--licence", "CC0", "--no-dvc"]

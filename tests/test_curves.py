@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stages.common.curves import write_curves
+from fonoteka.models.curves import write_curves
 
 HISTORY = [{"loss": 2.5, "per": 1.0}, {"loss": 0.25, "per": 0.5}]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common.decisions import Counts, counts_of, delays, event_counts, matched, peaks
+from fonoteka.realtime.events import Counts, counts_of, delays, event_counts, matched, peaks
 
 MOMENTS = st.lists(st.integers(0, 12).map(lambda n: n / 100), max_size=5, unique=True).map(sorted)
 

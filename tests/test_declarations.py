@@ -10,36 +10,66 @@ import yaml
 from imports import (
     ROOMS,
     TOP,
+    TOPS,
     as_written,
     beside,
     closure,
     code,
+    commands,
     entries,
     imported,
     loads,
     module_of,
     modules,
     name_of,
+    package_of,
     pipeline,
+    source,
     tree,
     words,
 )
 from toy import call_dvc, run_dvc
 
-from stages.tools import profile
+from fonoteka.pipeline import overrides
 
 STAGES = sorted(pipeline())
 RESULTS = ("outs", "metrics", "plots")
-OVERLAYS = [None, *sorted(path.stem for path in profile.PROFILES.glob("*"))]
+OVERLAYS = [None, *sorted(path.stem for path in overrides.PROFILES.glob("*"))]
 # A page is neither a metric nor a plot, and this table is drawn by a template of its own.
 UNCACHED_OUTS = {
     "DATA_LICENSES.md", "reports/comparison.md", "reports/corpus.md", "reports/per_by_language.csv",
+}  # fmt: skip
+CODE = ("fonoteka/", "stages/")
+LIBRARY = "fonoteka"
+# Each package imports only packages before it, so that none can import itself in a circle.
+LAYERS = [
+    f"{LIBRARY}.{name}"
+    for name in (
+        "core", "audio", "g2p", "rtneural", "scoring", "text", "audiocheck", "fingerprint",
+        "corpus", "corpus.importers.layouts", "corpus.importers", "models", "onnx_export",
+        "reporting", "realtime", "pipeline", "pipeline.runner", "pipeline.status",
+        "pipeline.diff", "pipeline.verify", "pipeline.merge", "pipeline.remote",
+        "pipeline.review", "erasure", "bench",
+    )
+]  # fmt: skip
+# What others can use on its own, and all that each needs beside itself.
+CORE = "fonoteka.core"
+LIFTABLE = {
+    "fonoteka.rtneural": set(),
+    "fonoteka.g2p": {"fonoteka.phones"},
+    "fonoteka.text": {"fonoteka.g2p", "fonoteka.phones"},
+    "fonoteka.audiocheck": {CORE},
+    "fonoteka.fingerprint": {CORE},
+    "fonoteka.scoring": {"fonoteka.audio", "fonoteka.phones"},
+    "fonoteka.pipeline": {
+        CORE, "fonoteka.packaging", "fonoteka.reporting", "fonoteka.scoring", "fonoteka.tables",
+    },
 }  # fmt: skip
 AT_THE_TOP = {"DATA_LICENSES.md"}  # where people look for it
 
 
 def data(paths):
-    return {path for path in paths if not path.startswith("stages/")}
+    return {path for path in paths if not path.startswith(CODE)}
 
 
 # The tests below loop over stages and modules: as items of pytest's own they were 750, and each
@@ -48,7 +78,7 @@ def data(paths):
 
 def test_a_stage_declares_the_code_it_runs_and_no_other():
     for stage in STAGES:
-        declared = {path for path in entries(stage, "deps") if path.startswith("stages/")}
+        declared = {path for path in entries(stage, "deps") if path.startswith(CODE)}
         assert declared == code(module_of(stage)), stage
 
 
@@ -62,7 +92,7 @@ def test_a_stage_declares_the_sections_it_loads_and_no_other():
 def test_every_section_of_params_is_loaded_by_a_stage_or_a_tool():
     sections = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
     loaded = {s for stage in STAGES for s, _ in loads(module_of(stage), name_of(stage))}
-    tools = {s for module in modules("tools") for s, _ in loads(module, "")}
+    tools = {s for module in commands() for s, _ in loads(module, "")}
     assert set(sections) == loaded | tools
 
 
@@ -72,7 +102,7 @@ def test_params_and_profiles_have_the_keys_that_stages_load(overlay, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_bytes((TOP / "params.yaml").read_bytes())
     if overlay:
-        profile.lay_over(profile.find(overlay), path)
+        overrides.lay_over(overrides.find(overlay), path)
     sections = yaml.safe_load(path.read_text(encoding="utf-8"))
     for stage in STAGES:
         for section, name in loads(module_of(stage), name_of(stage)):
@@ -153,19 +183,63 @@ def test_a_stage_is_named_as_its_module_and_a_variant_after_it():
 
 
 def test_packages_hold_a_docstring_and_nothing_else():
-    packages = sorted((TOP / "stages").rglob("__init__.py"))
-    assert len(packages) == 1 + len(ROOMS) + len(("common", "tools"))
+    packages = sorted(path for top in TOPS for path in (TOP / top).rglob("__init__.py"))
+    assert {path.parent for path in packages} - {TOP / "stages"} == {
+        source(module).parent for module in modules()
+    }
     for path in packages:
         body = ast.parse(path.read_text(encoding="utf-8")).body
         assert len(body) == 1, path
         assert ast.get_docstring(ast.Module(body, [])), path
 
 
-def test_a_room_knows_only_itself_and_what_is_common():
-    for module in modules():
+def test_stages_import_their_own_room_and_the_library_alone():
+    for module in modules("stages"):
         room = module.split(".")[1]
-        assert room in ("common", "tools", *ROOMS), module
-        assert {name.split(".")[1] for name in imported(module)} <= {room, "common"}, module
+        assert room in ROOMS, module
+        others = {name for name in imported(module) if not name.startswith("fonoteka.")}
+        assert {name.split(".")[1] for name in others} <= {room}, module
+
+
+def test_the_library_imports_no_stage():
+    for module in modules("fonoteka"):
+        assert not [name for name in imported(module) if name.startswith("stages.")], module
+
+
+def test_packages_import_each_other_in_one_direction():
+    # A package may import those that come before it here; `fonoteka` itself is its modules.
+    problems = []
+    for module in modules("fonoteka"):
+        package = layer_of(module)
+        for other in sorted({layer_of(name) for name in imported(module)} - {package, LIBRARY}):
+            if package != LIBRARY and LAYERS.index(other) >= LAYERS.index(package):
+                problems.append(f"{module} imports {other}, which is above it")
+    assert not problems, "\n".join(problems)
+    assert {layer_of(module) for module in modules("fonoteka")} == {*LAYERS, LIBRARY}
+
+
+def layer_of(module):
+    """Return the package in `LAYERS` that a module is in: a folder that is not there is part of it.
+
+    >>> layer_of("fonoteka.text.english.years"), layer_of("fonoteka.pipeline.diff.gate")
+    ('fonoteka.text', 'fonoteka.pipeline.diff')
+    """
+    package = package_of(module)
+    while package not in LAYERS and package != LIBRARY:
+        package = package_of(package)
+    return package
+
+
+def test_a_package_that_others_can_use_alone_depends_on_little():
+    for package, allowed in LIFTABLE.items():
+        needs = {name for module in modules(package) for name in imported(module)}
+        outside = {name for name in needs if not name.startswith(f"{package}.")}
+        assert {where(name) for name in outside} <= allowed, package
+
+
+def where(module):
+    """Return the package of a module, or the module if it is of the library's top."""
+    return module if package_of(module) == LIBRARY else package_of(module)
 
 
 def test_no_stage_is_imported():
@@ -175,16 +249,21 @@ def test_no_stage_is_imported():
 
 def test_no_module_lies_idle():
     used = {name for stage in STAGES for name in closure(module_of(stage))}
-    assert {m for m in modules() if not m.startswith("stages.tools.")} == used
+    programs = [m for m in modules("fonoteka") if '__name__ == "__main__"' in source(m).read_text()]
+    used |= {name for program in programs for name in closure(program)}
+    assert {*modules()} == used
 
 
 def test_what_is_no_code_is_read_by_a_module_beside_it():
     found = {name for module in modules() for name in beside(module)}
     files = [
-        p for p in (TOP / "stages").rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")
+        path
+        for top in TOPS
+        for path in (TOP / top).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
     ]
     rest = {p.parent.relative_to(TOP).as_posix() for p in files}
-    assert rest - found == {"stages/tools/profiles"}
+    assert rest - found == {"fonoteka/pipeline/profiles"}
 
 
 def test_only_one_module_opens_params_and_none_imports_by_name():
@@ -192,7 +271,7 @@ def test_only_one_module_opens_params_and_none_imports_by_name():
         text = ast.unparse(tree(module))
         assert "importlib.import_module" not in text, module
         assert "__import__" not in text, module
-        if module not in ("stages.common.params", "stages.tools.profile"):
+        if module not in ("fonoteka.core.params", "fonoteka.pipeline.overrides"):
             assert "Path('params.yaml')" not in text, module
 
 

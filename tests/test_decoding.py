@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.common.decoding import Spoken, frames_of, greedy, segment_label
-from stages.common.phones import LABELS
+from fonoteka.phones import LABELS
+from fonoteka.scoring.decoding import Spoken, frames_of, greedy, segment_label
 
 NAMES = ["", "a", "b"]
 

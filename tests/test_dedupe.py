@@ -12,17 +12,18 @@ from corpus_maker import shared_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.corpora import ACCEPTED_COLUMNS, INVENTORY_COLUMNS
-from stages.common.decoded import read_sound
-from stages.common.files import read_json
-from stages.common.soundprint import MIN_RATE_HZ, SIZE, soundprint
-from stages.common.tables import read_table, write_table
-from stages.corpus import dedupe, prints
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.bench.degradations import changed
+from fonoteka.bench.synthetic_clips import speech_like
+from fonoteka.core.files import read_json
+from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, INVENTORY_COLUMNS
+from fonoteka.fingerprint import store
+from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, SIZE, soundprint
+from fonoteka.tables import read_table, write_table
+from stages.corpus import dedupe
 from stages.corpus.copies import find_copies
 from stages.corpus.dedupe import DedupeParams, InPaths, OutPaths, exact, judge, write_parts
 from stages.corpus.groups import Copy, Entry
-from stages.tools.bench_clips import speech_like
-from stages.tools.bench_copies import changed
 
 PARAMS = DedupeParams("quarantine", 0.95, 0.6)
 RATE = 16000
@@ -40,13 +41,13 @@ def write_inventory(folder, rows, sounds=None):
     rows = sorted(rows, key=lambda r: r["id"])
     write_table(folder / "i.csv", INVENTORY_COLUMNS, rows)
     none = np.zeros(9, dtype=np.float32)
-    with prints.written(folder / "p.npy", len(rows)) as write:
+    with store.written(folder / "p.npy", len(rows)) as write:
         for r in rows:
             rate = int(r["sample_rate_hz"])
             codes = (
                 soundprint((sounds or {}).get(r["id"], none), rate) if rate >= MIN_RATE_HZ else ()
             )
-            write(prints.as_row(r["pcm_sha256"], np.array(codes, dtype=np.uint64)))
+            write(store.as_row(r["pcm_sha256"], np.array(codes, dtype=np.uint64)))
 
 
 def run(folder, params=PARAMS, workers=1):

@@ -7,12 +7,12 @@ import re
 
 from imports import TOP
 
-from stages.common.container import NOT_STATED
-from stages.common.container_mpeg import TAG_DOUBTED
-from stages.common.container_tags import behind
+from fonoteka.audiocheck.containers.container import NOT_STATED
+from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED
+from fonoteka.audiocheck.containers.tags import behind
+from fonoteka.corpus.importers.add import parser
+from fonoteka.corpus.importers.layouts.detect import LAYOUTS
 from stages.corpus.problems import PROBLEMS
-from stages.tools.add_corpus import parser
-from stages.tools.layouts import LAYOUTS
 
 CORPUS = TOP / "docs" / "corpus.md"
 
@@ -39,7 +39,7 @@ def test_each_layout_is_listed():
 
 
 def test_each_reason_to_refuse_a_row_is_listed():
-    code = "\n".join(path.read_text() for path in (TOP / "stages/tools").glob("*.py"))
+    code = "\n".join(path.read_text() for path in (TOP / "fonoteka/corpus/importers").rglob("*.py"))
     raised = r'(?:RefusedError\(|refuse\(.*, |problems\.append\(\()\s*"([a-z ]+)"'
     kinds = set(re.findall(raised, code)) | {
         "no access",

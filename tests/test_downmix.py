@@ -12,11 +12,11 @@ from corpus_maker import make_corpus
 from test_inventory import PARAMS as INVENTORY
 from test_preprocess import PARAMS
 
-from stages.common.audio import to_mono_16k
-from stages.common.downmix import taken, uncancelled
-from stages.common.probe import Limits, probe
-from stages.common.soundprint import soundprint
-from stages.common.tables import read_table
+from fonoteka.audio.dsp import to_mono_16k
+from fonoteka.audiocheck.downmix import taken, uncancelled
+from fonoteka.audiocheck.probe import Limits, probe
+from fonoteka.fingerprint.fingerprint import soundprint
+from fonoteka.tables import read_table
 from stages.corpus import inventory
 from stages.corpus.preprocess import prepare
 

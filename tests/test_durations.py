@@ -6,8 +6,9 @@ import pytest
 from forked_child import forked_stages  # noqa: F401 - a fixture
 from toy import toy_repository  # noqa: F401 - a fixture
 
-from stages.tools import durations, repro
-from stages.tools.durations import FILE, remember, remembered
+from fonoteka.pipeline import durations
+from fonoteka.pipeline.durations import FILE, remember, remembered
+from fonoteka.pipeline.runner import run as runner
 
 
 def test_a_stage_is_remembered_beside_the_others(tmp_path):
@@ -45,10 +46,10 @@ stages:
   top: {cmd: cat in.txt > top.txt, deps: [in.txt], outs: [top.txt]}
   slow: {cmd: sleep 0.6; cat top.txt > slow.txt, deps: [top.txt], outs: [slow.txt]}
 """)
-    assert repro.main([]) == 0
+    assert runner.main([]) == 0
     before = remembered(Path())
     assert sorted(before) == ["slow", "top"]
     assert before["slow"] >= 0.6  # it sleeps that long
     Path("top.txt").unlink()  # comes back from the cache, which says nothing of how long it takes
-    assert repro.main([]) == 0
+    assert runner.main([]) == 0
     assert remembered(Path()) == before

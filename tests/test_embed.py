@@ -11,11 +11,11 @@ import yaml
 from clip_maker import CHANGED, UNCHANGED, noise, save_clips
 from model_maker import SIZE, encoder, save_encoder
 
-from stages.common import encoder as encoders
-from stages.common import manifest
-from stages.common.augment import augment
-from stages.common.compute import seed_of
-from stages.common.shards import read_arrays
+from fonoteka import manifest
+from fonoteka.audio.augment import augment
+from fonoteka.models import encoders
+from fonoteka.models.determinism import seed_of
+from fonoteka.shards import read_arrays
 from stages.features import embed as stage
 from stages.features.embed import EmbedParams, run
 

@@ -9,7 +9,7 @@ import pytest
 from clip_maker import noise
 from model_maker import SIZE, encoder, save_encoder
 
-from stages.common.encoder import (
+from fonoteka.models.encoders import (
     MODELS,
     embed,
     feature_extractor,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.numerals_en import cardinal, ordinal, pairs, year
-from stages.common.rules import SpellingError
-from stages.common.text import normalize
+from fonoteka.text.english.numbers import cardinal, ordinal, pairs, year
+from fonoteka.text.normalizer import normalize
+from fonoteka.text.rule import SpellingError
 
 REFUSED = "REFUSED"
 with Path(__file__).with_name("english_text.tsv").open(encoding="utf-8", newline="") as _file:

@@ -11,13 +11,12 @@ import pytest
 import yaml
 from corpus_maker import utterance
 
-from stages.common import manifest
-from stages.common.decoding import frames_of, greedy, segment_scores
-from stages.common.files import read_json, write_json
-from stages.common.fusion import average
-from stages.common.phones import INVENTORY, LABELS
-from stages.common.scoring import ALONE, Interval, errors
-from stages.common.shards import read_arrays, write_arrays
+from fonoteka import manifest
+from fonoteka.core.files import read_json, write_json
+from fonoteka.phones import INVENTORY, LABELS
+from fonoteka.scoring.decoding import frames_of, greedy, segment_scores
+from fonoteka.scoring.error_rate import ALONE, Interval, errors
+from fonoteka.shards import read_arrays, write_arrays
 from stages.evaluation import contest
 from stages.evaluation import ensemble as stage
 from stages.evaluation.contest import part_of, report, scored, verdict
@@ -30,6 +29,7 @@ from stages.evaluation.recipes import (
     search,
     weightings,
 )
+from stages.evaluation.rover import average
 
 PARAMS = EnsembleParams(step=0.2, null_confidence=(0.3, 0.6), resamples=200, seed=1, digits=4)
 # Which phones of a clip a model mistakes. No two mistake the same one, so each is outvoted.

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from stages.common.espeak import VOICES, _timed_phones, phonemize, speak, variants
-from stages.common.phones import LANGUAGES
+from fonoteka.g2p.espeak import VOICES, _timed_phones, phonemize, speak, variants
+from fonoteka.phones import LANGUAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -37,7 +37,7 @@ def test_an_event_of_two_phones_is_cut_in_the_middle():
 
 def test_breath_does_not_depend_on_the_clock():
     command = (
-        "from stages.common.espeak import speak; import hashlib; "
+        "from fonoteka.g2p.espeak import speak; import hashlib; "
         "print(hashlib.sha256(speak('Good morning', 'en', 'Alicia').samples).hexdigest())"
     )
     heard = set()

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from heard_maker import HEARD, part_of, save_part
 
-from stages.common.files import read_json, write_json
-from stages.common.phones import INVENTORY
-from stages.common.tables import write_table
+from fonoteka.core.files import read_json, write_json
+from fonoteka.phones import INVENTORY
+from fonoteka.tables import write_table
 from stages.evaluation import evaluate as stage
 from stages.evaluation.evaluate import EvaluateParams, Outputs, report, run
 from stages.evaluation.observation import observe

@@ -9,10 +9,10 @@ import pytest
 import torch
 from clip_maker import noise, save_clips
 
-from stages.common.exporting import HEAD_AXES, export, in_batches, prove, spread
-from stages.common.nets import TdnnShape, new_head
-from stages.common.phones import LABELS
-from stages.common.runtime import open_model
+from fonoteka.models.heads import TdnnShape, new_head
+from fonoteka.onnx_export.export import HEAD_AXES, export, in_batches, prove, spread
+from fonoteka.onnx_export.session import open_model
+from fonoteka.phones import LABELS
 
 pytestmark = pytest.mark.torch
 SHAPE = TdnnShape(inputs=6, outputs=len(LABELS), hidden=4, dilations=(1, 2), dropout=0.0)

@@ -16,7 +16,7 @@ import pytest
 from clones import PYTHON, at_work, built, fresh, until
 from imports import pipeline
 
-from stages.tools.durations import remembered
+from fonoteka.pipeline.durations import remembered
 
 pytestmark = [
     pytest.mark.faults,
@@ -73,7 +73,7 @@ class Killer:
 
         A kill that meets dvc while it writes its lock file is made good as `make repro` does it.
         """
-        said = self.clone.run(*PYTHON, "stages.tools.lock_mend")
+        said = self.clone.run(*PYTHON, "fonoteka.pipeline.runner.repair_lock")
         self.mended += said != "dvc.lock is whole\n"
         with (
             self.log.open("w+") as out,
@@ -129,7 +129,7 @@ def story(tmp_path_factory):
     for stage in sorted(missed):
         killer.build("--force", "--single-item", stage)
     print(f"{len(killer.killed)} kills, {killer.mended} in the middle of dvc.lock, {missed} missed")
-    clone.run(*PYTHON, "stages.tools.lock_mend")
+    clone.run(*PYTHON, "fonoteka.pipeline.runner.repair_lock")
     clone.dvc("repro")
     return clone, killer, missed, output
 

@@ -95,7 +95,7 @@ def sentence(done):
 
 
 def build(clone, *words):
-    return clone.call(*PYTHON, "stages.tools.repro", "--jobs", "2", *words)
+    return clone.call(*PYTHON, "fonoteka.pipeline.runner.run", "--jobs", "2", *words)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_bit_that_flipped_in_the_cache_is_noticed_before_anything_is_computed_
     ]
     assert build(whole, "embed@wavlm").returncode == 0
     assert results(whole) == expected
-    assert whole.run(*PYTHON, "stages.tools.intact").endswith(
+    assert whole.run(*PYTHON, "fonoteka.pipeline.fsck").endswith(
         "files are whole, in the cache and in the workspace, where they are there\n"
     )
 
@@ -175,7 +175,7 @@ def test_a_bit_that_flipped_in_the_cache_alone_is_put_back_from_the_workspace(wh
     expected = results(whole)
     oid, _ = largest(whole, "preprocess")
     flip(cached(whole, oid))
-    done = whole.call(*PYTHON, "stages.tools.intact", "preprocess")
+    done = whole.call(*PYTHON, "fonoteka.pipeline.fsck", "preprocess")
     assert re.match(rf"error: 1 of \d+ files .* \(md5 {oid}\) in the cache, put back", done.stderr)
     assert done.returncode == 1
     assert build(whole).stdout == UP_TO_DATE
@@ -189,11 +189,11 @@ def test_a_bit_that_flipped_in_a_model_is_refused_where_it_is_used_and_put_right
     weights = whole / "data/models/wavlm_ctc/model.onnx"
     flip(weights)
     os.utime(weights)  # a program wrote it: dvc looks at the time
-    words = ("stages.tools.transcribe", "data/models/wavlm_ctc", "data/none.wav")
+    words = ("fonoteka.transcribe", "data/models/wavlm_ctc", "data/none.wav")
     used = whole.call(*PYTHON, *words)
     assert used.returncode == 1
     assert re.match(r"error: .*model\.onnx: its SHA-256 is", used.stderr), used.stderr
-    gate = whole.call(*PYTHON, "stages.tools.gate")
+    gate = whole.call(*PYTHON, "fonoteka.pipeline.diff.gate")
     assert re.search(r"data/models/wavlm_ctc: .*model\.onnx", gate.stderr)
     assert build(whole, "onnx@wavlm_ctc").returncode == 0
     assert results(whole) == expected
@@ -204,7 +204,7 @@ def test_two_builds_at_once_are_one_build_and_a_sentence(whole):
     forget(whole, "embed@wavlm")
     log = whole.folder.with_suffix(".log")
     with log.open("w+") as out:
-        command = (*PYTHON, "stages.tools.repro", "--jobs", "2", "embed@wavlm")
+        command = (*PYTHON, "fonoteka.pipeline.runner.run", "--jobs", "2", "embed@wavlm")
         with whole.start(*command, stdout=out, stderr=subprocess.STDOUT) as first:
             until(lambda: (whole / ".dvc/tmp/repro.lock").read_text() == str(first.pid))
             said = sentence(build(whole))

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
 
-from stages.common.tables import write_table
-from stages.tools import folds as tool
-from stages.tools.folds import commands, folds, override
+from fonoteka.pipeline import leave_one_out as tool
+from fonoteka.pipeline.leave_one_out import commands, folds, override
+from fonoteka.tables import write_table
 
 ROWS = [
     {"speaker": "c/a", "together": "c/a"}, {"speaker": "c/b", "together": "c/a"},

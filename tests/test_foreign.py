@@ -15,8 +15,8 @@ import pytest
 from corpus_maker import make_corpus, tone
 from test_inventory import PARAMS, take
 
-from stages.common.decoded import read_sound
-from stages.common.probe import Limits, probe
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.audiocheck.probe import Limits, probe
 from stages.corpus.preprocess import PreprocessParams, prepare
 
 M4A = b"\0\0\0\x20ftypM4A " + bytes(500)

@@ -13,14 +13,14 @@ from forks import ForkedClone
 from imports import TOP
 from toy import copied
 
-from stages.common.corpora import read_clips, read_phones
-from stages.common.manifest import utterance_id
-from stages.common.scripts import name_key
-from stages.common.tables import write_table
-from stages.tools import forget
-from stages.tools.forget_clips import Who, find, sidecars, who_of
-from stages.tools.forget_folder import every_file, is_unsettled, rewrite, settle
-from stages.tools.forget_lock import artefacts, read_lock
+from fonoteka.corpus.corpus import read_clips, read_phones
+from fonoteka.erasure import command as erase
+from fonoteka.erasure.find_clips import Who, find, sidecars, who_of
+from fonoteka.erasure.lineage import artefacts, read_lock
+from fonoteka.erasure.rewrite import every_file, is_unsettled, rewrite, settle
+from fonoteka.manifest import utterance_id
+from fonoteka.tables import write_table
+from fonoteka.text.transliteration import name_key
 
 HEADER = "path,text,speaker,language,session,parent,source"
 ROWS = [
@@ -108,7 +108,7 @@ def ask(monkeypatch, capsys):
 
     def call(*words):
         monkeypatch.setattr("sys.argv", ["forget", *words])
-        forget.main()
+        erase.main()
         return capsys.readouterr().out
 
     return call
@@ -290,7 +290,7 @@ def test_a_failure_half_way_loses_nothing(bare, monkeypatch):
     def full(*_args, **_more):
         raise OSError("no space left")
 
-    monkeypatch.setattr("stages.tools.forget_folder.write_table", full)
+    monkeypatch.setattr("fonoteka.erasure.rewrite.write_table", full)
     with pytest.raises(OSError, match="no space left"):
         rewrite(bare, {"ana/1.wav"})
     assert contents(bare) == before
@@ -380,7 +380,7 @@ def test_what_never_took_the_corpus_did_not_come_from_it():
 
 def test_make_forget_runs_it():
     text = (TOP / "Makefile").read_text(encoding="utf-8")
-    assert "python -m stages.tools.forget $${SPEAKER:+--speaker" in text
+    assert "python -m fonoteka.erasure.command $${SPEAKER:+--speaker" in text
 
 
 @pytest.mark.dvc

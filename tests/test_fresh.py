@@ -11,7 +11,9 @@ import pytest
 from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
 from toy import copied, empty, keep_apart
 
-from stages.tools import fresh, pipeline, repro
+from fonoteka.pipeline import dvc_api
+from fonoteka.pipeline.runner import noop_check
+from fonoteka.pipeline.runner import run as runner
 
 pytestmark = [
     pytest.mark.dvc,
@@ -42,7 +44,7 @@ def origin(tmp_path_factory):
         keep_apart(patch, folder.parent)
         fork_stages(patch)
         patch.chdir(folder)
-        assert repro.main([]) == 0
+        assert runner.main([]) == 0
     return folder
 
 
@@ -50,23 +52,23 @@ def origin(tmp_path_factory):
 def built(origin, tmp_path, monkeypatch):
     """A copy of it that was found fresh; the calls of pipeline.read since then."""
     keep_apart(monkeypatch, tmp_path)
-    monkeypatch.setattr(fresh, "_SETTLED_NS", -(10**18))  # what is seconds old has settled
+    monkeypatch.setattr(noop_check, "_SETTLED_NS", -(10**18))  # what is seconds old has settled
     monkeypatch.chdir(copied(origin, tmp_path / "toy"))
-    assert repro.main([]) == 0
-    asked, read = [], pipeline.read
+    assert runner.main([]) == 0
+    asked, read = [], dvc_api.read
 
     def counted(targets=()):
         asked.append(targets)
         return read(targets)
 
-    monkeypatch.setattr(pipeline, "read", counted)
+    monkeypatch.setattr(dvc_api, "read", counted)
     return asked
 
 
 def test_where_nothing_has_changed_dvc_is_not_asked(built, capsys, monkeypatch):
     capsys.readouterr()
     monkeypatch.chdir("in")
-    assert repro.main(["--show", "in/a.txt"]) == 0
+    assert runner.main(["--show", "in/a.txt"]) == 0
     assert capsys.readouterr().out == f"{UP_TO_DATE}hello\n"
     assert built == []
 
@@ -74,8 +76,8 @@ def test_where_nothing_has_changed_dvc_is_not_asked(built, capsys, monkeypatch):
 def test_a_run_with_nothing_to_do_does_not_load_dvc(built):
     code = (
         "import sys\n"
-        "from stages.tools import repro\n"
-        "assert repro.main([]) == 0\n"
+        "from fonoteka.pipeline.runner import run\n"
+        "assert run.main([]) == 0\n"
         "print('dvc' in sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
@@ -112,30 +114,30 @@ def rewrite_with_its_old_time():
 )
 def test_whatever_has_changed_dvc_is_asked(change, built):
     change()
-    repro.main([])
+    runner.main([])
     assert built
 
 
 def test_a_build_of_one_stage_is_never_taken_for_one_of_all(built):
-    assert repro.main(["copy"]) == 0
+    assert runner.main(["copy"]) == 0
     assert built == [["copy"]]
 
 
 def test_a_file_that_was_just_written_is_not_trusted_yet(built, monkeypatch):
-    monkeypatch.setattr(fresh, "_SETTLED_NS", 10**18)
-    (fresh.top() / fresh.NOTE).unlink()
-    assert repro.main([]) == 0
-    assert not (fresh.top() / fresh.NOTE).exists()
+    monkeypatch.setattr(noop_check, "_SETTLED_NS", 10**18)
+    (noop_check.top() / noop_check.NOTE).unlink()
+    assert runner.main([]) == 0
+    assert not (noop_check.top() / noop_check.NOTE).exists()
 
 
 def test_another_version_of_dvc_looks_again(built, monkeypatch):
-    monkeypatch.setattr(fresh, "version", lambda _: "0.0")
-    assert repro.main([]) == 0
+    monkeypatch.setattr(noop_check, "version", lambda _: "0.0")
+    assert runner.main([]) == 0
     assert built == [[]]
 
 
 def test_a_note_that_cannot_be_written_fails_nothing(built, capsys):
-    (fresh.top() / fresh.NOTE).unlink()
-    (fresh.top() / fresh.NOTE).mkdir()
-    assert repro.main([]) == 0
+    (noop_check.top() / noop_check.NOTE).unlink()
+    (noop_check.top() / noop_check.NOTE).mkdir()
+    assert runner.main([]) == 0
     assert capsys.readouterr().out.endswith(UP_TO_DATE)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common.frontend import FrontEnd, FrontEndParams, Streamed, mel_matrix
+from fonoteka.realtime.frontend import FrontEnd, FrontEndParams, Streamed, mel_matrix
 
 PARAMS = FrontEndParams(160, 400, 512, 40, 60.0, 7600.0, 1e-6)
 RNG = np.random.default_rng(3)

@@ -13,15 +13,15 @@ import yaml
 from clip_maker import noise, save_clips
 from model_maker import SIZE, encoder, save_encoder
 
-from stages.common import manifest
-from stages.common.encoder import embed
-from stages.common.files import read_json, write_json
-from stages.common.fusion import average
-from stages.common.int8 import Int8Params
-from stages.common.nets import MlpShape, TdnnShape, new_head, posteriors, save_head
-from stages.common.phones import LABELS
-from stages.common.runtime import labels_of, open_model, session_posteriors
-from stages.common.shards import write_arrays
+from fonoteka import manifest
+from fonoteka.core.files import read_json, write_json
+from fonoteka.models.encoders import embed
+from fonoteka.models.heads import MlpShape, TdnnShape, new_head, posteriors, save_head
+from fonoteka.onnx_export.quantize import Int8Params
+from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
+from fonoteka.phones import LABELS
+from fonoteka.shards import write_arrays
+from stages.evaluation.rover import average
 from stages.export import fuse as stage
 from stages.export.fuse import fused, run
 from stages.export.shipping import OnnxParams

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.decoding import greedy
-from stages.common.fusion import Heard, average, elect, hear, network, vote
-from stages.common.phones import INVENTORY, LABELS
+from fonoteka.phones import INVENTORY, LABELS
+from fonoteka.scoring.decoding import greedy
+from stages.evaluation.rover import Heard, average, elect, hear, network, vote
 
 BUSY = settings(deadline=None)  # a busy machine is no fault
 THIRDS = [1 / 3] * 3

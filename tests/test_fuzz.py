@@ -11,8 +11,8 @@ from corpus_maker import CARD, write_rows
 from fuzz_maker import KINDS, damaged, excuse, seeds
 from test_inventory import QUARANTINE
 
-from stages.common.decoded import read_sound
-from stages.common.tables import read_table
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.tables import read_table
 from stages.corpus.inventory import run
 from stages.corpus.problems import PROBLEMS
 

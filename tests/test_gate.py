@@ -13,10 +13,10 @@ import yaml
 from clones import GIT
 from imports import TOP
 
-from stages.common.files import read_json, write_json
-from stages.common.package import PACKAGE, record
-from stages.tools import gate
-from stages.tools.gate import GateParams
+from fonoteka.core.files import read_json, write_json
+from fonoteka.packaging import PACKAGE, record
+from fonoteka.pipeline.diff import gate
+from fonoteka.pipeline.diff.gate import GateParams
 
 ONE, OTHER, CORPUS = "reports/metrics/one.json", "reports/metrics/other.json", "reports/corpus.json"
 REPORTS = {
@@ -377,7 +377,7 @@ def test_an_unknown_option_is_refused(call):
 def test_the_command_ends_with_the_code_of_its_verdict(project):
     def ended():
         return subprocess.run(
-            [sys.executable, "-m", "stages.tools.gate"], capture_output=True, check=False,
+            [sys.executable, "-m", "fonoteka.pipeline.diff.gate"], capture_output=True, check=False,
             text=True, env=os.environ | {"PYTHONPATH": str(TOP)},
         )  # fmt: skip
 

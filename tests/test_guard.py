@@ -11,8 +11,8 @@ from functools import partial
 
 import pytest
 
-from stages.common.guard import Allowance, guarded
-from stages.common.guarded_worker import Lost
+from fonoteka.audiocheck.sandbox import Allowance, guarded
+from fonoteka.audiocheck.sandbox_worker import Lost
 
 ALLOWANCE = Allowance(item_s=20.0, memory_mib=256)
 ITEMS = list(range(50))

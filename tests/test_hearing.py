@@ -14,9 +14,9 @@ import yaml
 from model_maker import KilledError, killed_at
 from stream_maker import HOP_S, PARAMS, toy_frames, toy_rows, toy_streams
 
-from stages.common.files import read_json
-from stages.common.hops import QUESTIONS
-from stages.common.small import load_small
+from fonoteka.core.files import read_json
+from fonoteka.models.store import load_small
+from fonoteka.realtime.frame_labels import QUESTIONS
 from stages.training import loop
 from stages.training import realtime as stage
 from stages.training.hearing import NOT_HEARD, Examined, Heard, HearTask, SmallParams, read_streams

@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common.hops import QUESTIONS, delayed, onset_labels, phone_labels, speech_labels
-from stages.common.mouth import SOUNDS, VISEME_OF, VISEMES, VOICED, VOICELESS
-from stages.common.phones import INVENTORY
+from fonoteka.g2p.visemes import SOUNDS, VISEME_OF, VISEMES, VOICED, VOICELESS
+from fonoteka.phones import INVENTORY
+from fonoteka.realtime.frame_labels import (
+    QUESTIONS,
+    delayed,
+    onset_labels,
+    phone_labels,
+    speech_labels,
+)
 
 ROWS = [("z", 0.02, 0.05), ("a", 0.05, 0.10), ("p", 0.15, 0.20), ("a", 0.45, 0.5)]
 

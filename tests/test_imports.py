@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from imports import at_start, loaded_at_start, module_of, modules, pipeline
+from imports import at_start, commands, loaded_at_start, module_of, pipeline
 
 CPU_SECONDS = {
     "dvc": 0.8, "dvclive": 1.0, "matplotlib": 1.2, "onnxruntime": 0.1, "pandas": 0.8,
@@ -35,25 +35,25 @@ LOADS = {
     "stages.features.streams": {"pandas", "scipy"},
     "stages.training.realtime": {"pandas", "torch"},
     "stages.training.train": {"torch"},
-    "stages.tools.bench": {"onnxruntime", "torch", "transformers"},
-    "stages.tools.bench_clips": {"scipy"},
-    "stages.tools.bench_copies": {"scipy"},
-    "stages.tools.bench_corpus": {"scipy"},
-    "stages.tools.bench_duplicates": {"scipy"},
-    "stages.tools.bench_encoder": {"onnxruntime", "torch", "transformers"},
-    "stages.tools.bench_head": {"onnxruntime", "torch", "transformers"},
-    "stages.tools.bench_path": {"onnxruntime", "torch", "transformers"},
-    "stages.tools.bench_realtime": {"onnxruntime", "torch"},
-    "stages.tools.bench_speed": {"scipy"},
-    "stages.tools.encoder_figures": {"onnxruntime", "torch", "transformers"},
-    "stages.tools.encoder_ways": {"onnxruntime", "torch", "transformers"},
-    "stages.tools.rtneural_check": {"onnxruntime"},
-    "stages.tools.rtneural_model": {"onnxruntime"},
-    "stages.tools.stopwatch": {"onnxruntime"},
-    "stages.tools.stopwatch_hops": {"onnxruntime", "torch"},
-    "stages.tools.transcribe": {"onnxruntime"},
+    "fonoteka.bench.command": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.bench.synthetic_clips": {"scipy"},
+    "fonoteka.bench.degradations": {"scipy"},
+    "fonoteka.bench.corpus": {"scipy"},
+    "fonoteka.bench.duplicates": {"scipy"},
+    "fonoteka.bench.encoder": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.bench.head": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.bench.path": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.bench.realtime": {"onnxruntime", "torch"},
+    "fonoteka.bench.corpus_speed": {"scipy"},
+    "fonoteka.bench.encoder_report": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.bench.encoder_variants": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.realtime.bundle_check": {"onnxruntime"},
+    "fonoteka.realtime.model_check": {"onnxruntime"},
+    "fonoteka.bench.timer": {"onnxruntime"},
+    "fonoteka.bench.hop_timer": {"onnxruntime", "torch"},
+    "fonoteka.transcribe": {"onnxruntime"},
 }  # every other stage and tool loads none of these packages
-COMMANDS = sorted({module_of(stage) for stage in pipeline()} | {*modules("tools")})
+COMMANDS = sorted({module_of(stage) for stage in pipeline()} | {*commands()})
 
 
 def heavy(module: str) -> dict[str, str]:
@@ -109,5 +109,5 @@ def later():
 
 
 def test_the_way_to_a_heavy_import_is_named():
-    assert heavy("stages.export.onnx")["transformers"].endswith(" > common.encoder")
-    assert heavy("stages.common.encoder")["torch"] == "stages.common.encoder"
+    assert heavy("stages.export.onnx")["transformers"].endswith(" > fonoteka.models.encoders")
+    assert heavy("fonoteka.models.encoders")["torch"] == "fonoteka.models.encoders"

@@ -9,10 +9,10 @@ import onnx
 import pytest
 import torch
 
-from stages.common.exporting import HEAD_AXES, export
-from stages.common.int8 import quantize
-from stages.common.nets import LstmShape, TdnnShape, new_head
-from stages.common.runtime import labels_of, open_model, session_posteriors
+from fonoteka.models.heads import LstmShape, TdnnShape, new_head
+from fonoteka.onnx_export.export import HEAD_AXES, export
+from fonoteka.onnx_export.quantize import quantize
+from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 
 pytestmark = pytest.mark.torch
 NAMED = Path("models/head.int8.onnx")

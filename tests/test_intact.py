@@ -8,7 +8,9 @@ import pytest
 from forks import python
 from toy import copied
 
-from stages.tools import alone, intact, transfer
+from fonoteka.pipeline import fsck
+from fonoteka.pipeline.remote import transfer
+from fonoteka.pipeline.runner import build_lock
 
 pytestmark = pytest.mark.dvc
 
@@ -71,7 +73,7 @@ def damage(path):
 
 
 def test_what_is_whole_is_counted(repo, capsys):
-    intact.main([])
+    fsck.main([])
     # the list of the folder, its two files in data and in out, and the file that is alone
     assert capsys.readouterr().out.startswith("6 files are whole")
     assert "up to date" in dvc("status")
@@ -89,23 +91,23 @@ def test_dvc_calls_damage_up_to_date_and_this_does_not(repo):
     assert "up to date" in dvc("status")  # the reason why this tool exists
 
     with pytest.raises(ValueError, match=r"a\.bin and alone\.bin \(md5 .*\), removed; "):
-        intact.main([])
+        fsck.main([])
     assert not kept.exists()
     assert {path.name for path in (*repo.glob("data/*"), *repo.glob("*.bin"))} == {"b.bin"}
     assert "not in cache" in dvc("status")
     (repo / "data/a.bin").write_bytes(A)
     dvc("repro", "--quiet")
-    intact.main([])
+    fsck.main([])
 
 
 def test_an_object_that_the_workspace_has_whole_is_put_back(repo, capsys):
     kept = object_of(repo, A)
     damage(kept)
     with pytest.raises(ValueError, match=r"1 of 6 files were damaged: .* put back from the works"):
-        intact.main([])
+        fsck.main([])
     assert kept.read_bytes() == A
-    assert kept.stat().st_mode & 0o777 == intact.CACHE_MODE
-    intact.main(["copy"])
+    assert kept.stat().st_mode & 0o777 == fsck.CACHE_MODE
+    fsck.main(["copy"])
     assert capsys.readouterr().out.startswith("4 files are whole")
 
 
@@ -114,7 +116,7 @@ def test_what_a_person_changed_is_no_damage(repo):
     for path in ("data/a.bin", "out/a.bin", "alone.bin"):
         (repo / path).write_bytes(b"mine")
     with pytest.raises(ValueError, match=r"\), removed; make repro makes anew what is missing"):
-        intact.main([])
+        fsck.main([])
     assert (repo / "data/a.bin").read_bytes() == b"mine"
 
 
@@ -123,13 +125,13 @@ def test_a_damaged_list_of_a_folder_is_removed_too(repo):
     assert len(lists) == 1
     damage(lists[0])
     with pytest.raises(ValueError, match=r"the list of a folder \(md5 .*\), removed"):
-        intact.require(repo, "copy")
+        fsck.require(repo, "copy")
     assert not lists[0].exists()
 
 
 def test_a_stage_that_is_not_there_is_a_sentence(repo):
     with pytest.raises(ValueError, match=r"no stage is named 'cpoy'; see dvc stage list"):
-        intact.main(["cpoy"])
+        fsck.main(["cpoy"])
 
 
 def test_nothing_damaged_is_sent_and_what_is_damaged_there_is_sent_anew(repo, tmp_path, capsys):
@@ -172,12 +174,12 @@ def test_a_pull_names_what_is_not_there(repo, tmp_path):
 
 def test_one_build_at_a_time_works_in_a_folder(tmp_path):
     with (
-        alone.alone(tmp_path),
+        build_lock.alone(tmp_path),
         pytest.raises(ValueError, match=rf"another build is at work here, process {os.getpid()}; "),
-        alone.alone(tmp_path),
+        build_lock.alone(tmp_path),
     ):
         pass
-    with alone.alone(tmp_path):
+    with build_lock.alone(tmp_path):
         pass
 
 

@@ -9,10 +9,11 @@ import pytest
 import soundfile as sf
 from corpus_maker import RATE, make_corpus, tone, write_clip, write_rows
 
-from stages.common.corpora import INVENTORY_COLUMNS
-from stages.common.soundprint import soundprint
-from stages.common.tables import read_table
-from stages.corpus import inventory, prints
+from fonoteka.corpus.corpus import INVENTORY_COLUMNS
+from fonoteka.fingerprint import store
+from fonoteka.fingerprint.fingerprint import soundprint
+from fonoteka.tables import read_table
+from stages.corpus import inventory
 from stages.corpus.inventory import InventoryParams, run
 
 PARAMS = InventoryParams(
@@ -105,8 +106,8 @@ def test_each_row_has_the_print_of_its_sound_and_a_clip_with_a_problem_has_none(
     write_clip(folder / "c.flac", both[: RATE // 2, 0])
     rows = take(tmp_path / "raw")
     order = sorted(rows.values(), key=lambda row: row["id"])
-    hashes = [prints.mark_of(row["pcm_sha256"]) for row in order]
-    codes = prints.read(tmp_path / "prints.npy", range(3), hashes)
+    hashes = [store.mark_of(row["pcm_sha256"]) for row in order]
+    codes = store.read(tmp_path / "prints.npy", range(3), hashes)
     for row, found in zip(order, codes, strict=True):
         sound, rate = sf.read(tmp_path / "raw" / row["path"], dtype="int16")
         expected = () if row["problem"] else soundprint(sound, rate)
@@ -228,7 +229,7 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["inventory", "raw", "out/inventory.csv", "out/prints.npy"])
     inventory.main()
     assert (tmp_path / "out/inventory.csv").is_file()
-    assert np.load(tmp_path / "out/prints.npy").shape == (1, prints.SIZE + 1)
+    assert np.load(tmp_path / "out/prints.npy").shape == (1, store.SIZE + 1)
     assert "1 files, problems: none" in capsys.readouterr().out
 
 

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from stages.common.scoring import Errors, paired_bootstrap
-from stages.tools import judge, judge_chance
-from stages.tools.judge import BETTER, NEW, SAME, UNDECIDED, WORSE, Number
-from stages.tools.judge_chance import APART, PAIRED, chance
+from fonoteka.pipeline.diff import compare_metric, significance
+from fonoteka.pipeline.diff.compare_metric import BETTER, NEW, SAME, UNDECIDED, WORSE, Number
+from fonoteka.pipeline.diff.significance import APART, PAIRED, chance
+from fonoteka.scoring.error_rate import Errors, paired_bootstrap
 
 FILE = "reports/metrics/one.json"
 PER = Number(FILE, "per", "lower", limit=0.2, tolerance=0.005)
@@ -23,7 +23,7 @@ def report(*errors, phones=100, **more):
 
 
 def judged(here, base, asked=PER):
-    return judge.judge(asked, {FILE: here}.get, {FILE: base}.get)
+    return compare_metric.judge(asked, {FILE: here}.get, {FILE: base}.get)
 
 
 def test_what_every_speaker_finds_worse_is_worse_however_wide_either_interval():
@@ -54,7 +54,7 @@ def test_the_paired_interval_is_that_of_the_models_compared_within_one_revision(
     ours, theirs = (3, 12, 34, 6), (2, 10, 32, 5)
     expected, _ = paired_bootstrap(
         *({f"s{n}": Errors(e, 0, 0, 100) for n, e in enumerate(side)} for side in (ours, theirs)),
-        judge_chance.RESAMPLES, judge_chance.SEED,
+        significance.RESAMPLES, significance.SEED,
     )  # fmt: skip
     found = chance("per", report(*ours), report(*theirs))
     assert (found.low, found.high) == (expected.low, expected.high)

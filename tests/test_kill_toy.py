@@ -31,8 +31,8 @@ stages:
 CLIPS = """\
 from pathlib import Path
 
-from stages.common.cli import stage
-from stages.common.files import atomic_folder
+from fonoteka.core.run_stage import stage
+from fonoteka.core.files import atomic_folder
 
 
 def main():
@@ -50,9 +50,9 @@ from pathlib import Path
 
 import torch
 
-from stages.common.checkpoint import Checkpoint, fingerprint
-from stages.common.cli import stage
-from stages.common.files import atomic_folder
+from fonoteka.models.checkpoint import Checkpoint, fingerprint
+from fonoteka.core.run_stage import stage
+from fonoteka.core.files import atomic_folder
 
 
 def main():
@@ -81,8 +81,8 @@ stage(main)
 REPORT = """\
 from pathlib import Path
 
-from stages.common.cli import stage
-from stages.common.files import write_text
+from fonoteka.core.run_stage import stage
+from fonoteka.core.files import write_text
 
 
 def main():

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common.language_guess import guess
-from stages.common.phones import LANGUAGES
+from fonoteka.phones import LANGUAGES
+from fonoteka.text.language_id import guess
 from stages.corpus.lines import to_cyrillic
 
 

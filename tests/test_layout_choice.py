@@ -8,8 +8,8 @@ import layout_maker as maker
 import pytest
 from layout_maker import write_audio, write_lines
 
-from stages.tools.layout import Given, scan
-from stages.tools.layouts import LAYOUTS, recognise
+from fonoteka.corpus.importers.layouts.base import Given, scan
+from fonoteka.corpus.importers.layouts.detect import LAYOUTS, recognise
 
 MAKERS = {
     "audiofolder": maker.audiofolder,

@@ -8,9 +8,9 @@ import soundfile as sf
 from corpus_maker import RATE
 from layout_maker import ADDED, LEAVE_OUT, UNTRANSCRIBED, line, write_audio, write_grid, write_lines
 
-from stages.common.corpora import read_clips, read_phones
-from stages.common.terms import Terms, own_terms
-from stages.tools import add_corpus
+from fonoteka.corpus.clip_terms import Terms, own_terms
+from fonoteka.corpus.corpus import read_clips, read_phones
+from fonoteka.corpus.importers import add as add_corpus
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_a_recording_that_breaks_while_it_is_cut_is_named(folder, command, monke
     def broken(path, parts):
         raise sf.LibsndfileError(0)
 
-    monkeypatch.setattr("stages.tools.corpus_copy.cut", broken)
+    monkeypatch.setattr("fonoteka.corpus.importers.copy.cut", broken)
     with pytest.raises(ValueError, match=r"заједно\.wav: can't be cut: .*; repair it or leave it"):
         command(*ADDED, *options)
     assert not (folder.parent / "data/raw/mine").exists()

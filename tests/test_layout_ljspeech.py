@@ -6,9 +6,9 @@ import layout_maker as maker
 import pytest
 from layout_maker import ADDED, write_audio, write_lines
 
-from stages.common.corpora import read_clips
-from stages.common.terms import Terms, own_terms
-from stages.tools import add_corpus
+from fonoteka.corpus.clip_terms import Terms, own_terms
+from fonoteka.corpus.corpus import read_clips
+from fonoteka.corpus.importers import add as add_corpus
 
 SENTENCES = ("Dobro jutro svima.", "Laku noć svima.", "Vidimo se sutra.", "Nema na čemu.")
 NAMES = ("ana", "ivo", "ana", "ivo")

@@ -9,9 +9,9 @@ import soundfile as sf
 from corpus_maker import RATE
 from layout_maker import ADDED, LEAVE_OUT, SAID, UNTRANSCRIBED, gone, line, write_audio, write_lines
 
-from stages.common.corpora import TimedPhones, read_card, read_clips, read_phones
-from stages.common.tables import read_table
-from stages.tools import add_corpus
+from fonoteka.corpus.corpus import TimedPhones, read_card, read_clips, read_phones
+from fonoteka.corpus.importers import add as add_corpus
+from fonoteka.tables import read_table
 
 WHOLE = {
     "audiofolder": maker.audiofolder,

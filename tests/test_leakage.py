@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from corpus_maker import utterance
 
-from stages.common.leakage import KINDS, Leak, across, flat, leaks
-from stages.common.scripts import name_key
+from fonoteka.text.transliteration import name_key
+from stages.corpus.leakage import KINDS, Leak, across, flat, leaks
 
 
 def parts_of(*rows):

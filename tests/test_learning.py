@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common.learning import ctc_loss, like_length, rate_at
+from fonoteka.models.ctc import ctc_loss, like_length, rate_at
 
 pytestmark = pytest.mark.torch
 LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=60)

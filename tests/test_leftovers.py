@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.files import atomic_file, atomic_folder, write_text
+from fonoteka.core.files import atomic_file, atomic_folder, write_text
 
 
 def dead():

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from stages.common.levels import Meter
+from fonoteka.audiocheck.levels import Meter
 
 RATE = 16000
 

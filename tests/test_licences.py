@@ -7,10 +7,10 @@ import json
 import pytest
 from corpus_maker import CARD
 
-from stages.common.corpora import ACCEPTED_COLUMNS
-from stages.common.privacy import PrivacyParams
-from stages.common.tables import write_table
-from stages.common.terms import Terms, own_terms
+from fonoteka.corpus.clip_terms import Terms, own_terms
+from fonoteka.corpus.corpus import ACCEPTED_COLUMNS
+from fonoteka.pseudonyms import PrivacyParams
+from fonoteka.tables import write_table
 from stages.corpus import licences
 from stages.corpus.licence_page import plain
 from stages.corpus.licence_terms import MACHINE, NOTHING, NOTICE, UNKNOWN, asks

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.signal import sosfilt
 
-from stages.common.decoded import read_sound
-from stages.common.espeak import speak
-from stages.common.likeness import RATE_HZ, Match, match, telephone_band
-from stages.tools.bench_clips import speech_like
-from stages.tools.bench_copies import KINDS, changed, peak, possible, shelf, write
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.bench.degradations import KINDS, changed, peak, possible, shelf, write
+from fonoteka.bench.synthetic_clips import speech_like
+from fonoteka.fingerprint.similarity import RATE_HZ, Match, match, telephone_band
+from fonoteka.g2p.espeak import speak
 
 RATE = 22050
 OLD = [kind for kind in KINDS if "opus" not in kind and "aac" not in kind and kind != "equalised"]

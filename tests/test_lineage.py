@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from corpus_maker import utterance
 
-from stages.common import manifest
+from fonoteka import manifest
 from stages.export.lineage import PackageParams, corpora, licence_of, read_parts
 
 PARAMS = PackageParams("Apache-2.0", ("CC0*", "synthetic: spoken by *"))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from layout_maker import ADDED, LEAVE_OUT, write_audio, write_lines
 
-from stages.common.corpora import read_clips
-from stages.tools import add_corpus
-from stages.tools.folder_walk import walk
-from stages.tools.layout import scan
+from fonoteka.corpus.corpus import read_clips
+from fonoteka.corpus.importers import add as add_corpus
+from fonoteka.corpus.importers.layouts.base import scan
+from fonoteka.corpus.importers.layouts.folder_walk import walk
 
 OPTIONS = ("--language", "hr", "--pattern", "{speaker}/{}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stages.tools.lock_choice import Side, choose
+from fonoteka.pipeline.merge.merge_entries import Side, choose
 
 
 def entry(deps=(), outs=()):

@@ -7,8 +7,9 @@ import yaml
 from imports import TOP
 from toy import GIT
 
-from stages.tools import lock_mend, lockfile
-from stages.tools.lock_mend import RWLOCK, mend, mend_rwlock, surviving
+from fonoteka.pipeline import lockfile
+from fonoteka.pipeline.runner import repair_lock
+from fonoteka.pipeline.runner.repair_lock import RWLOCK, mend, mend_rwlock, surviving
 
 REAL = (TOP / "dvc.lock").read_text(encoding="utf-8")
 
@@ -91,7 +92,7 @@ def test_whatever_byte_it_ends_at_only_whole_stages_survive():
 
 
 def test_wherever_this_pipelines_lock_file_ends_it_is_cut_before_a_stage(monkeypatch):
-    monkeypatch.setattr(lock_mend, "_entries", lambda text: text)
+    monkeypatch.setattr(repair_lock, "_entries", lambda text: text)
     begins = [0, *starts(REAL).values()]
     inside = REAL.index("\n    cmd:", begins[5]) + len("\n  ")  # two spaces of a line of a stage
     for size in (inside, *range(1, len(REAL), len(REAL) // 400)):
@@ -116,6 +117,6 @@ def test_a_readable_rwlock_and_one_that_is_being_written_stay(tmp_path, monkeypa
     path.write_text('{"write": {}}')
     assert mend_rwlock(tmp_path) is None
     path.write_text("")
-    monkeypatch.setattr(lock_mend.time, "sleep", lambda _: path.write_text("{}"))  # dvc goes on
+    monkeypatch.setattr(repair_lock.time, "sleep", lambda _: path.write_text("{}"))  # dvc goes on
     assert mend_rwlock(tmp_path) is None
     assert path.read_text() == "{}"

@@ -10,7 +10,7 @@ import pytest
 from corpus_maker import make_corpus, tone, write_clip, write_rows
 from test_inventory import PARAMS, QUARANTINE, take
 
-from stages.common.tables import with_formula_marks
+from fonoteka.tables import with_formula_marks
 from stages.corpus.inventory import run
 from stages.corpus.problems import PROBLEMS
 

@@ -10,8 +10,8 @@ import pytest
 from corpus_maker import CARD, shared_corpus, write_rows
 from test_inventory import QUARANTINE, take
 
-from stages.common.decoded import read_sound
-from stages.common.files import write_json
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.core.files import write_json
 from stages.corpus.problems import PROBLEMS
 
 # Libsndfile decodes these without complaint, and to something other than they say.

@@ -16,19 +16,16 @@ from forked_child import forked_stages  # noqa: F401 - a fixture
 from forks import python
 from toy import GIT, copied, keep_apart, run_dvc
 
-from stages.tools import (
-    copy_of_head,
-    forget_history,
-    lock_mend,
-    lockfile,
-    merge_state,
-    resolve_lock,
-    review,
-    tree,
-)
-from stages.tools.review import Answer
-from stages.tools.revision import revision_of
-from stages.tools.surroundings import Surroundings, variables
+from fonoteka.core import git as tree
+from fonoteka.erasure import git_history
+from fonoteka.pipeline import lockfile, merge_conflict
+from fonoteka.pipeline.merge import command as merge_lock
+from fonoteka.pipeline.review import command as review
+from fonoteka.pipeline.review.command import Answer
+from fonoteka.pipeline.revision import revision_of
+from fonoteka.pipeline.runner import repair_lock
+from fonoteka.pipeline.verify import clean_clone
+from fonoteka.pipeline.verify.environment import Surroundings, variables
 
 pytestmark = [
     pytest.mark.dvc,
@@ -55,6 +52,11 @@ stages:
     outs: [{reports/sum.txt: {cache: false}}]
 """
 ASKED = {"file": "reports/metrics/one.json", "key": "per", "direction": "lower", "limit": 9}
+MODULES = {
+    "add_corpus": "fonoteka.corpus.importers.add", "forget": "fonoteka.erasure.command",
+    "gate": "fonoteka.pipeline.diff.gate", "intact": "fonoteka.pipeline.fsck",
+    "lock_mend": "fonoteka.pipeline.runner.repair_lock", **review.MODULES,
+}  # fmt: skip
 NUMBERS = yaml.safe_dump({"gate": {"packages": [], "numbers": {"per": ASKED | {"tolerance": 0}}}})
 FILES = {
     "dvc.yaml": STAGES, "params.yaml": f"one: 1\n\n\n\n\ntwo: 2\n\n\n\n\n{NUMBERS}",
@@ -177,9 +179,7 @@ class Project:
     def ask(self, tool: str, *words: str) -> tuple[int, str]:
         """Return a tool's exit code and output, without what differs from place to place."""
         where = self.top / "reports/metrics" if self.kind == "below" else self.top
-        done = python(
-            "-m", f"stages.tools.{tool}", *words, folder=where, environment=self.environment
-        )
+        done = python("-m", MODULES[tool], *words, folder=where, environment=self.environment)
         said = (done.stdout + done.stderr).replace(str(self.top), "TOP")
         return done.returncode, re.sub(r"\b[0-9a-f]{7}\b", "COMMIT", said)
 
@@ -230,8 +230,8 @@ def test_tools_answer_the_same_wherever_the_project_lies(kind, place):
 def test_a_merge_is_settled_wherever_the_project_lies(kind, place, forked_stages, capfd):  # noqa: F811
     project = place(kind)
     git("merge", "yours", code=1)
-    assert list(merge_state.under_way().conflicts) == ["dvc.lock", "reports/sum.txt"]
-    assert resolve_lock.main(["--run", "--jobs", "2"]) == 0
+    assert list(merge_conflict.under_way().conflicts) == ["dvc.lock", "reports/sum.txt"]
+    assert merge_lock.main(["--run", "--jobs", "2"]) == 0
     said = capfd.readouterr().out
     assert "4 stages; 1 the same on both sides, 1 as ours, 1 as theirs" in said
     assert "all is added" in said
@@ -250,7 +250,7 @@ def test_a_conflict_beside_the_project_is_left_and_named(place, forked_stages, c
         git("add", "README", folder=mono)
         git("commit", "--quiet", "-m", "note")
     git("merge", "yours", code=1)
-    assert resolve_lock.main(["--run", "--jobs", "2"]) == 0
+    assert merge_lock.main(["--run", "--jobs", "2"]) == 0
     assert "still in conflict, and no result: README" in capfd.readouterr().out
 
 
@@ -261,16 +261,16 @@ def test_the_clone_of_a_rebuild_has_the_commit_and_the_recordings(kind, place, m
         if name in project.environment:
             monkeypatch.setenv(name, project.environment[name])
     head = tree.git("rev-parse", "HEAD").strip()
-    start = copy_of_head.Copy._start
+    start = clean_clone.Copy._start
 
     def forked(copy, command, folder=None, *, capture_output=False):
-        if command[:3] != [*copy_of_head.DVC]:
+        if command[:3] != [*clean_clone.DVC]:
             return start(copy, command, folder, capture_output=capture_output)
         return python(*command[1:], folder=copy.folder, environment=copy.environment)
 
-    monkeypatch.setattr(copy_of_head.Copy, "_start", forked)
+    monkeypatch.setattr(clean_clone.Copy, "_start", forked)
     around = Surroundings(folder="fonoteka, šuma 2")
-    with copy_of_head.copied(around, project.top / ".dvc/cache") as copy:
+    with clean_clone.copied(around, project.top / ".dvc/cache") as copy:
         assert f"{copy.folder}/".endswith(f"/fonoteka, šuma 2/{tree.prefix()}")
         assert tree.git("rev-parse", "HEAD", root=copy.folder).strip() == head
         assert not (copy.folder / "copy.txt").exists()
@@ -287,7 +287,7 @@ def test_a_review_asks_the_project_and_no_other(kind, place, monkeypatch):
 
     def ask(tool, *words):
         assert Path.cwd() == project.top
-        done = python("-m", f"stages.tools.{tool}", *words)
+        done = python("-m", MODULES[tool], *words)
         return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
 
     monkeypatch.setattr(review, "ask", ask)
@@ -336,7 +336,7 @@ def test_a_lock_file_is_mended_from_the_projects_own(place):
     place("mono")
     whole = Path("dvc.lock").read_text()
     Path("dvc.lock").write_text(whole[:-30])
-    assert "as in the last commit" in str(lock_mend.mend(Path.cwd()))
+    assert "as in the last commit" in str(repair_lock.mend(Path.cwd()))
     assert lockfile.read(Path("dvc.lock")) == lockfile.parse(whole, "dvc.lock")
 
 
@@ -350,10 +350,10 @@ def test_history_names_files_of_the_project_from_its_top(place):
     git("config", "diff.relative", "false")
     git("config", "grep.fullName", "true")
     git("config", "color.ui", "always")
-    assert forget_history.tracked_that_name(Path(), ["mine/ana"]) == ["note č.md"]
-    assert forget_history.past_that_names(Path(), ["mine/Ana"]) == {"note č.md": 1}
-    assert "note č.md" in forget_history.tracked(Path())
-    assert "other.md" not in forget_history.tracked(Path())
+    assert git_history.tracked_that_name(Path(), ["mine/ana"]) == ["note č.md"]
+    assert git_history.past_that_names(Path(), ["mine/Ana"]) == {"note č.md": 1}
+    assert "note č.md" in git_history.tracked(Path())
+    assert "other.md" not in git_history.tracked(Path())
     assert revision_of("HEAD").text("note č.md") == "mine/Ana\n"
     assert revision_of("HEAD").text("other.md") is None
 
@@ -362,7 +362,7 @@ def test_a_folder_that_git_refuses_is_not_taken_for_one_without_history(place, m
     place("mono")
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own switch for its tests
     with pytest.raises(ValueError, match="dubious ownership"):
-        forget_history.history_of(Path(), "data/raw/mine.dvc")
+        git_history.history_of(Path(), "data/raw/mine.dvc")
     with pytest.raises(ValueError, match="dubious ownership"):
         revision_of("HEAD")
 

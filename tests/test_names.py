@@ -8,10 +8,10 @@ import unicodedata
 import pytest
 from corpus_maker import utterance
 
-from stages.common.leakage import leaks
-from stages.common.scripts import name_key, to_latin
+from fonoteka.erasure.find_clips import find, who_of
+from fonoteka.text.transliteration import name_key, to_latin
+from stages.corpus.leakage import leaks
 from stages.corpus.ties import tied
-from stages.tools.forget_clips import find, who_of
 
 SAME = [
     ("Ana", "Ана"),  # Latin, Cyrillic

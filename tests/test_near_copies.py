@@ -9,11 +9,11 @@ import pytest
 import soundfile
 from corpus_maker import shared_corpus
 
-from stages.common.decoded import read_sound
-from stages.common.soundprint import SIZE, soundprint
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.bench.degradations import changed, write
+from fonoteka.fingerprint.fingerprint import SIZE, soundprint
 from stages.corpus.copies import find_copies
 from stages.corpus.groups import Entry
-from stages.tools.bench_copies import changed, write
 
 ENCODED = [
     "opus 16 kbit/s", "opus 24 kbit/s", "opus 32 kbit/s", "aac 32 kbit/s",

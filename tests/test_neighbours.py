@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.soundprint import DETAIL_BITS, SIZE
-from stages.corpus import neighbours
-from stages.corpus.neighbours import NEIGHBOURS, PARTNERS, candidates
+from fonoteka.fingerprint import candidates as neighbours
+from fonoteka.fingerprint.candidates import NEIGHBOURS, PARTNERS, candidates
+from fonoteka.fingerprint.fingerprint import DETAIL_BITS, SIZE
 
 
 def print_of(seed: int, size: int = SIZE) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.common.nets import (
+from fonoteka.models.heads import (
     LstmShape,
     MlpShape,
     TdnnLayer,

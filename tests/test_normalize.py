@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from stages.common.corpora import ACCEPTED_COLUMNS, TimedPhones
-from stages.common.files import read_json
-from stages.common.manifest import read
-from stages.common.privacy import PrivacyParams
-from stages.common.tables import write_table
+from fonoteka.core.files import read_json
+from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, TimedPhones
+from fonoteka.manifest import read
+from fonoteka.pseudonyms import PrivacyParams
+from fonoteka.tables import write_table
 from stages.corpus import normalize
 from stages.corpus.normalize import NormalizeParams, Outputs, read_text, run, times_of
 

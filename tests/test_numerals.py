@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common import numerals_en
-from stages.common.numerals import (
+from fonoteka.phones import LETTERS, SOUTH_SLAVIC, from_letters
+from fonoteka.text.english import numbers
+from fonoteka.text.numerals import (
     LARGEST,
     agree,
     cardinal,
@@ -15,7 +16,6 @@ from stages.common.numerals import (
     ordinal_stem,
     whole,
 )
-from stages.common.phones import LETTERS, SOUTH_SLAVIC, from_letters
 
 LETTER = set("".join(LETTERS)) | {" "}
 
@@ -99,7 +99,7 @@ def test_numbers_that_are_too_large_are_refused():
     with pytest.raises(ValueError, match="has more than 18 digits; say it digit by digit"):
         cardinal(LARGEST + 1, "hr")
     with pytest.raises(ValueError, match="has more than 18 digits; say it digit by digit"):
-        numerals_en.cardinal(LARGEST + 1)
+        numbers.cardinal(LARGEST + 1)
     with pytest.raises(ValueError, match="ordinal -1 must be 0 or more"):
         ordinal(-1, "hr")
 
@@ -130,4 +130,4 @@ def roman(number):
     [(0, "zeroth"), (3, "third"), (12, "twelfth"), (40, "fortieth"), (1001, "one thousand first")],
 )
 def test_english_ordinals(number, expected):
-    assert numerals_en.ordinal(number) == expected
+    assert numbers.ordinal(number) == expected

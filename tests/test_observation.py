@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from heard_maker import named_as, part_of, said_as, save_part
 
-from stages.common.phones import INVENTORY, LABELS
-from stages.common.scoring import Errors
+from fonoteka.phones import INVENTORY, LABELS
+from fonoteka.scoring.error_rate import Errors
 from stages.evaluation.observation import observe, read_posteriors, read_segments
 
 

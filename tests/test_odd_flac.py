@@ -7,12 +7,12 @@ import pytest
 import soundfile as sf
 from program_maker import source
 
-from stages.common.container import Broken
-from stages.common.containers import layout_of
-from stages.common.crc import crc16_flac
-from stages.common.decoded import read_sound
-from stages.common.probe import probe
-from stages.tools.transcribe import heard
+from fonoteka.audiocheck.containers.checksums import crc16_flac
+from fonoteka.audiocheck.containers.container import Broken
+from fonoteka.audiocheck.containers.sniff import layout_of
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.audiocheck.probe import probe
+from fonoteka.transcribe import heard
 
 RATE, BLOCK = 16_000, 4096  # samples in a frame, as libFLAC cuts 16 kHz
 KINDS = [("PCM_16", 1), ("PCM_16", 2), ("PCM_24", 1), ("PCM_24", 2), ("PCM_S8", 1)]

@@ -10,10 +10,10 @@ import pytest
 import soundfile as sf
 from program_maker import source
 
-from stages.common.container_mpeg import TAG_DOUBTED, head_of
-from stages.common.containers import layout_of
-from stages.common.decoded import read_sound
-from stages.common.probe import probe
+from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED, head_of
+from fonoteka.audiocheck.containers.sniff import layout_of
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.audiocheck.probe import probe
 
 RATE = 16_000
 ID3V1 = b"TAG" + b"naslov".ljust(125, b"\0")

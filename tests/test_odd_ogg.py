@@ -10,9 +10,9 @@ import pytest
 import soundfile as sf
 from program_maker import source, start
 
-from stages.common.crc import crc32_ogg
-from stages.common.decoded import read_sound
-from stages.common.probe import probe
+from fonoteka.audiocheck.containers.checksums import crc32_ogg
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.audiocheck.probe import probe
 
 RATE = 16_000
 NEEDS_FFMPEG = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")

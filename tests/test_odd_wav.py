@@ -9,8 +9,8 @@ import pytest
 import soundfile as sf
 from program_maker import source
 
-from stages.common.decoded import read_sound
-from stages.common.probe import probe
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.audiocheck.probe import probe
 
 RATE = 16_000
 STREAMED = "length not stated"

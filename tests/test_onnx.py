@@ -14,13 +14,13 @@ from clip_maker import noise
 from model_maker import SIZE, encoder
 from onnx_maker import CLIPS, PARAMS, SHAPES, export_project, project
 
-from stages.common import manifest
-from stages.common.encoder import embed, feature_extractor, frame_count, load_encoder
-from stages.common.exporting import Listener, WholePath, prove
-from stages.common.files import read_json
-from stages.common.nets import load_head, posteriors
-from stages.common.phones import LABELS
-from stages.common.runtime import labels_of, open_model, session_posteriors
+from fonoteka import manifest
+from fonoteka.core.files import read_json
+from fonoteka.models.encoders import embed, feature_extractor, frame_count, load_encoder
+from fonoteka.models.heads import load_head, posteriors
+from fonoteka.onnx_export.export import Listener, WholePath, prove
+from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
+from fonoteka.phones import LABELS
 from stages.export import onnx as stage
 from stages.export import shipping
 from stages.export.onnx import run

@@ -16,10 +16,10 @@ from clones import GIT
 from corpus_maker import utterance
 from toy import call_dvc
 
-from stages.common import manifest
-from stages.common.files import read_json, sha256_file, write_json
-from stages.common.package import CARD, PACKAGE, check_package, record, verified
-from stages.common.phones import LABELS
+from fonoteka import manifest
+from fonoteka.core.files import read_json, sha256_file, write_json
+from fonoteka.packaging import CARD, PACKAGE, check_package, record, verified
+from fonoteka.phones import LABELS
 from stages.export import package as stage
 from stages.export.card import PROGRAM, TITLES, card
 from stages.export.lineage import PackageParams, licence_of

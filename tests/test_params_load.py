@@ -6,13 +6,13 @@ import pytest
 import yaml
 from imports import TOP, closure, loads, module_of, name_of, pipeline
 
-from stages.common import params
-from stages.tools import profile
+from fonoteka.core import params
+from fonoteka.pipeline import overrides
 
 # It trains nothing, but it imports every stage, torch and transformers included: 15 CPU seconds.
 pytestmark = pytest.mark.torch
 
-OVERLAYS = [None, *sorted(path.stem for path in profile.PROFILES.glob("*"))]
+OVERLAYS = [None, *sorted(path.stem for path in overrides.PROFILES.glob("*"))]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_params_and_profiles_load_in_every_stage(overlay, loaded, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_bytes((TOP / "params.yaml").read_bytes())
     if overlay:
-        profile.lay_over(profile.find(overlay), path)
+        overrides.lay_over(overrides.find(overlay), path)
     assert {section for section, _ in loaded} >= {"compute", "split", "mlp", "realtime"}
     document = yaml.safe_load(path.read_text(encoding="utf-8"))  # as `load` does for each section
     for section, dataclass in loaded:

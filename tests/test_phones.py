@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.espeak import speak
-from stages.common.phones import (
+from fonoteka.g2p.espeak import speak
+from fonoteka.phones import (
     BLANK,
     ENGLISH_ONLY,
     INVENTORY,

@@ -12,7 +12,7 @@ from imports import code, entries, loads, module_of, name_of, pipeline, words
 from kept_build import stages as locked
 from toy import run_dvc
 
-from stages.common.package import check_package
+from fonoteka.packaging import check_package
 
 # dvc's own use of pygtrie; its warnings are not about this project.
 pytestmark = [
@@ -151,7 +151,7 @@ def test_the_comparison_holds_what_others_read(clone):
 def test_each_package_holds_what_it_recorded_and_the_gate_asks_for_more(clone):
     folders = [clone / f"data/models/{name}" for name in sorted(MODELS)]
     assert [check_package(folder) for folder in folders] == [[], [], [], []]
-    done = clone.call(*PYTHON, "stages.tools.gate", "--base", "HEAD")
+    done = clone.call(*PYTHON, "fonoteka.pipeline.diff.gate", "--base", "HEAD")
     # what was learned in seconds is worth nothing, and the gate says so by name
     assert done.returncode == 1
     assert re.search(
@@ -162,7 +162,7 @@ def test_each_package_holds_what_it_recorded_and_the_gate_asks_for_more(clone):
     weights.unlink()  # a link into the cache, where it is one
     weights.write_bytes(whole[:-1])
     try:
-        done = clone.call(*PYTHON, "stages.tools.gate")
+        done = clone.call(*PYTHON, "fonoteka.pipeline.diff.gate")
         assert re.search(r"data/models/mlp: .*model\.onnx", done.stderr)
     finally:
         weights.write_bytes(whole)
@@ -240,11 +240,14 @@ def test_a_value_that_stands_in_a_command_makes_that_stage_stale(clone, changed)
 def test_a_changed_file_makes_those_stages_stale_whose_code_holds_it(clone):
     # All files change at once: of each stage DVC names the files that it finds changed.
     holders = {stage: code(module_of(stage)) for stage in STAGES}
-    files = [p for p in (clone / "stages").rglob("*") if p.is_file() and p.suffix != ".pyc"]
+    files = [
+        path for top in ("fonoteka", "stages") for path in (clone / top).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    ]  # fmt: skip
     with opened(clone) as stages, ExitStack() as stack:
         for path in files:
             stack.enter_context(appended(path))
-        found = {s.addressing: {*changes(s, "stages/")} for s in stages}
+        found = {s.addressing: {*changes(s, ("fonoteka/", "stages/"))} for s in stages}
     assert found == holders
     held = set().union(*holders.values())
     names = {path: path.relative_to(clone.folder) for path in files}
@@ -336,7 +339,7 @@ def test_a_build_with_a_mistake_names_the_stage_and_leaves_what_was_there(clone,
     before = contents(clone)
     old, new, stage, sentence = MISTAKES[0]
     changed("params.yaml", lambda text: text.replace(old, new, 1))
-    done = clone.call(*PYTHON, "stages.tools.repro", stage, "--jobs", "1")
+    done = clone.call(*PYTHON, "fonoteka.pipeline.runner.run", stage, "--jobs", "1")
     assert done.returncode == 1
     reason, then = done.stderr.splitlines()
     assert re.search(f"^error: .*{sentence}", reason)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from toy import copied, empty, keep_apart, run_dvc
 
-from stages.common.tables import write_table
+from fonoteka.tables import write_table
 
 pytestmark = pytest.mark.dvc
 

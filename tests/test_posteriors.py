@@ -14,12 +14,12 @@ import yaml
 from clip_maker import noise, save_clips
 from onnx import TensorProto, helper
 
-from stages.common import manifest
-from stages.common.exporting import HEAD_AXES, export
-from stages.common.files import write_json
-from stages.common.nets import MlpShape, TdnnShape, new_head, posteriors
-from stages.common.phones import LABELS
-from stages.common.shards import read_arrays, write_arrays
+from fonoteka import manifest
+from fonoteka.core.files import write_json
+from fonoteka.models.heads import MlpShape, TdnnShape, new_head, posteriors
+from fonoteka.onnx_export.export import HEAD_AXES, export
+from fonoteka.phones import LABELS
+from fonoteka.shards import read_arrays, write_arrays
 from stages.evaluation import posteriors as stage
 from stages.evaluation.posteriors import PosteriorsParams, run
 

@@ -14,9 +14,9 @@ import pytest
 import soundfile
 import yaml
 
-from stages.common.audio import rms_dbfs
-from stages.common.shards import read_clips, shard_of
-from stages.common.tables import read_table, write_table
+from fonoteka.audio.dsp import rms_dbfs
+from fonoteka.shards import read_clips, shard_of
+from fonoteka.tables import read_table, write_table
 from stages.corpus import preprocess as stage
 from stages.corpus.preprocess import PreprocessParams, prepare, run
 

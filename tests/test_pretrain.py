@@ -12,7 +12,7 @@ from clip_maker import CHANGED, UNCHANGED, noise
 from corpus_maker import utterance
 from model_maker import PRETRAIN as PARAMS
 
-from stages.common.phones import LABELS
+from fonoteka.phones import LABELS
 from stages.features.pretrain import (
     Lesson,
     Pupil,

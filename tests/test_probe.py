@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from corpus_maker import RATE, shared_corpus, tone, write_clip
 
-from stages.common.probe import probe
+from fonoteka.audiocheck.probe import probe
 
 FORMATS = [("a.wav", "PCM_16"), ("a.flac", "PCM_16"), ("a.wav", "PCM_24"), ("a.wav", "FLOAT")]
 

@@ -3,7 +3,7 @@
 import pytest
 from ruamel.yaml import YAML
 
-from stages.tools import profile
+from fonoteka.pipeline import overrides
 
 PARAMS = """\
 # Every number of the pipeline.
@@ -39,7 +39,7 @@ def lay(tmp_path):
     def over(text, params=PARAMS):
         (tmp_path / "params.yaml").write_text(params)
         (tmp_path / "small.yaml").write_text(text)
-        lines = profile.lay_over(tmp_path / "small.yaml", tmp_path / "params.yaml")
+        lines = overrides.lay_over(tmp_path / "small.yaml", tmp_path / "params.yaml")
         return lines, (tmp_path / "params.yaml").read_text()
 
     return over
@@ -122,22 +122,22 @@ def test_params_that_are_not_there_or_broken_are_named(lay, tmp_path):
     with pytest.raises(ValueError, match=r"params\.yaml: not valid YAML"):
         lay("train: {epochs: 1}\n", params="train: [\n")
     with pytest.raises(ValueError, match=r"none\.yaml: no such file; run from the top"):
-        profile.lay_over(tmp_path / "small.yaml", tmp_path / "none.yaml")
+        overrides.lay_over(tmp_path / "small.yaml", tmp_path / "none.yaml")
 
 
 def test_a_profile_is_found_by_name_or_by_path(tmp_path):
     (tmp_path / "hub.yaml").touch()
-    assert profile.find("hub", tmp_path) == tmp_path / "hub.yaml"
-    assert profile.find(str(tmp_path / "hub.yaml")) == tmp_path / "hub.yaml"
+    assert overrides.find("hub", tmp_path) == tmp_path / "hub.yaml"
+    assert overrides.find(str(tmp_path / "hub.yaml")) == tmp_path / "hub.yaml"
     with pytest.raises(ValueError, match="no profile is named 'hbu'; did you mean 'hub'"):
-        profile.find("hbu", tmp_path)
+        overrides.find("hbu", tmp_path)
 
 
 def test_the_command_says_what_it_changed_or_that_it_changed_nothing(tmp_path, capsys):
     (tmp_path / "params.yaml").write_text(PARAMS)
     (tmp_path / "small.yaml").write_text("train: {epochs: 1}\n")
     command = [str(tmp_path / "small.yaml"), "--params", str(tmp_path / "params.yaml")]
-    profile.main(command)
+    overrides.main(command)
     assert capsys.readouterr().out == "train.epochs: 3 -> 1\n"
-    profile.main(command)
+    overrides.main(command)
     assert "has the values of" in capsys.readouterr().out

@@ -7,11 +7,11 @@ import pytest
 import soundfile as sf
 from corpus_maker import RATE
 
-from stages.common import quick_flac as module
-from stages.common.container import Broken
-from stages.common.containers import layout_of
-from stages.common.probe import probe
-from stages.common.quick_flac import quick_flac
+from fonoteka.audiocheck import dr_flac as module
+from fonoteka.audiocheck.containers.container import Broken
+from fonoteka.audiocheck.containers.sniff import layout_of
+from fonoteka.audiocheck.dr_flac import quick_flac
+from fonoteka.audiocheck.probe import probe
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import soundfile as sf
 from imports import TOP
 from onnx import TensorProto, helper, numpy_helper
 
-from stages.common.audio import SAMPLE_RATE_HZ
-from stages.common.decoding import greedy
-from stages.common.runtime import labels_of, open_model, session_posteriors
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
+from fonoteka.scoring.decoding import greedy
 from stages.export.card import PROGRAM
 
 README = (TOP / "README.md").read_text(encoding="utf-8")

@@ -13,9 +13,9 @@ import yaml
 from corpus_maker import shared_corpus
 from imports import TOP, pipeline
 
-from stages.common.files import read_json
-from stages.common.tables import read_table, write_table
-from stages.tools import add_corpus
+from fonoteka.core.files import read_json
+from fonoteka.corpus.importers import add as add_corpus
+from fonoteka.tables import read_table, write_table
 
 STAGES = ("inventory", "dedupe", "normalize", "preprocess", "split", "audit")
 ASSIGNED = {"fsdd/jackson": "valid", "fsdd/george": "test", "fsdd/theo": "test"}

@@ -13,16 +13,16 @@ import pytest
 import soundfile
 from stream_maker import END, FRONT, small
 
-from stages.common.causal_runtime import Streamed
-from stages.common.files import read_json, write_json
-from stages.common.frontend import FrontEnd
-from stages.common.hops import QUESTIONS
-from stages.common.package import PACKAGE, record
-from stages.common.rtneural_numpy import Network
-from stages.common.runtime import open_model
-from stages.tools import rtneural_check as tool
-from stages.tools.rtneural_check import looks
-from stages.tools.rtneural_stream import ALLOWED, answers, babble, compare, margins, streamed
+from fonoteka.core.files import read_json, write_json
+from fonoteka.onnx_export.session import open_model
+from fonoteka.onnx_export.stateful_session import Streamed
+from fonoteka.packaging import PACKAGE, record
+from fonoteka.realtime import bundle_check as tool
+from fonoteka.realtime.block_check import ALLOWED, answers, babble, compare, margins, streamed
+from fonoteka.realtime.bundle_check import looks
+from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.realtime.frontend import FrontEnd
+from fonoteka.rtneural.interpreter import Network
 
 pytestmark = pytest.mark.torch
 SECONDS = 1.5
@@ -265,7 +265,7 @@ def test_what_says_another_thing_after_a_reset_is_found(bundle, monkeypatch):
         return np.full((len(frames), 1), drifting.calls, dtype=np.float32)
 
     drifting.calls = 0
-    monkeypatch.setattr("stages.tools.rtneural_model.stepped", drifting)
+    monkeypatch.setattr("fonoteka.realtime.model_check.stepped", drifting)
     found = [one.said for one in looks(bundle, babble(SECONDS), []) if one.state == "FAULT"]
     assert found == [f"{name}.onnx: says another thing after a reset" for name in QUESTIONS]
 
@@ -327,7 +327,7 @@ def test_another_answer_is_found_and_one_that_the_last_bits_decide_is_counted():
 
 def test_an_answer_that_was_lost_is_found(monkeypatch):
     given = iter((np.zeros((6, 1), bool), answers(OUTPUTS, True, 0.5)))
-    monkeypatch.setattr("stages.tools.rtneural_stream.answers", lambda *_: next(given))
+    monkeypatch.setattr("fonoteka.realtime.block_check.answers", lambda *_: next(given))
     with pytest.raises(
         ValueError, match="another answer in blocks than of the whole, first at hop 1"
     ):

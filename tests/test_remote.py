@@ -6,8 +6,10 @@ import pytest
 from imports import TOP
 from toy import copied, run_dvc
 
-from stages.tools import remote, storage, transfer
-from stages.tools.storage import place
+from fonoteka.pipeline.remote import command as remote
+from fonoteka.pipeline.remote import transfer
+from fonoteka.pipeline.remote import urls as remote_urls
+from fonoteka.pipeline.remote.urls import place
 
 
 @pytest.fixture(scope="module")
@@ -220,4 +222,4 @@ def test_push_and_pull_say_what_is_not_named(repo):
     ],
 )
 def test_what_is_shown_has_no_secret(text, shown):
-    assert storage.masked(text) == shown
+    assert remote_urls.masked(text) == shown

@@ -95,11 +95,11 @@ def secret(clone, option, value, *more):
 
 
 def remote(clone, *arguments):
-    return clone.run(*PYTHON, "stages.tools.remote", *arguments)
+    return clone.run(*PYTHON, "fonoteka.pipeline.remote.command", *arguments)
 
 
 def transfer(clone, *arguments):
-    return clone.run(*PYTHON, "stages.tools.transfer", *arguments)
+    return clone.run(*PYTHON, "fonoteka.pipeline.remote.transfer", *arguments)
 
 
 def published(publisher, server, here):

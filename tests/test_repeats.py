@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from corpus_maker import utterance
 
-from stages.common.repeats import repeated
+from fonoteka.models.oversampling import repeated
 
 TOLD = [utterance("large/a", 1), utterance("small/b", 2), utterance("large/c", 3)]
 

@@ -12,8 +12,10 @@ import pytest
 from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
 from toy import DIAMOND, run_dvc, toy_repository  # noqa: F401 - a fixture
 
-from stages.tools import children, lockfile, pipeline, repro
-from stages.tools.schedule import Outcome
+from fonoteka.pipeline import dvc_api, lockfile
+from fonoteka.pipeline.runner import process as stage_process
+from fonoteka.pipeline.runner import run as repro
+from fonoteka.pipeline.scheduler import Outcome
 
 pytestmark = [
     pytest.mark.dvc,
@@ -32,7 +34,7 @@ def start(folder, *arguments):
     A shell that starts the tests in the background lets them ignore SIGINT; the runner must not.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "stages.tools.repro", *arguments],
+        [sys.executable, "-m", "fonoteka.pipeline.runner.run", *arguments],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(TOP)}, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
@@ -192,14 +194,14 @@ def test_changed_data_has_its_new_hash_written_down(toy, capsys):
 def test_a_broken_pipeline_is_one_sentence(toy, stages, sentence):
     toy(stages)
     with pytest.raises(ValueError, match=sentence) as caught:
-        pipeline.read()
+        dvc_api.read()
     assert "\n" not in str(caught.value)
 
 
 def test_outside_a_pipeline_is_one_sentence(toy, tmp_path, monkeypatch, capsys):
     toy("stages: {}").joinpath("dvc.yaml").unlink()
     with pytest.raises(ValueError, match=r"there is no dvc\.yaml here"):
-        pipeline.read()
+        dvc_api.read()
     monkeypatch.chdir(tmp_path)
     assert repro.main([]) == 1
     assert "not inside of a DVC repository" in capsys.readouterr().err
@@ -237,9 +239,9 @@ def test_a_stage_that_is_deaf_to_sigterm_is_killed(toy):
     folder = toy(
         "stages:\n  deaf: {cmd: 'trap \"\" TERM; echo $$ > pid; while :; do sleep 1; done'}\n"
     )
-    child = children.Child("deaf", folder, folder / "deaf.log")
+    child = stage_process.Child("deaf", folder, folder / "deaf.log")
     until(lambda: (folder / "pid").exists() and (folder / "pid").read_text())
-    children.stop([child], patience_s=0.4)
+    stage_process.stop([child], patience_s=0.4)
     assert child.outcome() is Outcome.FAILED
     assert not runs((folder / "pid").read_text().strip())
 
@@ -248,7 +250,7 @@ def test_a_stage_that_is_deaf_to_sigterm_is_killed(toy):
 def test_the_latest_line_is_the_newest_state_of_a_progress_bar(toy):
     bar = r"printf '10%%\r\033[1m20%%\r'; while ! test -f seen; do sleep 0.05; done"
     folder = toy(f"stages:\n  bar: {{cmd: {json.dumps(bar)}}}\n")
-    child = children.Child("bar", folder, folder / "bar.log")
+    child = stage_process.Child("bar", folder, folder / "bar.log")
     until(lambda: child.latest_line() == "20%")
     (folder / "seen").touch()
     until(child.outcome)

@@ -5,9 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from stages.tools import children, repro
-from stages.tools.progress import Progress, table
-from stages.tools.schedule import Outcome, Schedule, Step
+from fonoteka.pipeline.runner import process as stage_process
+from fonoteka.pipeline.runner import run as runner
+from fonoteka.pipeline.runner.progress import Progress, table
+from fonoteka.pipeline.scheduler import Outcome, Schedule, Step
 
 
 def test_the_stage_above_the_longest_chain_goes_first():
@@ -88,10 +89,10 @@ def test_a_pipe_sees_plain_lines_only():
 @pytest.mark.parametrize("jobs", ["0", "-1", "two"])
 def test_the_number_of_jobs_is_at_least_one(jobs, capsys):
     with pytest.raises(SystemExit, match="2"):
-        repro.main([f"--jobs={jobs}"])
+        runner.main([f"--jobs={jobs}"])
     assert f"expected a whole number from 1 on, found '{jobs}'" in capsys.readouterr().err
 
 
 def test_what_dvc_itself_has_to_say_is_kept():
     missing = "ERROR: failed to reproduce 'a': missing data 'source': in.txt"
-    assert children.without_noise(f"Running stage 'a':\n> cat in.txt\n{missing}\n") == missing
+    assert stage_process.without_noise(f"Running stage 'a':\n> cat in.txt\n{missing}\n") == missing

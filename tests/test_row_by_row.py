@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 from layout_maker import write_audio, write_grid, write_lines
 
-from stages.tools.add_corpus import check_whole, chosen, understand
-from stages.tools.layout import Given
+from fonoteka.corpus.importers.add import check_whole, chosen, understand
+from fonoteka.corpus.importers.layouts.base import Given
 
 CLIPS, ROUNDS = 5, 4
 PIECES = (

@@ -18,8 +18,8 @@ from rtneural_maker import (
     torch_steps,
 )
 
-from stages.common.rtneural_export import export
-from stages.common.rtneural_numpy import Network
+from fonoteka.rtneural.export import export
+from fonoteka.rtneural.interpreter import Network
 
 pytestmark = pytest.mark.torch
 # Two tests with one seed draw the same models: 300, of which more than 200 are distinct.

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtneural_maker import Drawn, architectures
 
-from stages.common.rtneural_bounds import SAFE_LOGIT, loudest_logit
-from stages.common.rtneural_export import export
+from fonoteka.rtneural.bounds import SAFE_LOGIT, loudest_logit
+from fonoteka.rtneural.export import export
 
 pytestmark = pytest.mark.torch
 

@@ -11,10 +11,10 @@ import torch
 from hypothesis import given, settings
 from rtneural_maker import architectures
 
-from stages.common.causal import Stack
-from stages.common.rtneural_check import findings, require_sound
-from stages.common.rtneural_export import export
-from stages.common.rtneural_numpy import Network
+from fonoteka.models.causal import Stack
+from fonoteka.rtneural.export import export
+from fonoteka.rtneural.interpreter import Network
+from fonoteka.rtneural.validate import findings, require_sound
 
 pytestmark = pytest.mark.torch
 DENSE, CONV, LSTM, GRU, PRELU, NORM, CURVE, LAST = range(8)

@@ -10,8 +10,8 @@ import torch
 from rtneural_maker import apart, network, noise, unsettled
 from torch import nn
 
-from stages.common.rtneural_export import export
-from stages.common.rtneural_refusals import REFUSED
+from fonoteka.rtneural.export import export
+from fonoteka.rtneural.unsupported import REFUSED
 
 pytestmark = pytest.mark.torch
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from rtneural_maker import architectures, noise
 from torch import nn
 
-from stages.common.rtneural_export import export
-from stages.common.rtneural_facts import facts_of, model_t
-from stages.common.rtneural_numpy import Network
+from fonoteka.rtneural.cost import facts_of, model_t
+from fonoteka.rtneural.export import export
+from fonoteka.rtneural.interpreter import Network
 
 pytestmark = pytest.mark.torch
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from stages.common.rtneural_numpy import Network
+from fonoteka.rtneural.interpreter import Network
 
 
 def sigmoid(x):

@@ -10,9 +10,9 @@ import torch
 from rtneural_maker import noise, torch_steps, unsettled
 from torch import nn
 
-from stages.common.causal import Stack
-from stages.common.rtneural_export import export
-from stages.common.rtneural_proof import forgotten_after, prove
+from fonoteka.models.causal import Stack
+from fonoteka.rtneural.export import export
+from fonoteka.rtneural.parity import forgotten_after, prove
 
 pytestmark = pytest.mark.torch
 ALLOWED = 1e-5

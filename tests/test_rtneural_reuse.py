@@ -10,10 +10,10 @@ import torch
 from rtneural_maker import apart, network, noise, onnx_steps, opened, torch_steps, unsettled
 from torch import nn
 
-from stages.common.causal import Stack
-from stages.common.model_numbers import parameter_count
-from stages.common.rtneural_export import export
-from stages.common.rtneural_facts import facts_of
+from fonoteka.models.causal import Stack
+from fonoteka.models.numbers import parameter_count
+from fonoteka.rtneural.cost import facts_of
+from fonoteka.rtneural.export import export
 
 pytestmark = pytest.mark.torch
 # Three dense layers of 8 float32 products a step: rounding is some 1e-7, a lost layer 0.1.

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from stages.common.runtime import labels_of, open_model, session_posteriors
+from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 
 
 def save_model(path, **props):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common import scoring
-from stages.common.scoring import (
+from fonoteka.scoring import error_rate
+from fonoteka.scoring.error_rate import (
     Errors,
     Interval,
     aligned,
@@ -147,9 +147,9 @@ def test_draws_are_the_same_however_many_are_held_at_once(monkeypatch):
     table = np.random.default_rng(0).random((5, 3, 2))
     whole = resampled(table, 50, seed=1)
     assert whole.shape == (50, 3, 2)
-    monkeypatch.setattr(scoring, "AT_ONCE", 7 * table.size)
+    monkeypatch.setattr(error_rate, "AT_ONCE", 7 * table.size)
     assert np.array_equal(resampled(table, 50, seed=1), whole)
-    monkeypatch.setattr(scoring, "AT_ONCE", 1)
+    monkeypatch.setattr(error_rate, "AT_ONCE", 1)
     assert np.array_equal(resampled(table, 50, seed=1), whole)
 
 

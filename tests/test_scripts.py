@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common.scripts import has_cyrillic, mend_homoglyphs, to_latin
+from fonoteka.text.transliteration import has_cyrillic, mend_homoglyphs, to_latin
 from stages.corpus.lines import to_cyrillic
 
 

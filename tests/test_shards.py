@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from clip_maker import noise, save_clips
 
-from stages.common.audio import flac_bytes
-from stages.common.shards import add_to_tar, read_arrays, read_clips, shard_of, write_arrays
+from fonoteka.audio.dsp import flac_bytes
+from fonoteka.shards import add_to_tar, read_arrays, read_clips, shard_of, write_arrays
 
 
 def vectors(*keys, frames=3):

@@ -14,11 +14,11 @@ import pytest
 import yaml
 from stream_maker import RTNEURAL, save_random, small
 
-from stages.common.files import read_json
-from stages.common.hops import QUESTIONS
-from stages.common.rtneural_check import findings
-from stages.common.rtneural_numpy import Network
-from stages.common.small import load_small
+from fonoteka.core.files import read_json
+from fonoteka.models.store import load_small
+from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.rtneural.interpreter import Network
+from fonoteka.rtneural.validate import findings
 from stages.export import rtneural as stage
 from stages.export.proof_frames import proof_frames
 from stages.export.rtneural import run, said_by_torch

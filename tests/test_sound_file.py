@@ -13,9 +13,17 @@ import soundfile as sf
 from corpus_maker import tone
 from layout_maker import write_audio, write_lines
 
-from stages.common.corpora import read_clips
-from stages.tools import add_corpus
-from stages.tools.sound_file import FFMPEG_FORMATS, Part, Sound, convert, cut, sound_of, within
+from fonoteka.corpus.corpus import read_clips
+from fonoteka.corpus.importers import add as add_corpus
+from fonoteka.corpus.importers.layouts.audio_io import (
+    FFMPEG_FORMATS,
+    Part,
+    Sound,
+    convert,
+    cut,
+    sound_of,
+    within,
+)
 
 RATE = 16000
 NOISE = np.random.default_rng(1).normal(0, 0.1, 3 * RATE).cumsum() * 0.01
@@ -156,7 +164,7 @@ def test_ffmpeg_is_told_the_format_and_reads_one_file(suffix, tmp_path, monkeypa
 
 def test_ffmpeg_is_not_waited_for_without_end(tmp_path, monkeypatch):
     put_ffmpeg(tmp_path, monkeypatch, "import time", "time.sleep(60)")
-    monkeypatch.setattr("stages.tools.sound_file.CONVERT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("fonoteka.corpus.importers.layouts.audio_io.CONVERT_TIMEOUT_S", 0.05)
     said = convert(tmp_path / "a.m4a", tmp_path / "b.flac")
     assert said == "ffmpeg took longer than 0.05 s"
 

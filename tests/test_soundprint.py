@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from stages.common.soundprint import DETAIL_BITS, SIZE, band_energy, soundprint
-from stages.tools.bench_clips import speech_like
-from stages.tools.bench_copies import changed
+from fonoteka.bench.degradations import changed
+from fonoteka.bench.synthetic_clips import speech_like
+from fonoteka.fingerprint.fingerprint import DETAIL_BITS, SIZE, band_energy, soundprint
 
 RATE = 16000
 

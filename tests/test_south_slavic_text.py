@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.common.phones import SOUTH_SLAVIC
-from stages.common.rules import SpellingError
-from stages.common.text import normalize
+from fonoteka.phones import SOUTH_SLAVIC
+from fonoteka.text.normalizer import normalize
+from fonoteka.text.rule import SpellingError
 
 REFUSED = "REFUSED "
 with Path(__file__).with_name("south_slavic_text.tsv").open(encoding="utf-8", newline="") as _file:

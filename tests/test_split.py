@@ -11,11 +11,11 @@ from corpus_maker import utterance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.corpora import INDEX_COLUMNS
-from stages.common.leakage import flat, leaks
-from stages.common.manifest import read, write
-from stages.common.tables import read_table, write_table
+from fonoteka.corpus.corpus import INDEX_COLUMNS
+from fonoteka.manifest import read, write
+from fonoteka.tables import read_table, write_table
 from stages.corpus import split as stage
+from stages.corpus.leakage import flat, leaks
 from stages.corpus.parting import PARTS, SplitParams, drawn_part, place
 from stages.corpus.split import join, read_parts, split, without_known_sentences
 from stages.corpus.ties import tied

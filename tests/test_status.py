@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from toy import copied, empty, keep_apart, run_dvc
 
-from stages.common.files import write_json
-from stages.tools import status
-from stages.tools.durations import remember
+from fonoteka.core.files import write_json
+from fonoteka.pipeline.durations import remember
+from fonoteka.pipeline.status import command as status
 
 pytestmark = [
     pytest.mark.dvc,

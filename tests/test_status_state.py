@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.tools.status_look import Facts, Gone, Look
-from stages.tools.status_state import State, decide
+from fonoteka.pipeline.status.classify import State, decide
+from fonoteka.pipeline.status.inspect import Facts, Gone, Look
 
 
 def test_clips_are_those_that_the_last_audit_counted():

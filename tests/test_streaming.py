@@ -13,9 +13,9 @@ import pytest
 import yaml
 from stream_maker import BANDS, HOP_S, SCORED, scored, small
 
-from stages.common.decisions import Counts
-from stages.common.files import read_json, write_json
-from stages.common.hops import QUESTIONS, delayed
+from fonoteka.core.files import read_json, write_json
+from fonoteka.realtime.events import Counts
+from fonoteka.realtime.frame_labels import QUESTIONS, delayed
 from stages.evaluation import streaming as stage
 from stages.evaluation.hop_scores import Examiner, Heard, counts_by, report_of
 from stages.evaluation.streaming import read_heard

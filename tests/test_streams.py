@@ -13,11 +13,11 @@ import yaml
 from clip_maker import noise, save_clips
 from corpus_maker import utterance
 
-from stages.common import manifest
-from stages.common.audio import SAMPLE_RATE_HZ
-from stages.common.files import read_json
-from stages.common.frontend import FrontEnd, FrontEndParams
-from stages.common.shards import read_arrays
+from fonoteka import manifest
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.core.files import read_json
+from fonoteka.realtime.frontend import FrontEnd, FrontEndParams
+from fonoteka.shards import read_arrays
 from stages.features import streams as stage
 from stages.features.streams import StreamsParams, constants, phone_times, run, streams_of
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages.common import params
-from stages.common.espeak import variants
-from stages.common.files import sha256_file
-from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
-from stages.common.text import normalize, phones_of
+from fonoteka.core import params
+from fonoteka.core.files import sha256_file
+from fonoteka.g2p.espeak import variants
+from fonoteka.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
+from fonoteka.text.normalizer import normalize, phones_of
 from stages.corpus import grammar as grammars
 from stages.corpus.grammar import SENTENCE, SHORT, parse
 from stages.corpus.lines import Amounts, Line, assign, to_cyrillic
@@ -268,6 +268,8 @@ def test_a_missing_word_list_is_named(tmp_path):
 
 
 def test_a_process_whose_parent_died_before_it_could_ask_ends_at_once():
-    command = "from stages.common.cli import die_with_parent; die_with_parent(-1); print('alive')"
+    command = (
+        "from fonoteka.core.run_stage import die_with_parent; die_with_parent(-1); print('alive')"
+    )
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"")

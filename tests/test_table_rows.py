@@ -7,7 +7,7 @@ import codecs
 import pytest
 from layout_maker import write_lines
 
-from stages.tools.table_rows import delimiter_of, header_of, read_table
+from fonoteka.corpus.importers.layouts.table_rows import delimiter_of, header_of, read_table
 
 HEADER = "path,text,speaker"
 FIRST, LAST = "a.wav,Dobro jutro,ana", "c.wav,Laku noć,ivo"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.common.tables import read_numbered, read_table, write_table
+from fonoteka.tables import read_numbered, read_table, write_table
 
 # Surrogates can't be in a UTF-8 file; everything else that people type can, and formulas should.
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")

@@ -10,8 +10,8 @@ import torch
 from corpus_maker import utterance
 from model_maker import CTC, MLP, TOY_PHONES, toy_corpus, write_segments
 
-from stages.common import manifest
-from stages.common.shards import write_arrays
+from fonoteka import manifest
+from fonoteka.shards import write_arrays
 from stages.training.tasks import NUMBER, CtcTask, MlpTask
 
 pytestmark = pytest.mark.torch

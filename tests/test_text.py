@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from spoken_items import SOUTH_SLAVIC_ITEMS
 from spoken_parts import sentence
 
-from stages.common import text as text_module
-from stages.common.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
-from stages.common.rules import SpellingError
-from stages.common.text import RULES, explain, normalize, phones_of
+from fonoteka.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
+from fonoteka.text import normalizer as text_module
+from fonoteka.text.normalizer import RULES, explain, normalize, phones_of
+from fonoteka.text.rule import SpellingError
 from stages.corpus.lines import to_cyrillic
 
 PANGRAM = "Gojazni đačić s biciklom drži hmelj i finu vatu u džepu nošnje."

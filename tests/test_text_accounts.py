@@ -14,12 +14,12 @@ from spoken_english import ENGLISH_ITEMS, ENGLISH_TELEPHONES
 from spoken_items import SOUTH_SLAVIC_ITEMS
 from spoken_parts import FILLERS, sentence
 
-from stages.common import text as text_module
-from stages.common.numerals import cardinal, ordinal
-from stages.common.numerals_en import cardinal as english_cardinal
-from stages.common.phones import LANGUAGES, SOUTH_SLAVIC
-from stages.common.rules import SpellingError
-from stages.common.text import normalize
+from fonoteka.phones import LANGUAGES, SOUTH_SLAVIC
+from fonoteka.text import normalizer as text_module
+from fonoteka.text.english.numbers import cardinal as english_cardinal
+from fonoteka.text.normalizer import normalize
+from fonoteka.text.numerals import cardinal, ordinal
+from fonoteka.text.rule import SpellingError
 from stages.corpus.lines import to_cyrillic
 
 SENTENCES = 250

@@ -2,10 +2,10 @@
 
 import pytest
 
-from stages.common.marks import is_plain
-from stages.common.phones import LANGUAGES, SOUTH_SLAVIC
-from stages.common.rules import SpellingError
-from stages.common.text import normalize
+from fonoteka.phones import LANGUAGES, SOUTH_SLAVIC
+from fonoteka.text.marks import is_plain
+from fonoteka.text.normalizer import normalize
+from fonoteka.text.rule import SpellingError
 
 SIGNS = "%‰#*~^|\\<>€$£¥¢°²†‡¶·¬©®™√∞≈≠≤≥→←✓"
 

@@ -7,10 +7,10 @@ import json
 import pytest
 from layout_maker import ADDED, write_audio, write_grid
 
-from stages.common.corpora import read_clips, read_phones
-from stages.tools import add_corpus
-from stages.tools.layout import Given, RefusedError
-from stages.tools.layout_textgrid import read_tiers
+from fonoteka.corpus.corpus import read_clips, read_phones
+from fonoteka.corpus.importers import add as add_corpus
+from fonoteka.corpus.importers.layouts.base import Given, RefusedError
+from fonoteka.corpus.importers.layouts.textgrid import read_tiers
 
 FORMS = ("long", "short")
 ONE = [(0, 1, "dobro"), (1, 2, "jutro")]

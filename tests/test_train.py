@@ -11,12 +11,12 @@ import torch
 import yaml
 from model_maker import CTC, MLP, KilledError, killed_at, toy_corpus
 
-from stages.common import manifest
-from stages.common.checkpoint import Checkpoint
-from stages.common.files import read_json
-from stages.common.nets import load_head, posteriors
-from stages.common.phones import LABELS
-from stages.common.shards import read_arrays
+from fonoteka import manifest
+from fonoteka.core.files import read_json
+from fonoteka.models.checkpoint import Checkpoint
+from fonoteka.models.heads import load_head, posteriors
+from fonoteka.phones import LABELS
+from fonoteka.shards import read_arrays
 from stages.training import loop
 from stages.training import train as stage
 from stages.training.loop import Progress, fit

@@ -15,14 +15,14 @@ from clip_maker import noise
 from model_maker import encoder
 from numpy.lib.stride_tricks import sliding_window_view
 
-from stages.common.decoding import greedy
-from stages.common.encoder import embed
-from stages.common.exporting import MODEL_AXES, Listener, WholePath, export
-from stages.common.files import write_json
-from stages.common.nets import TdnnShape, new_head, posteriors
-from stages.common.package import record
-from stages.common.phones import LABELS
-from stages.tools import transcribe as tool
+from fonoteka import transcribe as tool
+from fonoteka.core.files import write_json
+from fonoteka.models.encoders import embed
+from fonoteka.models.heads import TdnnShape, new_head, posteriors
+from fonoteka.onnx_export.export import MODEL_AXES, Listener, WholePath, export
+from fonoteka.packaging import record
+from fonoteka.phones import LABELS
+from fonoteka.scoring.decoding import greedy
 
 pytestmark = pytest.mark.torch
 SHAPE = TdnnShape(inputs=32, outputs=len(LABELS), hidden=8, dilations=(1,), dropout=0.0)

@@ -12,8 +12,8 @@ from audit_maker import Scene, babble
 from corpus_maker import shared_corpus
 from scipy.signal import resample_poly
 
-from stages.common.audio import SAMPLE_RATE_HZ, levelled, speech_bounds, to_mono_16k
-from stages.common.shards import add_to_tar
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, levelled, speech_bounds, to_mono_16k
+from fonoteka.shards import add_to_tar
 from stages.corpus.heard import MARKS, Heard, hear, marks_of
 from stages.corpus.twins import candidates, correlation, twins
 

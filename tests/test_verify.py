@@ -18,8 +18,9 @@ from forks import python
 from imports import TOP
 from toy import copied
 
-from stages.tools import copy_of_head, lockfile, processor, verify
-from stages.tools import verify_record as record
+from fonoteka.pipeline import lockfile
+from fonoteka.pipeline.verify import clean_clone, cpu_kind, record
+from fonoteka.pipeline.verify import command as verify
 
 pytestmark = [
     pytest.mark.dvc,
@@ -53,7 +54,7 @@ stages:
     deps: [model.txt]
     metrics: [{reports/one.json: {cache: false}}]
 """
-OTHER = processor.Processor("another", "x86_64, another")
+OTHER = cpu_kind.Processor("another", "x86_64, another")
 
 
 def run(*command):
@@ -89,11 +90,10 @@ def few_pins():
 def origin(tmp_path_factory):
     """A built repository with the tools in it, for its clones run their own."""
     folder = tmp_path_factory.mktemp("origin") / "fonoteka"
-    for room in ("common", "tools"):
-        shutil.copytree(
-            TOP / "stages" / room, folder / "stages" / room,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )  # fmt: skip
+    shutil.copytree(
+        TOP / "fonoteka", folder / "fonoteka", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (folder / "stages").mkdir()
     for name in ("stages/__init__.py", ".dvcignore"):
         shutil.copy(TOP / name, folder / name)
     (folder / "requirements.lock").write_text(few_pins())
@@ -139,19 +139,21 @@ def fork_rebuilds(monkeypatch):
 
     In place of the runner, which starts each stage in a process of its own, is one `dvc repro`.
     """
-    start_process = copy_of_head.Copy._start
+    start_process = clean_clone.Copy._start
 
     def start(copy, command, folder=None, *, capture_output=False):
         if command[0] != sys.executable:
             return start_process(copy, command, folder, capture_output=capture_output)
-        runs = command[1:] if "stages.tools.repro" not in command else ("-m", "dvc", "repro")
+        runs = (
+            command[1:] if "fonoteka.pipeline.runner.run" not in command else ("-m", "dvc", "repro")
+        )
         done = python(*runs, folder=folder or copy.folder, environment=copy.environment)
         if not capture_output:
             print(done.stdout, end="")
             print(done.stderr, end="", file=sys.stderr)
         return done
 
-    monkeypatch.setattr(copy_of_head.Copy, "_start", start)
+    monkeypatch.setattr(clean_clone.Copy, "_start", start)
 
 
 def tamper(path, exact_md5="a" * 32):
@@ -183,7 +185,7 @@ def test_a_rebuild_that_gives_all_bytes_is_the_same_and_is_remembered(toy, monke
     ]
     assert "on no processor that is on record" in said.out
     assert "the same: 0 differences\n" in said.err
-    here = processor.processor().kind
+    here = cpu_kind.processor().kind
     assert f"({here})" in said.out
     assert json.loads(Path("reports/verify.json").read_text())["processor"]["kind"] == here
     assert sorted(path.name for path in toy.parent.iterdir()) == ["fonoteka", "site"]
@@ -353,7 +355,7 @@ def test_a_stopped_run_leaves_nothing(forking, monkeypatch, capfd):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(copy_of_head.Copy, "build", stop)
+    monkeypatch.setattr(clean_clone.Copy, "build", stop)
     assert verify.main([]) == 130
     assert "stopped: the clone is removed" in capfd.readouterr().err
     assert sorted(path.name for path in forking.parent.iterdir()) == ["fonoteka", "site"]

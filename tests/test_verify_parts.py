@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 from imports import TOP, as_written, entries, pipeline
 
-from stages.common import params
-from stages.tools import compared, copy_of_head, processor, surroundings
-from stages.tools import verify_record as record
-from stages.tools.compared import Kept
-from stages.tools.promises import EVERYWHERE, HERE
-from stages.tools.tree import listed
-from stages.tools.verify_answer import VerifyParams
+from fonoteka.core import params
+from fonoteka.core.git import listed
+from fonoteka.pipeline import outputs
+from fonoteka.pipeline.declared import EVERYWHERE, HERE
+from fonoteka.pipeline.verify import clean_clone, cpu_kind, record
+from fonoteka.pipeline.verify import environment as build_environment
+from fonoteka.pipeline.verify.result import VerifyParams
+from fonoteka.pipeline.verify.tolerance import Kept
 
-OTHER = processor.Processor("another", "x86_64, another")
+OTHER = cpu_kind.Processor("another", "x86_64, another")
 
 
 def test_a_proof_of_another_lock_file_is_none(tmp_path):
@@ -51,7 +52,7 @@ def test_a_folder_with_files_is_copied_last_file_first(tmp_path, monkeypatch):
     order = []
     copy = shutil.copy
     monkeypatch.setattr(shutil, "copy", lambda *a, **k: (order.append(a[0].name), copy(*a, **k)))
-    copy_of_head.copy_backwards(tmp_path / "from", tmp_path / "to")
+    clean_clone.copy_backwards(tmp_path / "from", tmp_path / "to")
     assert order == ["d", "c", "a"]
     assert (tmp_path / "to/b/d").read_text() == "b/d"
 
@@ -72,39 +73,39 @@ def test_what_was_read_is_outdated_only_where_no_output_explains_it():
     before = {"a": entry({}, {"raw/a": "1"}), "b": entry({"raw": "2", "code": "3"}, {"b": "4"})}
     moved = {"a": entry({}, {"raw/a": "9"}), "b": entry({"raw": "8", "code": "3"}, {"b": "4"})}
     stale = {"a": entry({}, {"raw/a": "1"}), "b": entry({"raw": "8", "code": "3"}, {"b": "4"})}
-    assert compared.outdated(before, moved, ["a", "b"]) == []
-    assert compared.outdated(before, stale, ["a", "b"]) == ["raw"]
+    assert outputs.outdated(before, moved, ["a", "b"]) == []
+    assert outputs.outdated(before, stale, ["a", "b"]) == ["raw"]
 
 
 def test_an_older_processor_is_of_another_kind():
-    here = processor.processor()
+    here = cpu_kind.processor()
     assert here.older().kind != here.kind
-    assert surroundings.variables(surroundings.aged(), Path("site")).items() >= (
-        processor.OLDER.items()
+    assert build_environment.variables(build_environment.aged(), Path("site")).items() >= (
+        cpu_kind.OLDER.items()
     )
 
 
 def test_the_installed_packages_are_those_of_the_lock_file():
-    assert processor.unpinned(TOP / "requirements.lock") == []
+    assert cpu_kind.unpinned(TOP / "requirements.lock") == []
 
 
 def test_what_cannot_be_varied_is_said(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
     monkeypatch.setenv("PATH", "")
-    around = surroundings.varied()
+    around = build_environment.varied()
     assert "cores: not varied, since there is one alone" in around.said
     assert around.cores == ()
     assert any(said.startswith("locale: C") for said in around.said)
     monkeypatch.delattr(os, "sched_getaffinity")
     assert "cores: not varied, since this system binds no process to cores" in (
-        surroundings.varied().said
+        build_environment.varied().said
     )
 
 
 def test_what_led_to_this_checkout_stays_behind(monkeypatch):
     for name in ("GIT_DIR", "DVC_ROOT", "PYTHONPATH", "OTHER"):
         monkeypatch.setenv(name, "here")
-    found = surroundings.variables(surroundings.Surroundings(), Path("site"))
+    found = build_environment.variables(build_environment.Surroundings(), Path("site"))
     assert found.keys() & {"GIT_DIR", "DVC_ROOT", "PYTHONPATH", "OTHER"} == {"OTHER"}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stages.common.text import phones_of
-from stages.common.words import word_spans
+from fonoteka.g2p.word_spans import word_spans
+from fonoteka.text.normalizer import phones_of
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from stages.common.workers import worker_count
+from fonoteka.core.cpu_count import worker_count
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to cores")
 def test_a_process_tied_to_one_core_has_one_worker():
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from stages.common.workers import worker_count; print(worker_count())"
+        "from fonoteka.core.cpu_count import worker_count; print(worker_count())"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "1"

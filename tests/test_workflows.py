@@ -11,9 +11,10 @@ import pytest
 import yaml
 from imports import TOP
 
-from stages.tools import comment, review
-from stages.tools.comment import Api, Request
-from stages.tools.review import MARK, Answer
+from fonoteka.pipeline.review import command as review
+from fonoteka.pipeline.review import github_comment
+from fonoteka.pipeline.review.command import MARK, Answer
+from fonoteka.pipeline.review.github_comment import Api, Request
 
 WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
 
@@ -133,11 +134,15 @@ def said(body, kind="User", number=0):
 
 def test_the_first_review_makes_a_comment_and_the_next_changes_it(hub):
     # More than a page of others, and a person who quotes ours.
-    others = [said(f"{MARK} said the machine", "User", n) for n in range(comment.PER_PAGE + 5)]
+    others = [
+        said(f"{MARK} said the machine", "User", n) for n in range(github_comment.PER_PAGE + 5)
+    ]
     server = hub(others)
     api = Api(server.url, "someone/fonoteka", "a-token")
-    assert comment.post(api, 7, f"{MARK}\nfirst") == "a comment on #7 was made"
-    assert comment.post(api, 7, f"{MARK}\nsecond") == f"comment {len(others)} on #7 was updated"
+    assert github_comment.post(api, 7, f"{MARK}\nfirst") == "a comment on #7 was made"
+    assert (
+        github_comment.post(api, 7, f"{MARK}\nsecond") == f"comment {len(others)} on #7 was updated"
+    )
     assert len(server.comments) == len(others) + 1
     assert server.comments[-1]["body"] == f"{MARK}\nsecond"
     assert {token for _, _, token in server.asked} == {"Bearer a-token"}
@@ -148,12 +153,12 @@ def test_the_first_review_makes_a_comment_and_the_next_changes_it(hub):
 def test_a_token_that_may_not_write_is_told_what_the_workflow_needs(hub, code):
     api = Api(hub(refuses=code).url, "someone/fonoteka", "a-token")
     with pytest.raises(ValueError, match=rf"{code} .*; the workflow needs 'pull-requests: write'"):
-        comment.post(api, 7, "page")
+        github_comment.post(api, 7, "page")
 
 
 def test_a_hub_that_is_not_there_is_a_sentence():
     with pytest.raises(ValueError, match=r"GitHub can't be reached at http://127\.0\.0\.1:9/"):
-        comment.post(Api("http://127.0.0.1:9", "a/b", "t"), 7, "page")
+        github_comment.post(Api("http://127.0.0.1:9", "a/b", "t"), 7, "page")
     with pytest.raises(ValueError, match="a token is sent by https:// only"):
         Api("http://example.org", "a/b", "t")
 
@@ -177,7 +182,7 @@ def event(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("source", "named"), [("other/fonoteka", "other/"), (None, "(deleted)")])
 def test_a_fork_gets_a_notice_and_nothing_is_asked_of_the_hub(event, capsys, source, named):
     event(source)
-    comment.main(["--page", "not there"])
+    github_comment.main(["--page", "not there"])
     notice = capsys.readouterr().out
     assert notice.startswith("::notice title=No comment::This pull request comes from the fork ")
     assert named in notice
@@ -194,20 +199,20 @@ def test_a_branch_of_the_repository_itself_gets_the_comment(
     (tmp_path / "page.md").write_text("verdict")
     words = ["--page", str(tmp_path / "page.md")]
     with pytest.raises(ValueError, match="GITHUB_TOKEN is not set; GitHub sets it"):
-        comment.main(words)
+        github_comment.main(words)
     monkeypatch.setenv("GITHUB_TOKEN", "a-token")
-    comment.main(words)
+    github_comment.main(words)
     assert capsys.readouterr().out == "a comment on #7 was made\n"
     assert server.comments[0]["body"] == f"{MARK}\nverdict"
     with pytest.raises(ValueError, match=r"none\.md: no such page"):
-        comment.main(["--page", str(tmp_path / "none.md")])
+        github_comment.main(["--page", str(tmp_path / "none.md")])
 
 
 def test_an_event_of_something_else_is_refused(event):
     event(None, ref="refs/heads/main")
     with pytest.raises(ValueError, match="the event is not of a pull request"):
-        comment.main(["--page", "x"])
-    assert comment.request_of({
+        github_comment.main(["--page", "x"])
+    assert github_comment.request_of({
         "pull_request": {"number": 1, "head": {"repo": None}, "base": {"repo": {"full_name": "a"}}}
     }) == Request(1, "", "a")  # fmt: skip
 

@@ -11,13 +11,13 @@ import torch
 import yaml
 from corpus_maker import utterance
 
-from stages.common import manifest
-from stages.common.decoding import greedy
-from stages.common.files import read_json
-from stages.common.nets import LstmShape, new_head, posteriors, save_head
-from stages.common.phones import LABELS, NUMBER
-from stages.common.scoring import errors
-from stages.common.shards import write_arrays
+from fonoteka import manifest
+from fonoteka.core.files import read_json
+from fonoteka.models.heads import LstmShape, new_head, posteriors, save_head
+from fonoteka.phones import LABELS, NUMBER
+from fonoteka.scoring.decoding import greedy
+from fonoteka.scoring.error_rate import errors
+from fonoteka.shards import write_arrays
 from stages.evaluation import yardstick as stage
 from stages.evaluation.yardstick import YardstickParams, run
 

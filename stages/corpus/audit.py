@@ -24,23 +24,23 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from stages.common.cli import stage
-from stages.common.corpora import (
+from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.files import write_json, write_text
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.corpus.corpus import (
     INDEX_COLUMNS,
     INVENTORY_COLUMNS,
     QUARANTINE_COLUMNS,
     REFUSED_COLUMNS,
 )
-from stages.common.files import write_json, write_text
-from stages.common.leakage import Parts
-from stages.common.manifest import read
-from stages.common.params import load
-from stages.common.tables import Row, read_table
-from stages.common.workers import worker_count
+from fonoteka.manifest import read
+from fonoteka.tables import Row, read_table
 from stages.corpus.advice import Limits, recommendations
 from stages.corpus.audit_numbers import counts, part_summary, phone_counts
 from stages.corpus.audit_page import page
 from stages.corpus.audit_picture import picture
+from stages.corpus.leakage import Parts
 from stages.corpus.proof import Evidence, prove
 
 PARTS = ("train", "valid", "test")

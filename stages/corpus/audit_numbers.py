@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stages.common.leakage import Parts
-from stages.common.manifest import Utterance
-from stages.common.phones import ENGLISH_ONLY, LETTERS, SOUTH_SLAVIC
-from stages.common.tables import Row
+from fonoteka.manifest import Utterance
+from fonoteka.phones import ENGLISH_ONLY, LETTERS, SOUTH_SLAVIC
+from fonoteka.tables import Row
+from stages.corpus.leakage import Parts
 
 UNKNOWN = "not known"
 MEASURES = ("duration_s", "level_dbfs", "peak_dbfs", "snr_db")

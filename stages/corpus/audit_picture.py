@@ -12,9 +12,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from stages.common.leakage import Parts
-from stages.common.pictures import save
+from fonoteka.reporting.figures import save
 from stages.corpus.audit_numbers import UNKNOWN, Inventory, speaker_hours, values_of
+from stages.corpus.leakage import Parts
 
 COLOURS = {"train": "C0", "valid": "C1", "test": "C2"}
 

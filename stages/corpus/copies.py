@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from stages.common.cli import die_with_parent
-from stages.common.decoded import read_sound
-from stages.common.downmix import uncancelled
-from stages.common.likeness import Match, Wave, match, telephone_band
-from stages.common.soundprint import MIN_RATE_HZ, Codes
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.audiocheck.downmix import uncancelled
+from fonoteka.core.run_stage import die_with_parent
+from fonoteka.fingerprint.candidates import candidates
+from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, Codes
+from fonoteka.fingerprint.similarity import Match, Wave, match, telephone_band
 from stages.corpus.groups import Copy, Entry
-from stages.corpus.neighbours import candidates
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def find_copies(
         entries: clips, sorted by id.
         prints: of each, shape `[clips, codes]`; zeros are no codes.
         raw: the folder that their paths lie in.
-        similarity: at which two clips are copies, see `stages.common.likeness`.
+        similarity: at which two clips are copies, see `fonoteka.fingerprint.similarity`.
         outside_s: how much of a clip may be missing from the other one at either end.
         workers: processes; nothing in the result depends on them.
     """

@@ -24,16 +24,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.common.cli import stage
-from stages.common.corpora import ACCEPTED_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
-from stages.common.files import atomic_file, write_json
-from stages.common.params import load
-from stages.common.tables import table_line, write_table
-from stages.common.workers import worker_count
-from stages.corpus import prints
+from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.files import atomic_file, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
+from fonoteka.csv_stream import each_row
+from fonoteka.fingerprint import store as prints
+from fonoteka.tables import table_line, write_table
 from stages.corpus.copies import Found, find_copies
 from stages.corpus.groups import Copy, Entry, group_of, stand_ins
-from stages.corpus.ledger import each_row
 
 DUPLICATES_COLUMNS = ("group", "id", "stays", "reason", "like", "similarity", "lag_s")
 EXACT, NEAR = "duplicate", "near duplicate"

@@ -23,8 +23,8 @@ import soundfile
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from stages.common.audio import SAMPLE_RATE_HZ, Signal
-from stages.common.cli import die_with_parent
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.run_stage import die_with_parent
 
 HOP, WINDOW = 160, 512
 """Samples between two spectra and in one: 10 ms and 32 ms."""

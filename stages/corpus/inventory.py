@@ -2,7 +2,7 @@
 
     python -m stages.corpus.inventory data/raw data/corpus/inventory.csv data/corpus/prints.npy
 
-Reads   a folder of corpora, each with corpus.json, metadata.csv and audio (see common/corpora.py)
+Reads   a folder of corpora, each with corpus.json, metadata.csv and audio (see `fonoteka.corpus`)
 Writes  inventory.csv: one row a file, sorted by id; prints.npy: a row each in the same order, by
         which dedupe finds copies (see prints.py)
 Params  inventory
@@ -24,19 +24,19 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.common.cli import stage
-from stages.common.corpora import INVENTORY_COLUMNS, Clip
-from stages.common.downmix import taken, uncancelled
-from stages.common.files import atomic_file
-from stages.common.guard import Allowance, guarded
-from stages.common.guarded_worker import Lost
-from stages.common.manifest import utterance_id
-from stages.common.params import load
-from stages.common.probe import Limits, Probe, probe
-from stages.common.soundprint import MIN_RATE_HZ, Codes, soundprint
-from stages.common.tables import table_line
-from stages.common.workers import worker_count
-from stages.corpus import prints
+from fonoteka.audiocheck.downmix import taken, uncancelled
+from fonoteka.audiocheck.probe import Limits, Probe, probe
+from fonoteka.audiocheck.sandbox import Allowance, guarded
+from fonoteka.audiocheck.sandbox_worker import Lost
+from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.files import atomic_file
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.corpus.corpus import INVENTORY_COLUMNS, Clip
+from fonoteka.fingerprint import store
+from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, Codes, soundprint
+from fonoteka.manifest import utterance_id
+from fonoteka.tables import table_line
 from stages.corpus.looking import Item, check_transcripts, corpus_folders, items_of
 from stages.corpus.problems import (
     CLIPPED,
@@ -209,7 +209,7 @@ def given_up(item: Item, lost: Lost) -> Look:
 
 def _line(item: Item, found: Probe, problem: str, detail: str) -> Look:
     line = line_of(item, found, problem, detail)
-    return problem, line, prints.as_row(found.pcm_sha256, _print(found, problem))
+    return problem, line, store.as_row(found.pcm_sha256, _print(found, problem))
 
 
 def _print(found: Probe, problem: str) -> Codes:
@@ -245,7 +245,7 @@ def run(raw: Path, inventory: Path, codes: Path, params: InventoryParams, worker
     problems: Counter[str] = Counter()
     # A row is written as soon as it is known: what is held grows by names and not by rows.
     with (
-        prints.written(codes, len(items)) as write_print,
+        store.written(codes, len(items)) as write_print,
         atomic_file(inventory) as part,
         part.open("w", encoding="utf-8", newline="") as file,
     ):

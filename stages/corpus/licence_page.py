@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from stages.common.corpora import Card
-from stages.common.markdown import plain
-from stages.common.terms import AS_THE_CORPUS, Terms
+from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms
+from fonoteka.corpus.corpus import Card
+from fonoteka.reporting.markdown import plain
 from stages.corpus.licence_terms import asks
 
 NOT_STATED, IN_TABLE = "not stated", "one of their own, in metadata.csv"

@@ -16,13 +16,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stages.common.cli import stage
-from stages.common.corpora import ACCEPTED_COLUMNS, read_card
-from stages.common.files import write_text
-from stages.common.params import load
-from stages.common.privacy import PrivacyParams
-from stages.common.tables import read_table
-from stages.common.terms import own_terms
+from fonoteka.core.files import write_text
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.corpus.clip_terms import own_terms
+from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, read_card
+from fonoteka.pseudonyms import PrivacyParams
+from fonoteka.tables import read_table
 from stages.corpus.licence_page import holdings_of, page
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from stages.common.files import unit_interval
-from stages.common.phones import LANGUAGES
-from stages.common.text import normalize
+from fonoteka.core.files import unit_interval
+from fonoteka.phones import LANGUAGES
+from fonoteka.text.normalizer import normalize
 from stages.corpus.grammar import SENTENCE, SHORT, Grammar, compose, digits
 
 TRIES = 1000

@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from stages.common.corpora import (
+from fonoteka.corpus.corpus import (
     CARD,
     PHONES,
     TABLE,
@@ -26,9 +26,9 @@ from stages.common.corpora import (
     is_audio,
     read_card,
 )
-from stages.common.manifest import utterance_id
-from stages.common.phones import LANGUAGES
-from stages.common.tables import Row, read_numbered
+from fonoteka.manifest import utterance_id
+from fonoteka.phones import LANGUAGES
+from fonoteka.tables import Row, read_numbered
 from stages.corpus.problems import COLLISION, HIDDEN, NOT_AUDIO, OUTSIDE, UNREADABLE
 
 REPORT = "report.json"  # the embedded corpus says there what it covers

@@ -24,18 +24,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stages.common.cli import stage
-from stages.common.corpora import ACCEPTED_COLUMNS, REFUSED_COLUMNS, TimedPhones, read_phones
-from stages.common.files import atomic_folder, write_json
-from stages.common.language_guess import Guess, guess
-from stages.common.manifest import Utterance, write
-from stages.common.params import load
-from stages.common.phones import LANGUAGES
-from stages.common.privacy import PrivacyParams
-from stages.common.rules import SpellingError
-from stages.common.tables import Row, read_table, write_table
-from stages.common.terms import AS_THE_CORPUS, Terms, own_terms
-from stages.common.text import explain, phones_of
+from fonoteka.core.files import atomic_folder, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms, own_terms
+from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, REFUSED_COLUMNS, TimedPhones, read_phones
+from fonoteka.manifest import Utterance, write
+from fonoteka.phones import LANGUAGES
+from fonoteka.pseudonyms import PrivacyParams
+from fonoteka.tables import Row, read_table, write_table
+from fonoteka.text.language_id import Guess, guess
+from fonoteka.text.normalizer import explain, phones_of
+from fonoteka.text.rule import SpellingError
 from stages.corpus.text_report import Reading, report
 
 REFUSE, GUESSED = "refuse", ("", "auto")

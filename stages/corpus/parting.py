@@ -20,7 +20,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stages.common.files import unit_interval
+from fonoteka.core.files import unit_interval
 from stages.corpus.ties import Tied
 
 PARTS = ("train", "valid", "test")

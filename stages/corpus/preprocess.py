@@ -25,21 +25,21 @@ import numpy as np
 # For to_mono_16k, which imports it late: before the pool forks, so that its processes share it.
 import scipy.signal  # noqa: F401
 
-from stages.common.audio import (
+from fonoteka.audio.dsp import (
     SAMPLE_RATE_HZ,
     flac_bytes,
     levelled,
     speech_bounds,
     to_mono_16k,
 )
-from stages.common.cli import die_with_parent, stage
-from stages.common.corpora import INDEX_COLUMNS
-from stages.common.decoded import read_sound
-from stages.common.downmix import uncancelled
-from stages.common.files import atomic_folder, write_text
-from stages.common.params import load
-from stages.common.shards import add_to_tar, shard_of
-from stages.common.workers import worker_count
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.audiocheck.downmix import uncancelled
+from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.files import atomic_folder, write_text
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import die_with_parent, stage
+from fonoteka.corpus.corpus import INDEX_COLUMNS
+from fonoteka.shards import add_to_tar, shard_of
 
 
 @dataclass(frozen=True)

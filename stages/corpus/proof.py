@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.common.audio import SAMPLE_RATE_HZ
-from stages.common.leakage import Leak, Parts, across, flat, leaks
-from stages.common.tables import Row
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.tables import Row
 from stages.corpus.heard import Heard, hear
+from stages.corpus.leakage import Leak, Parts, across, flat, leaks
 from stages.corpus.twins import twins
 
 DURATION_SLACK_S = 0.001

@@ -28,11 +28,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.common.cli import stage
-from stages.common.corpora import INDEX_COLUMNS
-from stages.common.manifest import Utterance, read, write
-from stages.common.params import load
-from stages.common.tables import Row, read_numbered, read_table, write_table
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.corpus.corpus import INDEX_COLUMNS
+from fonoteka.manifest import Utterance, read, write
+from fonoteka.tables import Row, read_numbered, read_table, write_table
 from stages.corpus.parting import PARTS, Place, SplitParams, place
 from stages.corpus.ties import tied
 

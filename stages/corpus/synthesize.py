@@ -29,13 +29,13 @@ from pathlib import Path
 
 import soundfile
 
-from stages.common import params
-from stages.common.cli import die_with_parent, stage
-from stages.common.espeak import speak
-from stages.common.files import atomic_folder, write_json, write_text
-from stages.common.phones import LANGUAGES
-from stages.common.text import phones_of
-from stages.common.workers import worker_count
+from fonoteka.core import params
+from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.files import atomic_folder, write_json, write_text
+from fonoteka.core.run_stage import die_with_parent, stage
+from fonoteka.g2p.espeak import speak
+from fonoteka.phones import LANGUAGES
+from fonoteka.text.normalizer import phones_of
 from stages.corpus.grammar import read
 from stages.corpus.lines import Amounts, Line, assign
 from stages.corpus.voices import VARIANTS, Ranges, Voice, voice_of

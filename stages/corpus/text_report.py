@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.common.language_guess import Guess
-from stages.common.phones import SOUTH_SLAVIC
+from fonoteka.phones import SOUTH_SLAVIC
+from fonoteka.text.language_id import Guess
 
 EXAMPLES = 3
 _SYLLABIC = frozenset("aeiour")

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from stages.common.manifest import Utterance
-from stages.common.scripts import name_key
+from fonoteka.manifest import Utterance
+from fonoteka.text.transliteration import name_key
 
 Node = tuple[str, str]
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.audio import SAMPLE_RATE_HZ, Signal
-from stages.common.leakage import Leak, Parts
-from stages.common.manifest import Utterance
-from stages.common.shards import read_clips
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.manifest import Utterance
+from fonoteka.shards import read_clips
 from stages.corpus.heard import Heard
+from stages.corpus.leakage import Leak, Parts
 
 LIKE = 0.85
 """Cosine of two marks. Of real digits re-encoded or noisy at 20 dB, 99 % keep two that like."""

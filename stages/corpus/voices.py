@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from stages.common.files import unit_interval
+from fonoteka.core.files import unit_interval
 
 # One variant is one speaker: two speakers of one variant would be one voice on two sides of a
 # split. Left out of the 104 in the wheel: whispering and robots, and of every two that sound alike
@@ -22,7 +22,7 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Ranges:
-    """What a voice's settings are drawn from, ends included; see `stages.common.espeak.speak`."""
+    """What a voice's settings are drawn from, ends included; see `fonoteka.g2p.espeak.speak`."""
 
     rate_wpm_min: int
     rate_wpm_max: int

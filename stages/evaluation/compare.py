@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import stage
-from stages.common.files import read_json, write_json, write_text
-from stages.common.params import load
-from stages.common.scoring import Errors, paired_bootstrap
-from stages.common.tables import write_table
+from fonoteka.core.files import read_json, write_json, write_text
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.reporting.rounding import rounded
+from fonoteka.scoring.error_rate import Errors, paired_bootstrap
+from fonoteka.tables import write_table
 from stages.evaluation.comparison_page import page, speech_of
 from stages.evaluation.comparison_picture import picture
-from stages.evaluation.rounding import rounded
 
 Metrics = dict[str, Any]
 

@@ -10,7 +10,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from stages.common.pictures import save
+from fonoteka.reporting.figures import save
 
 
 def picture(

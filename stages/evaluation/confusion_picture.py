@@ -10,9 +10,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from stages.common.confusion import Counts, shares
-from stages.common.phones import INVENTORY, LETTERS
-from stages.common.pictures import save
+from fonoteka.phones import INVENTORY, LETTERS
+from fonoteka.reporting.figures import save
+from stages.evaluation.confusion import Counts, shares
 
 
 def picture(counts: Counts, title: str, path: Path, dpi: int) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stages.common.manifest import Utterance
-from stages.common.scoring import Errors, Interval, errors_by, paired_bootstrap
+from fonoteka.manifest import Utterance
+from fonoteka.scoring.error_rate import Errors, Interval, errors_by, paired_bootstrap
 from stages.evaluation.recipes import METHODS, Array, Recipe, Tried, best_of, hypotheses
 
 SHIPPED = "average"

@@ -5,10 +5,11 @@ Reads   data/posteriors/<name> and data/models/<name>/model.json of each model, 
 Writes  data/models/ensemble/model.json, data/posteriors/ensemble, reports/ensemble.json
 Params  ensemble
 
-Every two and three of the models are put together in two ways, see stages/common/fusion.py. Members
-and weights are chosen on the validation part alone. Of each way the best one is then scored on the
-test part, once, against the single model that is best there. The averaging one is shipped, whatever
-the vote scores: it has posteriors, so it is one ONNX file with the same interface as the others.
+Every two and three of the models are put together in two ways, see `stages.evaluation.rover`.
+Members and weights are chosen on the validation part alone. Of each way the best one is then scored
+on the test part, once, against the single model that is best there. The averaging one is shipped,
+whatever the vote scores: it has posteriors, so it is one ONNX file with the same interface as the
+others.
 On the validation part an ensemble looks better than it is, since its weights were chosen there.
 """
 
@@ -22,17 +23,17 @@ from typing import Any
 
 import numpy as np
 
-from stages.common import manifest
-from stages.common.cli import stage
-from stages.common.files import atomic_folder, read_json, write_json
-from stages.common.fusion import average
-from stages.common.params import load
-from stages.common.phones import LABELS
-from stages.common.shards import write_arrays
+from fonoteka import manifest
+from fonoteka.core.files import atomic_folder, read_json, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.phones import LABELS
+from fonoteka.reporting.rounding import rounded
+from fonoteka.shards import write_arrays
 from stages.evaluation.contest import SHIPPED, Part, part_of, report
 from stages.evaluation.observation import read_posteriors
 from stages.evaluation.recipes import Array, Recipe, Tried, best_of, search
-from stages.evaluation.rounding import rounded
+from stages.evaluation.rover import average
 from stages.evaluation.segment_rows import Times, phone_times, rows_of
 
 SAME = ("labels", "sample_rate_hz", "frames_per_second")
@@ -44,7 +45,7 @@ class EnsembleParams:
 
     Attributes:
         step: between two weights of a member; divides 1.
-        null_confidence: those tried in voting, see `stages.common.fusion.elect`.
+        null_confidence: those tried in voting, see `stages.evaluation.rover.elect`.
         resamples: draws of the speakers for an interval.
         seed: of the draws.
         digits: decimals of a rate in the report.

@@ -23,13 +23,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from stages.common import manifest
-from stages.common.cli import stage
-from stages.common.files import read_json, write_json
-from stages.common.manifest import Utterance
-from stages.common.params import load
-from stages.common.privacy import PrivacyParams, aliases
-from stages.common.tables import read_table, write_table
+from fonoteka import manifest
+from fonoteka.core.files import read_json, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.manifest import Utterance
+from fonoteka.pseudonyms import PrivacyParams, aliases
+from fonoteka.reporting.rounding import rounded
+from fonoteka.tables import read_table, write_table
 from stages.evaluation.confusion_picture import picture
 from stages.evaluation.observation import (
     Observation,
@@ -37,7 +38,6 @@ from stages.evaluation.observation import (
     read_posteriors,
     read_segments,
 )
-from stages.evaluation.rounding import rounded
 from stages.evaluation.summary import (
     PHONE_COLUMNS,
     by_length,

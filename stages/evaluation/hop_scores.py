@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.decisions import Counts, Delays, delays, matched, peaks
-from stages.common.hops import QUESTIONS, Row, delayed
-from stages.common.scoring import Interval, bootstrap_of
+from fonoteka.realtime.events import Counts, Delays, delays, matched, peaks
+from fonoteka.realtime.frame_labels import QUESTIONS, Row, delayed
+from fonoteka.scoring.error_rate import Interval, bootstrap_of
 
 Array = NDArray[np.float32]
 Numbers = NDArray[np.int64]

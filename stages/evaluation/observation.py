@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.common.decoding import greedy
-from stages.common.manifest import Utterance
-from stages.common.phones import INVENTORY, NUMBER
-from stages.common.scoring import Errors, Pair, aligned, counted
-from stages.common.shards import read_arrays
+from fonoteka.manifest import Utterance
+from fonoteka.phones import INVENTORY, NUMBER
+from fonoteka.scoring.decoding import greedy
+from fonoteka.scoring.error_rate import Errors, Pair, aligned, counted
+from fonoteka.shards import read_arrays
 
 Array = NDArray[np.float32]
 Numbers = NDArray[np.intp]

@@ -25,14 +25,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common import manifest
-from stages.common.cli import stage
-from stages.common.decoding import check
-from stages.common.files import atomic_folder, read_json
-from stages.common.params import load
-from stages.common.phones import LABELS
-from stages.common.runtime import labels_of, open_model, session_posteriors
-from stages.common.shards import read_arrays, read_clips, write_arrays
+from fonoteka import manifest
+from fonoteka.core.files import atomic_folder, read_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
+from fonoteka.phones import LABELS
+from fonoteka.scoring.decoding import check
+from fonoteka.shards import read_arrays, read_clips, write_arrays
 from stages.evaluation.segment_rows import Hear, Times, phone_times, pooled_rows, rows_of
 
 Array = NDArray[np.float32]

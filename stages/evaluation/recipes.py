@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from stages.common.decoding import greedy
-from stages.common.fusion import average, elect, hear, network, vote
+from fonoteka.scoring.decoding import greedy
+from stages.evaluation.rover import average, elect, hear, network, vote
 
 Array = NDArray[np.float32]
 METHODS = ("average", "vote")
@@ -92,7 +92,7 @@ def search(
         references: symbols of each utterance.
         log_probs: name of a model to its log posteriors `[T, V]` of each utterance.
         step: between two weights of a member.
-        null_confidences: those tried in voting, see `stages.common.fusion.elect`.
+        null_confidences: those tried in voting, see `stages.evaluation.rover.elect`.
 
     Raises:
         ValueError: the step doesn't divide 1, or there is no confidence to try.
@@ -141,6 +141,6 @@ def _symbols(log_probs: Array) -> list[str]:
 
 
 def _wrong(references: Sequence[Sequence[str]], said: Iterable[Sequence[str]]) -> int:
-    """Return the errors alone, in far less time than `stages.common.scoring.errors` takes."""
+    """Return the errors alone, in far less time than `fonoteka.scoring.error_rate.errors` takes."""
     pairs = zip(references, said, strict=True)
     return sum(Levenshtein.distance(reference, symbols) for reference, symbols in pairs)

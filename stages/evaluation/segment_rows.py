@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.common.decoding import frames_of, segment_scores
-from stages.common.phones import INVENTORY
+from fonoteka.phones import INVENTORY
+from fonoteka.scoring.decoding import frames_of, segment_scores
 
 Array = NDArray[np.float32]
 Hear = Callable[[Array], Array]

@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.common.causal_runtime import Streamed
-from stages.common.cli import stage
-from stages.common.files import read_json, write_json
-from stages.common.frontend import FrontEnd
-from stages.common.params import load
-from stages.common.runtime import open_model
-from stages.common.shards import read_arrays
+from fonoteka.core.files import read_json, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.onnx_export.session import open_model
+from fonoteka.onnx_export.stateful_session import Streamed
+from fonoteka.realtime.frontend import FrontEnd
+from fonoteka.reporting.rounding import rounded
+from fonoteka.shards import read_arrays
 from stages.evaluation.hop_scores import Array, Examiner, Heard, StreamingParams, report_of
-from stages.evaluation.rounding import rounded
 
 
 def read_heard(streams: Path, table: pd.DataFrame, hop_s: float) -> list[Heard]:

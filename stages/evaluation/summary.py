@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.calibration import expected_error, reliability, tally
-from stages.common.confusion import Counts, balanced_accuracy, class_rates, counts_of
-from stages.common.phones import INVENTORY
-from stages.common.scoring import Errors, Interval, bootstrap, bootstrap_of, paired_bootstrap
+from fonoteka.phones import INVENTORY
+from fonoteka.scoring.error_rate import Errors, Interval, bootstrap, bootstrap_of, paired_bootstrap
+from stages.evaluation.calibration import expected_error, reliability, tally
+from stages.evaluation.confusion import Counts, balanced_accuracy, class_rates, counts_of
 from stages.evaluation.observation import Observation
 
 Group = list[Observation]

@@ -16,18 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.common import manifest
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams, configure
-from stages.common.decoding import greedy
-from stages.common.files import write_json
-from stages.common.manifest import Utterance
-from stages.common.model_numbers import parameter_count
-from stages.common.nets import load_head, posteriors
-from stages.common.params import load
-from stages.common.scoring import Errors, bootstrap, errors_by, paired_bootstrap
-from stages.common.shards import read_arrays
-from stages.evaluation.rounding import rounded
+from fonoteka import manifest
+from fonoteka.core.files import write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.manifest import Utterance
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.heads import load_head, posteriors
+from fonoteka.models.numbers import parameter_count
+from fonoteka.reporting.rounding import rounded
+from fonoteka.scoring.decoding import greedy
+from fonoteka.scoring.error_rate import Errors, bootstrap, errors_by, paired_bootstrap
+from fonoteka.shards import read_arrays
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import stage
-from stages.common.files import atomic_folder, read_json, sha256_file, write_json, write_text
-from stages.common.frontend import FrontEnd
-from stages.common.package import CARD, PACKAGE, record
-from stages.common.params import load
-from stages.common.rtneural_bounds import loudest_logit
-from stages.common.rtneural_check import require_sound
-from stages.common.rtneural_facts import facts_of, model_t
-from stages.common.rtneural_proof import forgotten_after
-from stages.common.runtime import open_model
+from fonoteka.core.files import atomic_folder, read_json, sha256_file, write_json, write_text
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.onnx_export.session import open_model
+from fonoteka.packaging import CARD, PACKAGE, record
+from fonoteka.realtime.frontend import FrontEnd
+from fonoteka.rtneural.bounds import loudest_logit
+from fonoteka.rtneural.cost import facts_of, model_t
+from fonoteka.rtneural.parity import forgotten_after
+from fonoteka.rtneural.validate import require_sound
 from stages.export.bundle_page import page
 from stages.export.lineage import LEARNED, PackageParams, corpora, licence_of, read_parts
 from stages.export.proof_frames import proof_frames

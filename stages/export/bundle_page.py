@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Any
 
-from stages.common.rtneural_bounds import SAFE_LOGIT
+from fonoteka.rtneural.bounds import SAFE_LOGIT
 
 WHAT = {
     "onset": "a phone begins",

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from stages.common.markdown import plain
+from fonoteka.reporting.markdown import plain
 
 PROGRAM = '''\
 """Print the phones of a recording: python transcribe.py model.onnx clip.wav"""

@@ -21,17 +21,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stages.common.audio import SAMPLE_RATE_HZ
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams, configure
-from stages.common.encoder import feature_extractor, load_encoder
-from stages.common.exporting import MODEL_AXES, Array, Listener, apart
-from stages.common.files import read_json, write_json
-from stages.common.manifest import Utterance
-from stages.common.model_numbers import parameter_count
-from stages.common.nets import load_head
-from stages.common.params import load
-from stages.common.shards import read_arrays, read_clips
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.core.files import read_json, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.manifest import Utterance
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.encoders import feature_extractor, load_encoder
+from fonoteka.models.heads import load_head
+from fonoteka.models.numbers import parameter_count
+from fonoteka.onnx_export.export import MODEL_AXES, Array, Listener, apart
+from fonoteka.shards import read_arrays, read_clips
 from stages.export.shipping import Kind, OnnxParams, chosen, ship
 
 

@@ -10,8 +10,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from stages.common import manifest
-from stages.common.manifest import Utterance
+from fonoteka import manifest
+from fonoteka.manifest import Utterance
 
 PARTS = ("train", "valid", "test")
 LEARNED = ("train", "valid")  # weights come from one, and the other says which of them are kept

@@ -21,16 +21,16 @@ from pathlib import Path
 
 import torch
 
-from stages.common.audio import SAMPLE_RATE_HZ
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams, configure
-from stages.common.encoder import feature_extractor, load_encoder
-from stages.common.exporting import HEAD_AXES, MODEL_AXES, Listener, WholePath
-from stages.common.files import write_json
-from stages.common.model_numbers import parameter_count
-from stages.common.nets import load_head
-from stages.common.params import load
-from stages.common.shards import read_arrays, read_clips
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.core.files import write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.encoders import feature_extractor, load_encoder
+from fonoteka.models.heads import load_head
+from fonoteka.models.numbers import parameter_count
+from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, Listener, WholePath
+from fonoteka.shards import read_arrays, read_clips
 from stages.export.shipping import Kind, OnnxParams, chosen, ship
 
 

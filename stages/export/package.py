@@ -21,10 +21,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import stage
-from stages.common.files import read_json, sha256_file, write_json, write_text
-from stages.common.package import CARD, PACKAGE, record
-from stages.common.params import load
+from fonoteka.core.files import read_json, sha256_file, write_json, write_text
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.packaging import CARD, PACKAGE, record
 from stages.export.card import card
 from stages.export.lineage import PARTS, PackageParams, corpora, licence_of, read_parts
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.common.shards import read_arrays
+from fonoteka.shards import read_arrays
 
 
 def proof_frames(streams: Path, times: Path, steps: int) -> NDArray[np.float32]:

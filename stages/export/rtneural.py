@@ -19,18 +19,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stages.common.causal import Stack
-from stages.common.causal_onnx import export_stack
-from stages.common.causal_runtime import Streamed
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams, configure
-from stages.common.files import atomic_folder, write_json
-from stages.common.model_numbers import ceiling, parameter_count
-from stages.common.params import load
-from stages.common.rtneural_export import export
-from stages.common.rtneural_proof import prove
-from stages.common.runtime import open_model
-from stages.common.small import load_small
+from fonoteka.core.files import atomic_folder, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.models.causal import Stack
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.numbers import ceiling, parameter_count
+from fonoteka.models.store import load_small
+from fonoteka.onnx_export.session import open_model
+from fonoteka.onnx_export.stateful import export_stack
+from fonoteka.onnx_export.stateful_session import Streamed
+from fonoteka.rtneural.export import export
+from fonoteka.rtneural.parity import prove
 from stages.export.proof_frames import proof_frames
 
 Array = NDArray[np.float32]

@@ -10,15 +10,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stages.common import manifest
-from stages.common.decoding import greedy
-from stages.common.exporting import Array, Axes, export, in_batches, prove, spread
-from stages.common.files import atomic_file
-from stages.common.int8 import Int8Params, quantize
-from stages.common.manifest import Utterance
-from stages.common.model_numbers import ceiling
-from stages.common.runtime import open_model, session_posteriors
-from stages.common.scoring import errors
+from fonoteka import manifest
+from fonoteka.core.files import atomic_file
+from fonoteka.manifest import Utterance
+from fonoteka.models.numbers import ceiling
+from fonoteka.onnx_export.export import Array, Axes, export, in_batches, prove, spread
+from fonoteka.onnx_export.quantize import Int8Params, quantize
+from fonoteka.onnx_export.session import open_model, session_posteriors
+from fonoteka.scoring.decoding import greedy
+from fonoteka.scoring.error_rate import errors
 
 
 @dataclass(frozen=True)

@@ -25,18 +25,18 @@ import torchaudio
 from numpy.typing import NDArray
 from torch import nn
 
-from stages.common import manifest
-from stages.common.audio import FRAMES_PER_SECOND
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams, configure
-from stages.common.files import atomic_file, write_json
-from stages.common.learning import fewest_frames
-from stages.common.manifest import Utterance
-from stages.common.nets import load_head, posteriors
-from stages.common.params import load
-from stages.common.phones import NUMBER
-from stages.common.shards import read_arrays
-from stages.common.words import word_spans
+from fonoteka import manifest
+from fonoteka.audio.dsp import FRAMES_PER_SECOND
+from fonoteka.core.files import atomic_file, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.g2p.word_spans import word_spans
+from fonoteka.manifest import Utterance
+from fonoteka.models.ctc import fewest_frames
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.heads import load_head, posteriors
+from fonoteka.phones import NUMBER
+from fonoteka.shards import read_arrays
 
 PARTS = ("train", "valid", "test")
 COLUMNS = ("utterance", "part", "kind", "symbol", "start_s", "end_s", "origin")

@@ -18,16 +18,16 @@ from pathlib import Path
 import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 
-from stages.common import manifest
-from stages.common.checkpoint import Checkpoint, fingerprint
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams, configure, seed_of
-from stages.common.encoder import MODELS, feature_extractor, load_encoder
-from stages.common.files import atomic_folder, sha256_file
-from stages.common.learning import rate_at
-from stages.common.params import load
-from stages.common.repeats import repeated
-from stages.common.shards import read_clips
+from fonoteka import manifest
+from fonoteka.core.files import atomic_folder, sha256_file
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.models.checkpoint import Checkpoint, fingerprint
+from fonoteka.models.ctc import rate_at
+from fonoteka.models.determinism import ComputeParams, configure, seed_of
+from fonoteka.models.encoders import MODELS, feature_extractor, load_encoder
+from fonoteka.models.oversampling import repeated
+from fonoteka.shards import read_clips
 from stages.features.pretrain import (
     Lesson,
     PretrainParams,

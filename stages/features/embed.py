@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common import manifest
-from stages.common.audio import Signal
-from stages.common.augment import AugmentParams, augment
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams, configure, seed_of
-from stages.common.encoder import MODELS, embed, feature_extractor, load_encoder
-from stages.common.files import atomic_folder
-from stages.common.params import load
-from stages.common.shards import read_clips, write_arrays
+from fonoteka import manifest
+from fonoteka.audio.augment import AugmentParams, augment
+from fonoteka.audio.dsp import Signal
+from fonoteka.core.files import atomic_folder
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.models.determinism import ComputeParams, configure, seed_of
+from fonoteka.models.encoders import MODELS, embed, feature_extractor, load_encoder
+from fonoteka.shards import read_clips, write_arrays
 
 
 @dataclass(frozen=True)

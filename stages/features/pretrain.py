@@ -26,10 +26,12 @@ from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from stages.common.audio import FRAME_HOP, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
-from stages.common.augment import AugmentParams, augment
-from stages.common.compute import seed_of
-from stages.common.encoder import (
+from fonoteka.audio.augment import AugmentParams, augment
+from fonoteka.audio.dsp import FRAME_HOP, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
+from fonoteka.manifest import Utterance
+from fonoteka.models.ctc import ctc_loss, fewest_frames, like_length
+from fonoteka.models.determinism import seed_of
+from fonoteka.models.encoders import (
     ArchitectureParams,
     frame_count,
     new_encoder,
@@ -37,9 +39,7 @@ from stages.common.encoder import (
     pad_for_frames,
     receptive_field,
 )
-from stages.common.learning import ctc_loss, fewest_frames, like_length
-from stages.common.manifest import Utterance
-from stages.common.phones import LABELS, NUMBER
+from fonoteka.phones import LABELS, NUMBER
 
 
 @dataclass(frozen=True)

@@ -27,15 +27,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from stages.common import manifest
-from stages.common.audio import SAMPLE_RATE_HZ, Signal
-from stages.common.cli import stage
-from stages.common.compute import seed_of
-from stages.common.files import atomic_file, atomic_folder, write_json
-from stages.common.frontend import Features, FrontEnd, FrontEndParams
-from stages.common.manifest import Utterance
-from stages.common.params import load
-from stages.common.shards import read_clips, write_arrays
+from fonoteka import manifest
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.files import atomic_file, atomic_folder, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.manifest import Utterance
+from fonoteka.models.determinism import seed_of
+from fonoteka.realtime.frontend import Features, FrontEnd, FrontEndParams
+from fonoteka.shards import read_clips, write_arrays
 
 PARTS = ("train", "valid", "test")
 COLUMNS = (

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stages.common.causal import LayerShape, Stack, StackShape, State, detached, stack_of
-from stages.common.decisions import Counts, counts_of, event_counts, peaks
-from stages.common.hops import QUESTIONS, Question, Row, delayed
-from stages.common.learning import like_length
-from stages.common.shards import read_arrays
+from fonoteka.models.causal import LayerShape, Stack, StackShape, State, detached, stack_of
+from fonoteka.models.ctc import like_length
+from fonoteka.realtime.events import Counts, counts_of, event_counts, peaks
+from fonoteka.realtime.frame_labels import QUESTIONS, Question, Row, delayed
+from fonoteka.shards import read_arrays
 from stages.training.loop import LoopParams
 
 Frames = NDArray[np.float32]

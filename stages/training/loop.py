@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from stages.common.checkpoint import Checkpoint
-from stages.common.compute import seed_of
-from stages.common.learning import rate_at
+from fonoteka.models.checkpoint import Checkpoint
+from fonoteka.models.ctc import rate_at
+from fonoteka.models.determinism import seed_of
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,16 @@ from typing import Any
 
 import torch
 
-from stages.common.causal import Stack
-from stages.common.checkpoint import Checkpoint, fingerprint
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams, configure
-from stages.common.curves import write_curves
-from stages.common.files import read_json, sha256_file, sha256_json
-from stages.common.frontend import FrontEnd
-from stages.common.hops import QUESTIONS
-from stages.common.params import load
-from stages.common.small import save_small
+from fonoteka.core.files import read_json, sha256_file, sha256_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.models.causal import Stack
+from fonoteka.models.checkpoint import Checkpoint, fingerprint
+from fonoteka.models.curves import write_curves
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.store import save_small
+from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.realtime.frontend import FrontEnd
 from stages.training.hearing import Examined, HearTask, RealtimeParams, read_streams
 from stages.training.loop import fit
 

@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.common import manifest
-from stages.common.decoding import frames_of
-from stages.common.learning import ctc_loss, fewest_frames, like_length
-from stages.common.nets import LstmShape, MlpShape, Shape, TdnnShape, new_head
-from stages.common.phones import LABELS, NUMBER
-from stages.common.repeats import repeated
-from stages.common.shards import read_arrays
+from fonoteka import manifest
+from fonoteka.models.ctc import ctc_loss, fewest_frames, like_length
+from fonoteka.models.heads import LstmShape, MlpShape, Shape, TdnnShape, new_head
+from fonoteka.models.oversampling import repeated
+from fonoteka.phones import LABELS, NUMBER
+from fonoteka.scoring.decoding import frames_of
+from fonoteka.shards import read_arrays
 from stages.training.loop import LoopParams, Task
 
 

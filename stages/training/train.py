@@ -19,19 +19,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from stages.common import manifest
-from stages.common.audio import FRAMES_PER_SECOND, SAMPLE_RATE_HZ
-from stages.common.checkpoint import Checkpoint, fingerprint
-from stages.common.cli import stage
-from stages.common.compute import ComputeParams, configure
-from stages.common.curves import write_curves
-from stages.common.decoding import greedy
-from stages.common.files import sha256_file, sha256_json
-from stages.common.nets import posteriors, save_head
-from stages.common.params import load
-from stages.common.phones import LABELS
-from stages.common.scoring import errors
-from stages.common.shards import read_arrays
+from fonoteka import manifest
+from fonoteka.audio.dsp import FRAMES_PER_SECOND, SAMPLE_RATE_HZ
+from fonoteka.core.files import sha256_file, sha256_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.models.checkpoint import Checkpoint, fingerprint
+from fonoteka.models.curves import write_curves
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.heads import posteriors, save_head
+from fonoteka.phones import LABELS
+from fonoteka.scoring.decoding import greedy
+from fonoteka.scoring.error_rate import errors
+from fonoteka.shards import read_arrays
 from stages.training.loop import fit
 from stages.training.tasks import (
     CtcParams,

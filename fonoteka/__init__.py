@@ -1,0 +1,1 @@
+"""The library of the pipeline, and its commands."""

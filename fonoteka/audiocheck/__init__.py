@@ -1,0 +1,1 @@
+"""Decode recordings, and refuse those whose samples cannot be trusted."""

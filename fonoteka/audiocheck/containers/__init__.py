@@ -1,0 +1,1 @@
+"""The structure of audio files, checked against their bytes."""

@@ -1,0 +1,1 @@
+"""What every stage needs: paths, parameters, the command line of a stage."""

@@ -1,0 +1,1 @@
+"""The folder format of a corpus."""

@@ -1,0 +1,198 @@
+"""A corpus as it lies on disk: a card, a table of clips, audio, and sometimes phone times.
+
+    data/raw/NAME/corpus.json     {"name", "licence", "source", "synthetic"}
+    data/raw/NAME/metadata.csv    path,text,speaker,language; paths are relative to the folder;
+                                  where known also session, sex (f or m) and parent (the path of
+                                  the clip that this one is a changed copy of), and licence and
+                                  source of a clip that has other ones than corpus.json says
+    data/raw/NAME/**              audio, in any folders
+    data/raw/NAME/phones.jsonl    optional: {"path", "phones", "times_s"}, one clip a line
+
+Here are also the columns of the tables that the stages of this room hand on to each other.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from fonoteka.core.files import read_json
+from fonoteka.core.params import build
+from fonoteka.phones import LANGUAGES
+from fonoteka.tables import Row, read_numbered
+
+CARD, TABLE, PHONES = "corpus.json", "metadata.csv", "phones.jsonl"
+TABLE_COLUMNS = ("path", "text", "speaker", "language")
+GUESSED = "auto"
+KNOWN_COLUMNS = ("session", "sex", "parent")
+AUDIO_SUFFIXES = (
+    ".aac", ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mp2", ".mp3",
+    ".mp4", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav", ".wave", ".webm", ".wma",
+)  # fmt: skip
+INVENTORY_COLUMNS = (
+    "id", "corpus", "path", "bytes", "sha256", "pcm_sha256", "duration_s", "sample_rate_hz",
+    "channels", "codec", "peak_dbfs", "level_dbfs", "snr_db", "text", "speaker", "language",
+    "session", "sex", "parent", "licence", "synthetic", "problem", "detail",
+)  # fmt: skip
+ACCEPTED_COLUMNS = (*INVENTORY_COLUMNS, "group")
+QUARANTINE_COLUMNS = ("id", "path", "duration_s", "problem", "detail", "duplicate_of")
+REFUSED_COLUMNS = ("id", "path", "reason", "detail")
+INDEX_COLUMNS = ("id", "audio", "duration_s", "offset_s", "problem")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a corpus says of itself in corpus.json.
+
+    Attributes:
+        name: the name of its folder.
+        licence: under which the recordings may be used, in the owner's words.
+        source: where they come from.
+        synthetic: True where a machine spoke.
+    """
+
+    name: str
+    licence: str
+    source: str
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One row of metadata.csv.
+
+    Attributes:
+        path: relative to the corpus's folder.
+        text: what is said; empty where nobody has transcribed it.
+        speaker: who says it.
+        language: `bs`, `en`, `hr` or `sr`; empty where it is to be guessed from the text.
+        session: the sitting in which it was recorded; empty where it is not known.
+        sex: of the speaker, `f` or `m`; empty where it is not known.
+        parent: path of the clip that it is a changed copy of; empty for a recording.
+    """
+
+    path: str
+    text: str
+    speaker: str
+    language: str
+    session: str = ""
+    sex: str = ""
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class TimedPhones:
+    """What was said in a clip and when, as the corpus knows it; times in seconds."""
+
+    phones: tuple[str, ...]
+    times_s: tuple[tuple[float, float], ...]
+
+
+def read_card(folder: Path) -> Card:
+    """Return a corpus's card.
+
+    Raises:
+        ValueError: corpus.json is missing or wrong, says nothing where it must, or has another
+            name than the folder.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; write name, licence, source and synthetic there")
+    card = build(read_json(path), Card, str(path))
+    if card.name != folder.name:
+        raise ValueError(f"{path}: name {card.name!r} is not the folder's name {folder.name!r}")
+    if not card.licence.strip():
+        raise ValueError(f"{path}: licence is empty; say under which the recordings may be used")
+    return card
+
+
+def read_clips(folder: Path) -> list[Clip]:
+    """Return the rows of a corpus's metadata.csv, sorted by path.
+
+    Raises:
+        ValueError: the table is missing or has a missing column, a row names a file that isn't
+            there or lies outside, a path stands twice, a language is unknown or a speaker empty.
+    """
+    table = folder / TABLE
+    lines: dict[str, int] = {}
+    clips = []
+    for number, row in read_numbered(table, TABLE_COLUMNS):
+        clip = checked_clip(row, folder, f"{table}:{number}")
+        if clip.path in lines:
+            raise ValueError(
+                f"{table}:{number}: path {clip.path!r} is already on line {lines[clip.path]}"
+            )
+        lines[clip.path] = number
+        clips.append(clip)
+    for clip in clips:
+        if clip.parent and clip.parent not in lines:
+            raise ValueError(
+                f"{table}:{lines[clip.path]}: parent {clip.parent!r} has no row; name the clip "
+                "that this one was made from"
+            )
+    return sorted(clips, key=lambda clip: clip.path)
+
+
+def checked_clip(row: Row, folder: Path, where: str) -> Clip:
+    """Return a row with the columns of metadata.csv as a clip below `folder`, or say what is off.
+
+    Raises:
+        ValueError: as `read_clips`.
+    """
+    path = PurePosixPath(row["path"].strip())
+    if not path.parts or path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{where}: path {row['path']!r} must lie inside {folder}")
+    if not (folder / path).is_file():
+        raise ValueError(f"{where}: {row['path']!r} is not in {folder}; add it or remove the row")
+    language, speaker = row["language"].strip(), row["speaker"].strip()
+    language = "" if language == GUESSED else language
+    if language and language not in LANGUAGES:
+        raise ValueError(
+            f"{where}: language {language!r} is unknown; expected one of {list(LANGUAGES)}, or "
+            f"{GUESSED} for a guess by its text"
+        )
+    if not speaker:
+        raise ValueError(
+            f"{where}: speaker is empty; give each voice a name, for speakers are kept apart by it"
+        )
+    sex, parent = row.get("sex", "").strip(), row.get("parent", "").strip()
+    if sex not in ("", "f", "m"):
+        raise ValueError(f"{where}: sex {sex!r} is neither f nor m; leave it empty where unknown")
+    session = row.get("session", "").strip()
+    return Clip(path.as_posix(), row["text"].strip(), speaker, language, session, sex, parent)
+
+
+def is_audio(path: str) -> bool:
+    """Tell from its name whether a file is audio.
+
+    >>> is_audio("a/B.WAV"), is_audio("metadata.csv")
+    (True, False)
+    """
+    return PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES
+
+
+def read_phones(folder: Path) -> dict[str, TimedPhones]:
+    """Return the phone times that a corpus knows, by path; none where it has no phones.jsonl.
+
+    Raises:
+        ValueError: a line is not what it should be.
+    """
+    path = folder / PHONES
+    if not path.is_file():
+        return {}
+    known = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            times = tuple((float(start), float(end)) for start, end in record["times_s"])
+            timed = TimedPhones(tuple(map(str, record["phones"])), times)
+            name = str(record["path"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f'{path}:{number}: expected {{"path", "phones", "times_s"}}, found {line[:60]!r}'
+            ) from error
+        if len(timed.phones) != len(times):
+            raise ValueError(f"{path}:{number}: {len(timed.phones)} phones but {len(times)} times")
+        known[name] = timed
+    return known

@@ -1,0 +1,1 @@
+"""Import recordings and transcripts into a corpus folder."""

@@ -1,0 +1,1 @@
+"""The layouts that corpora are published in, one module per layout."""

@@ -1,0 +1,173 @@
+"""One recording: what its header says, and parts of it or another format without loss."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+
+import numpy as np
+import soundfile as sf
+
+from fonoteka.audiocheck.containers.container import Broken
+from fonoteka.audiocheck.containers.sniff import layout_of
+from fonoteka.audiocheck.probe import UNREADABLE
+
+UNKNOWN_FRAMES = 2**62  # from here on a header says that it doesn't know the length
+SAME_S = 0.1  # a part that leaves out no more than this is the whole
+OVERSHOOT_S = 0.5  # a part may end so far behind the sound, as in Kaldi, and then ends with it
+FLAC_CHANNELS = 8
+BLOCK = 65536
+CONVERT_TIMEOUT_S = 600
+
+# The format is given and not left to ffmpeg to guess: a playlist under the name of a recording
+# could make it read other files.
+FFMPEG_FORMATS = MappingProxyType({
+    ".aac": "aac", ".amr": "amr", ".m4a": "mov", ".mp4": "mov", ".webm": "matroska", ".wma": "asf",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What the header of a recording says."""
+
+    seconds: float
+    subtype: str
+    channels: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a recording, in seconds, and the file that it is kept in."""
+
+    start_s: float
+    end_s: float
+    path: Path
+
+
+def sound_of(path: Path) -> Sound | None:
+    """Return what a header says, or None where soundfile can't read it.
+
+    A FLAC file from a pipe states no length; its frames are counted, and None is for a cut one.
+    """
+    try:
+        info = sf.info(path)
+        known = info.frames < UNKNOWN_FRAMES
+        frames = info.frames if known else layout_of(path.read_bytes()).frames or 0
+    except (*UNREADABLE, Broken):
+        return None
+    return Sound(frames / info.samplerate, info.subtype, info.channels)
+
+
+def needs_ffmpeg(path: str, sound: Sound | None) -> bool:
+    """Tell whether only ffmpeg may be able to read a file.
+
+    >>> needs_ffmpeg("a.m4a", None), needs_ffmpeg("broken.wav", None)
+    (True, False)
+    """
+    return sound is None and PurePosixPath(path).suffix.lower() in FFMPEG_FORMATS
+
+
+def ffmpeg_is_there() -> bool:
+    """Tell whether ffmpeg is installed."""
+    return shutil.which("ffmpeg") is not None
+
+
+def within(span_s: tuple[float, float], sound: Sound) -> tuple[float, float] | None:
+    """Return a part's times within a recording, or None where the part is the whole.
+
+    Raises:
+        ValueError: it is not within; the message says how long the recording is.
+
+    >>> within((0.5, math.inf), Sound(2.0, "PCM_16", 1))
+    (0.5, 2.0)
+    """
+    start, end = span_s
+    end_s = min(end, sound.seconds)
+    overshoot = 0.0 if math.isinf(end) else end - end_s
+    if not (0 <= start < end_s and overshoot <= OVERSHOOT_S):
+        raise ValueError(f"{start:g} to {end:g} s is not within its {sound.seconds:.3f} s")
+    return None if start + sound.seconds - end_s <= SAME_S else (start, end_s)
+
+
+def suffix_of_part(sound: Sound) -> str:
+    """Return what a part is kept as: FLAC, or WAV where FLAC can't hold it without loss.
+
+    >>> suffix_of_part(Sound(1.0, "PCM_16", 1)), suffix_of_part(Sound(1.0, "FLOAT", 1))
+    ('.flac', '.wav')
+    """
+    kept = sound.channels <= FLAC_CHANNELS and _kept_as(sound.subtype)[0] in ("PCM_16", "PCM_24")
+    return ".flac" if kept else ".wav"
+
+
+def cut(path: Path, parts: Sequence[Part]) -> None:
+    """Write parts of a recording, each with the samples that it has there.
+
+    What was stored with loss is kept at 16 bits, like everything later on.
+
+    Raises:
+        ValueError: the recording ends before a part does, or can't be read.
+    """
+    reader = sf.SoundFile(path)
+    exact = reader.format not in ("OGG", "MP3", "MPEG")  # Opus is off by a little after a seek
+    subtype, dtype = _kept_as(reader.subtype)
+    try:
+        for part in sorted(parts, key=lambda part: (part.start_s, part.end_s, part.path)):
+            start, end = (round(t * reader.samplerate) for t in (part.start_s, part.end_s))
+            if not exact and start < reader.tell():
+                reader.close()
+                reader = sf.SoundFile(path)
+            if exact:
+                reader.seek(start)
+            while reader.tell() < start and len(
+                reader.read(min(BLOCK, start - reader.tell()), dtype="float32")
+            ):
+                pass
+            samples = reader.read(end - start, dtype=dtype, always_2d=True)
+            missing = end - start - len(samples)  # some headers state a little more than there is
+            if not len(samples) or missing > OVERSHOOT_S * reader.samplerate:
+                raise ValueError(f"{path}: ends before {part.end_s:g} s; leave out that part")
+            if dtype == "float32" and subtype == "PCM_16":
+                samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+            part.path.parent.mkdir(parents=True, exist_ok=True)
+            sf.write(part.path, samples, reader.samplerate, subtype=subtype)
+    finally:
+        reader.close()
+
+
+def _kept_as(subtype: str) -> tuple[str, str]:
+    """Return the encoding that parts of an encoding are kept in, and the type to read it as."""
+    same = {"PCM_16": "int16", "PCM_24": "int32", "PCM_32": "int32", "FLOAT": "float32",
+            "DOUBLE": "float64"}  # fmt: skip
+    return (subtype, same[subtype]) if subtype in same else ("PCM_16", "float32")
+
+
+def convert(path: Path, flac: Path) -> str:
+    """Let ffmpeg write a recording's sound as FLAC; return why it could not, or nothing.
+
+    Tags are left behind, and ffmpeg is told the format, that it may read this file alone, and to
+    write nothing about itself.
+    """
+    flac.parent.mkdir(parents=True, exist_ok=True)
+    known = FFMPEG_FORMATS[path.suffix.lower()]
+    command = [
+        "ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file", "-f", known,
+        "-i", f"file:{path}", "-map", "0:a:0", "-map_metadata", "-1", "-sample_fmt", "s16",
+        "-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", "flac", f"file:{flac}",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False,
+            timeout=CONVERT_TIMEOUT_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        flac.unlink(missing_ok=True)
+        return f"ffmpeg took longer than {CONVERT_TIMEOUT_S} s"
+    if done.returncode or sound_of(flac) is None:
+        flac.unlink(missing_ok=True)
+        return " ".join(done.stderr.split())[-200:] or f"ffmpeg ended with {done.returncode}"
+    return ""

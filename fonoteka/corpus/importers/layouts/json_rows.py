@@ -1,0 +1,124 @@
+"""Read JSON lines that come with recordings, row by row: a wrong line costs itself and no other."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from fonoteka.corpus.importers.layouts.base import RefusedError
+from fonoteka.corpus.importers.layouts.table_rows import LONGEST, Table
+from fonoteka.corpus.importers.layouts.text_lines import first_lines, read_lines
+
+Entry = dict[str, Any]
+
+
+def has_key(path: Path, key: str) -> bool:
+    """Tell whether one of the first lines of a file is a JSON object with a key.
+
+    One of them and not the first: a first line that is damaged is a wrong row, not another layout.
+    """
+    return any(key in entry for entry in _objects(path))
+
+
+def _objects(path: Path) -> Iterator[Entry]:
+    for line in first_lines(path):
+        try:
+            yield entry_of(line.strip(), "")
+        except RefusedError:
+            continue
+
+
+def entry_of(line: str, where: str) -> Entry:
+    """Return the JSON object on a line.
+
+    Args:
+        line: the line.
+        where: file and line, for messages.
+
+    Raises:
+        RefusedError: the line is not JSON, not an object, or has a key twice.
+    """
+    try:
+        entry = json.loads(line, object_pairs_hook=_once)
+    except RefusedError as error:
+        raise RefusedError("wrong row", f"{where}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise RefusedError("wrong row", f"{where}: {line[:LONGEST]!r} is not JSON") from error
+    if not isinstance(entry, dict):
+        raise RefusedError("wrong row", f"{where}: {line[:LONGEST]!r} is not a JSON object")
+    return entry
+
+
+def text_of(entry: Entry, key: str, where: str) -> str:
+    """Return a value as text; a number may name a speaker, and null is empty.
+
+    Raises:
+        RefusedError: the value is of another type.
+
+    >>> text_of({"speaker": 7, "text": None}, "speaker", "m.json:1")
+    '7'
+    """
+    value = entry.get(key)
+    if value is None:
+        return ""
+    odd = isinstance(value, float) and not math.isfinite(value)
+    if odd or isinstance(value, bool) or not isinstance(value, str | int | float):
+        shown = json.dumps(value, ensure_ascii=False)[:LONGEST]
+        raise RefusedError("wrong row", f"{where}: {key} is {shown}, expected text")
+    return str(value)
+
+
+def read_table(path: Path, used: Callable[[list[str]], Collection[str]]) -> Table:
+    """Return the objects of JSON lines as a table; its header are the keys that most of them have.
+
+    Args:
+        path: the file.
+        used: header to the columns whose values are wanted; others may hold anything.
+
+    Raises:
+        ValueError: the file cannot be opened or holds nothing, or what `used` raises.
+    """
+    table = Table([])
+    entries: list[tuple[int, Entry, str]] = []
+    for number, line in read_lines(path, table.refused):
+        try:
+            entries.append((number, entry_of(line, f"{path}:{number}"), line))
+        except RefusedError as error:
+            table.refused.append(error)
+    if not entries:
+        raise ValueError(f"{path}: no line is a JSON object")
+    counts = Counter(frozenset(entry) for _, entry, _ in entries)
+    usual = max(counts, key=counts.__getitem__)  # the first of those that are as frequent
+    table.header = next(list(entry) for _, entry, _ in entries if entry.keys() == usual)
+    wanted = used(table.header)
+    for number, entry, line in entries:
+        where = f"{path}:{number}"
+        try:
+            _check_keys(entry, table.header, where, line)
+            table.rows.append((number, {key: text_of(entry, key, where) for key in wanted}))
+        except RefusedError as error:
+            table.refused.append(error)
+    return table
+
+
+def _check_keys(entry: Entry, header: list[str], where: str, line: str) -> None:
+    missing = [key for key in header if key not in entry]
+    unknown = [key for key in entry if key not in header]
+    if missing or unknown:
+        sentence = (
+            f"{where}: {line[:LONGEST]!r} is not a JSON object with the same keys as most lines: "
+            f"missing {missing}, unknown {unknown}"
+        )
+        raise RefusedError("wrong row", sentence)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Entry:
+    entry = dict(pairs)
+    if len(entry) != len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise RefusedError("wrong row", f"key {twice!r} stands twice")
+    return entry

@@ -1,0 +1,1 @@
+"""`erase`: remove a person's recordings and what was made from them."""

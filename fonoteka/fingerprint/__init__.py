@@ -1,0 +1,1 @@
+"""Find recordings of the same sound after conversion, cutting and noise."""

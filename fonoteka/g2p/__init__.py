@@ -1,0 +1,1 @@
+"""Words to phones, and phones to mouth shapes."""

@@ -1,0 +1,136 @@
+"""The manifest: one utterance a line of JSON, sorted by id, refused when anything is off."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from fonoteka.core.files import write_text
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One clip with all that is known about it.
+
+    Attributes:
+        id: derived from the corpus name and the relative path, see `utterance_id`.
+        audio: a path below data/raw, or `shard.tar/name.flac` once preprocessed.
+        speaker: `corpus/name`, so that two corpora can't share a speaker by accident.
+        language: `bs`, `en`, `hr` or `sr`.
+        text: as it was given.
+        normalized: canonical Latin text, see `fonoteka.text.normalizer`.
+        phones: symbols of the inventory in `fonoteka.phones`.
+        duration_s: seconds, above 0.
+        source: the corpus it came from.
+        licence: as the corpus states it.
+        synthetic: True where a machine spoke.
+        phone_times_s: `(start, end)` of each phone in seconds, where the corpus knows them.
+        session: `corpus/name` of the sitting in which it was recorded, where the corpus knows it.
+        parent: id of the clip that it is a changed copy of.
+        group: id of the first of the clips that are nearly the same sound as it.
+        sex: of the speaker, `f` or `m`, where the corpus knows it.
+    """
+
+    id: str
+    audio: str
+    speaker: str
+    language: str
+    text: str
+    normalized: str
+    phones: tuple[str, ...]
+    duration_s: float
+    source: str
+    licence: str
+    synthetic: bool
+    phone_times_s: tuple[tuple[float, float], ...] | None = None
+    session: str | None = None
+    parent: str | None = None
+    group: str | None = None
+    sex: str | None = None
+
+
+WHERE_KNOWN = ("phone_times_s", "session", "parent", "group", "sex")
+"""What is left out of a line where it is not known."""
+
+
+def utterance_id(corpus: str, relative_path: str) -> str:
+    """Return the id of a clip: readable, unique, and unchanged when other clips come or go.
+
+    >>> utterance_id("fsdd", "audio/0_jackson_0.wav")
+    'fsdd-0_jackson_0-c7eee28d'
+    """
+    stem = "".join(
+        c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in Path(relative_path).stem
+    )
+    digest = hashlib.sha256(f"{corpus}/{relative_path}".encode()).hexdigest()
+    return f"{corpus}-{stem[:40]}-{digest[:8]}"
+
+
+def write(path: Path, utterances: Iterable[Utterance]) -> None:
+    """Write a manifest, sorted by id.
+
+    Raises:
+        ValueError: an id stands twice or a number is not finite.
+    """
+    rows = sorted(utterances, key=lambda u: u.id)
+    for first, second in pairwise(rows):
+        if first.id == second.id:
+            raise ValueError(f"{path}: id {first.id!r} would stand twice")
+    lines = (json.dumps(_record(row), ensure_ascii=False, allow_nan=False) for row in rows)
+    write_text(path, "\n".join(lines))
+
+
+def read(path: Path) -> list[Utterance]:
+    """Read a manifest.
+
+    Raises:
+        ValueError: the file is missing, a line isn't an utterance, or an id stands twice.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such manifest")
+    seen: dict[str, int] = {}
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        row = _utterance(line, f"{path}:{number}")
+        if row.id in seen:
+            raise ValueError(f"{path}:{number}: id {row.id!r} is already on line {seen[row.id]}")
+        seen[row.id] = number
+        rows.append(row)
+    return rows
+
+
+def _record(row: Utterance) -> dict[str, Any]:
+    record = dataclasses.asdict(row)
+    return {k: v for k, v in record.items() if v is not None or k not in WHERE_KNOWN}
+
+
+def _utterance(line: str, where: str) -> Utterance:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{where}: not valid JSON: {error}") from error
+    names = {field.name for field in dataclasses.fields(Utterance)}
+    if not isinstance(record, dict) or set(record) | set(WHERE_KNOWN) != names:
+        found = sorted(record) if isinstance(record, dict) else record
+        raise ValueError(f"{where}: expected the keys {sorted(names)}, found {found}")
+    record["phones"] = tuple(record["phones"])
+    times = record.get("phone_times_s")
+    if times is not None:
+        record["phone_times_s"] = tuple((float(a), float(b)) for a, b in times)
+        if len(times) != len(record["phones"]):
+            raise ValueError(
+                f"{where}: {len(record['phones'])} phones but {len(times)} phone times"
+            )
+    duration = record["duration_s"]
+    if not (isinstance(duration, int | float) and math.isfinite(duration) and duration > 0):
+        raise ValueError(f"{where}: duration_s must be above 0 seconds, found {duration!r}")
+    return Utterance(**record)

@@ -1,0 +1,206 @@
+"""The encoders: Wav2Vec2 and WavLM of transformers, of any size, used frozen.
+
+`embed` takes one clip at a time: with group norm over time a padded clip's features differ by half
+their size from the same clip alone, so padding is not an option, and equal bytes need equal shapes.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import (
+    AutoFeatureExtractor,
+    Wav2Vec2Config,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2Model,
+    WavLMConfig,
+    WavLMModel,
+)
+from transformers.utils.logging import disable_progress_bar
+
+from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
+
+warnings.filterwarnings(  # WavLM's own call in transformers; nothing here could mend it
+    "ignore", message="Support for mismatched key_padding_mask and attn_mask", category=UserWarning
+)
+disable_progress_bar()  # a bar for reading one local file says nothing
+
+MODELS: Mapping[str, Any] = MappingProxyType({"wav2vec2": Wav2Vec2Model, "wavlm": WavLMModel})
+CONFIGS: Mapping[str, Any] = MappingProxyType({"wav2vec2": Wav2Vec2Config, "wavlm": WavLMConfig})
+
+VARIANCE_FLOOR = 1e-7  # the feature extractor's own, so that both normalise alike
+
+
+@dataclass(frozen=True)
+class ArchitectureParams:
+    """The size of an encoder that is pretrained here.
+
+    Attributes:
+        filters: channels of the first convolution, a filterbank at the start.
+        conv_channels: channels of the other two.
+        hidden: width of the transformer and of the embeddings.
+        layers: transformer layers.
+        heads: attention heads; `hidden` is a multiple of it.
+        intermediate: width of the feed-forward part.
+        dropout: in training only.
+    """
+
+    filters: int
+    conv_channels: int
+    hidden: int
+    layers: int
+    heads: int
+    intermediate: int
+    dropout: float
+
+
+def new_encoder(name: str, size: ArchitectureParams) -> Any:
+    """Return an untrained encoder with one frame each 20 ms; torch's seed decides its weights.
+
+    The three convolutions have strides 20, 8 and 2: 320 samples, a frame. The first one starts as a
+    filterbank, which is what lets so small an encoder learn in minutes.
+    """
+    config = CONFIGS[name](
+        conv_dim=(size.filters, size.conv_channels, size.conv_channels),
+        conv_kernel=(400, 16, 4),
+        conv_stride=(20, 8, 2),
+        num_feat_extract_layers=3,
+        feat_extract_norm="group",
+        hidden_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        intermediate_size=size.intermediate,
+        num_conv_pos_embeddings=32,
+        num_conv_pos_embedding_groups=16,
+        hidden_dropout=size.dropout,
+        attention_dropout=size.dropout,
+        activation_dropout=size.dropout,
+        feat_proj_dropout=0.0,
+        layerdrop=0.0,
+        mask_time_prob=0.05,  # above 0 only so that the mask embedding exists; masks are ours
+        apply_spec_augment=True,
+    )
+    encoder = MODELS[name](config)
+    first = encoder.feature_extractor.conv_layers[0].conv
+    with torch.no_grad():
+        first.weight.copy_(filterbank(size.filters, 400)[:, None, :])
+    return encoder
+
+
+def filterbank(filters: int, kernel: int) -> Tensor:
+    """Return windowed cosines on a mel scale, shape `[filters, kernel]`, unit energy each.
+
+    Half of them start a quarter period later, since a cosine alone misses what lies between its
+    peaks. Frequencies follow mel(f) = 2595 log10(1 + f / 700) from 60 Hz to 7.6 kHz.
+    """
+    low, high = (2595 * math.log10(1 + f / 700) for f in (60.0, 7600.0))
+    mel = torch.linspace(low, high, (filters + 1) // 2).repeat_interleave(2)[:filters]
+    hertz = 700 * (10 ** (mel / 2595) - 1)
+    time = (torch.arange(kernel) - kernel / 2) / SAMPLE_RATE_HZ
+    phase = (torch.arange(filters) % 2) * (math.pi / 2)
+    # A higher band is wider, so its window is shorter: about one mel step of bandwidth.
+    width = torch.clamp(1.6 / (24.7 * (4.37 * hertz / 1000 + 1)), max=kernel / SAMPLE_RATE_HZ)
+    window = torch.exp(-0.5 * (time[None] / (width[:, None] / 4)) ** 2)
+    waves: Tensor = torch.cos(2 * math.pi * hertz[:, None] * time[None] - phase[:, None]) * window
+    scaled: Tensor = waves / waves.norm(dim=1, keepdim=True)
+    return scaled
+
+
+def load_encoder(folder: Path | str, name: str, **options: Any) -> Any:
+    """Return an encoder ready to use, from a folder or, with `revision=`, from a model hub.
+
+    Raises:
+        ValueError: there is no such encoder, it is damaged, of another class or without some of its
+            weights, or it doesn't give one frame each 20 ms.
+    """
+    try:
+        encoder, report = MODELS[name].from_pretrained(folder, output_loading_info=True, **options)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{folder}: no {name} encoder to load: {error}") from error
+    # transformers only warns of these and goes on with random weights
+    missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
+    if encoder.config.model_type != name or missing:
+        lacks = f"without {missing[0]!r}" if missing else f"of type {encoder.config.model_type!r}"
+        raise ValueError(f"{folder}: an encoder {lacks}; expected a whole {name}")
+    stride = math.prod(encoder.config.conv_stride)
+    if stride != FRAME_HOP:
+        raise ValueError(f"{folder}: a frame each {stride} samples; expected {FRAME_HOP}")
+    return encoder.eval()
+
+
+def feature_extractor(folder: Path | str | None = None, **options: Any) -> Any:
+    """Return the extractor that belongs to an encoder; `None` is the one for encoders made here.
+
+    `Wav2Vec2Processor` would ask WavLM for a tokenizer that it does not have.
+    """
+    if folder is None:
+        return Wav2Vec2FeatureExtractor(
+            feature_size=1, sampling_rate=SAMPLE_RATE_HZ, do_normalize=True
+        )
+    return AutoFeatureExtractor.from_pretrained(folder, **options)
+
+
+def normalise(signal: Signal) -> Signal:
+    """Return a clip with mean 0 and variance 1, as the encoders were trained to hear it."""
+    wide = signal.astype(np.float64)
+    scaled = (wide - wide.mean()) / np.sqrt(wide.var() + VARIANCE_FLOOR)
+    return np.asarray(scaled, dtype=np.float32)
+
+
+def receptive_field(encoder: Any) -> int:
+    """Return the samples that one frame sees; a shorter clip has no frame."""
+    field, step = 1, 1
+    for kernel, stride in zip(encoder.config.conv_kernel, encoder.config.conv_stride, strict=True):
+        field += (kernel - 1) * step
+        step *= stride
+    return field
+
+
+@torch.inference_mode()
+def embed(encoder: Any, signal: Signal, normalised: bool) -> NDArray[np.float32]:
+    """Return one vector each 20 ms, shape `[T, D]`, of one clip at 16 kHz.
+
+    Frame i is centred on the middle of its receptive field; the clip is padded with zeros by half a
+    field less half a hop on both sides, so that frame i stands for samples 320 i to 320 (i + 1).
+    """
+    samples = normalise(signal) if normalised else signal
+    batch = torch.from_numpy(pad_for_frames(samples, receptive_field(encoder)))[None]
+    return np.asarray(encoder(batch).last_hidden_state[0].numpy(), dtype=np.float32)
+
+
+def pad_for_frames(signal: Signal, field: int) -> Signal:
+    """Return the clip with zeros around: `frame_count` frames, in step with time."""
+    return np.pad(signal, padding(field))
+
+
+def padding(field: int) -> tuple[int, int]:
+    """Return the zeros before and after a clip for an encoder with that receptive field.
+
+    They don't depend on the clip, so that an exported graph can do the same: left l and right
+    field - l - 1 give floor((T - 1) / 320) + 1 frames, which is T / 320 rounded up.
+
+    >>> padding(400)
+    (40, 359)
+    """
+    left = (field - FRAME_HOP) // 2
+    return left, field - left - 1
+
+
+def frame_count(samples: int) -> int:
+    """Return the frames of a clip: one each 20 ms begun, at least one.
+
+    >>> frame_count(16000), frame_count(16001), frame_count(1)
+    (50, 51, 1)
+    """
+    return max(1, math.ceil(samples / FRAME_HOP))

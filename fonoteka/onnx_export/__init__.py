@@ -1,0 +1,1 @@
+"""Export to ONNX, int8 quantisation, and sessions that run the files."""

@@ -1,0 +1,1 @@
+"""Work on a DVC pipeline: run, status, diff, verify, merge, remotes."""

@@ -1,0 +1,1 @@
+"""`diff` and `gate`: compare a branch with its base, and refuse a regression."""

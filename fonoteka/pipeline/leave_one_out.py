@@ -1,0 +1,93 @@
+"""Leave one speaker out: an experiment for each, in which that speaker alone is test.
+
+    make folds CORPUS=fsdd                  # shows them
+    make folds CORPUS=fsdd ARGS=--queue     # hands them to DVC; then: dvc queue start
+    python -m fonoteka.pipeline.leave_one_out data/splits/speakers.csv --corpus fsdd --queue
+
+Reads   speakers.csv, as the stage split writes it
+Writes  nothing; with --queue a DVC experiment a fold
+
+A fold is a value of `split.held_out`, not a folder of manifests: encoders are pretrained and models
+are chosen on the training and validation parts, so each fold needs the whole pipeline, and DVC then
+keeps, compares (`dvc exp show`) and caches it as any other run. Speakers that can't be parted are
+one fold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fonoteka.core.run_stage import stage
+from fonoteka.tables import Row, read_table
+
+
+def folds(rows: Sequence[Row], corpus: str) -> list[str]:
+    """Return the speaker that stands for each fold, sorted.
+
+    Args:
+        rows: with `speaker` and `together`, the first of those who stay with them.
+        corpus: only folds with a speaker of it; empty for all.
+
+    Raises:
+        ValueError: no speaker is of that corpus.
+    """
+    found = {
+        row["together"] for row in rows if not corpus or row["speaker"].startswith(f"{corpus}/")
+    }
+    if not found:
+        known = sorted({row["speaker"].partition("/")[0] for row in rows})
+        raise ValueError(f"--corpus {corpus!r}: no speaker is of that corpus; there are {known}")
+    return sorted(found)
+
+
+def override(speaker: str) -> str:
+    r"""Return the setting of a fold as DVC's `--set-param` reads it, whatever is in the name.
+
+    >>> print(override("fsdd/theo"), override("c/Ana d'Or"))
+    split.held_out='fsdd/theo' split.held_out='c/Ana d\'Or'
+    """
+    # Backslashes count only before a quote, and there double.
+    quoted = re.sub(
+        r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), speaker, flags=re.ASCII
+    )
+    return f"split.held_out='{quoted}'"
+
+
+def commands(speakers: Sequence[str]) -> list[list[str]]:
+    """Return the command that queues each fold, under a name that git allows.
+
+    >>> commands(["c/Ana M."])[0][-3:]
+    ['fold-1-c-Ana-M', '--set-param', "split.held_out='c/Ana M.'"]
+    """
+    names = [re.sub(r"[^A-Za-z0-9]+", "-", speaker).strip("-") for speaker in speakers]
+    return [
+        ["dvc", "exp", "run", "--queue", "--name", f"fold-{number}-{name}", "--set-param",
+         override(speaker)]
+        for number, (name, speaker) in enumerate(zip(names, speakers, strict=True), start=1)
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("speakers", type=Path)
+    parser.add_argument("--corpus", default="")
+    parser.add_argument("--queue", action="store_true")
+    given = parser.parse_args()
+    chosen = folds(read_table(given.speakers, ("speaker", "together")), given.corpus)
+    for command in commands(chosen):
+        print(shlex.join(command))
+        if given.queue:
+            done = subprocess.run([sys.executable, "-m", *command], check=False)
+            if done.returncode:
+                raise ValueError(f"{shlex.join(command)} failed; what it said is above")
+
+
+if __name__ == "__main__":
+    stage(main)

@@ -1,0 +1,1 @@
+"""`merge-lock`: dvc.lock after a merge conflict."""

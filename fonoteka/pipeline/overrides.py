@@ -1,0 +1,159 @@
+"""Lay a profile, a set of values, over params.yaml, keeping its comments and its order.
+
+    python -m fonoteka.pipeline.overrides NAME|FILE [--params params.yaml]
+
+A profile is YAML with some sections and some of their keys. It cannot add a key: a name that
+params.yaml does not know is a misspelling, and is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from fonoteka.core.files import write_text
+from fonoteka.core.run_stage import stage
+from fonoteka.pipeline.yaml_edit import editor, put, same
+
+PROFILES = Path(__file__).parent / "profiles"
+FREE_FORM = (
+    "backbone.pretrain.repeat",
+    "ctc.repeat",
+    "split.assigned",
+)  # mappings whose keys are data, for example names of speakers
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that a profile changes: `holder[key]` is at `where`, for example `split.salt`."""
+
+    where: str
+    holder: CommentedMap
+    key: str
+    new: Any
+
+    def __str__(self) -> str:
+        return f"{self.where}: {_short(self.holder[self.key])} -> {_short(self.new)}"
+
+
+def find(name: str, folder: Path = PROFILES) -> Path:
+    """Return the file of a profile given by name or by path.
+
+    Raises:
+        ValueError: there is no such profile.
+    """
+    for path in (folder / f"{name}.yaml", Path(name)):
+        if path.is_file():
+            return path
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    raise ValueError(f"no profile is named {name!r}; {_hint(name, known)}")
+
+
+def changes(params: CommentedMap, profile: Any, where: str) -> list[Change]:
+    """Return what a profile, which `where` names in errors, changes in `params`.
+
+    Raises:
+        ValueError: the profile has a section or a key that params has not, or a value where params
+            has keys.
+    """
+    _expect(profile, where, keys=True)
+    return list(_compare(params, profile, "", where))
+
+
+def _compare(
+    params: CommentedMap, profile: CommentedMap, above: str, where: str
+) -> Iterator[Change]:
+    for key, new in profile.items():
+        path = f"{above}.{key}" if above else str(key)
+        if key not in params:
+            what = "key" if above else "section"
+            raise ValueError(f"{where}: unknown {what} {path!r}; {_hint(str(key), list(params))}")
+        old = params[key]
+        if old is not None:
+            _expect(new, f"{where}: {path}", keys=isinstance(old, CommentedMap))
+        if isinstance(old, CommentedMap) and old and path not in FREE_FORM:
+            yield from _compare(old, new, path, where)
+        elif not same(old, new):
+            yield Change(path, params, key, new)
+
+
+def _expect(value: Any, where: str, *, keys: bool) -> None:
+    if keys != isinstance(value, CommentedMap):
+        wanted = "keys and values" if keys else "one value"
+        raise ValueError(f"{where}: expected {wanted}, found {_short(value)}")
+
+
+def _hint(name: str, known: Sequence[object]) -> str:
+    names = [str(item) for item in known]
+    close = get_close_matches(name, names, n=3)
+    if close:
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    return f"expected one of {sorted(names)}"
+
+
+def _short(value: Any) -> str:
+    """Return a value as YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_short(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_short, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def lay_over(profile: Path, params: Path) -> list[str]:
+    """Change the file `params` as the file `profile` says and return the changes, one a line.
+
+    Raises:
+        ValueError: one of the files is missing or broken, or they do not fit; nothing is written.
+    """
+    text = _text(params)
+    yaml = editor(text)
+    document = _parse(yaml, text, params)
+    _expect(document, str(params), keys=True)
+    found = changes(document, _parse(editor(), _text(profile), profile), str(profile))
+    lines = [str(change) for change in found]
+    for change in found:
+        put(change.holder, change.key, change.new)
+    if found:
+        out = io.StringIO()
+        yaml.dump(document, out)
+        write_text(params, out.getvalue())
+    return lines
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; run from the top of the repository")
+    return path.read_text(encoding="utf-8")
+
+
+def _parse(yaml: YAML, text: str, path: Path) -> Any:
+    try:
+        return yaml.load(text)
+    except YAMLError as error:
+        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="profile", description="lay a profile over params.yaml")
+    parser.add_argument("profile", help=f"a file, or a name in {PROFILES.name}/ beside this module")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    options = parser.parse_args(arguments)
+    lines = lay_over(find(options.profile), options.params)
+    print("\n".join(lines) or f"{options.params} has the values of {options.profile!r} already")
+
+
+if __name__ == "__main__":
+    stage(main)

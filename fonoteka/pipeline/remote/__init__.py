@@ -1,0 +1,1 @@
+"""`remote`, `push`, `pull`: where data is stored."""

@@ -1,0 +1,1 @@
+"""`review`: the page of a pull request."""

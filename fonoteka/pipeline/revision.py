@@ -1,0 +1,101 @@
+"""Read reports as they are, and as they were at another revision, through git."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fonoteka.core.files import read_json
+from fonoteka.core.git import git, is_checkout
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision to compare with.
+
+    Attributes:
+        name: as it was asked for.
+        commit: its full hash; empty where there is no git checkout to ask.
+        said: what a person is told of it.
+    """
+
+    name: str
+    commit: str
+    said: str
+
+    def report(self, file: str) -> Any:
+        """Return the JSON of a report at this revision, or None where it had none.
+
+        Raises:
+            ValueError: it was not JSON, or git fails.
+        """
+        text = self.text(file)
+        try:
+            return None if text is None else json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{file} is not valid JSON: {error}") from error
+
+    def text(self, file: str) -> str | None:
+        """Return what was in a file at this revision, or None where it had none."""
+        if not git("ls-tree", "--name-only", self.commit, "--", file).strip():
+            return None
+        return git("show", f"{self.commit}:./{file}")
+
+    def missing_here(self) -> int:
+        """Return how many commits lead to this revision that the one checked out doesn't have."""
+        return int(git("rev-list", "--count", f"HEAD..{self.commit}"))
+
+
+def here(file: str) -> Any:
+    """Return the JSON of a report in the working tree, or None where it isn't there.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return read_json(Path(file)) if Path(file).is_file() else None
+
+
+def usual_base() -> str:
+    """Return what a branch is compared with: main, or on main itself the commit before.
+
+    A clone of one branch has no `main` but the remote's, and one that is at a commit and on no
+    branch is on main where that commit is main's.
+    """
+    try:
+        branch = git("rev-parse", "--abbrev-ref", "HEAD").strip()
+        head = git("rev-parse", "HEAD").strip()
+    except (FileNotFoundError, ValueError):
+        return "HEAD"  # no git, or no commit yet: revision_of says what is wrong
+    for name in ("main", "origin/main"):
+        with suppress(ValueError):
+            commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
+            on_main = branch == "main" or (branch == "HEAD" and commit == head)
+            return "HEAD~1" if on_main else name
+    return "HEAD~1"
+
+
+def revision_of(name: str) -> Revision:
+    """Return a revision of the checkout that is worked in.
+
+    Outside of a checkout, as in an unpacked archive, there is none to compare with, and it says so.
+
+    Raises:
+        ValueError: the checkout has no such revision, or git refuses to look.
+    """
+    try:
+        if not is_checkout():
+            return Revision(name, "", "none, since this is not a git checkout: only limits count")
+    except FileNotFoundError:
+        return Revision(name, "", "none, since git is not installed: only limits count")
+    if name.startswith("-"):
+        raise ValueError(f"--base {name!r}: expected a revision, found an option")
+    try:
+        commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
+    except ValueError as error:
+        raise ValueError(
+            f"--base {name!r}: no such revision here; name one, or fetch it"
+        ) from error
+    return Revision(name, commit, f"{name} ({commit[:7]})")

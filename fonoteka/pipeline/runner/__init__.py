@@ -1,0 +1,1 @@
+"""`repro`: independent stages side by side on DVC's own lock."""

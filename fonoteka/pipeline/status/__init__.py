@@ -1,0 +1,1 @@
+"""`status`: which stages are stale, and why."""

@@ -1,0 +1,1 @@
+"""`verify`: rebuild in a clean clone and compare with dvc.lock."""

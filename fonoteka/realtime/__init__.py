@@ -1,0 +1,1 @@
+"""Front end, labels and checks of the causal models."""

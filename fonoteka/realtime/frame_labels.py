@@ -1,0 +1,111 @@
+"""Labels of hops: what an answer at each hop of a stream should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fonoteka.g2p.visemes import VISEME_OF, VISEMES, VOICED
+from fonoteka.phones import INVENTORY
+
+Labels = NDArray[np.int64]
+Row = tuple[str, float, float]
+"""A phone, when it begins and when it ends, in seconds on a stream's clock."""
+
+SIL = "sil"
+MIN_PAUSE_S = 0.1
+"""Shorter gaps between two phones, as the closure of a stop, are speech."""
+
+
+def phone_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
+    """Return the phone in the middle of each hop, shape `[hops]`: its number from 1 on, or 0.
+
+    >>> phone_labels([("a", 0.01, 0.03)], 4, 0.01).tolist()
+    [0, 1, 1, 0]
+    """
+    middle = (np.arange(hops) + 0.5) * hop_s
+    labels = np.zeros(hops, dtype=np.int64)
+    for phone, start_s, end_s in rows:
+        first, after = np.searchsorted(middle, [start_s, end_s])
+        labels[first:after] = 1 + INVENTORY.index(phone)
+    return labels
+
+
+def speech_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
+    """Return 1 where somebody speaks, shape `[hops]`; a pause of a word's length is none."""
+    middle = (np.arange(hops) + 0.5) * hop_s
+    labels = np.zeros(hops, dtype=np.int64)
+    last_s = -np.inf
+    for _, start_s, end_s in sorted(rows, key=lambda row: row[1]):
+        begin_s = last_s if start_s - last_s < MIN_PAUSE_S else start_s
+        first, after = np.searchsorted(middle, [begin_s, end_s])
+        labels[first:after] = 1
+        last_s = max(last_s, end_s)
+    return labels
+
+
+def voicing_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
+    """Return 1 where a voiced phone sounds, shape `[hops]`."""
+    return _looked_up(rows, hops, hop_s, [phone in VOICED for phone in INVENTORY])
+
+
+def viseme_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
+    """Return the number of the mouth's shape, shape `[hops]`; 0 is silence."""
+    return _looked_up(rows, hops, hop_s, [VISEMES.index(VISEME_OF[p]) for p in INVENTORY])
+
+
+def onset_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
+    """Return 1 in each hop in which a phone begins, shape `[hops]`.
+
+    >>> onset_labels([("a", 0.01, 0.03), ("b", 0.035, 0.05)], 5, 0.01).tolist()
+    [0, 1, 0, 1, 0]
+    """
+    labels = np.zeros(hops, dtype=np.int64)
+    # Half a microsecond: a time that is exactly on a hop's edge belongs to the hop that begins.
+    at = np.array([int((start_s + 5e-7) / hop_s) for _, start_s, _ in rows], dtype=np.int64)
+    labels[at[at < hops]] = 1
+    return labels
+
+
+def _looked_up(rows: Sequence[Row], hops: int, hop_s: float, values: Sequence[int]) -> Labels:
+    return np.array([0, *values], dtype=np.int64)[phone_labels(rows, hops, hop_s)]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked at each hop.
+
+    Attributes:
+        labels: the right answers of a stream, see above.
+        names: of the answers, in the order of the model's outputs; one name is a yes or no.
+        event: whether a yes is a moment rather than a state.
+    """
+
+    labels: Callable[[Sequence[Row], int, float], Labels]
+    names: tuple[str, ...]
+    event: bool = False
+
+
+QUESTIONS: Mapping[str, Question] = MappingProxyType({
+    "speech": Question(speech_labels, ("speech",)),
+    "voicing": Question(voicing_labels, ("voiced",)),
+    "phone": Question(phone_labels, (SIL, *INVENTORY)),
+    "viseme": Question(viseme_labels, VISEMES),
+    "onset": Question(onset_labels, ("onset",), event=True),
+})  # fmt: skip
+"""The five models by name."""
+
+
+def delayed(labels: Labels, hops: int) -> Labels:
+    """Return labels as a model gives them that answers `hops` late; before the first there is 0.
+
+    >>> delayed(np.array([1, 2, 3]), 1).tolist()
+    [0, 1, 2]
+    """
+    if hops == 0:
+        return labels
+    return np.concatenate([np.zeros(min(hops, len(labels)), labels.dtype), labels[:-hops]])

@@ -1,0 +1,1 @@
+"""Tables, figures and rounded numbers for reports."""

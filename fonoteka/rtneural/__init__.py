@@ -1,0 +1,1 @@
+"""RTNeural's JSON format: export, validation, a numpy interpreter, parity with torch."""

@@ -1,0 +1,232 @@
+"""Run a file for RTNeural in numpy, one step after another, as RTNeural runs it.
+
+It is written from the format and knows nothing of what wrote the file, so that where the two agree
+both have understood the format.
+
+    dense      y = x K + b
+    conv1d     y(t) = b + sum over taps k of K[k] x(t - (last - k) dilation), a group by itself
+    lstm       i, f, g, o = x W + h U + b;  c = s(f) c + s(i) tanh(g);  h = s(o) tanh(c)
+    gru        z = s(x Wz + h Uz + bz + dz), r alike;  g = tanh(x Wg + bg + r (h Ug + dg));
+               h = (1 - z) g + z h
+    batchnorm  y = gamma / sqrt(variance + epsilon) (x - mean) + beta
+    prelu      y = x where x > 0, else slope x
+    softmax    e^x / sum of e^x, with nothing subtracted: past 88 float32 overflows, as in RTNeural
+
+What came before the first step is zeros, and so are h and c.
+
+Source: RTNeural, https://github.com/jatinchowdhury18/RTNeural, commit 1fb1f075; the recurrences are
+those of Keras, the GRU's with `reset_after`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fonoteka.rtneural.validate import require_sound
+
+Vector = NDArray[Any]
+
+
+def sigmoid(x: Vector) -> Vector:
+    """Return 1 / (1 + e^-x)."""
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def _softmax(x: Vector) -> Vector:
+    powers = np.exp(x)
+    return np.asarray(powers * (1 / powers.sum()))
+
+
+CURVES: Mapping[str, Callable[[Vector], Vector]] = MappingProxyType(
+    {
+        "tanh": np.tanh,
+        "relu": lambda x: np.maximum(x, 0),
+        "sigmoid": sigmoid,
+        "softmax": _softmax,
+        "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
+    }
+)
+ACTIVATED = ("dense", "time-distributed-dense", "conv1d")
+"""The layers after which RTNeural adds the activation that stands in them."""
+
+
+class Step(Protocol):
+    """A layer that takes one step at a time."""
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+
+    def __call__(self, x: Vector) -> Vector:
+        """Return the outputs of a step."""
+
+
+class _Still:
+    """A layer without a memory."""
+
+    def __init__(self, function: Callable[[Vector], Vector]) -> None:
+        self.function = function
+
+    def reset(self) -> None:
+        """Do nothing: there is nothing to forget."""
+
+    def __call__(self, x: Vector) -> Vector:
+        return self.function(x)
+
+
+class _Conv1d:
+    """Taps into a ring of the last steps."""
+
+    def __init__(self, kernel: Vector, bias: Vector, dilation: int, groups: int) -> None:
+        taps, width, outputs = kernel.shape
+        each = outputs // groups
+        # [K][I/G][O] to one matrix a group: [G][K I/G][O/G]
+        apart = kernel.reshape(taps, width, groups, each).transpose(2, 0, 1, 3)
+        self.matrices = np.ascontiguousarray(apart.reshape(groups, taps * width, each))
+        self.bias, self.groups, self.width = bias, groups, width
+        self.ago = (taps - 1 - np.arange(taps)) * dilation
+        self.ring = np.zeros(((taps - 1) * dilation + 1, groups * width), kernel.dtype)
+        self.now = 0
+
+    def reset(self) -> None:
+        self.ring[:] = 0
+
+    def __call__(self, x: Vector) -> Vector:
+        self.now = (self.now + 1) % len(self.ring)
+        self.ring[self.now] = x
+        heard = self.ring[(self.now - self.ago) % len(self.ring)]
+        rows = heard.reshape(-1, self.groups, self.width).transpose(1, 0, 2)
+        sums = rows.reshape(self.groups, 1, -1) @ self.matrices
+        return np.asarray(sums.ravel() + self.bias)
+
+
+class _Lstm:
+    def __init__(self, into: Vector, own: Vector, bias: Vector) -> None:
+        self.into, self.own, self.bias = into, own, bias
+        self.hidden, self.cell = np.zeros((2, len(own)), into.dtype)
+
+    def reset(self) -> None:
+        self.hidden, self.cell = np.zeros_like((self.hidden, self.cell))
+
+    def __call__(self, x: Vector) -> Vector:
+        gates = x @ self.into + self.hidden @ self.own + self.bias
+        enter, forget, candidate, leave = gates.reshape(4, -1)
+        self.cell = sigmoid(forget) * self.cell + sigmoid(enter) * np.tanh(candidate)
+        self.hidden = sigmoid(leave) * np.tanh(self.cell)
+        return self.hidden
+
+
+class _Gru:
+    def __init__(self, into: Vector, own: Vector, biases: Vector) -> None:
+        self.into, self.own = into, own
+        self.bias_into, self.bias_own = biases
+        self.hidden = np.zeros(len(own), into.dtype)
+
+    def reset(self) -> None:
+        self.hidden = np.zeros_like(self.hidden)
+
+    def __call__(self, x: Vector) -> Vector:
+        from_input = (x @ self.into + self.bias_into).reshape(3, -1)
+        from_own = (self.hidden @ self.own + self.bias_own).reshape(3, -1)
+        update, restart = sigmoid(from_input[:2] + from_own[:2])
+        candidate = np.tanh(from_input[2] + restart * from_own[2])
+        self.hidden = (1 - update) * candidate + update * self.hidden
+        return self.hidden
+
+
+def _last(value: Any) -> int:
+    return int(value[-1] if isinstance(value, list) else value)
+
+
+def _layer(said: Mapping[str, Any], arrays: list[Vector], dtype: DTypeLike) -> Step:
+    """Return a layer without the activation that may follow it."""
+    kind = said["type"]
+    if kind == "lstm":
+        return _Lstm(*arrays)
+    if kind == "gru":
+        return _Gru(*arrays)
+    if kind == "conv1d":
+        kernel, bias = arrays
+        return _Conv1d(kernel, bias, _last(said["dilation"]), _last(said.get("groups", 1)))
+    if kind in ("dense", "time-distributed-dense"):
+        kernel, bias = [*arrays, np.zeros(1, dtype)][:2]
+        return _Still(lambda x: np.asarray(x @ kernel + bias))
+    if kind == "prelu":
+        slopes = arrays[0].ravel()
+        return _Still(lambda x: np.where(x > 0, x, slopes * x))
+    if kind == "batchnorm":
+        (mean, variance), affine = arrays[-2:], arrays[:-2]
+        scale = 1 / np.sqrt(variance + np.asarray(said["epsilon"], dtype))
+        gamma, beta = affine or (np.ones_like(mean), np.zeros_like(mean))
+        return _Still(lambda x: np.asarray(gamma * scale * (x - mean) + beta))
+    assert kind == "activation"
+    return _Still(CURVES[said["activation"]])
+
+
+class Network:
+    """A model that takes one step of inputs and gives one of outputs.
+
+    >>> text = '{"in_shape": [2], "layers": [{"type": "dense", "activation": "relu", '
+    >>> network = Network(text + '"shape": [1], "weights": [[[1], [-2]], [0.5]]}]}')
+    >>> network.forward(np.array([3, 1])), network.forward(np.array([1, 3]))
+    (array([1.5], dtype=float32), array([0.], dtype=float32))
+    """
+
+    def __init__(
+        self, text: str | bytes, where: str = "file", dtype: DTypeLike = np.float32
+    ) -> None:
+        """Read a file.
+
+        Args:
+            text: the file.
+            where: its name, for errors.
+            dtype: what to calculate in. RTNeural calculates in float32, and only so is seen where
+                float32 does not reach; float64, with the weights still rounded to float32, says
+                how much of a difference is rounding.
+
+        Raises:
+            ValueError: RTNeural would not run the file as it reads, or it holds images.
+        """
+        document = require_sound(text, where)
+        shape = document["in_shape"]
+        self.inputs = int(shape[-1] if len(shape) != 4 else shape[2] * shape[3])
+        self.outputs = self.inputs
+        self.dtype = np.dtype(dtype)
+        self.layers: list[Step] = []
+        for number, said in enumerate(document["layers"]):
+            if said["type"].endswith("2d"):
+                name = f"layers[{number}] ({said['type']})"
+                raise ValueError(f"{where}: {name} works on images; only vectors are run here")
+            arrays = [np.array(w, np.float32).astype(self.dtype) for w in said["weights"]]
+            self.layers.append(_layer(said, arrays, self.dtype))
+            if said["type"] in ACTIVATED and said.get("activation"):
+                self.layers.append(_Still(CURVES[said["activation"]]))
+            self.outputs = int(said["shape"][-1])
+
+    def reset(self) -> None:
+        """Forget what was heard, as before a first step."""
+        for layer in self.layers:
+            layer.reset()
+
+    def forward(self, step: Vector) -> Vector:
+        """Return the outputs `[O]` of a step `[I]`, and remember it.
+
+        Raises:
+            ValueError: the step has another number of inputs.
+        """
+        if step.shape != (self.inputs,):
+            raise ValueError(f"a step has {self.inputs} inputs, found the shape {step.shape}")
+        x = step.astype(self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities are what float32 gives
+            for layer in self.layers:
+                x = layer(x)
+        return x
+
+    def run(self, steps: Vector) -> Vector:
+        """Return the outputs `[T, O]` of steps `[T, I]`, after those that came before."""
+        found = [self.forward(step) for step in steps]
+        return np.array(found, self.dtype).reshape(len(steps), self.outputs)

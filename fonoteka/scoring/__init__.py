@@ -1,0 +1,1 @@
+"""Decoding posteriors and scoring hypotheses."""

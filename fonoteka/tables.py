@@ -1,0 +1,132 @@
+"""Read and write CSV tables whose columns are known, whose bytes are equal for equal rows.
+
+People open these tables in a spreadsheet, which runs a cell that begins like a formula. Such a cell
+is written with an apostrophe before it, which spreadsheets read as "this is text", and read without
+it again. The same holds after a semicolon, a comma, a tab or a line break inside a cell: where the
+semicolon parts columns, as in Bosnia, Croatia and Serbia, a spreadsheet begins a new cell there.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from fonoteka.core.files import atomic_file
+
+Row = dict[str, str]
+
+_STARTS_FORMULA = re.compile(r"(?:^|(?<=[;,\t\r\n]))(?='*[=+\-@＝＋－＠\t\r])")
+_MARKED = re.compile(r"(?:^|(?<=[;,\t\r\n]))'(?='*[=+\-@＝＋－＠\t\r])")
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")  # no formula, and -6.02 must stay a number
+_PLAIN = re.compile(r"[\w/][\w./ -]*")  # most cells: nothing to quote, nothing to mark
+_QUOTED = re.compile(r'[",\r\n]')
+
+
+def read_table(path: Path, needed: Sequence[str], delimiter: str = ",") -> list[Row]:
+    """Return the rows of a table with a header, each as column to value.
+
+    A byte-order mark, which spreadsheets write, is not part of the first column's name. Quotes mean
+    something in tables parted by commas or semicolons; between tabs they are part of the text, as
+    most speech corpora have it. An apostrophe that only keeps a spreadsheet from running a cell is
+    no part of it, see `without_formula_marks`.
+
+    Raises:
+        ValueError: the file is missing, isn't UTF-8 or not a table, a column of `needed` is not
+            there, a column stands twice, or a row has another number of values than the header.
+    """
+    numbered = read_numbered(path, needed, delimiter)
+    return [row for _, row in numbered]
+
+
+def read_numbered(path: Path, needed: Sequence[str], delimiter: str = ",") -> list[tuple[int, Row]]:
+    """Return what `read_table` does, each row with the number of the line on which it ends."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such table")
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
+            lines = [(reader.line_num, values) for values in reader if values]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    except csv.Error as error:
+        raise ValueError(f"{path}:{reader.line_num}: not a table: {error}") from error
+    if not lines:
+        raise ValueError(f"{path}: empty; expected a header with the columns {list(needed)}")
+    header = [name.strip() for name in lines[0][1]]
+    _check_header(path, header, needed)
+    for number, values in lines[1:]:
+        if len(values) != len(header):
+            raise ValueError(
+                f"{path}:{number}: {len(values)} values where the header has {len(header)}; "
+                f"a text that holds {delimiter!r} stands in double quotes"
+            )
+    return [
+        (number, dict(zip(header, map(without_formula_marks, values), strict=True)))
+        for number, values in lines[1:]
+    ]
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows in the order given: UTF-8, commas, one newline a row, quotes where needed.
+
+    Raises:
+        ValueError: a row has a value for a column that is not there.
+    """
+    with atomic_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        file.write(table_line(columns))
+        known = set(columns)
+        for row in rows:
+            if unknown := sorted(row.keys() - known):
+                raise ValueError(f"{path}: no column {unknown[0]!r} among {list(columns)}")
+            file.write(table_line([row.get(name, "") for name in columns]))
+
+
+def table_line(values: Sequence[object]) -> str:
+    """Return one row as `write_table` writes it.
+
+    >>> print(table_line(["a", 1, "x, y", "=SUM(A1)", "-6.02"]), end="")
+    a,1,"x, y",'=SUM(A1),-6.02
+    """
+    line = ",".join([_cell(value) for value in values])
+    return (line or '""') + "\n"  # an empty line would be no row
+
+
+def with_formula_marks(text: str) -> str:
+    """Put an apostrophe wherever a spreadsheet could begin to read a formula.
+
+    >>> with_formula_marks("=1+1"), with_formula_marks("da;@x"), with_formula_marks("-6.02")
+    ("'=1+1", "da;'@x", '-6.02')
+    """
+    return text if _NUMBER.fullmatch(text) else _STARTS_FORMULA.sub("'", text)
+
+
+def without_formula_marks(text: str) -> str:
+    """Undo `with_formula_marks`: one apostrophe goes where it put one, so nothing is lost.
+
+    >>> without_formula_marks("'=1+1"), without_formula_marks("''=1"), without_formula_marks("'tis")
+    ('=1+1', "'=1", "'tis")
+    """
+    return _MARKED.sub("", text) if "'" in text else text
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    if not text or text.isalnum() or _PLAIN.fullmatch(text):
+        return text
+    text = with_formula_marks(text)
+    if _QUOTED.search(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _check_header(path: Path, header: list[str], needed: Sequence[str]) -> None:
+    missing = [name for name in needed if name not in header]
+    if missing:
+        raise ValueError(f"{path}: column {missing[0]!r} is missing; found {header}")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise ValueError(f"{path}: column {twice[0]!r} stands twice in {header}")

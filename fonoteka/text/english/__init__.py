@@ -1,0 +1,1 @@
+"""English numbers, dates, units and codes as spoken."""

@@ -1,0 +1,166 @@
+"""Numbers of Bosnian, Croatian and Serbian text that letters are written to: 80-ih, 50ak, 12a.
+
+The letters are an ending (80-ih, 5ero), the rest of a compound (15-godišnji), the letter of a house
+or a class (12b, 8.a razred), or a name (3D). A number with other letters is refused: they may be
+the end of a word that isn't known.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fonoteka.text.abbreviations import LETTER_NAMES
+from fonoteka.text.agreement import of_noun
+from fonoteka.text.numerals import cardinal, from_roman, ordinal, ordinal_stem, whole
+from fonoteka.text.rule import Rule, apart, rule, unread
+
+_CASES = r"ih|ima|im|oga|og|oj|om|ega|eg|em"
+_COUNTED = r"ero|oro|oje|(?:oj|j|or)i(?:ca|ce|ci|cu|com)"
+_ABOUT = "(?:ti?)?(?:nj)?ak"
+_ENDINGS = rf"{_ABOUT}|[tvgmć]?(?:{_CASES})|{_COUNTED}|[tvgmć][iaoeu]"
+_COMPOUNDS = (
+    "godišnj|minutn|dnevn|satn|časovn|mjesečn|mesečn|sedmičn|tjedn|člani|metarsk|kilometarsk|"
+    "postotn|procentn|spratn|katn|sobn|dimenzional|struk|sekundn|litarsk|kratn|brzinsk|znamenkast"
+)
+_COMPOUND_STEMS = {1: "jedno", 2: "dvo", 3: "tro", 100: "sto"}
+_FOUR = {"bs": "četvero", "hr": "četvero", "sr": "četvoro"}
+_TWO_AND_THREE = {2: "dvoj", 3: "troj"}
+
+
+def _suffixed(match: re.Match[str], language: str) -> str:
+    """Say 90-ih, 5-og, 10-ak, 5ero: the stem of the number with the ending that is written."""
+    number, ending = int(match["number"]), match["vowel"] or match["ending"]
+    if ending.endswith("ak"):
+        said = _about(number, language)
+    elif re.fullmatch(_COUNTED, ending):
+        said = _counted(number, language, ending)
+    else:
+        said = _inflected(number, language, ending)
+    if said is None:
+        raise unread(match)
+    return apart(match, said)
+
+
+def _about(number: int, language: str) -> str | None:
+    """Return `some` of a number: pedesetak, stotinjak; of thousands there are several ways."""
+    if number == 100:
+        return "stotinjak"
+    if number < 2 or number % 1000 == 0:
+        return None
+    return ordinal_stem(number, language) + ("injak" if number % 100 == 0 else "ak")
+
+
+def _counted(number: int, language: str, ending: str) -> str | None:
+    """Return the number of a group: dvoje, petero, trojica; 2 and 3 have endings of their own."""
+    last = number % 100 if number % 100 < 20 else number % 10
+    if last < 2 or (last < 4) != (not ending.startswith(("e", "or"))):
+        return None
+    before = f"{cardinal(number - last, language)} " if number > last else ""
+    if last < 4:
+        tail = "e" if ending == "oje" else ending.removeprefix("o").removeprefix("j")
+        return before + _TWO_AND_THREE[last] + tail
+    return before + ("četv" if last == 4 else ordinal_stem(last, language)) + ending
+
+
+def _inflected(number: int, language: str, ending: str) -> str | None:
+    """Return an ordinal with an ending, which may begin with the stem's last letter: 80-te."""
+    stem = ordinal_stem(number, language)
+    if ending[0] in "tvgmć":
+        if ending[0] != stem[-1]:
+            return None
+        ending = ending[1:]
+    if stem.endswith("ć") and ending in ("og", "oga"):
+        ending = "e" + ending[1:]  # trećeg
+    return stem + ending
+
+
+def _compound(match: re.Match[str], language: str) -> str:
+    number = int(match["number"])
+    tens, unit = divmod(number, 10)
+    if number in _COMPOUND_STEMS:
+        return apart(match, _COMPOUND_STEMS[number] + match["rest"])
+    if 0 < unit < 5 and tens != 1:
+        last = _COMPOUND_STEMS.get(unit, _FOUR[language])
+        first = cardinal(tens * 10, language).replace(" ", "") if tens else ""
+        return apart(match, first + last + match["rest"])
+    joined = cardinal(number, language).replace(" ", "").removesuffix("o") + "o"
+    return apart(match, joined + match["rest"])
+
+
+def _class(match: re.Match[str], language: str) -> str | None:
+    """Say a school class: 8.a razred, IIIa razreda."""
+    number = from_roman(match["number"]) or int(match["number"] if match[1].isdecimal() else 0)
+    agreed = of_noun(match["noun"])
+    if not number or agreed is None:
+        return None
+    return apart(match, f"{ordinal(number, language, *agreed)} {LETTER_NAMES[match['letter']]}")
+
+
+def _lettered(match: re.Match[str], language: str) -> str:
+    letter = LETTER_NAMES[match["letter"].lower()]
+    return apart(match, f"{whole(match['number'], language)} {letter}")
+
+
+def _refused(match: re.Match[str], _language: str) -> str:
+    raise unread(match)
+
+
+CLASSES = rule(
+    "school classes",
+    r"(?<![^\W_])(?P<number>\d{1,2}|[IVX]{1,4})(?:\.\s?|-)?(?P<letter>[a-h])(?=\s(?P<noun>razred\w*))",
+    _class,
+    "r",
+    [
+        ("hr", "IIIa razred, u 8.b razredu", "treći a razred, u osmom be razredu"),
+        ("sr", "iz VII-c razreda", "iz sedmog ce razreda"),
+    ],
+    clue="razred",
+)
+"""School classes; before the rule for Roman numerals."""
+
+SUFFIXES: tuple[Rule, ...] = (
+    rule(
+        "compounds",
+        rf"(?<![\d.,])(?P<number>\d{{1,3}})-?(?P<rest>(?:{_COMPOUNDS})\w*)",
+        _compound,
+        "0123456789",
+        [
+            ("hr", "15-godišnji, 25-godišnja", "petnaestogodišnji, dvadesetpetogodišnja"),
+            ("sr", "3-dnevni, 24-časovni", "trodnevni, dvadesetčetvoročasovni"),
+            ("bs", "20godišnjak i 2-struki", "dvadesetogodišnjak i dvostruki"),
+        ],
+        clue=rf"[0-9]-?(?:{_COMPOUNDS})",
+    ),
+    rule(
+        "endings",
+        rf"(?<![\d.,-])(?P<number>\d{{1,4}})(?:\.?-(?P<vowel>[iaoeu])|\.?-?(?P<ending>{_ENDINGS}))"
+        r"(?![^\W_])",
+        _suffixed,
+        "0123456789",
+        [
+            ("hr", "1990-ih, 80-te, 80ih", "tisuću devetsto devedesetih, osamdesete, osamdesetih"),
+            ("bs", "10-ak, 100-tak, 7-og, 50ak", "desetak, stotinjak, sedmog, pedesetak"),
+            ("bs", "100-njak, 5-orica, 2-ojica", "stotinjak, petorica, dvojica"),
+            ("hr", "5ero, 2oje, 4-ero, 22-oje", "petero, dvoje, četvero, dvadeset dvoje"),
+            ("sr", "7oro, 4oro, 1vi, 3ćeg", "sedmoro, četvoro, prvi, trećeg"),
+        ],
+        clue=r"[0-9]\.?-?[a-zć]",
+    ),
+    rule(
+        "numbers with a letter",
+        r"(?<![^\W_])(?<![.,:/-])(?P<number>\d{1,4})(?P<letter>[a-fA-G])(?![^\W_]|-[^\W_])",
+        _lettered,
+        "0123456789",
+        [("sr", "Ulica 12b, 3D, 5G", "Ulica dvanaest be, tri de, pet ge")],
+        clue="[0-9][a-fA-G]",
+    ),
+    rule(
+        "numbers with other letters",
+        r"(?<![^\W_])\d[^\s-]*-[^\W\d_]",
+        _refused,
+        "-",
+        [("hr", "5-6, Covid-19", "5-6, Covid-19")],
+        clue=r"-[^\W\d_]",
+    ),
+)
+"""What letters behind a number mean."""

@@ -1,0 +1,166 @@
+"""Name the phones of recordings with a packaged model, after its hash was checked.
+
+    make transcribe WAV=clip.wav [MODEL=ensemble]
+    python -m fonoteka.transcribe data/models/ensemble clip.wav ... [--times] [--int8]
+
+Reads   a model's folder with package.json, and recordings of any rate and number of channels
+Writes  nothing; prints a line a recording, or with --times a line a phone: start, end, phone
+
+A file that isn't the one that was packaged is refused: a damaged model still answers, and nobody
+would notice. README.md shows the same in a dozen lines that need nothing of this repository.
+
+Up to 60 s a recording is one input, as in training, whose clips have at most 30 s. The encoders'
+attention takes memory by the square of the length, so a longer one is cut into windows of 30 s that
+share 4 s or more with the next. Posteriors of two windows are joined inside the middle half of
+what they share, at the frame where the sum of their log posteriors of the blank is highest, so that
+no phone is cut or doubled. Then all frames are decoded at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fonoteka.audio.dsp import (
+    FRAME_HOP,
+    FRAMES_PER_SECOND,
+    SAMPLE_RATE_HZ,
+    Signal,
+    to_mono_16k,
+)
+from fonoteka.audiocheck.decode import read_sound
+from fonoteka.audiocheck.downmix import uncancelled
+from fonoteka.audiocheck.probe import UNREADABLE
+from fonoteka.core.run_stage import stage
+from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
+from fonoteka.packaging import verified
+from fonoteka.scoring.decoding import Spoken, greedy
+
+Posteriors = NDArray[np.float32]
+WHOLE_S, WINDOW_S, SHARED_S = 60, 30, 4
+
+
+def heard(path: Path) -> Signal:
+    """Return a recording as one channel at 16 kHz.
+
+    Raises:
+        ValueError: it can't be read, or holds nothing, or a sample that is no number.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    try:
+        samples, rate_hz = read_sound(path)
+    except UNREADABLE as error:
+        raise ValueError(f"{path}: not a recording that can be read: {error}") from error
+    if not len(samples) or not np.isfinite(samples).all():
+        what = "a sample that is no number" if len(samples) else "no sample"
+        raise ValueError(f"{path}: holds {what}; record it again")
+    return to_mono_16k(uncancelled(samples, rate_hz), rate_hz)
+
+
+def transcribe(session: Any, labels: list[str], signal: Signal) -> list[Spoken]:
+    """Return the phones of a clip `[T]` at 16 kHz with the frames in which they are heard."""
+    return greedy(posteriors(session, signal), labels)
+
+
+def posteriors(session: Any, signal: Signal) -> Posteriors:
+    """Return the log posteriors `[F, V]` of a clip `[T]`, joined from windows where it is long.
+
+    Raises:
+        ValueError: ONNX Runtime fails, as it does without memory for a window.
+    """
+    starts, size = windows(len(signal))
+    ends = [*(start + size for start in starts[:-1]), len(signal)]
+    pieces = [_piece(session, signal[a:b]) for a, b in zip(starts, ends, strict=True)]
+    kept, begin = [], 0
+    for number, (here, after) in enumerate(pairwise(pieces)):
+        shared = len(here) - (starts[number + 1] - starts[number]) // FRAME_HOP
+        cut = seam(here[-shared:], after[:shared])
+        kept.append(here[begin : len(here) - shared + cut])
+        begin = cut
+    return np.concatenate([*kept, pieces[-1][begin:]])
+
+
+def _piece(session: Any, signal: Signal) -> Posteriors:
+    try:
+        found: Posteriors = session_posteriors(session, signal[None])[0]
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ValueError(
+            f"the model fails on {len(signal) / SAMPLE_RATE_HZ:.1f} s of sound: "
+            f"{str(error).splitlines()[0]}; give it more memory or cut the recording"
+        ) from error
+    return found
+
+
+def windows(samples: int) -> tuple[list[int], int]:
+    """Return where windows begin, at whole frames and evenly, and how many samples each has.
+
+    >>> windows(60 * 16_000)
+    ([0], 960000)
+    >>> [start / 16_000 for start in windows(61 * 16_000)[0]]
+    [0.0, 15.5, 31.0]
+    """
+    if samples <= WHOLE_S * SAMPLE_RATE_HZ:
+        return [0], samples
+    size, step = WINDOW_S * SAMPLE_RATE_HZ, (WINDOW_S - SHARED_S) * SAMPLE_RATE_HZ
+    last = (samples - size) // FRAME_HOP  # in frames
+    count = -(-last * FRAME_HOP // step)
+    return [number * last // count * FRAME_HOP for number in range(count + 1)], size
+
+
+def seam(one: Posteriors, other: Posteriors) -> int:
+    """Return the frame from which on the later of two windows counts, in what they share.
+
+    Args:
+        one: the shared frames as the earlier window has them, `[S, V]`, column 0 the blank's.
+        other: the same as the later one has them.
+    """
+    edge = len(one) // 4
+    inner = slice(edge, len(one) - edge)
+    return edge + int((one[inner, 0] + other[inner, 0]).argmax())
+
+
+def lines(spoken: list[Spoken], times: bool) -> Iterator[str]:
+    r"""Yield what is printed of a clip.
+
+    >>> list(lines([Spoken("a", 0, 5), Spoken("d", 9, 12)], times=False))
+    ['a d']
+    >>> list(lines([Spoken("a", 0, 5)], times=True))
+    ['0.00\t0.10\ta']
+    """
+    if not times:
+        yield " ".join(s.symbol for s in spoken)
+        return
+    for s in spoken:
+        yield f"{s.start / FRAMES_PER_SECOND:.2f}\t{s.end / FRAMES_PER_SECOND:.2f}\t{s.symbol}"
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path, help="a folder such as data/models/ensemble")
+    parser.add_argument("recordings", type=Path, nargs="+")
+    parser.add_argument("--times", action="store_true", help="a line a phone, with seconds")
+    parser.add_argument("--int8", action="store_true", help="the smaller file")
+    args = parser.parse_args()
+    path = verified(args.model, "model.int8.onnx" if args.int8 else "model.onnx")
+    session = open_model(path)
+    labels = labels_of(session, path)
+    rate = session.get_modelmeta().custom_metadata_map.get("sample_rate_hz")
+    if rate != str(SAMPLE_RATE_HZ):
+        raise ValueError(f"{path}: hears {rate} Hz, expected {SAMPLE_RATE_HZ}; export it anew")
+    for recording in args.recordings:
+        spoken = transcribe(session, labels, heard(recording))
+        start = f"{recording}:" if len(args.recordings) > 1 else ""
+        for line in lines(spoken, args.times):
+            print(f"{start}{line}")
+
+
+if __name__ == "__main__":
+    stage(main)
