@@ -135,7 +135,7 @@ def test_a_corpus_is_never_written_over(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--name", "a/b"], r"--name 'a/b': expected letters, digits"),
+        (["--name", "a/b"], r"--name: name 'a/b': expected letters, digits"),
         (["--licence", " "], "--licence is empty"),
         (["--table", "gone.csv"], r"gone\.csv: no such table, neither here nor in"),
     ],

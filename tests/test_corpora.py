@@ -69,6 +69,15 @@ def test_a_card_that_is_wrong_is_refused(card, message, tmp_path):
         read_card(folder)
 
 
+@pytest.mark.parametrize("name", ["a#b", "a b", "a.b", "-a", "č"])
+def test_a_name_that_would_break_ids_is_refused(name, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "corpus.json").write_text(json.dumps(CARD | {"name": name}))
+    with pytest.raises(ValueError, match=r"expected letters, digits, - and _ only"):
+        read_card(folder)
+
+
 def test_a_corpus_without_phone_times_has_none(tmp_path):
     assert read_phones(tmp_path) == {}
 

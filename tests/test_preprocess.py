@@ -56,6 +56,16 @@ def many(count):
     return {f"clip-{n}": tone(hz=200 + 10 * n) for n in range(count)}
 
 
+@pytest.mark.parametrize("name", ["take 1,-2 dB", "=1+1", "a;@b", "-x", "'=1", "a, b", 'a "b"'])
+def test_a_name_that_a_spreadsheet_takes_for_a_formula_is_read_as_it_is(name, tmp_path):
+    soundfile.write(tmp_path / f"{name}.wav", tone(), 8000)
+    rows = [{"id": "a", "path": f"{name}.wav"}]
+    write_table(tmp_path / "accepted.csv", ("id", "path"), rows)
+    run(tmp_path / "accepted.csv", tmp_path, tmp_path / "audio", PARAMS, 1)
+    (row,) = read_table(tmp_path / "audio/index.csv", ("id", "problem"))
+    assert (row["id"], row["problem"]) == ("a", "")
+
+
 def test_stereo_at_44100_hz_becomes_mono_at_16_khz_and_at_its_level(tmp_path):
     stereo = np.stack([tone(1.0, rate=44_100), 0.5 * tone(1.0, rate=44_100)], axis=1)
     corpus(tmp_path, {"a": stereo}, rate=44_100)

@@ -11,7 +11,6 @@ which needs no texts and counts as real. Of a recording above 10 s pieces of 0.8
 
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -192,8 +191,8 @@ def _searched(params: Path, corpora: Sequence[Path], per_kind: int, tuning: bool
         timed(INVENTORY, folder)
         timed(DEDUPE, folder)
         paths = _paths(folder / "inventory.csv")
-        with (folder / "duplicates.csv").open(encoding="utf-8", newline="") as file:
-            groups = [(row["group"], paths[row["id"]]) for row in csv.DictReader(file)]
+        rows = read_table(folder / "duplicates.csv", ("group", "id"))
+        groups = [(row["group"], paths[row["id"]]) for row in rows]
     return {
         "speakers": len({(s.corpus, s.voice) for s in found}),
         "originals": len(found),
@@ -202,8 +201,8 @@ def _searched(params: Path, corpora: Sequence[Path], per_kind: int, tuning: bool
 
 
 def _paths(inventory: Path) -> dict[str, str]:
-    with inventory.open(encoding="utf-8", newline="") as file:
-        return {row["id"]: row["path"].partition("/")[2] for row in csv.DictReader(file)}
+    rows = read_table(inventory, ("id", "path"))
+    return {row["id"]: row["path"].partition("/")[2] for row in rows}
 
 
 def counted(

@@ -14,6 +14,7 @@ Here are also the columns of the tables that the stages of this room hand on to 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -93,8 +94,8 @@ def read_card(folder: Path) -> Card:
     """Return a corpus's card.
 
     Raises:
-        ValueError: corpus.json is missing or wrong, says nothing where it must, or has another
-            name than the folder.
+        ValueError: corpus.json is missing or wrong, a value is empty, or the name differs from the
+            folder's or has a character that ids and paths use as a separator.
     """
     path = folder / CARD
     if not path.is_file():
@@ -102,9 +103,23 @@ def read_card(folder: Path) -> Card:
     card = build(read_json(path), Card, str(path))
     if card.name != folder.name:
         raise ValueError(f"{path}: name {card.name!r} is not the folder's name {folder.name!r}")
+    check_corpus_name(card.name, str(path))
     if not card.licence.strip():
         raise ValueError(f"{path}: licence is empty; say under which the recordings may be used")
     return card
+
+
+def check_corpus_name(name: str, where: str) -> None:
+    """Refuse a name that cannot be the first part of ids and paths.
+
+    `#` separates a clip's id from the number of its augmented copy in embeddings and posteriors: a
+    corpus `a#b` would be left out of CTC training without a word.
+
+    Raises:
+        ValueError: the name has another character than letters, digits, `-` and `_`.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise ValueError(f"{where}: name {name!r}: expected letters, digits, - and _ only")
 
 
 def read_clips(folder: Path) -> list[Clip]:

@@ -40,6 +40,7 @@ from fonoteka.core.params import load
 from fonoteka.core.run_stage import die_with_parent, stage
 from fonoteka.corpus.corpus import INDEX_COLUMNS
 from fonoteka.shards import add_to_tar, shard_of
+from fonoteka.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams, workers:
     """Prepare all accepted clips and write shards and index."""
     if params.shards < 1:
         raise ValueError(f"preprocess.shards must be at least 1, found {params.shards}")
-    with accepted.open(encoding="utf-8", newline="") as file:
-        items = sorted((row["id"], row["path"]) for row in csv.DictReader(file))
+    # Not csv.DictReader: it keeps the apostrophe before a cell that looks like a formula.
+    items = sorted((row["id"], row["path"]) for row in read_table(accepted, ("id", "path")))
     rows: list[list[str]] = []
     with atomic_folder(out) as part, ExitStack() as stack:
         tars = [

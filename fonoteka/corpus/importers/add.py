@@ -4,7 +4,7 @@
     python -m fonoteka.corpus.importers.add FROM --name NAME --licence TEXT --source TEXT
     python -m fonoteka.corpus.importers.add FROM --look
 
-Reads   a folder with audio and what is said in it, in one of the layouts of tools/layouts.py
+Reads   a folder with audio and what is said in it, in one of the layouts of `layouts`
 Writes  data/raw/NAME/ with the audio, metadata.csv, corpus.json and, where phones are known,
         phones.jsonl; data/raw/NAME.dvc
 
@@ -16,7 +16,6 @@ reports hang on its bytes.
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from pathlib import Path
 from fonoteka.core.git import entered, given_path
 from fonoteka.core.run_stage import stage
 from fonoteka.corpus.clip_terms import OWN_COLUMNS
-from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS, Card
+from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS, Card, check_corpus_name
 from fonoteka.corpus.importers.copy import copy
 from fonoteka.corpus.importers.layouts.audio_io import ffmpeg_is_there
 from fonoteka.corpus.importers.layouts.base import Given, Reading, Source, scan
@@ -68,8 +67,7 @@ def understand(folder: Path, given: Given) -> Understood:
 
 def check_name(name: str, raw: Path) -> None:
     """Refuse a name that makes no good folder, or one that is taken."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise ValueError(f"--name {name!r}: expected letters, digits, - and _ only")
+    check_corpus_name(name, "--name")
     for taken in (raw / name, raw / f"{name}.dvc"):
         if taken.exists():
             raise ValueError(f"{taken} is there already; choose another --name or remove it")
