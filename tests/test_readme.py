@@ -1,16 +1,20 @@
-"""What README.md tells a newcomer to type is there, and the program it shows runs."""
+"""What README.md and docs/ tell a newcomer to type is there, and the programs they show run."""
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
+import shlex
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import onnx
 import pytest
 import soundfile as sf
+from forks import python
 from imports import TOP
 from onnx import TensorProto, helper, numpy_helper
 
@@ -20,16 +24,23 @@ from fonoteka.scoring.decoding import greedy
 from stages.export.card import PROGRAM
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(TOP).as_posix(): path.read_text(encoding="utf-8")
+    for path in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+}
 BLOCKS = [
     text for text in re.findall(r"```python\n(.*?)```", README, re.S) if "onnxruntime" in text
 ]
 MODELS = sorted(path.parent.name for path in (TOP / "data/models").glob("*/model.onnx"))
 FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
 
+MAKEFILE = (TOP / "Makefile").read_text(encoding="utf-8")
+NOT_OURS = {"--durations", "--dist"}  # of pytest
+
 # What the program must not need can't be imported while it runs.
 ALONE = """\
 import runpy, sys
-for name in ("onnx", "stages", "torch", "torchaudio", "transformers"):
+for name in ("fonoteka", "onnx", "stages", "torch", "torchaudio", "transformers"):
     sys.modules[name] = None
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -137,13 +148,59 @@ def test_a_program_that_needs_torch_would_be_noticed(program, tmp_path):
     assert "import of torch halted" in done.stderr
 
 
-def test_every_word_of_make_that_the_readme_names_is_in_the_makefile():
+def shell_lines(text):
+    """Return the command lines of a page, without comments; a line that ends in \\ goes on."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    inline = [code for code in re.findall(r"(?<!`)`([^`\n]+)`", text) if code.startswith("make ")]
+    return [line.partition("  #")[0].strip() for line in lines + inline]
+
+
+def test_every_target_of_make_that_a_page_names_is_in_the_makefile():
     makefile = (TOP / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
-    code = re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", README, re.S)
-    named = {word for pair in code for word in re.findall(r"\bmake ([a-z][a-z-]*)", "".join(pair))}
-    assert named
-    assert named <= targets
+    for page, text in PAGES.items():
+        lines = "\n".join(shell_lines(text))
+        named = set(re.findall(r"\bmake ([a-z][a-z-]*)", lines))
+        assert named <= targets, (page, named - targets)
+
+
+def test_every_variable_and_option_that_a_page_gives_to_make_is_one_of_that_target():
+    makefile = (TOP / "Makefile").read_text(encoding="utf-8")
+    recipes = dict(re.findall(r"^([a-z][a-z-]*):[^\n]*\n((?:\t[^\n]*\n)+)", makefile, re.M))
+    shown = dict(re.findall(r"^([a-z][a-z-]*):([^\n]*)\n", makefile, re.M))
+    checked = 0
+    for page, text in PAGES.items():
+        for line in shell_lines(text):
+            words = shlex.split(line) if "…" not in line else []
+            if len(words) < 2 or words[0] != "make" or words[1] not in recipes:
+                continue
+            about = recipes[words[1]] + shown[words[1]]
+            for name, _, value in (word.partition("=") for word in words[2:] if "=" in word):
+                assert name in about or name == "JOBS", (page, line)
+                if name == "ARGS" and words[1] not in ("test", "test-fast", "test-faults"):
+                    known = help_of(re.search(r"python -m (\S+)", about)[1])
+                    for option in re.findall(r"(--[a-z-]+)", value):
+                        assert option in known, (page, line)
+                        checked += 1
+    assert checked >= 3
+
+
+@cache
+def help_of(module):
+    """Return what a command prints for --help."""
+    done = python("-m", module, "--help", folder=TOP)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_option_that_a_page_names_is_one_of_a_command():
+    # In running text an option stands alone: `--leave-out`. Each must be known to some command.
+    known = "".join(map(help_of, sorted(set(re.findall(r"python -m (fonoteka\S+)", MAKEFILE)))))
+    known += (TOP / "tests/mutate.py").read_text(encoding="utf-8")
+    for page, text in PAGES.items():
+        for option in re.findall(r"(?<!`)`(--[a-z][a-z-]*)", text):
+            assert option in known or option in NOT_OURS, (page, option)
 
 
 def test_every_word_of_make_is_explained_and_phony_where_it_makes_no_file():
@@ -154,7 +211,37 @@ def test_every_word_of_make_is_explained_and_phony_where_it_makes_no_file():
     assert targets == explained == phony
 
 
-def test_every_file_that_the_readme_links_to_is_there():
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [link for link in links if not (TOP / link).exists()] == []
+def test_every_file_that_a_page_links_to_is_there():
+    for page, text in PAGES.items():
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+        assert [link for link in links if not ((TOP / page).parent / link).exists()] == [], page
+        assert links or page != "README.md"
+
+
+def test_every_path_of_ours_that_a_page_names_is_there():
+    for page, text in PAGES.items():
+        named = re.findall(r"`((?:fonoteka|stages|tests)/[\w/]+\.(?:py|md|toml))", text)
+        assert [name for name in named if not (TOP / name).exists()] == [], page
+
+
+@pytest.mark.torch
+def test_the_programs_that_the_docs_show_run():
+    programs, sessions = [], []
+    for page, text in PAGES.items():
+        blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+        sessions.append("\n".join(code for code in blocks if code.startswith(">>>")))
+        if page != "README.md":  # whose program has tests of its own above
+            programs += [code for code in blocks if not code.startswith(">>>")]
+    assert programs
+    assert any(sessions)
+    for code in programs:
+        done = python("-c", code, folder=TOP)
+        assert done.returncode == 0, done.stderr
+    for session in sessions:
+        assert doctest_failures(session) == 0
+
+
+def doctest_failures(text):
+    """Return how many examples of a text fail; each failure is printed."""
+    test = doctest.DocTestParser().get_doctest(text, {}, "page", None, 0)
+    return doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test).failed
