@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
 from fonoteka.tables import without_formula_marks
 
 
@@ -28,7 +29,7 @@ def each_row(
             header.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such table")
+        raise UserError(f"{path}: no such table")
     with path.open(encoding="utf-8", newline="") as file:
         taken: list[str] = []
 
@@ -40,14 +41,14 @@ def each_row(
         reader = csv.reader(lines(), strict=True)
         header = next(reader, [])
         if missing := [name for name in columns if name not in header]:
-            raise ValueError(f"{path}: column {missing[0]!r} is missing; found {header}")
+            raise UserError(f"{path}: column {missing[0]!r} is missing; found {header}")
         if header != list(columns):
-            raise ValueError(f"{path}: has the columns {header}; run the stage that wrote it again")
+            raise UserError(f"{path}: has the columns {header}; run the stage that wrote it again")
         taken.clear()
         choose, width = itemgetter(*(header.index(name) for name in wanted)), len(header)
         for values in reader:
             if len(values) != width:
-                raise ValueError(
+                raise UserError(
                     f"{path}:{reader.line_num}: {len(values)} values where the header has "
                     f"{width}; run the stage that wrote it again"
                 )

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_text
 
 
@@ -82,7 +83,7 @@ def write(path: Path, utterances: Iterable[Utterance]) -> None:
     rows = sorted(utterances, key=lambda u: u.id)
     for first, second in pairwise(rows):
         if first.id == second.id:
-            raise ValueError(f"{path}: id {first.id!r} would stand twice")
+            raise UserError(f"{path}: id {first.id!r} would stand twice")
     lines = (json.dumps(_record(row), ensure_ascii=False, allow_nan=False) for row in rows)
     write_text(path, "\n".join(lines))
 
@@ -94,7 +95,7 @@ def read(path: Path) -> list[Utterance]:
         ValueError: the file is missing, a line isn't an utterance, or an id stands twice.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such manifest")
+        raise UserError(f"{path}: no such manifest")
     seen: dict[str, int] = {}
     rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -102,7 +103,7 @@ def read(path: Path) -> list[Utterance]:
             continue
         row = _utterance(line, f"{path}:{number}")
         if row.id in seen:
-            raise ValueError(f"{path}:{number}: id {row.id!r} is already on line {seen[row.id]}")
+            raise UserError(f"{path}:{number}: id {row.id!r} is already on line {seen[row.id]}")
         seen[row.id] = number
         rows.append(row)
     return rows
@@ -117,20 +118,18 @@ def _utterance(line: str, where: str) -> Utterance:
     try:
         record = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"{where}: not valid JSON: {error}") from error
+        raise UserError(f"{where}: not valid JSON: {error}") from error
     names = {field.name for field in dataclasses.fields(Utterance)}
     if not isinstance(record, dict) or set(record) | set(WHERE_KNOWN) != names:
         found = sorted(record) if isinstance(record, dict) else record
-        raise ValueError(f"{where}: expected the keys {sorted(names)}, found {found}")
+        raise UserError(f"{where}: expected the keys {sorted(names)}, found {found}")
     record["phones"] = tuple(record["phones"])
     times = record.get("phone_times_s")
     if times is not None:
         record["phone_times_s"] = tuple((float(a), float(b)) for a, b in times)
         if len(times) != len(record["phones"]):
-            raise ValueError(
-                f"{where}: {len(record['phones'])} phones but {len(times)} phone times"
-            )
+            raise UserError(f"{where}: {len(record['phones'])} phones but {len(times)} phone times")
     duration = record["duration_s"]
     if not (isinstance(duration, int | float) and math.isfinite(duration) and duration > 0):
-        raise ValueError(f"{where}: duration_s must be above 0 seconds, found {duration!r}")
+        raise UserError(f"{where}: duration_s must be above 0 seconds, found {duration!r}")
     return Utterance(**record)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file
 
 PACKAGE, CARD = "package.json", "README.md"
@@ -28,7 +29,7 @@ def record(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
         path = folder / name
         if not path.is_file() or not path.stat().st_size:
             state = "empty" if path.is_file() else "missing"
-            raise ValueError(f"{path}: {state}, so it can't be recorded; run dvc repro")
+            raise UserError(f"{path}: {state}, so it can't be recorded; run dvc repro")
         found[name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
     return found
 
@@ -41,13 +42,13 @@ def recorded(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """
     path = folder / PACKAGE
     if not path.is_file():
-        raise ValueError(
+        raise UserError(
             f"{path}: missing, so no file beside it can be trusted; run dvc repro or dvc pull"
         )
     package = read_json(path)
     files = package.get("files") if isinstance(package, dict) else None
     if not isinstance(files, dict) or not files or not all(map(_sound, files, files.values())):
-        raise ValueError(f"{path}: records no size and SHA-256 of files; {AGAIN}")
+        raise UserError(f"{path}: records no size and SHA-256 of files; {AGAIN}")
     return files
 
 
@@ -69,7 +70,7 @@ def verified(folder: Path, name: str) -> Path:
         ValueError: the file is missing, empty or changed, or the package doesn't record it.
     """
     if found := _problem(folder, name, recorded(folder)):
-        raise ValueError(found)
+        raise UserError(found)
     return folder / name
 
 

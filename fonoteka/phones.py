@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from fonoteka.core.errors import UserError
+
 LANGUAGES = ("bs", "en", "hr", "sr")
 SOUTH_SLAVIC = ("bs", "hr", "sr")
 
@@ -77,7 +79,7 @@ def from_letters(normalized: str) -> tuple[str, ...]:
             pair = word[at : at + 2]
             letter = pair if pair in LETTERS and at not in seams else word[at]
             if letter not in LETTERS:
-                raise ValueError(f"{letter!r} in {word!r} is not a letter of bs, hr or sr")
+                raise UserError(f"{letter!r} in {word!r} is not a letter of bs, hr or sr")
             phones.append(LETTERS[letter])
             at += len(letter)
     return tuple(phones)
@@ -102,7 +104,7 @@ def from_espeak(name: str, language: str) -> tuple[str, ...]:
     for candidate in (bare, bare.rstrip("ː"), bare.replace("ʲ", "")):
         if candidate in allowed:
             return (candidate,)
-    raise ValueError(f"espeak-ng's phoneme {name!r} in language {language!r} is in no table")
+    raise UserError(f"espeak-ng's phoneme {name!r} in language {language!r} is in no table")
 
 
 def _seam(stem: str) -> int:

@@ -20,6 +20,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
 
 
 def shard_of(key: str, shards: int) -> int:
@@ -55,7 +56,7 @@ def read_clips(folder: Path, references: Mapping[str, str]) -> Iterator[tuple[st
     for shard, names in sorted(by_shard.items()):
         path = folder / shard
         if not path.is_file():
-            raise ValueError(f"{path}: no such shard; run the stage preprocess")
+            raise UserError(f"{path}: no such shard; run the stage preprocess")
         yield from _read_tar(path, names)
 
 
@@ -69,11 +70,11 @@ def _read_tar(path: Path, names: Mapping[str, str]) -> Iterator[tuple[str, Signa
             assert file is not None
             samples, rate = soundfile.read(io.BytesIO(file.read()), dtype="float32")
             if rate != SAMPLE_RATE_HZ or samples.ndim != 1:
-                raise ValueError(f"{path}: {member.name} is not mono at {SAMPLE_RATE_HZ} Hz")
+                raise UserError(f"{path}: {member.name} is not mono at {SAMPLE_RATE_HZ} Hz")
             found += 1
             yield names[member.name], samples
     if found != len(names):
-        raise ValueError(f"{path}: {len(names) - found} of {len(names)} clips are missing")
+        raise UserError(f"{path}: {len(names) - found} of {len(names)} clips are missing")
 
 
 def write_arrays(folder: Path, arrays: Mapping[str, NDArray[np.float32]], shards: int) -> None:
@@ -99,7 +100,7 @@ def read_arrays(folder: Path, keys: Iterable[str] | None = None) -> dict[str, ND
     arrays: dict[str, NDArray[np.float32]] = {}
     paths = sorted(folder.glob("shard-*.safetensors"))
     if not paths:
-        raise ValueError(f"{folder}: no shards; run dvc repro")
+        raise UserError(f"{folder}: no shards; run dvc repro")
     for path in paths:
         with safe_open(path, framework="numpy") as shard:
             names = shard.keys()
@@ -107,5 +108,5 @@ def read_arrays(folder: Path, keys: Iterable[str] | None = None) -> dict[str, ND
                 arrays[name] = shard.get_tensor(name)
     missing = sorted((wanted or set()) - set(arrays))
     if missing:
-        raise ValueError(f"{folder}: {len(missing)} arrays are missing, first {missing[0]!r}")
+        raise UserError(f"{folder}: {len(missing)} arrays are missing, first {missing[0]!r}")
     return arrays

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 
 Row = dict[str, str]
@@ -44,23 +45,23 @@ def read_table(path: Path, needed: Sequence[str], delimiter: str = ",") -> list[
 def read_numbered(path: Path, needed: Sequence[str], delimiter: str = ",") -> list[tuple[int, Row]]:
     """Return what `read_table` does, each row with the number of the line on which it ends."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such table")
+        raise UserError(f"{path}: no such table")
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
             lines = [(reader.line_num, values) for values in reader if values]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
     except csv.Error as error:
-        raise ValueError(f"{path}:{reader.line_num}: not a table: {error}") from error
+        raise UserError(f"{path}:{reader.line_num}: not a table: {error}") from error
     if not lines:
-        raise ValueError(f"{path}: empty; expected a header with the columns {list(needed)}")
+        raise UserError(f"{path}: empty; expected a header with the columns {list(needed)}")
     header = [name.strip() for name in lines[0][1]]
     _check_header(path, header, needed)
     for number, values in lines[1:]:
         if len(values) != len(header):
-            raise ValueError(
+            raise UserError(
                 f"{path}:{number}: {len(values)} values where the header has {len(header)}; "
                 f"a text that holds {delimiter!r} stands in double quotes"
             )
@@ -81,7 +82,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
         known = set(columns)
         for row in rows:
             if unknown := sorted(row.keys() - known):
-                raise ValueError(f"{path}: no column {unknown[0]!r} among {list(columns)}")
+                raise UserError(f"{path}: no column {unknown[0]!r} among {list(columns)}")
             file.write(table_line([row.get(name, "") for name in columns]))
 
 
@@ -126,7 +127,7 @@ def _cell(value: object) -> str:
 def _check_header(path: Path, header: list[str], needed: Sequence[str]) -> None:
     missing = [name for name in needed if name not in header]
     if missing:
-        raise ValueError(f"{path}: column {missing[0]!r} is missing; found {header}")
+        raise UserError(f"{path}: column {missing[0]!r} is missing; found {header}")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise ValueError(f"{path}: column {twice[0]!r} stands twice in {header}")
+        raise UserError(f"{path}: column {twice[0]!r} stands twice in {header}")

@@ -37,6 +37,7 @@ from fonoteka.audio.dsp import (
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.downmix import uncancelled
 from fonoteka.audiocheck.probe import UNREADABLE
+from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import stage
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.packaging import verified
@@ -53,14 +54,14 @@ def heard(path: Path) -> Signal:
         ValueError: it can't be read, or holds nothing, or a sample that is no number.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such file")
+        raise UserError(f"{path}: no such file")
     try:
         samples, rate_hz = read_sound(path)
     except UNREADABLE as error:
-        raise ValueError(f"{path}: not a recording that can be read: {error}") from error
+        raise UserError(f"{path}: not a recording that can be read: {error}") from error
     if not len(samples) or not np.isfinite(samples).all():
         what = "a sample that is no number" if len(samples) else "no sample"
-        raise ValueError(f"{path}: holds {what}; record it again")
+        raise UserError(f"{path}: holds {what}; record it again")
     return to_mono_16k(uncancelled(samples, rate_hz), rate_hz)
 
 
@@ -91,7 +92,7 @@ def _piece(session: Any, signal: Signal) -> Posteriors:
     try:
         found: Posteriors = session_posteriors(session, signal[None])[0]
     except Exception as error:  # ONNX Runtime's errors share no base class
-        raise ValueError(
+        raise UserError(
             f"the model fails on {len(signal) / SAMPLE_RATE_HZ:.1f} s of sound: "
             f"{str(error).splitlines()[0]}; give it more memory or cut the recording"
         ) from error
@@ -154,7 +155,7 @@ def main() -> None:
     labels = labels_of(session, path)
     rate = session.get_modelmeta().custom_metadata_map.get("sample_rate_hz")
     if rate != str(SAMPLE_RATE_HZ):
-        raise ValueError(f"{path}: hears {rate} Hz, expected {SAMPLE_RATE_HZ}; export it anew")
+        raise UserError(f"{path}: hears {rate} Hz, expected {SAMPLE_RATE_HZ}; export it anew")
     for recording in args.recordings:
         spoken = transcribe(session, labels, heard(recording))
         start = f"{recording}:" if len(args.recordings) > 1 else ""

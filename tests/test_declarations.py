@@ -55,12 +55,12 @@ LAYERS = [
 # What others can use on its own, and all that each needs beside itself.
 CORE = "fonoteka.core"
 LIFTABLE = {
-    "fonoteka.rtneural": set(),
-    "fonoteka.g2p": {"fonoteka.phones"},
-    "fonoteka.text": {"fonoteka.g2p", "fonoteka.phones"},
+    "fonoteka.rtneural": {CORE},
+    "fonoteka.g2p": {CORE, "fonoteka.phones"},
+    "fonoteka.text": {CORE, "fonoteka.g2p", "fonoteka.phones"},
     "fonoteka.audiocheck": {CORE},
     "fonoteka.fingerprint": {CORE},
-    "fonoteka.scoring": {"fonoteka.audio", "fonoteka.phones"},
+    "fonoteka.scoring": {CORE, "fonoteka.audio", "fonoteka.phones"},
     "fonoteka.pipeline": {
         CORE, "fonoteka.packaging", "fonoteka.reporting", "fonoteka.scoring", "fonoteka.tables",
     },

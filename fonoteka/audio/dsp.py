@@ -9,6 +9,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
+
 Signal = NDArray[np.float32]
 
 SAMPLE_RATE_HZ = 16_000
@@ -35,7 +37,7 @@ def rms_dbfs(signal: Signal) -> float:
     0.0
     """
     if signal.ndim != 1 or signal.size == 0:
-        raise ValueError(f"expected samples of shape [T], T >= 1, found shape {signal.shape}")
+        raise UserError(f"expected samples of shape [T], T >= 1, found shape {signal.shape}")
     power = float(np.mean(np.square(signal, dtype=np.float64)))
     return float(10 * np.log10(power)) if power > 0 else -float("inf")
 

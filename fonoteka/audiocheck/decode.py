@@ -18,6 +18,7 @@ from fonoteka.audiocheck.containers.container import Broken, Layout
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.dr_flac import odd_flac, quick_flac
 from fonoteka.audiocheck.ffmpeg import decode_foreign, foreign_kind
+from fonoteka.core.errors import UserError
 
 _MAX_S = 24 * 3600.0  # the inventory has checked the length
 _UNKNOWN_FRAMES = 2**62  # from here on a head says that it doesn't know the length
@@ -43,7 +44,7 @@ def read_sound(path: Path) -> tuple[npt.NDArray[np.float32], int]:
         layout = Layout(foreign=kind) if kind else layout_of(data)
     except Broken as broken:
         if sf.info(path).frames >= _UNKNOWN_FRAMES:
-            raise ValueError(f"states no length ({broken.detail}); convert it") from broken
+            raise UserError(f"states no length ({broken.detail}); convert it") from broken
         layout = Layout()
     if layout.foreign:
         sound = decode_foreign(path, layout.foreign, _MAX_S)

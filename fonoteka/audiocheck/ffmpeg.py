@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import die_with_parent
 
 HEAD_BYTES = 1 << 13  # by which a kind is known: the first frame of AAC may be as long
@@ -80,7 +81,7 @@ def decode_foreign(path: Path, kind: str, max_s: float) -> Sound:
     """
     program = shutil.which("ffmpeg")
     if not program:
-        raise ValueError(f"is {kind}, which ffmpeg would read, but ffmpeg is not installed")
+        raise UserError(f"is {kind}, which ffmpeg would read, but ffmpeg is not installed")
     command = [
         program, "-nostdin", "-v", "error", "-xerror", "-err_detect", "explode", "-threads", "1",
         "-protocol_whitelist", "file", "-f", kind, "-i", f"file:{path}", "-map", "0:a:0",
@@ -96,19 +97,19 @@ def decode_foreign(path: Path, kind: str, max_s: float) -> Sound:
             preexec_fn=partial(die_with_parent, os.getpid()),  # a worker that is ended ends it too
         )
     except subprocess.TimeoutExpired as error:
-        raise ValueError(f"ffmpeg did not finish within {_DECODE_S} s") from error
+        raise UserError(f"ffmpeg did not finish within {_DECODE_S} s") from error
     if done.returncode or done.stderr.strip():
         said = done.stderr.decode("utf-8", "replace").replace(str(path), path.name)
-        raise ValueError(f"ffmpeg found a fault: {' '.join(said.split())[-200:]!a}")
+        raise UserError(f"ffmpeg found a fault: {' '.join(said.split())[-200:]!a}")
     return _from_au(done.stdout, kind)
 
 
 def _from_au(data: bytes, kind: str) -> Sound:
     """Return what ffmpeg wrote: AU, the one format whose head it can finish without seeking."""
     if data[:4] != b".snd" or len(data) < _AU_HEAD:
-        raise ValueError("ffmpeg gave no sound")
+        raise UserError("ffmpeg gave no sound")
     offset, rate, channels = (int.from_bytes(data[at : at + 4], "big") for at in (4, 16, 20))
     if not rate or not channels or (len(data) - offset) % (2 * channels):
-        raise ValueError(f"ffmpeg gave {len(data) - offset} bytes of {channels} channels")
+        raise UserError(f"ffmpeg gave {len(data) - offset} bytes of {channels} channels")
     samples = np.frombuffer(data, ">i2", offset=offset).astype(np.int16)
     return Sound(samples, rate, channels, f"ffmpeg {kind}")

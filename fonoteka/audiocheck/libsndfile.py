@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
+from fonoteka.core.errors import UserError
+
 _LIBRARY: Any = sf._snd
 _C: Any = sf._ffi
 _CALLS = {
@@ -55,7 +57,7 @@ class Decoder:
         info = _C.new("SF_INFO*")
         self._file = _LIBRARY.sf_open_fd(descriptor, _LIBRARY.SFM_READ, info, 0)
         if self._file == _C.NULL:
-            raise ValueError(_sentence(_LIBRARY.sf_error(_C.NULL)))
+            raise UserError(_sentence(_LIBRARY.sf_error(_C.NULL)))
         self.frames: int = info.frames
         self.sample_rate_hz: int = info.samplerate
         self.channels: int = info.channels
@@ -100,7 +102,7 @@ class Decoder:
         block: Block = np.empty(frames * self.channels, self.dtype)
         count = call(self._file, _C.cast(pointer, block.ctypes.data), frames)
         if code := _LIBRARY.sf_error(self._file):
-            raise ValueError(_sentence(code))
+            raise UserError(_sentence(code))
         return block[: count * self.channels]
 
 

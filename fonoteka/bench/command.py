@@ -30,6 +30,7 @@ from fonoteka.bench.encoder import EncoderParams
 from fonoteka.bench.head import HeadParams
 from fonoteka.bench.path import PathParams
 from fonoteka.bench.realtime import RealtimeParams
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -96,7 +97,7 @@ def main() -> None:
         write_json(options.reports / "bench" / f"{what}.json", found[-1])
         print(PAGES[what](found[-1]), end="\n\n", flush=True)
     if problems := missed(found):
-        raise ValueError(f"bench: {len(problems)} missed: {'; '.join(problems)}")
+        raise UserError(f"bench: {len(problems)} missed: {'; '.join(problems)}")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from fonoteka.bench import corpus_speed
 from fonoteka.bench import duplicates as bench_duplicates
 from fonoteka.bench import text as bench_text
 from fonoteka.bench.corpus_speed import Sizes
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import PARAMS
 from fonoteka.core.run_stage import stage
@@ -45,7 +46,7 @@ def measured(what: str, given: argparse.Namespace) -> dict[str, Any]:
         card.parent for card in Path("data/raw").glob("*/corpus.json")
     )
     if not corpora:
-        raise ValueError("data/raw holds no corpus to make copies of; run make repro first")
+        raise UserError("data/raw holds no corpus to make copies of; run make repro first")
     return bench_duplicates.run(given.params, corpora, given.per_kind, given.tuning)
 
 
@@ -73,7 +74,7 @@ def main() -> None:
         print(PAGES[what](known[what]), end="\n\n", flush=True)
         problems += missed([known[what]])
     if problems:
-        raise ValueError(f"bench-corpus: {len(problems)} missed: {'; '.join(problems)}")
+        raise UserError(f"bench-corpus: {len(problems)} missed: {'; '.join(problems)}")
 
 
 if __name__ == "__main__":

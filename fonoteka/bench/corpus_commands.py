@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from fonoteka.core.errors import UserError
+
 TOP = Path(__file__).resolve().parents[2]
 INVENTORY = ("stages.corpus.inventory", "raw", "inventory.csv", "prints.npy")
 DEDUPE = (
@@ -46,7 +48,7 @@ def write_params(folder: Path, params: Path, corpora: Sequence[str], **dedupe: o
     known: Any = yaml.safe_load(params.read_text(encoding="utf-8"))
     for section in ("inventory", "dedupe"):
         if section not in known:
-            raise ValueError(f"{params}: section {section!r} is missing")
+            raise UserError(f"{params}: section {section!r} is missing")
     sections = {
         "inventory": known["inventory"] | {"corpora": list(corpora)},
         "dedupe": known["dedupe"] | dedupe,
@@ -70,6 +72,6 @@ def timed(command: Sequence[str], folder: Path) -> Taken:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise ValueError(f"{' '.join(command)} failed: {said.strip()[-400:]}")
+        raise UserError(f"{' '.join(command)} failed: {said.strip()[-400:]}")
     cpu_s = usage.ru_utime + usage.ru_stime
     return Taken(time.perf_counter() - begin, cpu_s, usage.ru_maxrss / 1024)

@@ -20,6 +20,8 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly, sosfilt
 
+from fonoteka.core.errors import UserError
+
 Sound = NDArray[np.float64]
 Rng = np.random.Generator
 
@@ -214,7 +216,7 @@ def write(copy: Changed, stem: Path) -> Path:
     sound = copy.samples.astype("<f4").tobytes()
     done = subprocess.run(command, input=sound, capture_output=True, check=False)
     if done.returncode:
-        raise ValueError(f"{path}: ffmpeg failed: {done.stderr.decode(errors='replace').strip()}")
+        raise UserError(f"{path}: ffmpeg failed: {done.stderr.decode(errors='replace').strip()}")
     return path
 
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from fonoteka.bench.corpus_commands import DEDUPE, INVENTORY, timed, write_params
 from fonoteka.bench.degradations import KINDS, LEFT_S, changed, possible, write
 from fonoteka.bench.synthetic_clips import write_card
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import unit_interval
 from fonoteka.corpus.corpus import CARD, read_card, read_clips
 from fonoteka.reporting.machine import Demand, demanded
@@ -93,7 +94,7 @@ def sources(corpora: Sequence[Path], tuning: bool) -> list[Source]:
     ]
     fit = [piece for source in found for piece in _pieces(source)]
     if not fit:
-        raise ValueError(
+        raise UserError(
             f"no clip of {LEFT_S} to {LONGEST_S:g} s by a voice that is held out in "
             f"{[str(folder) for folder in corpora]}; add recordings of more voices"
         )

@@ -36,6 +36,7 @@ from fonoteka.bench.encoder_variants import (
 from fonoteka.bench.timer import Array
 from fonoteka.bench.worker_pool import Crew
 from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.errors import UserError
 from fonoteka.models.encoders import feature_extractor
 from fonoteka.models.numbers import parameter_count
 from fonoteka.onnx_export.export import MODEL_AXES, Listener, export
@@ -81,9 +82,9 @@ class EncoderParams:
 
     def __post_init__(self) -> None:
         if self.clips < 1 or self.rounds < 1:
-            raise ValueError(f"bench.encoder: clips and rounds must be at least 1, found {self}")
+            raise UserError(f"bench.encoder: clips and rounds must be at least 1, found {self}")
         if 1 not in self.batches or min(self.batches) < 1:
-            raise ValueError(f"bench.encoder.batches needs 1 among them, found {self.batches}")
+            raise UserError(f"bench.encoder.batches needs 1 among them, found {self.batches}")
 
 
 def sounds(params: EncoderParams) -> list[Array]:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from fonoteka.audio.dsp import Signal
 from fonoteka.bench.timer import TOP, Array, Pace, tie_to_one_core
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.run_stage import stage
 from fonoteka.models.causal import Stack, State
@@ -99,7 +100,7 @@ def timed(
         )  # fmt: skip
         if done.returncode:
             said = done.stderr.strip().removeprefix("error: ") or f"exit code {done.returncode}"
-            raise ValueError(said)
+            raise UserError(said)
         with np.load(folder / "times.npz") as times:
             return Timed(dict(times), **read_json(folder / "process.json"))
 
@@ -170,7 +171,7 @@ def take_turns(
         steps, wanted = hops_ms([stack.run for stack in stacks], frames, pace)
         worst = max(float(np.abs(a - b).max()) for a, b in zip(said, wanted, strict=True))
         if not worst <= MAX_ERROR:
-            raise ValueError(f"the ONNX files are off by {worst:.1e} from torch; run `make repro`")
+            raise UserError(f"the ONNX files are off by {worst:.1e} from torch; run `make repro`")
         heard, _ = hops_ms([stream.push], blocks, pace)
         product, _ = hops_ms([matrix.dot], vectors, pace)
         turn = {"onnx": onnx, "torch": steps, "front_end": heard[:, 0], "product": product[:, 0]}

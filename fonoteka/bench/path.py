@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fonoteka import manifest
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.bench.timer import Array, Pace, Task, timed
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.manifest import Utterance
 from fonoteka.onnx_export.export import spread
@@ -103,7 +104,7 @@ def run(
     require([embeddings, audio, test])
     utterances = spread(manifest.read(test), params.clips)
     if not utterances:
-        raise ValueError(f"{test}: no utterance to time")
+        raise UserError(f"{test}: no utterance to time")
     feeds = feeds_of(tasks, embeddings, audio, utterances)
     found = timed(tasks, feeds, params.pace)
     seconds = np.array([len(signal) for signal in feeds[SAMPLES]]) / SAMPLE_RATE_HZ

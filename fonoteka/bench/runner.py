@@ -26,6 +26,7 @@ from typing import Any
 
 from fonoteka.bench.corpus_commands import TOP, timed
 from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.git import clone_of_head
 from fonoteka.core.run_stage import stage
@@ -95,7 +96,7 @@ def refuse_stale(steps: Sequence[Step]) -> None:
         ValueError: a stage is not fresh.
     """
     if any(step.stale for step in steps):
-        raise ValueError("not all is built here, so there is no run with nothing to do: make repro")
+        raise UserError("not all is built here, so there is no run with nothing to do: make repro")
 
 
 def jobs() -> dict[str, Any]:
@@ -105,7 +106,7 @@ def jobs() -> dict[str, Any]:
         ValueError: there is one core alone, or a build fails.
     """
     if (cores := worker_count()) == 1:
-        raise ValueError("one core alone: there is nothing to do side by side")
+        raise UserError("one core alone: there is nothing to do side by side")
     (one_s, one), (more_s, more) = built(1), built(cores)
     ratio, same = round(one_s / more_s, 3), float(one == more)
     return {
@@ -137,7 +138,7 @@ def built(count: int) -> tuple[float, bytes]:
                 )  # fmt: skip
             if done.returncode:
                 end = " ".join(said.read_text(encoding="utf-8", errors="replace").split())[-400:]
-                raise ValueError(f"{' '.join(command)} ended with {done.returncode}: {end}")
+                raise UserError(f"{' '.join(command)} ended with {done.returncode}: {end}")
 
         for command in commands:
             run(*command)
@@ -187,7 +188,7 @@ def main() -> None:
     write_json(REPORT, known | measured)
     print(page(measured))
     if problems := missed(measured.values()):
-        raise ValueError(f"bench-runner: {len(problems)} missed: {'; '.join(problems)}")
+        raise UserError(f"bench-runner: {len(problems)} missed: {'; '.join(problems)}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.run_stage import stage
 from fonoteka.onnx_export.session import open_model, session_posteriors
@@ -50,7 +51,7 @@ class Pace:
 
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.repetitions < 1 or self.warmup < 1:
-            raise ValueError(f"rounds, repetitions and warmup must be at least 1, found {self}")
+            raise UserError(f"rounds, repetitions and warmup must be at least 1, found {self}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def timed(tasks: Mapping[str, Task], feeds: Mapping[str, Sequence[Array]], pace:
         )  # fmt: skip
         if done.returncode:
             said = done.stderr.strip().removeprefix("error: ") or f"exit code {done.returncode}"
-            raise ValueError(said)
+            raise UserError(said)
         with np.load(folder / "times.npz") as times:
             return Timed({n: times[n] for n in tasks}, **read_json(folder / "process.json"))
 

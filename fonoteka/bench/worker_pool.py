@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import die_with_parent
 
 Work = Callable[[Any], Any]
@@ -101,9 +102,9 @@ def _answer(line: Connection) -> Any:
     try:
         failed, said = line.recv()
     except EOFError as error:
-        raise ValueError("a process of the crew ended before its work was done") from error
+        raise UserError("a process of the crew ended before its work was done") from error
     if failed:
-        raise ValueError(f"a process of the crew failed: {said}")
+        raise UserError(f"a process of the crew failed: {said}")
     return said
 
 

@@ -19,6 +19,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
+
 ELSEWHERE = frozenset({
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_DIR", "GIT_GRAFT_FILE",
     "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_INTERNAL_SUPER_PREFIX", "GIT_NAMESPACE",
@@ -96,7 +98,7 @@ def _git(arguments: Sequence[str], root: Path | None, stdin: str) -> bytes:
     )  # fmt: skip
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()
-        raise ValueError(f"git {arguments[0]}: {said[-300:]}")
+        raise UserError(f"git {arguments[0]}: {said[-300:]}")
     return done.stdout
 
 
@@ -145,7 +147,7 @@ def has_commit(root: Path | None = None) -> bool:
     except FileNotFoundError as error:
         if not _dot_git(folder):
             return False
-        raise ValueError(f"{folder}: a git checkout, but git is not installed") from error
+        raise UserError(f"{folder}: a git checkout, but git is not installed") from error
     try:
         git("rev-parse", "--verify", "--quiet", "HEAD", root=root)
     except ValueError:
@@ -197,7 +199,7 @@ def clone_of_head(root: Path, to: Path) -> tuple[list[list[str]], Path]:
     before = prefix(root)
     head = git("rev-parse", "--verify", "HEAD^{commit}", root=root).strip()
     if not names("ls-tree", "-z", "--name-only", head, root=root):
-        raise ValueError(f"{root}: nothing of it is in the last commit; commit it first")
+        raise UserError(f"{root}: nothing of it is in the last commit; commit it first")
     commands = [
         ["git", "clone", "--quiet", "--no-checkout", str(git_top(root)), str(to)],
         ["git", "-C", str(to), "checkout", "--quiet", "--detach", head],

@@ -10,6 +10,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
+from fonoteka.core.errors import UserError
+
 Section = TypeVar("Section")
 PARAMS = Path("params.yaml")
 """Seen from the top of the repository, where every command runs."""
@@ -23,13 +25,13 @@ def load(section: str, into: type[Section], path: Path = PARAMS) -> Section:
             wrong type. Integers are taken where floats are expected, nothing else is converted.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; run from the top of the repository")
+        raise UserError(f"{path}: no such file; run from the top of the repository")
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict) or section not in document:
-        raise ValueError(f"{path}: section {section!r} is missing")
+        raise UserError(f"{path}: section {section!r} is missing")
     return build(document[section], into, f"{path}: section {section!r}")
 
 
@@ -44,16 +46,16 @@ def build(values: Any, into: type[Section], where: str) -> Section:
     Split(test_fraction=1.0)
     >>> build({"tst_fraction": 0.2}, Split, "split")
     Traceback (most recent call last):
-    ValueError: split: missing ['test_fraction'], unknown ['tst_fraction']
+    fonoteka.core.errors.UserError: split: missing ['test_fraction'], unknown ['tst_fraction']
     """
     if not isinstance(values, Mapping):
-        raise ValueError(f"{where}: expected keys and values, found {values!r}")  # noqa: TRY004
+        raise UserError(f"{where}: expected keys and values, found {values!r}")
     assert is_dataclass(into)
     names = {field.name for field in fields(into)}
     missing, unknown = sorted(names - set(values)), sorted(map(str, set(values) - names))
     if missing or unknown:
         parts = [f"missing {missing}"] * bool(missing) + [f"unknown {unknown}"] * bool(unknown)
-        raise ValueError(f"{where}: {', '.join(parts)}")
+        raise UserError(f"{where}: {', '.join(parts)}")
     hints = get_type_hints(into)
     return into(**{n: _convert(values[n], hints[n], f"{where}: {n}") for n in sorted(names)})
 
@@ -78,4 +80,4 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     if isinstance(hint, type) and type(value) is hint:
         return value
     name = hint.__name__ if isinstance(hint, type) and not arguments else str(hint)
-    raise ValueError(f"{where}: expected {name}, found {value!r}")
+    raise UserError(f"{where}: expected {name}, found {value!r}")

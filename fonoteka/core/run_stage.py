@@ -14,14 +14,16 @@ from pathlib import Path
 from threading import Thread
 from typing import NoReturn
 
+from fonoteka.core.errors import UserError
+
 PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
 
 
 def stage(main: Callable[[], None]) -> NoReturn:
-    """Call `main` and exit: 0, or 1 after one line on stderr for a `ValueError` or `OSError`.
+    """Call `main` and exit: 0, or 1 after one line on stderr for a `UserError` or `OSError`.
 
-    A ValueError is the data's or the user's fault and its message is written for them; any other
-    exception but OSError is a fault of this code and keeps its traceback.
+    The message of a `UserError` is written for the user. Any other exception but OSError is a fault
+    of the code and keeps its traceback, a plain `ValueError` of numpy or torch too.
     """
     die_with_parent()
     die_with_dvc()
@@ -30,7 +32,7 @@ def stage(main: Callable[[], None]) -> NoReturn:
     atexit.register(gc.freeze)
     try:
         main()
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         if os.environ.get("FONOTEKA_TRACEBACK"):
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.corpus import TABLE, Card
 from fonoteka.tables import Row, read_numbered
 
@@ -68,7 +69,7 @@ def _columns(row: Row, table: Path) -> dict[str, str]:
     for name, spellings in SPELLINGS.items():
         there = [spelling for spelling in spellings if spelling in row]
         if len(there) > 1:
-            raise ValueError(f"{table}: has the columns {there}, which mean the same; keep one")
+            raise UserError(f"{table}: has the columns {there}, which mean the same; keep one")
         if there:
             columns[name] = there[0]
     return columns

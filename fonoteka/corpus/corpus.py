@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.params import build
 from fonoteka.phones import LANGUAGES
@@ -99,13 +100,13 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / CARD
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; write name, licence, source and synthetic there")
+        raise UserError(f"{path}: no such file; write name, licence, source and synthetic there")
     card = build(read_json(path), Card, str(path))
     if card.name != folder.name:
-        raise ValueError(f"{path}: name {card.name!r} is not the folder's name {folder.name!r}")
+        raise UserError(f"{path}: name {card.name!r} is not the folder's name {folder.name!r}")
     check_corpus_name(card.name, str(path))
     if not card.licence.strip():
-        raise ValueError(f"{path}: licence is empty; say under which the recordings may be used")
+        raise UserError(f"{path}: licence is empty; say under which the recordings may be used")
     return card
 
 
@@ -119,7 +120,7 @@ def check_corpus_name(name: str, where: str) -> None:
         ValueError: the name has another character than letters, digits, `-` and `_`.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise ValueError(f"{where}: name {name!r}: expected letters, digits, - and _ only")
+        raise UserError(f"{where}: name {name!r}: expected letters, digits, - and _ only")
 
 
 def read_clips(folder: Path) -> list[Clip]:
@@ -135,14 +136,14 @@ def read_clips(folder: Path) -> list[Clip]:
     for number, row in read_numbered(table, TABLE_COLUMNS):
         clip = checked_clip(row, folder, f"{table}:{number}")
         if clip.path in lines:
-            raise ValueError(
+            raise UserError(
                 f"{table}:{number}: path {clip.path!r} is already on line {lines[clip.path]}"
             )
         lines[clip.path] = number
         clips.append(clip)
     for clip in clips:
         if clip.parent and clip.parent not in lines:
-            raise ValueError(
+            raise UserError(
                 f"{table}:{lines[clip.path]}: parent {clip.parent!r} has no row; name the clip "
                 "that this one was made from"
             )
@@ -157,23 +158,23 @@ def checked_clip(row: Row, folder: Path, where: str) -> Clip:
     """
     path = PurePosixPath(row["path"].strip())
     if not path.parts or path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"{where}: path {row['path']!r} must lie inside {folder}")
+        raise UserError(f"{where}: path {row['path']!r} must lie inside {folder}")
     if not (folder / path).is_file():
-        raise ValueError(f"{where}: {row['path']!r} is not in {folder}; add it or remove the row")
+        raise UserError(f"{where}: {row['path']!r} is not in {folder}; add it or remove the row")
     language, speaker = row["language"].strip(), row["speaker"].strip()
     language = "" if language == GUESSED else language
     if language and language not in LANGUAGES:
-        raise ValueError(
+        raise UserError(
             f"{where}: language {language!r} is unknown; expected one of {list(LANGUAGES)}, or "
             f"{GUESSED} for a guess by its text"
         )
     if not speaker:
-        raise ValueError(
+        raise UserError(
             f"{where}: speaker is empty; give each voice a name, for speakers are kept apart by it"
         )
     sex, parent = row.get("sex", "").strip(), row.get("parent", "").strip()
     if sex not in ("", "f", "m"):
-        raise ValueError(f"{where}: sex {sex!r} is neither f nor m; leave it empty where unknown")
+        raise UserError(f"{where}: sex {sex!r} is neither f nor m; leave it empty where unknown")
     session = row.get("session", "").strip()
     return Clip(path.as_posix(), row["text"].strip(), speaker, language, session, sex, parent)
 
@@ -204,10 +205,10 @@ def read_phones(folder: Path) -> dict[str, TimedPhones]:
             timed = TimedPhones(tuple(map(str, record["phones"])), times)
             name = str(record["path"])
         except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(
+            raise UserError(
                 f'{path}:{number}: expected {{"path", "phones", "times_s"}}, found {line[:60]!r}'
             ) from error
         if len(timed.phones) != len(times):
-            raise ValueError(f"{path}:{number}: {len(timed.phones)} phones but {len(times)} times")
+            raise UserError(f"{path}:{number}: {len(timed.phones)} phones but {len(times)} times")
         known[name] = timed
     return known

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import yaml
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_text
 from fonoteka.core.git import entered
 from fonoteka.core.run_stage import stage
@@ -46,7 +47,7 @@ def check_made(places: Places, who: Who) -> None:
     folder = places.folder(who).as_posix()
     for name, entry in (document.get("stages") or {}).items():
         if folder in (entry.get("outs") or []):
-            raise ValueError(
+            raise UserError(
                 f"{folder} is made by the stage {name}: its voices are programs and nobody's; "
                 f"change section {name} of params.yaml to have others"
             )
@@ -61,10 +62,10 @@ def check_here(places: Places, who: Who, yes: bool) -> None:
     folder, pointer = places.folder(who), places.pointer(who)
     if is_unsettled(folder):
         if not yes:
-            raise ValueError(f"{folder}: an earlier run was interrupted; {command(who)} ARGS=--yes")
+            raise UserError(f"{folder}: an earlier run was interrupted; {command(who)} ARGS=--yes")
         settle(folder)
     if pointer.is_file() and not folder.is_dir():
-        raise ValueError(f"{folder} isn't here; fetch it first: dvc pull {pointer}")
+        raise UserError(f"{folder} isn't here; fetch it first: dvc pull {pointer}")
 
 
 def check_found(places: Places, who: Who, theirs: Theirs, traced: Trace) -> None:
@@ -78,11 +79,11 @@ def check_found(places: Places, who: Who, theirs: Theirs, traced: Trace) -> None
     folder = places.folder(who)
     if not folder.is_dir():
         there = sorted(path.name for path in places.raw.glob("[!.]*") if path.is_dir())
-        raise ValueError(f"{places.raw} holds no corpus {who.corpus!r}, only {there}")
+        raise UserError(f"{places.raw} holds no corpus {who.corpus!r}, only {there}")
     names = sorted({row["speaker"].strip() for row in rows_of(folder)}) if who.speaker else []
     close = get_close_matches(who.speaker, names)
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-    raise ValueError(
+    raise UserError(
         f"{folder}: no clip of {who.option.lower()} {who.speaker or who.source!r}, and none in "
         f"git's history{hint}"
     )

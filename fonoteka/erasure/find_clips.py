@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.clip_terms import SOURCE
 from fonoteka.corpus.corpus import CARD, PHONES, TABLE
 from fonoteka.tables import Row
@@ -67,12 +68,10 @@ def who_of(speaker: str, source: str) -> Who:
     ('mine/Ana M.', 'mine')
     """
     if bool(speaker) == bool(source):
-        raise ValueError("give SPEAKER=corpus/name, or SOURCE=corpus or SOURCE=corpus/source")
+        raise UserError("give SPEAKER=corpus/name, or SOURCE=corpus or SOURCE=corpus/source")
     corpus, _, name = (speaker or source).partition("/")
     if not corpus or (speaker and not name.strip()) or corpus.startswith("."):
-        raise ValueError(
-            f"{speaker or source!r}: expected corpus/name, as data/splits/speakers.csv"
-        )
+        raise UserError(f"{speaker or source!r}: expected corpus/name, as data/splits/speakers.csv")
     return Who(corpus, name, "") if speaker else Who(corpus, "", name)
 
 

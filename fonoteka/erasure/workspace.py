@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.corpus import read_card
 from fonoteka.erasure.find_clips import Found, Who, clip_path, family, find, sidecars
 from fonoteka.erasure.rewrite import every_file, lines_of, rows_of
@@ -59,7 +60,7 @@ def theirs_in(folder: Path, who: Who, also: Iterable[str]) -> Theirs:
         return Theirs()
     rows, files = rows_of(folder), every_file(folder)
     if missing := sorted(set(also) - set(files)):
-        raise ValueError(f"--also {missing[0]!r}: no such file below {folder}")
+        raise UserError(f"--also {missing[0]!r}: no such file below {folder}")
     found = find(who, rows, source_of(folder))
     gone = family(found.paths | set(also), rows)
     paths = [clip_path(row) for row in rows]

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.fingerprint.fast_length import fast_length
 
 Codes = NDArray[np.uint64]
@@ -99,7 +100,7 @@ def soundprint(samples: NDArray[Any], sample_rate_hz: int) -> Codes:
     (0,)
     """
     if sample_rate_hz < MIN_RATE_HZ:
-        raise ValueError(
+        raise UserError(
             f"a print needs a sample rate of {MIN_RATE_HZ} Hz or more, found {sample_rate_hz}"
         )
     mono = samples.mean(axis=1, dtype=np.float32) if samples.ndim == 2 else samples

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.fingerprint.fingerprint import SIZE, Codes
 
@@ -60,20 +61,20 @@ def read(path: Path, places: Sequence[int], hashes: Sequence[int]) -> NDArray[np
         ValueError: the file is missing, no such file, or not that of these clips.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such prints; run the inventory again")
+        raise UserError(f"{path}: no such prints; run the inventory again")
     try:
         every = np.load(path, mmap_mode="r")
     except ValueError as error:
-        raise ValueError(f"{path}: can't be read: {error}; run the inventory again") from error
+        raise UserError(f"{path}: can't be read: {error}; run the inventory again") from error
     fits = every.dtype == _DTYPE and every.ndim == 2 and every.shape[1] == _ROW
     if not fits or (len(places) and max(places) >= len(every)):
-        raise ValueError(
+        raise UserError(
             f"{path}: holds {every.dtype} of shape {list(every.shape)}, expected {_DTYPE} of shape "
             f"[clips, {_ROW}] and all clips of the table; run the inventory again"
         )
     at, marks = np.asarray(places, dtype=np.intp), np.asarray(hashes, dtype=np.uint64)
     if other := np.flatnonzero(every[:, 0][at] != marks).tolist():
-        raise ValueError(
+        raise UserError(
             f"{path}: row {places[other[0]] + 1} is of another sound than in the inventory's "
             "table; run the inventory again"
         )

@@ -19,6 +19,7 @@ import espeakng_loader
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.phones import from_espeak
 
 VOICES = {"bs": "bs", "en": "en-us", "hr": "hr", "sr": "sr"}
@@ -77,7 +78,7 @@ class _Engine:
             self.library.espeak_Initialize(_SYNCHRONOUS, 0, data, _PHONEME_EVENTS | _IPA)
         )
         if self.rate <= 0:
-            raise ValueError(f"espeak-ng: no voice data in {espeakng_loader.get_data_path()}")
+            raise UserError(f"espeak-ng: no voice data in {espeakng_loader.get_data_path()}")
         self.library.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
         self.library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         self.blocks: list[NDArray[np.int16]] = []
@@ -131,13 +132,13 @@ def speak(
         ValueError: the language or the variant is unknown, or nothing was spoken.
     """
     if language not in VOICES:
-        raise ValueError(f"language {language!r} is unknown; expected one of {sorted(VOICES)}")
+        raise UserError(f"language {language!r} is unknown; expected one of {sorted(VOICES)}")
     if variant and variant not in variants():  # espeak-ng would take the plain voice in silence
-        raise ValueError(f"espeak-ng has no voice variant {variant!r}")
+        raise UserError(f"espeak-ng has no voice variant {variant!r}")
     engine = _engine()
     voice = VOICES[language] + (f"+{variant}" if variant else "")
     if engine.library.espeak_SetVoiceByName(voice.encode()) != 0:
-        raise ValueError(f"espeak-ng has no voice {voice!r}")
+        raise UserError(f"espeak-ng has no voice {voice!r}")
     settings = {_RATE: rate_wpm, _LOUDNESS: _PERCENT, _PITCH: pitch, _RANGE: pitch_range}
     for number, value in settings.items():
         engine.library.espeak_SetParameter(number, value, 0)
@@ -149,7 +150,7 @@ def speak(
     samples = np.concatenate([*engine.blocks, np.zeros(0, dtype=np.int16)])
     phones, times = _timed_phones(engine.events, len(samples), engine.rate, language)
     if not phones:
-        raise ValueError(f"espeak-ng said nothing for {text!r} in {language!r}")
+        raise UserError(f"espeak-ng said nothing for {text!r} in {language!r}")
     return Speech(samples, engine.rate, phones, times)
 
 

@@ -16,6 +16,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
+from fonoteka.core.errors import UserError
+
 State = tuple[Tensor, ...]
 KINDS = ("conv", "dense", "gru", "lstm")
 ACTIVATIONS: Mapping[str, type[nn.Module]] = MappingProxyType(
@@ -50,15 +52,15 @@ class LayerShape:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind {self.kind!r} is none of {', '.join(KINDS)}")
+            raise UserError(f"kind {self.kind!r} is none of {', '.join(KINDS)}")
         if self.activation not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
-            raise ValueError(f"activation {self.activation!r} is none of {known}")
+            raise UserError(f"activation {self.activation!r} is none of {known}")
         sizes = (self.outputs, self.kernel, self.dilation, self.groups)
         if min(sizes) < 1:
-            raise ValueError(f"outputs, kernel, dilation, groups must be at least 1, found {sizes}")
+            raise UserError(f"outputs, kernel, dilation, groups must be at least 1, found {sizes}")
         if self.kind != "conv" and sizes[1:] != (1, 1, 1):
-            raise ValueError(
+            raise UserError(
                 f"a {self.kind} has kernel, dilation and groups 1, found "
                 f"{self.kernel}, {self.dilation} and {self.groups}"
             )
@@ -157,7 +159,7 @@ def stack_of(shape: StackShape) -> Stack:
     (torch.Size([1, 5, 3]), [torch.Size([1, 1, 3])])
     """
     if not shape.layers:
-        raise ValueError("layers must hold at least one layer, found none")
+        raise UserError("layers must hold at least one layer, found none")
     layers: list[nn.Module] = []
     size = shape.inputs
     for layer in shape.layers:
@@ -196,16 +198,16 @@ def detached(state: Sequence[Tensor]) -> State:
 def _check(layer: nn.Module, where: str) -> None:
     if isinstance(layer, nn.Conv1d):
         if layer.padding not in ((0,), "valid") or layer.stride != (1,):
-            raise ValueError(f"{where}: padding must be 0 and stride 1; its past is given to it")
+            raise UserError(f"{where}: padding must be 0 and stride 1; its past is given to it")
     elif isinstance(layer, nn.LSTM | nn.GRU):
         if layer.bidirectional or not layer.batch_first or layer.proj_size:
-            raise ValueError(f"{where}: must be batch_first, not bidirectional, without proj_size")
+            raise UserError(f"{where}: must be batch_first, not bidirectional, without proj_size")
     elif isinstance(layer, nn.Softmax):
         if layer.dim != -1:
-            raise ValueError(f"{where}: dim must be -1, found {layer.dim}")
+            raise UserError(f"{where}: dim must be -1, found {layer.dim}")
     elif not isinstance(layer, STATELESS):
         known = sorted({kind.__name__ for kind in (*STATELESS, nn.Conv1d, nn.LSTM, nn.GRU)})
-        raise ValueError(f"{where}: it is none of {', '.join(known)}")  # noqa: TRY004
+        raise UserError(f"{where}: it is none of {', '.join(known)}")
 
 
 def _memory(layer: nn.Module, batch: int) -> list[tuple[int, ...]]:

@@ -6,6 +6,8 @@ import hashlib
 import os
 from dataclasses import dataclass
 
+from fonoteka.core.errors import UserError
+
 
 @dataclass(frozen=True)
 class ComputeParams:
@@ -19,7 +21,7 @@ class ComputeParams:
 
     def __post_init__(self) -> None:
         if self.threads < 1:
-            raise ValueError(f"compute.threads must be at least 1, found {self.threads}")
+            raise UserError(f"compute.threads must be at least 1, found {self.threads}")
 
 
 def configure(threads: int) -> None:

@@ -30,6 +30,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
 
 warnings.filterwarnings(  # WavLM's own call in transformers; nothing here could mend it
     "ignore", message="Support for mismatched key_padding_mask and attn_mask", category=UserWarning
@@ -127,15 +128,15 @@ def load_encoder(folder: Path | str, name: str, **options: Any) -> Any:
     try:
         encoder, report = MODELS[name].from_pretrained(folder, output_loading_info=True, **options)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{folder}: no {name} encoder to load: {error}") from error
+        raise UserError(f"{folder}: no {name} encoder to load: {error}") from error
     # transformers only warns of these and goes on with random weights
     missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
     if encoder.config.model_type != name or missing:
         lacks = f"without {missing[0]!r}" if missing else f"of type {encoder.config.model_type!r}"
-        raise ValueError(f"{folder}: an encoder {lacks}; expected a whole {name}")
+        raise UserError(f"{folder}: an encoder {lacks}; expected a whole {name}")
     stride = math.prod(encoder.config.conv_stride)
     if stride != FRAME_HOP:
-        raise ValueError(f"{folder}: a frame each {stride} samples; expected {FRAME_HOP}")
+        raise UserError(f"{folder}: a frame each {stride} samples; expected {FRAME_HOP}")
     return encoder.eval()
 
 

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, read_json, sha256_file, write_json
 from fonoteka.core.params import build
 
@@ -144,7 +145,7 @@ class MlpHead(nn.Module):
     def __init__(self, shape: MlpShape) -> None:
         super().__init__()
         if shape.window % 2 != 1:
-            raise ValueError(f"mlp.window must be odd, found {shape.window}")
+            raise UserError(f"mlp.window must be odd, found {shape.window}")
         self.pool = nn.AvgPool1d(shape.window, 1, shape.window // 2, count_include_pad=False)
         self.norm = nn.LayerNorm(shape.inputs)
         self.hidden = nn.Linear(shape.inputs, shape.hidden)
@@ -191,7 +192,7 @@ def shape_of(facts: Mapping[str, Any], where: Path) -> Shape:
     """
     kind = facts.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(f"{where}: kind {kind!r} is none of {sorted(KINDS)}")
+        raise UserError(f"{where}: kind {kind!r} is none of {sorted(KINDS)}")
     shape: Shape = build(facts["shape"], KINDS[kind][0], f"{where}: shape")
     return shape
 
@@ -205,16 +206,16 @@ def load_head(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     facts, weights = read_json(folder / CONFIG), folder / WEIGHTS
     head = new_head(shape_of(facts, folder / CONFIG))
     if not weights.is_file():
-        raise ValueError(f"{weights}: no such file; run dvc checkout or dvc repro")
+        raise UserError(f"{weights}: no such file; run dvc checkout or dvc repro")
     if (found := sha256_file(weights)) != facts.get("weights_sha256"):
-        raise ValueError(
+        raise UserError(
             f"{weights}: its SHA-256 is {found[:12]}, but {CONFIG} names "
             f"{str(facts.get('weights_sha256'))[:12]}; run dvc checkout to get the right one"
         )
     try:
         head.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{weights}: {error}") from error
+        raise UserError(f"{weights}: {error}") from error
     return head.eval(), facts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 
 Item = TypeVar("Item")
@@ -26,7 +27,7 @@ def repeated(
     sources = {u.source for u in utterances}
     for corpus, count in times.items():
         if count < 1 or corpus not in sources:
-            raise ValueError(
+            raise UserError(
                 f"repeat: {{{corpus}: {count}}} makes no sense for the corpora {sorted(sources)}; "
                 "name one of them and a number of 1 or more in params.yaml"
             )

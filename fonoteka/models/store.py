@@ -9,6 +9,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, read_json, sha256_file, write_json
 from fonoteka.core.params import build
 from fonoteka.models.causal import Stack, StackShape, stack_of
@@ -33,14 +34,14 @@ def load_small(folder: Path) -> tuple[Stack, dict[str, Any]]:
     facts, weights = read_json(folder / CONFIG), folder / WEIGHTS
     model = stack_of(build(facts.get("shape", {}), StackShape, f"{folder / CONFIG}: shape"))
     if not weights.is_file():
-        raise ValueError(f"{weights}: no such file; run dvc checkout or dvc repro")
+        raise UserError(f"{weights}: no such file; run dvc checkout or dvc repro")
     if (found := sha256_file(weights)) != facts.get("weights_sha256"):
-        raise ValueError(
+        raise UserError(
             f"{weights}: its SHA-256 is {found[:12]}, but {CONFIG} names "
             f"{str(facts.get('weights_sha256'))[:12]}; run dvc checkout to get the right one"
         )
     try:
         model.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{weights}: {error}") from error
+        raise UserError(f"{weights}: {error}") from error
     return model.eval(), facts

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.manifest import Utterance
 from fonoteka.models.encoders import VARIANCE_FLOOR, padding, receptive_field
@@ -131,9 +132,9 @@ def apart(ours: Array, theirs: Array, allowed: float, where: str, whose: str) ->
     """
     worst = float(np.abs(ours - theirs).max())
     if not worst <= allowed:
-        raise ValueError(f"{where}: off by {worst:.2e} from {whose}; allowed is {allowed}")
+        raise UserError(f"{where}: off by {worst:.2e} from {whose}; allowed is {allowed}")
     if [s.symbol for s in greedy(ours)] != [s.symbol for s in greedy(theirs)]:
-        raise ValueError(f"{where}: decodes differently than {whose}")
+        raise UserError(f"{where}: decodes differently than {whose}")
     return worst
 
 

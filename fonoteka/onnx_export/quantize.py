@@ -13,6 +13,7 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 
 
@@ -54,12 +55,12 @@ def quantize(source: Path, target: Path, max_size_ratio: float, named: Path) -> 
             logging.disable(logging.NOTSET)
         model, before = onnx.load(str(part)), onnx.load(str(source), load_external_data=False)
         if not any(node.op_type == "MatMulInteger" for node in model.graph.node):
-            raise ValueError(f"{named}: int8 changed nothing: there is no MatMul with weights")
+            raise UserError(f"{named}: int8 changed nothing: there is no MatMul with weights")
         onnx.helper.set_model_props(model, {p.key: p.value for p in before.metadata_props})
         onnx.save(model, str(part))
         ratio = part.stat().st_size / source.stat().st_size
         if ratio > max_size_ratio:
-            raise ValueError(
+            raise UserError(
                 f"{named}: int8 has {ratio:.0%} of the bytes of fp32; at most {max_size_ratio:.0%} "
                 "is allowed (onnx.int8.max_size_ratio in params.yaml)"
             )

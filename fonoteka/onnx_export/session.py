@@ -9,6 +9,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
+
 
 def open_model(path: Path, threads: int = 1) -> Any:
     """Return a session for an ONNX file.
@@ -17,7 +19,7 @@ def open_model(path: Path, threads: int = 1) -> Any:
         ValueError: the file is missing, empty, truncated or no ONNX model.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such model; run the stage onnx")
+        raise UserError(f"{path}: no such model; run the stage onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -25,7 +27,7 @@ def open_model(path: Path, threads: int = 1) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no base class
-        raise ValueError(f"{path}: not a model that ONNX Runtime loads: {error}") from error
+        raise UserError(f"{path}: not a model that ONNX Runtime loads: {error}") from error
 
 
 def labels_of(session: Any, path: Path) -> list[str]:
@@ -36,7 +38,7 @@ def labels_of(session: Any, path: Path) -> list[str]:
     """
     labels = session.get_modelmeta().custom_metadata_map.get("labels")
     if labels is None:
-        raise ValueError(f"{path}: holds no label list; it was not exported by this project")
+        raise UserError(f"{path}: holds no label list; it was not exported by this project")
     return str(labels).split("\n")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.pipeline.lock_check import below, disagreeing, is_params, opened
 
 EVERYWHERE, HERE = "everywhere", "here"
@@ -68,7 +69,7 @@ def read(root: Path) -> Declared:
     """
     for name in ("dvc.yaml", "dvc.lock"):
         if not (root / name).is_file():
-            raise ValueError(f"{name}: no such file, so there is nothing to compare with")
+            raise UserError(f"{name}: no such file, so there is nothing to compare with")
     with opened(root) as (repo, stages, sources):
         outs = [out for stage in stages for out in stage.outs]
         changed = disagreeing(stages, sources).values()
@@ -96,7 +97,7 @@ def _promised(stage: Any, root: Path) -> Promised:
     """
     exact = (stage.meta or {}).get("exact")
     if exact not in (EVERYWHERE, HERE):
-        raise ValueError(
+        raise UserError(
             f"dvc.yaml: stage {stage.addressing!r} says meta.exact: {exact!r}; expected "
             f"{EVERYWHERE!r} or {HERE!r}"
         )

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.pipeline.durations import remembered
 from fonoteka.pipeline.scheduler import Step
 
@@ -68,7 +69,7 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except DvcException as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        raise UserError(" ".join(str(error).split())) from error
 
 
 def _active(graph: Any) -> Any:
@@ -82,7 +83,7 @@ def _wanted(stages: list[Any], targets: Sequence[str], root: Path) -> list[Any]:
         named = {stage.addressing: stage for stage in stages}
         return [named[name] for target in targets for name in match(target, list(named))]
     if not (root / "dvc.yaml").is_file():
-        raise ValueError(f"{root}: there is no dvc.yaml here, so there is nothing to reproduce")
+        raise UserError(f"{root}: there is no dvc.yaml here, so there is nothing to reproduce")
     return [stage for stage in stages if stage.relpath == "dvc.yaml"]
 
 
@@ -100,7 +101,7 @@ def match(target: str, names: Sequence[str]) -> list[str]:
         groups = [name.split("@")[0] for name in names if "@" in name]
         close = get_close_matches(target, dict.fromkeys([*names, *groups]), n=5)
         hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "see dvc stage list"
-        raise ValueError(f"no stage is named {target!r}; {hint}")
+        raise UserError(f"no stage is named {target!r}; {hint}")
     return found
 
 

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.core.git import entered
 from fonoteka.core.run_stage import stage as command
@@ -69,10 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with entered(), one_sentence(), Repo(_wait_for_lock=True) as repo, lock_repo(repo):
         known = {found.addressing for found in repo.index.stages}
         if unknown := set(options.stages) - known:
-            raise ValueError(f"no stage is named {sorted(unknown)[0]!r}; see dvc stage list")
+            raise UserError(f"no stage is named {sorted(unknown)[0]!r}; see dvc stage list")
         files = list(dict.fromkeys(kept(repo, options.stages or None)))
         if found := repair(files):
-            raise ValueError(f"{len(found)} of {len(files)} files were damaged: {told(found)}")
+            raise UserError(f"{len(found)} of {len(files)} files were damaged: {told(found)}")
     print(f"{len(files)} files are whole, in the cache and in the workspace, where they are there")
 
 
@@ -86,7 +87,7 @@ def require(root: Path, name: str) -> None:
 
     with one_sentence(), Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
         if found := repair(list(kept(repo, [name]))):
-            raise ValueError(f"stage {name!r} came damaged from the cache: {told(found)}")
+            raise UserError(f"stage {name!r} came damaged from the cache: {told(found)}")
 
 
 def told(found: Sequence[str]) -> str:

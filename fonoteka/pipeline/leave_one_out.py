@@ -23,6 +23,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import stage
 from fonoteka.tables import Row, read_table
 
@@ -42,7 +43,7 @@ def folds(rows: Sequence[Row], corpus: str) -> list[str]:
     }
     if not found:
         known = sorted({row["speaker"].partition("/")[0] for row in rows})
-        raise ValueError(f"--corpus {corpus!r}: no speaker is of that corpus; there are {known}")
+        raise UserError(f"--corpus {corpus!r}: no speaker is of that corpus; there are {known}")
     return sorted(found)
 
 
@@ -86,7 +87,7 @@ def main() -> None:
         if given.queue:
             done = subprocess.run([sys.executable, "-m", *command], check=False)
             if done.returncode:
-                raise ValueError(f"{shlex.join(command)} failed; what it said is above")
+                raise UserError(f"{shlex.join(command)} failed; what it said is above")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.pipeline.dvc_api import one_sentence
 
@@ -35,7 +36,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
     with one_sentence():
         told = parse_yaml(text, name)
     if told and not isinstance(told, dict):
-        raise ValueError(f"{name}: expected the stages of dvc.lock, found {type(told).__name__}")
+        raise UserError(f"{name}: expected the stages of dvc.lock, found {type(told).__name__}")
     return dict((told or {}).get("stages") or {})
 
 

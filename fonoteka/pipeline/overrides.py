@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_text
 from fonoteka.core.run_stage import stage
 from fonoteka.pipeline.yaml_edit import editor, put, same
@@ -55,7 +56,7 @@ def find(name: str, folder: Path = PROFILES) -> Path:
         if path.is_file():
             return path
     known = sorted(path.stem for path in folder.glob("*.yaml"))
-    raise ValueError(f"no profile is named {name!r}; {_hint(name, known)}")
+    raise UserError(f"no profile is named {name!r}; {_hint(name, known)}")
 
 
 def changes(params: CommentedMap, profile: Any, where: str) -> list[Change]:
@@ -76,7 +77,7 @@ def _compare(
         path = f"{above}.{key}" if above else str(key)
         if key not in params:
             what = "key" if above else "section"
-            raise ValueError(f"{where}: unknown {what} {path!r}; {_hint(str(key), list(params))}")
+            raise UserError(f"{where}: unknown {what} {path!r}; {_hint(str(key), list(params))}")
         old = params[key]
         if old is not None:
             _expect(new, f"{where}: {path}", keys=isinstance(old, CommentedMap))
@@ -89,7 +90,7 @@ def _compare(
 def _expect(value: Any, where: str, *, keys: bool) -> None:
     if keys != isinstance(value, CommentedMap):
         wanted = "keys and values" if keys else "one value"
-        raise ValueError(f"{where}: expected {wanted}, found {_short(value)}")
+        raise UserError(f"{where}: expected {wanted}, found {_short(value)}")
 
 
 def _hint(name: str, known: Sequence[object]) -> str:
@@ -134,7 +135,7 @@ def lay_over(profile: Path, params: Path) -> list[str]:
 
 def _text(path: Path) -> str:
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; run from the top of the repository")
+        raise UserError(f"{path}: no such file; run from the top of the repository")
     return path.read_text(encoding="utf-8")
 
 
@@ -142,7 +143,7 @@ def _parse(yaml: YAML, text: str, path: Path) -> Any:
     try:
         return yaml.load(text)
     except YAMLError as error:
-        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.git import git, is_checkout
 
@@ -36,7 +37,7 @@ class Revision:
         try:
             return None if text is None else json.loads(text)
         except ValueError as error:
-            raise ValueError(f"{file} is not valid JSON: {error}") from error
+            raise UserError(f"{file} is not valid JSON: {error}") from error
 
     def text(self, file: str) -> str | None:
         """Return what was in a file at this revision, or None where it had none."""
@@ -91,11 +92,9 @@ def revision_of(name: str) -> Revision:
     except FileNotFoundError:
         return Revision(name, "", "none, since git is not installed: only limits count")
     if name.startswith("-"):
-        raise ValueError(f"--base {name!r}: expected a revision, found an option")
+        raise UserError(f"--base {name!r}: expected a revision, found an option")
     try:
         commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
     except ValueError as error:
-        raise ValueError(
-            f"--base {name!r}: no such revision here; name one, or fetch it"
-        ) from error
+        raise UserError(f"--base {name!r}: no such revision here; name one, or fetch it") from error
     return Revision(name, commit, f"{name} ({commit[:7]})")

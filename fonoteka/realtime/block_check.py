@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
 from fonoteka.onnx_export import stateful_session
 from fonoteka.realtime import frontend
 from fonoteka.realtime.events import peaks
@@ -130,13 +131,13 @@ def compare(found: Array, wanted: Array, event: bool, threshold: float) -> Compa
         ValueError: they are of other lengths, differ by more than ALLOWED, or give another answer.
     """
     if found.shape != wanted.shape:
-        raise ValueError(f"{found.shape} outputs in blocks and {wanted.shape} of the whole")
+        raise UserError(f"{found.shape} outputs in blocks and {wanted.shape} of the whole")
     error = float(np.abs(found - wanted).max())
     if not error <= ALLOWED:
-        raise ValueError(f"outputs in blocks are off by {error:.2e}; allowed is {ALLOWED}")
+        raise UserError(f"outputs in blocks are off by {error:.2e}; allowed is {ALLOWED}")
     other = answers(found, event, threshold) != answers(wanted, event, threshold)
     close = np.abs(margins(wanted, event, threshold)) <= 2 * ALLOWED
     if (other & ~close).any():
         hop = int((other & ~close).any(axis=1).argmax())
-        raise ValueError(f"another answer in blocks than of the whole, first at hop {hop}")
+        raise UserError(f"another answer in blocks than of the whole, first at hop {hop}")
     return Compared(len(found), error, int((other & close).any(axis=1).sum()))

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from fonoteka.audio.dsp import Signal
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.run_stage import stage
 from fonoteka.packaging import PACKAGE, check_package
@@ -57,7 +58,7 @@ def look(what: str, check: Callable[[], str]) -> Look:
 def whole(folder: Path) -> str:
     """Check that each file is the one that was packaged."""
     if problems := check_package(folder):
-        raise ValueError("; ".join(problems))
+        raise UserError("; ".join(problems))
     return f"{len(read_json(folder / PACKAGE)['files'])} files have the recorded SHA-256"
 
 
@@ -65,7 +66,7 @@ def rebuilt(folder: Path, package: Mapping[str, Any]) -> str:
     """Check that the window, the matrix and the words of frontend.json are what its numbers say."""
     found = read_json(folder / FRONTEND)
     if not isinstance(found, dict):
-        raise ValueError("frontend.json: expected keys and values; export it anew")  # noqa: TRY004
+        raise UserError("frontend.json: expected keys and values; export it anew")
     end = FrontEnd.from_json(found)
     made = FrontEnd(end.params, end.mean, end.std)
     faults = [
@@ -85,7 +86,7 @@ def rebuilt(folder: Path, package: Mapping[str, Any]) -> str:
     if package.get("frontend") != asdict(end.params):
         faults.append(f"its numbers are not those of {PACKAGE}")
     if faults:
-        raise ValueError(f"frontend.json: {'; '.join(faults)}; export it anew")
+        raise UserError(f"frontend.json: {'; '.join(faults)}; export it anew")
     return f"{end.params.bands} bands, window and matrix are what its numbers make"
 
 
@@ -94,7 +95,7 @@ def looks(folder: Path, signal: Signal, models: list[Model]) -> Iterator[Look]:
     yield look("files", lambda: whole(folder))
     package = read_json(folder / PACKAGE)
     if not isinstance(package, dict):
-        raise ValueError(f"{folder / PACKAGE}: expected keys and values; run dvc repro")  # noqa: TRY004
+        raise UserError(f"{folder / PACKAGE}: expected keys and values; run dvc repro")
     front = look(FRONTEND, lambda: rebuilt(folder, package))
     yield front
     for name in QUESTIONS:
@@ -138,7 +139,7 @@ def summed(package: Mapping[str, Any], models: list[Model]) -> str:
         for key, value in sums.items()
         if package.get(key) != value
     ]:
-        raise ValueError(f"{PACKAGE}: {'; '.join(faults)}")
+        raise UserError(f"{PACKAGE}: {'; '.join(faults)}")
     return f"{sums['weight_bytes']} bytes of weights, {sums['multiplies_a_hop']} products a hop"
 
 
@@ -164,7 +165,7 @@ def main() -> None:
     given = parser.parse_args()
     signal = heard(given.wav) if given.wav else babble(given.seconds)
     if len(signal) < 16_000:
-        raise ValueError(f"a sound of {len(signal)} samples proves little; take a second or more")
+        raise UserError(f"a sound of {len(signal)} samples proves little; take a second or more")
     models: list[Model] = []
     found = []
     for one in looks(given.folder, signal, models):
@@ -173,7 +174,7 @@ def main() -> None:
     print(f"\n{page(models)}")
     if faults := [one for one in found if one.state == "FAULT"]:
         said = "; ".join(f"{one.what}: {one.said}" for one in faults)
-        raise ValueError(f"rtneural-check: {len(faults)} at fault: {said}")
+        raise UserError(f"rtneural-check: {len(faults)} at fault: {said}")
 
 
 if __name__ == "__main__":

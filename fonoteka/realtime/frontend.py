@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
 from fonoteka.core.params import build
 
 Features = NDArray[np.float32]
@@ -50,17 +51,17 @@ class FrontEndParams:
 
     def __post_init__(self) -> None:
         if not 0 < self.hop <= self.window <= self.fft:
-            raise ValueError(
+            raise UserError(
                 "frontend: expected 0 < hop <= window <= fft, found "
                 f"{self.hop}, {self.window}, {self.fft}; change them in params.yaml"
             )
         if not 0 <= self.low_hz < self.high_hz <= SAMPLE_RATE_HZ / 2 or self.bands < 1:
-            raise ValueError(
+            raise UserError(
                 f"frontend: {self.bands} bands from {self.low_hz} to {self.high_hz} Hz are none "
                 f"below {SAMPLE_RATE_HZ // 2} Hz; change them in params.yaml"
             )
         if not self.floor > 0:
-            raise ValueError(f"frontend.floor must be above 0, found {self.floor}")
+            raise UserError(f"frontend.floor must be above 0, found {self.floor}")
 
 
 class FrontEnd:
@@ -77,9 +78,9 @@ class FrontEnd:
         """
         for name, values in (("mean", mean), ("std", std)):
             if values.shape != (params.bands,) or not np.isfinite(values).all():
-                raise ValueError(f"frontend: {name} needs {params.bands} finite numbers")
+                raise UserError(f"frontend: {name} needs {params.bands} finite numbers")
         if not (std > 0).all():
-            raise ValueError(f"frontend: std must be above 0, found {std.min()}")
+            raise UserError(f"frontend: std must be above 0, found {std.min()}")
         self.params, self.mean, self.std = params, mean, std
         # The periodic window: a frame is a period of the transform, not a symmetric filter.
         self.hann = np.sin(np.pi * np.arange(params.window) / params.window) ** 2
@@ -148,18 +149,18 @@ class FrontEnd:
                 there is no number or does not fit the rest.
         """
         if found.get("version") != 1 or found.get("sample_rate_hz") != SAMPLE_RATE_HZ:
-            raise ValueError(
+            raise UserError(
                 f"frontend.json: version {found.get('version')} at {found.get('sample_rate_hz')} "
                 f"Hz; this code reads version 1 at {SAMPLE_RATE_HZ} Hz"
             )
         names = {field.name for field in fields(FrontEndParams)}
         if missing := sorted({*names, "hann", "mel", "mean", "std"} - set(found)):
-            raise ValueError(f"frontend.json: {missing} are missing; export it anew")
+            raise UserError(f"frontend.json: {missing} are missing; export it anew")
         params = build({name: found[name] for name in names}, FrontEndParams, "frontend.json")
         hann, mel, mean, std = (_numbers(found, key) for key in ("hann", "mel", "mean", "std"))
         end = cls(params, mean.astype(np.float32), std.astype(np.float32))
         if hann.shape != end.hann.shape or mel.shape != end.mel.shape:
-            raise ValueError(
+            raise UserError(
                 f"frontend.json: window {hann.shape} and matrix {mel.shape} don't fit "
                 f"{params.window} samples and {params.bands} bands; export it anew"
             )
@@ -198,9 +199,9 @@ def _numbers(found: Mapping[str, Any], key: str) -> NDArray[np.float64]:
     try:
         numbers = np.array(found[key], dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"frontend.json: {key} is not an array of numbers: {error}") from error
+        raise UserError(f"frontend.json: {key} is not an array of numbers: {error}") from error
     if not np.isfinite(numbers).all():
-        raise ValueError(f"frontend.json: {key} holds numbers that are not finite")
+        raise UserError(f"frontend.json: {key} holds numbers that are not finite")
     return numbers
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fonoteka.audio.dsp import Signal
+from fonoteka.core.errors import UserError
 from fonoteka.core.params import build
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful_session import Streamed
@@ -57,7 +58,7 @@ def said_of(package: Mapping[str, Any], name: str) -> Said:
     models = package.get("models")
     told = models.get(name) if isinstance(models, dict) else None
     if not isinstance(told, dict):
-        raise ValueError(f"{PACKAGE}: nothing is said of a model {name!r}; run dvc repro")  # noqa: TRY004
+        raise UserError(f"{PACKAGE}: nothing is said of a model {name!r}; run dvc repro")
     known = {field.name for field in fields(Said)}
     return build({k: v for k, v in told.items() if k in known}, Said, f"{PACKAGE}: models.{name}")
 
@@ -89,7 +90,7 @@ class Model:
             for key, value in found.items()
             if told[key] != value
         ]:
-            raise ValueError(f"{self.file.name}: {'; '.join(faults)}")
+            raise UserError(f"{self.file.name}: {'; '.join(faults)}")
         return str(found["model_t"])
 
     def ends(self, end: FrontEnd) -> str:
@@ -122,7 +123,7 @@ class Model:
             for what, (found, wanted, why) in pairs.items()
             if found != wanted
         ]:
-            raise ValueError(f"{self.name}: {'; '.join(faults)}")
+            raise UserError(f"{self.name}: {'; '.join(faults)}")
         return f"{network.inputs} features in, {len(names)} out"
 
     def round_trip(self, end: FrontEnd, signal: Signal) -> str:
@@ -130,7 +131,7 @@ class Model:
         session, frames = open_model(self.graph), end(signal)
         wanted = stepped(session, frames)
         if not np.array_equal(stepped(session, frames), wanted):
-            raise ValueError(f"{self.graph.name}: says another thing after a reset")
+            raise UserError(f"{self.graph.name}: says another thing after a reset")
         self.error = prove(self.file.read_bytes(), frames, wanted, ALLOWED, self.file.name)
         return f"{len(frames)} steps from a reset and again: off by at most {self.error:.1e}"
 

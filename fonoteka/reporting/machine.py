@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fonoteka.core.errors import UserError
+
 GIB = 2**30
 CPUINFO = Path("/proc/cpuinfo")
 # What decides how fast fp32 and int8 products are on x86-64 and on ARM.
@@ -111,7 +113,7 @@ def require(paths: Iterable[Path]) -> None:
     """
     if missing := [path for path in paths if not path.exists()]:
         more = f" and {len(missing) - 1} more are missing" if len(missing) > 1 else ": no such file"
-        raise ValueError(f"{missing[0]}{more}; run `make repro`")
+        raise UserError(f"{missing[0]}{more}; run `make repro`")
 
 
 def machine() -> dict[str, Any]:

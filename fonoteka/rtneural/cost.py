@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from fonoteka.core.errors import UserError
+
 CURVES: Mapping[str, str] = MappingProxyType(
     {"elu": "ELuActivationT", "relu": "ReLuActivationT", "sigmoid": "SigmoidActivationT",
      "softmax": "SoftmaxActivationT", "tanh": "TanhActivationT"}
@@ -84,9 +86,7 @@ def _layers(document: Mapping[str, Any]) -> Iterator[_Layer]:
     size = int(shape[-1] if len(shape) != 4 else shape[2] * shape[3])
     for said in document["layers"]:
         if said["type"].endswith("2d"):
-            raise ValueError(
-                f"type {said['type']!r} works on images; only vectors are counted here"
-            )
+            raise UserError(f"type {said['type']!r} works on images; only vectors are counted here")
         layer = _Layer(said, size)
         yield layer
         size = layer.outputs

@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import nn
 
+from fonoteka.core.errors import UserError
 from fonoteka.rtneural.layers import (
     WRITERS,
     Layer,
@@ -154,7 +155,7 @@ class _Walk:
 
     def __init__(self, inputs: int | None) -> None:
         if inputs is not None and inputs < 1:
-            raise ValueError(f"inputs must be at least 1, found {inputs}")
+            raise UserError(f"inputs must be at least 1, found {inputs}")
         self.inputs = self.size = inputs
         self.layers: list[Layer] = []
         self.skipped = 0
@@ -202,7 +203,7 @@ class _Walk:
     def curve(self, module: nn.Module, where: str) -> None:
         """Add an activation: to the layer before it, where RTNeural reads it there."""
         if self.size is None:
-            raise ValueError(f"{where}: nothing says how many inputs there are; give `inputs`")
+            raise UserError(f"{where}: nothing says how many inputs there are; give `inputs`")
         if isinstance(module, nn.ELU) and module.alpha != 1:
             why = f"its alpha is {module.alpha:g}, and a file cannot say that: RTNeural takes 1"
             raise refused(where, why, "ELU(alpha=1.0)")
@@ -217,7 +218,7 @@ class _Walk:
         if self.zeros is not None:
             raise refused(self.padding, "nothing follows it", "no padding there")
         if not self.layers:
-            raise ValueError("the model has no layer that computes, and RTNeural runs no empty one")
+            raise UserError("the model has no layer that computes, and RTNeural runs no empty one")
         document = {"in_shape": [None, None, self.inputs], "layers": self.layers}
         return Exported(document, self.skipped)
 

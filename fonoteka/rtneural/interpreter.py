@@ -27,6 +27,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.rtneural.validate import require_sound
 
 Vector = NDArray[Any]
@@ -200,7 +201,7 @@ class Network:
         for number, said in enumerate(document["layers"]):
             if said["type"].endswith("2d"):
                 name = f"layers[{number}] ({said['type']})"
-                raise ValueError(f"{where}: {name} works on images; only vectors are run here")
+                raise UserError(f"{where}: {name} works on images; only vectors are run here")
             arrays = [np.array(w, np.float32).astype(self.dtype) for w in said["weights"]]
             self.layers.append(_layer(said, arrays, self.dtype))
             if said["type"] in ACTIVATED and said.get("activation"):
@@ -219,7 +220,7 @@ class Network:
             ValueError: the step has another number of inputs.
         """
         if step.shape != (self.inputs,):
-            raise ValueError(f"a step has {self.inputs} inputs, found the shape {step.shape}")
+            raise UserError(f"a step has {self.inputs} inputs, found the shape {step.shape}")
         x = step.astype(self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # infinities are what float32 gives
             for layer in self.layers:

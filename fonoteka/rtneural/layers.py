@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from fonoteka.core.errors import UserError
 from fonoteka.rtneural.unsupported import refused
 
 Layer = dict[str, Any]
@@ -46,7 +47,7 @@ def layer_of(kind: str, size: int, weights: list[Any], activation: str = "", **m
 def settled(module: nn.Module, where: str, matters: bool = True) -> None:
     """Refuse a module that computes another thing in training, while it is in training mode."""
     if module.training and matters:
-        raise ValueError(f"{where}: it is in training mode and computes another thing; call eval()")
+        raise UserError(f"{where}: it is in training mode and computes another thing; call eval()")
 
 
 def numbers(tensor: Tensor | None, where: str, name: str, zeros: tuple[int, ...] = ()) -> Any:
@@ -149,7 +150,7 @@ def batchnorm(module: nn.BatchNorm1d, where: str) -> list[Layer]:
              "running_mean": mean, "running_var": variance}  # fmt: skip
     weights = [numbers(tensor, where, name, (size,)) for name, tensor in named.items()]
     if min(weights[3]) + module.eps <= 0:
-        raise ValueError(
+        raise UserError(
             f"{where}: its running_var holds {min(weights[3])}, which with eps {module.eps} has no "
             "root; a variance is not below 0"
         )
@@ -196,9 +197,9 @@ def written(module: nn.Module, size: int | None, where: str) -> list[Layer]:
     if one_for_all:
         wanted = size
     if wanted is None:
-        raise ValueError(f"{where}: nothing says how many inputs there are; give `inputs`")
+        raise UserError(f"{where}: nothing says how many inputs there are; give `inputs`")
     if wanted < 1 or size not in (None, wanted):
-        raise ValueError(f"{where}: it takes {wanted} features and is given {size}")
+        raise UserError(f"{where}: it takes {wanted} features and is given {size}")
     layers = write(module, where)
     if isinstance(module, nn.PReLU | nn.LeakyReLU):
         layers[0]["shape"][-1] = wanted

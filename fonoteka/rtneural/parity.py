@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.rtneural.interpreter import Network
 from fonoteka.rtneural.validate import require_sound
 
@@ -42,7 +43,7 @@ def prove(
     """
     network = Network(text, where)
     if wanted.shape != (len(frames) - skipped, network.outputs):
-        raise ValueError(
+        raise UserError(
             f"{where}: gives outputs of the shape {(len(frames) - skipped, network.outputs)}, "
             f"and the model's are {wanted.shape}; is it another model's file?"
         )
@@ -52,7 +53,7 @@ def prove(
         if not (error <= allowed).all():
             step = int(np.argmax(~(error <= allowed)))
             message = f"{where}: off by {float(error.max()):.2e} {turn}, first at step {step}"
-            raise ValueError(
+            raise UserError(
                 f"{message}; allowed is {allowed}{_guess(text, frames, wanted, allowed, skipped)}"
             )
         worst = max(worst, float(error.max()))

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fonoteka.core.errors import UserError
+
 FLOAT32_MAX = 3.4028235677973366e38
 """From here on a number rounds to infinity: the largest float32 and half a step more."""
 
@@ -54,16 +56,16 @@ def extent(value: Any, deepest: int = DEEPEST) -> tuple[int, ...]:
     """
     if isinstance(value, list):
         if not deepest:
-            raise ValueError("its lists are nested too deep")
+            raise UserError("its lists are nested too deep")
         inner = {extent(item, deepest - 1) for item in value}
         if len(inner) > 1:
-            raise ValueError("its rows are of different lengths")
+            raise UserError("its rows are of different lengths")
         return (len(value), *(inner.pop() if inner else ()))
     if isinstance(value, bool) or not isinstance(value, int | float):
         kind = "null" if value is None else type(value).__name__
-        raise ValueError(f"it holds {kind} where a number should be")  # noqa: TRY004
+        raise UserError(f"it holds {kind} where a number should be")
     if not abs(value) < FLOAT32_MAX:
-        raise ValueError(f"it holds {value}, which is infinite as a float32")
+        raise UserError(f"it holds {value}, which is infinite as a float32")
     return ()
 
 

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
+from fonoteka.core.errors import UserError
+
 NORM = "it normalises by what it hears, and the format by fixed statistics only"
 POOL = "the format has neither pooling nor a change of rate: each step gives one output"
 CURVE = "the format knows tanh, relu, sigmoid, softmax, elu (alpha 1) and prelu, and no other curve"
@@ -54,7 +56,7 @@ REFUSED: Mapping[str, tuple[str, str]] = MappingProxyType(
 )  # fmt: skip
 
 
-def refusal(module: nn.Module, where: str) -> ValueError:
+def refusal(module: nn.Module, where: str) -> UserError:
     """Return the error for a module that the exporter has no words for.
 
     A module of one's own is refused whole: what its `forward` does cannot be read from it.
@@ -76,9 +78,9 @@ other curve; the nearest that works is ELU()
     )  # fmt: skip
 
 
-def refused(where: str, why: str, nearest: str) -> ValueError:
+def refused(where: str, why: str, nearest: str) -> UserError:
     """Return an error that names the layer, the reason and the nearest thing that works."""
-    return ValueError(f"{where}: {why}; the nearest that works is {nearest}")
+    return UserError(f"{where}: {why}; the nearest that works is {nearest}")
 
 
 def runs_in_order(kind: type[nn.Module]) -> bool:

@@ -19,6 +19,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.rtneural.schema import ACTIVATIONS, RULES
 from fonoteka.rtneural.shapes import Fed, Said, whole
 
@@ -60,7 +61,7 @@ def require_sound(text: str | bytes, where: str) -> dict[str, Any]:
         ValueError: it has faults; all are in the message.
     """
     if faults := [found for found in findings(text) if found.fault]:
-        raise ValueError("; ".join(f"{where}: {fault}" for fault in faults))
+        raise UserError("; ".join(f"{where}: {fault}" for fault in faults))
     document: dict[str, Any] = json.loads(_decoded(text))
     return document
 
@@ -78,7 +79,7 @@ def _file(text: str | bytes) -> Iterator[Said]:
         return dict(items)
 
     def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no JSON; a model with such a weight was never right")
+        raise UserError(f"{constant} is no JSON; a model with such a weight was never right")
 
     try:
         document = json.loads(_decoded(text), object_pairs_hook=pairs, parse_constant=refuse)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonoteka.audio.dsp import FRAMES_PER_SECOND
+from fonoteka.core.errors import UserError
 from fonoteka.phones import LABELS
 
 
@@ -71,9 +72,9 @@ def segment_scores(log_probs: NDArray[np.float32], start: int, end: int) -> NDAr
     """
     frames = log_probs[max(start, 0) : end, 1:]
     if frames.size == 0:
-        raise ValueError(f"segment [{start}, {end}) holds none of {len(log_probs)} frames")
+        raise UserError(f"segment [{start}, {end}) holds none of {len(log_probs)} frames")
     if np.isnan(frames).any():
-        raise ValueError(f"posteriors of segment [{start}, {end}) are NaN; the model is broken")
+        raise UserError(f"posteriors of segment [{start}, {end}) are NaN; the model is broken")
     peaks = frames.max(axis=0).astype(np.float64)
     return np.asarray(peaks - np.logaddexp.reduce(peaks), dtype=np.float32)
 
@@ -112,7 +113,7 @@ def check(log_probs: NDArray[np.float32], labels: Sequence[str]) -> None:
         ValueError: the shape doesn't fit the labels, or a value is NaN.
     """
     if log_probs.ndim != 2 or log_probs.shape[1] != len(labels):
-        raise ValueError(f"expected posteriors [T, {len(labels)}], found {log_probs.shape}")
+        raise UserError(f"expected posteriors [T, {len(labels)}], found {log_probs.shape}")
     if np.isnan(log_probs).any():
         where = int(np.flatnonzero(np.isnan(log_probs).any(axis=1))[0])
-        raise ValueError(f"posteriors are NaN, first in frame {where}; the model is broken")
+        raise UserError(f"posteriors are NaN, first in frame {where}; the model is broken")

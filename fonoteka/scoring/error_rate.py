@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
+from fonoteka.core.errors import UserError
+
 Pair = tuple[str | None, str | None]
 """What was said and what was heard for it; None where nothing was said or nothing heard."""
 
@@ -55,7 +57,7 @@ class Errors:
             ValueError: there is no reference.
         """
         if not self.reference:
-            raise ValueError("no rate without a reference symbol; the test part is empty")
+            raise UserError("no rate without a reference symbol; the test part is empty")
         return self.wrong / self.reference
 
 
@@ -69,10 +71,10 @@ def errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[st
     Errors(substitutions=1, deletions=0, insertions=1, reference=2)
     """
     if len(references) != len(hypotheses):
-        raise ValueError(f"{len(references)} references but {len(hypotheses)} hypotheses")
+        raise UserError(f"{len(references)} references but {len(hypotheses)} hypotheses")
     for number, reference in enumerate(references):
         if not reference or any(not s or " " in s for s in reference):
-            raise ValueError(f"reference {number} is empty or holds a space: {list(reference)}")
+            raise UserError(f"reference {number} is empty or holds a space: {list(reference)}")
     if not references:
         return Errors()
     out = jiwer.process_words(
@@ -237,7 +239,7 @@ def paired_bootstrap(
     """
     tested = [{s: e.reference for s, e in side.items()} for side in (ours, theirs)]
     if tested[0] != tested[1]:
-        raise ValueError(f"not the same test part: {tested[0]} and {tested[1]}")
+        raise UserError(f"not the same test part: {tested[0]} and {tested[1]}")
     table = np.array(
         [(ours[s].wrong, theirs[s].wrong, ours[s].reference) for s in sorted(ours)],
         dtype=np.float64,

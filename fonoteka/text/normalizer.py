@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fonoteka.core.errors import UserError
 from fonoteka.g2p.g2p import phones_of as phones_of  # given on: both go together
 from fonoteka.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
 from fonoteka.text.abbreviations import ABBREVIATIONS, LAST, SIGNS, undotted
@@ -125,7 +126,7 @@ def explain(text: str, language: str) -> Normalized:
     Normalized(text='dva i tri', rules={'annotations': 1, 'numbers': 1}, language='sr')
     """
     if language not in LANGUAGES:
-        raise ValueError(f"language {language!r} is unknown; expected one of {list(LANGUAGES)}")
+        raise UserError(f"language {language!r} is unknown; expected one of {list(LANGUAGES)}")
     fired: Counter[str] = Counter()
     spoken = _spoken(text, language, fired)
     canonical = _canonical(spoken, language)

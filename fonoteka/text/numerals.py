@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from fonoteka.core.errors import UserError
+
 Gender = Literal["m", "f", "n"]
 Case = Literal["nom", "gen", "dat", "acc", "loc", "ins"]
 Forms = tuple[str, str, str]
@@ -77,7 +79,7 @@ def cardinal(number: int, language: str, gender: Gender = "m") -> str:
     'minus dve'
     """
     if abs(number) > LARGEST:
-        raise ValueError(f"number {number} has more than 18 digits; say it digit by digit")
+        raise UserError(f"number {number} has more than 18 digits; say it digit by digit")
     if number < 0:
         return "minus " + cardinal(-number, language, gender)
     if number < 20 and not 1 <= number <= 2:
@@ -128,7 +130,7 @@ def ordinal_stem(number: int, language: str) -> str:
     'devedesetih'
     """
     if not 0 <= number <= LARGEST:
-        raise ValueError(f"ordinal {number} must be 0 or more, with at most 18 digits")
+        raise UserError(f"ordinal {number} must be 0 or more, with at most 18 digits")
     last = number % 100 if number % 100 < 20 else number % 10
     if last or not number:
         return _after(number - last, language, _ORDINAL_STEMS[last])

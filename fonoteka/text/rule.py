@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from fonoteka.core.errors import UserError
+
 Replace = Callable[[re.Match[str], str], str | None]
 """Gives what a match becomes in a language, or None where it stays."""
 
@@ -19,7 +21,7 @@ Replace = Callable[[re.Match[str], str], str | None]
 _GAP = frozenset(("", " "))
 
 
-class SpellingError(ValueError):
+class SpellingError(UserError):
     """A text that has no canonical spelling.
 
     Attributes:

@@ -25,6 +25,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json, write_text
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -75,11 +76,11 @@ class AuditParams:
     def __post_init__(self) -> None:
         """Refuse a word that is neither, and a correlation that none or all would reach."""
         if self.shared_sentences not in ("refuse", "report"):
-            raise ValueError(
+            raise UserError(
                 f"audit.shared_sentences must be refuse or report, found {self.shared_sentences!r}"
             )
         if not 0 < self.same_recording_correlation < 1:
-            raise ValueError(
+            raise UserError(
                 f"audit.same_recording_correlation must be between 0 and 1, found "
                 f"{self.same_recording_correlation}"
             )
@@ -142,7 +143,7 @@ def whereabouts(tables: Tables, parts: Parts) -> dict[str, Any]:
     left_out = {row["id"]: row["reason"] for row in tables.left_out}
     in_parts = [utterance.id for rows in parts.values() for utterance in rows]
     if astray := sorted(kept ^ {*in_parts, *left_out}) or sorted({*in_parts} & {*left_out}):
-        raise ValueError(
+        raise UserError(
             f"{len(astray)} clips are in a part and in no table or the other way round, first "
             f"{astray[0]!r}; the files are of different runs: run dvc repro"
         )

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -60,15 +61,13 @@ class DedupeParams:
     def __post_init__(self) -> None:
         """Refuse what no search could be made with."""
         if self.near not in ("quarantine", "group", "report"):
-            raise ValueError(
-                f"dedupe.near must be quarantine, group or report, found {self.near!r}"
-            )
+            raise UserError(f"dedupe.near must be quarantine, group or report, found {self.near!r}")
         if not 0 < self.similarity <= 1:
-            raise ValueError(
+            raise UserError(
                 f"dedupe.similarity must be above 0 and at most 1, found {self.similarity}"
             )
         if self.outside_s < 0:
-            raise ValueError(f"dedupe.outside_s must be 0 or more, found {self.outside_s}")
+            raise UserError(f"dedupe.outside_s must be 0 or more, found {self.outside_s}")
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def exact(inventory: Path) -> Sounds:
     for place, (values, _) in enumerate(each_row(inventory, INVENTORY_COLUMNS, _HEARD)):
         name, path, codec, rate, duration, parent, pcm, problem = values
         if name <= last:
-            raise ValueError(
+            raise UserError(
                 f"{inventory}: id {name!r} stands after {last!r}; run the inventory again"
             )
         last = name
@@ -258,7 +257,7 @@ def run(given: InPaths, out: OutPaths, params: DedupeParams, workers: int) -> No
     if not entries:
         rows = each_row(given.inventory, INVENTORY_COLUMNS, ("id", "problem"))
         reasons = Counter(problem for (_, problem), _ in rows)
-        raise ValueError(
+        raise UserError(
             f"{given.inventory}: none of {reasons.total()} files can be used: "
             f"{dict(sorted(reasons.items()))}; add recordings with make add-corpus FROM=folder"
         )

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from fonoteka.core.errors import UserError
+
 SENTENCE, SHORT = "templates sentence", "templates short"
 _SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?\}")
 
@@ -41,7 +43,7 @@ def read(path: Path) -> Grammar:
         ValueError: the file is missing, or is no whole grammar.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such word list")
+        raise UserError(f"{path}: no such word list")
     return parse(path.read_text(encoding="utf-8"), str(path))
 
 
@@ -61,12 +63,12 @@ def parse(text: str, where: str) -> Grammar:
         if line.startswith("["):
             name, names = _header(line)
             if name in entries:
-                raise ValueError(f"{where}:{number}: list {name!r} stands twice")
+                raise UserError(f"{where}:{number}: list {name!r} stands twice")
             entries[name], columns[name] = [], names
         elif not name:
-            raise ValueError(f"{where}:{number}: expected a list such as [name], found {line!r}")
+            raise UserError(f"{where}:{number}: expected a list such as [name], found {line!r}")
         elif columns[name] and len(line.split()) != len(columns[name]):
-            raise ValueError(f"{where}:{number}: expected {len(columns[name])} forms in {line!r}")
+            raise UserError(f"{where}:{number}: expected {len(columns[name])} forms in {line!r}")
         else:
             entries[name].append(line)
     grammar = Grammar({k: tuple(v) for k, v in entries.items()}, columns, where)
@@ -116,10 +118,10 @@ def _expand(grammar: Grammar, template: str, random: Random) -> str:
 def _check(grammar: Grammar) -> None:
     for name in (SENTENCE, SHORT, "digit"):
         if name not in grammar.entries:
-            raise ValueError(f"{grammar.where}: list [{name}] is missing")
+            raise UserError(f"{grammar.where}: list [{name}] is missing")
     for name, rows in grammar.entries.items():
         if not rows:
-            raise ValueError(f"{grammar.where}: list [{name}] is empty")
+            raise UserError(f"{grammar.where}: list [{name}] is empty")
         _check_slots(grammar, rows)
 
 
@@ -127,8 +129,8 @@ def _check_slots(grammar: Grammar, rows: Sequence[str]) -> None:
     for row in rows:
         for name, column in _SLOT.findall(row):
             if name not in grammar.entries:
-                raise ValueError(f"{grammar.where}: no list [{name}] for {row!r}")
+                raise UserError(f"{grammar.where}: no list [{name}] for {row!r}")
             if column not in grammar.columns[name] and (column or grammar.columns[name]):
-                raise ValueError(
+                raise UserError(
                     f"{grammar.where}: list [{name}] has no column {column!r} for {row!r}"
                 )

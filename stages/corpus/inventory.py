@@ -29,6 +29,7 @@ from fonoteka.audiocheck.probe import Limits, Probe, probe
 from fonoteka.audiocheck.sandbox import Allowance, guarded
 from fonoteka.audiocheck.sandbox_worker import Lost
 from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -88,32 +89,32 @@ class InventoryParams:
     def __post_init__(self) -> None:
         """Refuse values with which no clip or no corpus could take part."""
         if not self.corpora or len(set(self.corpora)) < len(self.corpora):
-            raise ValueError(
+            raise UserError(
                 f"inventory.corpora must name one or more folders of data/raw, each once, "
                 f"found {list(self.corpora)}"
             )
         if self.untranscribed not in ("refuse", "quarantine"):
-            raise ValueError(
+            raise UserError(
                 f"inventory.untranscribed must be refuse or quarantine, "
                 f"found {self.untranscribed!r}"
             )
         if not 0 <= self.min_s < self.max_s:
-            raise ValueError(
+            raise UserError(
                 f"inventory.min_s must be 0 or more and below max_s, "
                 f"found {self.min_s} and {self.max_s}"
             )
         if self.silent_below_dbfs > 0:
-            raise ValueError(
+            raise UserError(
                 f"inventory.silent_below_dbfs must be 0 or less, found {self.silent_below_dbfs}"
             )
         least = {"max_bytes": 1, "max_channels": 1, "max_decode_s": 0.1, "memory_mib": 64}
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
-                raise ValueError(
+                raise UserError(
                     f"inventory.{name} must be at least {smallest}, found {getattr(self, name)}"
                 )
         if not 0 <= self.max_clipped_fraction <= 1:
-            raise ValueError(
+            raise UserError(
                 f"inventory.max_clipped_fraction must be within 0 and 1, "
                 f"found {self.max_clipped_fraction}"
             )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import unit_interval
 from fonoteka.phones import LANGUAGES
 from fonoteka.text.normalizer import normalize
@@ -46,17 +47,17 @@ class Amounts:
         """Refuse amounts of which no corpus can be made."""
         where = "synthesize.sentences"
         if sorted(self.per_voice) != list(LANGUAGES) or min(self.per_voice.values()) < 1:
-            raise ValueError(
+            raise UserError(
                 f"{where}.per_voice must give each of {list(LANGUAGES)} 1 or more, "
                 f"found {self.per_voice}"
             )
         if self.spare < 0:
-            raise ValueError(f"{where}.spare must be 0 or more, found {self.spare}")
+            raise UserError(f"{where}.spare must be 0 or more, found {self.spare}")
         for name in ("short_share", "digits_share", "cyrillic_share"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{where}.{name} must be 0 to 1, found {getattr(self, name)}")
+                raise UserError(f"{where}.{name} must be 0 to 1, found {getattr(self, name)}")
         if self.short_share + self.digits_share > 1:
-            raise ValueError(
+            raise UserError(
                 f"{where}: short_share and digits_share must sum to 1 at most, "
                 f"found {self.short_share} and {self.digits_share}"
             )
@@ -119,7 +120,7 @@ def _new_line(
         normalized = normalize(text, language)
         if normalized not in taken:
             return Line(language, text, normalized)
-    raise ValueError(
+    raise UserError(
         f"{grammar.where}: {TRIES} tries gave no new sentence; add words or lower "
         f"synthesize.sentences.per_voice.{language}"
     )

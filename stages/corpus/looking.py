@@ -15,6 +15,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.corpus import (
     CARD,
     PHONES,
@@ -70,10 +71,10 @@ def corpus_folders(raw: Path, names: Iterable[str]) -> list[Path]:
     if raw.is_dir():
         there = sorted(p.name for p in raw.iterdir() if p.is_dir() and p.name[0] != ".")
     if not there:
-        raise ValueError(f"{raw} holds no corpus: add one with make add-corpus FROM=folder")
+        raise UserError(f"{raw} holds no corpus: add one with make add-corpus FROM=folder")
     for name in names:
         if name not in there:
-            raise ValueError(
+            raise UserError(
                 f"{raw} holds no corpus {name!r}, only {there}; "
                 f"correct inventory.corpora in params.yaml"
             )
@@ -99,7 +100,7 @@ def items_of(folder: Path) -> list[Item]:
     for path in sorted(outside - found.keys()):
         found[path] = _item(card, path, None, 0, OUTSIDE, f"{TABLE} names it")
     if not any(not item.problem or item.clip for item in found.values()) and not outside:
-        raise ValueError(f"{folder}: no audio; name clips in {TABLE} or take the corpus out")
+        raise UserError(f"{folder}: no audio; name clips in {TABLE} or take the corpus out")
     return _without_collisions(list(found.values()))
 
 
@@ -112,7 +113,7 @@ def check_transcripts(folder: Path, items: Iterable[Item]) -> None:
     for item in sorted(items, key=lambda item: item.path):
         if not item.problem and (item.clip is None or not item.clip.text):
             what = "no row" if item.clip is None else "an empty text"
-            raise ValueError(
+            raise UserError(
                 f"{folder / item.path}: {what} in {TABLE}; write what is said there, or set "
                 f"inventory.untranscribed to quarantine in params.yaml"
             )
@@ -143,13 +144,13 @@ def clips_of(folder: Path, there: Container[str]) -> tuple[dict[str, Clip], set[
                 continue
             clip = checked_clip(row, folder, f"{table}:{number}")
         if clip.path in lines:
-            raise ValueError(
+            raise UserError(
                 f"{table}:{number}: path {clip.path!r} is already on line {lines[clip.path]}"
             )
         clips[clip.path], lines[clip.path] = clip, number
     for path, clip in clips.items():
         if clip.parent and clip.parent not in clips:
-            raise ValueError(
+            raise UserError(
                 f"{table}:{lines[path]}: parent {clip.parent!r} has no row; name the clip that "
                 "this one was made from"
             )

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -62,9 +63,9 @@ class NormalizeParams:
         """Refuse what is no fraction and no language."""
         for name in ("max_refused_fraction", "min_language_confidence"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"normalize.{name} must be in 0 to 1, found {getattr(self, name)}")
+                raise UserError(f"normalize.{name} must be in 0 to 1, found {getattr(self, name)}")
         if self.unsure_language not in (REFUSE, *LANGUAGES):
-            raise ValueError(
+            raise UserError(
                 f"normalize.unsure_language must be {REFUSE} or one of {list(LANGUAGES)}, "
                 f"found {self.unsure_language!r}"
             )
@@ -181,7 +182,7 @@ def run(
     unlike = 0
     for row in rows:
         if row["language"] not in (*LANGUAGES, *GUESSED):
-            raise ValueError(
+            raise UserError(
                 f"{accepted}: {row['path']}: language {row['language']!r} is unknown; "
                 f"expected one of {list(LANGUAGES)}, or nothing where it shall be guessed"
             )
@@ -236,7 +237,7 @@ def _check_refused(bad: list[Row], total: int, params: NormalizeParams) -> None:
     if len(bad) < total and len(bad) <= params.max_refused_fraction * total:
         return
     first = "; ".join(f"{row['path']} ({row['reason']}: {row['detail']})" for row in bad[:3])
-    raise ValueError(
+    raise UserError(
         f"{len(bad)} of {total} texts can't be spelled, more than "
         f"normalize.max_refused_fraction {params.max_refused_fraction:g} of params.yaml allows; "
         f"correct them in metadata.csv: {first}"

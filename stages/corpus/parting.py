@@ -20,6 +20,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import unit_interval
 from stages.corpus.ties import Tied
 
@@ -54,21 +55,19 @@ class SplitParams:
         """Refuse fractions that leave nothing to train on, and words that don't exist."""
         fractions = (self.valid_fraction, self.test_fraction)
         if min(fractions) < 0 or sum(fractions) >= 1:
-            raise ValueError(
+            raise UserError(
                 f"split.valid_fraction and split.test_fraction must be 0 or more and sum to less "
                 f"than 1, found {fractions[0]} and {fractions[1]}"
             )
         for name, part in self.assigned.items():
             if part not in PARTS:
-                raise ValueError(
+                raise UserError(
                     f"split.assigned: {name} has the part {part!r}; expected one of {list(PARTS)}"
                 )
         if self.sentences not in ("disjoint", "report"):
-            raise ValueError(
-                f"split.sentences must be disjoint or report, found {self.sentences!r}"
-            )
+            raise UserError(f"split.sentences must be disjoint or report, found {self.sentences!r}")
         if not 0 <= self.max_left_out_fraction < 1:
-            raise ValueError(
+            raise UserError(
                 f"split.max_left_out_fraction must be from 0 to less than 1, found "
                 f"{self.max_left_out_fraction}"
             )
@@ -121,7 +120,7 @@ def place(tied: Sequence[Tied], params: SplitParams, table: Mapping[str, str]) -
     places = _with_languages(places, params)
     for part in PARTS:
         if all(each.part != part for each in places):
-            raise ValueError(
+            raise UserError(
                 f"split: no speaker of {len(speakers)} fell into {part} with salt "
                 f"{params.salt!r}; add speakers, or change split.salt or split.assigned "
                 f"in params.yaml"
@@ -133,7 +132,7 @@ def _given(assigned: Mapping[str, str], table: Mapping[str, str]) -> dict[str, t
     """Return name to part and where it is said."""
     for name in sorted(set(assigned) & set(table)):
         if assigned[name] != table[name]:
-            raise ValueError(
+            raise UserError(
                 f"split: {name} is in {assigned[name]} by split.assigned and in {table[name]} by "
                 f"the table of speakers; remove one of the two"
             )
@@ -146,7 +145,7 @@ def _check_names(given: Mapping[str, tuple[str, str]], speakers: list[str]) -> N
     for name, (_, source) in given.items():
         if name not in known:
             where = "split.assigned" if source == "assigned" else "the table of speakers"
-            raise ValueError(
+            raise UserError(
                 f"{where}: {name!r} is no speaker; close to it are {_close(name, known)}, "
                 f"and 'corpus/*' stands for all of a corpus"
             )
@@ -160,12 +159,12 @@ def _check_enough(tied: Sequence[Tied], speakers: list[str]) -> None:
     if len(tied) >= len(PARTS):
         return
     if len(speakers) < len(PARTS):
-        raise ValueError(
+        raise UserError(
             f"split: {len(speakers)} speakers, {speakers}; train, valid and test need one each "
             f"that the others don't have: add recordings of other speakers"
         )
     largest = max(tied, key=lambda each: len(each.speakers))
-    raise ValueError(
+    raise UserError(
         f"split: {len(speakers)} speakers in {len(tied)} groups that can't be parted, where train, "
         f"valid and test need one each; {', '.join(largest.speakers[:5])} share "
         f"{', '.join(largest.ties[:3])}: add recordings of others, or mend what ties them"
@@ -180,7 +179,7 @@ def _first_place(tied: Tied, params: SplitParams, given: Mapping[str, tuple[str,
         said = {name: given[name] for name in known if name in given}
         if len({part for part, _ in said.values()}) > 1:
             parts = " and ".join(f"{name} in {part}" for name, (part, _) in sorted(said.items()))
-            raise ValueError(
+            raise UserError(
                 f"split: {parts} can't be, for {', '.join(tied.ties[:3])} ties them together: give "
                 f"them one part"
             )
@@ -192,7 +191,7 @@ def _first_place(tied: Tied, params: SplitParams, given: Mapping[str, tuple[str,
 
 def _hold_out(places: Iterable[Place], speaker: str, speakers: list[str]) -> list[Place]:
     if speaker not in speakers:
-        raise ValueError(
+        raise UserError(
             f"split.held_out: {speaker!r} is no speaker; close to it are "
             f"{_close(speaker, speakers)}"
         )

@@ -35,6 +35,7 @@ from fonoteka.audio.dsp import (
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.downmix import uncancelled
 from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_text
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import die_with_parent, stage
@@ -85,7 +86,7 @@ def prepare(item: tuple[str, str], raw: Path, params: PreprocessParams) -> Clip:
 def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams, workers: int) -> None:
     """Prepare all accepted clips and write shards and index."""
     if params.shards < 1:
-        raise ValueError(f"preprocess.shards must be at least 1, found {params.shards}")
+        raise UserError(f"preprocess.shards must be at least 1, found {params.shards}")
     # Not csv.DictReader: it keeps the apostrophe before a cell that looks like a formula.
     items = sorted((row["id"], row["path"]) for row in read_table(accepted, ("id", "path")))
     rows: list[list[str]] = []
@@ -107,7 +108,7 @@ def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams, workers:
                 [clip.id, audio, f"{clip.duration_s:.4f}", f"{clip.offset_s:.4f}", clip.problem]
             )
         if all(row[4] for row in rows):
-            raise ValueError(f"{accepted}: none of {len(rows)} clips is left after trimming")
+            raise UserError(f"{accepted}: none of {len(rows)} clips is left after trimming")
         write_text(part / "index.csv", _table(rows))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.core.errors import UserError
 from fonoteka.tables import Row
 from stages.corpus.heard import Heard, hear
 from stages.corpus.leakage import Leak, Parts, across, flat, leaks
@@ -173,4 +174,4 @@ def _refuse(found: Mapping[str, Sequence[Leak]]) -> None:
         if held
     ]
     advice = dict.fromkeys(REMEDIES[kind] for kind, held in found.items() if held)
-    raise ValueError(f"{'; '.join(first)}; {'; '.join(advice)}")
+    raise UserError(f"{'; '.join(first)}; {'; '.join(advice)}")

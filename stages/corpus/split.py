@@ -28,6 +28,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.corpus.corpus import INDEX_COLUMNS
@@ -67,11 +68,11 @@ def read_parts(path: Path, corpora: Iterable[str]) -> dict[str, str]:
     for number, row in read_numbered(path, ("speaker", "part")):
         speaker, part = row["speaker"].strip(), row["part"].strip()
         if part not in PARTS:
-            raise ValueError(
+            raise UserError(
                 f"{path}:{number}: {speaker} has the part {part!r}; expected one of {list(PARTS)}"
             )
         if speaker in lines:
-            raise ValueError(
+            raise UserError(
                 f"{path}:{number}: speaker {speaker!r} is already on line {lines[speaker]}"
             )
         lines[speaker] = number
@@ -151,7 +152,7 @@ def without_known_sentences(
     if len(left) > params.max_left_out_fraction * total or not all(kept.values()):
         source = {row.id: row.source for rows in parts.values() for row in rows}
         corpora = dict(Counter(source[row["id"]] for row in left).most_common(3))
-        raise ValueError(
+        raise UserError(
             f"split: to keep sentences apart, {len(left)} of {total} utterances would be left out "
             f"({', '.join(f'{n} of {name}' for name, n in corpora.items())}), more than "
             f"split.max_left_out_fraction {params.max_left_out_fraction} or all of a part; record "

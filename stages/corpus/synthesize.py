@@ -31,6 +31,7 @@ import soundfile
 
 from fonoteka.core import params
 from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json, write_text
 from fonoteka.core.run_stage import die_with_parent, stage
 from fonoteka.g2p.espeak import speak
@@ -62,7 +63,7 @@ class SynthesizeParams:
     def __post_init__(self) -> None:
         """Refuse a number of speakers that espeak-ng doesn't have."""
         if not 1 <= self.voices <= len(VARIANTS):
-            raise ValueError(f"synthesize.voices must be 1 to {len(VARIANTS)}, found {self.voices}")
+            raise UserError(f"synthesize.voices must be 1 to {len(VARIANTS)}, found {self.voices}")
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def speak_lines(
             clips.append(clip)
             kept += 1
         if kept < wanted[language]:
-            raise ValueError(
+            raise UserError(
                 f"synthesize: voice {voice.name!r} has {kept} of {wanted[language]} sentences in "
                 f"{language!r}; raise synthesize.sentences.spare"
             )

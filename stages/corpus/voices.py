@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import unit_interval
 
 # One variant is one speaker: two speakers of one variant would be one voice on two sides of a
@@ -36,7 +37,7 @@ class Ranges:
         for name, low, high in (("rate_wpm", 80, 450), ("pitch", 0, 99), ("pitch_range", 0, 99)):
             least, most = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
             if not low <= least <= most <= high:
-                raise ValueError(
+                raise UserError(
                     f"synthesize.ranges: {name}_min and {name}_max must rise within {low} to "
                     f"{high}, found {least} and {most}"
                 )

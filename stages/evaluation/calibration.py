@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
+
 
 def tally(
     confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_], bins: int
@@ -35,10 +37,10 @@ def tally(
     [[1.0, 0.2, 0.0], [2.0, 1.9, 1.0]]
     """
     if bins < 1:
-        raise ValueError(f"expected at least one bin, found {bins}")
+        raise UserError(f"expected at least one bin, found {bins}")
     sure = np.asarray(confidence, dtype=np.float64)
     if not ((sure >= 0) & (sure <= 1)).all():
-        raise ValueError(f"confidence must lie in [0, 1], found {sure.min()} to {sure.max()}")
+        raise UserError(f"confidence must lie in [0, 1], found {sure.min()} to {sure.max()}")
     at = np.maximum(np.ceil(sure * bins).astype(np.intp) - 1, 0)
     sums = [np.bincount(at, weights, bins) for weights in (np.ones(len(at)), sure, right)]
     return np.stack(sums, axis=1).astype(np.float64)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json, write_text
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -87,7 +88,7 @@ def compare(lineup: Lineup, params: CompareParams) -> dict[str, Any]:
     models = lineup.models
     parts = {(m["speakers"], m["utterances"], m["phones"]) for m in models.values()}
     if len(parts) != 1:
-        raise ValueError(
+        raise UserError(
             f"the models were scored on different test parts (speakers, utterances, phones): "
             f"{sorted(parts)}; run dvc repro"
         )
@@ -107,7 +108,7 @@ def beside(reference: dict[str, Any], models: dict[str, Metrics]) -> dict[str, A
     name, speakers = reference["name"], reference["speakers"]
     if name not in models or speakers != models[name]["speakers"]:
         known = {model: m["speakers"] for model, m in models.items()}
-        raise ValueError(
+        raise UserError(
             f"the reference stands beside {name!r} on {speakers} test speakers, the models with "
             f"theirs are {known}; run dvc repro"
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.scoring.error_rate import Errors, Interval, errors_by, paired_bootstrap
 from stages.evaluation.recipes import METHODS, Array, Recipe, Tried, best_of, hypotheses
@@ -53,7 +54,7 @@ def part_of(
     """
     kept = [u for u in utterances if u.phones]
     if not kept:
-        raise ValueError(f"{where}: none of {len(utterances)} utterances has a phone to score")
+        raise UserError(f"{where}: none of {len(utterances)} utterances has a phone to score")
     found = {name: [arrays[u.id] for u in kept] for name, arrays in said.items()}
     return Part(kept, found, len(utterances) - len(kept))
 

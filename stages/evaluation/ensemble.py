@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from fonoteka import manifest
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -71,12 +72,12 @@ def read_members(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[
     """
     names = [folder.name for folder in folders]
     if len(names) < 2 or len(set(names)) != len(names):
-        raise ValueError(f"an ensemble needs two or more different models, found {names}")
+        raise UserError(f"an ensemble needs two or more different models, found {names}")
     wanted, said = set(ids), {}
     for folder in folders:
         arrays = {key: a for key, a in read_posteriors(folder).items() if "#" not in key}
         if odd := sorted(wanted ^ set(arrays)):
-            raise ValueError(
+            raise UserError(
                 f"{folder}: {len(wanted - set(arrays))} utterances of the parts are missing and "
                 f"{len(set(arrays) - wanted)} are of neither, first {odd[0]!r}; run dvc repro"
             )
@@ -84,13 +85,13 @@ def read_members(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[
     for key in sorted(wanted):
         shapes = {name: arrays[key].shape for name, arrays in said.items()}
         if len(set(shapes.values())) != 1 or shapes[names[0]][1:] != (len(LABELS),):
-            raise ValueError(
+            raise UserError(
                 f"{key}: expected posteriors of the same frames and {len(LABELS)} labels, "
                 f"found {shapes}; run dvc repro"
             )
         for folder in folders:
             if not (said[folder.name][key] < np.inf).all():
-                raise ValueError(f"{folder}: {key!r} holds a NaN or +inf; the model is broken")
+                raise UserError(f"{folder}: {key!r} holds a NaN or +inf; the model is broken")
     return said
 
 
@@ -102,16 +103,16 @@ def read_facts(models: Sequence[Path], names: Iterable[str]) -> dict[str, dict[s
     """
     folders = {folder.name: folder for folder in models}
     if set(folders) != set(names):
-        raise ValueError(f"posteriors of {sorted(names)}, but models {sorted(folders)}")
+        raise UserError(f"posteriors of {sorted(names)}, but models {sorted(folders)}")
     facts = {name: read_json(folders[name] / "model.json") for name in names}
     first = next(iter(facts.values()))
     for name, about in facts.items():
         where = folders[name] / "model.json"
         if about["labels"] != list(LABELS):
-            raise ValueError(f"{where}: its labels are not those of this code; train it anew")
+            raise UserError(f"{where}: its labels are not those of this code; train it anew")
         for key in SAME:
             if about[key] != first[key]:
-                raise ValueError(f"{where}: {key} is {about[key]}, of others {first[key]}")
+                raise UserError(f"{where}: {key} is {about[key]}, of others {first[key]}")
     return facts
 
 

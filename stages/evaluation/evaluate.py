@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fonoteka import manifest
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -80,7 +81,7 @@ class EvaluateParams:
 
     def __post_init__(self) -> None:
         if not self.lengths or [*self.lengths] != sorted({n for n in self.lengths if n > 0}):
-            raise ValueError(
+            raise UserError(
                 f"evaluate.lengths must rise from above 0, found {list(self.lengths)}; "
                 "change it in params.yaml"
             )
@@ -116,7 +117,7 @@ def unnamed(utterances: Iterable[Utterance], speakers: Path) -> dict[str, str]:
     people = {u.speaker for u in utterances if not u.synthetic}
     known = aliases(row["speaker"] for row in read_table(speakers, ("speaker",)))
     if missing := sorted(people - set(known)):
-        raise ValueError(
+        raise UserError(
             f"{speakers}: {len(missing)} speakers of the test part have no row, first "
             f"{missing[0]!r}; run dvc repro"
         )
@@ -141,7 +142,7 @@ def report(
     spoken = [o for o in observations if o.utterance.phones]
     silent = [o for o in observations if not o.utterance.phones]
     if not spoken:
-        raise ValueError(f"none of {len(observations)} test utterances holds a phone")
+        raise UserError(f"none of {len(observations)} test utterances holds a phone")
     languages = grouped(spoken, lambda o: o.utterance.language)
     sources = grouped(spoken, lambda o: o.utterance.source)
     found = summary(spoken, params) | {
@@ -204,7 +205,7 @@ def run(
     """Score one model; with the table of all `speakers`, people are called by numbers."""
     utterances = manifest.read(test)
     if not utterances:
-        raise ValueError(f"{test}: no utterance to test on")
+        raise UserError(f"{test}: no utterance to test on")
     given = read_segments(segments, utterances)
     arrays = read_posteriors(posteriors)
     seen = list(observe(utterances, arrays, given.phones, where=str(posteriors)))

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.phones import INVENTORY, NUMBER
 from fonoteka.scoring.decoding import greedy
@@ -94,13 +95,13 @@ def read_segments(path: Path, utterances: Sequence[Utterance]) -> Segments:
     rows = rows[(rows["part"] == "test") & (rows["kind"] == "phone")]
     foreign = sorted(set(rows["utterance"]) - {u.id for u in utterances})
     if foreign:
-        raise ValueError(
+        raise UserError(
             f"{path}: segments of {len(foreign)} utterances that are not in the test part, "
             f"first {foreign[0]!r}; run dvc repro"
         )
     unknown = sorted(set(rows["symbol"]) - set(INVENTORY))
     if unknown:
-        raise ValueError(f"{path}: phones that are not in the inventory: {unknown}; run dvc repro")
+        raise UserError(f"{path}: phones that are not in the inventory: {unknown}; run dvc repro")
     groups: dict[str, list[int]] = defaultdict(list)
     for key, symbol in zip(rows["utterance"], rows["symbol"], strict=True):
         groups[key].append(NUMBER[symbol] - 1)  # column 0 of the labels is the blank
@@ -114,7 +115,7 @@ def read_posteriors(folder: Path) -> dict[str, Array]:
         ValueError: there is none.
     """
     if not any(folder.glob("shard-*.safetensors")):
-        raise ValueError(f"{folder}: no posteriors; run the stage posteriors")
+        raise UserError(f"{folder}: no posteriors; run the stage posteriors")
     return read_arrays(folder)
 
 
@@ -141,7 +142,7 @@ def observe(
     for kind in ("", "#int8") if int8 else ("",):
         missing = [u.id + kind for u in rows if u.id + kind not in posteriors]
         if missing:
-            raise ValueError(
+            raise UserError(
                 f"{where}: posteriors of {len(missing)} of {len(rows)} test utterances are "
                 f"missing, first {missing[0]!r}; run the stage posteriors"
             )
@@ -164,7 +165,7 @@ def _heard(posteriors: Mapping[str, Array], key: str, where: str) -> list[str]:
     try:
         return [spoken.symbol for spoken in greedy(posteriors[key])]
     except ValueError as error:
-        raise ValueError(f"{where}: {key!r}: {error}") from error
+        raise UserError(f"{where}: {key!r}: {error}") from error
 
 
 def _scores(
@@ -173,12 +174,12 @@ def _scores(
     """Return the log probabilities of an utterance's segments, shape `[S, V-1]`."""
     scores = posteriors.get(key, np.zeros((0, len(INVENTORY)), dtype=np.float32))
     if scores.shape != (rows, len(INVENTORY)):
-        raise ValueError(
+        raise UserError(
             f"{where}: {key!r}: expected scores [{rows}, {len(INVENTORY)}] of {rows} segments, "
             f"found {list(scores.shape)}; run the stage posteriors"
         )
     wide = scores.astype(np.float64)
     # NaN fails the comparison too; float32 leaves the sum of a row within 1e-4 of 1
     if not (np.abs(np.exp(wide).sum(axis=1) - 1) < 1e-3).all():
-        raise ValueError(f"{where}: {key!r}: NaN or no log probabilities; the model is broken")
+        raise UserError(f"{where}: {key!r}: NaN or no log probabilities; the model is broken")
     return wide

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonoteka import manifest
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -60,9 +61,9 @@ def hearing(model: Path, name: str) -> Hear:
     session = open_model(path)
     labels = labels_of(session, path)
     if labels != read_json(model / "model.json")["labels"]:
-        raise ValueError(f"{path}: its labels differ from {model / 'model.json'}; export it anew")
+        raise UserError(f"{path}: its labels differ from {model / 'model.json'}; export it anew")
     if labels != list(LABELS):
-        raise ValueError(f"{path}: its labels differ from the phone inventory; train it anew")
+        raise UserError(f"{path}: its labels differ from the phone inventory; train it anew")
 
     def hear(one: Array) -> Array:
         log_probs: Array = session_posteriors(session, one[None])[0]
@@ -83,7 +84,7 @@ def heard(
             at = times.get(key, ())
             rows = pooled_rows(hear, frames, at) if pooled else rows_of(log_probs, at)
         except ValueError as error:
-            raise ValueError(f"{key}: {error}") from error
+            raise UserError(f"{key}: {error}") from error
         yield f"{key}#segments", rows
 
 
@@ -95,7 +96,7 @@ def run(
     parts = {path: manifest.read(path) for path in (valid, test)}
     for path, utterances in parts.items():
         if not utterances:
-            raise ValueError(f"{path}: no utterance to hear")
+            raise UserError(f"{path}: no utterance to hear")
     times = phone_times(segments)
     arrays = read_arrays(embeddings, [u.id for us in parts.values() for u in us])
     pooled = read_json(model / "model.json")["kind"] == "mlp"

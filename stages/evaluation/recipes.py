@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
+from fonoteka.core.errors import UserError
 from fonoteka.scoring.decoding import greedy
 from stages.evaluation.rover import average, elect, hear, network, vote
 
@@ -59,7 +60,7 @@ def weightings(members: int, step: float) -> list[tuple[float, ...]]:
     """
     parts = round(1 / step) if 0 < step < 1 else 0
     if parts < members or not isclose(parts * step, 1.0):
-        raise ValueError(
+        raise UserError(
             f"ensemble.step must divide 1 into at least {members} parts, found {step}; "
             "change it in params.yaml"
         )
@@ -98,7 +99,7 @@ def search(
         ValueError: the step doesn't divide 1, or there is no confidence to try.
     """
     if not null_confidences:
-        raise ValueError("ensemble.null_confidence is empty; name one to try in params.yaml")
+        raise UserError("ensemble.null_confidence is empty; name one to try in params.yaml")
     heard = {name: [hear(x) for x in clips] for name, clips in log_probs.items()}
     found = []
     for members in (names for size in SIZES for names in combinations(heard, size)):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
+from fonoteka.core.errors import UserError
 from fonoteka.phones import LABELS
 from fonoteka.scoring.decoding import greedy
 
@@ -58,10 +59,10 @@ def average(
     _check_weights(len(log_probs), weights)
     shapes = [array.shape for array in log_probs]
     if len(shapes[0]) != 2 or len(set(shapes)) != 1:
-        raise ValueError(f"expected posteriors [T, V] of the same frames, found {shapes}")
+        raise UserError(f"expected posteriors [T, V] of the same frames, found {shapes}")
     for number, array in enumerate(log_probs):
         if not (array < np.inf).all():  # NaN is not below anything either
-            raise ValueError(f"posteriors of member {number} hold a NaN or +inf; it is broken")
+            raise UserError(f"posteriors of member {number} hold a NaN or +inf; it is broken")
     terms = [array.astype(np.float64) for array in log_probs]
     largest: NDArray[np.float64] = np.maximum.reduce(terms)
     largest[np.isneginf(largest)] = 0.0  # impossible for all: -inf - -inf would be a NaN
@@ -157,7 +158,7 @@ def elect(slots: Sequence[Slot], weights: Sequence[float], null_confidence: floa
     if slots:
         _check_weights(len(slots[0]), weights)
     if not 0 <= null_confidence <= 1:
-        raise ValueError(f"null_confidence must be 0 to 1, found {null_confidence}")
+        raise UserError(f"null_confidence must be 0 to 1, found {null_confidence}")
     winners = []
     for slot in slots:
         scores: dict[str, float] = defaultdict(float)
@@ -197,7 +198,7 @@ def _check_weights(members: int, weights: Sequence[float]) -> None:
     """
     fit = members == len(weights) and all(w > 0 for w in weights)
     if not members or not fit or not isclose(sum(weights), 1.0, abs_tol=1e-9):
-        raise ValueError(
+        raise UserError(
             f"expected a weight above 0 for each of {members} members, together 1, "
             f"found {list(weights)}"
         )

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -66,7 +67,7 @@ def run(
     table = pd.read_parquet(times)
     test, train = (table[table["part"] == part] for part in ("test", "train"))
     if test.empty or train.empty:
-        raise ValueError(
+        raise UserError(
             f"{times}: {len(train)} phones of the training and {len(test)} of the test part; both "
             "are needed, so run the stage streams"
         )
@@ -77,7 +78,7 @@ def run(
     if sorted(about) != sorted(folder.name for folder in exports) or any(
         name != folder for folder, name in names.items()
     ):
-        raise ValueError(
+        raise UserError(
             f"models {sorted(about)} that call themselves {sorted(map(str, names.values()))}, but "
             f"exports of {sorted(folder.name for folder in exports)}; run dvc repro"
         )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka import manifest
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -86,7 +87,7 @@ def run(
     everyone = manifest.read(test)
     utterances = [u for u in everyone if u.phones]
     if not utterances:
-        raise ValueError(f"{test}: no utterance to test on")
+        raise UserError(f"{test}: no utterance to test on")
     keys = [u.id for u in utterances]
     frames, said = read_arrays(embeddings, keys), read_arrays(shipped, keys)
     ours = by_speaker(utterances, lambda u: said[u.id])

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json, sha256_file, write_json, write_text
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -82,7 +83,7 @@ def about(
     }  # fmt: skip
     for what, (found, wanted) in pairs.items():
         if found != wanted:
-            raise ValueError(f"{name}: {what} differ: {found} and {wanted}; run dvc repro")
+            raise UserError(f"{name}: {what} differ: {found} and {wanted}; run dvc repro")
     return {
         "answers": facts["answers"], "event": facts["event"], "threshold": facts["threshold"],
         "delay_hops": facts["delay_hops"], "delay_ms": metrics["delay_ms"],
@@ -104,7 +105,7 @@ def check_size(models: Mapping[str, Mapping[str, Any]], limit: int) -> int:
     """
     total = sum(int(model["weight_bytes"]) for model in models.values())
     if total > limit:
-        raise ValueError(
+        raise UserError(
             f"the models' weights take {total} bytes, bundle.max_bytes allows {limit}; make "
             "realtime.models smaller in params.yaml"
         )
@@ -122,7 +123,7 @@ def check_sources(
     scored = {source for model in scores.values() for source in model["sources"]}
     test = {corpus["corpus"] for corpus in known if corpus["clips"]["test"]}
     if foreign := sorted(scored - test):
-        raise ValueError(
+        raise UserError(
             f"the metrics are of the corpora {foreign} too, the test part has {sorted(test)}; "
             "run dvc repro"
         )
@@ -139,7 +140,7 @@ def run(
     known = {folder.name: read_json(folder / "model.json") for folder in models}
     proven = {path.stem: read_json(path) for path in proofs}
     if not set(given) == set(known) == set(proven) == set(scored["models"]):
-        raise ValueError(
+        raise UserError(
             f"exports of {sorted(given)}, models {sorted(known)}, proofs of {sorted(proven)} and "
             f"metrics of {sorted(scored['models'])} must be of the same models; run dvc repro"
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from fonoteka.core.errors import UserError
 from fonoteka.reporting.markdown import plain
 
 PROGRAM = '''\
@@ -59,7 +60,7 @@ def card(package: Mapping[str, Any]) -> str:
         ValueError: nobody has described that kind of model.
     """
     if package["kind"] not in KINDS:
-        raise ValueError(f"kind {package['kind']!r} has no description; there are {sorted(KINDS)}")
+        raise UserError(f"kind {package['kind']!r} has no description; there are {sorted(KINDS)}")
     front = yaml.safe_dump(_front(package), allow_unicode=True, sort_keys=False, width=100)
     parts = (_opening, _usage, _numbers, _lineage, _limits, _licence)
     return "\n".join([f"---\n{front}---", *(line for part in parts for line in part(package))])

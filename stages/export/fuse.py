@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -75,13 +76,13 @@ def fused(
     folders = {folder.name: folder for folder in [*models, *backbones]}
     missing = {m[key] for m in members for key in ("name", "backbone")} - set(folders)
     if missing:
-        raise ValueError(f"the ensemble needs {sorted(missing)}, given are {sorted(folders)}")
+        raise UserError(f"the ensemble needs {sorted(missing)}, given are {sorted(folders)}")
     listeners: dict[str, Listener] = {}
     heads = []
     for member in members:
         head, facts = load_head(folders[member["name"]])
         if facts["weights_sha256"] != member["weights_sha256"]:
-            raise ValueError(
+            raise UserError(
                 f"{folders[member['name']]}: not the model that the ensemble was weighed with; "
                 "run dvc repro"
             )

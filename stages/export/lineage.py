@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka import manifest
+from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 
 PARTS = ("train", "valid", "test")
@@ -49,7 +50,7 @@ def check_voices(manifests: Manifests) -> None:
     voices = {part: {u.speaker for u in rows} for part, rows in manifests.items()}
     for one, other in combinations(PARTS, 2):
         if shared := sorted(voices[one] & voices[other]):
-            raise ValueError(f"voice {shared[0]!r} is in {one} and in {other}; run dvc repro")
+            raise UserError(f"voice {shared[0]!r} is in {one} and in {other}; run dvc repro")
 
 
 def corpora(manifests: Manifests) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file, write_json, write_text
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -48,7 +49,7 @@ def files_of(folder: Path, kind: str) -> tuple[str, ...]:
     wanted = MODEL_FILES if kind == "ensemble" else (*MODEL_FILES, *HEAD_FILES)
     there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     if strange := sorted(there - {*wanted, CARD, PACKAGE}):
-        raise ValueError(f"{folder}: {strange} belong to no model; move them elsewhere")
+        raise UserError(f"{folder}: {strange} belong to no model; move them elsewhere")
     return wanted
 
 
@@ -57,7 +58,7 @@ def check_sizes(folder: Path, files: Mapping[str, Any], exported: Path, sizes: A
     for key, name in EXPORTED.items():
         found = files[name]["bytes"] if name in files else None
         if sizes.get(key) != found:
-            raise ValueError(
+            raise UserError(
                 f"{exported}: says {sizes.get(key)} bytes of {folder / name}, found {found}; "
                 "run dvc repro"
             )
@@ -97,7 +98,7 @@ def hashes(folder: Path) -> dict[str, str]:
     """
     found = {p.name: sha256_file(p) for p in sorted(folder.glob("[!.]*")) if p.is_file()}
     if not found:
-        raise ValueError(f"{folder}: no files there; run dvc repro")
+        raise UserError(f"{folder}: no files there; run dvc repro")
     return found
 
 
@@ -112,7 +113,7 @@ def encoders_of(
     members = facts["members"] if facts["kind"] == "ensemble" else [facts]
     names = sorted({member["backbone"] for member in members})
     if source == "hub" and (unknown := sorted(set(names) - set(hub))):
-        raise ValueError(f"--hub: says nothing of {unknown}; give encoder=owner/name@revision")
+        raise UserError(f"--hub: says nothing of {unknown}; give encoder=owner/name@revision")
     return {n: {"source": source, "fetched": hub[n] if source == "hub" else None} for n in names}
 
 
@@ -126,7 +127,7 @@ def used(names: Iterable[str], folders: Iterable[Path], option: str) -> dict[str
     """
     given = {path.name: path for path in folders}
     if missing := sorted(set(names) - set(given)):
-        raise ValueError(f"{option}: the model hears through {missing}, given were {sorted(given)}")
+        raise UserError(f"{option}: the model hears through {missing}, given were {sorted(given)}")
     return {name: hashes(given[name]) for name in names}
 
 
@@ -171,7 +172,7 @@ def pinned(words: Iterable[str]) -> dict[str, str]:
     """
     pairs = {name: where for name, _, where in (word.partition("=") for word in words)}
     if empty := sorted(name for name, where in pairs.items() if not name or not where):
-        raise ValueError(f"--hub {empty[0]!r}: expected encoder=owner/name@revision")
+        raise UserError(f"--hub {empty[0]!r}: expected encoder=owner/name@revision")
     return pairs
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.shards import read_arrays
 
 
@@ -20,11 +21,11 @@ def proof_frames(streams: Path, times: Path, steps: int) -> NDArray[np.float32]:
     table = pd.read_parquet(times, columns=["stream", "part"])
     keys = sorted(table.loc[table["part"] == "test", "stream"].unique())
     if not keys:
-        raise ValueError(f"{times}: no test stream; run the stage streams")
+        raise UserError(f"{times}: no test stream; run the stage streams")
     arrays = read_arrays(streams, keys)
     frames = np.concatenate([arrays[key] for key in keys])
     if len(frames) < steps:
-        raise ValueError(
+        raise UserError(
             f"{times}: the test part has {len(frames)} frames and {steps} are asked for; lower "
             "steps in params.yaml"
         )

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -52,7 +53,7 @@ class RtneuralParams:
 
     def __post_init__(self) -> None:
         if self.steps < 1 or not self.max_error > 0:
-            raise ValueError(
+            raise UserError(
                 "rtneural: steps and max_error must be above 0, found "
                 f"{self.steps} and {self.max_error}; change them in params.yaml"
             )
@@ -80,11 +81,11 @@ def prove_graph(graph: Path, frames: Array, wanted: Array, allowed: float, where
         heard.append(np.concatenate([runner.run(frame[None]) for frame in frames]))
     worst = float(np.abs(heard[0] - wanted).max())
     if not worst <= allowed:
-        raise ValueError(
+        raise UserError(
             f"{where}: off by {worst:.2e} within {len(frames)} steps; allowed is {allowed}"
         )
     if not np.array_equal(heard[0], heard[1]):
-        raise ValueError(f"{where}: says another thing after a reset")
+        raise UserError(f"{where}: says another thing after a reset")
     return worst
 
 

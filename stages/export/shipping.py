@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fonoteka import manifest
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.manifest import Utterance
 from fonoteka.models.numbers import ceiling
@@ -83,7 +84,7 @@ def check_int8(
     """
     rates = {kind: per(open_model(file), utterances, inputs) for kind, file in files.items()}
     if rates["int8"] - rates["fp32"] > max_loss:
-        raise ValueError(
+        raise UserError(
             f"{path}: PER {rates['int8']:.4f}, in fp32 {rates['fp32']:.4f}; at most {max_loss} "
             "worse is allowed (onnx.int8.max_per_loss in params.yaml)"
         )
@@ -136,5 +137,5 @@ def chosen(
     parities = spread(manifest.read(test), params.check_clips)
     heard = [u for u in manifest.read(valid) if u.phones]
     if not parities or not heard:
-        raise ValueError(f"{valid if parities else test}: no utterance to prove the export on")
+        raise UserError(f"{valid if parities else test}: no utterance to prove the export on")
     return parities, heard, {u.id: u.audio for u in [*parities, *heard]}

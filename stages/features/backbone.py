@@ -19,6 +19,7 @@ import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 
 from fonoteka import manifest
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -73,7 +74,7 @@ def fetch(name: str, hub: HubParams, out: Path) -> None:
         encoder = load_encoder(hub.name, name, **options)
         extractor = feature_extractor(hub.name, **options)
     except (ValueError, OSError) as error:
-        raise ValueError(
+        raise UserError(
             f"backbone: can't get {hub.name!r} at revision {hub.revision!r}; check the network and "
             f"backbone.hub, or set backbone.source to pretrain in params.yaml ({error})"
         ) from error
@@ -94,7 +95,7 @@ def ask(hub: HubParams) -> None:
     try:
         get_hf_file_metadata(url, timeout=ANSWER_S)
     except Exception as error:  # the client's errors share no base class
-        raise ValueError(f"{url}: {error}") from error
+        raise UserError(f"{url}: {error}") from error
 
 
 def pretrain(
@@ -103,7 +104,7 @@ def pretrain(
     """Pretrain an encoder on the training part and write it."""
     utterances = manifest.read(train)
     if not utterances:
-        raise ValueError(f"{train}: no utterance to pretrain on")
+        raise UserError(f"{train}: no utterance to pretrain on")
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
     lessons = repeated(utterances, lessons_from(utterances, signals, params), params.repeat)
     heard = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
@@ -147,12 +148,12 @@ def run(
 ) -> None:
     """Fetch or pretrain one encoder."""
     if params.source not in SOURCES:
-        raise ValueError(f"backbone.source must be one of {SOURCES}, found {params.source!r}")
+        raise UserError(f"backbone.source must be one of {SOURCES}, found {params.source!r}")
     if params.source == "pretrain":
         pretrain(name, train, audio, out, checkpoint, params.pretrain)
         return
     if name not in params.hub:
-        raise ValueError(f"backbone.hub has no {name!r}; found {sorted(params.hub)}")
+        raise UserError(f"backbone.hub has no {name!r}; found {sorted(params.hub)}")
     fetch(name, params.hub[name], out)
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from fonoteka import manifest
 from fonoteka.audio.augment import AugmentParams, augment
 from fonoteka.audio.dsp import Signal
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -64,7 +65,7 @@ def run(
 ) -> None:
     """Embed the clips of all parts; the first of `splits` is the training part."""
     if params.views < 0 or params.shards < 1:
-        raise ValueError(f"embed: views {params.views} and shards {params.shards} make no sense")
+        raise UserError(f"embed: views {params.views} and shards {params.shards} make no sense")
     encoder = load_encoder(backbone, name)
     normalised = bool(feature_extractor(backbone).do_normalize)
     parts = [manifest.read(path) for path in splits]

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from fonoteka.audio.augment import AugmentParams, augment
 from fonoteka.audio.dsp import FRAME_HOP, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import ctc_loss, fewest_frames, like_length
 from fonoteka.models.determinism import seed_of
@@ -133,7 +134,7 @@ def clusters_of(
     """Return the cluster of each frame of each clip, clusters found by k-means on a sample."""
     pool = np.concatenate(frames)
     if len(pool) < params.clusters:
-        raise ValueError(
+        raise UserError(
             f"backbone: {len(pool)} frames of training sound can't give "
             f"{params.clusters} clusters; add recordings or lower backbone.pretrain.clusters"
         )

@@ -29,6 +29,7 @@ from scipy.signal import lfilter
 
 from fonoteka import manifest
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, atomic_folder, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -72,7 +73,7 @@ class StreamsParams:
 
     def __post_init__(self) -> None:
         if self.shards < 1 or not self.seconds > 0:
-            raise ValueError(
+            raise UserError(
                 f"streams: {self.shards} shards of streams of {self.seconds} s are none; change "
                 "them in params.yaml"
             )
@@ -82,7 +83,7 @@ class StreamsParams:
                 for end in ("min", "max")
             )
             if low > high or (name == "pause" and low < 0):
-                raise ValueError(
+                raise UserError(
                     f"streams: {name} from {low} to {high} is no range; change it in params.yaml"
                 )
 
@@ -184,12 +185,12 @@ def run(
         utterances = manifest.read(path)
         known = [u for u in utterances if u.id in times]
         if not known:
-            raise ValueError(f"{path}: no clip whose phone times are known; run the stage align")
+            raise UserError(f"{path}: no clip whose phone times are known; run the stage align")
         seconds: dict[str, float] = defaultdict(float)
         for stream in _all(part, known, audio, times, params):
             frames[stream.id] = plain(stream.samples)
             if not len(frames[stream.id]):
-                raise ValueError(
+                raise UserError(
                     f"stream {stream.id}: {len(stream.samples)} samples are less than a hop of "
                     f"{frontend.hop}; raise streams.pause_min_s in params.yaml"
                 )

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fonoteka.core.errors import UserError
 from fonoteka.models.causal import LayerShape, Stack, StackShape, State, detached, stack_of
 from fonoteka.models.ctc import like_length
 from fonoteka.realtime.events import Counts, counts_of, event_counts, peaks
@@ -43,7 +44,7 @@ class SmallParams:
 
     def __post_init__(self) -> None:
         if min(self.delay, self.convolution) < 0 or self.gru < 1:
-            raise ValueError(
+            raise UserError(
                 "realtime.models: delay and convolution must be at least 0 and gru at least 1, "
                 f"found {self.delay}, {self.convolution} and {self.gru}"
             )
@@ -72,7 +73,7 @@ class RealtimeParams(LoopParams):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.piece < 1 or self.kernel < 1:
-            raise ValueError(
+            raise UserError(
                 f"realtime: piece and kernel must be at least 1, found {self.piece} and "
                 f"{self.kernel}"
             )
@@ -100,7 +101,7 @@ def read_streams(streams: Path, times: Path, part: str) -> dict[str, Heard]:
     table = pd.read_parquet(times)
     table = table[table["part"] == part]
     if table.empty:
-        raise ValueError(f"{times}: no stream of the part {part}; run the stage streams")
+        raise UserError(f"{times}: no stream of the part {part}; run the stage streams")
     rows: dict[str, list[Row]] = {
         str(key): list(zip(group["phone"], group["start_s"], group["end_s"], strict=True))
         for key, group in table.groupby("stream", sort=False)

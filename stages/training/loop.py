@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from fonoteka.core.errors import UserError
 from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.ctc import rate_at
 from fonoteka.models.determinism import seed_of
@@ -42,7 +43,7 @@ class LoopParams:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.patience < 1:
-            raise ValueError(
+            raise UserError(
                 f"epochs and patience must be at least 1, found {self.epochs} and {self.patience}"
             )
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file, sha256_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -37,7 +38,7 @@ def run(
 ) -> None:  # fmt: skip
     """Train one model and write it with its curves."""
     if set(params.models) != set(QUESTIONS):
-        raise ValueError(
+        raise UserError(
             f"realtime.models must be {sorted(QUESTIONS)}, found {sorted(params.models)}; "
             "change it in params.yaml"
         )

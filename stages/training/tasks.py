@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fonoteka import manifest
+from fonoteka.core.errors import UserError
 from fonoteka.models.ctc import ctc_loss, fewest_frames, like_length
 from fonoteka.models.heads import LstmShape, MlpShape, Shape, TdnnShape, new_head
 from fonoteka.models.oversampling import repeated
@@ -103,11 +104,11 @@ class CtcTask:
     ) -> None:  # fmt: skip
         utterances = manifest.read(train)
         if not utterances:
-            raise ValueError(f"{train}: no utterance to train on")
+            raise UserError(f"{train}: no utterance to train on")
         arrays = read_arrays(embeddings)
         missing = sorted({u.id for u in utterances} - set(arrays))
         if missing:
-            raise ValueError(
+            raise UserError(
                 f"{embeddings}: {len(missing)} embeddings are missing, first {missing[0]!r}"
             )
         views: dict[str, list[Tensor]] = defaultdict(list)
@@ -126,7 +127,7 @@ class CtcTask:
         ]
         self.left_out = len(pairs) - len(self.items)
         if not self.items:
-            raise ValueError(f"{train}: every clip has fewer frames than phones; check its texts")
+            raise UserError(f"{train}: every clip has fewer frames than phones; check its texts")
         inputs = self.items[0][0].shape[1]
         self.shape: Shape = (
             LstmShape(inputs, len(LABELS), reference.hidden, reference.layers, reference.dropout)
@@ -170,7 +171,7 @@ class MlpTask:
         table = pd.read_parquet(segments)
         table = table[(table["part"] == "train") & table["kind"].isin(["phone", "silence"])]
         if table.empty:
-            raise ValueError(f"{segments}: no segment of the training part")
+            raise UserError(f"{segments}: no segment of the training part")
         arrays = read_arrays(embeddings, table["utterance"].unique())
         means, labels = [], []
         columns = table[["utterance", "symbol", "start_s", "end_s"]].to_numpy()

@@ -21,6 +21,7 @@ from torch import nn
 
 from fonoteka import manifest
 from fonoteka.audio.dsp import FRAMES_PER_SECOND, SAMPLE_RATE_HZ
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import sha256_file, sha256_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -51,7 +52,7 @@ class Validation:
     def __init__(self, path: Path, embeddings: Path) -> None:
         self.utterances = manifest.read(path)
         if not self.utterances:
-            raise ValueError(f"{path}: no utterance to validate on")
+            raise UserError(f"{path}: no utterance to validate on")
         self.arrays = read_arrays(embeddings, [u.id for u in self.utterances])
 
     def per(self, head: nn.Module) -> float:

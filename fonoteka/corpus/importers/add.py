@@ -21,6 +21,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.git import entered, given_path
 from fonoteka.core.run_stage import stage
 from fonoteka.corpus.clip_terms import OWN_COLUMNS
@@ -70,7 +71,7 @@ def check_name(name: str, raw: Path) -> None:
     check_corpus_name(name, "--name")
     for taken in (raw / name, raw / f"{name}.dvc"):
         if taken.exists():
-            raise ValueError(f"{taken} is there already; choose another --name or remove it")
+            raise UserError(f"{taken} is there already; choose another --name or remove it")
 
 
 def check_whole(understood: Understood, allow_untranscribed: bool, leave_out: bool) -> None:
@@ -83,16 +84,16 @@ def check_whole(understood: Understood, allow_untranscribed: bool, leave_out: bo
     folder, made = understood.source.folder, understood.plan
     if made.refused and not leave_out:
         more = f", and {len(made.refused) - 1} more" if len(made.refused) > 1 else ""
-        raise ValueError(f"{shown(str(made.refused[0]))}{more}; --leave-out adds the rest without")
+        raise UserError(f"{shown(str(made.refused[0]))}{more}; --leave-out adds the rest without")
     if made.untranscribed and not allow_untranscribed and not leave_out:
-        raise ValueError(
+        raise UserError(
             f"{folder}: {len(made.untranscribed)} clips have no transcript: "
             f"{few(made.untranscribed)}; add their texts to {understood.reading.texts}, or give "
             "--allow-untranscribed"
         )
     clips, also = chosen(made, allow_untranscribed)
     if not clips:
-        raise ValueError(f"{folder}: no clip is left to add")
+        raise UserError(f"{folder}: no clip is left to add")
     check_names([*(planned.clip.path for planned in clips), *also], folder)
 
 
@@ -109,7 +110,7 @@ def add(
     """Understand a folder, say what was understood, and copy it; return where it now is."""
     check_name(card.name, raw)
     if not card.licence.strip():
-        raise ValueError("--licence is empty; say under which the recordings may be used")
+        raise UserError("--licence is empty; say under which the recordings may be used")
     understood = understand(folder, given)
     print(understood.shown)
     check_whole(understood, allow_untranscribed, leave_out)
@@ -139,7 +140,7 @@ def track(out: Path) -> None:
     command = [sys.executable, "-m", "dvc", "add", "--quiet", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ValueError(
+        raise UserError(
             f"the corpus is in {out}, but dvc add failed: {done.stderr.strip()[-300:]}; "
             f"then run it yourself: dvc add {out}"
         )
@@ -209,7 +210,7 @@ def given_by(line: argparse.Namespace) -> Given:
     shared = {name: value for name in ("speaker", "language") if (value := getattr(line, name))}
     if pattern is not None and (twice := pattern.fields & set(shared)):
         name = min(twice)
-        raise ValueError(f"--{name} and --pattern both say the {name}; give one of them")
+        raise UserError(f"--{name} and --pattern both say the {name}; give one of them")
     columns = {
         name: value
         for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS)
@@ -237,7 +238,7 @@ def run(line: argparse.Namespace, given: Given) -> None:
         look(line.folder, given, line.allow_untranscribed, line.leave_out)
         return
     if not line.name or line.licence is None:
-        raise ValueError("--name and --licence are needed to add a corpus; --look only shows it")
+        raise UserError("--name and --licence are needed to add a corpus; --look only shows it")
     card = Card(line.name, line.licence, line.source, line.synthetic)
     out = add(line.folder, line.raw, card, given, line.allow_untranscribed, line.leave_out)
     if not line.no_dvc:

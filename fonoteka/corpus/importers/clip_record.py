@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS, Clip, checked_clip
 from fonoteka.corpus.importers.layouts.base import (
     Found,
@@ -36,7 +37,7 @@ def check_told(reading: Reading, given: Given, source: Source) -> None:
     for name in ("speaker", "language"):
         said = name in fields or any(getattr(found, name).strip() for found in reading.found)
         if reading.found and not said:
-            raise ValueError(
+            raise UserError(
                 f"{source.folder}: nothing says the {name} of the clips; give --{name}, or "
                 f"--pattern such as '{{{name}}}/{{}}' where names of folders or files do"
             )

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from fonoteka.audiocheck.probe import UNREADABLE
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json, write_text
 from fonoteka.corpus.clip_terms import OWN_COLUMNS
 from fonoteka.corpus.corpus import (
@@ -84,7 +85,7 @@ def _cut(path: Path, parts: list[Part]) -> None:
     try:
         cut(path, parts)
     except UNREADABLE as error:
-        raise ValueError(f"{path}: can't be cut: {error}; repair it or leave it out") from error
+        raise UserError(f"{path}: can't be cut: {error}; repair it or leave it out") from error
 
 
 def _write_tables(out: Path, rows: list[Planned], card: Card) -> None:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.corpus import CARD, PHONES, TABLE
 
 RESERVED = (CARD, TABLE, PHONES)
@@ -25,7 +26,7 @@ def check_names(paths: Iterable[str], folder: Path) -> None:
         _check_name(path, folder)
         key = folded(path)
         if key in known:
-            raise ValueError(
+            raise UserError(
                 f"{folder}: {known[key]!r} and {path!r} are one name where case or the composition "
                 "of letters doesn't count; rename one"
             )
@@ -33,7 +34,7 @@ def check_names(paths: Iterable[str], folder: Path) -> None:
     for key, path in known.items():
         for above in PurePosixPath(key).parents:
             if (other := known.get(str(above))) is not None:
-                raise ValueError(
+                raise UserError(
                     f"{folder}: {path!r} needs a folder where {other!r} is a file; rename one"
                 )
 
@@ -58,8 +59,8 @@ def shown(name: str) -> str:
 
 def _check_name(path: str, folder: Path) -> None:
     if folded(PurePosixPath(path).parts[0]) in RESERVED:
-        raise ValueError(f"{folder / path}: a clip can't have the name of a corpus's own file")
+        raise UserError(f"{folder / path}: a clip can't have the name of a corpus's own file")
     odd = [c for c in path if unicodedata.category(c) in _UNPRINTED]
     if odd or path != path.strip():
         what = f"has the character {odd[0]!r}" if odd else "begins or ends with a space"
-        raise ValueError(f"{folder}: the name {path!r} {what}; rename it")
+        raise UserError(f"{folder}: the name {path!r} {what}; rename it")

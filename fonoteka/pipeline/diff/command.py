@@ -25,6 +25,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json, write_text
 from fonoteka.core.git import entered, given_path
 from fonoteka.core.params import load
@@ -48,7 +49,7 @@ def decide(params: GateParams, revision: Revision, plots: str) -> Verdict:
         ValueError: there is no base to compare with.
     """
     if not revision.commit:
-        raise ValueError(f"base: {revision.said}, and a comparison needs two sides")
+        raise UserError(f"base: {revision.said}, and a comparison needs two sides")
     here, base = working_tree(), at(revision)
     said, behind = revision.said, revision.missing_here()
     if problems := [*here.problems(), *base.problems()]:
@@ -103,7 +104,7 @@ def main() -> None:
             write_text(options.markdown, page(found))
         if options.json:
             write_json(options.json, asdict(found))
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(CODES[UNDECIDED])
     if found.verdict != FINE:

@@ -19,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.pipeline.diff.significance import Chance, chance
 
 DIRECTIONS = ("lower", "higher")
@@ -51,14 +52,14 @@ class Number:
     def check(self, where: str) -> None:
         """Refuse what can't be meant; `where` names the number."""
         if self.direction not in DIRECTIONS:
-            raise ValueError(f"{where}.direction must be one of {DIRECTIONS}: {self.direction!r}")
+            raise UserError(f"{where}.direction must be one of {DIRECTIONS}: {self.direction!r}")
         if not math.isfinite(self.limit):
-            raise ValueError(f"{where}.limit must be a finite number, found {self.limit}")
+            raise UserError(f"{where}.limit must be a finite number, found {self.limit}")
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
-            raise ValueError(f"{where}.tolerance must be at least 0, found {self.tolerance}")
+            raise UserError(f"{where}.tolerance must be at least 0, found {self.tolerance}")
         for file, key in self.terms:
             if not key or Path(file).is_absolute() or ".." in Path(file).parts:
-                raise ValueError(
+                raise UserError(
                     f"{where}: expected a report's path from the top of the repository and a key, "
                     f"found {file!r} and {key!r}"
                 )
@@ -100,7 +101,7 @@ class Finding:
     reason: str = ""
 
 
-class AbsentError(ValueError):
+class AbsentError(UserError):
     """A report or a key is not there."""
 
 
@@ -165,7 +166,7 @@ def _chance(asked: Number, here: Report, base: Report) -> Chance | None:
     try:
         return chance(key, here(file), base(file))
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
+        raise UserError(f"{file}: {error}") from error
 
 
 def read(asked: Number, report: Report) -> Decimal:
@@ -196,9 +197,9 @@ def number_in(report: Report, file: str, key: str) -> Decimal:
         found = found[name]
     if isinstance(found, bool) or not isinstance(found, int | float):
         said = shortened(repr(found))
-        raise ValueError(f"{file}: {key} is {said} and not a number")  # noqa: TRY004
+        raise UserError(f"{file}: {key} is {said} and not a number")
     if not (value := Decimal(str(found))).is_finite():
-        raise ValueError(f"{file}: {key} is {found} and not a finite number")
+        raise UserError(f"{file}: {key} is {found} and not a finite number")
     return value
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.pipeline.diff.compare_metric import AbsentError, number_in, plain
 from fonoteka.pipeline.diff.sides import Side
 
@@ -125,7 +126,7 @@ def clips(texts: Mapping[str, str]) -> dict[str, Clip]:
                 row = json.loads(line)
                 found[row["id"]] = Clip(part, str(row["speaker"]), float(row["duration_s"]))
             except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{part}.jsonl:{number}: not a line of a manifest") from error
+                raise UserError(f"{part}.jsonl:{number}: not a line of a manifest") from error
     return found
 
 
@@ -148,10 +149,10 @@ def _manifest(side: Side, file: str) -> str:
         ValueError: dvc.lock doesn't name it, or the cache hasn't it.
     """
     if not (md5 := _hash(side, file)):
-        raise ValueError(f"{side.name}: dvc.lock doesn't name {file}")
+        raise UserError(f"{side.name}: dvc.lock doesn't name {file}")
     path = cached(md5)
     if not path.is_file():
-        raise ValueError(f"{side.name}: {file} is not in dvc's cache; get it with dvc fetch")
+        raise UserError(f"{side.name}: {file} is not in dvc's cache; get it with dvc fetch")
     return path.read_text(encoding="utf-8")
 
 

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.git import entered
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -52,7 +53,7 @@ class GateParams:
 
     def __post_init__(self) -> None:
         if not self.numbers:
-            raise ValueError("gate.numbers is empty, so nothing would be asked; name some")
+            raise UserError("gate.numbers is empty, so nothing would be asked; name some")
         for name, number in self.numbers.items():
             number.check(f"gate.numbers.{name}")
 
@@ -137,7 +138,7 @@ def main() -> None:
             params = load("gate", GateParams)
             base = revision_of(options.base)
             rows = decide(params, base)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(CODES[UNDECIDED])
     verdict = max((row.verdict for row in rows), key=CODES.__getitem__)

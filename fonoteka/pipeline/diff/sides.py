@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from fonoteka.core.errors import UserError
 from fonoteka.pipeline.diff.compare_metric import Report
 from fonoteka.pipeline.revision import Revision, here
 from fonoteka.reporting.flatten import flat
@@ -97,7 +98,7 @@ class Side:
         found = self.yaml(file)
         stages = found.get("stages") if isinstance(found, dict) else None
         if not isinstance(stages, dict) or not stages:
-            raise ValueError(f"{self.name}: {file} has no stages")
+            raise UserError(f"{self.name}: {file} has no stages")
         return stages
 
     def yaml(self, file: str) -> Any:
@@ -107,11 +108,11 @@ class Side:
             ValueError: it is missing or isn't YAML.
         """
         if (text := self.text(file)) is None:
-            raise ValueError(f"{self.name}: there is no {file}")
+            raise UserError(f"{self.name}: there is no {file}")
         try:
             return yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe one
         except yaml.YAMLError as error:
-            raise ValueError(f"{self.name}: {file} is not valid YAML: {error}") from error
+            raise UserError(f"{self.name}: {file} is not valid YAML: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.core.errors import UserError
 from fonoteka.scoring.error_rate import bootstrap_of
 
 PAIRED, APART = "paired", "apart"
@@ -140,5 +141,5 @@ def _apart(name: str, here: Mapping[str, Any], base: Mapping[str, Any]) -> Chanc
 
 def _number(found: Any, where: str) -> float:
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
-        raise ValueError(f"{where}: expected a number, found {found!r}")
+        raise UserError(f"{where}: expected a number, found {found!r}")
     return float(found)

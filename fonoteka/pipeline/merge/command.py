@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.errors import UserError
 from fonoteka.core.git import entered, git
 from fonoteka.pipeline import lockfile, merge_conflict
 from fonoteka.pipeline.lock_check import below, disagreeing, opened
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with runner.stoppable(), entered():
             return run(run_lacking=options.run, jobs=options.jobs)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return UNDECIDED
     except KeyboardInterrupt as error:
@@ -72,7 +73,7 @@ def run(*, run_lacking: bool, jobs: int) -> int:
     lacking = brought(merge, choices)
     if lacking and not run_lacking:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
-        raise ValueError(
+        raise UserError(
             f"dvc.lock is whole again, but the cache lacks {', '.join(lacking[:3])}{more}, which "
             "no stage has to make anew; fetch with dvc pull --run-cache and run make resolve-lock "
             "again, or compute it here with make resolve-lock ARGS=--run"
@@ -94,7 +95,7 @@ def concerned(merge: Merge, locks: tuple[Lock, Lock]) -> bool:
     """
     told = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else ""
     if not (merge.conflicts or merge.theirs or merge_conflict.marked(told)):
-        raise ValueError(
+        raise UserError(
             "no merge is under way and dvc.lock holds no conflict, so there is nothing to settle; "
             "make repro brings results up to date"
         )
@@ -114,7 +115,7 @@ def refuse_unmerged(merge: Merge, locks: tuple[Lock, Lock]) -> None:
     marked = merge_conflict.with_marks(sources)
     open_ = [path for path in merge.conflicts if part_of(path, sources)]
     if waiting := sorted({path for path in (*marked, *open_) if not part_of(path, own)}):
-        raise ValueError(
+        raise UserError(
             f"still in conflict: {', '.join(waiting)}; what has to run depends on that, so settle "
             "it, git add it, and run make resolve-lock again"
         )

@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import stage
 from fonoteka.pipeline.dvc_api import one_sentence
 from fonoteka.pipeline.remote.urls import FOLDER, KINDS, READ, SECRETS, WRITE, Place, masked, place
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif options.url or options.read or options.write:
         name(root, options.url, options.read, options.write, options.endpoint)
     elif options.endpoint:
-        raise ValueError("ENDPOINT says where the server of an S3 place is; name the place too")
+        raise UserError("ENDPOINT says where the server of an S3 place is; name the place too")
     print(shown(root))
 
 
@@ -71,7 +72,7 @@ def name(
         ValueError: an address is refused, or nothing could be read or written with what is named.
     """
     if url and (read or write):
-        raise ValueError("URL is where to read and to write; give it alone, or READ and WRITE")
+        raise UserError("URL is where to read and to write; give it alone, or READ and WRITE")
     places = {
         remote: place(text, root)
         for remote, text in ((READ, url or read), (WRITE, write))
@@ -79,14 +80,14 @@ def name(
     }
     target = places.get(READ if url else WRITE)
     if target and not target.kind.writable:
-        raise ValueError(
+        raise UserError(
             f"{target.url}: by {target.kind.name} a place can only be read; name it with READ, and "
             "with WRITE the address by which you write there, if you do"
         )
     if endpoint:
         place(endpoint, root)  # it is committed too
         if "s3" not in {found.url.partition(":")[0] for found in places.values()}:
-            raise ValueError(f"ENDPOINT is {endpoint!r}, but no s3:// place was named")
+            raise UserError(f"ENDPOINT is {endpoint!r}, but no s3:// place was named")
     with _edited(root, "repo") as config:
         remotes = config.setdefault("remote", {})
         if url:
@@ -96,7 +97,7 @@ def name(
             if endpoint and found.url.startswith("s3://"):
                 remotes[remote]["endpointurl"] = endpoint
         if READ not in remotes:
-            raise ValueError("WRITE alone leaves nothing to read from; give READ too, or URL")
+            raise UserError("WRITE alone leaves nothing to read from; give READ too, or URL")
         config.setdefault("core", {})["remote"] = READ
 
 
@@ -107,14 +108,12 @@ def ask(root: Path, remote: str, option: str) -> None:
         ValueError: there is no such remote, or it has no such option.
     """
     if remote not in _config(root)["remote"]:
-        raise ValueError(f"no remote is named {remote!r}; make remote shows which there are")
+        raise UserError(f"no remote is named {remote!r}; make remote shows which there are")
     value = os.environ.get(SECRET_VARIABLE) or getpass.getpass(f"{option} of {remote}: ")
     if not value:
-        raise ValueError(f"{option} of {remote} is empty; nothing was changed")
+        raise UserError(f"{option} of {remote} is empty; nothing was changed")
     if not value.isascii():
-        raise ValueError(
-            f"{option} of {remote} has other letters than ASCII, which dvc can't write"
-        )
+        raise UserError(f"{option} of {remote} has other letters than ASCII, which dvc can't write")
     path = root / ".dvc" / "config.local"
     path.touch(mode=0o600)
     path.chmod(0o600)
@@ -140,7 +139,7 @@ def _edited(root: Path, level: str) -> Iterator[dict[str, Any]]:
         path.write_bytes(before)
         if not isinstance(error.__cause__, ConfigError):
             raise
-        raise ValueError(
+        raise UserError(
             f"{path.relative_to(root)} was left as it was, since dvc refuses it together with "
             f"what .dvc/config.local has: {error}"
         ) from error
@@ -174,7 +173,7 @@ def shown(root: Path) -> str:
         ValueError: a secret stands in `.dvc/config`.
     """
     if secrets := committed_secrets(root):
-        raise ValueError(
+        raise UserError(
             f".dvc/config is committed and has {' and '.join(secrets)} in it; take it out, change "
             "the secret, since git keeps the old one, and put the new one into .dvc/config.local "
             "with make remote SECRET=..."

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import stage
 from fonoteka.pipeline import fsck
 from fonoteka.pipeline.dvc_api import one_sentence, top
@@ -70,7 +71,7 @@ def push(paths: Sequence[str], run_cache: bool, again: Sequence[str] = ()) -> st
         remote, url = _remote(repo, "push")
         files = list(fsck.kept(repo))
         if found := fsck.repair(files):
-            raise ValueError(f"nothing was pushed, since data is damaged: {fsck.told(found)}")
+            raise UserError(f"nothing was pushed, since data is damaged: {fsck.told(found)}")
         with _watched("push to", remote, url):
             _drop(repo, remote, files, again)
             sent = repo.push(targets=list(paths), remote=remote)
@@ -107,7 +108,7 @@ def _drop(repo: Any, remote: str, files: Sequence[Kept], again: Sequence[str]) -
     odb = repo.cloud.get_remote_odb(remote, "push")
     here = {file.oid: file for file in files}
     if lacking := [oid for oid in again if not (oid in here and here[oid].cached.exists())]:
-        raise ValueError(f"{lacking[0]} is not in this cache, so it can't be sent again from here")
+        raise UserError(f"{lacking[0]} is not in this cache, so it can't be sent again from here")
     half = []
     if odb.fs.protocol.startswith("webdav") and odb.fs.exists(odb.path):
         for path, about in odb.fs.fs.find(odb.path, detail=True).items():
@@ -151,7 +152,7 @@ def _missing(repo: Any, paths: Sequence[str]) -> Iterator[None]:
         if not lacking:
             raise
         named = ", ".join(lacking[:SHOWN]) + (" and more" if len(lacking) > SHOWN else "")
-        raise ValueError(
+        raise UserError(
             f"{len(lacking)} files are not there, or damaged and therefore not taken: {named}; "
             "where they are whole, make push AGAIN=md5 sends one anew"
         ) from error
@@ -191,11 +192,11 @@ def _remote(repo: Any, way: str) -> tuple[str, str]:
     default = repo.config["core"].get("remote", READ)
     remote = WRITE if way == "push" and WRITE in remotes else default
     if remote not in remotes:
-        raise ValueError(f"nothing is named to {way} {_PREPOSITION[way]}; make remote URL=... does")
+        raise UserError(f"nothing is named to {way} {_PREPOSITION[way]}; make remote URL=... does")
     url = remotes[remote]["url"]
     kind = KINDS.get(url.partition("://")[0])
     if way == "push" and kind and not kind.writable:
-        raise ValueError(
+        raise UserError(
             f"{masked(url)} can only be read; name where to write with make remote WRITE=..."
         )
     return remote, masked(url)
@@ -228,7 +229,7 @@ def _watched(what: str, remote: str, url: str) -> Iterator[None]:
             said = str(error)
         if isinstance(error, FileNotFoundError) and url.startswith("webdav"):
             said = "the folder that the address ends in may have to be made on the server first"
-        raise ValueError(
+        raise UserError(
             f"{what} {remote} ({url}) did not end well: {said}; what arrived is kept, run it again "
             "to go on"
         ) from error

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from fonoteka.core.errors import UserError
+
 READ, WRITE = "storage", "storage-write"
 SECRETS = frozenset(
     {"access_key_id", "passphrase", "password", "secret_access_key", "session_token", "token"}
@@ -88,7 +90,7 @@ def place(text: str, root: Path) -> Place:
     'SSH'
     """
     if not text.isascii():
-        raise ValueError(
+        raise UserError(
             f"{masked(text)}: dvc can't write other letters than ASCII to its configuration; give "
             "the place a name without them, by a link for instance"
         )
@@ -98,19 +100,19 @@ def place(text: str, root: Path) -> Place:
         parts = urlsplit(text)
         parts.port  # noqa: B018  a port that is no number is noticed only when asked for
     except ValueError as error:
-        raise ValueError(f"{masked(text)}: not an address: {error}") from error
+        raise UserError(f"{masked(text)}: not an address: {error}") from error
     if parts.scheme == "file":
         return Place(FOLDER, str(_folder(parts.path, root)))
     kind = KINDS.get(parts.scheme)
     if kind is None:
-        raise ValueError(
+        raise UserError(
             f"{masked(text)}: {parts.scheme!r} is no kind of place that is known here; expected a "
             f"folder or one of {', '.join(f'{scheme}://' for scheme in KINDS)}"
         )
     _refuse_secrets(text, parts, kind)
     if not parts.hostname or (kind.name == "SSH" and not parts.path.strip("/")):
         wanted = {"SSH": "ssh://host/folder", "S3": "s3://bucket/folder"}
-        raise ValueError(
+        raise UserError(
             f"{text}: a part is missing; expected "
             f"{wanted.get(kind.name, f'{parts.scheme}://host/folder')}"
         )
@@ -121,12 +123,12 @@ def _folder(text: str, root: Path) -> Path:
     """Return the absolute path of a folder outside of the repository."""
     if re.match(r"[^/]+:(?!\\)", text):
         host, _, path = text.partition(":")
-        raise ValueError(
+        raise UserError(
             f"{text}: neither a folder nor an address; by SSH it is ssh://{host}/{path}"
         )
     folder = Path(text).expanduser().resolve()
     if folder.is_relative_to(root.resolve()):
-        raise ValueError(f"{folder}: lies in the repository itself; name a folder outside of it")
+        raise UserError(f"{folder}: lies in the repository itself; name a folder outside of it")
     return folder
 
 
@@ -134,12 +136,12 @@ def _refuse_secrets(text: str, parts: SplitResult, kind: Kind) -> None:
     """Refuse an address that would commit a secret: `.dvc/config` is in git."""
     where = "put it into .dvc/config.local, with make remote SECRET=..., or into the environment"
     if parts.password is not None or (parts.username is not None and not kind.may_name_user):
-        raise ValueError(
+        raise UserError(
             f"{masked(text)}: there is a password or a name in the address, and .dvc/config is "
             f"committed; give the address without it and {where}"
         )
     if parts.query or parts.fragment:
-        raise ValueError(
+        raise UserError(
             f"{masked(text)}: there is a '?' or '#' in the address, after which a secret may "
             f"stand, and .dvc/config is committed; give the address without it and {where}"
         )

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.run_stage import stage
 from fonoteka.pipeline.review.command import MARK
@@ -56,9 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(notice(request))
         return
     if not options.page.is_file():
-        raise ValueError(
-            f"{options.page}: no such page; fonoteka.pipeline.review.command writes it"
-        )
+        raise UserError(f"{options.page}: no such page; fonoteka.pipeline.review.command writes it")
     api = Api(
         os.environ.get("GITHUB_API_URL", "https://api.github.com"), request.target,
         _variable("GITHUB_TOKEN"),
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _variable(name: str) -> str:
     if not os.environ.get(name):
-        raise ValueError(f"{name} is not set; GitHub sets it where a workflow runs")
+        raise UserError(f"{name} is not set; GitHub sets it where a workflow runs")
     return os.environ[name]
 
 
@@ -79,7 +78,7 @@ def request_of(event: Mapping[str, Any]) -> Request:
         ValueError: the event is of something else.
     """
     if "pull_request" not in event:
-        raise ValueError("the event is not of a pull request, so there is nothing to comment on")
+        raise UserError("the event is not of a pull request, so there is nothing to comment on")
     found = event["pull_request"]
     source = (found["head"].get("repo") or {}).get("full_name", "")
     return Request(found["number"], source, found["base"]["repo"]["full_name"])
@@ -99,7 +98,7 @@ class Api:
 
     def __init__(self, url: str, repository: str, token: str) -> None:
         if not url.startswith(("https://", "http://127.0.0.1:")):
-            raise ValueError(f"GITHUB_API_URL is {url!r}; a token is sent by https:// only")
+            raise UserError(f"GITHUB_API_URL is {url!r}; a token is sent by https:// only")
         self._base, self._token = f"{url.rstrip('/')}/repos/{repository}/issues", token
 
     def comments(self, number: int) -> Iterator[dict[str, Any]]:
@@ -146,11 +145,11 @@ class Api:
                     if error.code in (401, 403, 404)
                     else ""
                 )
-                raise ValueError(
+                raise UserError(
                     f"GitHub refuses to {method} {path}: {error.code} {error.reason}{hint}"
                 ) from error
         except urllib.error.URLError as error:
-            raise ValueError(f"GitHub can't be reached at {self._base}: {error.reason}") from error
+            raise UserError(f"GitHub can't be reached at {self._base}: {error.reason}") from error
 
 
 def post(api: Api, number: int, page: str) -> str:

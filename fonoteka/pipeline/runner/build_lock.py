@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
+
 LOCK = Path(".dvc/tmp/repro.lock")
 
 
@@ -31,7 +33,7 @@ def alone(root: Path) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             who = file.read().strip()
-            raise ValueError(
+            raise UserError(
                 f"{root}: another build is at work here{f', process {who}' if who else ''}; wait "
                 "until it has ended, or stop it, and run this again"
             ) from error

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from fonoteka.core.cpu_count import worker_count
+from fonoteka.core.errors import UserError
 from fonoteka.pipeline import durations, dvc_api, fsck, lockfile
 from fonoteka.pipeline.dvc_api import Pipeline
 from fonoteka.pipeline.runner import noop_check, restore_outputs
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with stoppable():
             return run(options.targets, options.jobs, options.show)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:

@@ -26,6 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.run_stage import stage
 from fonoteka.pipeline.durations import remembered
@@ -130,7 +131,7 @@ def main() -> None:
     try:
         found = look()
         rows = decide(found, audited(found.root), remembered(found.root))
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(UNDECIDED)
     settled = all(row.settled(options.allow_missing) for row in rows)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.pipeline.dvc_api import one_sentence
 from fonoteka.reporting.flatten import changes, flat
 
@@ -87,7 +88,7 @@ def look() -> Look:
     with one_sentence():
         root = Path(Repo.find_root())
         if not (root / "dvc.yaml").is_file():
-            raise ValueError(f"{root}: there is no dvc.yaml here, so there is no stage to look at")
+            raise UserError(f"{root}: there is no dvc.yaml here, so there is no stage to look at")
         with chdir(root), Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
             graph, outputs = repo.index.graph, list(repo.index.outs)
             commands = _Commands()

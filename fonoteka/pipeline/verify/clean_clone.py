@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.git import clone_of_head
 from fonoteka.core.run_stage import die_with_parent
 from fonoteka.pipeline.verify import environment as build_environment
@@ -37,7 +38,7 @@ class Copy:
         for command in commands:
             done = self._start(command, Path.cwd(), capture_output=True)
             if done.returncode:
-                raise ValueError(f"git clone: {shortly(done.stderr)}")
+                raise UserError(f"git clone: {shortly(done.stderr)}")
         # Relative to .dvc, and so in ASCII wherever the two are: dvc writes its settings in nothing
         # else. Its own cache, wherever a person keeps those of all checkouts.
         (beside / REMOTE).symlink_to(cache, target_is_directory=True)
@@ -59,7 +60,7 @@ class Copy:
             [*DVC, "pull", "--quiet", "--remote", REMOTE, *paths], capture_output=True
         )
         if done.returncode:
-            raise ValueError(
+            raise UserError(
                 f"{', '.join(paths)}: not whole in the cache, so fetch it with dvc pull; "
                 f"dvc said: {shortly(done.stderr)}"
             )

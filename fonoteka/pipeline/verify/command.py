@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.git import entered, listed, unclean
 from fonoteka.core.params import load
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with stoppable(), entered():
             answer, said = run(options.vary, options.sample)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: cannot decide: {' '.join(str(error).split())}", file=sys.stderr)
         return UNDECIDED
     except KeyboardInterrupt as error:
@@ -127,12 +128,12 @@ def asked_of_the_checkout() -> tuple[Declared, outputs.Lock]:
             requirements.lock, or things that `dvc.lock` was not written with.
     """
     if changes := unclean(except_for=record.REPORT):
-        raise ValueError(
+        raise UserError(
             f"{', '.join(changes[:5])}{' and more' if len(changes) > 5 else ''}: not as in the "
             "last commit, which is what is rebuilt; commit or remove the changes"
         )
     if wrong := cpu_kind.unpinned(Path("requirements.lock")):
-        raise ValueError(
+        raise UserError(
             f"requirements.lock: {'; '.join(wrong[:3])}; install what it pins with make .venv"
         )
     declared = promises.read(Path.cwd())
@@ -148,7 +149,7 @@ def refuse_outdated(what: Sequence[str]) -> NoReturn:
         ValueError: always.
     """
     more = f" and {len(what) - 5} more" if len(what) > 5 else ""
-    raise ValueError(
+    raise UserError(
         f"dvc.lock is out of date: it was written with another version of {', '.join(what[:5])}"
         f"{more}; run make repro and commit what it writes"
     )
@@ -166,11 +167,11 @@ def rebuilt(copy: Copy, declared: Declared, names: Sequence[str], *, alone: bool
         copy.turn_round()
     if not alone:
         if code := copy.build():
-            raise ValueError(f"the rebuild ended with {code}; what it said is above")
+            raise UserError(f"the rebuild ended with {code}; what it said is above")
     else:
         for name in names:
             if code := copy.build_alone(name):
-                raise ValueError(f"stage {name!r} ended with {code}; what it said is above")
+                raise UserError(f"stage {name!r} ended with {code}; what it said is above")
     return lockfile.read(copy.folder / "dvc.lock")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from fonoteka.core.errors import UserError
 from fonoteka.reporting.machine import CPUINFO, INSTRUCTIONS, cpu_facts
 
 # Each library's own switch for doing as on a processor of 2008, before AVX: numpy's, the matrix
@@ -104,5 +105,5 @@ def unpinned(lock: Path) -> list[str]:
         ValueError: there is no such file.
     """
     if not lock.is_file():
-        raise ValueError(f"{lock.name}: no such file, so it isn't known with what to rebuild")
+        raise UserError(f"{lock.name}: no such file, so it isn't known with what to rebuild")
     return strangers(lock.read_text(encoding="utf-8").splitlines())

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_json, write_json
 from fonoteka.pipeline.outputs import Lock, made
 from fonoteka.pipeline.verify.cpu_kind import Processor
@@ -36,7 +37,7 @@ def proven_on(lock: Lock, report: Path = REPORT) -> dict[str, str]:
     try:
         outputs, processor = told["outputs"], {key: told["processor"][key] for key in KEYS}
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{report}: {error}; remove the file, make verify writes it") from error
+        raise UserError(f"{report}: {error}; remove the file, make verify writes it") from error
     return processor if outputs == digest(lock) else {}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fonoteka.core.errors import UserError
+
 LARGEST = 10**18 - 1
 _SMALL = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -28,7 +30,7 @@ def cardinal(number: int) -> str:
     ('one million one hundred twenty one', 'minus five')
     """
     if abs(number) > LARGEST:
-        raise ValueError(f"number {number} has more than 18 digits; say it digit by digit")
+        raise UserError(f"number {number} has more than 18 digits; say it digit by digit")
     if number < 0:
         return "minus " + cardinal(-number)
     if number == 0:

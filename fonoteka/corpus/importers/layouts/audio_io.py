@@ -16,6 +16,7 @@ import soundfile as sf
 from fonoteka.audiocheck.containers.container import Broken
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.probe import UNREADABLE
+from fonoteka.core.errors import UserError
 
 UNKNOWN_FRAMES = 2**62  # from here on a header says that it doesn't know the length
 SAME_S = 0.1  # a part that leaves out no more than this is the whole
@@ -90,7 +91,7 @@ def within(span_s: tuple[float, float], sound: Sound) -> tuple[float, float] | N
     end_s = min(end, sound.seconds)
     overshoot = 0.0 if math.isinf(end) else end - end_s
     if not (0 <= start < end_s and overshoot <= OVERSHOOT_S):
-        raise ValueError(f"{start:g} to {end:g} s is not within its {sound.seconds:.3f} s")
+        raise UserError(f"{start:g} to {end:g} s is not within its {sound.seconds:.3f} s")
     return None if start + sound.seconds - end_s <= SAME_S else (start, end_s)
 
 
@@ -130,7 +131,7 @@ def cut(path: Path, parts: Sequence[Part]) -> None:
             samples = reader.read(end - start, dtype=dtype, always_2d=True)
             missing = end - start - len(samples)  # some headers state a little more than there is
             if not len(samples) or missing > OVERSHOOT_S * reader.samplerate:
-                raise ValueError(f"{path}: ends before {part.end_s:g} s; leave out that part")
+                raise UserError(f"{path}: ends before {part.end_s:g} s; leave out that part")
             if dtype == "float32" and subtype == "PCM_16":
                 samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
             part.path.parent.mkdir(parents=True, exist_ok=True)

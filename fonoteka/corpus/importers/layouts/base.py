@@ -12,6 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms
 from fonoteka.corpus.corpus import TimedPhones, is_audio
 from fonoteka.corpus.importers.layouts.audio_io import FFMPEG_FORMATS
@@ -22,7 +23,7 @@ Interval = tuple[float, float, str]
 """Start and end in seconds, and a label as the annotator wrote it."""
 
 
-class RefusedError(ValueError):
+class RefusedError(UserError):
     """What can't become a clip: the kind to count it by, one sentence, and the value at fault."""
 
     def __init__(self, kind: str, sentence: str, value: str = "") -> None:
@@ -147,7 +148,7 @@ def scan(folder: Path) -> Source:
         ValueError: there is no such folder.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder")
+        raise UserError(f"{folder}: no such folder")
     found = walk(folder)
     refused = tuple(RefusedError(kind, sentence) for kind, sentence in found.problems)
     return Source(folder, tuple(found.files), tuple(found.odd), refused, tuple(found.again))

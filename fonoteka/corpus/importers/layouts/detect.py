@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.importers.layouts import kaldi, librispeech, ljspeech, nemo, sidecar, textgrid
 from fonoteka.corpus.importers.layouts import table as corpus_table
 from fonoteka.corpus.importers.layouts.base import Given, Reading, Source
@@ -74,7 +75,7 @@ def recognise(source: Source, given: Given) -> Recognised:
         sign = LAYOUTS[given.layout].sign
         found = tables or fitting.get(given.layout) or _claimed(source, given.layout)
         if not found:
-            raise ValueError(f"{source.folder}: no sign of layout {given.layout}, which is {sign}")
+            raise UserError(f"{source.folder}: no sign of layout {given.layout}, which is {sign}")
         fitting = {given.layout: found}
     elif tables and not fitting:
         fitting = {"table": tables}  # whatever its name is
@@ -83,13 +84,13 @@ def recognise(source: Source, given: Given) -> Recognised:
     if not fitting:
         signs = "; ".join(f"{name}: {layout.sign}" for name, layout in LAYOUTS.items())
         links = f"; {source.refused[0]}" if source.refused else ""
-        raise ValueError(
+        raise UserError(
             f"{source.folder}: nothing there says what the recordings say; one is needed of {signs}"
             f"{links}"
         )
     if len(fitting) > 1:
         could = " or ".join(f"{name} ({index[0]})" for name, index in fitting.items())
-        raise ValueError(f"{source.folder} could be {could}; say which with --layout")
+        raise UserError(f"{source.folder} could be {could}; say which with --layout")
     name, index = fitting.popitem()
     _check_options(name, given)
     return Recognised(name, index)
@@ -131,7 +132,7 @@ def _tables(source: Source, given: Given) -> list[str]:
     for table in given.tables:
         inside = source.folder / table
         if not inside.is_file() and not table.is_file():
-            raise ValueError(f"{table}: no such table, neither here nor in {source.folder}")
+            raise UserError(f"{table}: no such table, neither here nor in {source.folder}")
         path = (inside if inside.is_file() else table).resolve()
         within = path.is_relative_to(source.folder.resolve())
         folder = source.folder.resolve()
@@ -143,9 +144,9 @@ def _check_options(layout: str, given: Given) -> None:
     """Refuse options that the layout would pass over."""
     if given.columns and layout not in (*TABLES, "ljspeech"):
         options = [f"--{name}-column" for name in given.columns]
-        raise ValueError(f"{options[0]} is for tables, and this is layout {layout}")
+        raise UserError(f"{options[0]} is for tables, and this is layout {layout}")
     if given.tiers and layout != "textgrid":
         options = [f"--{name}-tier" for name in given.tiers]
-        raise ValueError(f"{options[0]} is for layout textgrid, and this is layout {layout}")
+        raise UserError(f"{options[0]} is for layout textgrid, and this is layout {layout}")
     if given.tables and layout in ("librispeech", "sidecar", "textgrid"):
-        raise ValueError(f"--table is for layouts with a list of clips, and this is {layout}")
+        raise UserError(f"--table is for layouts with a list of clips, and this is {layout}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from fonoteka.core.errors import UserError
+
 FIELDS = ("speaker", "session", "language", "sex")
 
 
@@ -48,12 +50,12 @@ def parse(written: str) -> NamePattern:
             expression += re.escape(piece)
         elif name not in FIELDS or name in seen:
             what = "stands twice" if name in seen else f"is none of {list(FIELDS)}"
-            raise ValueError(f"--pattern {written!r}: {{{name}}} {what}")
+            raise UserError(f"--pattern {written!r}: {{{name}}} {what}")
         else:
             seen.append(name)
             expression += f"(?P<{name}>[^/]+?)"
     if not seen:
-        raise ValueError(f"--pattern {written!r}: has none of the fields {list(FIELDS)} in braces")
+        raise UserError(f"--pattern {written!r}: has none of the fields {list(FIELDS)} in braces")
     if "}{" in written:
-        raise ValueError(f"--pattern {written!r}: write what stands between the two fields")
+        raise UserError(f"--pattern {written!r}: write what stands between the two fields")
     return NamePattern(written, re.compile(expression, re.DOTALL))

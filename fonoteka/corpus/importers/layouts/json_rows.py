@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.importers.layouts.base import RefusedError
 from fonoteka.corpus.importers.layouts.table_rows import LONGEST, Table
 from fonoteka.corpus.importers.layouts.text_lines import first_lines, read_lines
@@ -90,7 +91,7 @@ def read_table(path: Path, used: Callable[[list[str]], Collection[str]]) -> Tabl
         except RefusedError as error:
             table.refused.append(error)
     if not entries:
-        raise ValueError(f"{path}: no line is a JSON object")
+        raise UserError(f"{path}: no line is a JSON object")
     counts = Counter(frozenset(entry) for _, entry, _ in entries)
     usual = max(counts, key=counts.__getitem__)  # the first of those that are as frequent
     table.header = next(list(entry) for _, entry, _ in entries if entry.keys() == usual)

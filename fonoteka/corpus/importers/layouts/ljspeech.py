@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.clip_terms import OWN_COLUMNS, Terms
 from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS
 from fonoteka.corpus.importers.layouts.base import (
@@ -129,7 +130,7 @@ def _given_columns(given: Mapping[str, str], count: int, path: Path) -> dict[str
     columns: dict[str, int] = {}
     for ours, written in given.items():
         if not re.fullmatch(r"[0-9]{1,3}", written) or not 1 <= int(written) <= count:
-            raise ValueError(
+            raise UserError(
                 f"{path}: --{ours}-column {written!r}: there is no header; give the number of a "
                 f"column, 1 to {count}"
             )
@@ -139,11 +140,11 @@ def _given_columns(given: Mapping[str, str], count: int, path: Path) -> dict[str
     if "text" not in columns and len(free) == 1:
         columns["text"] = free[0]
     if "text" not in columns:
-        raise ValueError(
+        raise UserError(
             f"{path}: columns {[n + 1 for n in free]} are left for the text; give --text-column"
         )
     if len(set(columns.values())) < len(columns):
-        raise ValueError(f"{path}: two of {sorted(columns)} are given the same column")
+        raise UserError(f"{path}: two of {sorted(columns)} are given the same column")
     return columns
 
 
@@ -154,7 +155,7 @@ def _longest(rows: list[_Row], count: int, path: Path) -> int:
         ValueError: most lines have a third value that is not, or a fourth; it shows some.
     """
     if count > 3:
-        raise ValueError(
+        raise UserError(
             f"{path}: {count} columns, as in {rows[0].line[:LONGEST]!r}; say what they hold by "
             "number, as --text-column 2 and --speaker-column 4"
         )
@@ -164,7 +165,7 @@ def _longest(rows: list[_Row], count: int, path: Path) -> int:
         return 3
     if count > 2:
         texts, others = (", ".join(_few(column)) for column in zip(*pairs, strict=True))
-        raise ValueError(
+        raise UserError(
             f"{path}: column 3 holds {others}, which is not column 2 as read: {texts}; say what "
             "they hold by number, as --text-column 2 and --speaker-column 3"
         )

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.clip_terms import OWN_COLUMNS, SPELLINGS, Terms
 from fonoteka.corpus.corpus import KNOWN_COLUMNS, PHONES, TABLE_COLUMNS
 from fonoteka.corpus.importers.layouts import json_rows, table_rows
@@ -81,7 +82,7 @@ def read(source: Source, index: list[str], given: Given) -> Reading:
         ValueError: there are several, or a column or a row is wrong.
     """
     if len(index) != 1:
-        raise ValueError(
+        raise UserError(
             f"{source.folder} holds {len(index)} tables (.csv, .tsv), {index[:5]}; "
             "name one with --table"
         )
@@ -101,7 +102,7 @@ def read_common_voice(source: Source, index: list[str], given: Given) -> Reading
     """
     best = index if len(index) == 1 else [n for n in index if Path(n).name == COMMON_VOICE_BEST]
     if len(best) != 1:
-        raise ValueError(
+        raise UserError(
             f"{source.folder} holds {len(index)} tables of Common Voice, {index[:5]}; "
             "name one with --table"
         )
@@ -154,7 +155,7 @@ def _table(path: Path, given: Given) -> tuple[Table, dict[str, str]]:
     else:
         table = table_rows.read_table(path)
     if not table.rows and not table.refused:
-        raise ValueError(f"{path}: no rows below the header")
+        raise UserError(f"{path}: no rows below the header")
     return table, recognise(table.header, given, path)
 
 
@@ -174,7 +175,7 @@ def recognise(header: list[str], given: Given, table: Path) -> dict[str, str]:
         found = usual(ours, header)
         if ours in given.columns:
             if given.columns[ours] not in header:
-                raise ValueError(
+                raise UserError(
                     f"{table}: {option} {given.columns[ours]!r} is missing; found {header}"
                 )
             columns[ours] = given.columns[ours]
@@ -183,7 +184,7 @@ def recognise(header: list[str], given: Given, table: Path) -> dict[str, str]:
         elif len(found) != 1:
             what = f"could be any of {found}" if found else f"is missing; found {header}"
             too = f", --{ours} or --pattern" if ours in ("speaker", "language") else ""
-            raise ValueError(f"{table}: column for {ours} {what}; name it with {option}{too}")
+            raise UserError(f"{table}: column for {ours} {what}; name it with {option}{too}")
         else:
             columns[ours] = found[0]
     return columns

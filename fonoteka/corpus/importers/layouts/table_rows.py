@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fonoteka.core.errors import UserError
 from fonoteka.corpus.importers.layouts.base import RefusedError
 from fonoteka.corpus.importers.layouts.text_lines import first_lines, lines_with_ends, problem_of
 from fonoteka.tables import Row, without_formula_marks
@@ -75,7 +76,7 @@ def delimiter_of(path: Path) -> str:
     if match := _SEP.fullmatch(first):
         sign = "\t" if match["sign"] == r"\t" else match["sign"]
         if sign not in DELIMITERS:
-            raise ValueError(
+            raise UserError(
                 f"{path}:1: {first!r} names a delimiter that is not one of {list(DELIMITERS)}; "
                 "save the table with one of them"
             )
@@ -113,7 +114,7 @@ def read_table(path: Path) -> Table:
     lines = lines_with_ends(path)
     start = _start(lines)
     if start == len(lines):
-        raise ValueError(f"{path}: empty; expected a header")
+        raise UserError(f"{path}: empty; expected a header")
     quoted, at, names = _header(path, lines, start, delimiter)
     table = Table(names)
     _check_header(path, names)
@@ -138,11 +139,11 @@ def _header(
 ) -> tuple[bool, int, list[str]]:
     """Return whether all names stand in quotes, the line behind the header, and the names."""
     if problem := problem_of(lines[start]):
-        raise ValueError(f"{path}:{start + 1}: the header cannot be read: {problem}")
+        raise UserError(f"{path}:{start + 1}: the header cannot be read: {problem}")
     record = next(_records(lines, start, delimiter, 0))
     raw = lines[start].rstrip("\r\n").split(delimiter)
     if record.problem and delimiter in ",;":
-        raise ValueError(f"{path}:{start + 1}: the header is not a row: {record.problem}")
+        raise UserError(f"{path}:{start + 1}: the header is not a row: {record.problem}")
     quoted = all(name.strip()[:1] == '"' for name in raw) and not record.problem
     if record.problem or (delimiter == "\t" and not quoted):
         return False, start + 1, [name.strip() for name in raw]
@@ -152,7 +153,7 @@ def _header(
 def _check_header(path: Path, header: list[str]) -> None:
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
-        raise ValueError(f"{path}: column {twice[0]!r} stands twice in {header}")
+        raise UserError(f"{path}: column {twice[0]!r} stands twice in {header}")
 
 
 def _dialect(
