@@ -12,7 +12,7 @@ Writes  nothing in the working tree, unless it is asked to
 The working tree is copied to a temporary folder, where each mutant is applied, tested and taken
 back. The tests are run in a forked process, because the import of torch, onnxruntime and scipy
 costs 6 CPU seconds, more than most mutants: the parent process imports these packages once, and
-never a module of `stages`. A mutant is killed if a test fails or takes too long. The exit code is
+never one of ours. A mutant is killed if a test fails or takes too long. The exit code is
 0 if each mutant is killed that was killed before (its `before` in the list names a test), 1 if one
 survives, and 2 if the list is wrong or the tests fail without a mutant.
 """
