@@ -1,7 +1,7 @@
 """Learn what one file of audio holds, and never trust what it says of itself.
 
 A file is read once. Its structure is checked first (see `containers`), then it is decoded in blocks
-(see `quick_flac` and `sndfile`), and each block is held against what the structure promised:
+(see `dr_flac` and `libsndfile`), and each block is held against what the structure promised:
 samples that lie in the file as they are have to come out as they lie, FLAC's samples have to have
 FLAC's own MD5, and there have to be as many as were stated.
 """

@@ -1,4 +1,4 @@
-"""One worker of `guard`: a process that takes chunks of indices and sends back results.
+"""One worker of `sandbox`: a process that takes chunks of indices and sends back results.
 
 It keeps its own limits, for nobody else can: how much memory it may take, that it leaves none of it
 on the disk, and that it ends when the process that began it does.

@@ -8,7 +8,7 @@ Writes  reports/bench/<what>.json; exits 1 where a demand is missed
 Params  bench
 
 It is a command and no stage: a time depends on the machine and the moment, so no result may depend
-on it. What is compared is measured in the same run, in turns; see stopwatch.py. Beside the speed of
+on it. What is compared is measured in the same run, in turns; see timer.py. Beside the speed of
 a head stands how often it errs, because each is easily had without the other.
 """
 

@@ -4,7 +4,7 @@ What a layer has to remember goes in and comes out as tensors: a convolution its
 recurrent layer its state. So training sees the sequences as they will run, with the state carried
 from one piece to the next, and the exported file needs no memory of its own.
 
-Only layers are taken that RTNeural's format can say; see rtneural_export.py.
+Only layers are taken that RTNeural's format can say; see rtneural/export.py.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def loudest_logit(document: Mapping[str, Any], loudest_input: float) -> float | 
     Each weight is taken to meet the worst of its inputs, so what is really heard lies far below.
 
     Args:
-        document: a file without faults (see rtneural_check.py), without layers on images.
+        document: a file without faults (see validate.py), without layers on images.
         loudest_input: the largest number, without its sign, among the inputs.
 
     Returns:

@@ -102,7 +102,7 @@ def count(value: Any) -> int:
 
 
 def facts_of(document: Mapping[str, Any]) -> Facts:
-    """Return the numbers of a document without faults (see rtneural_check.py).
+    """Return the numbers of a document without faults (see validate.py).
 
     Raises:
         ValueError: a layer works on images.

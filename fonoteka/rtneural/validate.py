@@ -5,7 +5,7 @@ does not know and ignores keys. Here each of them is a sentence that says where,
 what was expected, and what RTNeural would do with it.
 
 What only a comparison can find (a square kernel that is not transposed, gates in another order)
-loads as well as the right thing: see rtneural_proof.py.
+loads as well as the right thing: see parity.py.
 
 Source: RTNeural's loader, https://github.com/jatinchowdhury18/RTNeural, commit 1fb1f075, as it
 behaved on such files.

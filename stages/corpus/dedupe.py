@@ -11,7 +11,7 @@ Params  dedupe
 
 Equal sounds are found by the hash of their decoded samples, so a FLAC copy of a WAV file is one. A
 copy that was re-encoded, scaled, shifted, cut or made noisy is found by what stays alike in it, see
-`soundprint`, `neighbours` and `likeness`. Which of several stays depends on the clips alone.
+`fingerprint`, `candidates` and `similarity`. Which of several stays depends on the clips alone.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Sounds:
     Attributes:
         entries: sorted by id.
         places: of each, the row in the inventory's table.
-        hashes: of each, see `prints.mark_of`.
+        hashes: of each, see `store.mark_of`.
         same: the other clips, each with the one that it equals.
     """
 

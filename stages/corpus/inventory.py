@@ -4,7 +4,7 @@
 
 Reads   a folder of corpora, each with corpus.json, metadata.csv and audio (see `fonoteka.corpus`)
 Writes  inventory.csv: one row a file, sorted by id; prints.npy: a row each in the same order, by
-        which dedupe finds copies (see prints.py)
+        which dedupe finds copies (see fingerprint/store.py)
 Params  inventory
 
 A broken file is a row with a problem (see problems.py), for recordings are never all good; a broken

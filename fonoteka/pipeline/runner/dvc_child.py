@@ -6,8 +6,8 @@ A runner that is killed with -9 cannot tidy up, and a stage that works on unseen
 the one that the next run starts. So Linux is asked for a signal when the parent dies, and the whole
 process group, whose leader this is, ends with it.
 
-Started by path and with `-P`, because the folder of this file has a `profile.py`, and the standard
-library has one too.
+Started by path and with `-P`: the folder of this file would else come first on `sys.path`, and its
+modules before those of the standard library.
 """
 
 from __future__ import annotations

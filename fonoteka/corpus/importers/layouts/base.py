@@ -1,6 +1,6 @@
 """What all layouts of a corpus share: a folder, what they find in it and what they refuse.
 
-A layout reads what a folder says of its recordings and checks none of it; `corpus_plan` does that
+A layout reads what a folder says of its recordings and checks none of it; `plan` does that
 for all of them. What can't be understood is a `RefusedError` with its kind, to be counted by.
 """
 
