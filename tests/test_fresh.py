@@ -11,6 +11,7 @@ import pytest
 from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
 from toy import copied, empty, keep_apart
 
+from fonoteka.core.git import dvc_top
 from fonoteka.pipeline import dvc_api
 from fonoteka.pipeline.runner import noop_check
 from fonoteka.pipeline.runner import run as runner
@@ -125,9 +126,9 @@ def test_a_build_of_one_stage_is_never_taken_for_one_of_all(built):
 
 def test_a_file_that_was_just_written_is_not_trusted_yet(built, monkeypatch):
     monkeypatch.setattr(noop_check, "_SETTLED_NS", 10**18)
-    (noop_check.top() / noop_check.NOTE).unlink()
+    (dvc_top() / noop_check.NOTE).unlink()
     assert runner.main([]) == 0
-    assert not (noop_check.top() / noop_check.NOTE).exists()
+    assert not (dvc_top() / noop_check.NOTE).exists()
 
 
 def test_another_version_of_dvc_looks_again(built, monkeypatch):
@@ -137,7 +138,7 @@ def test_another_version_of_dvc_looks_again(built, monkeypatch):
 
 
 def test_a_note_that_cannot_be_written_fails_nothing(built, capsys):
-    (noop_check.top() / noop_check.NOTE).unlink()
-    (noop_check.top() / noop_check.NOTE).mkdir()
+    (dvc_top() / noop_check.NOTE).unlink()
+    (dvc_top() / noop_check.NOTE).mkdir()
     assert runner.main([]) == 0
     assert capsys.readouterr().out.endswith(UP_TO_DATE)

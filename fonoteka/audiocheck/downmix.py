@@ -36,6 +36,10 @@ class Taken(NamedTuple):
     channel: int
     below_db: float
 
+    def of(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Return that channel, `[T]`, of samples `[T, C]`."""
+        return np.ascontiguousarray(samples[:, self.channel])
+
     def __str__(self) -> str:
         lost = "all is" if math.isinf(self.below_db) else f"{self.below_db:.1f} dB are"
         return f"channels cancel, {lost} lost in their mean: channel {self.channel + 1} is taken"
@@ -77,7 +81,7 @@ def uncancelled(samples: NDArray[Any], sample_rate_hz: int) -> NDArray[Any]:
         sample_rate_hz: rate of the samples.
     """
     one = taken(samples, sample_rate_hz)
-    return samples if one is None else np.ascontiguousarray(samples[:, one.channel])
+    return samples if one is None else one.of(samples)
 
 
 def _powers(samples: NDArray[Any]) -> tuple[int, int]:

@@ -36,14 +36,19 @@ PATHSPECS = frozenset(f"GIT_{kind}_PATHSPECS" for kind in ("GLOB", "ICASE", "LIT
 PLAIN = {"GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
+def dvc_top(folder: Path | None = None) -> Path | None:
+    """Return the nearest folder around one that has `.dvc`, the current by default, or None."""
+    start = (folder or Path.cwd()).resolve()
+    return next((one for one in (start, *start.parents) if (one / ".dvc").is_dir()), None)
+
+
 def project(folder: Path | None = None) -> Path:
-    """Return the top of the project around a folder: the nearest that has `.dvc`, or itself.
+    """Return the top of the project around a folder: `dvc_top`, or the folder itself.
 
     Args:
         folder: the current one by default.
     """
-    start = (folder or Path.cwd()).resolve()
-    return next((one for one in (start, *start.parents) if (one / ".dvc").is_dir()), start)
+    return dvc_top(folder) or (folder or Path.cwd()).resolve()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
@@ -201,14 +202,32 @@ def read_phones(folder: Path) -> dict[str, TimedPhones]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             record = json.loads(line)
-            times = tuple((float(start), float(end)) for start, end in record["times_s"])
-            timed = TimedPhones(tuple(map(str, record["phones"])), times)
-            name = str(record["path"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise UserError(
-                f'{path}:{number}: expected {{"path", "phones", "times_s"}}, found {line[:60]!r}'
-            ) from error
-        if len(timed.phones) != len(times):
-            raise UserError(f"{path}:{number}: {len(timed.phones)} phones but {len(times)} times")
+        except ValueError:
+            record = None  # which is refused with the line
+        name, timed = timed_phones(record, f"{path}:{number}", line[:60])
         known[name] = timed
     return known
+
+
+def timed_phones(record: Any, where: str, shown: str) -> tuple[str, TimedPhones]:
+    """Return the path and the phones of a line of phones.jsonl.
+
+    Args:
+        record: the line's JSON.
+        where: file and line, for messages.
+        shown: the begin of the line, for messages.
+
+    Raises:
+        ValueError: the record is not of that form, or has another number of times than of phones.
+    """
+    try:
+        times = tuple((float(start), float(end)) for start, end in record["times_s"])
+        timed = TimedPhones(tuple(map(str, record["phones"])), times)
+        name = str(record["path"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f'{where}: expected {{"path", "phones", "times_s"}}, found {shown!r}'
+        ) from error
+    if len(timed.phones) != len(times):
+        raise UserError(f"{where}: {len(timed.phones)} phones but {len(times)} times")
+    return name, timed

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fonoteka.audiocheck.downmix import taken, uncancelled
+from fonoteka.audiocheck.downmix import Taken, taken
 from fonoteka.audiocheck.probe import Limits, Probe, probe
 from fonoteka.audiocheck.sandbox import Allowance, guarded
 from fonoteka.audiocheck.sandbox_worker import Lost
@@ -190,16 +190,16 @@ def look(item: Item, raw: Path, params: InventoryParams) -> Look:
     found = probe(f"{raw}/{item.card.name}/{item.path}", limits)
     has_text = item.clip is not None and bool(item.clip.text)
     problem, detail = problem_of(found, has_text, params)
-    notes = (detail, "" if problem else _note(found))
-    return _line(item, found, problem, "; ".join(filter(None, notes)))
+    one = None if problem else _channel(found)
+    notes = filter(None, (detail, str(one or "")))
+    return _line(item, found, problem, "; ".join(notes), one)
 
 
-def _note(found: Probe) -> str:
-    """Return what is odd of a clip's channels: see downmix.py."""
+def _channel(found: Probe) -> Taken | None:
+    """Return the channel that stands for a clip whose channels cancel: see downmix.py."""
     if found.sound is None or found.channels < 2:
-        return ""
-    one = taken(found.sound.reshape(-1, found.channels), found.sample_rate_hz)
-    return str(one) if one else ""
+        return None
+    return taken(found.sound.reshape(-1, found.channels), found.sample_rate_hz)
 
 
 def given_up(item: Item, lost: Lost) -> Look:
@@ -208,19 +208,19 @@ def given_up(item: Item, lost: Lost) -> Look:
     return _line(item, Probe(), problem, lost.detail)
 
 
-def _line(item: Item, found: Probe, problem: str, detail: str) -> Look:
+def _line(item: Item, found: Probe, problem: str, detail: str, one: Taken | None = None) -> Look:
     line = line_of(item, found, problem, detail)
-    return problem, line, store.as_row(found.pcm_sha256, _print(found, problem))
+    return problem, line, store.as_row(found.pcm_sha256, _print(found, problem, one))
 
 
-def _print(found: Probe, problem: str) -> Codes:
-    """Return the print of a clip without a problem; empty where none can be made."""
+def _print(found: Probe, problem: str, one: Taken | None) -> Codes:
+    """Return the print of a clip without a problem, of one channel if given; else empty."""
     if problem or found.sound is None or found.sample_rate_hz < MIN_RATE_HZ:
         return _NO_CODES
     sound = found.sound
     if found.channels > 1:
         sound = sound.reshape(-1, found.channels)
-    return soundprint(uncancelled(sound, found.sample_rate_hz), found.sample_rate_hz)
+    return soundprint(one.of(sound) if one else sound, found.sample_rate_hz)
 
 
 def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -> Iterator[Look]:

@@ -25,12 +25,6 @@ _SETTLED_NS = 2 * 10**9
 """A file changed so shortly before may be changed again within the same tick of a coarse clock."""
 
 
-def top() -> Path | None:
-    """Return the top of the dvc repository around the current folder, None where there is none."""
-    here = Path.cwd()
-    return next((one for one in (here, *here.parents) if (one / ".dvc").is_dir()), None)
-
-
 def said(folder: Path) -> str | None:
     """Return what was said of a folder's pipeline when all was fresh; None where dvc has to look.
 

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
+from fonoteka.core.git import dvc_top
 from fonoteka.pipeline import durations, dvc_api, fsck, lockfile
 from fonoteka.pipeline.dvc_api import Pipeline
 from fonoteka.pipeline.runner import noop_check, restore_outputs
@@ -104,7 +105,7 @@ def _on_signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
 
 def run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
     """Bring the pipeline up to date and return the exit code."""
-    if not targets and (folder := noop_check.top()) and (said := noop_check.said(folder)):
+    if not targets and (folder := dvc_top()) and (said := noop_check.said(folder)):
         print(said)
         if show:
             _print_file(folder / show)

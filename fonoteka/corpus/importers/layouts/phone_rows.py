@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fonoteka.corpus.corpus import TimedPhones
+from fonoteka.core.errors import UserError
+from fonoteka.corpus.corpus import TimedPhones, timed_phones
 from fonoteka.corpus.importers.layouts.base import RefusedError
 from fonoteka.corpus.importers.layouts.json_rows import entry_of
 from fonoteka.corpus.importers.layouts.table_rows import LONGEST
@@ -37,13 +38,6 @@ def read_phones(path: Path, refused: list[RefusedError]) -> dict[str, TimedPhone
 def _row(line: str, where: str) -> tuple[str, TimedPhones]:
     entry = entry_of(line, where)
     try:
-        times = tuple((float(start), float(end)) for start, end in entry["times_s"])
-        timed = TimedPhones(tuple(map(str, entry["phones"])), times)
-        name = str(entry["path"])
-    except (ValueError, TypeError, KeyError) as error:
-        sentence = f'expected {{"path", "phones", "times_s"}}, found {line[:LONGEST]!r}'
-        raise RefusedError("wrong row", f"{where}: {sentence}") from error
-    if len(timed.phones) != len(times):
-        sentence = f"{where}: {len(timed.phones)} phones but {len(times)} times"
-        raise RefusedError("wrong row", sentence)
-    return name, timed
+        return timed_phones(entry, where, line[:LONGEST])
+    except UserError as error:
+        raise RefusedError("wrong row", str(error)) from error
