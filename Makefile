@@ -38,7 +38,7 @@ test-fast: $(INSTALLED) ## run the tests that start no dvc, train nothing and ne
 	$(PYTEST) --fast $(ARGS)
 
 test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections, rebuild elsewhere: [PART=1/5]
-	$(PYTEST) -m faults tests/test_faults_*.py $(PART:%=--part %) $(ARGS)
+	$(PYTEST) -m faults tests/faults $(PART:%=--part %) $(ARGS)
 
 coverage: $(INSTALLED) ## run `make test` and require that it reaches at least 90 % of the lines
 	@$(MAKE) --no-print-directory test COVERAGE=1

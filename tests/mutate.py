@@ -135,7 +135,11 @@ class Place:
             for source, target in ((nothing, 0), (log, 1), (log, 2)):
                 os.dup2(source, target)
             os.chdir(self.folder)
-            own = {"", str(TOP), str(TOP / "tests")}
+            own = {
+                "",
+                str(TOP),
+                *(str(TOP / "tests" / name) for name in ("", "support", "factories")),
+            }
             sys.path[:] = [str(self.folder), *(path for path in sys.path if path not in own)]
             sys.argv[:] = ["pytest"]
             import pytest

@@ -6,7 +6,7 @@ import sys
 import conftest
 import costs
 import pytest
-from imports import TOP
+from dvc_yaml import TOP
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_marks_of_a_file_are_read_from_its_source(tmp_path):
 
 def test_faults_are_whole_files_with_a_name_of_their_own():
     # `make test-faults` names the files, so that it need not import the others.
-    for path in sorted((TOP / "tests").glob("test_*.py")):
+    for path in sorted((TOP / "tests").rglob("test_*.py")):
         whole = "faults" in costs.marks_of(path)
         assert whole == path.name.startswith("test_faults_"), path.name
         named = path.read_text(encoding="utf-8").count("pytest.mark.faults")

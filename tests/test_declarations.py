@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import pytest
 import yaml
-from imports import (
+from dvc_yaml import (
     ROOMS,
     TOP,
     TOPS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 import re
 
-from imports import TOP
+from dvc_yaml import TOP
 
 from fonoteka.audiocheck.containers.container import NOT_STATED
 from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from imports import at_start, commands, loaded_at_start, module_of, pipeline
+from dvc_yaml import at_start, commands, loaded_at_start, module_of, pipeline
 
 CPU_SECONDS = {
     "dvc": 0.8, "dvclive": 1.0, "matplotlib": 1.2, "onnxruntime": 0.1, "pandas": 0.8,

@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 import yaml
-from imports import TOP, closure, loads, module_of, name_of, pipeline
+from dvc_yaml import TOP, closure, loads, module_of, name_of, pipeline
 
 from fonoteka.core import params
 from fonoteka.pipeline import overrides

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import yaml
 from clones import PYTHON, built
-from imports import (
+from dvc_yaml import (
     TOP,
     code,
     commands,

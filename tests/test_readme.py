@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 import pytest
 import soundfile as sf
+from dvc_yaml import TOP
 from forks import python
-from imports import TOP
 from onnx import TensorProto, helper, numpy_helper
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
-from imports import TOP
+from dvc_yaml import TOP
 
 from fonoteka.pipeline.review import command as review
 from fonoteka.pipeline.review import github_comment

@@ -1,0 +1,225 @@
+"""Places are named without secrets, and what can't be is refused in one sentence."""
+
+import subprocess
+
+import pytest
+from dvc_yaml import TOP
+from toy import copied, run_dvc
+
+from fonoteka.pipeline.remote import command as remote
+from fonoteka.pipeline.remote import transfer
+from fonoteka.pipeline.remote import urls as remote_urls
+from fonoteka.pipeline.remote.urls import place
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    """An empty repository."""
+    folder = tmp_path_factory.mktemp("origin") / "repo"
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    run_dvc("init", "--quiet", folder=folder)
+    return folder
+
+
+@pytest.fixture
+def repo(origin, tmp_path, monkeypatch):
+    """A copy of it, which is the current folder."""
+    folder = copied(origin, tmp_path / "repo")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    return folder
+
+
+def named(repo):
+    from dvc.config import Config  # 0.5 s, which most tests of addresses need not spend
+
+    config = Config(str(repo / ".dvc")).load_one("repo")
+    return config["core"]["remote"], config["remote"]
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("/mnt/fonoteka", "folder"),
+        ("../store", "folder"),
+        ("file:///mnt/fonoteka", "folder"),
+        ("ssh://me@host.example.org:2222/srv/fonoteka", "SSH"),
+        ("s3://bucket/data", "S3"),
+        ("webdavs://me@cloud.example.org/dav/fonoteka", "WebDAV"),
+        ("https://data.example.org/fonoteka", "HTTP"),
+    ],
+)
+def test_five_kinds_of_places_are_known(tmp_path, url, kind):
+    assert place(url, tmp_path / "repo").kind.name == kind
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("https://me:word@host/x", r"https://\*\*\*@host/x: there is a password or a name in"),
+        ("https://ghp_word@host/x", r"https://\*\*\*@host/x: there is a password or a name in"),
+        ("s3://KEY:word@bucket/x", r"s3://\*\*\*@bucket/x: .*AWS|s3://\*\*\*@bucket/x: there is"),
+        ("ssh://me:word@host/srv", r"ssh://\*\*\*@host/srv: .* put it into \.dvc/config\.local"),
+        ("webdavs://me:wo@rd@host/x", r"webdavs://\*\*\*@host/x: there is a password"),
+        ("https://host/x?token=word", r"https://host/x\?\*\*\*: there is a '\?' or '#'"),
+        ("gs://bucket/x", r"gs://bucket/x: 'gs' is no kind of place .* one of ssh://, s3://"),
+        ("host:/srv/x", r"host:/srv/x: neither .* by SSH it is ssh://host//srv/x"),
+        ("ssh://host", r"ssh://host: a part is missing; expected ssh://host/folder"),
+        ("s3:///x", r"s3:///x: a part is missing; expected s3://bucket/folder"),
+        ("https://host:x/y", r"https://host:x/y: not an address: Port could not"),
+        ("/mnt/č", r"/mnt/č: dvc can't write other letters than ASCII"),
+    ],
+)
+def test_a_secret_or_half_an_address_is_refused_and_no_secret_is_shown(tmp_path, url, sentence):
+    with pytest.raises(ValueError, match=sentence) as error:
+        place(url, tmp_path)
+    assert "word" not in str(error.value).replace("password", "")
+    assert "wo@rd" not in str(error.value)
+
+
+def test_a_folder_in_the_repository_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"store: lies in the repository itself; name a folder"):
+        place(str(tmp_path / "store"), tmp_path)
+
+
+@pytest.mark.dvc
+def test_one_place_is_read_and_written_and_two_are_each(repo, capsys):
+    remote.main(["--url", "../store"])
+    store = {"url": str(repo.parent / "store"), "verify": "true"}
+    assert named(repo) == ("storage", {"storage": store})
+    said = capsys.readouterr().out
+    assert f"storage  read and write  folder  {repo.parent / 'store'}\n" in said
+
+    remote.main(
+        ["--read", "https://data.example.org/x", "--write", "s3://bucket/x", "--endpoint",
+         "https://s3.example.org"]
+    )  # fmt: skip
+    default, remotes = named(repo)
+    assert default == "storage"
+    assert {name: options["url"] for name, options in remotes.items()} == {
+        "storage": "https://data.example.org/x", "storage-write": "s3://bucket/x",
+    }  # fmt: skip
+    assert remotes["storage-write"]["endpointurl"] == "https://s3.example.org"
+    said = capsys.readouterr().out
+    assert "storage-write  write  S3    s3://bucket/x at https://s3.example.org\n" in said
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment" in said
+
+    remote.main(["--write", "ssh://host/srv"])  # what isn't named stays
+    assert named(repo)[1]["storage"]["url"] == "https://data.example.org/x"
+    assert named(repo)[1]["storage-write"] == {"url": "ssh://host/srv", "verify": "true"}
+    remote.main(["--url", "ssh://host/srv"])
+    assert list(named(repo)[1]) == ["storage"]
+
+
+@pytest.mark.dvc
+def test_nothing_named_says_how_to_name(repo, capsys):
+    remote.main([])
+    assert capsys.readouterr().out.startswith("no place is named; name one with make remote URL=")
+
+
+@pytest.mark.dvc
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--url", "https://host/x"], r"by HTTP a place can only be read; name it with READ"),
+        (["--read", "/a", "--write", "http://host/x"], r"by HTTP a place can only be read"),
+        (["--url", "/a", "--write", "/b"], r"give it alone, or READ and WRITE"),
+        (["--write", "/b"], r"WRITE alone leaves nothing to read from"),
+        (["--url", "/a", "--endpoint", "https://host"], r"but no s3:// place was named"),
+        (["--url", "s3://a", "--endpoint", "https://a:word@host"], r"there is a password"),
+        (["--endpoint", "https://host"], r"name the place too"),
+        (["--secret", "password"], r"no remote is named 'storage'"),
+    ],
+)
+def test_what_could_not_be_read_or_written_is_refused_and_changes_nothing(repo, words, sentence):
+    before = (repo / ".dvc/config").read_bytes()
+    with pytest.raises(ValueError, match=sentence):
+        remote.main(words)
+    assert (repo / ".dvc/config").read_bytes() == before
+    assert not (repo / ".dvc/config.local").exists()
+
+
+@pytest.mark.dvc
+def test_a_secret_goes_into_a_file_that_git_ignores_and_only_its_owner_reads(
+    repo, monkeypatch, capsys
+):
+    remote.main(["--url", "webdavs://me@cloud.example.org/x"])
+    monkeypatch.setattr("getpass.getpass", lambda prompt: f"typed at {prompt}")
+    remote.main(["--secret", "password"])
+    local = repo / ".dvc/config.local"
+    assert "typed at password of storage" in local.read_text()
+    monkeypatch.setenv(remote.SECRET_VARIABLE, "from the environment")
+    remote.main(["--secret", "password"])
+    assert "from the environment" in local.read_text()
+    assert local.stat().st_mode & 0o777 == 0o600
+    assert subprocess.run(["git", "check-ignore", "-q", local], cwd=repo).returncode == 0
+    assert "environment" not in (repo / ".dvc/config").read_text()
+    assert "from the" not in capsys.readouterr().out
+
+
+@pytest.mark.dvc
+@pytest.mark.parametrize(("value", "sentence"), [("", "is empty"), ("lozinkač", "than ASCII")])
+def test_a_secret_that_dvc_could_not_keep_is_refused(repo, monkeypatch, value, sentence):
+    remote.main(["--url", "webdavs://me@cloud.example.org/x"])
+    monkeypatch.delenv(remote.SECRET_VARIABLE, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: value)
+    with pytest.raises(ValueError, match=sentence):
+        remote.main(["--secret", "password"])
+
+
+@pytest.mark.dvc
+def test_an_option_of_another_kind_leaves_the_file_as_it_was(repo, monkeypatch):
+    remote.main(["--url", "ssh://host/srv"])
+    monkeypatch.setenv(remote.SECRET_VARIABLE, "~/.ssh/id")
+    remote.main(["--secret", "keyfile"])
+    before = (repo / ".dvc/config").read_bytes()
+    with pytest.raises(ValueError, match=r"\.dvc/config was left as it was, since dvc refuses"):
+        remote.main(["--url", "s3://bucket/x"])
+    assert (repo / ".dvc/config").read_bytes() == before
+
+
+@pytest.mark.dvc
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("webdavs://host/x", "password = word"),
+        ("https://me:word@host/x", ""),
+        ("s3://bucket/x", "secret_access_key = word"),
+    ],
+)
+def test_a_secret_that_is_committed_already_is_named_without_its_value(repo, url, line):
+    (repo / ".dvc/config").write_text(f"['remote \"storage\"']\n    url = {url}\n    {line}\n")
+    option = line.partition(" ")[0] or "url"
+    assert remote.committed_secrets(repo) == [f"storage.{option}"]
+    with pytest.raises(ValueError, match=rf"storage\.{option} in it; take it out") as error:
+        remote.shown(repo)
+    assert "word" not in str(error.value).replace("password", "")
+
+
+@pytest.mark.dvc
+def test_this_repository_has_no_secret_in_what_it_commits():
+    assert remote.committed_secrets(TOP) == []
+
+
+@pytest.mark.dvc
+def test_push_and_pull_say_what_is_not_named(repo):
+    with pytest.raises(ValueError, match=r"nothing is named to push to; make remote URL=\.\.\."):
+        transfer.main(["push"])
+    remote.main(["--read", "http://127.0.0.1:9/x"])
+    with pytest.raises(ValueError, match=r"can only be read; name where to write with make remote"):
+        transfer.main(["push"])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("cannot reach https://me:word@host/x", "cannot reach https://***@host/x"),
+        ("https://word@host", "https://***@host"),
+        ("ssh://me@host/a", "ssh://me@host/a"),
+        ("ssh://me:word@host/a", "ssh://***@host/a"),
+        ("s3://b/x?sig=word and more", "s3://b/x?*** and more"),
+        ("is it so? yes # indeed", "is it so? yes # indeed"),
+    ],
+)
+def test_what_is_shown_has_no_secret(text, shown):
+    assert remote_urls.masked(text) == shown

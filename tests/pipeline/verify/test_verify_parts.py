@@ -1,0 +1,139 @@
+"""What a rebuild is held to and remembered by, and what this repository's pipeline promises."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from dvc_yaml import TOP, as_written, entries, pipeline
+
+from fonoteka.core import params
+from fonoteka.core.git import listed
+from fonoteka.pipeline import outputs
+from fonoteka.pipeline.declared import EVERYWHERE, HERE
+from fonoteka.pipeline.verify import clean_clone, cpu_kind, record
+from fonoteka.pipeline.verify import environment as build_environment
+from fonoteka.pipeline.verify.result import VerifyParams
+from fonoteka.pipeline.verify.tolerance import Kept
+
+OTHER = cpu_kind.Processor("another", "x86_64, another")
+
+
+def test_a_proof_of_another_lock_file_is_none(tmp_path):
+    report = tmp_path / "verify.json"
+    lock = {"a": {"outs": [{"path": "a.txt", "md5": "0f"}]}}
+    assert record.proven_on(lock, report) == {}
+    record.remember(lock, OTHER, "nothing", {"seconds": 1}, report)
+    record.remember(lock, OTHER, "surroundings", {"seconds": 2}, report)
+    assert record.proven_on(lock, report) == {"kind": OTHER.kind, "name": "another"}
+    assert set(json.loads(report.read_text())["runs"]) == {"nothing", "surroundings"}
+    other = {"a": {"outs": [{"path": "a.txt", "md5": "f0"}]}}
+    assert record.proven_on(other, report) == {}
+    record.remember(other, OTHER, "nothing", {"seconds": 3}, report)
+    assert json.loads(report.read_text())["runs"] == {"nothing": {"seconds": 3}}
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"outputs": "", "processor": {}}'])
+def test_a_report_that_is_none_is_named(tmp_path, text):
+    (tmp_path / "verify.json").write_text(text)
+    with pytest.raises(ValueError, match=r"verify\.json: .*; remove the file, make verify writes"):
+        record.proven_on({}, tmp_path / "verify.json")
+
+
+def test_a_folder_with_files_is_copied_last_file_first(tmp_path, monkeypatch):
+    for name in ("a", "b/c", "b/d"):
+        path = tmp_path / "from" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    order = []
+    copy = shutil.copy
+    monkeypatch.setattr(shutil, "copy", lambda *a, **k: (order.append(a[0].name), copy(*a, **k)))
+    clean_clone.copy_backwards(tmp_path / "from", tmp_path / "to")
+    assert order == ["d", "c", "a"]
+    assert (tmp_path / "to/b/d").read_text() == "b/d"
+
+
+def test_a_number_may_move_by_its_tolerance_in_either_direction():
+    for got, same in (("0.24", True), ("0.26", True), ("0.239", False), ("0.261", False)):
+        assert Kept("n", Decimal("0.25"), Decimal(got), Decimal("0.01")).same is same
+
+
+def entry(deps, outs):
+    return {
+        "deps": [{"path": path, "md5": value} for path, value in deps.items()],
+        "outs": [{"path": path, "md5": value} for path, value in outs.items()],
+    }
+
+
+def test_what_was_read_is_outdated_only_where_no_output_explains_it():
+    before = {"a": entry({}, {"raw/a": "1"}), "b": entry({"raw": "2", "code": "3"}, {"b": "4"})}
+    moved = {"a": entry({}, {"raw/a": "9"}), "b": entry({"raw": "8", "code": "3"}, {"b": "4"})}
+    stale = {"a": entry({}, {"raw/a": "1"}), "b": entry({"raw": "8", "code": "3"}, {"b": "4"})}
+    assert outputs.outdated(before, moved, ["a", "b"]) == []
+    assert outputs.outdated(before, stale, ["a", "b"]) == ["raw"]
+
+
+def test_an_older_processor_is_of_another_kind():
+    here = cpu_kind.processor()
+    assert here.older().kind != here.kind
+    assert build_environment.variables(build_environment.aged(), Path("site")).items() >= (
+        cpu_kind.OLDER.items()
+    )
+
+
+def test_the_installed_packages_are_those_of_the_lock_file():
+    assert cpu_kind.unpinned(TOP / "requirements.lock") == []
+
+
+def test_what_cannot_be_varied_is_said(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    monkeypatch.setenv("PATH", "")
+    around = build_environment.varied()
+    assert "cores: not varied, since there is one alone" in around.said
+    assert around.cores == ()
+    assert any(said.startswith("locale: C") for said in around.said)
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert "cores: not varied, since this system binds no process to cores" in (
+        build_environment.varied().said
+    )
+
+
+def test_what_led_to_this_checkout_stays_behind(monkeypatch):
+    for name in ("GIT_DIR", "DVC_ROOT", "PYTHONPATH", "OTHER"):
+        monkeypatch.setenv(name, "here")
+    found = build_environment.variables(build_environment.Surroundings(), Path("site"))
+    assert found.keys() & {"GIT_DIR", "DVC_ROOT", "PYTHONPATH", "OTHER"} == {"OTHER"}
+
+
+# What the pipeline of this repository promises.
+
+
+def test_every_stage_promises_something():
+    for name, stage in as_written().items():
+        stage = stage.get("do", stage)
+        assert stage["meta"]["exact"] in (EVERYWHERE, HERE), name
+
+
+def test_what_is_exact_everywhere_reads_nothing_that_is_exact_here():
+    stages = pipeline()
+    exact = {name: stage["meta"]["exact"] for name, stage in stages.items()}
+    made = {path: name for name in stages for path in entries(name, "outs", "metrics", "plots")}
+    for name in stages:
+        for path in entries(name, "deps"):
+            above = {exact[m] for p, m in made.items() if f"{p}/".startswith(f"{path}/")}
+            assert exact[name] == HERE or above <= {EVERYWHERE}, (name, path)
+
+
+def test_every_report_in_git_is_an_output_or_measured_or_kept(monkeypatch):
+    monkeypatch.chdir(TOP)
+    told = params.load("verify", VerifyParams)
+    kinds = ("outs", "metrics", "plots")
+    made = {path for name in pipeline() for path in entries(name, *kinds)}
+    known = {*made, *told.measured, *told.kept}
+    assert len(known) == len(made) + len(told.measured) + len(told.kept)
+    for path in listed(["reports"]):
+        assert any(f"{path}/".startswith(f"{other}/") for other in known), path

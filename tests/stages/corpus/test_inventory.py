@@ -1,0 +1,230 @@
+"""Every file of audio is one row; broken files are rows, broken tables are errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile as sf
+from corpus_maker import RATE, make_corpus, tone, write_clip, write_rows
+from inventory_maker import PARAMS, QUARANTINE, take
+
+from fonoteka.fingerprint import store
+from fonoteka.fingerprint.fingerprint import soundprint
+from stages.corpus import inventory
+
+
+def problem(tmp_path, samples, subtype="FLOAT", **limits):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr"])
+    write_clip(folder / "a.wav", samples, subtype)
+    row = take(tmp_path / "raw", replace(PARAMS, **limits))["mine/a.wav"]
+    return row["problem"], row["detail"]
+
+
+def test_a_row_says_what_table_card_and_sound_say(tmp_path):
+    make_corpus(tmp_path / "raw", ['x/a.wav,"da, ne",ana,hr'], synthetic=True)
+    row = take(tmp_path / "raw")["mine/x/a.wav"]
+    assert row["text"] == "da, ne"
+    assert (row["speaker"], row["language"], row["licence"]) == ("mine/ana", "hr", "CC0")
+    assert (row["synthetic"], row["duration_s"], row["problem"]) == ("true", "0.500000", "")
+    assert row["bytes"] == str((tmp_path / "raw/mine/x/a.wav").stat().st_size)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (tone(), ("", "")),
+        (np.zeros(0), ("empty", "0 samples")),
+        (np.full(RATE, np.nan), ("not finite", "sample 0 is nan")),
+        (tone(0.09), ("too short", "0.090 s, at least 0.1 s")),
+        (tone(2.01), ("too long", "more than 2 s")),
+        (tone() / 1024, ("silent", "peak -66.2 dBFS, at least -60 dBFS")),  # 0.5 / 1024
+        (np.zeros(RATE), ("silent", "peak -inf dBFS, at least -60 dBFS")),
+        (np.clip(4 * tone(), -1, 1), ("clipped", "65.00% of samples at full scale, at most 1.00%")),
+        (np.tile(tone()[:, None], 3), ("wrong channel count", "3 channels, at most 2")),
+    ],
+)
+def test_a_bad_sound_is_a_row_with_its_problem_and_its_value(samples, expected, tmp_path):
+    assert problem(tmp_path, samples, max_s=2.0) == expected
+
+
+def test_a_file_above_the_limit_of_bytes_is_not_read(tmp_path):
+    found = problem(tmp_path, tone(), "PCM_16", max_bytes=8043)
+    assert found == ("too large", "8044 bytes, at most 8043")
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "ULAW", "ALAW"])
+def test_clipping_is_found_at_any_depth_and_a_loud_clip_is_not_clipped(subtype, tmp_path):
+    loud, clipped = 1.9 * tone(), np.clip(2.2 * tone(), -1, 1)
+    assert problem(tmp_path / "a", loud, subtype) == ("", "")
+    assert problem(tmp_path / "b", clipped, subtype)[0] == "clipped"
+
+
+def test_peak_level_and_noise_are_measured(tmp_path):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.wav,ne,ana,hr"])
+    rng = np.random.default_rng(0)
+    bursts = np.concatenate([tone(0.5), np.zeros(RATE // 2)] * 2)
+    noise = 0.5 / np.sqrt(2) / 10 * rng.standard_normal(bursts.size)  # 20 dB under the tone
+    write_clip(folder / "b.wav", bursts + noise)
+    rows = take(tmp_path / "raw")
+    clean = rows["mine/a.wav"]
+    assert float(clean["peak_dbfs"]) == pytest.approx(-6.02, abs=0.01)  # half of full scale
+    assert float(clean["level_dbfs"]) == pytest.approx(-9.03, abs=0.01)  # a sine, 3.01 dB less
+    assert clean["snr_db"] == ""  # a steady tone has no pause in which noise could be heard
+    assert float(rows["mine/b.wav"]["snr_db"]) == pytest.approx(20, abs=2)  # an estimate
+
+
+def test_a_broken_file_is_a_row_with_its_problem(tmp_path):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.wav,da,ana,hr"])
+    (folder / "a.wav").write_bytes(b"no sound")
+    rows = take(tmp_path / "raw")
+    assert (rows["mine/a.wav"]["problem"], rows["mine/b.wav"]["problem"]) == ("unreadable", "")
+    assert rows["mine/a.wav"]["detail"]
+
+
+def test_each_row_has_the_print_of_its_sound_and_a_clip_with_a_problem_has_none(tmp_path):
+    folder = make_corpus(tmp_path / "raw", [f"{name}.flac,da,ana,hr" for name in "abc"])
+    both = np.random.default_rng(1).uniform(-0.5, 0.5, (RATE, 2))
+    write_clip(folder / "a.flac", both)
+    write_clip(folder / "b.flac", np.zeros(RATE))
+    write_clip(folder / "c.flac", both[: RATE // 2, 0])
+    rows = take(tmp_path / "raw")
+    order = sorted(rows.values(), key=lambda row: row["id"])
+    hashes = [store.mark_of(row["pcm_sha256"]) for row in order]
+    codes = store.read(tmp_path / "prints.npy", range(3), hashes)
+    for row, found in zip(order, codes, strict=True):
+        sound, rate = sf.read(tmp_path / "raw" / row["path"], dtype="int16")
+        expected = () if row["problem"] else soundprint(sound, rate)
+        assert np.array_equal(found[found > 0], expected)
+    assert [row["problem"] for row in order] == ["", "silent", ""]
+
+
+def test_the_number_of_workers_changes_no_byte(tmp_path):
+    make_corpus(tmp_path / "raw", [f"{n}.wav,da,ana,hr" for n in range(5)])
+    written = []
+    for workers in (1, 2):
+        take(tmp_path / "raw", workers=workers)
+        names = ("inventory.csv", "prints.npy")
+        written.append([(tmp_path / name).read_bytes() for name in names])
+    assert written[0] == written[1]
+
+
+def test_a_clip_without_transcript_is_quarantined_where_that_is_asked(tmp_path):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.wav,,ana,hr"])
+    write_clip(folder / "c.wav", tone(hz=999))
+    rows = take(tmp_path / "raw", QUARANTINE)
+    assert [row["problem"] for row in rows.values()].count("no transcript") == 2
+    assert rows["mine/c.wav"]["speaker"] == ""
+
+
+@pytest.mark.parametrize(("name", "what"), [("b", "an empty text"), ("c", "no row")])
+def test_a_clip_without_transcript_is_refused_by_default(name, what, tmp_path):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.wav,,ana,hr"])
+    if name == "c":
+        write_rows(folder, ["a.wav,da,ana,hr", "b.wav,ne,ana,hr"])
+        write_clip(folder / "c.wav", tone())
+    with pytest.raises(ValueError, match=rf"{name}\.wav: {what} in metadata\.csv; write what is"):
+        take(tmp_path / "raw")
+
+
+def test_files_that_are_not_audio_are_said_and_are_rows(tmp_path, capsys):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.mystery.wav,ne,ana,hr"])
+    (folder / "README.txt").write_text("hello")
+    (folder / "\x1b[2J.txt").write_text("a terminal would obey this name")
+    rows = take(tmp_path / "raw")
+    assert (len(rows), rows["mine/README.txt"]["problem"]) == (4, "not audio")
+    assert rows["mine/README.txt"]["detail"] == "its name ends in '.txt'"
+    assert (rows["mine/README.txt"]["bytes"], rows["mine/README.txt"]["sha256"]) == ("5", "")
+    assert "2 files are not audio: '\\x1b[2J.txt', README.txt" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [".a.wav", ".git/a.wav", "x/.b/c.wav", ".DS_Store"])
+def test_a_hidden_file_is_a_row_and_is_not_read(name, tmp_path):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr"])
+    write_clip(folder / "b.wav", tone())
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / "b.wav").rename(folder / name)
+    row = take(tmp_path / "raw")[f"mine/{name}"]
+    assert (row["problem"], row["sha256"]) == ("hidden", "")
+
+
+def test_the_corpus_has_no_rows_for_its_own_files(tmp_path):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "x/report.json,da,ana,hr"][:1])
+    for name in ("phones.jsonl", "report.json"):
+        (folder / name).write_text("{}")
+    assert list(take(tmp_path / "raw")) == ["mine/a.wav"]
+
+
+def test_only_named_corpora_take_part(tmp_path):
+    make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr"])
+    make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr"], name="other")
+    assert list(take(tmp_path / "raw")) == ["mine/a.wav"]
+    both = take(tmp_path / "raw", replace(PARAMS, corpora=("other", "mine")))
+    assert [row["speaker"] for row in both.values()] == ["mine/ana", "other/ana"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_no_corpus_at_all_is_an_error_with_a_way_out(there, tmp_path):
+    if there:
+        (tmp_path / "raw").mkdir()
+        (tmp_path / "raw/.gitignore").touch()
+    with pytest.raises(ValueError, match=r"raw holds no corpus: add one with make add-corpus FROM"):
+        take(tmp_path / "raw")
+
+
+def test_a_corpus_that_is_not_there_is_an_error_that_names_those_that_are(tmp_path):
+    make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr"], name="other")
+    with pytest.raises(ValueError, match=r"holds no corpus 'mine', only \['other'\]; correct inv"):
+        take(tmp_path / "raw")
+
+
+def test_a_corpus_without_audio_is_an_error(tmp_path):
+    make_corpus(tmp_path / "raw", [])
+    with pytest.raises(ValueError, match="mine: no audio"):
+        take(tmp_path / "raw")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"corpora": ()}, r"inventory\.corpora must name one or more folders .* found \[\]"),
+        ({"corpora": ("a", "a")}, r"each once, found \['a', 'a'\]"),
+        ({"untranscribed": "skip"}, "must be refuse or quarantine, found 'skip'"),
+        ({"min_s": 30.0}, r"below max_s, found 30\.0 and 20\.0"),
+        ({"max_bytes": 0}, r"inventory\.max_bytes must be at least 1, found 0"),
+        ({"memory_mib": 63}, r"inventory\.memory_mib must be at least 64, found 63"),
+        ({"max_clipped_fraction": 1.1}, r"must be within 0 and 1, found 1\.1"),
+        ({"silent_below_dbfs": 1.0}, r"must be 0 or less, found 1\.0"),
+    ],
+)
+def test_params_that_make_no_sense_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(PARAMS, **change)
+
+
+def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch, capsys):
+    make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr"])
+    (tmp_path / "params.yaml").write_text(
+        "inventory: {corpora: [mine], untranscribed: refuse, "
+        "min_s: 0.1, max_s: 9, max_bytes: 1000000, max_channels: 2, max_decode_s: 20, "
+        "memory_mib: 512, silent_below_dbfs: -60, max_clipped_fraction: 0.01}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["inventory", "raw", "out/inventory.csv", "out/prints.npy"])
+    inventory.main()
+    assert (tmp_path / "out/inventory.csv").is_file()
+    assert np.load(tmp_path / "out/prints.npy").shape == (1, store.SIZE + 1)
+    assert "1 files, problems: none" in capsys.readouterr().out
+
+
+def test_a_note_stands_in_the_detail_of_a_row_without_a_problem(tmp_path):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.wav,ne,ana,hr", "c.wav,,ana,hr"])
+    for name in ("b.wav", "c.wav"):
+        path = folder / name
+        path.write_bytes(path.read_bytes() + b"<xml>meta</xml>")
+    rows = take(tmp_path / "raw", QUARANTINE)
+    assert [(row["problem"], row["detail"]) for _, row in sorted(rows.items())] == [
+        ("", ""), ("", "15 bytes behind the sound"),
+        ("no transcript", "15 bytes behind the sound"),
+    ]  # fmt: skip

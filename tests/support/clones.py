@@ -1,0 +1,174 @@
+"""Clones of this repository in temporary folders, on the small profile, built as a person would."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import kept_build
+from dvc_yaml import TOP
+
+from fonoteka.pipeline import overrides
+
+GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.org")
+PYTHON = (sys.executable, "-m")
+
+
+class Clone:
+    """A clone with a cache, a history and a DVC state of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "DVC_SITE_CACHE_DIR": str(folder / ".dvc" / "tmp" / "site"),
+            "DVC_NO_ANALYTICS": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        # The tests of each stage reach its lines. Tracing the 48 stages of a build and dvc around
+        # them takes 750 CPU seconds in place of 474.
+        self.environment.pop("COVERAGE_PROCESS_CONFIG", None)
+
+    def __truediv__(self, path: str) -> Path:
+        return self.folder / path
+
+    def start(self, *command: str, **options) -> subprocess.Popen:
+        """Start a command as the leader of a process group."""
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, **options,
+        )  # fmt: skip
+
+    def call(self, *command: str) -> subprocess.CompletedProcess:
+        """Run a command and return what it said and how it ended."""
+        with self.start(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            out, err = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def run(self, *command: str) -> str:
+        """Run a command that has to end well and return what it said."""
+        done = self.call(*command)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def dvc(self, *arguments: str) -> str:
+        return self.run(*PYTHON, "dvc", *arguments)
+
+    def repro(self, *arguments: str) -> str:
+        """Do what `make repro` does."""
+        return self.run(*PYTHON, "fonoteka.pipeline.runner.run", "--jobs", "2", *arguments)
+
+    def git(self, *arguments: str) -> str:
+        return self.run(*GIT, *arguments)
+
+
+@contextmanager
+def once(factory) -> Iterator[Path]:
+    """Give a folder that all workers of this run share, to one of them at a time."""
+    own = factory.getbasetemp()
+    shared = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "clones"
+    shared.mkdir(exist_ok=True)
+    with (shared / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield shared
+
+
+def fresh(factory, folder: Path) -> Clone:
+    """Return a clone of the working tree as it was when the first test asked for one."""
+    with once(factory) as shared:
+        return _fresh(shared, folder)
+
+
+def _fresh(shared: Path, folder: Path) -> Clone:
+    origin = shared / "origin"
+    if not (shared / "origin.done").exists():
+        shutil.rmtree(origin, ignore_errors=True)
+        _copy_working_tree(origin)
+        (shared / "origin.done").touch()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([*GIT, "clone", "--quiet", origin, folder], check=True)
+    return Clone(folder)
+
+
+def _copy_working_tree(to: Path) -> None:
+    """Copy what git tracks or would track, changes included, lay the small profile over it, commit.
+
+    Without the pointers in data/: they are to recordings that only their owner has.
+    """
+    listed = [*GIT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=TOP, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        pointer = name.startswith("data/") and name.endswith(".dvc")
+        if (TOP / name).is_file() and not pointer:
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TOP / name, to / name)
+    overrides.lay_over(overrides.find("small"), to / "params.yaml")
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "small"]):
+        subprocess.run([*GIT, *command], cwd=to, check=True)
+
+
+def built(factory) -> tuple[Clone, bytes]:
+    """Return a clone that the runner has built, made once for all workers, and its lock file.
+
+    It starts with what an earlier run has built, if that was kept: then `kept.lock` beside it is
+    the lock file that it started with. What the build printed is in `first.txt`.
+    """
+    with once(factory) as shared:
+        folder, lock = shared / "built", shared / "undisturbed.lock"
+        if not lock.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker whose build failed
+            clone = _fresh(shared, folder)
+            if kept_build.lay(folder):
+                shutil.copy(folder / "dvc.lock", shared / "kept.lock")
+            else:
+                kept_build.bare(folder / "dvc.lock")
+            (shared / "first.txt").write_text(clone.repro("--show", "reports/comparison.md"))
+            kept_build.keep(folder)
+            _copy_with_results(clone, shared / "committed")
+            lock.write_bytes((clone / "dvc.lock").read_bytes())
+        return Clone(folder), lock.read_bytes()
+
+
+def committed(factory, folder: Path) -> Clone:
+    """Return a clone of one's own with all that was built, its results committed as `built`."""
+    built(factory)
+    with once(factory) as shared:
+        shutil.copytree(shared / "committed", folder, symlinks=True)
+    return Clone(folder)
+
+
+def _copy_with_results(clone: Clone, to: Path) -> None:
+    """Copy a clone with its cache, as it is when nobody has changed anything in it yet."""
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(clone.folder, to, symlinks=True, ignore=shutil.ignore_patterns("tmp"))
+    copy = Clone(to)
+    copy.git("add", "--all")
+    copy.git("commit", "--quiet", "-m", "built")
+
+
+def at_work(folder: Path) -> list[str]:
+    """Return the numbers of the processes that work in a folder; the dead have no folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                found.append(process.name)
+        except OSError:
+            continue  # it ended meanwhile, or is another user's
+    return found
+
+
+def until(condition, seconds: float = 900.0):
+    """Wait for a condition and return what it gave; the limit matters to a test that fails only."""
+    limit = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.005)
+    return result

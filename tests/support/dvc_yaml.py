@@ -1,0 +1,230 @@
+"""Read from the source what a stage imports, loads and reads, without running it."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+TOP = Path(__file__).resolve().parents[2]
+TOPS = ("fonoteka", "stages")  # the library, and what dvc.yaml runs
+ROOMS = ("corpus", "features", "training", "export", "evaluation")  # data walks from left to right
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    """Return the parsed source of a module such as `fonoteka.core.files`."""
+    return ast.parse(source(module).read_text(encoding="utf-8"))
+
+
+def source(module: str) -> Path:
+    """Return the file of a module; a package's is its `__init__.py`."""
+    path = TOP / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def modules(*packages: str) -> list[str]:
+    """Return the modules in packages, or in all, without the packages themselves."""
+    folders = [TOP / package.replace(".", "/") for package in packages or TOPS]
+    paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    names = [".".join(path.relative_to(TOP).with_suffix("").parts) for path in paths]
+    return [name for name in names if not name.endswith(".__init__")]
+
+
+def package_of(module: str) -> str:
+    """Return the package that a module is in.
+
+    >>> package_of("fonoteka.pipeline.diff.gate")
+    'fonoteka.pipeline.diff'
+    """
+    return module.rpartition(".")[0]
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """Return the modules of `fonoteka` and `stages` that a module imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            assert node.module
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in inner if source(name).is_file()} or {node.module}
+    return frozenset(name for name in found if name.split(".")[0] in TOPS)
+
+
+@cache
+def closure(module: str) -> frozenset[str]:
+    """Return a module with all that it imports, and that those import.
+
+    Packages are left out: their `__init__.py` hold a docstring and nothing else.
+    """
+    found, todo = set(), [module]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += imported(name)
+    return frozenset(name for name in found if source(name).name != "__init__.py")
+
+
+def at_start(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names that a module imports when it is imported: not inside its functions."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from at_start(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for part in (node, *getattr(node, "handlers", ())):
+                inner = ast.iter_child_nodes(part)
+                yield from at_start([child for child in inner if isinstance(child, ast.stmt)])
+
+
+def module_named(name: str) -> str | None:
+    """Return the module of ours that an imported name is or is taken from."""
+    for module in (name, name.rpartition(".")[0]):
+        if source(module).is_file() and source(module).name != "__init__.py":
+            return module
+    return None
+
+
+@cache
+def loaded_at_start(module: str) -> dict[str, str]:
+    """Return the packages from elsewhere that importing a module imports, each with the way to it.
+
+    What a function imports when it is called does not count.
+    """
+    ways: dict[str, str] = {}
+    seen, todo = {module}, [(module, module)]
+    while todo:
+        here, way = todo.pop(0)
+        for name in at_start(tree(here).body):
+            package = name.split(".")[0]
+            if package not in TOPS:
+                ways.setdefault(package, way)
+            elif (there := module_named(name)) and there not in seen:
+                seen.add(there)
+                todo.append((there, f"{way} > {there}"))
+    return ways
+
+
+@cache
+def beside(module: str) -> set[str]:
+    """Return the files and folders that a module finds by its own place, from the top."""
+    return {
+        (source(module).parent / str(node.args[0].value)).relative_to(TOP).as_posix()
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "Path(__file__).with_name"
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
+def code(module: str) -> set[str]:
+    """Return the files of ours that decide what a stage module does."""
+    names = closure(module)
+    files = {source(name).relative_to(TOP).as_posix() for name in names}
+    return files.union(*(beside(name) for name in names))
+
+
+def loads(module: str, name: str) -> list[tuple[str, str]]:
+    """Return `(section, dataclass)` of each call of `load` in a stage called with `name`.
+
+    Of `load(...) if args.name == "mlp" else load(...)` the side that `name` takes counts.
+    """
+    return [pair for part in sorted(closure(module)) for pair in _loads(part, name)]
+
+
+@cache
+def _loads(module: str, name: str) -> list[tuple[str, str]]:
+    """Return the pairs of one module: a walk of its source, which 48 stages ask for."""
+    calls = _calls(tree(module), name)
+    return [(ast.literal_eval(call.args[0]), ast.unparse(call.args[1])) for call in calls]
+
+
+def _calls(node: ast.AST, name: str) -> Iterator[ast.Call]:
+    if isinstance(node, ast.IfExp) and ast.unparse(node.test).startswith("args.name == "):
+        assert isinstance(node.test, ast.Compare)
+        taken = ast.literal_eval(node.test.comparators[0]) == name
+        yield from _calls(node.body if taken else node.orelse, name)
+        return
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "params.load"):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _calls(child, name)
+
+
+@cache
+def commands() -> list[str]:
+    """Return the modules of the library that no stage imports: commands and what they use."""
+    used = {name for stage in pipeline() for name in closure(module_of(stage))}
+    return [name for name in modules("fonoteka") if name not in used]
+
+
+@cache
+def as_written() -> dict[str, dict]:
+    """Return the stages of dvc.yaml."""
+    return yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+@cache
+def pipeline() -> dict[str, dict]:
+    """Return the stages of dvc.yaml, with `foreach` written out as DVC does it."""
+    stages: dict[str, dict] = {}
+    for name, entry in as_written().items():
+        if "foreach" not in entry:
+            stages[name] = entry
+            continue
+        items = entry["foreach"]
+        pairs = items.items() if isinstance(items, dict) else [(item, item) for item in items]
+        for key, item in pairs:
+            stages[f"{name}@{key}"] = _filled(entry["do"], str(key), item)
+    return stages
+
+
+def _filled(value, key: str, item):
+    if isinstance(value, dict):
+        return {_filled(k, key, item): _filled(v, key, item) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(entry, key, item) for entry in value]
+    if not isinstance(value, str):
+        return value
+    inner = {f"item.{k}": v for k, v in item.items()} if isinstance(item, dict) else {"item": item}
+    for word, text in {"key": key, **inner}.items():
+        value = value.replace(f"${{{word}}}", str(text))
+    return value
+
+
+def words(stage: str) -> list[str]:
+    """Return the command of a stage as a shell takes it apart."""
+    return shlex.split(pipeline()[stage]["cmd"])
+
+
+def module_of(stage: str) -> str:
+    """Return the module that a stage runs."""
+    start, module = words(stage)[:2], words(stage)[2]
+    assert start == ["python", "-m"], f"{stage}: {start}"
+    return module
+
+
+def name_of(stage: str) -> str:
+    """Return what follows the @ in the name of a stage, or nothing."""
+    return stage.partition("@")[2]
+
+
+def entries(stage: str, *kinds: str) -> dict[str, dict]:
+    """Return the paths of some lists of a stage, each with what is said of it."""
+    found: dict[str, dict] = {}
+    for kind in kinds:
+        for entry in pipeline()[stage].get(kind, []):
+            found |= entry if isinstance(entry, dict) else {entry: {}}
+    return found
