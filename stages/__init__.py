@@ -1,1 +1,1 @@
-"""The stages of the pipeline, one module each, in the rooms that data walks through."""
+"""The stages of the pipeline, one module or package per stage, in the order of the data."""

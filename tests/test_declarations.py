@@ -17,6 +17,7 @@ from dvc_yaml import (
     code,
     commands,
     entries,
+    folder_of,
     imported,
     loads,
     module_of,
@@ -62,7 +63,8 @@ LIFTABLE = {
     "fonoteka.fingerprint": {CORE},
     "fonoteka.scoring": {CORE, "fonoteka.audio", "fonoteka.phones"},
     "fonoteka.pipeline": {
-        CORE, "fonoteka.packaging", "fonoteka.reporting", "fonoteka.scoring", "fonoteka.tables",
+        CORE, "fonoteka.git", "fonoteka.packaging", "fonoteka.reporting", "fonoteka.scoring",
+        "fonoteka.tables",
     },
 }  # fmt: skip
 AT_THE_TOP = {"DATA_LICENSES.md"}  # where people look for it
@@ -178,15 +180,16 @@ def path_of(entry):
 
 def test_a_stage_is_named_as_its_module_and_a_variant_after_it():
     for stage in STAGES:
-        name, module = stage.split("@")[0], module_of(stage).split(".")[-1]
+        name, module = stage.split("@")[0], words(stage)[2].split(".")[-1]
         assert name == module or name.startswith(f"{module}_"), stage
 
 
 def test_packages_hold_a_docstring_and_nothing_else():
     packages = sorted(path for top in TOPS for path in (TOP / top).rglob("__init__.py"))
-    assert {path.parent for path in packages} - {TOP / "stages"} == {
+    rooms = {TOP / "stages", *(TOP / "stages" / room for room in ROOMS)}
+    assert {path.parent for path in packages} | rooms == {
         source(module).parent for module in modules()
-    }
+    } | rooms
     for path in packages:
         body = ast.parse(path.read_text(encoding="utf-8")).body
         assert len(body) == 1, path
@@ -199,6 +202,15 @@ def test_stages_import_their_own_room_and_the_library_alone():
         assert room in ROOMS, module
         others = {name for name in imported(module) if not name.startswith("fonoteka.")}
         assert {name.split(".")[1] for name in others} <= {room}, module
+
+
+def test_a_stage_that_is_a_package_is_used_by_itself_alone():
+    # Its folder is one dependency: what two stages share stands beside their folders.
+    own = {folder for stage in STAGES if (folder := folder_of(module_of(stage)))}
+    for module in modules("stages"):
+        for name in imported(module):
+            folder = source(name).parent.relative_to(TOP).as_posix()
+            assert folder not in own or source(module).parent == source(name).parent, module
 
 
 def test_the_library_imports_no_stage():

@@ -12,7 +12,7 @@ from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED
 from fonoteka.audiocheck.containers.tags import behind
 from fonoteka.corpus.importers.add import parser
 from fonoteka.corpus.importers.layouts.detect import LAYOUTS
-from stages.corpus.problems import PROBLEMS
+from stages.corpus.inventory.problems import PROBLEMS
 
 CORPUS = TOP / "docs" / "corpus.md"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from dvc_yaml import at_start, commands, loaded_at_start, module_of, pipeline
+from dvc_yaml import at_start, commands, loaded_at_start, module_of, pipeline, program
 
 CPU_SECONDS = {
     "dvc": 0.8, "dvclive": 1.0, "matplotlib": 1.2, "onnxruntime": 0.1, "pandas": 0.8,
@@ -23,17 +23,17 @@ LOADS = {
     "stages.evaluation.ensemble": {"pandas"},
     "stages.evaluation.evaluate": {"matplotlib", "pandas"},
     "stages.evaluation.posteriors": {"onnxruntime", "pandas"},
-    "stages.evaluation.streaming": {"onnxruntime", "pandas"},
-    "stages.evaluation.yardstick": {"torch"},
-    "stages.export.bundle": {"onnxruntime", "pandas"},
-    "stages.export.fuse": {"onnxruntime", "torch", "transformers"},
+    "stages.realtime.evaluate_realtime": {"onnxruntime", "pandas"},
+    "stages.evaluation.compare_heads": {"torch"},
+    "stages.realtime.package_realtime": {"onnxruntime", "pandas"},
+    "stages.export.onnx_ensemble": {"onnxruntime", "torch", "transformers"},
     "stages.export.onnx": {"onnxruntime", "torch", "transformers"},
-    "stages.export.rtneural": {"onnxruntime", "pandas", "torch"},
-    "stages.features.align": {"pandas", "torch", "torchaudio"},
-    "stages.features.backbone": {"scipy", "sklearn", "torch", "torchaudio", "transformers"},
+    "stages.realtime.export_realtime": {"onnxruntime", "pandas", "torch"},
+    "stages.alignment.align": {"pandas", "torch", "torchaudio"},
+    "stages.features.encoder": {"scipy", "sklearn", "torch", "torchaudio", "transformers"},
     "stages.features.embed": {"scipy", "torch", "transformers"},
-    "stages.features.streams": {"pandas", "scipy"},
-    "stages.training.realtime": {"pandas", "torch"},
+    "stages.realtime.realtime_features": {"pandas", "scipy"},
+    "stages.realtime.train_realtime": {"pandas", "torch"},
     "stages.training.train": {"torch"},
     "fonoteka.bench.command": {"onnxruntime", "torch", "transformers"},
     "fonoteka.bench.synthetic_clips": {"scipy"},
@@ -53,12 +53,16 @@ LOADS = {
     "fonoteka.bench.hop_timer": {"onnxruntime", "torch"},
     "fonoteka.transcribe": {"onnxruntime"},
 }  # every other stage and tool loads none of these packages
-COMMANDS = sorted({module_of(stage) for stage in pipeline()} | {*commands()})
+COMMANDS = sorted(
+    {module_of(stage).removesuffix(".__main__") for stage in pipeline()} | {*commands()}
+)
 
 
 def heavy(module: str) -> dict[str, str]:
     """Return the heavy packages that are loaded with a module, each with the way to its import."""
-    return {name: way for name, way in loaded_at_start(module).items() if name in CPU_SECONDS}
+    return {
+        name: way for name, way in loaded_at_start(program(module)).items() if name in CPU_SECONDS
+    }
 
 
 def test_a_command_loads_the_heavy_packages_it_is_listed_with_and_no_other():

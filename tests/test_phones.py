@@ -17,9 +17,9 @@ from fonoteka.phones import (
     from_espeak,
     from_letters,
 )
-from stages.corpus.grammar import read
+from stages.corpus.synthesize.grammar import read
 
-WORDS = Path(__file__).parents[1] / "stages" / "corpus" / "words"
+WORDS = Path(__file__).parents[1] / "stages/corpus/synthesize/words"
 
 
 def test_thirty_letters_are_thirty_phones():

@@ -241,7 +241,7 @@ def changes(stage, below):
 def test_a_value_that_stands_in_a_command_makes_that_stage_stale(clone, changed):
     sections = yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))
     told = {s: [n for n in sections if f"${{{n}." in pipeline()[s]["cmd"]] for s in STAGES}
-    assert set().union(*told.values()) == {"backbone"}
+    assert set().union(*told.values()) == {"encoder"}
     changed("params.yaml", lambda text: text.replace("source: pretrain", "source: hub"))
     with opened(clone) as stages:
         stale = {s.addressing for s in stages if s.cmd_changed}
@@ -287,7 +287,7 @@ def test_one_mlp_parameter_reaches_the_mlp_and_the_comparison_alone(clone, chang
         names = {s.addressing for s in reached}
     own = {f"{stage}@mlp" for stage in ("train", "onnx", "posteriors", "evaluate", "package")}
     # The ensemble has the MLP in it, and the comparison both.
-    after = {"ensemble", "fuse", "evaluate@ensemble", "package_ensemble", "compare"}
+    after = {"ensemble", "onnx_ensemble", "evaluate@ensemble", "package_ensemble", "compare"}
     assert names == own | after
 
 
@@ -331,7 +331,7 @@ MISTAKES = [
     ("corpora: [embedded]", "corpora: []", "inventory", r"inventory\.corpora"),
     ("corpora: [embedded]", "corpora: [mine]", "inventory", r"data/raw holds no corpus 'mine'"),
     ("salt: ", "salt: 1  # ", "split", r"section 'split': salt: expected str, found 1"),
-    ("source: pretrain", "source: web", "backbone@wavlm", r"backbone\.source .* found 'web'"),
+    ("source: pretrain", "source: web", "encoder@wavlm", r"encoder\.source .* found 'web'"),
 ]  # fmt: skip
 
 
@@ -361,7 +361,11 @@ def test_a_build_with_a_mistake_names_the_stage_and_leaves_what_was_there(clone,
 
 def test_lost_data_comes_back_from_the_cache(clone):
     before = contents(clone)
-    lost = ("bundle", "package@mlp", "package_ensemble")  # no stage reads what these write
+    lost = (
+        "package_realtime",
+        "package@mlp",
+        "package_ensemble",
+    )  # no stage reads what these write
     for out in (out for stage in lost for out in entries(stage, "outs")):
         shutil.rmtree(clone / out) if (clone / out).is_dir() else (clone / out).unlink()
     assert len(contents(clone)) < len(before) - len(lost)

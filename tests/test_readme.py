@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.scoring.decoding import greedy
-from stages.export.card import PROGRAM
+from stages.export.package.card import PROGRAM
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
 PAGES = {

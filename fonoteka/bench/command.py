@@ -29,7 +29,7 @@ from fonoteka.bench import realtime as bench_realtime
 from fonoteka.bench.encoder import EncoderParams
 from fonoteka.bench.head import HeadParams
 from fonoteka.bench.path import PathParams
-from fonoteka.bench.realtime import RealtimeParams
+from fonoteka.bench.realtime import TrainRealtimeParams
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json
 from fonoteka.core.params import load
@@ -60,7 +60,7 @@ class BenchParams:
     head: HeadParams
     path: PathParams
     encoder: EncoderParams
-    realtime: RealtimeParams
+    realtime: TrainRealtimeParams
 
 
 def measured(what: str, data: Path, reports: Path, params: BenchParams) -> dict[str, Any]:

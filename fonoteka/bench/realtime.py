@@ -54,7 +54,7 @@ class SlaParams:
 
 
 @dataclass(frozen=True)
-class RealtimeParams:
+class TrainRealtimeParams:
     """Section `bench.realtime`.
 
     Attributes:
@@ -68,7 +68,7 @@ class RealtimeParams:
     sla: SlaParams
 
 
-def run(bundle: Path, models: Path, params: RealtimeParams) -> dict[str, Any]:
+def run(bundle: Path, models: Path, params: TrainRealtimeParams) -> dict[str, Any]:
     """Return the report.
 
     Raises:

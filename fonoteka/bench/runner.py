@@ -28,8 +28,8 @@ from fonoteka.bench.corpus_commands import TOP, timed
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
-from fonoteka.core.git import clone_of_head
 from fonoteka.core.run_stage import stage
+from fonoteka.git import clone_of_head
 from fonoteka.pipeline import dvc_api
 from fonoteka.pipeline.scheduler import Step
 from fonoteka.pipeline.verify import environment as build_environment

@@ -27,6 +27,7 @@ def stage(main: Callable[[], None]) -> NoReturn:
     """
     die_with_parent()
     die_with_dvc()
+    _name_the_program()
     # A process ends with a search for cycles among all objects: 0.7 CPU seconds if torch was
     # imported, 2.1 if transformers was. Frozen objects are not searched; this function runs last.
     atexit.register(gc.freeze)
@@ -38,6 +39,13 @@ def stage(main: Callable[[], None]) -> NoReturn:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(1)
     sys.exit(0)
+
+
+def _name_the_program() -> None:
+    """Let usage messages name the package that `python -m` runs, and not `__main__.py`."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec and Path(sys.argv[0]).name == "__main__.py":
+        sys.argv[0] = spec.parent
 
 
 def die_with_parent(parent: int | None = None) -> None:

@@ -24,7 +24,6 @@ import yaml
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_text
-from fonoteka.core.git import entered
 from fonoteka.core.run_stage import stage
 from fonoteka.corpus.importers.add import track
 from fonoteka.erasure.cache import Storage, storage_of
@@ -33,6 +32,7 @@ from fonoteka.erasure.report import command, found, line, numbered, steps
 from fonoteka.erasure.rewrite import is_unsettled, rewrite, rows_of, settle
 from fonoteka.erasure.trace import Places, Trace, trace
 from fonoteka.erasure.workspace import Theirs, theirs_in
+from fonoteka.git import entered
 from fonoteka.tables import read_table, write_table
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from fonoteka.core.git import git, has_commit, names
+from fonoteka.git import git, has_commit, names
 
 
 @dataclass(frozen=True)

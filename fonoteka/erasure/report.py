@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from fonoteka.core.git import prefix
 from fonoteka.corpus.importers.portable_names import shown
 from fonoteka.corpus.importers.preview import few
 from fonoteka.erasure.cache import Storage, removal
@@ -15,6 +14,7 @@ from fonoteka.erasure.git_history import branch
 from fonoteka.erasure.lineage import holds
 from fonoteka.erasure.trace import Past, Places, Trace
 from fonoteka.erasure.workspace import Theirs
+from fonoteka.git import prefix
 
 WIDTH = 10  # of the words on the left
 

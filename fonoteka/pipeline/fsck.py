@@ -26,8 +26,8 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
-from fonoteka.core.git import entered
 from fonoteka.core.run_stage import stage as command
+from fonoteka.git import entered
 from fonoteka.pipeline.dvc_api import one_sentence
 
 CACHE_MODE = 0o444  # what dvc gives an object that it need not hash again

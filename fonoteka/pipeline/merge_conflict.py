@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fonoteka.core.git import git, git_top, names, prefix
+from fonoteka.git import git, git_top, names, prefix
 
 OTHERS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
 OURS, THEIRS = 2, 3  # as git numbers the sides in its index

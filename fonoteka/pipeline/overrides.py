@@ -27,7 +27,7 @@ from fonoteka.pipeline.yaml_edit import editor, put, same
 
 PROFILES = Path(__file__).parent / "profiles"
 FREE_FORM = (
-    "backbone.pretrain.repeat",
+    "encoder.pretrain.repeat",
     "ctc.repeat",
     "split.assigned",
 )  # mappings whose keys are data, for example names of speakers

@@ -10,7 +10,7 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.core.git import git, is_checkout
+from fonoteka.git import git, is_checkout
 
 
 @dataclass(frozen=True)

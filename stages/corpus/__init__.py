@@ -1,1 +1,1 @@
-"""What we have: recordings, their texts and their parts."""
+"""From recordings to splits: what is recorded, what is accepted, who is in which split."""

@@ -1,1 +1,1 @@
-"""What a model is worth."""
+"""Posteriors of the exported models, the ensemble, metrics and the comparison."""

@@ -1,1 +1,1 @@
-"""What is shipped."""
+"""ONNX files, their proofs, and packages of models."""

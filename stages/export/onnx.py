@@ -31,7 +31,7 @@ from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
 from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, Listener, WholePath
 from fonoteka.shards import read_arrays, read_clips
-from stages.export.shipping import Kind, OnnxParams, chosen, ship
+from stages.export.export_pair import Kind, OnnxParams, chosen, ship
 
 
 def run(

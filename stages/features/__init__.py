@@ -1,1 +1,1 @@
-"""What models hear: encoders, embeddings and the times of phones."""
+"""Encoders and their embeddings."""

@@ -1,1 +1,1 @@
-"""What is learned."""
+"""The training of phoneme recognisers."""

@@ -16,7 +16,7 @@ from fonoteka.audiocheck.downmix import taken, uncancelled
 from fonoteka.audiocheck.probe import Limits, probe
 from fonoteka.fingerprint.fingerprint import soundprint
 from fonoteka.tables import read_table
-from stages.corpus import inventory
+from stages.corpus.inventory import stage as inventory
 from stages.corpus.preprocess import PreprocessParams, prepare
 
 RATE = 16_000

@@ -13,8 +13,8 @@ from inventory_maker import QUARANTINE
 
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.tables import read_table
-from stages.corpus.inventory import run
-from stages.corpus.problems import PROBLEMS
+from stages.corpus.inventory.problems import PROBLEMS
+from stages.corpus.inventory.stage import run
 
 FILES = 2000
 ROUNDING = 1e-6  # of an MP3 decoder that begins with another frame

@@ -12,7 +12,7 @@ from inventory_maker import QUARANTINE, take
 
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.core.files import write_json
-from stages.corpus.problems import PROBLEMS
+from stages.corpus.inventory.problems import PROBLEMS
 
 # Libsndfile decodes these without complaint, and to something other than they say.
 DECODED_WRONG = {

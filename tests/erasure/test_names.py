@@ -10,8 +10,8 @@ from corpus_maker import utterance
 
 from fonoteka.erasure.find_clips import find, who_of
 from fonoteka.text.transliteration import name_key, to_latin
-from stages.corpus.leakage import leaks
-from stages.corpus.ties import tied
+from stages.corpus.audit.leakage import leaks
+from stages.corpus.split.speaker_groups import tied
 
 SAME = [
     ("Ana", "Ана"),  # Latin, Cyrillic

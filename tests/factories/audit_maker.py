@@ -23,8 +23,8 @@ from fonoteka.corpus.corpus import (
 from fonoteka.manifest import write
 from fonoteka.shards import add_to_tar
 from fonoteka.tables import write_table
-from stages.corpus import audit as stage
-from stages.corpus.audit import AuditParams, Outputs, Paths, run
+from stages.corpus.audit import stage
+from stages.corpus.audit.stage import AuditParams, Outputs, Paths, run
 
 PARAMS = AuditParams(
     "refuse", same_sentences=(), same_recording_correlation=0.85, min_test_speakers=1,

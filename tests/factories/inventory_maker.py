@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fonoteka.corpus.corpus import INVENTORY_COLUMNS
 from fonoteka.tables import read_table
-from stages.corpus.inventory import InventoryParams, run
+from stages.corpus.inventory.stage import InventoryParams, run
 
 PARAMS = InventoryParams(
     corpora=("mine",), untranscribed="refuse", min_s=0.1, max_s=20.0, max_bytes=10_000_000,

@@ -14,8 +14,8 @@ from fonoteka import manifest
 from fonoteka.manifest import Utterance
 from fonoteka.models.encoders import ArchitectureParams, feature_extractor, new_encoder
 from fonoteka.shards import write_arrays
-from stages.features.pretrain import PretrainParams
-from stages.training.tasks import CtcParams, MlpParams
+from stages.features.encoder.pretrain import PretrainParams
+from stages.training.train.tasks import CtcParams, MlpParams
 
 SIZE = ArchitectureParams(
     filters=16, conv_channels=16, hidden=32, layers=1, heads=2, intermediate=32, dropout=0.1

@@ -16,8 +16,8 @@ from fonoteka.models.heads import MlpShape, TdnnShape, new_head, save_head
 from fonoteka.onnx_export.quantize import Int8Params
 from fonoteka.phones import LABELS
 from fonoteka.shards import write_arrays
+from stages.export.export_pair import OnnxParams
 from stages.export.onnx import run
-from stages.export.shipping import OnnxParams
 
 INT8 = Int8Params(max_size_ratio=2.0, max_per_loss=1.0)  # in toys the new nodes weigh most
 PARAMS = OnnxParams(17, max_error=1e-4, check_clips=4, batch_sizes=(1, 3), int8=INT8)

@@ -12,19 +12,20 @@ from corpus_maker import utterance
 
 from fonoteka import manifest
 from fonoteka.core.files import write_json
+from fonoteka.lineage import PackageParams
 from fonoteka.models.causal import stack_of
 from fonoteka.models.store import save_small
 from fonoteka.realtime.frame_labels import QUESTIONS
 from fonoteka.realtime.frontend import FrontEnd, FrontEndParams
 from fonoteka.shards import write_arrays
-from stages.evaluation import streaming
-from stages.evaluation.hop_scores import StreamingParams
-from stages.export import bundle, rtneural
-from stages.export.bundle import BundleParams
-from stages.export.lineage import PackageParams
-from stages.export.rtneural import RtneuralParams
-from stages.features.streams import COLUMNS
-from stages.training.hearing import RealtimeParams, SmallParams, shape_of
+from stages.realtime import export_realtime
+from stages.realtime.evaluate_realtime import stage as evaluate_realtime
+from stages.realtime.evaluate_realtime.hop_scores import EvaluateRealtimeParams
+from stages.realtime.export_realtime import ExportRealtimeParams
+from stages.realtime.package_realtime import stage as package_realtime
+from stages.realtime.package_realtime.stage import PackageRealtimeParams
+from stages.realtime.realtime_features import COLUMNS
+from stages.realtime.train_realtime.realtime_task import SmallParams, TrainRealtimeParams, shape_of
 
 torch.set_num_threads(1)
 HOP_S = 0.01
@@ -35,14 +36,16 @@ END = FrontEnd(FRONT, np.full(BANDS, -3, np.float32), np.full(BANDS, 4, np.float
 SOUNDS = ("a", "d", "s", "p", "i")
 """Each of them is a direction of its own in a toy stream: voiced, voiced, voiceless twice."""
 
-PARAMS = RealtimeParams(
+PARAMS = TrainRealtimeParams(
     seed=1, epochs=12, patience=12, learning_rate=0.03, warmup_fraction=0.1, weight_decay=0.0,
     clip_norm=1.0, kernel=3, dropout=0.0, piece=60, batch_hops=400, event_weight=3.0,
     models={name: SmallParams(delay=1, convolution=6, gru=8) for name in QUESTIONS},
 )  # fmt: skip
-RTNEURAL = RtneuralParams(opset=17, steps=300, max_error=1e-5)
-SCORED = StreamingParams(tolerance_s=0.02, longest_delay_s=0.2, resamples=50, seed=1, digits=4)
-BUNDLE = BundleParams(steps=300, starts=2, forgotten=0.01, max_bytes=100_000)
+RTNEURAL = ExportRealtimeParams(opset=17, steps=300, max_error=1e-5)
+SCORED = EvaluateRealtimeParams(
+    tolerance_s=0.02, longest_delay_s=0.2, resamples=50, seed=1, digits=4
+)
+BUNDLE = PackageRealtimeParams(steps=300, starts=2, forgotten=0.01, max_bytes=100_000)
 LICENCE = PackageParams("Apache-2.0", ("CC0",))
 
 
@@ -86,7 +89,9 @@ def toy_streams(folder: Path, train: int = 12, valid: int = 3, test: int = 4) ->
     return folder
 
 
-def save_random(folder: Path, name: str, seed: int = 0, params: RealtimeParams = PARAMS) -> Path:
+def save_random(
+    folder: Path, name: str, seed: int = 0, params: TrainRealtimeParams = PARAMS
+) -> Path:
     """Write an untrained model as the stage realtime writes it, with weights that matter."""
     question, small = QUESTIONS[name], params.models[name]
     shape = shape_of(BANDS, question, small, params)
@@ -107,7 +112,7 @@ def save_random(folder: Path, name: str, seed: int = 0, params: RealtimeParams =
 def exported(toy: Path, folder: Path, models: dict[str, Path]) -> dict[str, Path]:
     """Export models as the stage rtneural does; the reports lie in `folder/proofs`."""
     for name, model in models.items():
-        rtneural.run(
+        export_realtime.run(
             model, toy / "streams", toy / "times.parquet", folder / "export" / name,
             folder / "proofs" / f"{name}.json", RTNEURAL,
         )  # fmt: skip
@@ -116,7 +121,7 @@ def exported(toy: Path, folder: Path, models: dict[str, Path]) -> dict[str, Path
 
 def scored(toy: Path, folder: Path, exports: dict[str, Path], models: dict[str, Path]) -> Path:
     """Score exports as the stage streaming does and return the report."""
-    streaming.run(
+    evaluate_realtime.run(
         list(exports.values()), list(models.values()), toy / "streams", toy / "times.parquet",
         toy / "frontend.json", folder / "realtime.json", SCORED,
     )  # fmt: skip
@@ -148,7 +153,7 @@ def _make_small(folder: Path) -> None:
     }
     scored(toy, folder, exported(toy, folder, models), models)
     write_splits(folder / "splits")
-    bundle.run(**bundle_arguments(folder))
+    package_realtime.run(**bundle_arguments(folder))
 
 
 def bundle_arguments(folder: Path) -> dict:

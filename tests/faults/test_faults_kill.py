@@ -30,11 +30,11 @@ SEED = 20
 REACH = 0.4  # how far into a stage a kill may come: by a faster machine it would be over before
 # A checkpoint of the encoder, one of a head, and a folder that is half written.
 SIGNS = {
-    "backbone@wav2vec2": "checkpoints/backbone/wav2vec2/state.safetensors",
+    "encoder@wav2vec2": "checkpoints/backbone/wav2vec2/state.safetensors",
     "embed@wav2vec2": "data/embeddings/.wav2vec2.*.part",
     "train@wav2vec2_ctc": "checkpoints/train/wav2vec2_ctc/state.safetensors",
 }
-WITH_STAGE = {"backbone@wav2vec2", "train@wav2vec2_ctc"}  # dvc and the stage are killed at once
+WITH_STAGE = {"encoder@wav2vec2", "train@wav2vec2_ctc"}  # dvc and the stage are killed at once
 
 
 def caught(process, clone, sign):
@@ -154,7 +154,7 @@ def test_nothing_half_written_stays(story):
 
 
 def test_a_killed_stage_goes_on_from_its_checkpoint(story):
-    lines = {"backbone@wav2vec2": "step 10 of 20", "train@wav2vec2_ctc": "epoch 1: "}
+    lines = {"encoder@wav2vec2": "step 10 of 20", "train@wav2vec2_ctc": "epoch 1: "}
     for stage, line in lines.items():
         killed, resumed = (story_of(stage, output) for output in story[3] if runs(stage, output))
         assert line in killed

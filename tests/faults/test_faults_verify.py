@@ -45,9 +45,14 @@ def test_a_rebuild_with_all_changed_that_must_not_matter_gives_the_same_bytes(cl
 
 
 def test_two_branches_that_were_built_are_merged_without_building_them_again(clone):
-    # `yardstick` and `compare` are quick, and the second reads what the first writes.
+    # `compare_heads` and `compare` are quick, and the second reads what the first writes.
     changes = {
-        "mine": (r"(yardstick:\n(?:  .*\n)*?  seed: )\d+", r"\g<1>77", "yardstick", "compare"),
+        "mine": (
+            r"(compare_heads:\n(?:  .*\n)*?  seed: )\d+",
+            r"\g<1>77",
+            "compare_heads",
+            "compare",
+        ),
         "yours": ("dpi: 110", "dpi: 100", "compare"),
     }
     start = clone.git("rev-parse", "HEAD").strip()

@@ -12,8 +12,8 @@ from corpus_maker import shared_corpus
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.bench.degradations import changed, write
 from fonoteka.fingerprint.fingerprint import SIZE, soundprint
-from stages.corpus.copies import find_copies
-from stages.corpus.groups import Entry
+from stages.corpus.dedupe.groups import Entry
+from stages.corpus.dedupe.near_duplicates import find_copies
 
 ENCODED = [
     "opus 16 kbit/s", "opus 24 kbit/s", "opus 32 kbit/s", "aac 32 kbit/s",

@@ -16,7 +16,7 @@ from forked_child import forked_stages  # noqa: F401 - a fixture
 from forks import python
 from toy import GIT, copied, keep_apart, run_dvc
 
-from fonoteka.core import git as tree
+from fonoteka import git as tree
 from fonoteka.erasure import git_history
 from fonoteka.pipeline import lockfile, merge_conflict
 from fonoteka.pipeline.merge import command as merge_lock

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fonoteka.phones import LANGUAGES
 from fonoteka.text.language_id import guess
-from stages.corpus.lines import to_cyrillic
+from stages.corpus.synthesize.lines import to_cyrillic
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from fonoteka.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
 from fonoteka.text import normalizer as text_module
 from fonoteka.text.normalizer import RULES, explain, normalize, phones_of
 from fonoteka.text.rule import SpellingError
-from stages.corpus.lines import to_cyrillic
+from stages.corpus.synthesize.lines import to_cyrillic
 
 PANGRAM = "Gojazni đačić s biciklom drži hmelj i finu vatu u džepu nošnje."
 SOUTH_SLAVIC_ALPHABET = set("".join(LETTERS)) | {" "}

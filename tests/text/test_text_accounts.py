@@ -20,7 +20,7 @@ from fonoteka.text.english.numbers import cardinal as english_cardinal
 from fonoteka.text.normalizer import normalize
 from fonoteka.text.numerals import cardinal, ordinal
 from fonoteka.text.rule import SpellingError
-from stages.corpus.lines import to_cyrillic
+from stages.corpus.synthesize.lines import to_cyrillic
 
 SENTENCES = 250
 ITEMS = {

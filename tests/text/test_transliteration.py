@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fonoteka.text.transliteration import has_cyrillic, mend_homoglyphs, to_latin
-from stages.corpus.lines import to_cyrillic
+from stages.corpus.synthesize.lines import to_cyrillic
 
 
 @pytest.mark.parametrize(

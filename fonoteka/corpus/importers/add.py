@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.git import entered, given_path
 from fonoteka.core.run_stage import stage
 from fonoteka.corpus.clip_terms import OWN_COLUMNS
 from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS, Card, check_corpus_name
@@ -34,6 +33,7 @@ from fonoteka.corpus.importers.layouts.filename_pattern import parse
 from fonoteka.corpus.importers.plan import Plan, Planned, plan
 from fonoteka.corpus.importers.portable_names import check_names, shown
 from fonoteka.corpus.importers.preview import describe, few
+from fonoteka.git import entered, given_path
 
 TIERS = ("words", "phones")
 

@@ -27,9 +27,9 @@ from pathlib import Path
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json, write_text
-from fonoteka.core.git import entered, given_path
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
+from fonoteka.git import entered, given_path
 from fonoteka.pipeline.diff import metrics as diff_metrics
 from fonoteka.pipeline.diff.compare_metric import UNDECIDED
 from fonoteka.pipeline.diff.corpus import corpus_change

@@ -25,9 +25,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.git import entered
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
+from fonoteka.git import entered
 from fonoteka.packaging import check_package, recorded
 from fonoteka.pipeline.diff.compare_metric import NEW, UNDECIDED, WORSE, Number, Report, plain
 from fonoteka.pipeline.diff.compare_metric import judge as judge_number

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
-from fonoteka.core.git import entered, git
+from fonoteka.git import entered, git
 from fonoteka.pipeline import lockfile, merge_conflict
 from fonoteka.pipeline.lock_check import below, disagreeing, opened
 from fonoteka.pipeline.merge.merge_entries import Choice, Side, choose, outputs_of

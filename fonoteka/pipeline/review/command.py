@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.core.files import write_text
-from fonoteka.core.git import entered, given_path
 from fonoteka.core.run_stage import stage
+from fonoteka.git import entered, given_path
 from fonoteka.pipeline.remote.command import is_public
 from fonoteka.pipeline.remote.urls import masked
 

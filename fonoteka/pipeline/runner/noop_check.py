@@ -74,7 +74,8 @@ def _mark(folder: Path, paths: Any) -> tuple[str, int]:
             continue
         if stat.S_ISDIR(found.st_mode):
             with os.scandir(path) as entries:
-                inside = list(entries)
+                # Python writes here whenever a stage runs; .dvcignore hides it from dvc's hash too.
+                inside = [entry for entry in entries if entry.name != "__pycache__"]
             if any(entry.is_symlink() and entry.is_dir() for entry in inside):
                 raise OSError(f"{name}: a link to a folder, which may lead anywhere")
             todo += [(f"{name}/{entry.name}", entry.path) for entry in inside]

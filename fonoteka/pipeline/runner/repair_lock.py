@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fonoteka.core.git import entered, git, has_commit, names
 from fonoteka.core.run_stage import stage
+from fonoteka.git import entered, git, has_commit, names
 from fonoteka.pipeline import lockfile
 from fonoteka.pipeline.merge_conflict import marked
 

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
-from fonoteka.core.git import dvc_top
+from fonoteka.git import dvc_top
 from fonoteka.pipeline import durations, dvc_api, fsck, lockfile
 from fonoteka.pipeline.dvc_api import Pipeline
 from fonoteka.pipeline.runner import noop_check, restore_outputs

@@ -31,8 +31,8 @@ from typing import NoReturn
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.core.git import entered, listed, unclean
 from fonoteka.core.params import load
+from fonoteka.git import entered, listed, unclean
 from fonoteka.pipeline import declared as promises
 from fonoteka.pipeline import dvc_api, lockfile, outputs
 from fonoteka.pipeline.declared import Declared

@@ -11,7 +11,7 @@ import pytest
 from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
 from toy import copied, empty, keep_apart
 
-from fonoteka.core.git import dvc_top
+from fonoteka.git import dvc_top
 from fonoteka.pipeline import dvc_api
 from fonoteka.pipeline.runner import noop_check
 from fonoteka.pipeline.runner import run as runner

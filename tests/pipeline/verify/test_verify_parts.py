@@ -12,7 +12,7 @@ import pytest
 from dvc_yaml import TOP, as_written, entries, pipeline
 
 from fonoteka.core import params
-from fonoteka.core.git import listed
+from fonoteka.git import listed
 from fonoteka.pipeline import outputs
 from fonoteka.pipeline.declared import EVERYWHERE, HERE
 from fonoteka.pipeline.verify import clean_clone, cpu_kind, record

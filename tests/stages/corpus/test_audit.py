@@ -11,10 +11,10 @@ from audit_maker import PARAMS, Scene, babble
 from corpus_maker import utterance
 
 from fonoteka.core.files import read_json
-from stages.corpus import audit
-from stages.corpus.advice import recommendations
-from stages.corpus.audit_numbers import phone_counts
-from stages.corpus.proof import REMEDIES
+from stages.corpus.audit import stage as audit
+from stages.corpus.audit.advice import recommendations
+from stages.corpus.audit.numbers import phone_counts
+from stages.corpus.audit.proof import REMEDIES
 
 INJECTIONS = {}
 

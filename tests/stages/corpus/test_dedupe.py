@@ -20,10 +20,10 @@ from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, INVENTORY_COLUMNS
 from fonoteka.fingerprint import store
 from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, SIZE, soundprint
 from fonoteka.tables import read_table, write_table
-from stages.corpus import dedupe
-from stages.corpus.copies import find_copies
-from stages.corpus.dedupe import DedupeParams, InPaths, OutPaths, exact, judge, write_parts
-from stages.corpus.groups import Copy, Entry
+from stages.corpus.dedupe import stage as dedupe
+from stages.corpus.dedupe.groups import Copy, Entry
+from stages.corpus.dedupe.near_duplicates import find_copies
+from stages.corpus.dedupe.stage import DedupeParams, InPaths, OutPaths, exact, judge, write_parts
 
 PARAMS = DedupeParams("quarantine", 0.95, 0.6)
 RATE = 16000

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.corpus.groups import Copy, Entry, Sets, group_of, stand_ins
+from stages.corpus.dedupe.groups import Copy, Entry, Sets, group_of, stand_ins
 
 
 def entry(name, codec="WAV PCM_16", rate=16000, seconds=1.0, parent=""):

@@ -12,7 +12,7 @@ from inventory_maker import PARAMS, QUARANTINE, take
 
 from fonoteka.fingerprint import store
 from fonoteka.fingerprint.fingerprint import soundprint
-from stages.corpus import inventory
+from stages.corpus.inventory import stage as inventory
 
 
 def problem(tmp_path, samples, subtype="FLOAT", **limits):

@@ -6,7 +6,7 @@ import pytest
 from corpus_maker import utterance
 
 from fonoteka.text.transliteration import name_key
-from stages.corpus.leakage import KINDS, Leak, across, flat, leaks
+from stages.corpus.audit.leakage import KINDS, Leak, across, flat, leaks
 
 
 def parts_of(*rows):

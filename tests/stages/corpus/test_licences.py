@@ -11,9 +11,9 @@ from fonoteka.corpus.clip_terms import Terms, own_terms
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import write_table
-from stages.corpus import licences
-from stages.corpus.licence_page import plain
-from stages.corpus.licence_terms import MACHINE, NOTHING, NOTICE, UNKNOWN, asks
+from stages.corpus.licences import stage as licences
+from stages.corpus.licences.page import plain
+from stages.corpus.licences.terms import MACHINE, NOTHING, NOTICE, UNKNOWN, asks
 
 UNNAMED, NAMED = PrivacyParams(name_people=False), PrivacyParams(name_people=True)
 

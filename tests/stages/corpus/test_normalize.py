@@ -12,8 +12,8 @@ from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, TimedPhones
 from fonoteka.manifest import read
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import write_table
-from stages.corpus import normalize
-from stages.corpus.normalize import NormalizeParams, Outputs, read_text, run, times_of
+from stages.corpus.normalize import stage as normalize
+from stages.corpus.normalize.stage import NormalizeParams, Outputs, read_text, run, times_of
 
 ALL = NormalizeParams(0.5, 0.9, "refuse", False)
 LENIENT = NormalizeParams(0.99, 0.9, "refuse", False)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from fonoteka.corpus.corpus import INDEX_COLUMNS
 from fonoteka.manifest import read, write
 from fonoteka.tables import read_table, write_table
-from stages.corpus import split as stage
-from stages.corpus.leakage import flat, leaks
-from stages.corpus.parting import PARTS, SplitParams, drawn_part, place
-from stages.corpus.split import join, read_parts, split, without_known_sentences
-from stages.corpus.ties import tied
-from stages.corpus.voices import VARIANTS
+from stages.corpus.audit.leakage import flat, leaks
+from stages.corpus.split import stage
+from stages.corpus.split.assign import PARTS, SplitParams, drawn_part, place
+from stages.corpus.split.speaker_groups import tied
+from stages.corpus.split.stage import join, read_parts, split, without_known_sentences
+from stages.corpus.synthesize.voices import VARIANTS
 
 PARAMS = SplitParams(
     salt="a", valid_fraction=0.2, test_fraction=0.3, assigned={}, sentences="report",

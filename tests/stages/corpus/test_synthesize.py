@@ -20,11 +20,11 @@ from fonoteka.core.files import sha256_file
 from fonoteka.g2p.espeak import variants
 from fonoteka.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
 from fonoteka.text.normalizer import normalize, phones_of
-from stages.corpus import grammar as grammars
-from stages.corpus.grammar import SENTENCE, SHORT, parse
-from stages.corpus.lines import Amounts, Line, assign, to_cyrillic
-from stages.corpus.synthesize import WORDS, SynthesizeParams, run, speak_lines
-from stages.corpus.voices import VARIANTS, Ranges, Voice, voice_of
+from stages.corpus.synthesize import grammar as grammars
+from stages.corpus.synthesize.grammar import SENTENCE, SHORT, parse
+from stages.corpus.synthesize.lines import Amounts, Line, assign, to_cyrillic
+from stages.corpus.synthesize.stage import WORDS, SynthesizeParams, run, speak_lines
+from stages.corpus.synthesize.voices import VARIANTS, Ranges, Voice, voice_of
 
 PARAMS = params.load("synthesize", SynthesizeParams, Path(__file__).parents[3] / "params.yaml")
 AMOUNTS = Amounts(dict.fromkeys(LANGUAGES, 4), 4, 0.2, 0.2, 0.5)

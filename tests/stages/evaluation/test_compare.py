@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from fonoteka.core.files import read_json, write_json
-from stages.evaluation import compare as stage
-from stages.evaluation.compare import CompareParams, Lineup, compare, run
-from stages.evaluation.comparison_page import interval, page, percent
+from stages.evaluation.compare import stage
+from stages.evaluation.compare.page import interval, page, percent
+from stages.evaluation.compare.stage import CompareParams, Lineup, compare, run
 
 PARAMS = CompareParams(title="Models", dpi=50, resamples=200, seed=1, digits=4)
 CORPUS = {"parts": {"train": {"speakers": 44, "hours": 1.234}}}

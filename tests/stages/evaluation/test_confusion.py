@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, precision_recall_fscore_support
 
-from stages.evaluation.confusion import balanced_accuracy, class_rates, counts_of, shares
+from stages.evaluation.evaluate.confusion import balanced_accuracy, class_rates, counts_of, shares
 
 # of class 0 three are right and one is taken for 1; 2 is never heard; 3 is heard and never said
 SAID = np.array([0, 0, 0, 0, 1, 2])

@@ -17,11 +17,11 @@ from fonoteka.phones import INVENTORY, LABELS
 from fonoteka.scoring.decoding import frames_of, greedy, segment_scores
 from fonoteka.scoring.error_rate import ALONE, Interval, errors
 from fonoteka.shards import read_arrays, write_arrays
-from stages.evaluation import contest
-from stages.evaluation import ensemble as stage
-from stages.evaluation.contest import part_of, report, scored, verdict
-from stages.evaluation.ensemble import EnsembleParams, run
-from stages.evaluation.recipes import (
+from stages.evaluation.ensemble import report as contest
+from stages.evaluation.ensemble import stage
+from stages.evaluation.ensemble.report import part_of, report, scored, verdict
+from stages.evaluation.ensemble.rover import average
+from stages.evaluation.ensemble.search import (
     Recipe,
     Tried,
     best_of,
@@ -29,7 +29,7 @@ from stages.evaluation.recipes import (
     search,
     weightings,
 )
-from stages.evaluation.rover import average
+from stages.evaluation.ensemble.stage import EnsembleParams, run
 
 PARAMS = EnsembleParams(step=0.2, null_confidence=(0.3, 0.6), resamples=200, seed=1, digits=4)
 # Which phones of a clip a model mistakes. No two mistake the same one, so each is outvoted.

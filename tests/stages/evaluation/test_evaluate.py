@@ -13,10 +13,10 @@ from posterior_maker import HEARD, part_of, save_part
 from fonoteka.core.files import read_json, write_json
 from fonoteka.phones import INVENTORY
 from fonoteka.tables import write_table
-from stages.evaluation import evaluate as stage
-from stages.evaluation.evaluate import EvaluateParams, Outputs, report, run
+from stages.evaluation.evaluate import stage
+from stages.evaluation.evaluate.stage import EvaluateParams, Outputs, report, run
+from stages.evaluation.evaluate.summary import confusion, phone_rows
 from stages.evaluation.observation import observe
-from stages.evaluation.summary import confusion, phone_rows
 
 PARAMS = EvaluateParams(
     resamples=200, seed=1, digits=4, confidence_bins=15, lengths=(2, 10), commonest=5, dpi=30

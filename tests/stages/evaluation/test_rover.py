@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fonoteka.phones import INVENTORY, LABELS
 from fonoteka.scoring.decoding import greedy
-from stages.evaluation.rover import Heard, average, elect, hear, network, vote
+from stages.evaluation.ensemble.rover import Heard, average, elect, hear, network, vote
 
 BUSY = settings(deadline=None)  # a busy machine is no fault
 THIRDS = [1 / 3] * 3

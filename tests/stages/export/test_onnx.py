@@ -21,10 +21,10 @@ from fonoteka.models.heads import load_head, posteriors
 from fonoteka.onnx_export.export import Listener, WholePath, prove
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.phones import LABELS
+from stages.export import export_pair as shipping
 from stages.export import onnx as stage
-from stages.export import shipping
+from stages.export.export_pair import check_int8
 from stages.export.onnx import run
-from stages.export.shipping import check_int8
 
 pytestmark = pytest.mark.torch
 FILES = ["head.int8.onnx", "head.onnx", "model.int8.onnx", "model.onnx"]

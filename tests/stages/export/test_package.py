@@ -18,12 +18,12 @@ from toy import call_dvc
 
 from fonoteka import manifest
 from fonoteka.core.files import read_json, sha256_file, write_json
+from fonoteka.lineage import PackageParams, licence_of
 from fonoteka.packaging import CARD, PACKAGE, check_package, record, verified
 from fonoteka.phones import LABELS
-from stages.export import package as stage
-from stages.export.card import PROGRAM, TITLES, card
-from stages.export.lineage import PackageParams, licence_of
-from stages.export.package import run
+from stages.export.package import stage
+from stages.export.package.card import PROGRAM, TITLES, card
+from stages.export.package.stage import run
 
 PARAMS = PackageParams("Apache-2.0", ("CC0", "synthetic: *"))
 SIX = ("head.int8.onnx", "head.onnx", "model.int8.onnx", "model.json", "model.onnx",

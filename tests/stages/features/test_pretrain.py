@@ -13,7 +13,7 @@ from corpus_maker import utterance
 from model_maker import PRETRAIN as PARAMS
 
 from fonoteka.phones import LABELS
-from stages.features.pretrain import (
+from stages.features.encoder.pretrain import (
     Lesson,
     Pupil,
     _masks,

@@ -12,7 +12,7 @@ from model_maker import CTC, MLP, TOY_PHONES, toy_corpus, write_segments
 
 from fonoteka import manifest
 from fonoteka.shards import write_arrays
-from stages.training.tasks import NUMBER, CtcTask, MlpTask
+from stages.training.train.tasks import NUMBER, CtcTask, MlpTask
 
 pytestmark = pytest.mark.torch
 

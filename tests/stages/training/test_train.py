@@ -13,15 +13,15 @@ from model_maker import CTC, MLP, KilledError, killed_at, toy_corpus
 
 from fonoteka import manifest
 from fonoteka.core.files import read_json
+from fonoteka.models import loop
 from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.heads import load_head, posteriors
+from fonoteka.models.loop import Progress, fit
 from fonoteka.phones import LABELS
 from fonoteka.shards import read_arrays
-from stages.training import loop
-from stages.training import train as stage
-from stages.training.loop import Progress, fit
-from stages.training.tasks import NUMBER, CtcParams, CtcTask
-from stages.training.train import Validation, run
+from stages.training.train import stage
+from stages.training.train.stage import Validation, run
+from stages.training.train.tasks import NUMBER, CtcParams, CtcTask
 
 pytestmark = pytest.mark.torch
 SHORT = {"epochs": 3, "dropout": 0.2}

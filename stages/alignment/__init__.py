@@ -1,0 +1,1 @@
+"""When each phone and word begins and ends, by forced alignment."""

@@ -1,0 +1,1 @@
+"""Prove on the finished splits that nothing leaks, and advise what to record next."""

@@ -1,0 +1,1 @@
+"""Find recordings that are in the corpora more than once."""

@@ -1,0 +1,1 @@
+"""State under which licences the recordings may be used."""

@@ -1,0 +1,1 @@
+"""Normalise each text and find its phones."""

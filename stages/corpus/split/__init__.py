@@ -1,0 +1,1 @@
+"""Assign each utterance to train, valid or test, and each speaker to one of them."""

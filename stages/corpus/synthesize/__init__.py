@@ -1,0 +1,1 @@
+"""Synthesise the embedded corpus, so that the pipeline runs without recordings."""

@@ -1,0 +1,1 @@
+"""Compare the models in one table and one figure."""

@@ -1,0 +1,120 @@
+"""Measure the shipped head against the reference head, trained alike on the same encoder.
+
+Reads   data/models/reference, data/posteriors/<name>, the embeddings of both, test.jsonl
+Writes  reports/reference.json
+Params  yardstick, compute
+
+A head that is several times faster is worth something only if it is no worse. The two-layer BiLSTM
+is not shipped, so torch hears for it; both meet the same clips, decoder and draws of speakers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fonoteka import manifest
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.manifest import Utterance
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.heads import load_head, posteriors
+from fonoteka.models.numbers import parameter_count
+from fonoteka.reporting.rounding import rounded
+from fonoteka.scoring.decoding import greedy
+from fonoteka.scoring.error_rate import Errors, bootstrap, errors_by, paired_bootstrap
+from fonoteka.shards import read_arrays
+
+
+@dataclass(frozen=True)
+class CompareHeadsParams:
+    """Section `compare_heads`.
+
+    Attributes:
+        resamples: draws of the speakers for an interval.
+        seed: of the draws.
+        digits: decimals of a rate in the report.
+    """
+
+    resamples: int
+    seed: int
+    digits: int
+
+
+def by_speaker(
+    utterances: Sequence[Utterance], said: Callable[[Utterance], Any]
+) -> dict[str, Errors]:
+    """Return the errors of each speaker; `said` gives an utterance's log posteriors `[T, V]`."""
+    heard = [[s.symbol for s in greedy(said(u))] for u in utterances]
+    return errors_by([u.speaker for u in utterances], [u.phones for u in utterances], heard)
+
+
+def compared(
+    ours: dict[str, Errors], theirs: dict[str, Errors], params: CompareHeadsParams
+) -> dict[str, Any]:
+    """Return both rates with their intervals, and their difference with its own."""
+
+    def rate(side: dict[str, Errors]) -> dict[str, Any]:
+        total = sum(side.values(), Errors())
+        pairs = [(side[s].wrong, side[s].reference) for s in sorted(side)]
+        interval = bootstrap(pairs, params.resamples, params.seed)
+        return {
+            "per": total.rate, "per_low": interval.low, "per_high": interval.high,
+        }  # fmt: skip
+
+    interval, better = paired_bootstrap(ours, theirs, params.resamples, params.seed)
+    found: dict[str, Any] = {"shipped": rate(ours), "reference": rate(theirs)}
+    totals = [sum(side.values(), Errors()).rate for side in (ours, theirs)]
+    found |= {
+        "difference": totals[0] - totals[1], "difference_low": interval.low,
+        "difference_high": interval.high, "share_of_draws_better": better,
+        "speakers": len(ours), **({"interval": interval.reason} if interval.reason else {}),
+    }  # fmt: skip
+    told: dict[str, Any] = rounded(found, params.digits)
+    return told
+
+
+def run(
+    reference: Path,
+    shipped: Path,
+    embeddings: Path,
+    test: Path,
+    out: Path,
+    params: CompareHeadsParams,
+) -> None:
+    """Score both heads on the test part."""
+    head, facts = load_head(reference)
+    everyone = manifest.read(test)
+    utterances = [u for u in everyone if u.phones]
+    if not utterances:
+        raise UserError(f"{test}: no utterance to test on")
+    keys = [u.id for u in utterances]
+    frames, said = read_arrays(embeddings, keys), read_arrays(shipped, keys)
+    ours = by_speaker(utterances, lambda u: said[u.id])
+    theirs = by_speaker(utterances, lambda u: posteriors(head, frames[u.id]))
+    about = {
+        "name": shipped.name, "shape": facts["shape"], "backbone": facts["backbone"],
+        "empty_references": len(everyone) - len(utterances),
+        "parameters": parameter_count(head),
+        "valid_per": facts["valid_per"],
+    }  # fmt: skip
+    write_json(out, compared(ours, theirs, params) | about)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("reference", "shipped", "embeddings", "test", "out"):
+        parser.add_argument(name, type=Path)
+    args = parser.parse_args()
+    configure(load("compute", ComputeParams).threads)
+    run(**vars(args), params=load("compare_heads", CompareHeadsParams))
+
+
+if __name__ == "__main__":
+    stage(main)

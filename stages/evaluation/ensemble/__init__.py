@@ -1,0 +1,1 @@
+"""Choose the combination of models that is best on the validation split."""

@@ -1,0 +1,1 @@
+"""Evaluate one model on the unseen speakers of the test split."""

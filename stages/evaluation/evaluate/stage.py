@@ -1,0 +1,237 @@
+"""Score one model, as it is shipped, on voices it has never heard.
+
+Reads   data/posteriors/<name>, test.jsonl, segments.parquet, reports/onnx/<name>.json and, to call
+        people by numbers, speakers.csv
+Writes  reports/metrics/<name>.json, reports/phones/<name>.csv, reports/confusion/<name>.png and
+        data/plots/<name>/confusion.csv
+Params  evaluate, privacy
+
+The phone error rate asks what was said; the segment accuracy asks, given where a phone is, which
+one it is, on the same segments for every model. Both have an interval over speakers, because
+another draw of speakers is what would change them.
+
+No model is opened here: what the shipped files say of the test clips lies in the posteriors, and
+one pass over them gives every number of every report.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from fonoteka import manifest
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import read_json, write_json
+from fonoteka.core.params import load
+from fonoteka.manifest import Utterance
+from fonoteka.pseudonyms import PrivacyParams, aliases
+from fonoteka.reporting.rounding import rounded
+from fonoteka.tables import read_table, write_table
+from stages.evaluation.evaluate.figure import picture
+from stages.evaluation.evaluate.summary import (
+    PHONE_COLUMNS,
+    by_length,
+    commonest,
+    confusion,
+    confusion_rows,
+    grouped,
+    int8_figures,
+    phone_errors,
+    phone_rows,
+    reliability_rows,
+    segment_figures,
+    speakers_of,
+)
+from stages.evaluation.observation import (
+    Observation,
+    observe,
+    read_posteriors,
+    read_segments,
+)
+
+BY_NAME: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """Section `evaluate`.
+
+    Attributes:
+        resamples: draws of the speakers for an interval.
+        seed: of the draws.
+        digits: decimals of a rate in the report.
+        confidence_bins: of equal width, for the calibration error.
+        lengths: longest utterance of each bin but the last, in phones.
+        commonest: how many errors of each kind are listed.
+        dpi: of the picture.
+    """
+
+    resamples: int
+    seed: int
+    digits: int
+    confidence_bins: int
+    lengths: tuple[int, ...]
+    commonest: int
+    dpi: int
+
+    def __post_init__(self) -> None:
+        if not self.lengths or [*self.lengths] != sorted({n for n in self.lengths if n > 0}):
+            raise UserError(
+                f"evaluate.lengths must rise from above 0, found {list(self.lengths)}; "
+                "change it in params.yaml"
+            )
+
+
+def summary(observations: list[Observation], params: EvaluateParams) -> dict[str, Any]:
+    """Return rates, intervals and counts of utterances that say something."""
+    draws = params.resamples, params.seed
+    return phone_errors(observations, *draws) | segment_figures(
+        observations, params.confidence_bins, *draws
+    )
+
+
+def of_speaker(observations: list[Observation]) -> dict[str, Any]:
+    """Return one speaker's rates, with the counts that a paired comparison draws from."""
+    errors = sum(o.errors.wrong for o in observations)
+    phones = sum(len(o.utterance.phones) for o in observations)
+    segments = sum(len(o.said) for o in observations)
+    right = sum(int(o.right.sum()) for o in observations)
+    return {
+        "errors": errors, "per": errors / phones, "phones": phones,
+        "segment_accuracy": right / segments if segments else None,
+        "utterances": len(observations),
+    }  # fmt: skip
+
+
+def unnamed(utterances: Iterable[Utterance], speakers: Path) -> dict[str, str]:
+    """Return what the people who speak are called where they may not be named.
+
+    Raises:
+        ValueError: one of them is not in the table of all speakers.
+    """
+    people = {u.speaker for u in utterances if not u.synthetic}
+    known = aliases(row["speaker"] for row in read_table(speakers, ("speaker",)))
+    if missing := sorted(people - set(known)):
+        raise UserError(
+            f"{speakers}: {len(missing)} speakers of the test part have no row, first "
+            f"{missing[0]!r}; run dvc repro"
+        )
+    return {speaker: known[speaker] for speaker in people}
+
+
+def report(
+    observations: list[Observation], params: EvaluateParams, called: Mapping[str, str] = BY_NAME
+) -> dict[str, Any]:
+    """Return the whole report: all, and by language, corpus, speaker and length.
+
+    An utterance in which nothing is said takes no part in a rate: it has none. It is counted.
+
+    Args:
+        observations: of the test part.
+        params: section `evaluate`.
+        called: what speakers are called in it, where that is not their name.
+
+    Raises:
+        ValueError: no utterance says anything.
+    """
+    spoken = [o for o in observations if o.utterance.phones]
+    silent = [o for o in observations if not o.utterance.phones]
+    if not spoken:
+        raise UserError(f"none of {len(observations)} test utterances holds a phone")
+    languages = grouped(spoken, lambda o: o.utterance.language)
+    sources = grouped(spoken, lambda o: o.utterance.source)
+    found = summary(spoken, params) | {
+        "synthetic": any(o.utterance.synthetic for o in spoken),
+        "languages": {name: summary(group, params) for name, group in languages.items()},
+        "sources": {name: summary(group, params) for name, group in sources.items()},
+        "by_speaker": {
+            called.get(name, name): of_speaker(group)
+            for name, group in speakers_of(spoken).items()
+        },
+        "lengths": by_length(spoken, params.lengths),
+        "empty_references": {
+            "utterances": len(silent), "insertions": sum(o.errors.insertions for o in silent),
+        },
+        "utterances_without_segments": sum(not len(o.said) for o in spoken),
+        "reliability": reliability_rows(spoken, params.confidence_bins),
+        **commonest(spoken, params.commonest),
+    }  # fmt: skip
+    if spoken[0].int8_pairs is not None:
+        found["int8"] = int8_figures(spoken, params.resamples, params.seed) | {
+            "decoded_symbols": sum(o.decoded for o in observations),
+            "decoded_symbols_changed": sum(o.int8_changed for o in observations),
+        }
+    told: dict[str, Any] = rounded(found, params.digits)
+    return told
+
+
+def sizes(exported: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters and bytes of what is shipped; None where a model ships no such file."""
+    parameters, files = exported["parameters"], exported["bytes"]
+    return {
+        "parameters": parameters.get("head"), "encoder_parameters": parameters.get("encoder"),
+        "onnx_bytes": files.get("model"), "onnx_head_bytes": files.get("head"),
+        "onnx_int8_bytes": files.get("model_int8"),
+        "onnx_head_int8_bytes": files.get("head_int8"),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the results go.
+
+    Attributes:
+        metrics: the report, JSON.
+        phones: a row a phone, CSV.
+        picture: of what is taken for what, PNG.
+        confusion: a row a segment, CSV, as DVC's confusion plots read it.
+    """
+
+    metrics: Path
+    phones: Path
+    picture: Path
+    confusion: Path
+
+
+def run(
+    name: str, posteriors: Path, test: Path, segments: Path, exported: Path, out: Outputs,
+    params: EvaluateParams, speakers: Path | None = None,
+) -> None:  # fmt: skip
+    """Score one model; with the table of all `speakers`, people are called by numbers."""
+    utterances = manifest.read(test)
+    if not utterances:
+        raise UserError(f"{test}: no utterance to test on")
+    given = read_segments(segments, utterances)
+    arrays = read_posteriors(posteriors)
+    seen = list(observe(utterances, arrays, given.phones, where=str(posteriors)))
+    called = BY_NAME if speakers is None else unnamed(utterances, speakers)
+    found = report(seen, params, called) | sizes(read_json(exported))
+    found["segment_times"] = given.origins
+    spoken = [o for o in seen if o.utterance.phones]
+    table = [rounded(row, params.digits) for row in phone_rows(spoken)]
+    write_table(out.phones, PHONE_COLUMNS, table)
+    write_table(out.confusion, ("said", "heard"), confusion_rows(spoken))
+    speech = "synthetic speech" if found["synthetic"] else "real speech"
+    picture(confusion(spoken), f"{name}, {speech}", out.picture, params.dpi)
+    write_json(out.metrics, found)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="of the model, as the picture shows it")
+    for name in ("posteriors", "test", "segments", "exported"):
+        parser.add_argument(name, type=Path)
+    for name in ("metrics", "phones", "picture", "confusion", "speakers"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    args = parser.parse_args()
+    privacy = load("privacy", PrivacyParams)
+    run(
+        args.name, args.posteriors, args.test, args.segments, args.exported,
+        Outputs(args.metrics, args.phones, args.picture, args.confusion),
+        load("evaluate", EvaluateParams), None if privacy.name_people else args.speakers,
+    )  # fmt: skip

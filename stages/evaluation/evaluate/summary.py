@@ -1,0 +1,203 @@
+"""Rates with intervals over speakers, and tables, from observations."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fonoteka.phones import INVENTORY
+from fonoteka.scoring.error_rate import Errors, Interval, bootstrap, bootstrap_of, paired_bootstrap
+from stages.evaluation.evaluate.calibration import expected_error, reliability, tally
+from stages.evaluation.evaluate.confusion import Counts, balanced_accuracy, class_rates, counts_of
+from stages.evaluation.observation import Observation
+
+Group = list[Observation]
+Figure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+PHONE_COLUMNS = ("phone", "segments", "precision", "recall", "f1", "accuracy", "substituted",
+                 "deleted", "inserted")  # fmt: skip
+
+
+def grouped(
+    observations: Sequence[Observation], key: Callable[[Observation], str]
+) -> dict[str, Group]:
+    """Return observations by what `key` says of them, sorted."""
+    groups: dict[str, Group] = defaultdict(list)
+    for seen in observations:
+        groups[key(seen)].append(seen)
+    return dict(sorted(groups.items()))
+
+
+def speakers_of(observations: Sequence[Observation]) -> dict[str, Group]:
+    """Return the observations of each speaker."""
+    return grouped(observations, lambda o: o.utterance.speaker)
+
+
+def total(observations: Sequence[Observation]) -> Errors:
+    """Return all errors of the shipped float file."""
+    return sum((o.errors for o in observations), Errors())
+
+
+def with_interval(name: str, value: float | None, found: Interval) -> dict[str, float | None]:
+    """Return a rate under its name, its interval under `<name>_low` and `<name>_high`."""
+    return {name: value, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def phone_errors(observations: Sequence[Observation], resamples: int, seed: int) -> dict[str, Any]:
+    """Return the phone error rate with its interval over speakers, and its counts."""
+    errors = total(observations)
+    sums = [total(group) for group in speakers_of(observations).values()]
+    found = bootstrap([(e.wrong, e.reference) for e in sums], resamples, seed)
+    return with_interval("per", errors.rate, found) | {
+        "substitutions": errors.substitutions, "deletions": errors.deletions,
+        "insertions": errors.insertions, "phones": errors.reference, "speakers": len(sums),
+        "utterances": len(observations), **({"interval": found.reason} if found.reason else {}),
+    }  # fmt: skip
+
+
+def segment_figures(
+    observations: Sequence[Observation], bins: int, resamples: int, seed: int
+) -> dict[str, Any]:
+    """Return what is known of phones given where they are, with intervals over speakers.
+
+    A speaker without a segment takes no part.
+    """
+    groups = [g for g in speakers_of(observations).values() if any(len(o.said) for o in g)]
+    report: dict[str, Any] = {"segments": sum(len(o.said) for o in observations)}
+    classes = np.array([class_counts(g) for g in groups]).reshape(-1, len(INVENTORY), 2)
+    near = [(sum(int(o.near.sum()) for o in g), sum(len(o.near) for o in g)) for g in groups]
+    figures: dict[str, tuple[NDArray[np.float64], Figure]] = {
+        "segment_accuracy": (classes.sum(axis=1), ratio),
+        "top3": (np.array(near, dtype=np.float64), ratio),
+        "balanced_accuracy": (classes, balanced_accuracy),
+        "ece": (np.array([bin_sums(g, bins) for g in groups]), expected_error),
+    }
+    for name, (table, figure) in figures.items():
+        value = float(figure(table.sum(axis=0))) if groups else None
+        report |= with_interval(name, value, bootstrap_of(table, figure, resamples, seed))
+    if len(groups) < 2:
+        number = "one speaker" if groups else "no speaker"
+        report["segment_interval"] = f"{number} with segments: no interval over speakers"
+    return report
+
+
+def ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first of the last axis over the second."""
+    found: NDArray[np.float64] = sums[..., 0] / sums[..., 1]
+    return found
+
+
+def class_counts(observations: Sequence[Observation]) -> NDArray[np.float64]:
+    """Return rightly named segments and all segments of each phone, shape `[P, 2]`."""
+    counts = confusion(observations)
+    return np.stack([np.diagonal(counts), counts.sum(axis=1)], axis=1).astype(np.float64)
+
+
+def bin_sums(observations: Sequence[Observation], bins: int) -> NDArray[np.float64]:
+    """Return segments, confidence and right answers of each bin of confidence, `[bins, 3]`."""
+    confidence = np.concatenate([o.confidence for o in observations])
+    return tally(confidence, np.concatenate([o.right for o in observations]), bins)
+
+
+def confusion(observations: Sequence[Observation]) -> Counts:
+    """Return how often segments of each phone were named as each, shape `[P, P]`."""
+    said = np.concatenate([o.said for o in observations])
+    return counts_of(said, np.concatenate([o.named for o in observations]), len(INVENTORY))
+
+
+def by_length(observations: Sequence[Observation], edges: Sequence[int]) -> dict[str, Any]:
+    """Return errors by the length of utterances in phones.
+
+    Args:
+        observations: of utterances that say something.
+        edges: the longest length of each bin but the last, which has none.
+    """
+    width = len(str(edges[-1] + 1))  # names of one width stand in order in sorted JSON
+    lows = [f"{edge + 1:0{width}}" for edge in (0, *edges)]
+    names = [f"{low}-{high:0{width}}" for low, high in zip(lows, edges, strict=False)]
+    names.append(f"{lows[-1]}-")
+    bins: dict[str, Group] = {name: [] for name in names}
+    for o in observations:
+        bins[names[bisect_left(edges, len(o.utterance.phones))]].append(o)
+    table = {}
+    for name, group in bins.items():
+        errors = total(group)
+        table[name] = {
+            "utterances": len(group), "phones": errors.reference, "errors": errors.wrong,
+            "per": errors.rate if group else None,
+        }  # fmt: skip
+    return table
+
+
+def commonest(observations: Sequence[Observation], most: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the most frequent errors of each kind, equally frequent ones in order of symbols."""
+    found = Counter(pair for o in observations for pair in o.pairs if pair[0] != pair[1])
+    kinds: dict[str, list[dict[str, Any]]] = {
+        "commonest_substitutions": [], "commonest_deletions": [], "commonest_insertions": [],
+    }  # fmt: skip
+    for (said, heard), count in sorted(
+        found.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1] or "")
+    ):
+        if heard is None:
+            kinds["commonest_deletions"].append({"said": said, "count": count})
+        elif said is None:
+            kinds["commonest_insertions"].append({"heard": heard, "count": count})
+        else:
+            row = {"said": said, "heard": heard, "count": count}
+            kinds["commonest_substitutions"].append(row)
+    return {kind: rows[:most] for kind, rows in kinds.items()}
+
+
+def int8_figures(observations: Sequence[Observation], resamples: int, seed: int) -> dict[str, Any]:
+    """Return the int8 file's rate and how far it lies above the float file's, on the same draws."""
+    sums = {
+        speaker: (total(group), sum((o.int8_errors for o in group), Errors()))
+        for speaker, group in speakers_of(observations).items()
+    }
+    light = {speaker: errors for speaker, (_, errors) in sums.items()}
+    full = {speaker: errors for speaker, (errors, _) in sums.items()}
+    errors = sum(light.values(), Errors())
+    found = bootstrap([(e.wrong, e.reference) for e in light.values()], resamples, seed)
+    difference, _ = paired_bootstrap(light, full, resamples, seed)
+    apart = (errors.wrong - total(observations).wrong) / errors.reference
+    return with_interval("per", errors.rate, found) | with_interval("difference", apart, difference)
+
+
+def phone_rows(observations: Sequence[Observation]) -> list[dict[str, Any]]:
+    """Return a row a phone, in the inventory's order; a rate that is undefined is NaN.
+
+    Rates are of segments, one phone against the rest; what was substituted, deleted and inserted
+    is counted in the phone sequence.
+    """
+    counts = confusion(observations)
+    rates = class_rates(counts)
+    wrong = Counter(pair for o in observations for pair in o.pairs if pair[0] != pair[1])
+    substituted: Counter[str] = Counter()
+    for (said, heard), times in wrong.items():
+        if said is not None and heard is not None:
+            substituted[said] += times
+    return [
+        {
+            "phone": phone, "segments": int(counts[number].sum()),
+            "precision": rates.precision[number], "recall": rates.recall[number],
+            "f1": rates.f1[number], "accuracy": rates.accuracy[number],
+            "substituted": substituted[phone], "deleted": wrong[phone, None],
+            "inserted": wrong[None, phone],
+        }
+        for number, phone in enumerate(INVENTORY)
+    ]  # fmt: skip
+
+
+def reliability_rows(observations: Sequence[Observation], bins: int) -> list[dict[str, Any]]:
+    """Return how right the model was where it was how sure."""
+    return [dict(row) for row in reliability(bin_sums(observations, bins))]
+
+
+def confusion_rows(observations: Sequence[Observation]) -> list[dict[str, str]]:
+    """Return a row a segment: the phone said and the phone it was named."""
+    pairs = (pair for o in observations for pair in zip(o.said, o.named, strict=True))
+    return [{"said": INVENTORY[said], "heard": INVENTORY[heard]} for said, heard in pairs]

@@ -1,0 +1,1 @@
+"""Write a model card and the hashes of a model's files."""

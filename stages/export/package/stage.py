@@ -1,0 +1,189 @@
+"""Describe a model for whoever gets it: a card to read, and the hash of every file to check.
+
+    python -m stages.export.package data/models/mlp data/splits data/corpus/segments.parquet \
+        reports/metrics/mlp.json reports/onnx/mlp.json --backbones data/models/backbone/wav2vec2 \
+        --embeddings data/embeddings/wav2vec2 --encoder-source pretrain
+
+Reads   data/models/<name>/, data/splits/, segments.parquet, reports/metrics/<name>.json,
+        reports/onnx/<name>.json, the folders of its encoders and of their embeddings
+Writes  data/models/<name>/README.md     the model card, with the front matter that hubs read
+        data/models/<name>/package.json  files, metrics, lineage, licence, encoder
+Params  package
+
+The card is a view of package.json and knows nothing else, so that no number stands twice. Labels
+get no file of their own: model.json and the ONNX files carry them already.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import read_json, sha256_file, write_json, write_text
+from fonoteka.core.params import load
+from fonoteka.lineage import PARTS, PackageParams, corpora, licence_of, read_parts
+from fonoteka.packaging import CARD, PACKAGE, record
+from stages.export.package.card import card
+
+SOURCES = ("pretrain", "hub")
+HEADLINES = ("per", "segment_accuracy", "top3", "balanced_accuracy", "ece")
+
+MODEL_FILES = ("model.json", "model.onnx", "model.int8.onnx")
+HEAD_FILES = ("model.safetensors", "head.onnx", "head.int8.onnx")
+EXPORTED = {
+    "head": "head.onnx", "model": "model.onnx", "head_int8": "head.int8.onnx",
+    "model_int8": "model.int8.onnx",
+}  # fmt: skip
+
+
+def files_of(folder: Path, kind: str) -> tuple[str, ...]:
+    """Return the names of the files that a model of a kind is made of.
+
+    Raises:
+        ValueError: something else lies in the folder, which would go out with the model.
+    """
+    wanted = MODEL_FILES if kind == "ensemble" else (*MODEL_FILES, *HEAD_FILES)
+    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if strange := sorted(there - {*wanted, CARD, PACKAGE}):
+        raise UserError(f"{folder}: {strange} belong to no model; move them elsewhere")
+    return wanted
+
+
+def check_sizes(folder: Path, files: Mapping[str, Any], exported: Path, sizes: Any) -> None:
+    """Refuse ONNX files of another build than the report that speaks of them."""
+    for key, name in EXPORTED.items():
+        found = files[name]["bytes"] if name in files else None
+        if sizes.get(key) != found:
+            raise UserError(
+                f"{exported}: says {sizes.get(key)} bytes of {folder / name}, found {found}; "
+                "run dvc repro"
+            )
+
+
+def headline(metrics: Mapping[str, Any], exported: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers that a package carries; one that was not measured is None."""
+
+    def number(table: Mapping[str, Any], key: str) -> dict[str, Any]:
+        return {
+            "value": table.get(key), "low": table.get(f"{key}_low"),
+            "high": table.get(f"{key}_high"),
+        }  # fmt: skip
+
+    light = metrics.get("int8")
+    return {
+        "test": {key: metrics[key] for key in ("speakers", "utterances", "phones", "synthetic")},
+        **{key: number(metrics, key) for key in HEADLINES},
+        "languages": {
+            language: {key: number(table, key) for key in HEADLINES}
+            for language, table in metrics["languages"].items()
+        },
+        "confusions": metrics.get("commonest_substitutions", [])[:10],
+        "int8": {
+            "test": {key: number(light, key) for key in ("per", "difference")} if light else None,
+            "valid": exported.get("int8", {}),
+        },
+        "parameters": exported.get("parameters", {}),
+    }  # fmt: skip
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a folder.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    found = {p.name: sha256_file(p) for p in sorted(folder.glob("[!.]*")) if p.is_file()}
+    if not found:
+        raise UserError(f"{folder}: no files there; run dvc repro")
+    return found
+
+
+def encoders_of(
+    facts: Mapping[str, Any], source: str, hub: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Return the encoders of a model and where each came from.
+
+    Raises:
+        ValueError: one was fetched, and it isn't said from where.
+    """
+    members = facts["members"] if facts["kind"] == "ensemble" else [facts]
+    names = sorted({member["backbone"] for member in members})
+    if source == "hub" and (unknown := sorted(set(names) - set(hub))):
+        raise UserError(f"--hub: says nothing of {unknown}; give encoder=owner/name@revision")
+    return {n: {"source": source, "fetched": hub[n] if source == "hub" else None} for n in names}
+
+
+def used(names: Iterable[str], folders: Iterable[Path], option: str) -> dict[str, dict[str, str]]:
+    """Return the hashes of the folders that a model has to do with.
+
+    An ensemble chooses its members, so it may be offered more than it uses.
+
+    Raises:
+        ValueError: one that it uses was not given.
+    """
+    given = {path.name: path for path in folders}
+    if missing := sorted(set(names) - set(given)):
+        raise UserError(f"{option}: the model hears through {missing}, given were {sorted(given)}")
+    return {name: hashes(given[name]) for name in names}
+
+
+def run(
+    model: Path, splits: Path, segments: Path, metrics: Path, exported: Path,
+    backbones: Sequence[Path], embeddings: Sequence[Path], source: str, hub: Mapping[str, str],
+    params: PackageParams,
+) -> None:  # fmt: skip
+    """Write the card and the package of one model."""
+    facts, about = read_json(model / "model.json"), read_json(exported)
+    files = record(model, files_of(model, facts["kind"]))
+    check_sizes(model, files, exported, about["bytes"])
+    manifests = read_parts(splits)
+    encoders = encoders_of(facts, source, hub)
+    fetched = sorted(e["fetched"] for e in encoders.values() if e["fetched"])
+    package = {
+        "name": facts["name"], "kind": facts["kind"], "encoder": encoders, "files": files,
+        "labels": facts["labels"], "sample_rate_hz": facts["sample_rate_hz"],
+        "frames_per_second": facts["frames_per_second"],
+        "languages": sorted({u.language for u in manifests["train"]}),
+        "licence": licence_of(manifests, fetched, params),
+        "lineage": {
+            "manifests": {f"{p}.jsonl": sha256_file(splits / f"{p}.jsonl") for p in PARTS},
+            segments.name: sha256_file(segments),
+            "backbones": used(encoders, backbones, "--backbones"),
+            "embeddings": used(encoders, embeddings, "--embeddings"),
+            "corpora": corpora(manifests),
+            "training_data_sha256": facts.get("training_data_sha256"),
+            "members": facts.get("members", []),
+        },
+        "metrics": headline(read_json(metrics), about),
+    }  # fmt: skip
+    write_text(model / CARD, card(package))
+    write_json(model / PACKAGE, package | {"files": files | record(model, [CARD])})
+
+
+def pinned(words: Iterable[str]) -> dict[str, str]:
+    """Return where encoders come from.
+
+    >>> pinned(["wavlm=microsoft/wavlm-base@efa81aa"])
+    {'wavlm': 'microsoft/wavlm-base@efa81aa'}
+    """
+    pairs = {name: where for name, _, where in (word.partition("=") for word in words)}
+    if empty := sorted(name for name, where in pairs.items() if not name or not where):
+        raise UserError(f"--hub {empty[0]!r}: expected encoder=owner/name@revision")
+    return pairs
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("model", "splits", "segments", "metrics", "exported"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--backbones", type=Path, nargs="+", required=True)
+    parser.add_argument("--embeddings", type=Path, nargs="+", required=True)
+    parser.add_argument("--encoder-source", dest="source", choices=SOURCES, required=True)
+    parser.add_argument("--hub", nargs="*", default=[], help="encoder=owner/name@revision")
+    args = parser.parse_args()
+    args.hub = pinned(args.hub)
+    run(**vars(args), params=load("package", PackageParams))

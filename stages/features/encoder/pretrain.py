@@ -1,0 +1,234 @@
+"""Teach an encoder, from the training part alone, what speech is made of.
+
+Three tasks in one pass. Masked prediction (HuBERT): say which of k clusters of MFCC frames is
+behind the masked part of a clip. Connectionist temporal classification of the clip's phones
+(UniSpeech): what the clusters leave open, the phones decide. And, for clips whose phone times the
+corpus knows, the phone of each frame, which spares the encoder the long search for an alignment.
+
+Sources: Hsu et al. 2021, "HuBERT", arXiv:2106.07447; Wang et al. 2021, "UniSpeech",
+arXiv:2101.07597.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchaudio
+from numpy.typing import NDArray
+from sklearn.cluster import MiniBatchKMeans
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+
+from fonoteka.audio.augment import AugmentParams, augment
+from fonoteka.audio.dsp import FRAME_HOP, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
+from fonoteka.manifest import Utterance
+from fonoteka.models.ctc import ctc_loss, fewest_frames, like_length
+from fonoteka.models.determinism import seed_of
+from fonoteka.models.encoders import (
+    ArchitectureParams,
+    frame_count,
+    new_encoder,
+    normalise,
+    pad_for_frames,
+    receptive_field,
+)
+from fonoteka.phones import LABELS, NUMBER
+
+
+@dataclass(frozen=True)
+class PretrainParams:
+    """How an encoder is pretrained here.
+
+    Attributes:
+        seed: of weights, batches, masks and augmentation.
+        steps: updates in all.
+        round_steps: updates between checkpoints.
+        batch_s: seconds of sound an update sees.
+        learning_rate: highest, after `warmup_fraction` of the steps; then it falls to 0.
+        warmup_fraction: share of the steps in which the rate rises.
+        clusters: k of k-means.
+        mask_fraction: share of frames masked.
+        mask_span: frames masked together.
+        cluster_weight: weight of masked prediction in the loss.
+        ctc_weight: weight of the phone sequence in the loss; 0 is without transcripts.
+        frame_weight: weight of each frame's phone in the loss, where the times are known.
+        repeat: how often a corpus is heard an epoch, where not once; a small beside a large one.
+        architecture: the size.
+        augment: how far the copies heard go from the clips.
+    """
+
+    seed: int
+    steps: int
+    round_steps: int
+    batch_s: float
+    learning_rate: float
+    warmup_fraction: float
+    clusters: int
+    mask_fraction: float
+    mask_span: int
+    cluster_weight: float
+    ctc_weight: float
+    frame_weight: float
+    repeat: dict[str, int]
+    architecture: ArchitectureParams
+    augment: AugmentParams
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One clip to learn from.
+
+    Attributes:
+        signal: sound, shape `[T]`.
+        clusters: of its 20 ms frames.
+        frames: label of the phone in each frame, 0 between phones, -100 where nothing is known.
+        phones: labels of its phones in order.
+    """
+
+    signal: Signal
+    clusters: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    phones: NDArray[np.int64]
+
+
+class Pupil(nn.Module):
+    """An encoder with the three output layers that are thrown away after pretraining."""
+
+    def __init__(self, name: str, params: PretrainParams) -> None:
+        super().__init__()
+        torch.manual_seed(seed_of(params.seed, "weights"))
+        self.encoder: Any = new_encoder(name, params.architecture)
+        self.clusters = nn.Linear(params.architecture.hidden, params.clusters)
+        self.phones = nn.Linear(params.architecture.hidden, len(LABELS))
+        self.frames = nn.Linear(params.architecture.hidden, len(LABELS))
+
+
+def lessons_from(
+    utterances: Sequence[Utterance], signals: Mapping[str, Signal], params: PretrainParams
+) -> list[Lesson]:
+    """Return the lessons in the order of the utterances, with clusters found on all of them."""
+    found = clusters_of([mfcc(signals[u.id]) for u in utterances], params)
+    short = sum(len(c) < fewest_frames(u.phones) for u, c in zip(utterances, found, strict=True))
+    if short:
+        print(f"{short} of {len(utterances)} clips have fewer frames than phones: no CTC loss")
+    return [
+        Lesson(
+            signals[u.id], clusters, frame_labels(u, len(clusters)),
+            np.array([NUMBER[p] for p in u.phones], dtype=np.int64),
+        )
+        for u, clusters in zip(utterances, found, strict=True)
+    ]  # fmt: skip
+
+
+def clusters_of(
+    frames: Sequence[NDArray[np.float64]], params: PretrainParams
+) -> list[NDArray[np.int64]]:
+    """Return the cluster of each frame of each clip, clusters found by k-means on a sample."""
+    pool = np.concatenate(frames)
+    if len(pool) < params.clusters:
+        raise UserError(
+            f"backbone: {len(pool)} frames of training sound can't give "
+            f"{params.clusters} clusters; add recordings or lower encoder.pretrain.clusters"
+        )
+    rng = np.random.default_rng(seed_of(params.seed, "clusters"))
+    chosen = pool[rng.permutation(len(pool))[:50_000]]
+    kmeans = MiniBatchKMeans(
+        params.clusters, batch_size=4096, n_init=1, random_state=seed_of(params.seed, "k-means")
+    )
+    with threadpool_limits(1):  # its sums depend on the thread count
+        kmeans.fit(chosen)
+        return [kmeans.predict(block).astype(np.int64) for block in frames]
+
+
+def frame_labels(utterance: Utterance, count: int) -> NDArray[np.int64]:
+    """Return the label of the phone at the middle of each frame; -100 without phone times."""
+    if utterance.phone_times_s is None:
+        return np.full(count, -100, dtype=np.int64)
+    labels = np.zeros(count, dtype=np.int64)
+    for phone, (start, end) in zip(utterance.phones, utterance.phone_times_s, strict=True):
+        first, after = round(start * FRAMES_PER_SECOND), round(end * FRAMES_PER_SECOND)
+        labels[first : max(after, first + 1)] = NUMBER[phone]
+    return labels
+
+
+def mfcc(signal: Signal) -> NDArray[np.float64]:
+    """Return 13 cepstra and their deltas each 20 ms, shape `[T, 26]`, the clip's mean taken out."""
+    cepstra = _transform()(torch.from_numpy(pad_for_frames(signal, 400)))
+    both = torch.cat([cepstra, torchaudio.functional.compute_deltas(cepstra, 5)]).T
+    return np.asarray((both - both.mean(dim=0)).double().numpy())
+
+
+@cache
+def _transform() -> Any:
+    return torchaudio.transforms.MFCC(
+        SAMPLE_RATE_HZ, n_mfcc=13,
+        melkwargs={"n_fft": 400, "hop_length": FRAME_HOP, "n_mels": 40, "center": False},
+    )  # fmt: skip
+
+
+def batches(lengths: Sequence[int], batch_s: float, seed: int) -> Iterator[list[int]]:
+    """Yield clip numbers in batches of about `batch_s` seconds of like length, for ever."""
+    for epoch in count():
+        rng = np.random.default_rng(seed_of(seed, "batches", epoch))
+        yield from like_length(lengths, batch_s * SAMPLE_RATE_HZ, rng)
+
+
+def step_loss(pupil: Pupil, lessons: Sequence[Lesson], params: PretrainParams, seed: int) -> Tensor:
+    """Return the loss of one batch; `seed` decides augmentation, masks and dropout."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    field = receptive_field(pupil.encoder)
+    heard = [augment(lesson.signal, params.augment, rng) for lesson in lessons]
+    sizes = [frame_count(len(signal)) for signal, _ in heard]
+    waves = [torch.from_numpy(pad_for_frames(normalise(signal), field)) for signal, _ in heard]
+    batch = nn.utils.rnn.pad_sequence(waves, batch_first=True)
+    attention = torch.zeros(batch.shape, dtype=torch.long)
+    for row, wave in zip(attention, waves, strict=True):
+        row[: len(wave)] = 1
+    masked = torch.from_numpy(_masks(sizes, max(sizes), params, rng))
+    at = [
+        np.minimum((np.arange(size) * factor).astype(int), len(lesson.clusters) - 1)
+        for lesson, (_, factor), size in zip(lessons, heard, sizes, strict=True)
+    ]
+    hidden = pupil.encoder(
+        batch, attention_mask=attention, mask_time_indices=masked
+    ).last_hidden_state
+    clusters = _padded([lesson.clusters[i] for lesson, i in zip(lessons, at, strict=True)])
+    frames = _padded([lesson.frames[i] for lesson, i in zip(lessons, at, strict=True)])
+    hits, known = masked & (clusters >= 0), frames >= 0
+    phones = [torch.from_numpy(lesson.phones) for lesson in lessons]
+    loss = params.ctc_weight * ctc_loss(pupil.phones(hidden).log_softmax(-1), phones, sizes)
+    loss = loss + params.cluster_weight * F.cross_entropy(
+        pupil.clusters(hidden[hits]), clusters[hits]
+    )
+    if known.any():
+        scores = pupil.frames(hidden[known])
+        loss = loss + params.frame_weight * F.cross_entropy(scores, frames[known])
+    return loss
+
+
+def _padded(rows: Sequence[NDArray[np.int64]]) -> Tensor:
+    tensors = [torch.from_numpy(row) for row in rows]
+    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=-100)
+
+
+def _masks(
+    sizes: Sequence[int], most: int, params: PretrainParams, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return which frames are hidden: spans at random starts, shape `[B, T]`."""
+    masked = np.zeros((len(sizes), most), dtype=bool)
+    start = 1 - (1 - params.mask_fraction) ** (1 / params.mask_span)
+    for row, size in zip(masked, sizes, strict=True):
+        for at in np.flatnonzero(rng.random(size) < start):
+            row[at : min(at + params.mask_span, size)] = True
+        if not row.any():
+            row[int(rng.integers(size))] = True
+    return masked

@@ -1,0 +1,1 @@
+"""Small causal models for an audio thread: features, training, export, evaluation, package."""

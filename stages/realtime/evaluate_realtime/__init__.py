@@ -1,0 +1,1 @@
+"""Evaluate the small causal models hop by hop."""

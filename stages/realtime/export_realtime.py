@@ -1,0 +1,133 @@
+"""Export one small model for RTNeural and for ONNX Runtime; prove that both say what torch says.
+
+Reads   data/realtime/models/<name>, data/realtime/streams, data/realtime/times.parquet
+Writes  data/realtime/export/<name>/: <name>.json, <name>.onnx; reports/rtneural/<name>.json
+Params  rtneural, compute
+
+The proof runs step by step, as an audio thread does, over frames of real test streams one after
+another: torch, the ONNX file and an interpreter of the JSON that knows nothing of the exporter. It
+runs from a reset, and again after one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import atomic_folder, write_json
+from fonoteka.core.params import load
+from fonoteka.core.run_stage import stage
+from fonoteka.models.causal import Stack
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.numbers import ceiling, parameter_count
+from fonoteka.models.store import load_small
+from fonoteka.onnx_export.session import open_model
+from fonoteka.onnx_export.stateful import export_stack
+from fonoteka.onnx_export.stateful_session import Streamed
+from fonoteka.rtneural.export import export
+from fonoteka.rtneural.parity import prove
+from stages.realtime.parity_frames import proof_frames
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ExportRealtimeParams:
+    """Section `export_realtime`.
+
+    Attributes:
+        opset: of the ONNX files.
+        steps: frames of the proof, from a reset on.
+        max_error: of an output, a probability, against torch.
+    """
+
+    opset: int
+    steps: int
+    max_error: float
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or not self.max_error > 0:
+            raise UserError(
+                "rtneural: steps and max_error must be above 0, found "
+                f"{self.steps} and {self.max_error}; change them in params.yaml"
+            )
+
+
+@torch.inference_mode()
+def said_by_torch(stack: Stack, frames: Array) -> Array:
+    """Return the outputs `[T, O]`, one frame at a time."""
+    state, rows = stack.initial_state(), []
+    for frame in torch.from_numpy(frames):
+        output, state = stack(frame[None, None], state)
+        rows.append(output[0, 0].numpy())
+    return np.stack(rows)
+
+
+def prove_graph(graph: Path, frames: Array, wanted: Array, allowed: float, where: str) -> float:
+    """Return the largest difference between an ONNX file and torch, from a reset and from another.
+
+    Raises:
+        ValueError: it is above `allowed`, or the second turn says another thing.
+    """
+    runner, heard = Streamed(open_model(graph)), []
+    for _ in range(2):
+        runner.reset()
+        heard.append(np.concatenate([runner.run(frame[None]) for frame in frames]))
+    worst = float(np.abs(heard[0] - wanted).max())
+    if not worst <= allowed:
+        raise UserError(
+            f"{where}: off by {worst:.2e} within {len(frames)} steps; allowed is {allowed}"
+        )
+    if not np.array_equal(heard[0], heard[1]):
+        raise UserError(f"{where}: says another thing after a reset")
+    return worst
+
+
+def run(
+    model: Path, streams: Path, times: Path, out: Path, report: Path, params: ExportRealtimeParams
+) -> None:
+    """Export and prove one model."""
+    stack, facts = load_small(model)
+    name, inputs = facts["name"], facts["shape"]["inputs"]
+    frames = proof_frames(streams, times, params.steps)
+    about = {
+        "answers": "\n".join(facts["answers"]), "name": name,
+        "weights_sha256": facts["weights_sha256"],
+    }  # fmt: skip
+    with atomic_folder(out) as folder:
+        said, graph = folder / f"{name}.json", folder / f"{name}.onnx"
+        said.write_text(export(stack, inputs).text, encoding="utf-8")
+        export_stack(stack, inputs, about, graph, params.opset)
+        wanted, allowed = said_by_torch(stack, frames), params.max_error
+        worst = {
+            "onnx": prove_graph(graph, frames, wanted, allowed, graph.name),
+            "rtneural": prove(said.read_bytes(), frames, wanted, allowed, said.name),
+        }
+        sizes = {"json": said.stat().st_size, "onnx": graph.stat().st_size}
+    write_json(
+        report,
+        {
+            "steps": params.steps, "max_error_below": {k: ceiling(v) for k, v in worst.items()},
+            "bytes": sizes, "parameters": parameter_count(stack),
+        },
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("model", "streams", "times", "out", "report"):
+        parser.add_argument(name, type=Path)
+    args = parser.parse_args()
+    configure(load("compute", ComputeParams).threads)
+    run(**vars(args), params=load("export_realtime", ExportRealtimeParams))
+
+
+if __name__ == "__main__":
+    stage(main)

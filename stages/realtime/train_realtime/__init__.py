@@ -1,0 +1,1 @@
+"""Train a small causal model on streams."""

@@ -1,0 +1,7 @@
+"""Run the stage: `python -m stages.realtime.train_realtime`."""
+
+from fonoteka.core.run_stage import stage
+from stages.realtime.train_realtime.stage import main
+
+if __name__ == "__main__":
+    stage(main)

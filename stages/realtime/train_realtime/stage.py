@@ -1,0 +1,83 @@
+"""Train one of the small models that answer at each hop: speech, voicing, phone, viseme or onset.
+
+Reads   data/realtime/streams, data/realtime/times.parquet, data/realtime/frontend.json
+Writes  data/realtime/models/<name>/: model.safetensors, model.json; reports/curves/<name>/
+Params  realtime, compute
+
+A model hears whole streams in pieces, its state carried over as it will be on an audio thread. It
+may answer a few hops after the sound; that delay is part of its parameters and of its report.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import read_json, sha256_file, sha256_json
+from fonoteka.core.params import load
+from fonoteka.models.causal import Stack
+from fonoteka.models.checkpoint import Checkpoint, fingerprint
+from fonoteka.models.curves import write_curves
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.loop import fit
+from fonoteka.models.store import save_small
+from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.realtime.frontend import FrontEnd
+from stages.realtime.train_realtime.realtime_task import (
+    Examined,
+    HearTask,
+    TrainRealtimeParams,
+    read_streams,
+)
+
+
+def run(
+    name: str, streams: Path, times: Path, frontend: Path, out: Path, curves: Path,
+    checkpoint: Path, params: TrainRealtimeParams,
+) -> None:  # fmt: skip
+    """Train one model and write it with its curves."""
+    if set(params.models) != set(QUESTIONS):
+        raise UserError(
+            f"train_realtime.models must be {sorted(QUESTIONS)}, found {sorted(params.models)}; "
+            "change it in params.yaml"
+        )
+    end = FrontEnd.from_json(read_json(frontend))
+    hop_s = end.hop_s
+    task = HearTask(read_streams(streams, times, "train"), name, params, hop_s)
+    small = params.models[name]
+    examined = Examined(read_streams(streams, times, "valid"), name, small.delay, hop_s)
+    lineage = {
+        "streams": sha256_json({p.name: sha256_file(p) for p in sorted(streams.iterdir())}),
+        "times": sha256_file(times), "frontend": sha256_file(frontend),
+    }  # fmt: skip
+    mark = fingerprint(name, asdict(params), lineage, torch.get_num_threads())
+    keep = Checkpoint(checkpoint, mark)
+    model, progress = fit(task, examined.error, "error", params, keep)
+    assert isinstance(model, Stack)
+    model.eval()  # the loop only ever asks the one in training; dropout would move the threshold
+    facts: dict[str, Any] = {
+        "name": name, "answers": list(QUESTIONS[name].names), "event": QUESTIONS[name].event,
+        "delay_hops": small.delay, "threshold": examined.threshold(model),
+        "training_data_sha256": sha256_json(lineage), "best_epoch": progress.best_epoch,
+        "valid_error": round(progress.best, 6),
+    }  # fmt: skip
+    write_curves(curves, progress.history or [])
+    save_small(out, model, task.shape, facts)
+    keep.clear()
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=sorted(QUESTIONS))
+    for name in ("streams", "times", "frontend", "out", "curves"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    args = parser.parse_args()
+    configure(load("compute", ComputeParams).threads)
+    run(**vars(args), params=load("train_realtime", TrainRealtimeParams))

@@ -1,0 +1,1 @@
+"""Train a phoneme recogniser on the embeddings of an encoder."""

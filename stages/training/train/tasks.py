@@ -1,0 +1,201 @@
+"""What the models are trained on: utterances with their phones, or segments with one phone each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fonoteka import manifest
+from fonoteka.core.errors import UserError
+from fonoteka.models.ctc import ctc_loss, fewest_frames, like_length
+from fonoteka.models.heads import LstmShape, MlpShape, Shape, TdnnShape, new_head
+from fonoteka.models.loop import LoopParams, Task
+from fonoteka.models.oversampling import repeated
+from fonoteka.phones import LABELS, NUMBER
+from fonoteka.scoring.decoding import frames_of
+from fonoteka.shards import read_arrays
+
+
+@dataclass(frozen=True)
+class HeadParams(LoopParams):
+    """What the sections of the heads share.
+
+    Attributes:
+        hidden: width.
+        dropout: share of values dropped.
+    """
+
+    hidden: int
+    dropout: float
+
+
+@dataclass(frozen=True)
+class CtcParams(HeadParams):
+    """Section `ctc`.
+
+    Attributes:
+        dilations: of the time-delay layers, in frames.
+        batch_frames: frames in a batch, padding included.
+        mask_fraction: share of frames zeroed in spans of `mask_frames`, as SpecAugment does.
+        mask_frames: length of a span.
+        repeat: how often a corpus is heard an epoch, where not once.
+    """
+
+    dilations: tuple[int, ...]
+    batch_frames: int
+    mask_fraction: float
+    mask_frames: int
+    repeat: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ReferenceParams:
+    """Section `reference`: the LSTM that our head is measured by; the rest is as `ctc` says.
+
+    Attributes:
+        epochs: at most; fewer than ours, since one of its epochs takes several times as long.
+        hidden: width, each direction.
+        layers: of the LSTM.
+        dropout: share of values dropped.
+    """
+
+    epochs: int
+    hidden: int
+    layers: int
+    dropout: float
+
+
+@dataclass(frozen=True)
+class MlpParams(HeadParams):
+    """Section `mlp`.
+
+    Attributes:
+        window: frames pooled around each frame of a clip, odd.
+        batch_segments: segments in a batch.
+    """
+
+    window: int
+    batch_segments: int
+
+
+class HeadTask(Task, Protocol):
+    """A task whose model is a head on embeddings."""
+
+    shape: Shape
+    left_out: int  # clips with fewer frames than phones, which no CTC path fits
+
+
+class CtcTask:
+    """Utterances and their phone sequences; nothing is known of times.
+
+    With `reference` the head is that LSTM; batches, masks and the loop around are the same.
+    """
+
+    def __init__(
+        self, embeddings: Path, train: Path, params: CtcParams,
+        reference: ReferenceParams | None = None,
+    ) -> None:  # fmt: skip
+        utterances = manifest.read(train)
+        if not utterances:
+            raise UserError(f"{train}: no utterance to train on")
+        arrays = read_arrays(embeddings)
+        missing = sorted({u.id for u in utterances} - set(arrays))
+        if missing:
+            raise UserError(
+                f"{embeddings}: {len(missing)} embeddings are missing, first {missing[0]!r}"
+            )
+        views: dict[str, list[Tensor]] = defaultdict(list)
+        for key in sorted(arrays):
+            views[key.split("#")[0]].append(torch.from_numpy(arrays[key]))
+        self.params = params
+        pairs = [
+            (frames, torch.tensor([NUMBER[phone] for phone in u.phones]))
+            for u in repeated(utterances, utterances, params.repeat)
+            for frames in views[u.id]
+        ]
+        self.items = [
+            (frames, phones)
+            for frames, phones in pairs
+            if len(frames) >= fewest_frames(phones.tolist())
+        ]
+        self.left_out = len(pairs) - len(self.items)
+        if not self.items:
+            raise UserError(f"{train}: every clip has fewer frames than phones; check its texts")
+        inputs = self.items[0][0].shape[1]
+        self.shape: Shape = (
+            LstmShape(inputs, len(LABELS), reference.hidden, reference.layers, reference.dropout)
+            if reference
+            else TdnnShape(inputs, len(LABELS), params.hidden, params.dilations, params.dropout)
+        )
+
+    def new(self) -> nn.Module:
+        """Return a head as it is before training."""
+        return new_head(self.shape)
+
+    def batches(self, seed: int) -> list[list[int]]:
+        """Return clip numbers in batches of like length, in random order."""
+        lengths = [len(frames) for frames, _ in self.items]
+        return like_length(lengths, self.params.batch_frames, np.random.default_rng(seed))
+
+    def loss(self, model: nn.Module, batch: list[int]) -> Tensor:
+        """Return the CTC loss a phone."""
+        frames = [self._masked(self.items[i][0]) for i in batch]
+        log_probs = model(nn.utils.rnn.pad_sequence(frames, batch_first=True))
+        return ctc_loss(log_probs, [self.items[i][1] for i in batch], [len(f) for f in frames])
+
+    def _masked(self, frames: Tensor) -> Tensor:
+        span = self.params.mask_frames
+        starts = torch.rand(len(frames)) < self.params.mask_fraction / max(1, span)
+        if not starts.any():
+            return frames
+        hidden = torch.zeros(len(frames), dtype=torch.bool)
+        for at in starts.nonzero()[:, 0].tolist():
+            hidden[at : at + span] = True
+        return frames.masked_fill(hidden[:, None], 0.0)
+
+
+class MlpTask:
+    """Segments: the mean of the embeddings of one phone, or of silence, and its label."""
+
+    def __init__(self, embeddings: Path, segments: Path, params: MlpParams) -> None:
+        # Not at the top: three of the four models never need it, and it takes 0.8 CPU seconds.
+        import pandas as pd
+
+        table = pd.read_parquet(segments)
+        table = table[(table["part"] == "train") & table["kind"].isin(["phone", "silence"])]
+        if table.empty:
+            raise UserError(f"{segments}: no segment of the training part")
+        arrays = read_arrays(embeddings, table["utterance"].unique())
+        means, labels = [], []
+        columns = table[["utterance", "symbol", "start_s", "end_s"]].to_numpy()
+        for utterance, symbol, start_s, end_s in columns:
+            frames = arrays[utterance]
+            start, end = frames_of(start_s, end_s, len(frames))
+            means.append(frames[start:end].mean(axis=0))
+            labels.append(NUMBER[symbol] if symbol else 0)
+        self.params, self.left_out = params, 0
+        self.means, self.labels = torch.from_numpy(np.stack(means)), torch.tensor(labels)
+        self.shape: Shape = MlpShape(
+            self.means.shape[1], len(LABELS), params.hidden, params.window, params.dropout
+        )
+
+    def new(self) -> nn.Module:
+        """Return a head as it is before training."""
+        return new_head(self.shape)
+
+    def batches(self, seed: int) -> list[Tensor]:
+        """Return segment numbers in random batches."""
+        order = np.random.default_rng(seed).permutation(len(self.labels))
+        return list(torch.split(torch.from_numpy(order), self.params.batch_segments))
+
+    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
+        """Return the cross entropy."""
+        log_probs = model(self.means[batch][:, None])[:, 0]
+        return F.nll_loss(log_probs, self.labels[batch])

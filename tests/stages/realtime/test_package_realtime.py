@@ -1,0 +1,284 @@
+"""The bundle of small models: its page, its package.json and its files say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import yaml
+from corpus_maker import utterance
+from stream_maker import BANDS, BUNDLE, LICENCE, bundle_arguments, small
+
+from fonoteka import manifest
+from fonoteka.core.files import read_json, sha256_file, write_json
+from fonoteka.packaging import CARD, PACKAGE, check_package
+from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.rtneural.cost import facts_of, model_t
+from stages.realtime.package_realtime import stage
+from stages.realtime.package_realtime.page import page
+from stages.realtime.package_realtime.stage import run
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """What the stage reads, and where it has written."""
+    return bundle_arguments(small(tmp_path_factory))
+
+
+@pytest.fixture
+def package(given):
+    return read_json(given["out"] / PACKAGE)
+
+
+@pytest.fixture
+def text(given):
+    return (given["out"] / CARD).read_text(encoding="utf-8")
+
+
+def written(given, tmp_path, **more):
+    """Run the stage again, with other arguments."""
+    run(**given | {"out": tmp_path / "out"} | more)
+    return tmp_path / "out"
+
+
+def copied(folders, tmp_path):
+    """Copies of folders that a test may change."""
+    return [Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in folders]
+
+
+def test_a_bundle_is_a_sound_package(given, package):
+    assert check_package(given["out"]) == []
+    models = [f"{name}.{kind}" for name in QUESTIONS for kind in ("json", "onnx")]
+    assert sorted(package["files"]) == sorted([CARD, "frontend.json", *models])
+    assert given["frontend"].read_bytes() == (given["out"] / "frontend.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", sorted(QUESTIONS))
+def test_package_json_says_what_the_files_say(name, given, package):
+    said = package["models"][name]
+    document = json.loads((given["out"] / f"{name}.json").read_text())
+    numbers = facts_of(document)
+    assert {key: said[key] for key in asdict(numbers)} == asdict(numbers)
+    assert said["model_t"] == model_t(document)
+    assert said["weight_bytes"] == 4 * said["parameters"] == 4 * numbers.parameters
+    assert (said["inputs"], said["outputs"]) == (BANDS, len(said["answers"]))
+    assert said["answers"] == list(QUESTIONS[name].names)
+    scored = read_json(given["metrics"])["models"][name]
+    assert (said["metrics"]["score"], said["delay_ms"]) == (scored["score"], scored["delay_ms"])
+    assert 0 <= said["warm_up_hops"] < BUNDLE.steps
+
+
+def test_sums_are_those_of_the_models(package):
+    models = package["models"].values()
+    assert package["weight_bytes"] == sum(model["weight_bytes"] for model in models)
+    assert package["multiplies_a_hop"] == sum(model["multiplies"] for model in models)
+
+
+def test_lineage_names_what_was_learned_from(given, package):
+    lineage = package["lineage"]
+    assert lineage["times.parquet"] == sha256_file(given["times"])
+    assert lineage["manifests"]["test.jsonl"] == sha256_file(given["splits"] / "test.jsonl")
+    assert lineage["corpora"] == [
+        {"corpus": corpus, "licence": "CC0", "synthetic": corpus == "tts",
+         "clips": {"train": 1, "valid": 1, "test": 1}}
+        for corpus in ("mine", "tts")
+    ]  # fmt: skip
+    assert package["licence"] == {
+        "weights": "Apache-2.0", "training_data": ["CC0"], "to_be_read": []
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(QUESTIONS))
+def test_the_page_has_the_numbers_and_the_type_of_each_model(name, package, text):
+    said = package["models"][name]
+    (cost,) = re.findall(rf"^\| {name} \| {said['parameters']} \|.*$", text, re.M)
+    assert f" {said['multiplies']} " in cost
+    assert f"{said['warm_up_hops']} hops" in cost
+    assert f"| {said['metrics']['score']:.3f} |" in text
+    assert f"// {name}.json\n{said['model_t']}\n" in text
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["#include <RTNeural/RTNeural.h>", "RTNeural::json_parser::parseJson<float> (file)",
+     "std::unique_ptr<RTNeural::Model<float>>", "model->reset()", "model->forward (frame)",
+     "model->getOutputs()", f"float frame[{BANDS}]", "// 160 new samples", "[0] > 0.5f",
+     "// 15 probabilities", "RTNeural::ModelT<float, 8, 15, ", "RTNeural::GRULayerT<float, 6, 8>",
+     "RTNeural::Conv1DT<float, 8, 6, 3, 1>", "RTNeural::SoftmaxActivationT<float, 15>",
+     "RTNeural::DenseT<float, 8, 1>", "RTNeural::SigmoidActivationT<float, 1>"],
+)  # fmt: skip
+def test_the_page_shows_a_host(word, text):
+    assert word in text
+
+
+def test_the_page_leaves_no_word_to_be_filled_in(text):
+    assert "$" not in text
+    assert "None" not in text
+
+
+def test_the_host_closes_what_it_opens(text):
+    for code in re.findall(r"```cpp\n(.*?)```", text, re.S):
+        for opened, closed in ("{}", "()", "<>"):
+            plain = code.replace("->", "").replace(" > ", "").replace("//", "")
+            assert plain.count(opened) == plain.count(closed), (opened, code)
+
+
+def change(package, sources=None, **corpora):
+    """The package of other corpora: synthetic or not, and clips in train and test."""
+    found = json.loads(json.dumps(package))
+    found["lineage"]["corpora"] = [
+        {"corpus": name, "licence": "CC0", "synthetic": synthetic,
+         "clips": {"train": train, "valid": 0, "test": test}}
+        for name, (synthetic, train, test) in corpora.items()
+    ]  # fmt: skip
+    for model in found["models"].values():
+        model["metrics"]["sources"] = sources or {"mine": 0.5}
+    return found
+
+
+def test_the_page_says_which_speech_is_real(package):
+    text = page(change(package, {"fsdd": 0.25, "tts": 0.75}, tts=(True, 9, 9), fsdd=(False, 0, 9)))
+    assert "On synthetic and real speech, 4 voices" in text
+    assert "| model | on fsdd: real speech | on tts: synthetic speech |" in text
+    assert "| viseme | 0.250 | 0.750 |" in text
+    assert "they have learned from a machine's voice" in text  # of fsdd they have seen nothing
+    text = page(change(package, tts=(True, 9, 9)))
+    assert "On synthetic speech, 4 voices" in text
+    assert "| model | on " not in text
+    text = page(change(package, fsdd=(False, 9, 9)))
+    assert "They have heard people in fsdd." in text
+
+
+def test_the_page_has_a_dash_where_nothing_is_to_say(package):
+    for name, model in package["models"].items():
+        model["metrics"] |= {"low": 0.0, "high": 0.4} if name == "onset" else {"low": None}
+        model["delay_ms"] |= {"median": None, "p90": None}
+        model["warm_up_hops"] = None
+    text = page(package)
+    assert re.search(r"^\| onset \| f1 \| \d.\d{3} \| 0.000-0.400 \| .* \| - \| - \|$", text, re.M)
+    assert re.search(r"^\| speech \| f1 \| \d.\d{3} \| - \| ", text, re.M)
+    assert re.search(r"^\| speech \| \d.* \| - \|$", text, re.M)
+
+
+def test_weights_without_a_licence_say_so(given, tmp_path):
+    shutil.copytree(given["splits"], tmp_path / "splits")
+    u = utterance("mine/s0", 0, licence="ask me")
+    manifest.write(tmp_path / "splits" / "train.jsonl", [u])
+    out = written(given, tmp_path, splits=tmp_path / "splits")
+    assert read_json(out / PACKAGE)["licence"]["weights"] is None
+    assert "No licence is stated for these weights" in (out / CARD).read_text()
+
+
+def test_two_bundles_are_equal_byte_for_byte(given, tmp_path):
+    again = written(given, tmp_path)
+    for path in given["out"].iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes()
+
+
+def test_too_many_bytes_are_refused(given, package, tmp_path):
+    total = package["weight_bytes"]
+    params = replace(BUNDLE, max_bytes=total - 1)
+    with pytest.raises(
+        ValueError, match=rf"take {total} bytes, bundle.max_bytes allows {total - 1}"
+    ):
+        written(given, tmp_path, params=params)
+    written(given, tmp_path, params=replace(BUNDLE, max_bytes=total))
+
+
+def test_models_that_are_not_the_same_are_refused(given, tmp_path):
+    with pytest.raises(ValueError, match=r"exports of \['phone'.* must be of the same models"):
+        written(given, tmp_path, exports=[e for e in given["exports"] if e.name == "phone"])
+
+
+def test_a_voice_in_two_parts_is_refused(given, tmp_path):
+    shutil.copytree(given["splits"], tmp_path / "splits")
+    manifest.write(tmp_path / "splits" / "valid.jsonl", [utterance("mine/s0", 5)])
+    with pytest.raises(ValueError, match="voice 'mine/s0' is in train and in valid"):
+        written(given, tmp_path, splits=tmp_path / "splits")
+
+
+def test_files_of_two_models_under_each_others_names_are_refused(given, tmp_path):
+    exports = copied(given["exports"], tmp_path)
+    one, other = (next(e for e in exports if e.name == name) for name in ("speech", "voicing"))
+    for kind in ("json", "onnx"):
+        ours, theirs = one / f"speech.{kind}", other / f"voicing.{kind}"
+        held = ours.read_bytes()
+        ours.write_bytes(theirs.read_bytes())
+        theirs.write_bytes(held)
+    with pytest.raises(ValueError, match=r"speech: the name in the ONNX file .* 'voicing'|voicing"):
+        written(given, tmp_path, exports=exports)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("name", "voicing", "speech: the name in model.json and that of its folder differ"),
+        ("weights_sha256", "0" * 64, "speech: the weights' hash in the ONNX file and in"),
+        ("answers", ["a", "b"], "speech: the outputs and the answers differ: 1 and 2"),
+    ],
+)
+def test_a_model_that_is_not_the_one_exported_is_refused(key, value, words, given, tmp_path):
+    models = copied(given["models"], tmp_path)
+    path = tmp_path / "speech" / "model.json"
+    write_json(path, read_json(path) | {key: value})
+    with pytest.raises(ValueError, match=words):
+        written(given, tmp_path, models=models)
+
+
+def test_files_that_are_not_those_proven_are_refused(given, tmp_path):
+    exports = copied(given["exports"], tmp_path)
+    with (tmp_path / "phone" / "phone.json").open("a") as file:
+        file.write("\n")
+    with pytest.raises(ValueError, match="phone: the bytes of the files and of those that were"):
+        written(given, tmp_path, exports=exports)
+
+
+def test_another_front_end_is_refused(given, tmp_path):
+    other = read_json(given["frontend"])
+    other |= {"bands": 7, "mel": other["mel"][1:], "mean": [0.0] * 7, "std": [1.0] * 7}
+    write_json(tmp_path / "frontend.json", other)
+    with pytest.raises(ValueError, match="the inputs and the front end's bands differ: 8 and 7"):
+        written(given, tmp_path, frontend=tmp_path / "frontend.json")
+
+
+def test_scores_on_corpora_that_the_test_part_lacks_are_refused(given, tmp_path):
+    shutil.copytree(given["splits"], tmp_path / "splits")
+    manifest.write(tmp_path / "splits" / "test.jsonl", [utterance("mine/s2", 2)])
+    with pytest.raises(ValueError, match=r"of the corpora \['tts'\] too, the test part has"):
+        written(given, tmp_path, splits=tmp_path / "splits")
+
+
+def test_the_page_says_what_a_softmax_can_get(package, text):
+    loud = max(package["models"][name]["loudest_logit"] for name in ("phone", "viseme"))
+    assert package["models"]["speech"]["loudest_logit"] is None
+    assert f"none of these has more than {loud} there, whatever the samples." in text
+    package["models"]["phone"]["loudest_logit"] = 120
+    assert "one of these could have up to 120 there, so look for outputs" in page(package)
+
+
+def test_a_refused_bundle_leaves_the_old_one(given, tmp_path):
+    before = {p.name: p.read_bytes() for p in given["out"].iterdir()}
+    with pytest.raises(ValueError, match="max_bytes"):
+        run(**given | {"params": replace(BUNDLE, max_bytes=1)})
+    assert {p.name: p.read_bytes() for p in given["out"].iterdir()} == before
+
+
+def test_the_command_reads_its_sections_and_its_paths(given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    licence = asdict(LICENCE) | {"compatible_licences": ["CC0"]}
+    sections = {"package_realtime": asdict(BUNDLE), "package": licence}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
+    names = ("streams", "times", "frontend", "splits", "metrics")
+    words = [*(str(given[name]) for name in names), "out"]
+    for name in ("exports", "models", "proofs"):
+        words += [f"--{name}", *map(str, given[name])]
+    monkeypatch.setattr(sys, "argv", ["package_realtime", *words])
+    stage.main()
+    assert (tmp_path / "out" / CARD).read_bytes() == (given["out"] / CARD).read_bytes()
