@@ -1,4 +1,8 @@
-"""The manifest: one utterance a line of JSON, sorted by id, refused when anything is off."""
+"""The manifest: one utterance per line of JSON, sorted by id. A wrong line is refused.
+
+The stage `manifest` writes it from the transcripts, the corpora's columns and the index of the
+prepared audio; from there on an utterance is the same in every stage.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +22,22 @@ from fonoteka.core.files import write_text
 
 @dataclass(frozen=True)
 class Utterance:
-    """One clip with all that is known about it.
+    """One prepared clip with all that is known about it.
 
     Attributes:
         id: derived from the corpus name and the relative path, see `utterance_id`.
-        audio: a path below data/raw, or `shard.tar/name.flac` once preprocessed.
+        audio: `shard.tar/name.flac` in data/audio.
         speaker: `corpus/name`, so that two corpora can't share a speaker by accident.
         language: `bs`, `en`, `hr` or `sr`.
         text: as it was given.
         normalized: canonical Latin text, see `fonoteka.text.normalizer`.
         phones: symbols of the inventory in `fonoteka.phones`.
-        duration_s: seconds, above 0.
+        duration_s: seconds of the prepared clip, after trimming; above 0.
         source: the corpus it came from.
         licence: as the corpus states it.
         synthetic: True where a machine spoke.
-        phone_times_s: `(start, end)` of each phone in seconds, where the corpus knows them.
+        phone_times_s: `(start, end)` of each phone in seconds of the prepared clip, if the corpus
+            knows them.
         session: `corpus/name` of the sitting in which it was recorded, where the corpus knows it.
         parent: id of the clip that it is a changed copy of.
         group: id of the first of the clips that are nearly the same sound as it.
@@ -55,6 +60,46 @@ class Utterance:
     parent: str | None = None
     group: str | None = None
     sex: str | None = None
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The canonical text and the phones of a recording.
+
+    Attributes:
+        id: of the clip.
+        language: `bs`, `en`, `hr` or `sr`.
+        normalized: canonical Latin text, see `fonoteka.text.normalizer`.
+        phones: symbols of the inventory in `fonoteka.phones`.
+        phone_times_s: `(start, end)` of each phone in seconds of the recording before trimming, if
+            the corpus knows them.
+    """
+
+    id: str
+    language: str
+    normalized: str
+    phones: tuple[str, ...]
+    phone_times_s: tuple[tuple[float, float], ...] | None = None
+
+
+def write_transcripts(path: Path, transcripts: Iterable[Transcript]) -> None:
+    """Write transcripts, one JSON line per clip, sorted by id."""
+    rows = sorted(transcripts, key=lambda transcript: transcript.id)
+    lines = (json.dumps(_record(row), ensure_ascii=False, allow_nan=False) for row in rows)
+    write_text(path, "\n".join(lines))
+
+
+def read_transcripts(path: Path) -> dict[str, Transcript]:
+    """Return what `write_transcripts` wrote, by id."""
+    transcripts = {}
+    for line in filter(None, path.read_text(encoding="utf-8").splitlines()):
+        record = json.loads(line)
+        times = record.get("phone_times_s")
+        if times is not None:
+            record["phone_times_s"] = tuple((start, end) for start, end in times)
+        record["phones"] = tuple(record["phones"])
+        transcripts[record["id"]] = Transcript(**record)
+    return transcripts
 
 
 WHERE_KNOWN = ("phone_times_s", "session", "parent", "group", "sex")
@@ -109,7 +154,7 @@ def read(path: Path) -> list[Utterance]:
     return rows
 
 
-def _record(row: Utterance) -> dict[str, Any]:
+def _record(row: Utterance | Transcript) -> dict[str, Any]:
     record = dataclasses.asdict(row)
     return {k: v for k, v in record.items() if v is not None or k not in WHERE_KNOWN}
 

@@ -16,7 +16,9 @@ import yaml
 from fonoteka.core.errors import UserError
 
 TOP = Path(__file__).resolve().parents[2]
-INVENTORY = ("stages.corpus.inventory", "raw", "inventory.csv", "prints.npy")
+INVENTORY = (
+    "stages.corpus.inventory", "raw", "inventory.csv", "prints.npy", "phones.jsonl", "corpora.json",
+)  # fmt: skip
 DEDUPE = (
     "stages.corpus.dedupe", "inventory.csv", "prints.npy", "raw", "accepted.csv",
     "quarantined.csv", "duplicates.csv", "duplicates.json",

@@ -2,8 +2,7 @@
 
 A corpus says both in corpus.json, once for all of its clips. Where some of them came under other
 terms, its metadata.csv has a column `licence` (or `license`), a column `source`, or both; an empty
-cell means what corpus.json says. The tables on the way to the parts need neither: whoever wants the
-terms of a clip reads them here, by its path.
+cell means what corpus.json says. The inventory has the terms that hold for each clip.
 """
 
 from __future__ import annotations

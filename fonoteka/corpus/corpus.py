@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import read_json
+from fonoteka.core.files import read_json, write_text
 from fonoteka.core.params import build
 from fonoteka.phones import LANGUAGES
 from fonoteka.tables import Row, read_numbered
@@ -36,7 +37,7 @@ AUDIO_SUFFIXES = (
 INVENTORY_COLUMNS = (
     "id", "corpus", "path", "bytes", "sha256", "pcm_sha256", "duration_s", "sample_rate_hz",
     "channels", "codec", "peak_dbfs", "level_dbfs", "snr_db", "text", "speaker", "language",
-    "session", "sex", "parent", "licence", "synthetic", "problem", "detail",
+    "session", "sex", "parent", "licence", "source", "synthetic", "problem", "detail",
 )  # fmt: skip
 ACCEPTED_COLUMNS = (*INVENTORY_COLUMNS, "group")
 QUARANTINE_COLUMNS = ("id", "path", "duration_s", "problem", "detail", "duplicate_of")
@@ -207,6 +208,27 @@ def read_phones(folder: Path) -> dict[str, TimedPhones]:
         name, timed = timed_phones(record, f"{path}:{number}", line[:60])
         known[name] = timed
     return known
+
+
+def write_phone_times(path: Path, times: Mapping[str, TimedPhones]) -> None:
+    """Write the phone times of clips, one JSON line per clip, sorted by id."""
+    lines = (
+        json.dumps(
+            {"id": id_, "phones": timed.phones, "times_s": timed.times_s}, ensure_ascii=False
+        )
+        for id_, timed in sorted(times.items())
+    )
+    write_text(path, "\n".join(lines))
+
+
+def read_phone_times(path: Path) -> dict[str, TimedPhones]:
+    """Return what `write_phone_times` wrote, by id."""
+    times = {}
+    for line in filter(None, path.read_text(encoding="utf-8").splitlines()):
+        record = json.loads(line)
+        pairs = tuple((start, end) for start, end in record["times_s"])
+        times[record["id"]] = TimedPhones(tuple(record["phones"]), pairs)
+    return times
 
 
 def timed_phones(record: Any, where: str, shown: str) -> tuple[str, TimedPhones]:

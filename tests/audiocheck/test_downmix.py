@@ -10,6 +10,7 @@ import pytest
 import soundfile as sf
 from corpus_maker import make_corpus
 from inventory_maker import PARAMS as INVENTORY
+from inventory_maker import outputs
 
 from fonoteka.audio.dsp import to_mono_16k
 from fonoteka.audiocheck.downmix import taken, uncancelled
@@ -134,8 +135,8 @@ def test_a_row_says_which_channel_is_taken_and_the_print_is_of_that(tmp_path):
               "c": ORDINARY["alike"]}  # fmt: skip
     for name, samples in sounds.items():
         sf.write(folder / f"{name}.wav", samples, RATE, subtype="PCM_16")
-    inventory.run(tmp_path, tmp_path / "i.csv", tmp_path / "p.npy", INVENTORY, workers=1)
-    rows = read_table(tmp_path / "i.csv", ("path", "problem", "detail"))
+    inventory.run(tmp_path, outputs(tmp_path), INVENTORY, workers=1)
+    rows = read_table(tmp_path / "inventory.csv", ("path", "problem", "detail"))
     assert {row["problem"] for row in rows} == {""}
     details = {row["path"]: row["detail"] for row in rows}
     assert details["mine/a.wav"] == (
@@ -148,6 +149,6 @@ def test_a_row_says_which_channel_is_taken_and_the_print_is_of_that(tmp_path):
     assert details["mine/c.wav"] == ""
     found = probe(str(folder / "a.wav"), Limits(10**8, 60))
     alone = soundprint(found.sound.reshape(-1, 2)[:, 0], RATE)
-    codes = np.load(tmp_path / "p.npy")[[row["path"] for row in rows].index("mine/a.wav"), 1:]
+    codes = np.load(tmp_path / "prints.npy")[[row["path"] for row in rows].index("mine/a.wav"), 1:]
     assert np.array_equal(codes[: len(alone)], alone)
     assert len(alone)

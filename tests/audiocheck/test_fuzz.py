@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from corpus_maker import CARD, write_rows
 from fuzz_maker import KINDS, damaged, excuse, seeds
-from inventory_maker import QUARANTINE
+from inventory_maker import QUARANTINE, outputs
 
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.tables import read_table
@@ -36,7 +36,7 @@ def made(tmp_path_factory):
         origin[name] = (seed, damage)
     write_rows(folder, [f"{name},da,ana,hr" for name in origin])
     (folder / "corpus.json").write_text(json.dumps(CARD))
-    run(top / "raw", top / "inventory.csv", top / "prints.npy", QUARANTINE, 2)
+    run(top / "raw", outputs(top), QUARANTINE, 2)
     rows = {row["path"]: row for row in read_table(top / "inventory.csv", ("path", "problem"))}
     return rows, origin, folder
 

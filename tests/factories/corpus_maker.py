@@ -26,18 +26,23 @@ def write_clip(path: Path, samples: np.ndarray, subtype: str = "PCM_16") -> None
     sf.write(path, samples, RATE, subtype=subtype)
 
 
-def make_corpus(raw: Path, rows: list[str], name: str = "mine", **card: object) -> Path:
+COLUMNS = "path,text,speaker,language"
+
+
+def make_corpus(
+    raw: Path, rows: list[str], name: str = "mine", columns: str = COLUMNS, **card: object
+) -> Path:
     """Write a corpus whose table has the given rows, with a tone of its own for each path."""
     folder = raw / name
     folder.mkdir(parents=True)
     for number, row in enumerate(rows):
         write_clip(folder / row.split(",")[0], tone(hz=200 + 20 * number))
-    write_rows(folder, rows)
+    write_rows(folder, rows, columns)
     (folder / "corpus.json").write_text(json.dumps(CARD | {"name": name} | card))
     return folder
 
 
-def write_rows(folder: Path, rows: list[str], header: str = "path,text,speaker,language") -> None:
+def write_rows(folder: Path, rows: list[str], header: str = COLUMNS) -> None:
     (folder / "metadata.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from fonoteka.core.errors import UserError
+from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms, own_terms
 from fonoteka.corpus.corpus import (
     CARD,
     PHONES,
@@ -50,6 +51,7 @@ class Item:
         size: in bytes, of a file that isn't opened.
         problem: what is wrong with it as a file, so that it isn't opened; mostly empty.
         detail: what was found.
+        own: the licence and the source of the clip itself, empty if they are the corpus's.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Item:
     size: int = 0
     problem: str = ""
     detail: str = ""
+    own: Terms = AS_THE_CORPUS
 
 
 def corpus_folders(raw: Path, names: Iterable[str]) -> list[Path]:
@@ -101,6 +104,9 @@ def items_of(folder: Path) -> list[Item]:
         found[path] = _item(card, path, None, 0, OUTSIDE, f"{TABLE} names it")
     if not any(not item.problem or item.clip for item in found.values()) and not outside:
         raise UserError(f"{folder}: no audio; name clips in {TABLE} or take the corpus out")
+    for path, own in own_terms(folder).items():
+        if path in found:
+            found[path] = replace(found[path], own=own)
     return _without_collisions(list(found.values()))
 
 

@@ -1,14 +1,19 @@
-"""Look at every file of a corpus once and say what it holds.
+"""Read every file of the corpora once and list what it contains.
 
-    python -m stages.corpus.inventory data/raw data/corpus/inventory.csv data/corpus/prints.npy
+    python -m stages.corpus.inventory data/raw data/corpus/inventory.csv data/corpus/prints.npy \
+        data/corpus/phones.jsonl data/corpus/corpora.json
 
 Reads   a folder of corpora, each with corpus.json, metadata.csv and audio (see `fonoteka.corpus`)
-Writes  inventory.csv: one row a file, sorted by id; prints.npy: a row each in the same order, by
-        which dedupe finds copies (see fingerprint/store.py)
+Writes  inventory.csv: one row per file, sorted by id; prints.npy: one row per file in the same
+        order, by which dedupe finds copies (see fingerprint/store.py); phones.jsonl: the phone
+        times that corpora know, by id; corpora.json: the cards
 Params  inventory
 
-A broken file is a row with a problem (see problems.py), for recordings are never all good; a broken
-table is an error, for it is short work to correct and a guess about it would reach every number
+Later stages read tables, cards and phone times here and not in data/raw, so that one changed byte
+of one recording makes stale only what reads recordings.
+
+A broken file is a row with a problem (see problems.py), because some recordings are always bad. A
+broken table is an error, because it is quickly corrected, and a guess would reach every number
 after it. Files are read in worker processes, within limits that no file can lift.
 """
 
@@ -17,8 +22,8 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -30,9 +35,16 @@ from fonoteka.audiocheck.sandbox import Allowance, guarded
 from fonoteka.audiocheck.sandbox_worker import Lost
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import atomic_file
+from fonoteka.core.files import atomic_file, write_json
 from fonoteka.core.params import load
-from fonoteka.corpus.corpus import INVENTORY_COLUMNS, Clip
+from fonoteka.corpus.corpus import (
+    INVENTORY_COLUMNS,
+    Clip,
+    TimedPhones,
+    read_card,
+    read_phones,
+    write_phone_times,
+)
 from fonoteka.fingerprint import store
 from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, Codes, soundprint
 from fonoteka.manifest import utterance_id
@@ -153,7 +165,7 @@ def line_of(item: Item, found: Probe, problem: str, detail: str) -> str:
     Numbers and hashes are written as they are: there is nothing in them to quote.
     """
     card, clip = item.card, item.clip or Clip(item.path, "", "", "")
-    corpus = card.name
+    corpus, terms = card.name, item.own.within(card)
     speaker = f"{corpus}/{clip.speaker}" if clip.speaker else ""
     session = f"{corpus}/{clip.session}" if clip.session else ""
     parent = utterance_id(corpus, clip.parent) if clip.parent else ""
@@ -163,7 +175,7 @@ def line_of(item: Item, found: Probe, problem: str, detail: str) -> str:
         f"{found.sample_rate_hz},{found.channels},{_known_cells(found.codec)}"
         f"{_decibels(found.peak_dbfs)},{_decibels(found.level_dbfs)},{_decibels(found.snr_db)},"
         f"{_cells(clip.text)}{_known_cells(speaker, clip.language, session, clip.sex)}"
-        f"{_cells(parent)}{_known_cells(card.licence, str(card.synthetic).lower())}"
+        f"{_cells(parent)}{_known_cells(terms.licence, terms.source, str(card.synthetic).lower())}"
         f"{table_line((problem, detail))}"
     )
 
@@ -230,8 +242,18 @@ def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -
         yield given_up(item, answer) if isinstance(answer, Lost) else answer
 
 
-def run(raw: Path, inventory: Path, codes: Path, params: InventoryParams, workers: int) -> None:
-    """Write the inventory of the corpora that take part, and the clips' prints to `codes`."""
+@dataclass(frozen=True)
+class Outputs:
+    """Where the stage writes, see above."""
+
+    inventory: Path
+    prints: Path
+    phones: Path
+    corpora: Path
+
+
+def run(raw: Path, out: Outputs, params: InventoryParams, workers: int) -> None:
+    """Write the inventory of the corpora that take part, with prints, phone times and cards."""
     items: list[Item] = []
     for folder in corpus_folders(raw, params.corpora):
         found = items_of(folder)
@@ -245,8 +267,8 @@ def run(raw: Path, inventory: Path, codes: Path, params: InventoryParams, worker
     problems: Counter[str] = Counter()
     # A row is written as soon as it is known: what is held grows by names and not by rows.
     with (
-        store.written(codes, len(items)) as write_print,
-        atomic_file(inventory) as part,
+        store.written(out.prints, len(items)) as write_print,
+        atomic_file(out.inventory) as part,
         part.open("w", encoding="utf-8", newline="") as file,
     ):
         file.write(table_line(INVENTORY_COLUMNS))
@@ -255,7 +277,20 @@ def run(raw: Path, inventory: Path, codes: Path, params: InventoryParams, worker
             write_print(row)
             problems[problem] += 1
     del problems[""]
+    folders = corpus_folders(raw, params.corpora)
+    write_json(out.corpora, [asdict(read_card(folder)) for folder in folders])
+    write_phone_times(out.phones, phone_times(folders, {item.id for item in items}))
     print(f"inventory: {len(items)} files, problems: {dict(sorted(problems.items())) or 'none'}")
+
+
+def phone_times(folders: Iterable[Path], ids: Container[str]) -> dict[str, TimedPhones]:
+    """Return the phone times that corpora know of the clips with these ids."""
+    return {
+        id_: timed
+        for folder in folders
+        for path, timed in read_phones(folder).items()
+        if (id_ := utterance_id(folder.name, path)) in ids
+    }
 
 
 def _few(names: list[str]) -> str:
@@ -270,6 +305,8 @@ def main() -> None:
     parser.add_argument("raw", type=Path)
     parser.add_argument("inventory", type=Path)
     parser.add_argument("prints", type=Path)
-    given = parser.parse_args()
-    params = load("inventory", InventoryParams)
-    run(given.raw, given.inventory, given.prints, params, worker_count())
+    parser.add_argument("phones", type=Path)
+    parser.add_argument("corpora", type=Path)
+    args = parser.parse_args()
+    out = Outputs(args.inventory, args.prints, args.phones, args.corpora)
+    run(args.raw, out, load("inventory", InventoryParams), worker_count())

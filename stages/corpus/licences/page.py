@@ -120,18 +120,15 @@ def _amount(clips: Sequence[tuple[Terms, float]]) -> str:
 
 
 def holdings_of(
-    cards: Mapping[str, Card],
-    own: Mapping[str, Mapping[str, Terms]],
-    clips: Iterable[tuple[str, str, float]],
+    cards: Mapping[str, Card], clips: Iterable[tuple[str, Terms, float]]
 ) -> list[Holding]:
     """Return what is used of each corpus, sorted by name.
 
     Args:
         cards: by corpus.
-        own: by corpus, the terms of clips that have their own, by path.
-        clips: corpus, path in it and seconds of each clip that is used.
+        clips: corpus, terms and seconds of each clip that is used.
     """
     used: dict[str, list[tuple[Terms, float]]] = defaultdict(list)
-    for corpus, path, seconds in clips:
-        used[corpus].append((own[corpus].get(path, AS_THE_CORPUS).within(cards[corpus]), seconds))
+    for corpus, terms, seconds in clips:
+        used[corpus].append((terms, seconds))
     return [Holding(cards[name], used[name]) for name in sorted(cards)]

@@ -1,11 +1,11 @@
 """Give each clip one spelling and one phone sequence.
 
-    python -m stages.corpus.normalize data/corpus/accepted.csv data/raw \
+    python -m stages.corpus.normalize data/corpus/accepted.csv data/corpus/phones.jsonl \
         data/corpus/transcripts.jsonl data/corpus/refused.csv data/corpus/norm reports/text.json
 
-Reads   accepted.csv; data/raw/NAME/phones.jsonl where a corpus has one, and from metadata.csv the
-        licences of clips that have their own
-Writes  transcripts.jsonl: a manifest; refused.csv: texts that can't be spelled, with the reason;
+Reads   accepted.csv; phones.jsonl: the phone times that corpora know
+Writes  transcripts.jsonl: canonical text and phones per clip; refused.csv: texts that cannot be
+        spelled, with the reason;
         norm/: index.csv and, on request, each canonical text as NAME/path/clip.norm.txt;
         text.json: what fired, what was guessed, what was refused
 Params  normalize, privacy
@@ -20,16 +20,20 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json
 from fonoteka.core.params import load
-from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms, own_terms
-from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, REFUSED_COLUMNS, TimedPhones, read_phones
-from fonoteka.manifest import Utterance, write
+from fonoteka.corpus.corpus import (
+    ACCEPTED_COLUMNS,
+    REFUSED_COLUMNS,
+    TimedPhones,
+    read_phone_times,
+)
+from fonoteka.manifest import Transcript, write_transcripts
 from fonoteka.phones import LANGUAGES
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import Row, read_table, write_table
@@ -139,44 +143,17 @@ def _within(seconds: float, duration_s: float) -> float:
     return round(min(max(seconds, 0.0), duration_s), 6)
 
 
-def utterance_of(
-    row: Row, reading: Reading, phones: tuple[str, ...], timed: TimedPhones | None, own: Terms
-) -> Utterance:
-    """Return a row of accepted.csv as an utterance; `own` are the terms of the clip itself."""
-    duration_s = float(row["duration_s"])
-    return Utterance(
-        id=row["id"],
-        audio=row["path"],
-        speaker=row["speaker"],
-        language=reading.language,
-        text=row["text"],
-        normalized=reading.normalized,
-        phones=phones,
-        duration_s=duration_s,
-        source=row["corpus"],
-        licence=own.licence or row["licence"],
-        synthetic=row["synthetic"] == "true",
-        phone_times_s=times_of(timed, phones, duration_s),
-        session=row["session"] or None,
-        parent=row["parent"] or None,
-        group=row["group"] or None,
-        sex=row["sex"] or None,
-    )
-
-
 def run(
-    accepted: Path, raw: Path, to: Outputs, params: NormalizeParams, privacy: PrivacyParams
+    accepted: Path, phones: Path, to: Outputs, params: NormalizeParams, privacy: PrivacyParams
 ) -> None:
-    """Write the manifest of what can be spelled, the table of what can't, and the report.
+    """Write the transcripts of what can be spelled, the table of what cannot, and the report.
 
     Raises:
         ValueError: a language is unknown, or too many texts are refused.
     """
     rows = read_table(accepted, ACCEPTED_COLUMNS)
-    corpora = sorted({row["corpus"] for row in rows})
-    timed = {name: read_phones(raw / name) for name in corpora}
-    own = {name: own_terms(raw / name) for name in corpora}
-    good: list[Utterance] = []
+    timed = read_phone_times(phones)
+    good: list[Transcript] = []
     readings: list[Reading] = []
     unlike = 0
     for row in rows:
@@ -185,20 +162,20 @@ def run(
                 f"{accepted}: {row['path']}: language {row['language']!r} is unknown; "
                 f"expected one of {list(LANGUAGES)}, or nothing where it shall be guessed"
             )
-        reading, phones = read_text(row["id"], row["text"], row["language"], params)
+        reading, symbols = read_text(row["id"], row["text"], row["language"], params)
         readings.append(reading)
         if reading.reason:
             continue
-        corpus, path = row["corpus"], row["path"].removeprefix(row["corpus"] + "/")
-        known = timed[corpus].get(path)
-        good.append(utterance_of(row, reading, phones, known, own[corpus].get(path, AS_THE_CORPUS)))
-        unlike += known is not None and good[-1].phone_times_s is None
+        known = timed.get(row["id"])
+        times = times_of(known, symbols, float(row["duration_s"]))
+        good.append(Transcript(row["id"], reading.language, reading.normalized, symbols, times))
+        unlike += known is not None and times is None
     paths = {row["id"]: row["path"] for row in rows}
     bad = _refused_rows(readings, paths)
     _check_refused(bad, len(rows), params)
-    write(to.transcripts, good)
+    write_transcripts(to.transcripts, good)
     write_table(to.refused, REFUSED_COLUMNS, bad)
-    write_sidecars(to.norm, good if params.sidecars else [])
+    write_sidecars(to.norm, good if params.sidecars else [], paths)
     shown = {row["id"] for row in rows if privacy.name_people or row["synthetic"] == "true"}
     write_json(to.report, report(readings, shown))
     _say(good, bad, unlike)
@@ -212,23 +189,25 @@ def _refused_rows(readings: Sequence[Reading], paths: dict[str, str]) -> list[Ro
     ]
 
 
-def write_sidecars(folder: Path, utterances: Sequence[Utterance]) -> None:
+def write_sidecars(
+    folder: Path, transcripts: Sequence[Transcript], paths: Mapping[str, str]
+) -> None:
     """Write each canonical text beside no recording but in a tree like that of the recordings.
 
     `mine/a.wav` becomes `mine/a.norm.txt`, or `mine/a.wav.norm.txt` where a clip of another format
     has the same name. Raw data is never changed, so the files lie in a folder of their own;
     index.csv says which belongs to which clip and is there even where no sidecar was asked for.
     """
-    stems = Counter(PurePosixPath(u.audio).with_suffix("") for u in utterances)
+    stems = Counter(PurePosixPath(paths[row.id]).with_suffix("") for row in transcripts)
     rows = []
     with atomic_folder(folder) as part:
-        for utterance in sorted(utterances, key=lambda utterance: utterance.id):
-            path = PurePosixPath(utterance.audio)
+        for transcript in sorted(transcripts, key=lambda transcript: transcript.id):
+            path = PurePosixPath(paths[transcript.id])
             stem = path.with_suffix("") if stems[path.with_suffix("")] == 1 else path
             name = f"{stem}.norm.txt"
             (part / name).parent.mkdir(parents=True, exist_ok=True)
-            (part / name).write_text(utterance.normalized + "\n", encoding="utf-8", newline="\n")
-            rows.append({"id": utterance.id, "path": utterance.audio, "sidecar": name})
+            (part / name).write_text(transcript.normalized + "\n", encoding="utf-8", newline="\n")
+            rows.append({"id": transcript.id, "path": paths[transcript.id], "sidecar": name})
         write_table(part / INDEX, INDEX_COLUMNS, rows)
 
 
@@ -243,9 +222,9 @@ def _check_refused(bad: list[Row], total: int, params: NormalizeParams) -> None:
     )
 
 
-def _say(good: list[Utterance], bad: list[Row], unlike: int) -> None:
+def _say(good: list[Transcript], bad: list[Row], unlike: int) -> None:
     reasons = dict(sorted(Counter(row["reason"] for row in bad).items()))
-    with_times = sum(utterance.phone_times_s is not None for utterance in good)
+    with_times = sum(transcript.phone_times_s is not None for transcript in good)
     print(
         f"normalize: {len(good)} spelled, {len(bad)} refused: {reasons or 'none'}; "
         f"{with_times} with phone times, {unlike} without because the corpus heard other phones"
@@ -255,9 +234,9 @@ def _say(good: list[Utterance], bad: list[Row], unlike: int) -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("accepted", "raw", "transcripts", "refused", "norm", "report"):
+    for name in ("accepted", "phones", "transcripts", "refused", "norm", "report"):
         parser.add_argument(name, type=Path)
-    given = parser.parse_args()
+    args = parser.parse_args()
     params = load("normalize", NormalizeParams)
-    to = Outputs(given.transcripts, given.refused, given.norm, given.report)
-    run(given.accepted, given.raw, to, params, load("privacy", PrivacyParams))
+    to = Outputs(args.transcripts, args.refused, args.norm, args.report)
+    run(args.accepted, args.phones, to, params, load("privacy", PrivacyParams))

@@ -21,7 +21,6 @@ whose speakers all say the same are named in `split.same_sentences`: the audit c
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +29,6 @@ from pathlib import Path
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
-from fonoteka.corpus.corpus import INDEX_COLUMNS
 from fonoteka.manifest import Utterance, read, write
 from fonoteka.tables import Row, read_numbered, read_table, write_table
 from stages.corpus.split.assign import PARTS, Place, SplitParams, place
@@ -46,9 +44,8 @@ LEFT_OUT_COLUMNS = ("id", "reason", "detail")
 class Paths:
     """Where the stage reads and writes; `parts` maps each of `PARTS` to its manifest."""
 
-    transcripts: Path
+    manifest: Path
     inventory: Path
-    index: Path
     parts: Mapping[str, Path]
     speakers: Path
     left_out: Path
@@ -78,37 +75,6 @@ def read_parts(path: Path, corpora: Iterable[str]) -> dict[str, str]:
         if speaker.partition("/")[0] in known:
             parts[speaker] = part
     return parts
-
-
-def join(utterances: Iterable[Utterance], index: Iterable[Row]) -> list[Utterance]:
-    """Return the utterances whose audio was kept, with the shard's name, duration and phone times.
-
-    Times move by what was trimmed from the start, and are cut where the clip now begins and ends.
-    A clip of the index that is no utterance is one whose text was refused; the audit counts both.
-    """
-    by_id = {utterance.id: utterance for utterance in utterances}
-    joined = []
-    for row in index:
-        if row["problem"] or row["id"] not in by_id:
-            continue
-        utterance = by_id[row["id"]]
-        duration_s, offset_s = float(row["duration_s"]), float(row["offset_s"])
-        times = utterance.phone_times_s
-        if times is not None:
-            times = tuple(
-                (_moved(start, offset_s, duration_s), _moved(end, offset_s, duration_s))
-                for start, end in times
-            )
-        joined.append(
-            dataclasses.replace(
-                utterance, audio=row["audio"], duration_s=duration_s, phone_times_s=times
-            )
-        )
-    return joined
-
-
-def _moved(seconds: float, offset_s: float, duration_s: float) -> float:
-    return round(min(max(seconds - offset_s, 0.0), duration_s), 6)
 
 
 def split(utterances: Iterable[Utterance], places: Iterable[Place]) -> dict[str, list[Utterance]]:
@@ -182,18 +148,17 @@ def speaker_rows(places: Iterable[Place], parts: Mapping[str, Sequence[Utterance
 
 def run(paths: Paths, params: SplitParams) -> None:
     """Write the manifests, the table of speakers and the table of what was left out."""
-    utterances = read(paths.transcripts)
-    joined = join(utterances, read_table(paths.index, INDEX_COLUMNS))
+    utterances = read(paths.manifest)
     table = {}
     if paths.table is not None:
-        table = read_parts(paths.table, {row.source for row in joined})
+        table = read_parts(paths.table, {row.source for row in utterances})
     parents = {
         row["id"]: row["parent"]
         for row in read_table(paths.inventory, ("id", "parent"))
         if row["parent"]
     }
-    places = place(tied(joined, parents), params, table)
-    chosen = split(joined, places)
+    places = place(tied(utterances, parents), params, table)
+    chosen = split(utterances, places)
     left: list[Row] = []
     if params.sentences == "disjoint":
         chosen, left = without_known_sentences(chosen, params)
@@ -205,15 +170,15 @@ def run(paths: Paths, params: SplitParams) -> None:
     shown = ", ".join(f"{part} {len(chosen[part])} of {voices[part]} speakers" for part in PARTS)
     moved = sum(len(each.tied.speakers) for each in places if each.why.startswith("for "))
     print(
-        f"split: {shown}; {len(utterances) - len(joined)} left out in preprocessing, {len(left)} "
-        f"for their sentence; {moved} speakers moved so that each part has each language"
+        f"split: {shown}; {len(left)} left out for their sentence; {moved} speakers moved so that "
+        f"each part has each language"
     )
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("transcripts", "inventory", "index", *PARTS):
+    for name in ("manifest", "inventory", *PARTS):
         parser.add_argument(name, type=Path)
     parser.add_argument("--speakers", type=Path, required=True)
     parser.add_argument("--left-out", type=Path, required=True)
@@ -221,7 +186,6 @@ def main() -> None:
     given = parser.parse_args()
     parts = {part: getattr(given, part) for part in PARTS}
     paths = Paths(
-        given.transcripts, given.inventory, given.index, parts, given.speakers, given.left_out,
-        given.table,
+        given.manifest, given.inventory, parts, given.speakers, given.left_out, given.table,
     )  # fmt: skip
     run(paths, load("split", SplitParams))

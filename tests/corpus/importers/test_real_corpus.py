@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 from corpus_maker import shared_corpus
-from dvc_yaml import TOP, pipeline
+from dvc_yaml import TOP, pipeline, program
 
 from fonoteka.core.files import read_json
 from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.tables import read_table, write_table
 
-STAGES = ("inventory", "dedupe", "normalize", "preprocess", "split", "audit")
+STAGES = ("inventory", "dedupe", "normalize", "preprocess", "manifest", "split", "audit")
 ASSIGNED = {"fsdd/jackson": "valid", "fsdd/george": "test", "fsdd/theo": "test"}
 TAKE = "3"  # of 50: ten digits of six speakers
 INVENTORY = {
@@ -47,7 +47,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in STAGES:
         _, _, module, *arguments = shlex.split(pipeline()[name]["cmd"])
         monkeypatch.setattr("sys.argv", [module, *arguments])
-        importlib.import_module(module).main()
+        importlib.import_module(program(module)).main()
     return tmp_path
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
-from corpus_maker import RATE, make_corpus, tone, write_clip, write_rows
-from inventory_maker import PARAMS, QUARANTINE, take
+from corpus_maker import CARD, RATE, make_corpus, tone, write_clip, write_rows
+from inventory_maker import PARAMS, QUARANTINE, outputs, take
 
+from fonoteka.core.files import read_json
+from fonoteka.corpus.corpus import TimedPhones, read_phone_times
 from fonoteka.fingerprint import store
 from fonoteka.fingerprint.fingerprint import soundprint
 from stages.corpus.inventory import stage as inventory
@@ -100,12 +104,34 @@ def test_each_row_has_the_print_of_its_sound_and_a_clip_with_a_problem_has_none(
     assert [row["problem"] for row in order] == ["", "silent", ""]
 
 
+def test_a_row_has_the_licence_and_the_source_that_hold_for_its_clip(tmp_path):
+    lines = ["a.wav,da,ana,hr,,", "b.wav,ne,ana,hr,CC BY-NC 4.0,", "c.wav,tu,ana,hr,,a friend"]
+    columns = "path,text,speaker,language,licence,source"
+    make_corpus(tmp_path / "raw", lines, columns=columns, licence=" CC0 ", source="a field trip")
+    rows = take(tmp_path / "raw")
+    assert [(row["licence"], row["source"]) for row in rows.values()] == [
+        ("CC0", "a field trip"), ("CC BY-NC 4.0", "a field trip"), ("CC0", "a friend"),
+    ]  # fmt: skip
+
+
+def test_phone_times_of_clips_are_kept_by_id(tmp_path):
+    folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr"])
+    lines = [
+        {"path": name, "phones": ["d", "a"], "times_s": [[0, 0.25], [0.25, 0.5]]}
+        for name in ("a.wav", "gone.wav")
+    ]
+    (folder / "phones.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    row = take(tmp_path / "raw")["mine/a.wav"]
+    times = read_phone_times(tmp_path / "phones.jsonl")
+    assert times == {row["id"]: TimedPhones(("d", "a"), ((0.0, 0.25), (0.25, 0.5)))}
+
+
 def test_the_number_of_workers_changes_no_byte(tmp_path):
     make_corpus(tmp_path / "raw", [f"{n}.wav,da,ana,hr" for n in range(5)])
     written = []
     for workers in (1, 2):
         take(tmp_path / "raw", workers=workers)
-        names = ("inventory.csv", "prints.npy")
+        names = ("inventory.csv", "prints.npy", "phones.jsonl", "corpora.json")
         written.append([(tmp_path / name).read_bytes() for name in names])
     assert written[0] == written[1]
 
@@ -152,7 +178,7 @@ def test_a_hidden_file_is_a_row_and_is_not_read(name, tmp_path):
 def test_the_corpus_has_no_rows_for_its_own_files(tmp_path):
     folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "x/report.json,da,ana,hr"][:1])
     for name in ("phones.jsonl", "report.json"):
-        (folder / name).write_text("{}")
+        (folder / name).write_text("{}" if name == "report.json" else "")
     assert list(take(tmp_path / "raw")) == ["mine/a.wav"]
 
 
@@ -211,9 +237,11 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch, capsys):
         "memory_mib: 512, silent_below_dbfs: -60, max_clipped_fraction: 0.01}\n"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["inventory", "raw", "out/inventory.csv", "out/prints.npy"])
+    paths = map(str, vars(outputs(Path("out"))).values())
+    monkeypatch.setattr("sys.argv", ["inventory", "raw", *paths])
     inventory.main()
     assert (tmp_path / "out/inventory.csv").is_file()
+    assert read_json(tmp_path / "out/corpora.json") == [CARD]
     assert np.load(tmp_path / "out/prints.npy").shape == (1, store.SIZE + 1)
     assert "1 files, problems: none" in capsys.readouterr().out
 

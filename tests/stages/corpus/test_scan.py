@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 from corpus_maker import make_corpus, tone, write_clip, write_rows
-from inventory_maker import PARAMS, QUARANTINE, take
+from inventory_maker import PARAMS, QUARANTINE, outputs, take
 
 from fonoteka.tables import with_formula_marks
 from stages.corpus.inventory.problems import PROBLEMS
@@ -133,6 +133,6 @@ def test_the_order_of_creation_and_the_number_of_workers_change_no_byte(tmp_path
         for name in names:
             write_clip(tmp_path / f"{turn}" / "mine" / name, tone(hz=200 + 20 * int(name[0])))
             (tmp_path / f"{turn}" / "mine" / f"{name}.txt").write_text(name)
-        run(tmp_path / f"{turn}", tmp_path / "i.csv", tmp_path / "p.npy", QUARANTINE, 1 + 2 * turn)
-        written.add((tmp_path / "i.csv").read_bytes())
+        run(tmp_path / f"{turn}", outputs(tmp_path), QUARANTINE, 1 + 2 * turn)
+        written.add((tmp_path / "inventory.csv").read_bytes())
     assert len(written) == 1

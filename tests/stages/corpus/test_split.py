@@ -11,14 +11,13 @@ from corpus_maker import utterance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fonoteka.corpus.corpus import INDEX_COLUMNS
 from fonoteka.manifest import read, write
 from fonoteka.tables import read_table, write_table
 from stages.corpus.audit.leakage import flat, leaks
 from stages.corpus.split import stage
 from stages.corpus.split.assign import PARTS, SplitParams, drawn_part, place
 from stages.corpus.split.speaker_groups import tied
-from stages.corpus.split.stage import join, read_parts, split, without_known_sentences
+from stages.corpus.split.stage import read_parts, split, without_known_sentences
 from stages.corpus.synthesize.voices import VARIANTS
 
 PARAMS = SplitParams(
@@ -365,32 +364,11 @@ def test_what_is_written_can_be_kept_as_the_table(tmp_path):
     assert part_by_speaker(other) == part_by_speaker(divide(rows))
 
 
-def entry(row, duration_s="1.0000", offset_s="0.0000", problem=""):
-    return dict(
-        zip(INDEX_COLUMNS, (row.id, f"s.tar/{row.id}.flac", duration_s, offset_s, problem),
-            strict=True)
-    )  # fmt: skip
-
-
-def test_phone_times_move_with_what_was_trimmed():
-    row = replace(utterance("c/a"), phone_times_s=((0.1, 0.5), (0.5, 0.95)))
-    (joined,) = join([row], [entry(row, "0.6000", "0.2500")])
-    assert joined.phone_times_s == ((0.0, 0.25), (0.25, 0.6))
-    assert (joined.audio, joined.duration_s) == (f"s.tar/{row.id}.flac", 0.6)
-
-
-def test_a_clip_that_preprocessing_dropped_is_left_out():
-    kept, dropped, absent, refused = (utterance(f"c/{name}") for name in "abcd")
-    index = [entry(kept), entry(dropped, problem="silent"), entry(refused)]
-    assert [u.id for u in join([kept, dropped, absent], index)] == [kept.id]
-
-
 def test_the_command_line_writes_manifests_and_tables(tmp_path, monkeypatch, capsys):
     rows = corpus(30)
     rows[-2] = replace(rows[-2], normalized=rows[0].normalized)  # by s29, and by s0, who is tested
-    write(tmp_path / "t.jsonl", rows)
+    write(tmp_path / "t.jsonl", rows[:-1])
     write_table(tmp_path / "v.csv", ("id", "parent"), [{"id": rows[2].id, "parent": rows[5].id}])
-    write_table(tmp_path / "i.csv", INDEX_COLUMNS, [entry(row) for row in rows[:-1]])
     write_speakers(tmp_path / "table.csv", "c/s29,train")
     (tmp_path / "params.yaml").write_text(
         "split: {salt: a, valid_fraction: 0.2, test_fraction: 0.3, assigned: {c/s0: test}, "
@@ -398,7 +376,7 @@ def test_the_command_line_writes_manifests_and_tables(tmp_path, monkeypatch, cap
     )
     monkeypatch.chdir(tmp_path)
     options = ["--speakers", "s.csv", "--left-out", "l.csv", "--table", "table.csv"]
-    names = ["t.jsonl", "v.csv", "i.csv", "a.jsonl", "b.jsonl", "c.jsonl"]
+    names = ["t.jsonl", "v.csv", "a.jsonl", "b.jsonl", "c.jsonl"]
     monkeypatch.setattr("sys.argv", ["split", *names, *options])
     stage.main()
     assert sum(len(read(tmp_path / f"{part}.jsonl")) for part in "abc") == 58
@@ -411,4 +389,4 @@ def test_the_command_line_writes_manifests_and_tables(tmp_path, monkeypatch, cap
     assert speakers["c/s2"]["ties"] == f"clip {rows[5].id}"
     (left,) = read_table(tmp_path / "l.csv", stage.LEFT_OUT_COLUMNS)
     assert left["id"] == rows[-2].id
-    assert "1 left out in preprocessing, 1 for their sentence; 0 sp" in capsys.readouterr().out
+    assert "1 left out for their sentence; 0 sp" in capsys.readouterr().out
