@@ -1,6 +1,7 @@
 """dvc.yaml says what the code does: what it omits, DVC would call up to date when it is not."""
 
 import ast
+import re
 import subprocess
 from functools import cache
 from pathlib import PurePosixPath
@@ -18,11 +19,11 @@ from dvc_yaml import (
     commands,
     entries,
     folder_of,
+    head_of,
     imported,
     loads,
     module_of,
     modules,
-    name_of,
     package_of,
     pipeline,
     source,
@@ -87,15 +88,17 @@ def test_a_stage_declares_the_code_it_runs_and_no_other():
 def test_a_stage_declares_the_sections_it_loads_and_no_other():
     for stage in STAGES:
         declared = set(pipeline()[stage].get("params", []))
-        loaded = {section for section, _ in loads(module_of(stage), name_of(stage))}
+        loaded = {section for section, _ in loads(module_of(stage), head_of(stage))}
         assert declared == loaded, stage
 
 
 def test_every_section_of_params_is_loaded_by_a_stage_or_a_tool():
     sections = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
-    loaded = {s for stage in STAGES for s, _ in loads(module_of(stage), name_of(stage))}
+    loaded = {s for stage in STAGES for s, _ in loads(module_of(stage), head_of(stage))}
     tools = {s for module in commands() for s, _ in loads(module, "")}
-    assert set(sections) == loaded | tools
+    # dvc.yaml itself makes stages of these, and fills commands with their values.
+    filled = {*re.findall(r"\$\{(\w+)", (TOP / "dvc.yaml").read_text(encoding="utf-8"))}
+    assert set(sections) == loaded | tools | (filled - {"item", "key"})
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -107,7 +110,7 @@ def test_params_and_profiles_have_the_keys_that_stages_load(overlay, tmp_path):
         overrides.lay_over(overrides.find(overlay), path)
     sections = yaml.safe_load(path.read_text(encoding="utf-8"))
     for stage in STAGES:
-        for section, name in loads(module_of(stage), name_of(stage)):
+        for section, name in loads(module_of(stage), head_of(stage)):
             keys = fields_of(name, classes_of(module_of(stage)))
             assert set(sections[section]) == keys, (stage, section)
 
@@ -147,10 +150,12 @@ def test_every_declared_data_path_is_in_the_command():
 
 
 def test_data_that_is_read_is_a_whole_output_or_the_users():
-    # A dependency on a file inside an output that is a folder misses changes.
+    # A dependency on a file inside an output that is a folder misses changes. A folder of outputs,
+    # and nothing but outputs, is as good as naming each.
     written = {path for stage in STAGES for path in entries(stage, *RESULTS)}
     read = {path for stage in STAGES for path in data(entries(stage, "deps"))}
-    assert read - written == {"data/raw", "data/speakers.csv"}
+    folders = {str(PurePosixPath(path).parent) for path in written}
+    assert read - written - folders == {"data/speakers.csv"}
 
 
 def test_data_is_cached_and_reports_are_in_git():

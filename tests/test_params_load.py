@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 import yaml
-from dvc_yaml import TOP, closure, loads, module_of, name_of, pipeline
+from dvc_yaml import TOP, closure, head_of, loads, module_of, pipeline
 
 from fonoteka.core import params
 from fonoteka.pipeline import overrides
@@ -21,7 +21,7 @@ def loaded():
     pairs = {}
     for stage in sorted(pipeline()):
         module = module_of(stage)
-        for section, name in loads(module, name_of(stage)):
+        for section, name in loads(module, head_of(stage)):
             if (section, name) not in pairs:
                 holders = map(importlib.import_module, sorted(closure(module)))
                 pairs[section, name] = next(h for h in holders if hasattr(h, name))

@@ -13,9 +13,9 @@ from dvc_yaml import (
     code,
     commands,
     entries,
+    head_of,
     loads,
     module_of,
-    name_of,
     pipeline,
     source,
     words,
@@ -227,7 +227,7 @@ def test_a_changed_section_makes_those_stages_stale_that_load_it(clone, changed)
     with opened(clone) as stages:
         changed("params.yaml", lambda _: yaml.safe_dump(new))
         found = {s.addressing: {*changes(s, "params.yaml")} for s in stages}
-    assert found == {s: params.keys() & dict(loads(module_of(s), name_of(s))) for s in STAGES}
+    assert found == {s: params.keys() & dict(loads(module_of(s), head_of(s))) for s in STAGES}
 
 
 def changes(stage, below):
@@ -241,7 +241,7 @@ def changes(stage, below):
 def test_a_value_that_stands_in_a_command_makes_that_stage_stale(clone, changed):
     sections = yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))
     told = {s: [n for n in sections if f"${{{n}." in pipeline()[s]["cmd"]] for s in STAGES}
-    assert set().union(*told.values()) == {"encoder"}
+    assert set().union(*told.values()) == {"encoder", "encoders"}
     changed("params.yaml", lambda text: text.replace("source: pretrain", "source: hub"))
     with opened(clone) as stages:
         stale = {s.addressing for s in stages if s.cmd_changed}
@@ -262,7 +262,7 @@ def test_a_changed_file_makes_those_stages_stale_whose_code_holds_it(clone):
     assert found == holders
     held = set().union(*holders.values())
     names = {path: path.relative_to(clone.folder) for path in files}
-    idle = [n for n in names.values() if not {n.as_posix(), n.parent.as_posix()} & held]
+    idle = [n for n in names.values() if not {p.as_posix() for p in (n, *n.parents)} & held]
     others = {n.as_posix() for n in idle if n.stem != "__init__" and n.suffix == ".py"}
     assert others == {source(module).relative_to(TOP).as_posix() for module in commands()}
 
@@ -361,11 +361,7 @@ def test_a_build_with_a_mistake_names_the_stage_and_leaves_what_was_there(clone,
 
 def test_lost_data_comes_back_from_the_cache(clone):
     before = contents(clone)
-    lost = (
-        "package_realtime",
-        "package@mlp",
-        "package_ensemble",
-    )  # no stage reads what these write
+    lost = ("package_realtime", "package@mlp", "package_ensemble")  # which no stage reads
     for out in (out for stage in lost for out in entries(stage, "outs")):
         shutil.rmtree(clone / out) if (clone / out).is_dir() else (clone / out).unlink()
     assert len(contents(clone)) < len(before) - len(lost)

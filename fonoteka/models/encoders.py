@@ -31,6 +31,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
+from fonoteka.core.files import read_json
 
 warnings.filterwarnings(  # WavLM's own call in transformers; nothing here could mend it
     "ignore", message="Support for mismatched key_padding_mask and attn_mask", category=UserWarning
@@ -66,13 +67,13 @@ class ArchitectureParams:
     dropout: float
 
 
-def new_encoder(name: str, size: ArchitectureParams) -> Any:
+def new_encoder(kind: str, size: ArchitectureParams) -> Any:
     """Return an untrained encoder with one frame each 20 ms; torch's seed decides its weights.
 
     The three convolutions have strides 20, 8 and 2: 320 samples, a frame. The first one starts as a
     filterbank, which is what lets so small an encoder learn in minutes.
     """
-    config = CONFIGS[name](
+    config = CONFIGS[kind](
         conv_dim=(size.filters, size.conv_channels, size.conv_channels),
         conv_kernel=(400, 16, 4),
         conv_stride=(20, 8, 2),
@@ -92,7 +93,7 @@ def new_encoder(name: str, size: ArchitectureParams) -> Any:
         mask_time_prob=0.05,  # above 0 only so that the mask embedding exists; masks are ours
         apply_spec_augment=True,
     )
-    encoder = MODELS[name](config)
+    encoder = MODELS[kind](config)
     first = encoder.feature_extractor.conv_layers[0].conv
     with torch.no_grad():
         first.weight.copy_(filterbank(size.filters, 400)[:, None, :])
@@ -118,26 +119,48 @@ def filterbank(filters: int, kernel: int) -> Tensor:
     return scaled
 
 
-def load_encoder(folder: Path | str, name: str, **options: Any) -> Any:
+def load_encoder(folder: Path | str, kind: str = "", **options: Any) -> Any:
     """Return an encoder ready to use, from a folder or, with `revision=`, from a model hub.
 
+    Args:
+        folder: with the encoder's files, or its name at the hub.
+        kind: one of `MODELS`; of a folder, that in its config.json if it is not given.
+        options: of `from_pretrained`.
+
     Raises:
-        ValueError: there is no such encoder, it is damaged, of another class or without some of its
-            weights, or it doesn't give one frame each 20 ms.
+        UserError: there is no such encoder, it is damaged, of another kind or without some of its
+            weights, or it does not give one frame per 20 ms.
     """
+    kind = kind or kind_of(Path(folder))
     try:
-        encoder, report = MODELS[name].from_pretrained(folder, output_loading_info=True, **options)
+        encoder, report = MODELS[kind].from_pretrained(folder, output_loading_info=True, **options)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise UserError(f"{folder}: no {name} encoder to load: {error}") from error
+        raise UserError(f"{folder}: no {kind} encoder to load: {error}") from error
     # transformers only warns of these and goes on with random weights
     missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
-    if encoder.config.model_type != name or missing:
+    if encoder.config.model_type != kind or missing:
         lacks = f"without {missing[0]!r}" if missing else f"of type {encoder.config.model_type!r}"
-        raise UserError(f"{folder}: an encoder {lacks}; expected a whole {name}")
+        raise UserError(f"{folder}: an encoder {lacks}; expected a whole {kind}")
     stride = math.prod(encoder.config.conv_stride)
     if stride != FRAME_HOP:
         raise UserError(f"{folder}: a frame each {stride} samples; expected {FRAME_HOP}")
     return encoder.eval()
+
+
+def kind_of(folder: Path) -> str:
+    """Return the kind of the encoder in a folder, one of `MODELS`.
+
+    Raises:
+        UserError: the folder has no config.json of an encoder that is known.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected the folder of an encoder")
+    config = read_json(path)
+    kind = str(config.get("model_type")) if isinstance(config, dict) else "none"
+    if kind not in MODELS:
+        raise UserError(f"{path}: model_type is {kind!r}; expected one of {sorted(MODELS)}")
+    return kind
 
 
 def feature_extractor(folder: Path | str | None = None, **options: Any) -> Any:

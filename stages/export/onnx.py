@@ -40,7 +40,7 @@ def run(
 ) -> None:  # fmt: skip
     """Export and prove one model."""
     head, facts = load_head(model)
-    encoder = load_encoder(backbone, facts["backbone"])
+    encoder = load_encoder(backbone)
     whole = WholePath(Listener(encoder, bool(feature_extractor(backbone).do_normalize)), head)
     parities, heard, clips = chosen(valid, test, params)
     arrays, signals = read_arrays(embeddings, clips), dict(read_clips(audio, clips))

@@ -89,7 +89,7 @@ def fused(
         folder = folders[member["backbone"]]
         if folder.name not in listeners:
             normalised = bool(feature_extractor(folder).do_normalize)
-            listeners[folder.name] = Listener(load_encoder(folder, folder.name), normalised)
+            listeners[folder.name] = Listener(load_encoder(folder), normalised)
         heads.append((folder.name, head, float(member["weight"])))
     return Fused(listeners, heads).eval()
 

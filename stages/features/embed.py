@@ -28,7 +28,7 @@ from fonoteka.core.files import atomic_folder
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.models.determinism import ComputeParams, configure, seed_of
-from fonoteka.models.encoders import MODELS, embed, feature_extractor, load_encoder
+from fonoteka.models.encoders import embed, feature_extractor, load_encoder
 from fonoteka.shards import read_clips, write_arrays
 
 
@@ -60,13 +60,11 @@ def heard(
         yield f"{key}#{view}", embed(encoder, changed, normalised)
 
 
-def run(
-    name: str, backbone: Path, splits: list[Path], audio: Path, out: Path, params: EmbedParams
-) -> None:
+def run(backbone: Path, splits: list[Path], audio: Path, out: Path, params: EmbedParams) -> None:
     """Embed the clips of all parts; the first of `splits` is the training part."""
     if params.views < 0 or params.shards < 1:
         raise UserError(f"embed: views {params.views} and shards {params.shards} make no sense")
-    encoder = load_encoder(backbone, name)
+    encoder = load_encoder(backbone)
     normalised = bool(feature_extractor(backbone).do_normalize)
     parts = [manifest.read(path) for path in splits]
     views = {u.id: params.views if part == 0 else 0 for part, us in enumerate(parts) for u in us}
@@ -83,7 +81,6 @@ def run(
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=sorted(MODELS))
     parser.add_argument("backbone", type=Path)
     parser.add_argument("train", type=Path)
     parser.add_argument("valid", type=Path)
@@ -93,7 +90,7 @@ def main() -> None:
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
     splits = [args.train, args.valid, args.test]
-    run(args.name, args.backbone, splits, args.audio, args.out, load("embed", EmbedParams))
+    run(args.backbone, splits, args.audio, args.out, load("embed", EmbedParams))
 
 
 if __name__ == "__main__":

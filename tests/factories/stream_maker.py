@@ -162,7 +162,7 @@ def bundle_arguments(folder: Path) -> dict:
     return {
         "exports": [folder / "export" / name for name in QUESTIONS],
         "models": [folder / "models" / name for name in QUESTIONS],
-        "proofs": sorted((folder / "proofs").iterdir()), "streams": toy / "streams",
+        "proofs": folder / "proofs", "streams": toy / "streams",
         "times": toy / "times.parquet", "frontend": toy / "frontend.json",
         "splits": folder / "splits", "metrics": folder / "realtime.json",
         "out": folder / "realtime", "params": BUNDLE, "licence": LICENCE,

@@ -137,3 +137,12 @@ def test_an_encoder_of_another_frame_rate_is_refused(tmp_path):
     other.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="a frame each 640 samples; expected 320"):
         load_encoder(tmp_path, "wav2vec2")
+
+
+def test_the_kind_of_an_encoder_is_read_from_its_folder(tmp_path):
+    assert load_encoder(save_encoder(tmp_path / "e", "wavlm")).config.model_type == "wavlm"
+    with pytest.raises(ValueError, match=r"config\.json: no such file; expected the folder of an"):
+        load_encoder(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ValueError, match=r"'bert'; expected one of \['wav2vec2', 'wavlm'\]"):
+        load_encoder(tmp_path)

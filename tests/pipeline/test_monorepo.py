@@ -14,6 +14,7 @@ import yaml
 from corpus_maker import make_corpus
 from forked_child import forked_stages  # noqa: F401 - a fixture
 from forks import python
+from gate_maker import NO_MODELS
 from toy import GIT, copied, keep_apart, run_dvc
 
 from fonoteka import git as tree
@@ -57,7 +58,7 @@ MODULES = {
     "gate": "fonoteka.pipeline.diff.gate", "intact": "fonoteka.pipeline.fsck",
     "lock_mend": "fonoteka.pipeline.runner.repair_lock", **review.MODULES,
 }  # fmt: skip
-NUMBERS = yaml.safe_dump({"gate": {"packages": [], "numbers": {"per": ASKED | {"tolerance": 0}}}})
+NUMBERS = yaml.safe_dump({"gate": NO_MODELS | {"numbers": {"per": ASKED | {"tolerance": 0}}}})
 FILES = {
     "dvc.yaml": STAGES, "params.yaml": f"one: 1\n\n\n\n\ntwo: 2\n\n\n\n\n{NUMBERS}",
     "report.sh": 'echo "{\\"per\\": $1}"\n', ".gitignore": "/copy.txt\n",

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -166,31 +167,31 @@ def folder_of(module: str) -> str:
     return package.replace(".", "/") if name == "__main__" else ""
 
 
-def loads(module: str, name: str) -> list[tuple[str, str]]:
-    """Return `(section, dataclass)` of each call of `load` in a stage called with `name`.
+def loads(module: str, head: str) -> list[tuple[str, str]]:
+    """Return `(section, dataclass)` of each call of `load` in a stage called with `--head`.
 
-    Of `load(...) if args.name == "mlp" else load(...)` the side that `name` takes counts.
+    Of `load(...) if args.head == "mlp" else load(...)` the side that the head takes counts.
     """
-    return [pair for part in sorted(closure(module)) for pair in _loads(part, name)]
+    return [pair for part in sorted(closure(module)) for pair in _loads(part, head)]
 
 
 @cache
-def _loads(module: str, name: str) -> list[tuple[str, str]]:
+def _loads(module: str, head: str) -> list[tuple[str, str]]:
     """Return the pairs of one module: a walk of its source, which 48 stages ask for."""
-    calls = _calls(tree(module), name)
+    calls = _calls(tree(module), head)
     return [(ast.literal_eval(call.args[0]), ast.unparse(call.args[1])) for call in calls]
 
 
-def _calls(node: ast.AST, name: str) -> Iterator[ast.Call]:
-    if isinstance(node, ast.IfExp) and ast.unparse(node.test).startswith("args.name == "):
+def _calls(node: ast.AST, head: str) -> Iterator[ast.Call]:
+    if isinstance(node, ast.IfExp) and ast.unparse(node.test).startswith("args.head == "):
         assert isinstance(node.test, ast.Compare)
-        taken = ast.literal_eval(node.test.comparators[0]) == name
-        yield from _calls(node.body if taken else node.orelse, name)
+        taken = ast.literal_eval(node.test.comparators[0]) == head
+        yield from _calls(node.body if taken else node.orelse, head)
         return
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "params.load"):
         yield node
     for child in ast.iter_child_nodes(node):
-        yield from _calls(child, name)
+        yield from _calls(child, head)
 
 
 @cache
@@ -198,6 +199,12 @@ def commands() -> list[str]:
     """Return the modules of the library that no stage imports: commands and what they use."""
     used = {name for stage in pipeline() for name in closure(module_of(stage))}
     return [name for name in modules("fonoteka") if name not in used]
+
+
+@cache
+def params() -> dict[str, Any]:
+    """Return the sections of params.yaml."""
+    return yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
 
 
 @cache
@@ -214,7 +221,7 @@ def pipeline() -> dict[str, dict]:
         if "foreach" not in entry:
             stages[name] = entry
             continue
-        items = entry["foreach"]
+        items = params()[entry["foreach"][2:-1]] if "$" in entry["foreach"] else entry["foreach"]
         pairs = items.items() if isinstance(items, dict) else [(item, item) for item in items]
         for key, item in pairs:
             stages[f"{name}@{key}"] = _filled(entry["do"], str(key), item)
@@ -251,9 +258,10 @@ def program(module: str) -> str:
     return f"{module}.__main__" if (TOP / module.replace(".", "/")).is_dir() else module
 
 
-def name_of(stage: str) -> str:
-    """Return what follows the @ in the name of a stage, or nothing."""
-    return stage.partition("@")[2]
+def head_of(stage: str) -> str:
+    """Return what a stage gives as `--head`, or nothing."""
+    _, _, after = pipeline()[stage]["cmd"].partition(" --head ")
+    return after.split()[0] if after else ""
 
 
 def entries(stage: str, *kinds: str) -> dict[str, dict]:

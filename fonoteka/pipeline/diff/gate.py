@@ -20,7 +20,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -44,14 +44,28 @@ class GateParams:
     """Section `gate`.
 
     Attributes:
-        packages: folders of models whose files have to be those that were packaged.
-        numbers: what is asked of each number, by the name that it is given.
+        models: names of the models that are gated; their packages are in data/models.
+        each_model: what is asked of every model, by the name of the metric. `{model}` in a file
+            stands for the model's name.
+        packages: other folders of models whose files have to be those that were packaged.
+        numbers: what is asked of each number, by its name. `MODEL.METRIC` takes the place of what
+            `each_model` asks.
     """
 
+    models: tuple[str, ...]
+    each_model: dict[str, Number]
     packages: tuple[str, ...]
     numbers: dict[str, Number]
 
     def __post_init__(self) -> None:
+        asked = {
+            f"{model}.{metric}": replace(number, file=number.file.replace("{model}", model))
+            for model in self.models
+            for metric, number in self.each_model.items()
+        }
+        folders = (f"data/models/{model}" for model in self.models)
+        object.__setattr__(self, "numbers", asked | self.numbers)
+        object.__setattr__(self, "packages", (*folders, *self.packages))
         if not self.numbers:
             raise UserError("gate.numbers is empty, so nothing would be asked; name some")
         for name, number in self.numbers.items():

@@ -194,24 +194,30 @@ def run(
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("metrics", type=Path, nargs="+")
-    parser.add_argument("--ensemble", type=Path, help="metrics of the model made of the others")
+    parser.add_argument("metrics", type=Path, help="folder with a file per model")
+    parser.add_argument("--ensemble", help="name of the model made of the others")
     parser.add_argument("--reference", type=Path, help="what the stage yardstick found")
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--alignment", type=Path, required=True)
     parser.add_argument("--by-language", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="comparison.json")
     args = parser.parse_args()
-    lineup = Lineup(
-        dict(map(_named, args.metrics)),
-        _named(args.ensemble) if args.ensemble else None,
-        read_json(args.reference) if args.reference else None,
-    )
-    run(
-        lineup, args.corpus, args.alignment, args.out, args.by_language,
-        load("compare", CompareParams),
-    )  # fmt: skip
+    reference = read_json(args.reference) if args.reference else None
+    lineup = lineup_of(args.metrics, args.ensemble, reference)
+    params = load("compare", CompareParams)
+    run(lineup, args.corpus, args.alignment, args.out, args.by_language, params)
 
 
-def _named(path: Path) -> tuple[str, Metrics]:
-    return path.stem, read_json(path)
+def lineup_of(metrics: Path, ensemble: str | None, reference: dict[str, Any] | None) -> Lineup:
+    """Return the models whose metrics are in a folder.
+
+    Raises:
+        UserError: the folder has no metrics, or none of the ensemble.
+    """
+    models = {path.stem: read_json(path) for path in sorted(metrics.glob("*.json"))}
+    if ensemble and ensemble not in models:
+        raise UserError(f"{metrics}: no {ensemble}.json; found {sorted(models)}")
+    combined = (ensemble, models.pop(ensemble)) if ensemble else None
+    if not models:
+        raise UserError(f"{metrics}: no metrics of a model; run dvc repro")
+    return Lineup(models, combined, reference)

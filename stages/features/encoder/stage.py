@@ -42,11 +42,23 @@ ANSWER_S = 10.0  # longest wait for the hub's first answer
 
 
 @dataclass(frozen=True)
-class HubParams:
+class HubEncoder:
     """Where an encoder comes from: `owner/name` or a local folder, and the commit to take."""
 
     name: str
     revision: str
+
+    @classmethod
+    def parse(cls, text: str) -> HubEncoder:
+        """Return what `owner/name@revision` names.
+
+        Raises:
+            UserError: the name or the revision is missing.
+        """
+        name, _, revision = text.rpartition("@")
+        if not name or not revision:
+            raise UserError(f"encoders: hub must be owner/name@revision, found {text!r}")
+        return cls(name, revision)
 
 
 @dataclass(frozen=True)
@@ -54,11 +66,10 @@ class EncoderParams:
     """Section `encoder`."""
 
     source: str
-    hub: dict[str, HubParams]
     pretrain: PretrainParams
 
 
-def fetch(name: str, hub: HubParams, out: Path) -> None:
+def fetch(kind: str, hub: HubEncoder, out: Path) -> None:
     """Fetch an encoder from the hub and write it.
 
     Raises:
@@ -70,19 +81,19 @@ def fetch(name: str, hub: HubParams, out: Path) -> None:
     try:
         if options:
             ask(hub)
-        encoder = load_encoder(hub.name, name, **options)
+        encoder = load_encoder(hub.name, kind, **options)
         extractor = feature_extractor(hub.name, **options)
     except (ValueError, OSError) as error:
         raise UserError(
-            f"backbone: can't get {hub.name!r} at revision {hub.revision!r}; check the network and "
-            f"encoder.hub, or set encoder.source to pretrain in params.yaml ({error})"
+            f"encoder: cannot get {hub.name!r} at revision {hub.revision!r}; check the network and "
+            f"encoders in params.yaml, or set encoder.source to pretrain ({error})"
         ) from error
     with atomic_folder(out) as part:
         encoder.save_pretrained(part)
         extractor.save_pretrained(part)
 
 
-def ask(hub: HubParams) -> None:
+def ask(hub: HubEncoder) -> None:
     """Ask the hub once for the encoder: transformers itself would ask for minutes.
 
     Raises:
@@ -98,7 +109,7 @@ def ask(hub: HubParams) -> None:
 
 
 def pretrain(
-    name: str, train: Path, audio: Path, out: Path, checkpoint: Path, params: PretrainParams
+    kind: str, train: Path, audio: Path, out: Path, checkpoint: Path, params: PretrainParams
 ) -> None:
     """Pretrain an encoder on the training part and write it."""
     utterances = manifest.read(train)
@@ -107,8 +118,8 @@ def pretrain(
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
     lessons = repeated(utterances, lessons_from(utterances, signals, params), params.repeat)
     heard = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
-    mark = fingerprint(name, asdict(params), heard, torch.get_num_threads())
-    pupil = teach(Pupil(name, params), lessons, params, Checkpoint(checkpoint, mark))
+    mark = fingerprint(kind, asdict(params), heard, torch.get_num_threads())
+    pupil = teach(Pupil(kind, params), lessons, params, Checkpoint(checkpoint, mark))
     with atomic_folder(out) as part:
         pupil.encoder.save_pretrained(part)
         feature_extractor().save_pretrained(part)
@@ -143,28 +154,27 @@ def teach(
 
 
 def run(
-    name: str, train: Path, audio: Path, out: Path, checkpoint: Path, params: EncoderParams
-) -> None:
+    kind: str, hub: HubEncoder, train: Path, audio: Path, out: Path, checkpoint: Path,
+    params: EncoderParams,
+) -> None:  # fmt: skip
     """Fetch or pretrain one encoder."""
     if params.source not in SOURCES:
         raise UserError(f"encoder.source must be one of {SOURCES}, found {params.source!r}")
     if params.source == "pretrain":
-        pretrain(name, train, audio, out, checkpoint, params.pretrain)
-        return
-    if name not in params.hub:
-        raise UserError(f"encoder.hub has no {name!r}; found {sorted(params.hub)}")
-    fetch(name, params.hub[name], out)
+        pretrain(kind, train, audio, out, checkpoint, params.pretrain)
+    else:
+        fetch(kind, hub, out)
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=sorted(MODELS))
+    parser.add_argument("kind", choices=sorted(MODELS))
+    parser.add_argument("hub", type=HubEncoder.parse, help="owner/name@revision")
     parser.add_argument("train", type=Path)
     parser.add_argument("audio", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
-    params = load("encoder", EncoderParams)
-    run(args.name, args.train, args.audio, args.out, args.checkpoint, params)
+    run(**vars(args), params=load("encoder", EncoderParams))

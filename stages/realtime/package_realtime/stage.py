@@ -131,7 +131,7 @@ def check_sources(
 def run(
     exports: Sequence[Path],
     models: Sequence[Path],
-    proofs: Sequence[Path],
+    proofs: Path,
     streams: Path,
     times: Path,
     frontend: Path,
@@ -145,7 +145,7 @@ def run(
     manifests, scored = read_parts(splits), read_json(metrics)
     given = {folder.name: folder for folder in exports}
     known = {folder.name: read_json(folder / "model.json") for folder in models}
-    proven = {path.stem: read_json(path) for path in proofs}
+    proven = {path.stem: read_json(path) for path in sorted(proofs.glob("*.json"))}
     if not set(given) == set(known) == set(proven) == set(scored["models"]):
         raise UserError(
             f"exports of {sorted(given)}, models {sorted(known)}, proofs of {sorted(proven)} and "
@@ -190,8 +190,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("streams", "times", "frontend", "splits", "metrics", "out"):
         parser.add_argument(name, type=Path)
-    for name in ("exports", "models", "proofs"):
+    for name in ("exports", "models"):
         parser.add_argument(f"--{name}", type=Path, nargs="+", required=True)
+    parser.add_argument("--proofs", type=Path, required=True, help="folder with a file per model")
     args = parser.parse_args()
     run(
         **vars(args),

@@ -42,7 +42,7 @@ from stages.training.train.tasks import (
     ReferenceParams,
 )
 
-MODELS = ("mlp", "wav2vec2_ctc", "wavlm_ctc", "reference")
+HEADS = ("ctc", "mlp", "reference")
 
 
 class Validation:
@@ -98,17 +98,18 @@ def run(
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=MODELS)
+    parser.add_argument("name")
     parser.add_argument("embeddings", type=Path)
     parser.add_argument("targets", type=Path, help="train.jsonl, or segments.parquet for the mlp")
     parser.add_argument("valid", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("curves", type=Path)
+    parser.add_argument("--head", choices=HEADS, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
-    params = load("mlp", MlpParams) if args.name == "mlp" else load("ctc", CtcParams)
-    reference = load("reference", ReferenceParams) if args.name == "reference" else None
+    params = load("mlp", MlpParams) if args.head == "mlp" else load("ctc", CtcParams)
+    reference = load("reference", ReferenceParams) if args.head == "reference" else None
     if reference:
         params = replace(params, epochs=reference.epochs)
     run(

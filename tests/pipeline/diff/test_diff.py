@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from clones import GIT, PYTHON, Clone, committed
+from gate_maker import NO_MODELS
 
 from fonoteka.core.files import read_json, write_json
 from fonoteka.pipeline.diff import command as diff
@@ -85,7 +86,7 @@ def write_pipeline(models=MODELS, **parts):
 
 
 def write_params(numbers=GATE, **sections):
-    document = {"gate": {"packages": [], "numbers": numbers}, "mlp": {"hidden": 8}} | sections
+    document = {"gate": NO_MODELS | {"numbers": numbers}, "mlp": {"hidden": 8}} | sections
     Path("params.yaml").write_text(yaml.safe_dump(document))
 
 

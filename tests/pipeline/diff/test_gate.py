@@ -6,16 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from clones import GIT
 from dvc_yaml import TOP
+from gate_maker import NO_MODELS
 
 from fonoteka.core.files import read_json, write_json
 from fonoteka.packaging import PACKAGE, record
 from fonoteka.pipeline.diff import gate
+from fonoteka.pipeline.diff.compare_metric import Number
 from fonoteka.pipeline.diff.gate import GateParams
 
 ONE, OTHER, CORPUS = "reports/metrics/one.json", "reports/metrics/other.json", "reports/corpus.json"
@@ -48,7 +51,7 @@ MODEL = "data/models/one"
 
 
 def write_params(numbers, packages=(MODEL,)):
-    section = {"gate": {"packages": list(packages), "numbers": numbers}}
+    section = {"gate": NO_MODELS | {"packages": list(packages), "numbers": numbers}}
     Path("params.yaml").write_text(yaml.safe_dump(section), encoding="utf-8")
 
 
@@ -385,3 +388,13 @@ def test_the_command_ends_with_the_code_of_its_verdict(project):
     change(ONE, per=0.5)
     assert ended().returncode == 1
     assert "one.per: 0.5 is above its limit 0.12 and 0.5 is worse by 0.41" in ended().stderr
+
+
+def test_every_model_is_asked_the_same_unless_a_number_says_otherwise():
+    asked = Number("reports/metrics/{model}.json", "per", "lower", 0.09, 0.005)
+    other = Number("reports/metrics/b.json", "per", "lower", 0.3, 0.01)
+    params = GateParams(("a", "b"), {"per": asked}, ("data/models/more",), {"b.per": other})
+    assert params.numbers == {
+        "a.per": replace(asked, file="reports/metrics/a.json"), "b.per": other,
+    }  # fmt: skip
+    assert params.packages == ("data/models/a", "data/models/b", "data/models/more")

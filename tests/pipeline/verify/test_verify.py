@@ -16,6 +16,7 @@ import yaml
 from clones import GIT
 from dvc_yaml import TOP
 from forks import python
+from gate_maker import NO_MODELS
 from toy import copied
 
 from fonoteka.pipeline import lockfile
@@ -31,7 +32,7 @@ pytestmark = [
 PER = {"file": "reports/one.json", "key": "per", "direction": "lower", "limit": 1}
 PARAMS = {
     "value": 1,
-    "gate": {"packages": [], "numbers": {"one.per": PER | {"tolerance": 0.01}}},
+    "gate": NO_MODELS | {"numbers": {"one.per": PER | {"tolerance": 0.01}}},
     "verify": {"measured": ["reports/bench"], "kept": []},
 }
 # `model` shows what surrounds it, where a file that isn't in git asks it to.

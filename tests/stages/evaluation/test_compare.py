@@ -206,12 +206,12 @@ def test_shares_are_percent_with_one_decimal_and_nothing_is_a_dash():
 
 
 def save_inputs(folder):
+    """Write what the stage reads; the metrics of the models lie in a folder of their own."""
     for name, values in FULL.models.items():
-        write_json(folder / f"{name}.json", values)
+        write_json(folder / f"metrics/{name}.json", values)
     write_json(folder / "ref.json", REFERENCE)
     write_json(folder / "corpus.json", CORPUS)
     write_json(folder / "alignment.json", ALIGNMENT)
-    return [folder / f"{name}.json" for name in MODELS]
 
 
 def test_two_runs_are_equal_byte_for_byte(tmp_path):
@@ -230,15 +230,15 @@ def test_two_runs_are_equal_byte_for_byte(tmp_path):
 
 
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
-    places = save_inputs(tmp_path)
+    save_inputs(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"compare": asdict(PARAMS)}))
     monkeypatch.chdir(tmp_path)
     options = {
-        "ensemble": "all.json", "reference": "ref.json", "corpus": "corpus.json",
+        "ensemble": "all", "reference": "ref.json", "corpus": "corpus.json",
         "alignment": "alignment.json", "by-language": "by.csv", "out": "out.json",
     }  # fmt: skip
     given = [word for name, value in options.items() for word in (f"--{name}", value)]
-    monkeypatch.setattr(sys, "argv", ["compare", *map(str, places), *given])
+    monkeypatch.setattr(sys, "argv", ["compare", "metrics", *given])
     stage.main()
     found = read_json(tmp_path / "out.json")
     assert sorted(found["models"]) == ["all", "mlp", "wl"]
@@ -251,10 +251,19 @@ def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
 
 
 def test_models_without_an_ensemble_and_a_reference_are_compared_too(tmp_path, monkeypatch):
-    places = save_inputs(tmp_path)
+    save_inputs(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"compare": asdict(PARAMS)}))
     monkeypatch.chdir(tmp_path)
     given = "--corpus corpus.json --alignment alignment.json --by-language by.csv --out out.json"
-    monkeypatch.setattr(sys, "argv", ["compare", *map(str, places), *given.split()])
+    monkeypatch.setattr(sys, "argv", ["compare", "metrics", *given.split()])
+    (tmp_path / "metrics/all.json").unlink()
     stage.main()
     assert "reference" not in read_json(tmp_path / "out.json")
+
+
+def test_metrics_that_are_not_in_the_folder_are_named(tmp_path):
+    with pytest.raises(ValueError, match="no metrics of a model; run dvc repro"):
+        stage.lineup_of(tmp_path, None, None)
+    write_json(tmp_path / "mlp.json", MODELS["mlp"])
+    with pytest.raises(ValueError, match=r"no all\.json; found \['mlp'\]"):
+        stage.lineup_of(tmp_path, "all", None)

@@ -36,7 +36,7 @@ def embedded(folder, backbone, clips=CLIPS, train=2, params=PARAMS):
     paths = [folder / f"{part}.jsonl" for part in ("train", "valid", "test")]
     for path, rows in zip(paths, parts, strict=True):
         manifest.write(path, rows)
-    run("wav2vec2", backbone, paths, folder / "audio", folder / "out", params)
+    run(backbone, paths, folder / "audio", folder / "out", params)
     return read_arrays(folder / "out")
 
 
@@ -88,7 +88,7 @@ def test_an_unchanged_view_sounds_like_its_clip():
 @pytest.mark.parametrize("bad", [{"views": -1}, {"shards": 0}])
 def test_numbers_that_make_no_sense_are_refused(bad, tmp_path):
     with pytest.raises(ValueError, match=r"embed: views -?\d and shards \d make no sense"):
-        run("wav2vec2", tmp_path, [], tmp_path, tmp_path / "out", replace(PARAMS, **bad))
+        run(tmp_path, [], tmp_path, tmp_path / "out", replace(PARAMS, **bad))
 
 
 def test_a_missing_clip_leaves_earlier_embeddings_alone(backbone, tmp_path):
@@ -97,7 +97,7 @@ def test_a_missing_clip_leaves_earlier_embeddings_alone(backbone, tmp_path):
     save_clips(tmp_path / "audio", {"c0": CLIPS["c0"]})
     paths = [tmp_path / f"{part}.jsonl" for part in ("train", "valid", "test")]
     with pytest.raises(ValueError, match="4 of 5 clips are missing"):
-        run("wav2vec2", backbone, paths, tmp_path / "audio", tmp_path / "out", PARAMS)
+        run(backbone, paths, tmp_path / "audio", tmp_path / "out", PARAMS)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
 
 
@@ -107,7 +107,7 @@ def test_the_command_reads_params_and_paths(backbone, tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     names = ["train.jsonl", "valid.jsonl", "test.jsonl", "audio", "again"]
-    monkeypatch.setattr(sys, "argv", ["embed", "wav2vec2", str(backbone), *names])
+    monkeypatch.setattr(sys, "argv", ["embed", str(backbone), *names])
     stage.main()
     for path in (tmp_path / "again").iterdir():
         assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()

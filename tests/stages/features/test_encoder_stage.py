@@ -22,7 +22,7 @@ from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.encoders import embed, load_encoder
 from stages.features.encoder import stage
 from stages.features.encoder.pretrain import Pupil, lessons_from
-from stages.features.encoder.stage import EncoderParams, HubParams, pretrain, run, teach
+from stages.features.encoder.stage import EncoderParams, HubEncoder, pretrain, run, teach
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,32 +38,31 @@ def corpus(tmp_path):
     return tmp_path / "train.jsonl", tmp_path / "audio"
 
 
-def params(name, revision=REVISION, source="hub"):
-    return EncoderParams(source, {"wav2vec2": HubParams(str(name), revision)}, PRETRAIN)
+FROM_HUB = EncoderParams("hub", PRETRAIN)
 
 
 # One process for all of them: to import transformers takes 15 CPU seconds.
 EACH = """
 import sys
-from stages.features.encoder import stage as backbone
-for name in sys.argv[1:]:
-    sys.argv = ["backbone", name, "train.jsonl", "audio", f"out/{name}", "--checkpoint", "c"]
-    backbone.main()
+from stages.features.encoder import stage
+for word in sys.argv[1:]:
+    name, _, hub = word.partition("=")
+    sys.argv = ["encoder", name, hub, "train.jsonl", "audio", f"out/{name}", "--checkpoint", "c"]
+    stage.main()
 """
 
 
-def write_params(folder, **hubs):
-    section = asdict(params("none")) | {"hub": {k: asdict(v) for k, v in hubs.items()}}
+def write_params(folder):
     folder.mkdir(exist_ok=True)
-    text = yaml.safe_dump({"encoder": section, "compute": {"threads": 1}})
+    text = yaml.safe_dump({"encoder": asdict(FROM_HUB), "compute": {"threads": 1}})
     (folder / "params.yaml").write_text(text)
 
 
 def command(folder, endpoint, **names):
     """Run the stage for each encoder, with a hub at `endpoint` and an empty cache."""
-    write_params(folder, **{model: HubParams(name, REVISION) for model, name in names.items()})
+    write_params(folder)
     return subprocess.run(
-        [sys.executable, "-c", EACH, *names],
+        [sys.executable, "-c", EACH, *(f"{k}={name}@{REVISION}" for k, name in names.items())],
         cwd=folder, capture_output=True, text=True, check=False,
         env=os.environ | {
             "HF_ENDPOINT": endpoint, "HF_HOME": str(folder / "cache"), "HF_HUB_OFFLINE": "0",
@@ -81,7 +80,8 @@ def ask_at(monkeypatch, address):
 
 def test_an_encoder_comes_from_a_local_folder(tmp_path):
     source = save_encoder(tmp_path / "mine")
-    run("wav2vec2", tmp_path, tmp_path, tmp_path / "out", tmp_path / "c", params(source))
+    hub = HubEncoder(str(source), REVISION)
+    run("wav2vec2", hub, tmp_path, tmp_path, tmp_path / "out", tmp_path / "c", FROM_HUB)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == FILES
     heard = embed(load_encoder(tmp_path / "out", "wav2vec2"), noise(0.3), normalised=True)
     assert np.array_equal(heard, embed(encoder(), noise(0.3), normalised=True))
@@ -110,15 +110,15 @@ def test_a_hub_that_does_not_answer_is_one_sentence_and_earlier_output_stays(tmp
     earlier = tmp_path / "run" / "out" / "model.safetensors"
     earlier.parent.mkdir(parents=True)
     earlier.write_bytes(b"earlier")
-    write_params(tmp_path / "run", wav2vec2=HubParams("me/tiny", REVISION))
+    write_params(tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
-    line = ["backbone", "wav2vec2", "train.jsonl", "audio", "out", "--checkpoint", "checkpoint"]
-    monkeypatch.setattr(sys, "argv", line)
+    given = f"wav2vec2 me/tiny@{REVISION} train.jsonl audio out --checkpoint checkpoint"
+    monkeypatch.setattr(sys, "argv", ["encoder", *given.split()])
     with hub({}) as (address, _):
         ask_at(monkeypatch, address)
     message = (
-        rf"^backbone: can't get 'me/tiny' at revision '{REVISION}'; .*"
-        r"set encoder\.source to pretrain in params\.yaml \(http://127"
+        rf"^encoder: cannot get 'me/tiny' at revision '{REVISION}'; .*"
+        r"set encoder\.source to pretrain \(http://127"
     )
     with pytest.raises(ValueError, match=message):  # the port is closed now
         stage.main()
@@ -132,34 +132,35 @@ def test_a_hub_that_does_not_answer_is_one_sentence_and_earlier_output_stays(tmp
 def test_a_hub_is_asked_once_for_what_it_does_not_have(name, revision, tmp_path, monkeypatch):
     with hub({"me/tiny": tmp_path}) as (address, asked):
         ask_at(monkeypatch, address)
-        with pytest.raises(ValueError, match=f"backbone: can't get '{name}' .*404"):
-            run("wav2vec2", *[tmp_path] * 4, params(name, revision))
+        with pytest.raises(ValueError, match=f"encoder: cannot get '{name}' .*404"):
+            run("wav2vec2", HubEncoder(name, revision), *[tmp_path] * 4, FROM_HUB)
     assert [x for x in asked if "/resolve/" in x] == [f"/{name}/resolve/{revision}/config.json"]
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"backbone: can't get .*check the network and backbone"):
-        run("wav2vec2", tmp_path, tmp_path, tmp_path / "out", tmp_path / "c", params(tmp_path))
+    with pytest.raises(ValueError, match=r"encoder: cannot get .*check the network and encoders"):
+        run("wav2vec2", HubEncoder(str(tmp_path), REVISION), *[tmp_path] * 4, FROM_HUB)
 
 
 def test_what_is_in_the_cache_is_not_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(stage, "try_to_load_from_cache", lambda *args, **kwargs: "config.json")
     monkeypatch.setattr(stage, "get_hf_file_metadata", None)
-    stage.ask(HubParams("me/tiny", REVISION))
+    stage.ask(HubEncoder("me/tiny", REVISION))
 
 
-def test_another_source_and_an_encoder_without_a_place_are_refused(tmp_path):
-    folders = [tmp_path] * 4
+def test_another_source_and_an_encoder_without_a_revision_are_refused(tmp_path):
+    hub, web = HubEncoder("me/tiny", REVISION), EncoderParams("web", PRETRAIN)
     with pytest.raises(ValueError, match=r"encoder\.source must be one of .* found 'web'"):
-        run("wav2vec2", *folders, params("me/tiny", source="web"))
-    with pytest.raises(ValueError, match=r"encoder\.hub has no 'wavlm'; found \['wav2vec2'\]"):
-        run("wavlm", *folders, params("me/tiny"))
+        run("wav2vec2", hub, *[tmp_path] * 4, web)
+    for text in ("me/tiny", "me/tiny@", "@abc"):
+        with pytest.raises(ValueError, match=f"hub must be owner/name@revision, found '{text}'"):
+            HubEncoder.parse(text)
 
 
 def test_pretraining_repeats_byte_for_byte_and_clears_its_checkpoint(corpus, tmp_path):
     for name in ("a", "b"):
-        told = params("none", source="pretrain")
-        run("wav2vec2", *corpus, tmp_path / name, tmp_path / "checkpoint", told)
+        hub, local = HubEncoder("none", REVISION), EncoderParams("pretrain", PRETRAIN)
+        run("wav2vec2", hub, *corpus, tmp_path / name, tmp_path / "checkpoint", local)
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == FILES
     for file in FILES:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
@@ -202,11 +203,10 @@ def test_an_empty_training_part_is_refused(corpus, tmp_path):
 
 
 def test_the_command_reads_params_and_paths(corpus, tmp_path, monkeypatch):
-    section = asdict(params(save_encoder(tmp_path / "mine")))
-    text = yaml.safe_dump({"encoder": section, "compute": {"threads": 1}})
-    (tmp_path / "params.yaml").write_text(text)
+    hub = f"{save_encoder(tmp_path / 'mine')}@{REVISION}"
+    write_params(tmp_path)
     monkeypatch.chdir(tmp_path)
-    line = ["backbone", "wav2vec2", "train.jsonl", "audio", "out", "--checkpoint", "c"]
+    line = ["encoder", "wav2vec2", hub, "train.jsonl", "audio", "out", "--checkpoint", "c"]
     monkeypatch.setattr(sys, "argv", line)
     stage.main()
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == FILES

@@ -277,8 +277,9 @@ def test_the_command_reads_its_sections_and_its_paths(given, tmp_path, monkeypat
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     names = ("streams", "times", "frontend", "splits", "metrics")
     words = [*(str(given[name]) for name in names), "out"]
-    for name in ("exports", "models", "proofs"):
+    for name in ("exports", "models"):
         words += [f"--{name}", *map(str, given[name])]
+    words += ["--proofs", str(given["proofs"])]
     monkeypatch.setattr(sys, "argv", ["package_realtime", *words])
     stage.main()
     assert (tmp_path / "out" / CARD).read_bytes() == (given["out"] / CARD).read_bytes()

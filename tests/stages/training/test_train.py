@@ -164,7 +164,7 @@ def test_the_reference_is_an_lstm_of_its_own_size_and_length(toy, tmp_path, monk
     sections = {"ctc": asdict(CTC), "reference": size, "compute": {"threads": 1}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     monkeypatch.chdir(tmp_path)
-    line = [*toy[:3], "out", "curves", "--checkpoint", "c"]
+    line = [*toy[:3], "out", "curves", "--head", "reference", "--checkpoint", "c"]
     monkeypatch.setattr(sys, "argv", ["train", "reference", *map(str, line)])
     stage.main()
     facts = read_json(tmp_path / "out" / "model.json")
@@ -180,7 +180,8 @@ def test_the_command_reads_its_section_and_its_paths(name, toy, tmp_path, monkey
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     targets = segments if name == "mlp" else train
-    line = [embeddings, targets, valid, "out", "curves", "--checkpoint", "c"]
+    head = "mlp" if name == "mlp" else "ctc"
+    line = [embeddings, targets, valid, "out", "curves", "--head", head, "--checkpoint", "c"]
     monkeypatch.setattr(sys, "argv", ["train", name, *map(str, line)])
     stage.main()
     assert read_json(tmp_path / "out" / "model.json")["name"] == name
