@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fonoteka.audiocheck.containers.checksums import crc8, crc16_flac
+from fonoteka.audiocheck.containers.checksums import crc8_flac, crc16_flac
 from fonoteka.audiocheck.containers.container import (
     NOT_STATED,
     TRUNCATED,
@@ -257,7 +257,7 @@ def _frame(data: bytes, position: int) -> Frame | None:
     extra = int.from_bytes(head[at : at + more], "big")
     rate = _RATES[rate_code] if rate_code < 12 else extra * (1000, 1, 10)[rate_code - 12]
     at += more
-    if at >= len(head) or crc8(head[:at]) != head[at]:
+    if at >= len(head) or crc8_flac(head[:at]) != head[at]:
         return None
     return Frame(value, samples, rate, channel_code + 1 if channel_code < 8 else 2, bits, at + 1)
 
@@ -266,7 +266,7 @@ def _frame(data: bytes, position: int) -> Frame | None:
 def _short_heads(four: bytes) -> tuple[bytes, ...]:
     """Return the heads of frames 1 to 127, whose number is one byte, from their first four."""
     heads = (four + bytes([number]) for number in range(1, 128))
-    return tuple(head + bytes([crc8(head)]) for head in heads)
+    return tuple(head + bytes([crc8_flac(head)]) for head in heads)
 
 
 def _samples(code: int, extra: int) -> int:

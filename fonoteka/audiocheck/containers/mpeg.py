@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from fonoteka.audiocheck.containers.checksums import crc16
+from fonoteka.audiocheck.containers.checksums import crc16_lame
 from fonoteka.audiocheck.containers.container import (
     TRUNCATED,
     UNREADABLE,
@@ -227,7 +227,7 @@ def _info(data: bytes, there: Frames) -> Info | None:
             TRUNCATED if music > there.end - start else UNREADABLE,
             f"its encoder wrote {music} bytes of frames, {there.end - start} are there",
         )
-    if crc16(data[start + first.size : there.end]) != crc:
+    if crc16_lame(data[start + first.size : there.end]) != crc:
         raise Broken(UNREADABLE, "a frame is damaged: its encoder's checksum is wrong")
     return Info(stated, cut, True, doubted)
 
@@ -238,7 +238,7 @@ def _is_right(frame: bytes, at: int) -> bool:
     LAME takes what is before, ffmpeg a fixed number of bytes in which it is still zero.
     """
     written = int.from_bytes(frame[at : at + 2], "big")
-    if crc16(frame[:at]) == written:
+    if crc16_lame(frame[:at]) == written:
         return True
     open_one = frame[:at] + bytes(2) + frame[at + 2 :]
-    return crc16(open_one[:_FFMPEG_CRC_BYTES].ljust(_FFMPEG_CRC_BYTES, b"\0")) == written
+    return crc16_lame(open_one[:_FFMPEG_CRC_BYTES].ljust(_FFMPEG_CRC_BYTES, b"\0")) == written

@@ -134,7 +134,7 @@ def _checked_size(data: bytes, position: int, count: int) -> int:
     page = data[position : position + size]
     if len(page) < size or len(page) < _HEAD + segments:
         raise Broken(TRUNCATED, f"page {count} ends after {len(page)} of {size} bytes")
-    if crc32_ogg(page[:22], bytes(4), page[26:]) != number(page, 22, "<I"):
+    if crc32_ogg(page[:22] + bytes(4) + page[26:]) != number(page, 22, "<I"):
         raise Broken(UNREADABLE, f"page {count} is damaged: its checksum is wrong")
     return size
 

@@ -9,7 +9,6 @@ import pytest
 import soundfile as sf
 from fuzz_maker import speech
 
-from fonoteka.audiocheck.containers.checksums import crc16
 from fonoteka.audiocheck.containers.container import Broken
 from fonoteka.audiocheck.containers.flac import flac
 from fonoteka.audiocheck.containers.mpeg import head_of
@@ -270,13 +269,3 @@ def test_a_head_that_states_years_of_sound_costs_nothing(tmp_path):
 )  # fmt: skip
 def test_formats_that_only_ffmpeg_reads_are_known_by_their_first_bytes(head, kind):
     assert foreign_kind(head) == kind
-
-
-def test_lames_checksum_is_that_of_any_length():
-    data = NOISE[:5000]
-    slow = 0
-    for byte in data:
-        slow ^= byte
-        for _ in range(8):
-            slow = slow >> 1 ^ (0xA001 if slow & 1 else 0)
-    assert crc16(data) == slow

@@ -7,7 +7,6 @@ import pytest
 import soundfile as sf
 from program_maker import source
 
-from fonoteka.audiocheck.containers.checksums import crc16_flac
 from fonoteka.audiocheck.containers.container import Broken
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.decode import read_sound
@@ -123,17 +122,6 @@ def test_tags_behind_a_file_that_states_no_length_are_no_frame(tmp_path):
     whole = taken(tmp_path / "a.flac", data)
     found = taken(tmp_path / "a.flac", data + b"TAG" + bytes(125))
     assert (found.problem, found.pcm_sha256) == ("", whole.pcm_sha256)
-
-
-def test_the_checksum_of_a_frame_is_that_of_its_specification(tmp_path):
-    """Polynomial 0x8005, highest bit first, begun with 0 (RFC 9639, 9.3)."""
-    data = written(tmp_path / "a.flac")[:3000]
-    value = 0
-    for byte in data:
-        value ^= byte << 8
-        for _ in range(8):
-            value = (value << 1 ^ 0x8005 if value & 0x8000 else value << 1) & 0xFFFF
-    assert crc16_flac(data) == value
 
 
 def test_a_recording_that_states_no_length_is_transcribed_and_a_cut_one_is_refused(tmp_path):

@@ -45,7 +45,7 @@ def page(serial, number, flags, body, granule=0):
     assert len(body) < 255
     head = b"OggS" + struct.pack("<BBqII", 0, flags, granule, serial, number)
     tail = bytes([1, len(body)]) + body
-    return head + struct.pack("<I", crc32_ogg(head, bytes(4), tail)) + tail
+    return head + struct.pack("<I", crc32_ogg(head + bytes(4) + tail)) + tail
 
 
 def with_skeleton(data, serial=77):
