@@ -18,6 +18,8 @@ import yaml
 from clones import GIT, PYTHON, Clone, committed, until
 from dvc_yaml import pipeline
 
+from fonoteka.pipeline.runner.build_lock import HOLDER
+
 pytestmark = [pytest.mark.faults, pytest.mark.pipeline]
 
 UP_TO_DATE = f"everything is up to date: {len(pipeline())} stages\n"
@@ -206,7 +208,8 @@ def test_two_builds_at_once_are_one_build_and_a_sentence(whole):
     with log.open("w+") as out:
         command = (*PYTHON, "fonoteka.pipeline.runner.run", "--jobs", "2", "embed@wavlm")
         with whole.start(*command, stdout=out, stderr=subprocess.STDOUT) as first:
-            until(lambda: (whole / ".dvc/tmp/repro.lock").read_text() == str(first.pid))
+            holder = whole / HOLDER
+            until(lambda: holder.is_file() and holder.read_text() == str(first.pid))
             said = sentence(build(whole))
             assert said == [
                 f"error: {whole.folder}: another build is at work here, process {first.pid}; wait "

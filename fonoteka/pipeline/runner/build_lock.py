@@ -7,37 +7,46 @@ hands of the other.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from fonoteka.core.errors import UserError
 
 LOCK = Path(".dvc/tmp/repro.lock")
+HOLDER = LOCK.with_suffix(".pid")
+"""The process id of the build; not in the lock file, which Windows lets only the holder read."""
 
 
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
-    """Hold the folder `root` inside the block; a process that ends, however, lets it go.
+    """Hold the folder `root` inside the block; the system releases it if the process ends.
 
     Raises:
-        ValueError: another build holds it.
+        UserError: another build holds it.
     """
-    path = root / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            who = file.read().strip()
-            raise UserError(
-                f"{root}: another build is at work here{f', process {who}' if who else ''}; wait "
-                "until it has ended, or stop it, and run this again"
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    (root / LOCK).parent.mkdir(parents=True, exist_ok=True)
+    # The soft lock of a file system without locks would stay behind a killed build.
+    lock = FileLock(root / LOCK, blocking=False, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(
+            f"{root}: another build is at work here{_holder(root)}; wait until it has ended, or "
+            "stop it, and run this again"
+        ) from error
+    try:
+        (root / HOLDER).write_text(str(os.getpid()), encoding="ascii")
         yield
+    finally:
+        lock.release()
+
+
+def _holder(root: Path) -> str:
+    try:
+        return f", process {int((root / HOLDER).read_text(encoding='ascii'))}"
+    except (OSError, ValueError):  # the build has not written it yet
+        return ""
