@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro test test-fast test-faults coverage check add-corpus forget profile lock remote push pull intact review comment verify resolve-lock status diff folds gate bench bench-corpus bench-runner transcribe bench-realtime rtneural-check clean
+.PHONY: help repro test test-fast test-faults coverage check add-corpus forget profile lock remote push pull intact review verify resolve-lock status diff folds gate bench bench-corpus bench-runner transcribe bench-realtime rtneural-check clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -98,10 +98,6 @@ pull: $(INSTALLED) ## fetch data and the run-cache from where it is read: [WHAT=
 
 review: $(INSTALLED) ## freshness, data and numbers of this branch on one page, as on a pull request: [BASE=origin/main]
 	@python -m fonoteka.pipeline.review.command $${BASE:+--base "$$BASE"} $(ARGS)
-
-comment: $(INSTALLED) ## where a workflow runs: put a page into the one comment on the pull request: PAGE=review.md
-	@test -n "$$PAGE" || { echo "usage: make comment PAGE=review.md" >&2; exit 2; }
-	@python -m fonoteka.pipeline.review.github_comment --page "$$PAGE"
 
 # Without VARY all is as here; 1 stands for `surroundings`.
 verify: $(INSTALLED) ## rebuild all from nothing in a clone and hold it to dvc.lock: [VARY=1|processor] [SAMPLE=stage]

@@ -1,20 +1,18 @@
 """What runs at GitHub: the workflows are well formed, and all they do a person can do at home."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import sys
 
 import pytest
 import yaml
 from dvc_yaml import TOP
 
 from fonoteka.pipeline.review import command as review
-from fonoteka.pipeline.review import github_comment
 from fonoteka.pipeline.review.command import MARK, Answer
-from fonoteka.pipeline.review.github_comment import Api, Request
 
 WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
 
@@ -38,7 +36,7 @@ def test_actionlint_has_nothing_to_say():
 def test_what_a_workflow_runs_is_one_word_of_the_makefile_or_the_whole_of_ci():
     words = set(re.findall(r"^([.a-z-]+):.*## ", (TOP / "Makefile").read_text(), re.MULTILINE))
     for name, step in steps():
-        if "run" in step:
+        if "run" in step and step.get("name") != "Comment":  # which only GitHub can do
             line = step["run"].strip()
             assert "\n" not in line, name
             assert (
@@ -67,154 +65,107 @@ def test_only_the_review_may_write_and_only_comments():
     assert "pull_request_target" not in "".join(path.read_text() for path in WORKFLOWS)
 
 
-class Hub(ThreadingHTTPServer):
-    """Answers like GitHub where comments are concerned."""
-
-    def __init__(self, comments, refuses=None):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.comments, self.refuses, self.asked = comments, refuses, []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def answer(self):
-        hub = self.server
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
-        hub.asked.append((self.command, self.path, self.headers["Authorization"]))
-        if hub.refuses:
-            return self.say({}, hub.refuses)
-        path, _, query = self.path.partition("?")
-        last = path.rpartition("/")[2]
-        if self.command == "POST":
-            user = {"login": "github-actions[bot]", "type": "Bot"}
-            hub.comments.append({"id": len(hub.comments), "user": user, **body})
-            return self.say({}, 201)
-        if self.command == "PATCH":
-            hub.comments[int(last)]["body"] = body["body"]
-            return self.say({}, 200)
-        asked = dict(pair.split("=") for pair in query.split("&"))
-        size, page = int(asked["per_page"]), int(asked["page"])
-        return self.say(hub.comments[(page - 1) * size : page * size], 200)
-
-    do_GET = do_POST = do_PATCH = answer  # noqa: N815  the names that the class above looks for
-
-    def say(self, value, status):
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        """Keep quiet."""
+# Answers as GitHub's own program does; the comments are in a file beside it, one page per line.
+GH = f"""#!{sys.executable}
+import json, os, subprocess, sys
+from pathlib import Path
+words, store = sys.argv[1:], Path(__file__).with_name("comments.jsonl")
+assert (os.environ["GH_TOKEN"], os.environ["GH_REPO"]) == ("a-token", "someone/fonoteka")
+pages = [json.loads(line) for line in store.read_text().splitlines()]
+if os.environ.get("REFUSES"):
+    sys.exit("gh: Resource not accessible by integration (HTTP 403)")
+elif words[:2] == ["api", "--paginate"]:
+    path, option, question = words[2:]
+    assert path == "repos/{{owner}}/{{repo}}/issues/7/comments?per_page=100"
+    assert option == "--jq"
+    for page in pages:
+        subprocess.run(["jq", "-r", question], input=json.dumps(page), text=True, check=True)
+elif words[:4] == ["api", "--silent", "--method", "PATCH"]:
+    path, option, field = words[4:]
+    assert (option, field) == ("--field", "body=@review.md")
+    start, _, number = path.rpartition("/")
+    assert start == "repos/{{owner}}/{{repo}}/issues/comments"
+    [mine] = [each for page in pages for each in page if each["id"] == int(number)]
+    mine["body"] = Path("review.md").read_text()
+else:
+    assert words == ["pr", "comment", "7", "--body-file", "review.md"]
+    body = Path("review.md").read_text()
+    pages.append([{{"id": 1000, "user": {{"type": "Bot"}}, "body": body}}])
+store.write_text("".join(json.dumps(page) + "\\n" for page in pages))
+"""
 
 
 @pytest.fixture
-def hub():
-    """Return a function that starts a hub with comments."""
-    started = []
+def comment(tmp_path):
+    """Return a function that runs the step on the comments so far, and gives it and the new."""
+    if not all(map(shutil.which, ("bash", "jq"))):
+        pytest.skip("bash or jq is not installed; each runner of GitHub has them")
+    [step] = [step for _, step in steps() if step.get("name") == "Comment"]
+    assert step["shell"] == "bash"
+    (tmp_path / "gh").write_text(GH)
+    (tmp_path / "gh").chmod(0o755)
+    (tmp_path / "run.sh").write_text(step["run"])
+    store = tmp_path / "comments.jsonl"
 
-    def start(comments=(), refuses=None):
-        server = Hub(list(comments), refuses)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        started.append((server, thread))
-        return server
+    def run(pages, text, source="someone/fonoteka", **more):
+        store.write_text("".join(f"{json.dumps(page)}\n" for page in pages))
+        (tmp_path / "review.md").write_text(text)
+        environment = {
+            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "GH_TOKEN": "a-token",
+            "GH_REPO": "someone/fonoteka", "NUMBER": "7", "SOURCE": source, **more,
+        }  # fmt: skip
+        # What GitHub makes of `shell: bash`.
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "run.sh"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        return done, [json.loads(line) for line in store.read_text().splitlines()]
 
-    yield start
-    for server, thread in started:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return run
 
 
-def said(body, kind="User", number=0):
+def written(number, body, kind="Bot"):
     return {"id": number, "user": {"type": kind}, "body": body}
 
 
-def test_the_first_review_makes_a_comment_and_the_next_changes_it(hub):
-    # More than a page of others, and a person who quotes ours.
-    others = [
-        said(f"{MARK} said the machine", "User", n) for n in range(github_comment.PER_PAGE + 5)
-    ]
-    server = hub(others)
-    api = Api(server.url, "someone/fonoteka", "a-token")
-    assert github_comment.post(api, 7, f"{MARK}\nfirst") == "a comment on #7 was made"
-    assert (
-        github_comment.post(api, 7, f"{MARK}\nsecond") == f"comment {len(others)} on #7 was updated"
+# A person quotes the page, and another workflow comments under the same account.
+OTHERS = [
+    [written(number, f"{MARK} said the machine", "User") for number in range(100)],
+    [written(100, "coverage: 91 %"), written(101, None), written(102, f"see {MARK}")],
+]
+
+
+def test_the_first_review_makes_a_comment_and_the_next_changes_that_one(comment):
+    done, pages = comment(OTHERS, f"{MARK}\nfirst")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert pages == [*OTHERS, [written(1000, f"{MARK}\nfirst")]]
+    later = [*pages, [written(1001, "coverage: 92 %")]]
+    done, pages = comment(later, f"{MARK}\nsecond")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert pages == [*OTHERS, [written(1000, f"{MARK}\nsecond")], later[-1]]
+
+
+def test_of_two_comments_that_are_ours_the_first_is_changed(comment):
+    twice = [[written(1, MARK), written(2, MARK)], [written(3, MARK)]]
+    _, pages = comment(twice, f"{MARK}\nnew")
+    assert pages == [[written(1, f"{MARK}\nnew"), written(2, MARK)], [written(3, MARK)]]
+
+
+def test_a_list_of_comments_that_cannot_be_read_makes_no_second_comment(comment):
+    done, pages = comment(OTHERS, MARK, REFUSES="1")
+    assert (done.returncode, pages) == (1, OTHERS)
+    assert "403" in done.stderr
+
+
+@pytest.mark.parametrize(("source", "fork"), [("other/fonoteka", "other/"), ("", "(deleted)")])
+def test_a_fork_gets_a_notice_and_nothing_is_asked_of_github(comment, source, fork):
+    done, pages = comment([], MARK, source, REFUSES="1")
+    assert (done.returncode, pages) == (0, [])
+    assert done.stdout.startswith(
+        "::notice title=No comment::This pull request comes from the fork "
     )
-    assert len(server.comments) == len(others) + 1
-    assert server.comments[-1]["body"] == f"{MARK}\nsecond"
-    assert {token for _, _, token in server.asked} == {"Bearer a-token"}
-    assert server.asked[0][1] == "/repos/someone/fonoteka/issues/7/comments?per_page=100&page=1"
-
-
-@pytest.mark.parametrize("code", [401, 403, 404])
-def test_a_token_that_may_not_write_is_told_what_the_workflow_needs(hub, code):
-    api = Api(hub(refuses=code).url, "someone/fonoteka", "a-token")
-    with pytest.raises(ValueError, match=rf"{code} .*; the workflow needs 'pull-requests: write'"):
-        github_comment.post(api, 7, "page")
-
-
-def test_a_hub_that_is_not_there_is_a_sentence():
-    with pytest.raises(ValueError, match=r"GitHub can't be reached at http://127\.0\.0\.1:9/"):
-        github_comment.post(Api("http://127.0.0.1:9", "a/b", "t"), 7, "page")
-    with pytest.raises(ValueError, match="a token is sent by https:// only"):
-        Api("http://example.org", "a/b", "t")
-
-
-@pytest.fixture
-def event(tmp_path, monkeypatch):
-    """Return a function that writes what GitHub tells a workflow."""
-
-    def write(source, **more):
-        found = {
-            "number": 7, "head": {"repo": source and {"full_name": source}},
-            "base": {"repo": {"full_name": "someone/fonoteka"}},
-        }  # fmt: skip
-        path = tmp_path / "event.json"
-        path.write_text(json.dumps(more or {"pull_request": found}))
-        monkeypatch.setenv("GITHUB_EVENT_PATH", str(path))
-
-    return write
-
-
-@pytest.mark.parametrize(("source", "named"), [("other/fonoteka", "other/"), (None, "(deleted)")])
-def test_a_fork_gets_a_notice_and_nothing_is_asked_of_the_hub(event, capsys, source, named):
-    event(source)
-    github_comment.main(["--page", "not there"])
-    notice = capsys.readouterr().out
-    assert notice.startswith("::notice title=No comment::This pull request comes from the fork ")
-    assert named in notice
-    assert "it is in the summary of this run" in notice
-
-
-def test_a_branch_of_the_repository_itself_gets_the_comment(
-    event, hub, tmp_path, monkeypatch, capsys
-):
-    server = hub()
-    event("someone/fonoteka")
-    monkeypatch.setenv("GITHUB_API_URL", server.url)
-    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
-    (tmp_path / "page.md").write_text("verdict")
-    words = ["--page", str(tmp_path / "page.md")]
-    with pytest.raises(ValueError, match="GITHUB_TOKEN is not set; GitHub sets it"):
-        github_comment.main(words)
-    monkeypatch.setenv("GITHUB_TOKEN", "a-token")
-    github_comment.main(words)
-    assert capsys.readouterr().out == "a comment on #7 was made\n"
-    assert server.comments[0]["body"] == f"{MARK}\nverdict"
-    with pytest.raises(ValueError, match=r"none\.md: no such page"):
-        github_comment.main(["--page", str(tmp_path / "none.md")])
-
-
-def test_an_event_of_something_else_is_refused(event):
-    event(None, ref="refs/heads/main")
-    with pytest.raises(ValueError, match="the event is not of a pull request"):
-        github_comment.main(["--page", "x"])
-    assert github_comment.request_of({
-        "pull_request": {"number": 1, "head": {"repo": None}, "base": {"repo": {"full_name": "a"}}}
-    }) == Request(1, "", "a")  # fmt: skip
+    assert fork in done.stdout
+    assert "it is in the summary of this run" in done.stdout
 
 
 @pytest.fixture

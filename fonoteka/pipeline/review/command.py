@@ -30,7 +30,9 @@ from fonoteka.pipeline.remote.command import is_public
 from fonoteka.pipeline.remote.urls import masked
 
 MARK = "<!-- fonoteka: review -->"
-"""What the page begins with, by which the comment is found again."""
+"""The first line of the page, by which the workflow finds its comment again."""
+
+MOST_CHARACTERS = 65_000  # GitHub accepts 65,536 in a comment
 
 MODULES = {
     "status": "fonoteka.pipeline.status.command", "diff": "fonoteka.pipeline.diff.command",
@@ -55,13 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the verdict."""
     parser = argparse.ArgumentParser(prog="review", description="look at a branch as a reviewer")
     parser.add_argument("--base", default="origin/main", metavar="REV", help="(%(default)s)")
-    parser.add_argument("--page", type=given_path, metavar="FILE", help="write the page there too")
+    parser.add_argument(
+        "--page", type=given_path, metavar="FILE", help="write the page there too, for a comment"
+    )
     parser.add_argument("--json", type=given_path, metavar="FILE", help="the verdict of make diff")
     options = parser.parse_args(arguments)
     with entered():
         code, text = review(options.base, options.json)
     if options.page:
-        write_text(options.page, text)
+        write_text(options.page, fitting(text))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")
@@ -122,6 +126,18 @@ def ask(tool: str, *words: str) -> Answer:
         capture_output=True, check=False, text=True, encoding="utf-8", errors="replace",
     )  # fmt: skip
     return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
+
+
+def fitting(page: str) -> str:
+    """Return a page that is no longer than GitHub accepts as a comment.
+
+    >>> len(fitting("a" * 100_000)) == MOST_CHARACTERS
+    True
+    """
+    if len(page) <= MOST_CHARACTERS:
+        return page
+    cut = "\n\n(The rest is too long for a comment; it is in the summary of the run.)"
+    return page[: MOST_CHARACTERS - len(cut)] + cut
 
 
 def _quoted(text: str) -> str:
