@@ -7,7 +7,8 @@ the one that the next run starts. So Linux is asked for a signal when the parent
 process group, whose leader this is, ends with it.
 
 Started by path and with `-P`: the folder of this file would else come first on `sys.path`, and its
-modules before those of the standard library.
+modules before those of the standard library. So this file imports nothing of the project, not even
+`fonoteka.core.run_stage`, whose `die_with_parent` asks for SIGKILL and not for SIGTERM.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 A library picks its code by what the processor can do, so what counts are vendor, family, model and
 the instructions that libraries ask for; the name in the shop and the number of cores don't.
+
+`archspec` is not used: it names the newest design it knows of whose instructions the processor has,
+so the name depends on the version of `archspec`, and several models share one.
 """
 
 from __future__ import annotations
