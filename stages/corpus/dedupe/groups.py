@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fonoteka.corpus.union_find import UnionFind
+
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ALAC_")
 
 
@@ -36,31 +38,6 @@ class Copy:
     lag_s: float
 
 
-class Sets:
-    """Sets of names that are joined two by two.
-
-    >>> sets = Sets()
-    >>> sets.join("b", "a"); sets.join("c", "b")
-    >>> sets.first("c"), sets.first("x")
-    ('a', 'x')
-    """
-
-    def __init__(self) -> None:
-        self._above: dict[str, str] = {}
-
-    def first(self, name: str) -> str:
-        """Return the first name of the set that a name is in."""
-        while (above := self._above.get(name, name)) != name:
-            self._above[name] = self._above.get(above, above)
-            name = above
-        return name
-
-    def join(self, one: str, other: str) -> None:
-        """Make one set of the two that these names are in."""
-        low, high = sorted((self.first(one), self.first(other)))
-        self._above[high] = low
-
-
 def goodness(entry: Entry) -> tuple[bool, int, float, str]:
     """Return what clips are sorted by, the best first.
 
@@ -75,7 +52,7 @@ def goodness(entry: Entry) -> tuple[bool, int, float, str]:
 
 def stand_ins(entries: Mapping[str, Entry], copies: Iterable[Copy]) -> dict[str, str]:
     """Return the clips that leave, each with the one of its recording that stays."""
-    sets, named = Sets(), set()
+    sets, named = UnionFind[str](), set()
     for copy in copies:
         sets.join(copy.first, copy.second)
         named |= {copy.first, copy.second}
@@ -101,7 +78,7 @@ def group_of(
         same: clips that left as exact duplicates, each with the clip it equals; one may be the
             parent of a clip that stays.
     """
-    sets = Sets()
+    sets = UnionFind[str]()
     for copy in copies:
         sets.join(copy.first, copy.second)
     for gone, kept in same.items():

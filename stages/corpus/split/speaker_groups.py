@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from fonoteka.corpus.union_find import UnionFind
 from fonoteka.manifest import Utterance
 from fonoteka.text.transliteration import name_key
 
@@ -43,16 +44,16 @@ def tied(utterances: Iterable[Utterance], parents: Mapping[str, str]) -> list[Ti
         parents: from a clip to the one it was made from, also of clips that are no utterances:
             copies of one recording stay together when the recording itself was set aside.
     """
-    leader: dict[Node, Node] = {}
+    sets = UnionFind[Node]()
     for child, parent in sorted(parents.items()):
-        _union(leader, ("clip", child), ("clip", parent))
+        sets.join(("clip", child), ("clip", parent))
     rows = list(utterances)
     for row in rows:
         for node in _nodes(row):
-            _union(leader, ("clip", row.id), node)
+            sets.join(("clip", row.id), node)
     members: dict[Node, list[Utterance]] = defaultdict(list)
     for row in rows:
-        members[_find(leader, ("clip", row.id))].append(row)
+        members[sets.first(("clip", row.id))].append(row)
     return sorted(
         (_component(each, parents) for each in members.values()), key=lambda each: each.first
     )
@@ -70,20 +71,6 @@ def _nodes(row: Utterance) -> Iterator[Node]:
 def _plain(name: str) -> str:
     """Return what all spellings of a name share, as it stands in the reason for a tie."""
     return " ".join(name_key(name).replace("/", " / ").split())
-
-
-def _find(leader: dict[Node, Node], node: Node) -> Node:
-    path = []
-    while (above := leader.setdefault(node, node)) != node:
-        path.append(node)
-        node = above
-    for below in path:
-        leader[below] = node
-    return node
-
-
-def _union(leader: dict[Node, Node], one: Node, other: Node) -> None:
-    leader[_find(leader, one)] = _find(leader, other)
 
 
 def _component(rows: list[Utterance], parents: Mapping[str, str]) -> Tied:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from stages.corpus.dedupe.groups import Copy, Entry, Sets, group_of, stand_ins
+from stages.corpus.dedupe.groups import Copy, Entry, group_of, stand_ins
 
 
 def entry(name, codec="WAV PCM_16", rate=16000, seconds=1.0, parent=""):
@@ -64,14 +61,3 @@ def test_children_of_a_parent_that_left_are_one_group():
     assert group_of([entry("a"), *children], (), {"gone": "a"}) == dict.fromkeys(
         ("a", "k1", "k2"), "a"
     )
-
-
-@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh"))))
-def test_sets_are_the_same_in_whatever_order_they_are_joined(pairs):
-    there, back = Sets(), Sets()
-    for one, other in pairs:
-        there.join(one, other)
-    for one, other in reversed(pairs):
-        back.join(other, one)
-    assert [there.first(name) for name in "abcdefgh"] == [back.first(name) for name in "abcdefgh"]
-    assert all(there.first(one) == there.first(other) for one, other in pairs)

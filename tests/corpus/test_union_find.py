@@ -1,0 +1,35 @@
+"""Disjoint sets are the connected components of the graph of their joins."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fonoteka.corpus.union_find import UnionFind
+
+NAMES = "abcdefgh"
+PAIRS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)))
+
+
+@given(PAIRS)
+def test_sets_are_the_same_in_whatever_order_they_are_joined(pairs):
+    there, back = UnionFind[str](), UnionFind[str]()
+    for one, other in pairs:
+        there.join(one, other)
+    for one, other in reversed(pairs):
+        back.join(other, one)
+    assert [there.first(name) for name in NAMES] == [back.first(name) for name in NAMES]
+    assert all(there.first(one) == there.first(other) for one, other in pairs)
+
+
+@given(PAIRS)
+def test_a_set_holds_what_can_be_reached_by_joins_and_is_named_by_its_first(pairs):
+    sets = UnionFind[str]()
+    for one, other in pairs:
+        sets.join(one, other)
+    for name in NAMES:
+        reached, before = {name}, set()
+        while reached != before:
+            before = set(reached)
+            reached |= {end for pair in pairs if before & {*pair} for end in pair}
+        assert sets.first(name) == min(reached)
