@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -41,23 +42,57 @@ class Sound:
     codec: str
 
 
-def foreign_kind(data: bytes) -> str:
-    """Return what a file is that only ffmpeg reads, by ffmpeg's name; empty where it is none.
+@dataclass(frozen=True)
+class ForeignFormat:
+    """A container that only ffmpeg reads.
 
-    The name is given to ffmpeg, so that it can't take the bytes for a playlist of other files.
+    Attributes:
+        name: ffmpeg's.
+        suffixes: of its files.
+        signature: the bytes of each file from byte `offset` on; empty for AAC, which has none.
+        offset: in bytes.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    signature: bytes = b""
+    offset: int = 0
+
+
+FOREIGN_FORMATS = (
+    ForeignFormat("mov", (".m4a", ".mp4"), b"ftyp", 4),
+    ForeignFormat("matroska", (".webm",), b"\x1a\x45\xdf\xa3"),
+    ForeignFormat("amr", (".amr",), b"#!AMR"),
+    ForeignFormat("asf", (".wma",), bytes.fromhex("3026b2758e66cf11")),
+    ForeignFormat("aac", (".aac",)),
+)
+FOREIGN_SUFFIXES = MappingProxyType(
+    {s: each.name for each in FOREIGN_FORMATS for s in each.suffixes}
+)
+"""ffmpeg's name of the format for each suffix."""
+
+
+def foreign_kind(data: bytes) -> str:
+    """Return ffmpeg's name of the format of a file that only ffmpeg reads; else an empty string.
 
     >>> foreign_kind(b"#!AMR" + bytes(1)), foreign_kind(b"RIFF")
     ('amr', '')
     """
-    if data[4:8] == b"ftyp":
-        return "mov"
-    if data.startswith(b"\x1a\x45\xdf\xa3"):
-        return "matroska"
-    if data.startswith(b"#!AMR"):
-        return "amr"
-    if data.startswith(bytes.fromhex("3026b2758e66cf11")):
-        return "asf"
+    for each in FOREIGN_FORMATS:
+        if each.signature and data.startswith(each.signature, each.offset):
+            return each.name
     return "aac" if _is_adts(data) else ""
+
+
+def input_options(path: Path, kind: str) -> list[str]:
+    """Return the options by which ffmpeg reads the first audio stream of one file and no other.
+
+    The format is given and not left to ffmpeg to guess: a playlist under the name of a recording
+    could make it read other files.
+    """
+    return [
+        "-protocol_whitelist", "file", "-f", kind, "-i", f"file:{path}", "-map", "0:a:0",
+    ]  # fmt: skip
 
 
 def _is_adts(data: bytes) -> bool:
@@ -84,8 +119,8 @@ def decode_foreign(path: Path, kind: str, max_s: float) -> Sound:
         raise UserError(f"is {kind}, which ffmpeg would read, but ffmpeg is not installed")
     command = [
         program, "-nostdin", "-v", "error", "-xerror", "-err_detect", "explode", "-threads", "1",
-        "-protocol_whitelist", "file", "-f", kind, "-i", f"file:{path}", "-map", "0:a:0",
-        "-t", f"{max_s + 1:g}", "-c:a", "pcm_s16be", "-flags", "+bitexact", "-f", "au", "pipe:1",
+        *input_options(path, kind), "-t", f"{max_s + 1:g}",
+        "-c:a", "pcm_s16be", "-flags", "+bitexact", "-f", "au", "pipe:1",
     ]  # fmt: skip
     try:
         done = subprocess.run(

@@ -13,10 +13,10 @@ import soundfile as sf
 from corpus_maker import tone
 from layout_maker import write_audio, write_lines
 
+from fonoteka.audiocheck.ffmpeg import FOREIGN_SUFFIXES
 from fonoteka.corpus.corpus import read_clips
 from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.corpus.importers.layouts.audio_io import (
-    FFMPEG_FORMATS,
     Part,
     Sound,
     convert,
@@ -148,7 +148,7 @@ def test_when_ffmpeg_fails_the_recording_is_added_as_it_is(foreign, monkeypatch,
     assert [(c.path, c.parent) for c in read_clips(out)] == [("a.wav", "b.m4a"), ("b.m4a", "")]
 
 
-@pytest.mark.parametrize("suffix", sorted(FFMPEG_FORMATS))
+@pytest.mark.parametrize("suffix", sorted(FOREIGN_SUFFIXES))
 def test_ffmpeg_is_told_the_format_and_reads_one_file(suffix, tmp_path, monkeypatch):
     put_ffmpeg(tmp_path, monkeypatch, "sys.exit(' '.join(sys.argv[1:]))")
     said = convert(tmp_path / f"a{suffix}", tmp_path / "b.flac")
@@ -157,7 +157,7 @@ def test_ffmpeg_is_told_the_format_and_reads_one_file(suffix, tmp_path, monkeypa
     monkeypatch.setattr(subprocess, "run", lambda command, **more: calls.append(command) or _Done)
     convert(tmp_path / f"a{suffix}", tmp_path / "b.flac")
     ((*command,),) = calls
-    assert command[command.index("-i") - 1] == FFMPEG_FORMATS[suffix]
+    assert command[command.index("-i") - 1] == FOREIGN_SUFFIXES[suffix]
     assert command[command.index("-protocol_whitelist") + 1] == "file"
     assert "-nostdin" in command
 

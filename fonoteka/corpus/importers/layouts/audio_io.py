@@ -8,13 +8,13 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 
 import numpy as np
 import soundfile as sf
 
 from fonoteka.audiocheck.containers.container import Broken
 from fonoteka.audiocheck.containers.sniff import layout_of
+from fonoteka.audiocheck.ffmpeg import FOREIGN_SUFFIXES, input_options
 from fonoteka.audiocheck.probe import UNREADABLE
 from fonoteka.core.errors import UserError
 
@@ -24,12 +24,6 @@ OVERSHOOT_S = 0.5  # a part may end so far behind the sound, as in Kaldi, and th
 FLAC_CHANNELS = 8
 BLOCK = 65536
 CONVERT_TIMEOUT_S = 600
-
-# The format is given and not left to ffmpeg to guess: a playlist under the name of a recording
-# could make it read other files.
-FFMPEG_FORMATS = MappingProxyType({
-    ".aac": "aac", ".amr": "amr", ".m4a": "mov", ".mp4": "mov", ".webm": "matroska", ".wma": "asf",
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ def needs_ffmpeg(path: str, sound: Sound | None) -> bool:
     >>> needs_ffmpeg("a.m4a", None), needs_ffmpeg("broken.wav", None)
     (True, False)
     """
-    return sound is None and PurePosixPath(path).suffix.lower() in FFMPEG_FORMATS
+    return sound is None and PurePosixPath(path).suffix.lower() in FOREIGN_SUFFIXES
 
 
 def ffmpeg_is_there() -> bool:
@@ -150,14 +144,13 @@ def _kept_as(subtype: str) -> tuple[str, str]:
 def convert(path: Path, flac: Path) -> str:
     """Let ffmpeg write a recording's sound as FLAC; return why it could not, or nothing.
 
-    Tags are left behind, and ffmpeg is told the format, that it may read this file alone, and to
-    write nothing about itself.
+    Tags are left behind, and ffmpeg writes nothing about itself.
     """
     flac.parent.mkdir(parents=True, exist_ok=True)
-    known = FFMPEG_FORMATS[path.suffix.lower()]
+    kind = FOREIGN_SUFFIXES[path.suffix.lower()]
     command = [
-        "ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file", "-f", known,
-        "-i", f"file:{path}", "-map", "0:a:0", "-map_metadata", "-1", "-sample_fmt", "s16",
+        "ffmpeg", "-nostdin", "-v", "error", *input_options(path, kind),
+        "-map_metadata", "-1", "-sample_fmt", "s16",
         "-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", "flac", f"file:{flac}",
     ]  # fmt: skip
     try:

@@ -12,10 +12,10 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from fonoteka.audiocheck.ffmpeg import FOREIGN_SUFFIXES
 from fonoteka.core.errors import UserError
 from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms
 from fonoteka.corpus.corpus import TimedPhones, is_audio
-from fonoteka.corpus.importers.layouts.audio_io import FFMPEG_FORMATS
 from fonoteka.corpus.importers.layouts.filename_pattern import NamePattern
 from fonoteka.corpus.importers.layouts.folder_walk import walk
 
@@ -160,7 +160,7 @@ def sounds(path: str) -> bool:
     >>> sounds("a.amr"), sounds("a.wav"), sounds("a.txt")
     (True, True, False)
     """
-    return is_audio(path) or PurePosixPath(path).suffix.lower() in FFMPEG_FORMATS
+    return is_audio(path) or PurePosixPath(path).suffix.lower() in FOREIGN_SUFFIXES
 
 
 def nfc(text: str) -> str:
