@@ -6,11 +6,9 @@ is, so that it can't take it for a playlist and open what the playlist names.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.run_stage import die_with_parent
+from fonoteka.core.run_stage import child_preexec
 
 HEAD_BYTES = 1 << 13  # by which a kind is known: the first frame of AAC may be as long
 _AU_HEAD = 24
@@ -129,7 +127,7 @@ def decode_foreign(path: Path, kind: str, max_s: float) -> Sound:
             check=False,
             stdin=subprocess.DEVNULL,
             timeout=_DECODE_S,
-            preexec_fn=partial(die_with_parent, os.getpid()),  # a worker that is ended ends it too
+            preexec_fn=child_preexec(),  # a worker that is ended ends it too
         )
     except subprocess.TimeoutExpired as error:
         raise UserError(f"ffmpeg did not finish within {_DECODE_S} s") from error

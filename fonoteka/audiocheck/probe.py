@@ -39,6 +39,9 @@ SOUND_S = 60
 
 _BLOCK_SAMPLES = 1 << 18  # of all channels: 1 MiB of float32, and any clip of 5 s is one block
 _UNKNOWN_LENGTH = 2**63 - 1
+# Without blocking: a pipe that lies under a name of a sound file would never answer. Windows has
+# neither pipes under such names nor these flags, but would translate line ends in a text file.
+_READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 _CEILINGS = {"PCM_S8": 0x7F00, "PCM_U8": 0x7F00, "ULAW": 32124, "ALAW": 32256}
 
 
@@ -111,9 +114,8 @@ class _Refused(Exception):  # noqa: N818
 
 def probe(path: Path | str, limits: Limits = Limits()) -> Probe:
     """Read and decode a whole file, and return what it holds, also where it is broken."""
-    # Without blocking: a pipe that lies under a name of a sound file would never answer.
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, _READ)
     except OSError as error:
         return Probe(problem=container.UNREADABLE, detail=f"can't be opened: {error.strerror}")
     try:

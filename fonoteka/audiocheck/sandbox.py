@@ -10,13 +10,14 @@ time: 2,000 items of 1.1 ms then took 42 % more CPU time than here, in chunks of
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Generic, TypeVar
 
-from fonoteka.audiocheck.sandbox_worker import Lost, Worker
+from fonoteka.audiocheck.sandbox_worker import Lost, Worker, limits_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,7 +34,7 @@ class Allowance:
 
     Attributes:
         item_s: seconds on the clock for one item.
-        memory_mib: above what the process holds when it starts; kept where the system can.
+        memory_mib: above what the process holds when it starts; enforced on Linux alone.
     """
 
     item_s: float
@@ -52,6 +53,12 @@ def guarded(
         Exception: what `function` raised.
         OSError: workers die before they begin.
     """
+    if not limits_memory():
+        print(
+            f"memory: the limit of {allowance.memory_mib} MiB per worker is not enforced, because "
+            f"{sys.platform} limits no process's memory",
+            file=sys.stderr,
+        )
     chunk = max(1, min(_CHUNK, len(items) // (workers * _CHUNKS_A_WORKER)))
     pool = _Pool(function, items, allowance, chunk)
     try:

@@ -122,11 +122,18 @@ def _result(function: Callable[[Any], Any], item: Any, memory_mib: int) -> Any:
         return Lost("memory", f"needs more than {memory_mib} MiB of memory")
 
 
+def limits_memory() -> bool:
+    """Return whether this system lets a worker limit its own memory.
+
+    Windows has no module `resource`; macOS has one whose limit of the address space does nothing.
+    """
+    return _resource() is not None and _held_bytes() > 0
+
+
 def _limit(memory_mib: int) -> None:
     """Keep this process from taking more memory, and from leaving its memory on the disk."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits
+    resource = _resource()
+    if resource is None:
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     held = _held_bytes()
@@ -135,6 +142,15 @@ def _limit(memory_mib: int) -> None:
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         if hard == resource.RLIM_INFINITY or most <= hard:
             resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def _resource() -> Any:
+    """Return the module `resource`; None on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource
 
 
 def _keep_freed_memory() -> None:

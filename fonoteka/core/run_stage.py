@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import NoReturn
@@ -62,6 +63,14 @@ def die_with_parent(parent: int | None = None) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if parent is not None and os.getppid() != parent:
             os._exit(1)
+
+
+def child_preexec() -> Callable[[], None] | None:
+    """Return the `preexec_fn` by which a child ends with this process: None, except on Linux.
+
+    Windows refuses any other value than None.
+    """
+    return partial(die_with_parent, os.getpid()) if sys.platform == "linux" else None
 
 
 def die_with_dvc() -> None:

@@ -6,11 +6,13 @@ import ctypes
 import faulthandler
 import os
 import signal
+import sys
 import time
 from functools import partial
 
 import pytest
 
+from fonoteka.audiocheck import sandbox_worker
 from fonoteka.audiocheck.sandbox import Allowance, guarded
 from fonoteka.audiocheck.sandbox_worker import Lost
 
@@ -93,3 +95,32 @@ def test_a_fault_of_ours_is_raised_and_not_counted():
 
 def test_nothing_to_do_is_done():
     assert list(guarded(work, [], 2, ALLOWANCE)) == []
+
+
+def without_resource(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)  # so that importing it fails
+
+
+def without_proc(monkeypatch):
+    monkeypatch.setattr(sandbox_worker, "_held_bytes", lambda: 0)
+
+
+@pytest.mark.parametrize("system", [without_resource, without_proc])
+def test_where_memory_cannot_be_limited_that_is_one_sentence_and_the_work_is_done(
+    system, monkeypatch, capsys
+):
+    system(monkeypatch)
+    assert results(stop, (7,)) == [
+        Lost("crash", "its decoder crashed twice: exit status 3") if item == 7 else item * item
+        for item in ITEMS
+    ]
+    assert capsys.readouterr().err == (
+        f"memory: the limit of 256 MiB per worker is not enforced, because {sys.platform} limits "
+        "no process's memory\n"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+def test_where_memory_is_limited_nothing_is_printed(capsys):
+    assert results(None, ())[7] == 49
+    assert capsys.readouterr() == ("", "")

@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.run_stage import die_with_parent
 from fonoteka.git import clone_of_head
+from fonoteka.core.run_stage import child_preexec
 from fonoteka.pipeline.verify import environment as build_environment
 from fonoteka.pipeline.verify.environment import Surroundings
 
@@ -101,7 +101,7 @@ class Copy:
         with subprocess.Popen(
             command, cwd=folder or self.folder, env=self.environment, stdin=subprocess.DEVNULL,
             stdout=pipe, stderr=pipe, encoding="utf-8", errors="replace",
-            preexec_fn=die_with_parent,
+            preexec_fn=child_preexec(),
         ) as process:  # fmt: skip
             try:
                 out, err = process.communicate()
