@@ -11,17 +11,25 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import _miniaudio  # type: ignore[import-not-found]
 import numpy as np
 import numpy.typing as npt
-from _miniaudio import ffi, lib  # type: ignore[import-not-found]
 
 from fonoteka.audiocheck.containers.container import Layout
+from fonoteka.audiocheck.private_api import require
+
+PINNED = "1.71"
+NAMES = (
+    "ffi.NULL", "ffi.from_buffer", "lib.ma_dr_flac_close", "lib.ma_dr_flac_open_memory",
+    "lib.ma_dr_flac_read_pcm_frames_s16", "lib.ma_dr_flac_read_pcm_frames_s32",
+)  # fmt: skip
+require("miniaudio", PINNED, _miniaudio, NAMES)
 
 MOST_SAMPLES = 1 << 21
 """Of all channels, which lie in memory at once: 4 MiB."""
 
-_C: Any = ffi
-_LIBRARY: Any = lib
+_C: Any = _miniaudio.ffi
+_LIBRARY: Any = _miniaudio.lib
 
 
 def quick_flac(data: bytes, layout: Layout) -> npt.NDArray[np.int16] | None:

@@ -18,7 +18,16 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
+from fonoteka.audiocheck.private_api import require
 from fonoteka.core.errors import UserError
+
+PINNED = "0.14.0"
+NAMES = (
+    "_ffi.NULL", "_ffi.cast", "_ffi.new", "_ffi.string", "_formats", "_snd.SFM_READ",
+    "_snd.sf_close", "_snd.sf_error", "_snd.sf_error_number", "_snd.sf_open_fd",
+    "_snd.sf_readf_float", "_snd.sf_readf_int", "_snd.sf_readf_short", "_subtypes",
+)  # fmt: skip
+require("soundfile", PINNED, sf, NAMES)
 
 _LIBRARY: Any = sf._snd
 _C: Any = sf._ffi
