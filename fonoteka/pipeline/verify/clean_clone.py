@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fonoteka.core.errors import UserError
-from fonoteka.git import clone_of_head
 from fonoteka.core.run_stage import child_preexec
+from fonoteka.git import clone_of_head
 from fonoteka.pipeline.verify import environment as build_environment
 from fonoteka.pipeline.verify.environment import Surroundings
 
