@@ -35,8 +35,8 @@ from fonoteka.audio.dsp import (
     to_mono_16k,
 )
 from fonoteka.audiocheck.decode import read_sound
-from fonoteka.audiocheck.downmix import uncancelled
-from fonoteka.audiocheck.probe import UNREADABLE
+from fonoteka.audiocheck.downmix import select_channel
+from fonoteka.audiocheck.probe import DECODE_ERRORS
 from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import stage
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
@@ -57,12 +57,12 @@ def heard(path: Path) -> Signal:
         raise UserError(f"{path}: no such file")
     try:
         samples, rate_hz = read_sound(path)
-    except UNREADABLE as error:
+    except DECODE_ERRORS as error:
         raise UserError(f"{path}: not a recording that can be read: {error}") from error
     if not len(samples) or not np.isfinite(samples).all():
         what = "a sample that is no number" if len(samples) else "no sample"
         raise UserError(f"{path}: holds {what}; record it again")
-    return to_mono_16k(uncancelled(samples, rate_hz), rate_hz)
+    return to_mono_16k(select_channel(samples, rate_hz), rate_hz)
 
 
 def transcribe(session: Any, labels: list[str], signal: Signal) -> list[Spoken]:

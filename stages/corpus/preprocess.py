@@ -33,7 +33,7 @@ from fonoteka.audio.dsp import (
     to_mono_16k,
 )
 from fonoteka.audiocheck.decode import read_sound
-from fonoteka.audiocheck.downmix import uncancelled
+from fonoteka.audiocheck.downmix import select_channel
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_text
@@ -70,7 +70,7 @@ def prepare(item: tuple[str, str], raw: Path, params: PreprocessParams) -> Clip:
     """Return one clip made ready; `item` is its id and its path below `raw`."""
     key, path = item
     samples, rate = read_sound(raw / path)
-    signal = to_mono_16k(uncancelled(samples, rate), rate)
+    signal = to_mono_16k(select_channel(samples, rate), rate)
     if not signal.size or not np.abs(signal).max() > 0:
         return Clip(key, b"", 0.0, 0.0, "silent")
     start, end = speech_bounds(signal, params.trim_below_peak_db, params.trim_margin_s)

@@ -13,8 +13,8 @@ from inventory_maker import PARAMS as INVENTORY
 from inventory_maker import outputs
 
 from fonoteka.audio.dsp import to_mono_16k
-from fonoteka.audiocheck.downmix import taken, uncancelled
-from fonoteka.audiocheck.probe import Limits, probe
+from fonoteka.audiocheck.downmix import choose_channel, select_channel
+from fonoteka.audiocheck.probe import ProbeLimits, probe
 from fonoteka.fingerprint.fingerprint import soundprint
 from fonoteka.tables import read_table
 from stages.corpus.inventory import stage as inventory
@@ -76,7 +76,7 @@ def clip_of(samples, folder, subtype="PCM_16"):
 @pytest.mark.parametrize("name", CANCELLING)
 def test_a_recording_whose_channels_cancel_keeps_its_voice(name, subtype, tmp_path):
     samples, channel = CANCELLING[name]
-    one = taken(samples, RATE)
+    one = choose_channel(samples, RATE)
     assert one is not None
     assert channel in (None, one.channel)
     clip = clip_of(samples, tmp_path, subtype)
@@ -93,15 +93,15 @@ def test_a_recording_whose_channels_cancel_keeps_its_voice(name, subtype, tmp_pa
 @pytest.mark.parametrize("name", ORDINARY)
 def test_every_other_recording_stays_as_it_is(name, tmp_path):
     samples = ORDINARY[name].astype(np.float32)
-    assert taken(samples, RATE) is None
-    assert uncancelled(samples, RATE) is samples
+    assert choose_channel(samples, RATE) is None
+    assert select_channel(samples, RATE) is samples
     mean = to_mono_16k(samples, RATE)
     assert np.array_equal(mean, samples.mean(axis=1))
 
 
 @pytest.mark.parametrize("samples", [VOICE, VOICE[:, None], np.zeros((0, 2))])
 def test_one_channel_and_no_sample_are_left_alone(samples):
-    assert uncancelled(samples, RATE) is samples
+    assert select_channel(samples, RATE) is samples
 
 
 def test_the_border_is_where_the_mean_has_half_the_power_of_unrelated_channels():
@@ -109,24 +109,24 @@ def test_the_border_is_where_the_mean_has_half_the_power_of_unrelated_channels()
     # The first is a quarter of the second where a^2 - 4 a + 1 = 0: a = 2 - sqrt(3) = 0.268.
     border = 2 - math.sqrt(3)
     for a, cancels in ((border - 0.01, False), (border + 0.01, True)):
-        assert (taken(np.stack([CHIRP, -a * CHIRP], 1), RATE) is not None) == cancels
+        assert (choose_channel(np.stack([CHIRP, -a * CHIRP], 1), RATE) is not None) == cancels
     # With the correlation r, of equal power: (1 + r) / 2, a quarter at r = -0.5.
     first, second = (np.random.default_rng(seed).standard_normal(len(T)) for seed in (1, 2))
     for r, cancels in ((-0.47, False), (-0.53, True)):
         other = r * first + math.sqrt(1 - r * r) * second
-        assert (taken(np.stack([first, other], 1) / 8, RATE) is not None) == cancels
+        assert (choose_channel(np.stack([first, other], 1) / 8, RATE) is not None) == cancels
 
 
 def test_integers_and_floats_of_the_same_samples_decide_alike():
     for samples, _ in CANCELLING.values():
         ints = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
-        assert taken(ints, RATE) == taken((ints / 32768).astype(np.float32), RATE)
+        assert choose_channel(ints, RATE) == choose_channel((ints / 32768).astype(np.float32), RATE)
 
 
 def test_the_louder_of_two_equally_clean_channels_is_taken():
     samples = np.stack([VOICE / 2, -VOICE], 1)
-    assert taken(samples, RATE).channel == 1
-    assert taken(-samples[:, ::-1], RATE).channel == 0
+    assert choose_channel(samples, RATE).channel == 1
+    assert choose_channel(-samples[:, ::-1], RATE).channel == 0
 
 
 def test_a_row_says_which_channel_is_taken_and_the_print_is_of_that(tmp_path):
@@ -147,7 +147,7 @@ def test_a_row_says_which_channel_is_taken_and_the_print_is_of_that(tmp_path):
         "channels cancel, 52.6 dB are lost in their mean: channel "
     )
     assert details["mine/c.wav"] == ""
-    found = probe(str(folder / "a.wav"), Limits(10**8, 60))
+    found = probe(str(folder / "a.wav"), ProbeLimits(10**8, 60))
     alone = soundprint(found.sound.reshape(-1, 2)[:, 0], RATE)
     codes = np.load(tmp_path / "prints.npy")[[row["path"] for row in rows].index("mine/a.wav"), 1:]
     assert np.array_equal(codes[: len(alone)], alone)

@@ -16,7 +16,7 @@ from corpus_maker import make_corpus, tone
 from inventory_maker import PARAMS, take
 
 from fonoteka.audiocheck.decode import read_sound
-from fonoteka.audiocheck.probe import Limits, probe
+from fonoteka.audiocheck.probe import ProbeLimits, probe
 from stages.corpus.preprocess import PreprocessParams, prepare
 
 M4A = b"\0\0\0\x20ftypM4A " + bytes(500)
@@ -103,5 +103,5 @@ def test_ffmpeg_is_ended_with_its_worker_when_it_hangs(folder):
 
 @pytest.mark.usefixtures("ffmpeg")
 def test_a_limit_holds_for_what_ffmpeg_reads(folder):
-    found = probe(folder / "a.m4a", Limits(max_s=0.5))
+    found = probe(folder / "a.m4a", ProbeLimits(max_s=0.5))
     assert (found.problem, found.detail) == ("too long", "more than 0.5 s")

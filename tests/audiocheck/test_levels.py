@@ -8,13 +8,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from fonoteka.audiocheck.levels import Meter
+from fonoteka.audiocheck.levels import LevelMeter
 
 RATE = 16000
 
 
 def measured(signal, channels=1, blocks=1, ceiling=32767):
-    meter = Meter(RATE, channels, ceiling)
+    meter = LevelMeter(RATE, channels, ceiling)
     for block in np.array_split(np.rint(np.clip(signal, -32768, 32767)).astype(np.int16), blocks):
         meter.add(block)
     return meter

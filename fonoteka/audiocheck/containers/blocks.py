@@ -1,4 +1,4 @@
-"""Read the structure of sound in a WAV file that is coded in blocks of one size: ADPCM and GSM.
+"""Read the structure of ADPCM and GSM sound in WAV files, which is coded in blocks of one size.
 
 Source: Microsoft, Multimedia Registration Kit, revision 3.0 (1994): IMA and Microsoft ADPCM, GSM.
 """
@@ -14,8 +14,8 @@ from fonoteka.audiocheck.containers.container import (
     TRUNCATED,
     UNKNOWN_LENGTH,
     UNREADABLE,
-    Broken,
     Chunk,
+    CorruptFileError,
     Layout,
 )
 
@@ -23,12 +23,12 @@ MS_ADPCM, IMA_ADPCM, GSM = BLOCK_KINDS = 2, 0x11, 0x31
 _USUAL_RATES_HZ = (
     8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000
 )  # fmt: skip
-"""Any two of these differ in more than two bits, so that little damage makes none of another."""
+"""Any two of these differ in more than two bits, so one or two wrong bits cannot swap them."""
 
 
 @dataclass(frozen=True)
-class Format:
-    """What the chunk `fmt ` says, its extension resolved."""
+class WaveFormat:
+    """The contents of the chunk `fmt `, with its extension resolved."""
 
     tag: int
     channels: int
@@ -41,14 +41,14 @@ class Format:
 
 
 @dataclass(frozen=True)
-class Sound:
-    """Where the sound lies, and what else is known of it.
+class SoundChunk:
+    """The chunk that contains the sound, and its context.
 
     Attributes:
-        chunk: its place.
-        fact: samples of one channel that a chunk `fact` states; None where there is none.
-        start: where the container begins.
-        notes: what is odd and does not touch the sound.
+        chunk: place of the sound.
+        fact: samples per channel that a chunk `fact` states; None if there is none.
+        start: position of the container.
+        notes: oddities that do not affect the sound.
     """
 
     chunk: Chunk
@@ -58,72 +58,79 @@ class Sound:
 
     @property
     def streamed(self) -> bool:
-        """Tell whether the file was written to a pipe, so that it ends where it ends."""
+        """Return whether the file was written to a pipe, so its sizes are not stated."""
         return NOT_STATED in self.notes
 
 
-def in_blocks(data: bytes, said: Format, sound: Sound) -> Layout:
-    """Return the layout of sound in blocks of fixed size; the last one may be padded.
+def block_layout(data: bytes, fmt: WaveFormat, sound: SoundChunk) -> Layout:
+    """Return the layout of sound in blocks of fixed size; the last block may be padded.
 
     Raises:
-        Broken: blocks are cut, or the number of samples is not stated, or contradicts them.
+        CorruptFileError: a block is cut, or the number of samples is not stated or contradicts the
+            number of blocks.
     """
-    frames, fact, notes = said.block_frames, sound.fact, sound.notes
-    if not frames or abs(said.byte_rate * frames - said.sample_rate_hz * said.block) > frames:
-        if said.sample_rate_hz not in _USUAL_RATES_HZ:
-            raise _no_match(said)
-        _check_blocks(data, said, sound)
-        notes = (*notes, f"says {said.byte_rate} bytes a second, no match to its blocks")
-    blocks, rest = divmod(sound.chunk.size, said.block)
+    frames, fact, notes = fmt.block_frames, sound.fact, sound.notes
+    if not frames or abs(fmt.byte_rate * frames - fmt.sample_rate_hz * fmt.block) > frames:
+        if fmt.sample_rate_hz not in _USUAL_RATES_HZ:
+            raise _no_match(fmt)
+        _check_blocks(data, fmt, sound)
+        notes = (*notes, f"says {fmt.byte_rate} bytes a second, no match to its blocks")
+    blocks, rest = divmod(sound.chunk.size, fmt.block)
     fact = blocks * frames if sound.streamed else fact
     if rest > (0 if sound.streamed else 1) or fact is None:
-        raise Broken(
+        raise CorruptFileError(
             TRUNCATED if rest else UNKNOWN_LENGTH,
-            f"{sound.chunk.size} bytes of sound in blocks of {said.block}, {fact} samples declared",
+            f"{sound.chunk.size} bytes of sound in blocks of {fmt.block}, {fact} samples declared",
         )
     if sound.streamed:
-        _check_blocks(data, said, sound)
+        _check_blocks(data, fmt, sound)
     if not (blocks - 1) * frames <= fact <= blocks * frames:
-        raise Broken(UNREADABLE, f"says {fact} samples in {blocks} blocks of {frames}")
+        raise CorruptFileError(UNREADABLE, f"says {fact} samples in {blocks} blocks of {frames}")
     spare = blocks * frames - fact
-    # The byte that fills up an odd number of blocks of 65 bytes: libsndfile takes it for one more.
-    keep = blocks * frames if said.tag == GSM and blocks % 2 else 0
-    rate, channels = said.sample_rate_hz, said.channels
-    return Layout(rate, channels, fact, spare, sound.start, keep=keep, notes=notes)
+    # An odd number of 65-byte blocks is padded by one byte, which libsndfile decodes as a block.
+    keep = blocks * frames if fmt.tag == GSM and blocks % 2 else 0
+    rate, channels = fmt.sample_rate_hz, fmt.channels
+    return Layout(rate, channels, fact, spare, sound.start, sound_frames=keep, notes=notes)
 
 
-def _check_blocks(data: bytes, said: Format, sound: Sound) -> None:
-    """Hold the size of a block and each block's head against its kind, where less is stated.
+def _check_blocks(data: bytes, fmt: WaveFormat, sound: SoundChunk) -> None:
+    """Compare the block size and every block's header with the codec, if the rate is in doubt.
 
-    ffmpeg writes the bit rate that it was asked for in place of the bytes per second.
+    ffmpeg writes the requested bit rate instead of the bytes per second.
 
     Raises:
-        Broken: blocks of this size and kind hold another number of samples, or a block's head can't
-            be one.
+        CorruptFileError: blocks of this size and codec contain another number of samples, or a
+            block has no valid header.
     """
-    channels, each = said.channels, said.block // said.channels
-    holds = {
-        IMA_ADPCM: (each - 4) * 2 + 1, MS_ADPCM: (each - 7) * 2 + 2, GSM: said.block // 65 * 320
-    }[said.tag]  # fmt: skip
-    one = said.tag != GSM or (channels, said.block) == (1, 65)
-    if holds != said.block_frames or said.block % channels or not one:
-        raise _no_match(said)
-    count = sound.chunk.size // said.block
-    blocks = np.frombuffer(data, np.uint8, count * said.block, sound.chunk.start)
-    heads = blocks.reshape(count, said.block)
-    if said.tag == IMA_ADPCM:  # a sample, an index of a step from 0 to 88, and a zero
+    channels, channel_block = fmt.channels, fmt.block // fmt.channels
+    # Microsoft, 1994: a block begins with the state of the decoder, 4 bytes of which one sample
+    # for IMA and 7 of which two samples for Microsoft; each further byte is two samples.
+    frames_per_block = {
+        IMA_ADPCM: (channel_block - 4) * 2 + 1,
+        MS_ADPCM: (channel_block - 7) * 2 + 2,
+        GSM: fmt.block // 65 * 320,
+    }[fmt.tag]
+    fits_gsm = fmt.tag != GSM or (channels, fmt.block) == (1, 65)
+    if frames_per_block != fmt.block_frames or fmt.block % channels or not fits_gsm:
+        raise _no_match(fmt)
+    count = sound.chunk.size // fmt.block
+    blocks = np.frombuffer(data, np.uint8, count * fmt.block, sound.chunk.start)
+    heads = blocks.reshape(count, fmt.block)
+    if fmt.tag == IMA_ADPCM:  # per channel: a sample, a step index from 0 to 88, a zero byte
         wrong = (heads[:, 2 : 4 * channels : 4] > 88) | (heads[:, 3 : 4 * channels : 4] != 0)
-    elif said.tag == MS_ADPCM:  # one of seven pairs of coefficients
+    elif fmt.tag == MS_ADPCM:  # per channel: the index of one of seven coefficient pairs
         wrong = heads[:, :channels] > 6
     else:
         return
     if wrong.any():
-        raise Broken(UNREADABLE, f"block {int(np.flatnonzero(wrong.any(axis=1))[0])} has no head")
+        raise CorruptFileError(
+            UNREADABLE, f"block {int(np.flatnonzero(wrong.any(axis=1))[0])} has no head"
+        )
 
 
-def _no_match(said: Format) -> Broken:
-    return Broken(
+def _no_match(fmt: WaveFormat) -> CorruptFileError:
+    return CorruptFileError(
         UNREADABLE,
-        f"says {said.byte_rate} bytes a second and {said.block_frames} samples in blocks of "
-        f"{said.block}, no match to {said.sample_rate_hz} Hz",
+        f"says {fmt.byte_rate} bytes a second and {fmt.block_frames} samples in blocks of "
+        f"{fmt.block}, no match to {fmt.sample_rate_hz} Hz",
     )

@@ -1,7 +1,7 @@
-"""What the readers of sound files share: the layout they find, the fault they raise, chunks.
+"""Shared parts of the container readers: the layout, the error, RIFF and IFF chunks.
 
-A decoder is made to play what it can. These readers are made to doubt: they look at the bytes
-themselves and hold every number of a header against another one or against the file's size.
+A decoder plays what it can. These readers do the opposite: they compare every number of a header
+with another number or with the file's size, and refuse contradictions.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from fonoteka.audiocheck.containers.tags import behind, is_text, only_tags
+from fonoteka.audiocheck.containers.tags import is_text, only_tags, trailing_note
 
 UNREADABLE, TRUNCATED, UNKNOWN_LENGTH = "unreadable", "truncated", "unknown length"
-_SLIP = 9  # the eight bytes of a head, and one of a pad
-CHUNKS_AT_MOST = 4096  # far more than any writer makes; a file of empty chunks ends here
+_SIZE_TOLERANCE = 9  # eight bytes of a chunk header and one of padding
+MAX_CHUNKS = 4096  # far more than any writer makes; a file of empty chunks ends here
 OPEN_SIZES = (0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x7FFFF000)
-"""What writers that can't seek back leave as size: ffmpeg, arecord, libsndfile, sox."""
+"""Size fields of files written to a pipe by ffmpeg, arecord, libsndfile and sox."""
 NOT_STATED = "length not stated"
-"""The note on a file that was written to a pipe: it ends on a whole sample, block or frame."""
+"""Note on a file that was written to a pipe and ends on a whole sample, block or frame."""
 
-_HEADER_AT_MOST = 4096  # by which the size of a streamed file is above that of its sound
-_SOUND = (b"data", b"SSND")
+_MAX_HEADER = 4096  # largest difference between the stated sizes of a streamed file and its sound
+_SOUND_CHUNKS = (b"data", b"SSND")
 
 
-class Broken(Exception):  # noqa: N818  the name says what the file is
-    """A file isn't what it says.
+class CorruptFileError(Exception):
+    """The file contradicts its own header, is damaged, or has a form that is not checked.
 
     Attributes:
-        problem: one of the three names above.
-        detail: what was found, with its value.
+        problem: `unreadable`, `truncated` or `unknown length`.
+        detail: the contradiction, with its values.
     """
 
     def __init__(self, problem: str, detail: str) -> None:
@@ -38,14 +38,14 @@ class Broken(Exception):  # noqa: N818  the name says what the file is
 
 
 @dataclass(frozen=True)
-class Plain:
-    """Samples that lie in the file as they are, one after the other.
+class RawSamples:
+    """Uncompressed samples, stored one after the other.
 
     Attributes:
-        code: `u1`, or `i` or `f` and the bytes of one sample.
-        big: the first byte of a sample is the highest.
-        start: first byte of the file that belongs to a sample.
-        unused_bits: low bits of each sample that have to be zero.
+        code: `u1`, or `i` or `f` and the bytes per sample.
+        big: samples are big-endian.
+        start: position of the first sample in the file.
+        unused_bits: low bits of each sample that must be zero.
     """
 
     code: str
@@ -56,23 +56,23 @@ class Plain:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a file's own structure says of its sound.
+    """The sound of a file as its container describes it.
 
     Attributes:
-        sample_rate_hz: samples of one channel in a second; 0 where only the decoder knows.
-        channels: 0 where only the decoder knows.
-        frames: samples of one channel; None where only the decoder knows.
-        spare: how many more a decoder may give, because the last block of a codec is padded.
-        start: where the container begins, after tags that lie before it.
-        plain: where and how samples lie that are not compressed.
-        md5: of the samples, as FLAC keeps it; empty where there is none.
-        bits: of one sample, where `md5` is given.
-        codec: container and encoding, of a file so simple that it needs no decoder; else empty.
-        parts: what a decoder is given in place of the file, one after the other, because it can't
-            take the file as it is; empty where it can. `start` and `plain` are of a part.
-        keep: samples of one channel that are the sound, where the decoder gives more; else 0.
-        foreign: ffmpeg's name of the format, where libsndfile lacks the codec; else empty.
-        notes: what is wrong beside the sound, or not stated; the samples are whole.
+        sample_rate_hz: samples per second and channel; 0 if only the decoder knows.
+        channels: 0 if only the decoder knows.
+        frames: samples per channel; None if only the decoder knows.
+        spare: additional samples that a decoder may return, because codecs pad the last block.
+        start: position of the container, after tags that precede it.
+        raw: place and form of uncompressed samples; None if they are compressed.
+        md5: of the samples, as FLAC stores it; empty if there is none.
+        bits: per sample, if `md5` is given.
+        codec: container and encoding of a file that needs no decoder; else empty.
+        parts: byte strings to decode in this order instead of the file, because a decoder cannot
+            read the file as it is; empty if it can. `start` and `raw` then refer to a part.
+        sound_frames: samples per channel that are sound, if the decoder returns more; else 0.
+        ffmpeg_format: ffmpeg's name of the format, if libsndfile lacks the codec; else empty.
+        notes: oddities that do not affect the samples, such as a length that is not stated.
     """
 
     sample_rate_hz: int = 0
@@ -80,19 +80,19 @@ class Layout:
     frames: int | None = None
     spare: int = 0
     start: int = 0
-    plain: Plain | None = None
+    raw: RawSamples | None = None
     md5: bytes = b""
     bits: int = 0
     codec: str = ""
     parts: tuple[bytes, ...] = ()
-    keep: int = 0
-    foreign: str = ""
+    sound_frames: int = 0
+    ffmpeg_format: str = ""
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk of a file made of chunks: its name, its first byte after the head, its size."""
+    """One chunk of a RIFF or IFF file: name, first byte after its header, size."""
 
     name: bytes
     start: int
@@ -100,28 +100,28 @@ class Chunk:
 
 
 def number(data: bytes, position: int, code: str) -> int:
-    """Return an integer that `struct` calls `code`.
+    """Return the integer at a position, in the `struct` format `code`.
 
     Raises:
-        Broken: the file ends before it.
+        CorruptFileError: the file ends before it.
     """
     try:
         return int(struct.unpack_from(code, data, position)[0])
     except struct.error as error:
-        raise Broken(TRUNCATED, f"ends at byte {len(data)} inside its header") from error
+        raise CorruptFileError(TRUNCATED, f"ends at byte {len(data)} inside its header") from error
 
 
-def name_of(name: bytes) -> str:
-    r"""Return a name from a file so that it can be shown: ASCII, nothing that a terminal obeys.
+def printable_name(name: bytes) -> str:
+    r"""Return a chunk name in ASCII with control characters escaped, safe for a terminal.
 
-    >>> print(name_of(b"LIST"), name_of(bytes([27, 91, 50, 74])))
+    >>> print(printable_name(b"LIST"), printable_name(bytes([27, 91, 50, 74])))
     'LIST' '\x1b[2J'
     """
     return ascii(name.decode("latin-1"))
 
 
 def is_name(name: bytes) -> bool:
-    """Tell whether four bytes can be the name of a chunk: printable ASCII.
+    """Return whether four bytes can be a chunk name: printable ASCII.
 
     >>> is_name(b"fmt "), is_name(b"ab"), is_name(bytes(4))
     (True, False, False)
@@ -132,23 +132,23 @@ def is_name(name: bytes) -> bool:
 def chunks(
     data: bytes, position: int, big: bool, sizes: dict[bytes, int], declared: int, notes: list[str]
 ) -> Iterator[Chunk]:
-    """Give the chunks of a RIFF or IFF file, to the file's end.
+    """Yield the chunks of a RIFF or IFF file, to the file's end.
 
     Args:
         data: the whole file.
         position: of the first chunk.
         big: sizes are big-endian.
-        sizes: of chunks whose own field is too small for it, filled while this runs.
+        sizes: 64-bit sizes by chunk name (RF64); the caller fills it while this runs.
         declared: size that the container states for itself.
-        notes: filled with what is odd and does not touch the sound.
+        notes: oddities that do not affect the sound are appended here.
 
     Raises:
-        Broken: a chunk ends after the file, sound has an open size in a file that states one, or
-            bytes are no chunk.
+        CorruptFileError: a chunk ends after the file, the sound has no size in a file that states
+            one, or bytes are not a chunk.
     """
     code = ">I" if big else "<I"
-    last, sound = Chunk(b"", 0, 0), False
-    for _ in range(CHUNKS_AT_MOST):
+    last_chunk, sound = Chunk(b"", 0, 0), False
+    for _ in range(MAX_CHUNKS):
         name = data[position : position + 4]
         if len(data) - position < 8 or not is_name(name):
             break
@@ -156,44 +156,50 @@ def chunks(
         size = sizes.get(name, size) if size == 0xFFFFFFFF else size
         start, rest = position + 8, len(data) - position - 8
         if size > rest:
-            if sound and _only_beside(data, position, notes):  # its mark may look like a name
+            # Text after the sound may begin with four letters that look like a chunk name.
+            if sound and _only_trailing_data(data, position, notes):
                 return
-            if name in _SOUND and is_streamed(declared, size):
+            # A writer to a pipe cannot fill in sizes: the sound then ends with the file.
+            if name in _SOUND_CHUNKS and is_streamed(declared, size):
                 notes.append(NOT_STATED)
                 yield Chunk(name, start, rest)
                 return
             raise _too_short(name, size, rest)
         if name in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
-            raise Broken(UNREADABLE, f"another file begins inside it, at byte {position}")
-        last, sound = Chunk(name, start, size), sound or (name in _SOUND and size > 0)
-        yield last
+            raise CorruptFileError(UNREADABLE, f"another file begins inside it, at byte {position}")
+        last_chunk, sound = Chunk(name, start, size), sound or (name in _SOUND_CHUNKS and size > 0)
+        yield last_chunk
         position = start + size
-        # A chunk of odd size is padded, but not by every writer.
+        # A chunk of odd size is followed by a pad byte, but not every writer adds it.
         position += size % 2 and not is_name(data[position : position + 4])
-    if not (_only_beside(data, position, notes) if sound else only_tags(data, position)):
+    if not (_only_trailing_data(data, position, notes) if sound else only_tags(data, position)):
         left = len(data) - position
-        if last.name == b"data" and not last.size:
-            raise Broken(UNKNOWN_LENGTH, f"says 0 bytes of sound and has {left}: was never closed")
-        raise Broken(UNREADABLE, f"the last {left} bytes, from byte {position}, are no chunk")
+        if last_chunk.name == b"data" and not last_chunk.size:
+            raise CorruptFileError(
+                UNKNOWN_LENGTH, f"says 0 bytes of sound and has {left}: was never closed"
+            )
+        raise CorruptFileError(
+            UNREADABLE, f"the last {left} bytes, from byte {position}, are no chunk"
+        )
 
 
 def is_open(size: int) -> bool:
-    """Tell whether a size is one that a writer leaves that can't seek back.
+    """Return whether a size field marks a file that was written to a pipe.
 
-    sox takes the last of them down to whole samples.
+    sox rounds the last of `OPEN_SIZES` down to whole samples.
 
     >>> is_open(0xFFFFFFFF), is_open(0x7FFFEFFF), is_open(0x7FFFE000), is_open(32036)
     (True, True, False, False)
     """
-    return size in OPEN_SIZES or 0 <= OPEN_SIZES[-1] - size < _HEADER_AT_MOST
+    return size in OPEN_SIZES or 0 <= OPEN_SIZES[-1] - size < _MAX_HEADER
 
 
 def is_streamed(declared: int, size: int) -> bool:
-    """Tell whether two sizes are what a writer leaves that can't seek back: both are open.
+    """Return whether file and sound sizes mark a file that was written to a pipe: both are open.
 
     Args:
-        declared: size of the file as its container states it.
-        size: of its sound.
+        declared: stated size of the file.
+        size: stated size of its sound.
 
     >>> is_streamed(0xFFFFFFFF, 0xFFFFFFFF), is_streamed(0x7FFFF024, 0x7FFFF000)
     (True, True)
@@ -201,45 +207,51 @@ def is_streamed(declared: int, size: int) -> bool:
     (False, False)
     """
     open_ones = is_open(declared) + is_open(size)
-    return open_ones == 2 or (open_ones == 1 and 0 <= declared - size <= _HEADER_AT_MOST)
+    return open_ones == 2 or (open_ones == 1 and 0 <= declared - size <= _MAX_HEADER)
 
 
-def _only_beside(data: bytes, position: int, notes: list[str]) -> bool:
-    """Tell whether nothing from here on can be sound; text is noted, tags and zeros are not."""
+def _only_trailing_data(data: bytes, position: int, notes: list[str]) -> bool:
+    """Return whether the rest of the file is not sound; text is noted, tags and zeros are not."""
     if only_tags(data, position):
         return True
     if is_text(data[position:]):
-        notes.append(behind(len(data) - position))
+        notes.append(trailing_note(len(data) - position))
         return True
     return False
 
 
-def _too_short(name: bytes, size: int, rest: int) -> Broken:
-    if name not in _SOUND:
-        return Broken(TRUNCATED, f"its chunk {name_of(name)} ends after {rest} of {size} bytes")
+def _too_short(name: bytes, size: int, rest: int) -> CorruptFileError:
+    if name not in _SOUND_CHUNKS:
+        return CorruptFileError(
+            TRUNCATED, f"its chunk {printable_name(name)} ends after {rest} of {size} bytes"
+        )
     if is_open(size):
-        return Broken(UNKNOWN_LENGTH, f"was streamed: size 0x{size:x}, {rest} bytes are there")
-    return Broken(TRUNCATED, f"ends after {rest} of {size} bytes of sound")
+        return CorruptFileError(
+            UNKNOWN_LENGTH, f"was streamed: size 0x{size:x}, {rest} bytes are there"
+        )
+    return CorruptFileError(TRUNCATED, f"ends after {rest} of {size} bytes of sound")
 
 
-def check_size(data: bytes, start: int, declared: int, found: Iterable[Chunk]) -> None:
-    """Hold the size that a RIFF or IFF container states for itself against its chunks.
+def check_size(data: bytes, start: int, declared: int, chunks: Iterable[Chunk]) -> None:
+    """Compare the size that a RIFF or IFF container states for itself with its chunks.
 
-    It may be left open, a few bytes off (some writers count its head, others no pad), or end after
-    any chunk behind the sound, for some programs add chunks and leave it. All else is the head of
-    one file before the chunks of another, or a file whose end is missing.
+    The size may be open, a few bytes off (some writers count the header, others omit padding), or
+    end after any chunk that follows the sound, because some programs append chunks and do not
+    update it. Any other size means that the header belongs to another file or the end is missing.
 
     Raises:
-        Broken: it is none of these.
+        CorruptFileError: the size is none of these.
     """
     end = start + 8 + declared
-    ends = [chunk.start + chunk.size for chunk in found]
+    ends = [chunk.start + chunk.size for chunk in chunks]
     if (
         not declared
         or is_open(declared)
-        or any(abs(end - at) <= _SLIP for at in (*ends, len(data)))
+        or any(abs(end - chunk_end) <= _SIZE_TOLERANCE for chunk_end in (*ends, len(data)))
     ):
         return
     if end > len(data):
-        raise Broken(TRUNCATED, f"says {declared + 8} bytes and has {len(data) - start}")
-    raise Broken(UNREADABLE, f"says {declared + 8} bytes, but its chunks end at {max(ends)}")
+        raise CorruptFileError(TRUNCATED, f"says {declared + 8} bytes and has {len(data) - start}")
+    raise CorruptFileError(
+        UNREADABLE, f"says {declared + 8} bytes, but its chunks end at {max(ends)}"
+    )

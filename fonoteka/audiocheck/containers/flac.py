@@ -1,7 +1,7 @@
-"""Read the structure of FLAC files: the stream's own description and the head of every frame.
+"""Read the structure of FLAC files: the stream description and the header of every frame.
 
-A damaged description still decodes, at another rate or another length. So each frame's head, which
-has a checksum of its own, is held against it. Source: RFC 9639.
+A file with a damaged description still decodes, at a wrong rate or length. Each frame header has
+its own checksum, so it is compared with the description. Source: RFC 9639.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fonoteka.audiocheck.containers.container import (
     NOT_STATED,
     TRUNCATED,
     UNREADABLE,
-    Broken,
+    CorruptFileError,
     Layout,
     number,
 )
@@ -28,26 +28,26 @@ _RATES = (
     0, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000
 )  # fmt: skip
 _BITS = (0, 8, 12, -1, 16, 20, 24, 32)  # 0: as the stream says; -1: reserved
-_HEAD_AT_MOST, _SHORT = 16, 6
-_AT_ONCE = 1 << 18  # bytes
+_MAX_HEAD, _SHORT_HEAD = 16, 6
+_WINDOW_BYTES = 1 << 18  # bytes
 
 
 @dataclass(frozen=True)
-class Stream:
-    """What STREAMINFO says, and where it lies.
+class StreamInfo:
+    """The contents of STREAMINFO and their place in the file.
 
     Attributes:
-        at: first byte of its contents in the file.
-        most: samples of one channel in the largest frame.
+        offset: first byte of the contents.
+        max_frame: samples of one channel in the largest frame.
         sample_rate_hz: samples of one channel in a second.
         channels: number of channels.
         bits: of one sample.
-        frames: samples of one channel, 0 where it is not known.
-        md5: of all samples, zeros where it is not known.
+        frames: samples of one channel, 0 if unknown.
+        md5: of all samples, zeros if unknown.
     """
 
-    at: int
-    most: int
+    offset: int
+    max_frame: int
     sample_rate_hz: int
     channels: int
     bits: int
@@ -56,7 +56,7 @@ class Stream:
 
 
 class Frame(NamedTuple):
-    """The head of one frame; rate and bits are 0 where the stream says them."""
+    """The header of one frame; rate and bits are 0 if only STREAMINFO states them."""
 
     number: int
     samples: int
@@ -70,116 +70,130 @@ def flac(data: bytes, start: int) -> Layout:
     """Return the layout of a FLAC file that begins at byte `start`.
 
     Raises:
-        Broken: the frames are not those that the stream describes, or it states no length and a
+        CorruptFileError: the frames contradict STREAMINFO, or STREAMINFO states no length and a
             frame's checksum is wrong.
     """
     stream, position = _stream(data, start)
     if not stream.frames:
         if not data[position : position + 2]:
             return Layout(stream.sample_rate_hz, stream.channels, 0, start=start)
-        return _unstated(data, start, stream, position)
+        return _unstated_length(data, start, stream, position)
     samples, count = 0, 0
     for frame, times in frames(data, position):
         _check_frame(frame, stream, count)
         samples += frame.samples * times
         count += times
     if samples != stream.frames:
-        raise Broken(
+        raise CorruptFileError(
             TRUNCATED if samples < stream.frames else UNREADABLE,
             f"says {stream.frames} samples and its frames hold {samples}",
         )
-    return _described(stream, samples, start)
+    return _described_layout(stream, samples, start)
 
 
-def _described(stream: Stream, samples: int, start: int) -> Layout:
+def _described_layout(stream: StreamInfo, samples: int, start: int) -> Layout:
     md5 = stream.md5 if any(stream.md5) else b""
     rate, channels = stream.sample_rate_hz, stream.channels
     return Layout(rate, channels, samples, start=start, md5=md5, bits=stream.bits)
 
 
-def _check_frame(frame: Frame, stream: Stream, count: int) -> None:
-    """Hold a frame's head against the stream's description."""
-    ours = (stream.sample_rate_hz, stream.channels, stream.bits)
-    theirs = (frame.sample_rate_hz or ours[0], frame.channels, frame.bits or ours[2])
-    if theirs != ours:
-        raise Broken(
-            UNREADABLE, f"frame {count} has Hz, channels, bits {theirs}, the file says {ours}"
+def _check_frame(frame: Frame, stream: StreamInfo, count: int) -> None:
+    """Compare a frame's header with STREAMINFO."""
+    stream_values = (stream.sample_rate_hz, stream.channels, stream.bits)
+    frame_values = (
+        frame.sample_rate_hz or stream_values[0],
+        frame.channels,
+        frame.bits or stream_values[2],
+    )
+    if frame_values != stream_values:
+        raise CorruptFileError(
+            UNREADABLE,
+            f"frame {count} has Hz, channels, bits {frame_values}, the file says {stream_values}",
         )
 
 
-def _unstated(data: bytes, start: int, stream: Stream, position: int) -> Layout:
-    """Return the layout of a file that was written to a pipe, so that its head knows no length.
+def _unstated_length(data: bytes, start: int, stream: StreamInfo, position: int) -> Layout:
+    """Return the layout of a file that was written to a pipe and whose header states no length.
 
-    Each frame has a checksum over all of it. That of the last one tells whether the file was cut;
-    a cut between two frames leaves no trace.
+    Each frame has a checksum over the whole frame. The last one shows whether the file was cut; a
+    cut between two frames leaves no trace.
     """
     heads: list[Frame] = []
     end = sound_end(data, position)
-    for frame in _heads(data, position, end):
+    for frame in _verified_frames(data, position, end):
         _check_frame(frame, stream, len(heads))
         heads.append(frame)
-    most, fixed = max(frame.samples for frame in heads), not data[position + 1] & 1
+    largest, fixed = max(frame.samples for frame in heads), not data[position + 1] & 1
     sizes = {frame.samples for frame in heads[:-1]}
-    # A decoder that believes a wrong size gives other samples, and no MD5 tells.
-    if most > stream.most or (fixed and sizes - {stream.most}):
-        found = sorted({frame.samples for frame in heads})
-        raise Broken(UNREADABLE, f"has frames of {found} samples, the file says {stream.most}")
+    # A wrong frame size changes the decoded samples, and there is no MD5 to show it.
+    if largest > stream.max_frame or (fixed and sizes - {stream.max_frame}):
+        listed = sorted({frame.samples for frame in heads})
+        raise CorruptFileError(
+            UNREADABLE, f"has frames of {listed} samples, the file says {stream.max_frame}"
+        )
     samples = sum(frame.samples for frame in heads)
     stated = bytearray(data[:end])
-    packed = int.from_bytes(stated[stream.at + 10 : stream.at + 18], "big") | samples
-    stated[stream.at + 10 : stream.at + 18] = packed.to_bytes(8, "big")
-    layout = _described(stream, samples, start)
+    packed = int.from_bytes(stated[stream.offset + 10 : stream.offset + 18], "big") | samples
+    stated[stream.offset + 10 : stream.offset + 18] = packed.to_bytes(8, "big")
+    layout = _described_layout(stream, samples, start)
     return replace(layout, parts=(bytes(stated),), notes=(NOT_STATED,))
 
 
-def _heads(data: bytes, position: int, end: int) -> Iterator[Frame]:
-    """Give each frame's head, and find every frame's checksum to be right.
+def _verified_frames(data: bytes, position: int, end: int) -> Iterator[Frame]:
+    """Yield each frame's header after checking the checksum of the whole frame.
 
-    Two whole frames have a right checksum together, too. So each head counts at which the frame
-    before is whole, and not only the one with the next number.
+    Two complete frames together also have a correct checksum. So a header ends the previous frame
+    if that frame's checksum is correct, whatever number the header has.
 
     Raises:
-        Broken: a frame is damaged, missing or cut.
+        CorruptFileError: a frame is damaged, missing or cut.
     """
     first = _frame(data, position)
     if first is None or first.number:
-        raise Broken(UNREADABLE, f"has no first frame at byte {position}")
+        raise CorruptFileError(UNREADABLE, f"has no first frame at byte {position}")
     yield first
     begin, by_sample = position, data[position + 1] & 1
-    count, expected, after = 1, first.samples if by_sample else 1, position + first.size
-    for at in _places(data[:end], data[position : position + 2], after):
-        frame = _frame(data, at) if at >= after else None
+    count, expected, search_from = 1, first.samples if by_sample else 1, position + first.size
+    for offset in _find_pairs(data[:end], data[position : position + 2], search_from):
+        frame = _frame(data, offset) if offset >= search_from else None
         if frame is None:
             continue
-        damaged = crc16_flac(data[begin:at])
+        damaged = crc16_flac(data[begin:offset])
         if damaged and frame.number != expected:
-            continue  # bytes that look like a head
+            continue  # sound that looks like a header: the checksum spans part of a frame only
         if damaged:
             detail = f"frame {count - 1} is damaged: its checksum is wrong"
-            raise Broken(UNREADABLE, detail)
+            raise CorruptFileError(UNREADABLE, detail)
         if frame.number != expected:
-            raise Broken(UNREADABLE, f"frame {count} is missing: number {frame.number} is there")
+            raise CorruptFileError(
+                UNREADABLE, f"frame {count} is missing: number {frame.number} is there"
+            )
         yield frame
-        begin, after, count = at, at + frame.size, count + 1
+        begin, search_from, count = offset, offset + frame.size, count + 1
         expected += frame.samples if by_sample else 1
     if crc16_flac(data[begin:end]):
-        raise Broken(TRUNCATED, f"frame {count - 1} is cut or damaged: its checksum is wrong")
+        raise CorruptFileError(
+            TRUNCATED, f"frame {count - 1} is cut or damaged: its checksum is wrong"
+        )
 
 
-def _stream(data: bytes, start: int) -> tuple[Stream, int]:
-    """Return STREAMINFO and where the first frame begins."""
-    found: Stream | None = None
+def _stream(data: bytes, start: int) -> tuple[StreamInfo, int]:
+    """Return STREAMINFO and the position of the first frame."""
+    info: StreamInfo | None = None
     position, last = start + 4, False
     while not last:
         kind, size = number(data, position, "B"), number(data, position, ">I") & 0xFFFFFF
         position, last = position + 4, bool(kind & 128)
         if position + size > len(data):
-            raise Broken(TRUNCATED, f"ends after {len(data)} bytes, inside what describes it")
-        if kind & 127 == 0 and found is None and size >= 34:
+            raise CorruptFileError(
+                TRUNCATED, f"ends after {len(data)} bytes, inside what describes it"
+            )
+        if kind & 127 == 0 and info is None and size >= 34:
+            # 64 bits: rate (20), channels - 1 (3), bits - 1 (5), samples (36).
             packed = int.from_bytes(data[position + 10 : position + 18], "big")
-            found = Stream(
-                at=position,
-                most=number(data, position + 2, ">H"),
+            info = StreamInfo(
+                offset=position,
+                max_frame=number(data, position + 2, ">H"),
                 sample_rate_hz=packed >> 44,
                 channels=(packed >> 41 & 7) + 1,
                 bits=(packed >> 36 & 31) + 1,
@@ -187,84 +201,91 @@ def _stream(data: bytes, start: int) -> tuple[Stream, int]:
                 md5=data[position + 18 : position + 34],
             )
         position += size
-    if found is None or not found.sample_rate_hz:
-        raise Broken(UNREADABLE, "has no STREAMINFO with a rate, which says what the sound is")
-    return found, position
+    if info is None or not info.sample_rate_hz:
+        raise CorruptFileError(
+            UNREADABLE, "has no STREAMINFO with a rate, which says what the sound is"
+        )
+    return info, position
 
 
 def frames(data: bytes, position: int) -> Iterator[tuple[Frame, int]]:
-    """Give the heads of the frames, and of how many in a row each is but for the number.
+    """Yield frame headers, each with the number of frames in a row that differ in number only.
 
-    The first one is at the byte `position`.
+    Only a decoder knows where a frame ends. The next header is the next position that looks like a
+    header, has a correct checksum and the expected number: chance makes one in about 2**38 bytes.
 
-    Where a frame ends is known to a decoder only. The next head is the next place that looks like
-    one, has a right checksum and the number that is next: chance makes one in about 2**-38 bytes.
+    Args:
+        data: the whole file.
+        position: of the first header.
 
     Raises:
-        Broken: there is no head at this byte.
+        CorruptFileError: there is no header at `position`.
     """
     first = _frame(data, position)
     if first is None or first.number:
-        raise Broken(UNREADABLE, f"has no first frame at byte {position}")
+        raise CorruptFileError(UNREADABLE, f"has no first frame at byte {position}")
     mark = data[position : position + 2]
     by_sample = mark[1] & 1
-    # Most frames differ from the first in their number alone, so their heads can be foretold.
-    foretold = not by_sample and first.size == _SHORT
-    heads = _short_heads(data[position : position + 4]) if foretold else ()
-    expected, alike, after = first.samples if by_sample else 1, 1, position + first.size
-    for at in _places(data, mark, after):
-        if at < after:
+    # Most frames differ from the first in their number only, so their headers can be computed in
+    # advance: one comparison of 6 bytes instead of parsing and a CRC per frame.
+    predictable = not by_sample and first.size == _SHORT_HEAD
+    heads = _short_heads(data[position : position + 4]) if predictable else ()
+    expected, run, search_from = first.samples if by_sample else 1, 1, position + first.size
+    for offset in _find_pairs(data, mark, search_from):
+        if offset < search_from:
             continue
-        if expected <= len(heads) and data[at : at + _SHORT] == heads[expected - 1]:
-            alike, expected, after = alike + 1, expected + 1, at + _SHORT
+        if expected <= len(heads) and data[offset : offset + _SHORT_HEAD] == heads[expected - 1]:
+            run, expected, search_from = run + 1, expected + 1, offset + _SHORT_HEAD
             continue
-        frame = _frame(data, at)
+        frame = _frame(data, offset)
         if frame is None or frame.number != expected:
             continue
-        if alike:
-            yield first, alike
-            alike = 0
+        if run:
+            yield first, run
+            run = 0
         yield frame, 1
-        expected, after = expected + (frame.samples if by_sample else 1), at + frame.size
-    if alike:
-        yield first, alike
+        expected, search_from = expected + (frame.samples if by_sample else 1), offset + frame.size
+    if run:
+        yield first, run
 
 
-def _places(data: bytes, mark: bytes, start: int) -> Iterator[int]:
-    """Give the places of two bytes from `start` on; a good deal quicker than to find each."""
-    every = np.frombuffer(data, np.uint8)
-    for begin in range(start, len(data), _AT_ONCE):
-        part = every[begin : begin + _AT_ONCE + 1]
-        here = np.flatnonzero(part[1:] == mark[1])
-        yield from (here[part[here] == mark[0]] + begin).tolist()
+def _find_pairs(data: bytes, mark: bytes, start: int) -> Iterator[int]:
+    """Yield the positions of two bytes from `start` on; numpy is faster than repeated `find`."""
+    values = np.frombuffer(data, np.uint8)
+    for begin in range(start, len(data), _WINDOW_BYTES):
+        window = values[begin : begin + _WINDOW_BYTES + 1]
+        hits = np.flatnonzero(window[1:] == mark[1])
+        yield from (hits[window[hits] == mark[0]] + begin).tolist()
 
 
 def _frame(data: bytes, position: int) -> Frame | None:
-    """Return the head of a frame, None where there is none or its checksum is wrong."""
-    head = data[position : position + _HEAD_AT_MOST]
+    """Return the header of a frame; None if there is none or its checksum is wrong."""
+    head = data[position : position + _MAX_HEAD]
     if len(head) < 6 or head[0] != 0xFF or head[1] & 0xFE != 0xF8 or head[3] & 1:
         return None
     size_code, rate_code = head[2] >> 4, head[2] & 15
     channel_code, bits = head[3] >> 4, _BITS[head[3] >> 1 & 7]
-    value, at = _coded_number(head)
-    if not size_code or rate_code == 15 or channel_code > 10 or bits < 0 or not at:
+    value, offset = _coded_number(head)
+    if not size_code or rate_code == 15 or channel_code > 10 or bits < 0 or not offset:
         return None
-    more = {6: 1, 7: 2}.get(size_code, 0)
-    extra = int.from_bytes(head[at : at + more], "big")
+    extra_bytes = {6: 1, 7: 2}.get(size_code, 0)
+    extra = int.from_bytes(head[offset : offset + extra_bytes], "big")
     samples = _samples(size_code, extra)
-    at += more
-    more = {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
-    extra = int.from_bytes(head[at : at + more], "big")
+    offset += extra_bytes
+    extra_bytes = {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
+    extra = int.from_bytes(head[offset : offset + extra_bytes], "big")
     rate = _RATES[rate_code] if rate_code < 12 else extra * (1000, 1, 10)[rate_code - 12]
-    at += more
-    if at >= len(head) or crc8_flac(head[:at]) != head[at]:
+    offset += extra_bytes
+    if offset >= len(head) or crc8_flac(head[:offset]) != head[offset]:
         return None
-    return Frame(value, samples, rate, channel_code + 1 if channel_code < 8 else 2, bits, at + 1)
+    return Frame(
+        value, samples, rate, channel_code + 1 if channel_code < 8 else 2, bits, offset + 1
+    )
 
 
 @lru_cache(maxsize=64)
 def _short_heads(four: bytes) -> tuple[bytes, ...]:
-    """Return the heads of frames 1 to 127, whose number is one byte, from their first four."""
+    """Return the headers of frames 1 to 127, whose number is one byte, from their first four."""
     heads = (four + bytes([number]) for number in range(1, 128))
     return tuple(head + bytes([crc8_flac(head)]) for head in heads)
 
@@ -278,7 +299,7 @@ def _samples(code: int, extra: int) -> int:
 
 
 def _coded_number(head: bytes) -> tuple[int, int]:
-    """Return the number that a head carries as UTF-8 would, and where it ends; 0 if it is none."""
+    """Return the UTF-8-coded number of a header and its end position; (0, 0) if invalid."""
     first = head[4]
     ones = 8 - (first ^ 0xFF).bit_length()
     if ones == 0:

@@ -1,9 +1,8 @@
-"""Read the structure of MP3 files: every frame's head, and what an encoder left to check them by.
+"""Read the structure of MP3 files: every frame header, and the encoder's tag to check them by.
 
-MPEG audio has no length and no checksum of its sound, and its decoders skip what they don't know.
-So the frames have to follow each other without a gap from the first to the last, all of one kind.
-LAME and ffmpeg add their number and a CRC. Source: ISO/IEC 11172-3 and 13818-3; G. Bouvigne, Mp3
-Info Tag rev 1.
+MPEG audio has no length field and no checksum over its sound, and decoders skip unknown bytes. So
+all frames must be of one kind and follow each other without a gap. LAME and ffmpeg add the number
+of frames and a CRC. Source: ISO/IEC 11172-3 and 13818-3; G. Bouvigne, Mp3 Info Tag rev 1.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from fonoteka.audiocheck.containers.checksums import crc16_lame
 from fonoteka.audiocheck.containers.container import (
     TRUNCATED,
     UNREADABLE,
-    Broken,
+    CorruptFileError,
     Layout,
     number,
 )
-from fonoteka.audiocheck.containers.tags import behind, only_tags, sound_end
+from fonoteka.audiocheck.containers.tags import only_tags, sound_end, trailing_note
 
 _KBITS = {
     (1, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -32,23 +31,23 @@ _RATES = (44_100, 48_000, 32_000)
 _MONO = 3
 _TAGS, _ENCODERS = (b"Xing", b"Info"), (b"LAME", b"Lavc", b"Lavf")
 _TAG_PLACES = (13, 15, 21, 23, 36, 38)  # by version, channels and checksum
-_ENCODER_AT = 120  # bytes from the tag's name to the encoder's, where all fields are there
-_DELAYS = 1105  # of LAME's coder and any decoder; LAME's tag states up to 4095 more
-_FFMPEG_CRC_BYTES = 190  # as many as LAME takes in stereo at 32 kHz or more; zeros after the frame
+_ENCODER_OFFSET = 120  # bytes from the tag's name to the encoder's name, if all fields are present
+_DELAYS = 1105  # samples of LAME's encoder and any decoder; LAME's tag states up to 4095 more
+_FFMPEG_CRC_BYTES = 190  # as LAME uses in stereo at 32 kHz or more; zeros after a shorter frame
 TAG_DOUBTED = "its encoder's tag has a wrong checksum, so its delay is not cut"
 
 
 @dataclass(frozen=True)
-class Head:
+class FrameHeader:
     """The four bytes that begin a frame, resolved.
 
     Attributes:
         kind: version, layer, rate and whether it is mono: equal in all frames of a file.
-        sample_rate_hz: samples of one channel in a second.
+        sample_rate_hz: samples per second and channel.
         channels: 1 or 2.
-        samples: of one channel in this frame.
-        size: of the frame in bytes, 0 where only a decoder knows (free format).
-        info_at: where in the frame an encoder's tag would lie.
+        samples: per channel in this frame.
+        size: of the frame in bytes, 0 if only a decoder knows (free format).
+        tag_start: position of an encoder's tag within the frame.
     """
 
     kind: tuple[int, int, int, bool]
@@ -56,14 +55,14 @@ class Head:
     channels: int
     samples: int
     size: int
-    info_at: int
+    tag_start: int
 
 
-@lru_cache(maxsize=1024)  # the frames of a file have a few heads between them
-def head_of(four: bytes) -> Head | None:
-    """Return a frame's head, None where these four bytes are none.
+@lru_cache(maxsize=1024)  # the frames of a file share a few headers
+def parse_header(four: bytes) -> FrameHeader | None:
+    """Return a frame's header; None if the four bytes are not a frame header.
 
-    >>> head = head_of(bytes([0xFF, 0xFB, 0x90, 0xC4]))
+    >>> head = parse_header(bytes([0xFF, 0xFB, 0x90, 0xC4]))
     >>> head.sample_rate_hz, head.channels, head.samples, head.size
     (44100, 1, 1152, 417)
     """
@@ -84,161 +83,173 @@ def head_of(four: bytes) -> Head | None:
     side = (17 if mono else 32) if version == 1 else (9 if mono else 17)
     crc = 0 if four[1] & 1 else 2
     kind = (version, layer, rate, mono)
-    return Head(kind, rate, 1 if mono else 2, samples, size if kbits else 0, 4 + crc + side)
+    return FrameHeader(kind, rate, 1 if mono else 2, samples, size if kbits else 0, 4 + crc + side)
 
 
 @dataclass(frozen=True)
-class Frames:
+class FrameSequence:
     """The frames of a file, which follow each other without a gap.
 
     Attributes:
-        first: the head of the first.
-        start: first byte of the first.
-        end: first byte after the last.
+        first: header of the first frame.
+        start: position of the first frame.
+        end: position after the last frame.
         count: number of frames.
-        varied: their bit rates differ.
-        stop: first byte after the sound, where tags begin that are known.
+        is_variable: the frames' bit rates differ.
+        sound_end: position after the sound, where known tags begin.
     """
 
-    first: Head
+    first: FrameHeader
     start: int
     end: int
     count: int
-    varied: bool
-    stop: int
+    is_variable: bool
+    sound_end: int
 
 
 @dataclass(frozen=True)
-class Info:
-    """What an encoder's tag says; the tag is a frame of its own.
+class EncoderTag:
+    """The contents of an encoder's tag, which is a frame of its own.
 
     Attributes:
-        frames: number of frames without the tag's; None where it isn't stated.
-        cut: samples at both ends that a decoder leaves out, at most.
-        proven: the tag states the bytes of all frames and their checksum, and they are right.
-        doubted: the tag's own checksum is wrong.
+        frames: number of frames without the tag's frame; None if it is not stated.
+        cut: largest number of samples that a decoder drops at both ends.
+        is_proven: the tag states size and checksum of all frames, and both are correct.
+        is_doubtful: the tag's own checksum is wrong.
     """
 
     frames: int | None
     cut: int
-    proven: bool = False
-    doubted: bool = False
+    is_proven: bool = False
+    is_doubtful: bool = False
 
 
 def mpeg(data: bytes, start: int) -> Layout:
     """Return the layout of an MP3 file (MPEG 1, 2 and 2.5, any layer).
 
     Raises:
-        Broken: a frame is missing, cut, of another kind than the first, or not the one that the
-            encoder made a checksum of.
+        CorruptFileError: a frame is missing, cut, of another kind than the first, or contradicts
+            the encoder's checksum.
     """
-    there = _frames(data, start)
-    first, info = there.first, _info(data, there)
-    count = there.count - (info is not None)
-    stated = info.frames if info else None
+    sequence = _frames(data, start)
+    first, tag = sequence.first, _encoder_tag(data, sequence)
+    count = sequence.count - (tag is not None)
+    stated = tag.frames if tag else None
     if stated is not None and stated != count:
-        raise Broken(
+        raise CorruptFileError(
             TRUNCATED if stated > count else UNREADABLE, f"says {stated} frames and has {count}"
         )
-    notes = (TAG_DOUBTED,) if info and info.doubted else ()
-    if not only_tags(data, there.end):
-        if stated is None and not (info and info.proven):
-            detail = f"frame {there.count} at byte {there.end} is no such as the first"
-            raise Broken(UNREADABLE, detail)
-        notes = (*notes, behind(there.stop - there.end))
-    most = count * first.samples
+    notes = (TAG_DOUBTED,) if tag and tag.is_doubtful else ()
+    if not only_tags(data, sequence.end):
+        if stated is None and not (tag and tag.is_proven):
+            detail = f"frame {sequence.count} at byte {sequence.end} is no such as the first"
+            raise CorruptFileError(UNREADABLE, detail)
+        notes = (*notes, trailing_note(sequence.sound_end - sequence.end))
+    max_frames = count * first.samples
     rate, channels = first.sample_rate_hz, first.channels
-    uncut = max(0, most - _DELAYS)
-    if (info and info.doubted) or (stated is None and there.varied):
-        after = start + (first.size if info else 0)
-        part = _counted(data[start : start + 4], count) + data[after : there.end]
-        return Layout(rate, channels, uncut, most - uncut, parts=(part,), notes=notes)
-    least = max(0, most - info.cut) if info else uncut
-    # Without a count libsndfile makes one from the file's size.
-    parts = (data[: there.end],) if notes or (stated is None and there.end < len(data)) else ()
-    return Layout(rate, channels, least, most - least, start, parts=parts, notes=notes)
+    uncut = max(0, max_frames - _DELAYS)
+    # With a doubtful tag, or variable rate and no count, libsndfile would cut or guess: it gets a
+    # tag that states the number of frames and no delay.
+    if (tag and tag.is_doubtful) or (stated is None and sequence.is_variable):
+        sound_start = start + (first.size if tag else 0)
+        part = _counting_frame(data[start : start + 4], count) + data[sound_start : sequence.end]
+        return Layout(rate, channels, uncut, max_frames - uncut, parts=(part,), notes=notes)
+    min_frames = max(0, max_frames - tag.cut) if tag else uncut
+    # Without a stated count libsndfile estimates the length from the file's size, tags included.
+    parts = (
+        (data[: sequence.end],) if notes or (stated is None and sequence.end < len(data)) else ()
+    )
+    return Layout(
+        rate, channels, min_frames, max_frames - min_frames, start, parts=parts, notes=notes
+    )
 
 
-def _frames(data: bytes, start: int) -> Frames:
-    first = head_of(data[start : start + 4])
+def _frames(data: bytes, start: int) -> FrameSequence:
+    first = parse_header(data[start : start + 4])
     if first is None or not first.size:
-        raise Broken(UNREADABLE, "has no first frame of a stated size")
+        raise CorruptFileError(UNREADABLE, "has no first frame of a stated size")
     end, position, count, rates = sound_end(data, start), start, 0, set()
     while position < end:
-        head = head_of(data[position : position + 4])
+        head = parse_header(data[position : position + 4])
         if head is None or head.kind != first.kind or not head.size:
             break
         if position + head.size > end:
-            raise Broken(TRUNCATED, f"frame {count} ends after {end - position} of {head.size}")
+            raise CorruptFileError(
+                TRUNCATED, f"frame {count} ends after {end - position} of {head.size}"
+            )
         rates.add(data[position + 2] >> 4)
         position, count = position + head.size, count + 1
-    return Frames(first, start, position, count, len(rates) > 1, end)
+    return FrameSequence(first, start, position, count, len(rates) > 1, end)
 
 
-def _counted(four: bytes, count: int) -> bytes:
-    """Return a frame like the one with this head, with a tag that counts frames and has no delay.
+def _counting_frame(four: bytes, count: int) -> bytes:
+    """Return a frame of the same kind with a tag that states the frame count and no delay.
 
-    libsndfile guesses the length of a file of variable rate without such a tag from its first
-    frame, and decodes no more than it has guessed.
+    Without such a tag libsndfile guesses the length of a file of variable rate from its first frame
+    and decodes only that much.
     """
-    for index in range(1, 15):  # the smallest bit rate at which a frame has room
-        begin = bytes([four[0], four[1] | 1, index << 4 | four[2] & 0b1100, four[3]])
-        head = head_of(begin)
-        if head and head.size >= head.info_at + 12:
+    for index in range(1, 15):  # find the smallest bit rate at which the tag fits into a frame
+        head_bytes = bytes([four[0], four[1] | 1, index << 4 | four[2] & 0b1100, four[3]])
+        head = parse_header(head_bytes)
+        if head and head.size >= head.tag_start + 12:
             break
     assert head
     tag = b"Xing" + (1).to_bytes(4, "big") + count.to_bytes(4, "big")
-    return (begin.ljust(head.info_at, b"\0") + tag).ljust(head.size, b"\0")
+    return (head_bytes.ljust(head.tag_start, b"\0") + tag).ljust(head.size, b"\0")
 
 
-def _info(data: bytes, there: Frames) -> Info | None:
-    """Return what an encoder left in a frame before the sound; None where there is no tag."""
-    start, first = there.start, there.first
-    at = start + first.info_at
-    if data[at : at + 4] not in _TAGS:
-        # One changed bit hides the tag, and a frame of silence would be taken for sound.
-        for near in _TAG_PLACES:
-            encoder = start + near + _ENCODER_AT
+def _encoder_tag(data: bytes, sequence: FrameSequence) -> EncoderTag | None:
+    """Return the encoder's tag in the frame before the sound; None if there is no tag."""
+    start, first = sequence.start, sequence.first
+    tag_start = start + first.tag_start
+    if data[tag_start : tag_start + 4] not in _TAGS:
+        # One changed bit hides the tag, and its frame would be decoded as silence.
+        for place in _TAG_PLACES:
+            encoder = start + place + _ENCODER_OFFSET
             if (
-                data[start + near : start + near + 4] in _TAGS
+                data[start + place : start + place + 4] in _TAGS
                 or data[encoder : encoder + 4] in _ENCODERS
             ):
-                raise Broken(UNREADABLE, "its encoder's tag is damaged, or what leads to it")
+                raise CorruptFileError(
+                    UNREADABLE, "its encoder's tag is damaged, or what leads to it"
+                )
         return None
-    flags = number(data, at + 4, ">I")
-    stated = number(data, at + 8, ">I") if flags & 1 else None
-    lame = at + 8 + (flags & 1) * 4 + (flags >> 1 & 1) * 4 + (flags >> 2 & 1) * 100
-    lame += (flags >> 3 & 1) * 4
-    written = data[lame + 28 : lame + 36]
-    if lame + 36 > start + first.size or not any(written[4:]):
-        return Info(stated, _DELAYS)
-    music, crc = int.from_bytes(written[:4], "big"), int.from_bytes(written[4:6], "big")
-    edges = int.from_bytes(data[lame + 21 : lame + 24], "big")
-    cut = (edges >> 12) + (edges & 0xFFF) + first.samples
-    gain_changed = data[lame + 25]  # mp3gain changes frames and not their checksum
-    tag = data[start : start + first.size]
-    doubted = not _is_right(tag, lame + 34 - start)
-    if doubted and gain_changed:  # which would excuse wrong frames
-        raise Broken(UNREADABLE, "its encoder's tag is damaged: the checksum is wrong")
-    if there.count < 2 or not music or not crc or gain_changed:
-        return Info(stated, cut, False, doubted)
-    if music != there.end - start:
-        raise Broken(
-            TRUNCATED if music > there.end - start else UNREADABLE,
-            f"its encoder wrote {music} bytes of frames, {there.end - start} are there",
+    flags = number(data, tag_start + 4, ">I")
+    stated = number(data, tag_start + 8, ">I") if flags & 1 else None
+    lame_start = tag_start + 8 + (flags & 1) * 4 + (flags >> 1 & 1) * 4 + (flags >> 2 & 1) * 100
+    lame_start += (flags >> 3 & 1) * 4
+    # Tag of LAME: delays at byte 21, gain at 25, size and CRC of the frames at 28, own CRC at 34.
+    fields = data[lame_start + 28 : lame_start + 36]
+    if lame_start + 36 > start + first.size or not any(fields[4:]):
+        return EncoderTag(stated, _DELAYS)
+    sound_bytes, crc = int.from_bytes(fields[:4], "big"), int.from_bytes(fields[4:6], "big")
+    delays = int.from_bytes(data[lame_start + 21 : lame_start + 24], "big")
+    cut = (delays >> 12) + (delays & 0xFFF) + first.samples
+    gain_changed = data[lame_start + 25]  # mp3gain changes frames without updating their checksum
+    tag_frame = data[start : start + first.size]
+    doubted = not _has_right_crc(tag_frame, lame_start + 34 - start)
+    if doubted and gain_changed:  # a damaged gain byte would excuse wrong frames
+        raise CorruptFileError(UNREADABLE, "its encoder's tag is damaged: the checksum is wrong")
+    if sequence.count < 2 or not sound_bytes or not crc or gain_changed:
+        return EncoderTag(stated, cut, False, doubted)
+    if sound_bytes != sequence.end - start:
+        raise CorruptFileError(
+            TRUNCATED if sound_bytes > sequence.end - start else UNREADABLE,
+            f"its encoder wrote {sound_bytes} bytes of frames, {sequence.end - start} are there",
         )
-    if crc16_lame(data[start + first.size : there.end]) != crc:
-        raise Broken(UNREADABLE, "a frame is damaged: its encoder's checksum is wrong")
-    return Info(stated, cut, True, doubted)
+    if crc16_lame(data[start + first.size : sequence.end]) != crc:
+        raise CorruptFileError(UNREADABLE, "a frame is damaged: its encoder's checksum is wrong")
+    return EncoderTag(stated, cut, True, doubted)
 
 
-def _is_right(frame: bytes, at: int) -> bool:
-    """Tell whether the checksum at this byte of a tag's frame is the one that LAME or ffmpeg makes.
+def _has_right_crc(frame: bytes, crc_start: int) -> bool:
+    """Return whether a tag's checksum is the one that LAME or ffmpeg computes.
 
-    LAME takes what is before, ffmpeg a fixed number of bytes in which it is still zero.
+    LAME covers the bytes before the checksum; ffmpeg covers a fixed number of bytes, with the
+    checksum's own bytes set to zero.
     """
-    written = int.from_bytes(frame[at : at + 2], "big")
-    if crc16_lame(frame[:at]) == written:
+    written = int.from_bytes(frame[crc_start : crc_start + 2], "big")
+    if crc16_lame(frame[:crc_start]) == written:
         return True
-    open_one = frame[:at] + bytes(2) + frame[at + 2 :]
-    return crc16_lame(open_one[:_FFMPEG_CRC_BYTES].ljust(_FFMPEG_CRC_BYTES, b"\0")) == written
+    blanked = frame[:crc_start] + bytes(2) + frame[crc_start + 2 :]
+    return crc16_lame(blanked[:_FFMPEG_CRC_BYTES].ljust(_FFMPEG_CRC_BYTES, b"\0")) == written

@@ -1,7 +1,7 @@
-"""Tell by its first bytes what a file is, and read its structure.
+"""Recognise a file's format by its first bytes, and read its structure.
 
-Names lie more often than first bytes do. What is known here is a closed list: libsndfile knows more
-formats, some of which any bytes at all are taken for.
+File names are wrong more often than first bytes. The list of formats is closed: libsndfile supports
+more formats, but accepts arbitrary bytes for some of them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fonoteka.audiocheck.containers.au_sphere import au, sphere
-from fonoteka.audiocheck.containers.container import UNREADABLE, Broken, Layout
+from fonoteka.audiocheck.containers.container import UNREADABLE, CorruptFileError, Layout
 from fonoteka.audiocheck.containers.flac import flac
 from fonoteka.audiocheck.containers.iff import aiff, caf
-from fonoteka.audiocheck.containers.mpeg import head_of, mpeg
+from fonoteka.audiocheck.containers.mpeg import mpeg, parse_header
 from fonoteka.audiocheck.containers.ogg import ogg
 from fonoteka.audiocheck.containers.riff import W64, riff, w64
 from fonoteka.audiocheck.containers.tags import sound_start
@@ -34,18 +34,18 @@ _READ = "WAV, RF64, W64, AIFF, CAF, AU, SPHERE, FLAC, Ogg or MP3"
 
 
 def layout_of(data: bytes) -> Layout:
-    """Return what a file says of its sound, once it has been found to agree with itself.
+    """Return the layout of a file after checking that its structure is consistent.
 
     Raises:
-        Broken: the file is none of the known formats, or contradicts itself.
+        CorruptFileError: the file has none of the known formats, or contradicts itself.
     """
     start = sound_start(data)
     head = data[start : start + _HEAD_BYTES]
     for magic, reader in _READERS:
         if head.startswith(magic):
             return reader(data, start)
-    if head_of(head[:4]):
+    if parse_header(head[:4]):
         return mpeg(data, start)
     if not data:
-        raise Broken(UNREADABLE, "has no bytes")
-    raise Broken(UNREADABLE, f"begins with 0x{head[:4].hex()}, which is no {_READ}")
+        raise CorruptFileError(UNREADABLE, "has no bytes")
+    raise CorruptFileError(UNREADABLE, f"begins with 0x{head[:4].hex()}, which is no {_READ}")

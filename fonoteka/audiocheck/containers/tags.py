@@ -1,19 +1,20 @@
-"""Tell the tags and the text before and after a file's sound from the sound.
+"""Distinguish tags and text before and after a file's sound from the sound.
 
-Players skip what they don't know, and writers of tags count on it. Source: ID3v1; id3.org, ID3 tag
+Players skip unknown bytes, and programs that write tags rely on it. Source: ID3v1; id3.org, ID3 tag
 version 2.3.0 and 2.4.0; APE Tags Specification 2.0; id3.org, Lyrics3 1.00 and 2.00.
 """
 
 from __future__ import annotations
 
-_ID3V1, _ID3V1_MORE, _ID3V2, _APE = 128, 227, 10, 32  # bytes of a tag, or of its head or footer
-_LYRICS_AT_MOST = 5100 + 20  # of Lyrics3 1.00, which states no size
-_TEXT_AT_LEAST = 16
+# Bytes of a tag, or of its header or footer.
+_ID3V1, _ID3V1_EXTENDED, _ID3V2, _APE = 128, 227, 10, 32
+_MAX_LYRICS = 5100 + 20  # of Lyrics3 1.00, which states no size
+_MIN_TEXT = 16
 _MARKUP = {"<": ">", "{": "}", "[": "]"}
 
 
 def sound_start(data: bytes) -> int:
-    """Return where the sound file begins: after any ID3v2 tags and the zeros that pad them.
+    """Return the position of the container: after any ID3v2 tags and their zero padding.
 
     >>> sound_start(b"ID3" + bytes([4, 0, 0, 0, 0, 0, 2]) + b"xx" + b"RIFF")
     12
@@ -27,7 +28,7 @@ def sound_start(data: bytes) -> int:
 
 
 def only_tags(data: bytes, position: int) -> bool:
-    """Tell whether from here to the end there are only tags and zeros, or nothing.
+    """Return whether the rest of the file is only tags and zeros, or nothing.
 
     >>> only_tags(b"sound" + b"TAG" + bytes(125), 5), only_tags(b"soundmore", 5)
     (True, False)
@@ -40,10 +41,10 @@ def only_tags(data: bytes, position: int) -> bool:
 
 
 def sound_end(data: bytes, position: int) -> int:
-    """Return where the tags at the end of a file begin that are found from there.
+    """Return the position of the tags at the end of a file.
 
-    They are ID3v1 and its extension, ID3v2.4 with a footer, APE 1 and 2, Lyrics3 1 and 2, in any
-    order, and zeros between two of them.
+    Known tags are ID3v1 and its extension, ID3v2.4 with a footer, APE 1 and 2, and Lyrics3 1 and 2,
+    in any order, with zeros between two of them.
 
     >>> sound_end(b"sound" + b"LYRICSBEGINtext" + b"000015LYRICS200" + b"TAG" + bytes(125), 0)
     5
@@ -51,22 +52,24 @@ def sound_end(data: bytes, position: int) -> int:
     end = len(data)
     while size := _last_tag(data, position, end):
         end -= size
-        last = position + len(data[position:end].rstrip(b"\0"))
-        foot = data.rfind(b"APETAGEX", max(position, last - _APE), last) + _APE  # ends with zeros
-        for before in (last, foot):
-            if last <= before < end and _last_tag(data, position, before):
-                end = before
+        before_zeros = position + len(data[position:end].rstrip(b"\0"))
+        footer_end = (
+            data.rfind(b"APETAGEX", max(position, before_zeros - _APE), before_zeros) + _APE
+        )  # ends with zeros
+        for candidate in (before_zeros, footer_end):
+            if before_zeros <= candidate < end and _last_tag(data, position, candidate):
+                end = candidate
                 break
     return end
 
 
 def _last_tag(data: bytes, position: int, end: int) -> int:
-    """Return the bytes of the tag that ends at `end` and begins at `position` or later, else 0."""
+    """Return the size of the tag that ends at `end` and begins at `position` or later; else 0."""
     size = 0
     if _begins(data, b"TAG", end - _ID3V1):
         size = _ID3V1
-    elif _begins(data, b"TAG+", end - _ID3V1_MORE):
-        size = _ID3V1_MORE
+    elif _begins(data, b"TAG+", end - _ID3V1_EXTENDED):
+        size = _ID3V1_EXTENDED
     elif _begins(data, b"APETAGEX", end - _APE):
         size, flags = _little(data, end - 20), _little(data, end - 12)
         size = size + (_APE if flags >> 31 else 0) if size >= _APE else 0
@@ -78,21 +81,21 @@ def _last_tag(data: bytes, position: int, end: int) -> int:
         size = int(digits) + 15 if digits.isdigit() else 0
         size = size if _begins(data, b"LYRICSBEGIN", end - size) else 0
     elif _begins(data, b"LYRICSEND", end - 9):
-        size = end - data.rfind(b"LYRICSBEGIN", max(0, end - _LYRICS_AT_MOST), end)
-        size = size if size <= _LYRICS_AT_MOST else 0
+        size = end - data.rfind(b"LYRICSBEGIN", max(0, end - _MAX_LYRICS), end)
+        size = size if size <= _MAX_LYRICS else 0
     return size if size <= end - position else 0
 
 
-def _begins(data: bytes, mark: bytes, at: int) -> bool:
-    return at >= 0 and data.startswith(mark, at)
+def _begins(data: bytes, mark: bytes, position: int) -> bool:
+    return position >= 0 and data.startswith(mark, position)
 
 
-def _little(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 4], "little")
+def _little(data: bytes, position: int) -> int:
+    return int.from_bytes(data[position : position + 4], "little")
 
 
 def _id3v2(data: bytes, position: int) -> int:
-    """Return the bytes of an ID3v2 tag at this place, 0 where there is none."""
+    """Return the size of the ID3v2 tag at a position, 0 if there is none."""
     head = data[position : position + _ID3V2]
     if len(head) < _ID3V2 or head[:3] != b"ID3" or max(head[6:]) > 127:
         return 0
@@ -105,21 +108,21 @@ def _after_zeros(data: bytes, position: int) -> int:
     return len(data) - len(rest.lstrip(b"\0"))
 
 
-def behind(size: int) -> str:
+def trailing_note(size: int) -> str:
     """Return the note on bytes after the sound.
 
-    >>> behind(15)
+    >>> trailing_note(15)
     '15 bytes behind the sound'
     """
     return f"{size} byte{'s' if size > 1 else ''} behind the sound"
 
 
 def is_text(data: bytes) -> bool:
-    r"""Tell whether bytes are text that can't be the end of the sound: markup, words, line ends.
+    r"""Return whether bytes are text that cannot be the end of the sound: markup, words, line ends.
 
-    A file into whose sound bytes were inserted has as many behind its stated end, and those are
-    sound. So a few letters are not enough: chance makes 16 printable bytes in 16-bit sound once in
-    10**6, and less where 8-bit sound has no spaces.
+    If bytes were inserted into the sound, as many bytes of sound follow its stated end. So a few
+    letters are not enough: 16 bytes of 16-bit sound are printable with a chance of 10**-6, and of
+    8-bit sound without spaces even less often.
 
     >>> is_text(b"<xml>meta</xml>"), is_text(b"more"), is_text(b"\r\n")
     (True, False, True)
@@ -133,9 +136,9 @@ def is_text(data: bytes) -> bool:
     body = text.strip()
     if not body:
         return True
-    if not all(sign.isprintable() or sign in "\t\r\n" for sign in text):
+    if not all(character.isprintable() or character in "\t\r\n" for character in text):
         return False
     if len(body) > 2 and _MARKUP.get(body[0]) == body[-1]:
         return True
-    words = sum(sign.isalnum() for sign in text) * 2 > len(text)
-    return len(data) >= _TEXT_AT_LEAST and words and any(sign in " \n=:" for sign in text)
+    words = sum(character.isalnum() for character in text) * 2 > len(text)
+    return len(data) >= _MIN_TEXT and words and any(character in " \n=:" for character in text)

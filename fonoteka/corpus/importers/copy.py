@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from fonoteka.audiocheck.probe import UNREADABLE
+from fonoteka.audiocheck.probe import DECODE_ERRORS
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json, write_text
 from fonoteka.corpus.clip_terms import OWN_COLUMNS
@@ -84,7 +84,7 @@ def _copy_file(folder: Path, path: str, out: Path) -> None:
 def _cut(path: Path, parts: list[Part]) -> None:
     try:
         cut(path, parts)
-    except UNREADABLE as error:
+    except DECODE_ERRORS as error:
         raise UserError(f"{path}: can't be cut: {error}; repair it or leave it out") from error
 
 

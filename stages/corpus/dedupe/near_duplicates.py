@@ -20,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from fonoteka.audiocheck.decode import read_sound
-from fonoteka.audiocheck.downmix import uncancelled
+from fonoteka.audiocheck.downmix import select_channel
 from fonoteka.core.run_stage import die_with_parent
 from fonoteka.fingerprint.candidates import candidates
 from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, Codes
@@ -96,7 +96,7 @@ def matches_of(job: tuple[str, tuple[str, ...]], raw: Path, outside_s: float) ->
 
 def _wave(path: Path) -> Wave:
     samples, rate_hz = read_sound(path)
-    return telephone_band(uncancelled(samples, rate_hz), rate_hz)
+    return telephone_band(select_channel(samples, rate_hz), rate_hz)
 
 
 @contextmanager

@@ -29,8 +29,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fonoteka.audiocheck.downmix import Taken, taken
-from fonoteka.audiocheck.probe import Limits, Probe, probe
+from fonoteka.audiocheck.downmix import ChannelChoice, choose_channel
+from fonoteka.audiocheck.probe import Probe, ProbeLimits, probe
 from fonoteka.audiocheck.sandbox import Allowance, guarded
 from fonoteka.audiocheck.sandbox_worker import Lost
 from fonoteka.core.cpu_count import worker_count
@@ -197,7 +197,7 @@ def look(item: Item, raw: Path, params: InventoryParams) -> Look:
     """Return what the inventory says of one file; this is where the file is read."""
     if item.problem:
         return _line(item, Probe(), item.problem, item.detail)
-    limits = Limits(params.max_bytes, params.max_s, params.max_channels)
+    limits = ProbeLimits(params.max_bytes, params.max_s, params.max_channels)
     found = probe(f"{raw}/{item.card.name}/{item.path}", limits)
     has_text = item.clip is not None and bool(item.clip.text)
     problem, detail = problem_of(found, has_text, params)
@@ -206,11 +206,11 @@ def look(item: Item, raw: Path, params: InventoryParams) -> Look:
     return _line(item, found, problem, "; ".join(notes), one)
 
 
-def _channel(found: Probe) -> Taken | None:
+def _channel(found: Probe) -> ChannelChoice | None:
     """Return the channel that stands for a clip whose channels cancel: see downmix.py."""
     if found.sound is None or found.channels < 2:
         return None
-    return taken(found.sound.reshape(-1, found.channels), found.sample_rate_hz)
+    return choose_channel(found.sound.reshape(-1, found.channels), found.sample_rate_hz)
 
 
 def given_up(item: Item, lost: Lost) -> Look:
@@ -219,12 +219,14 @@ def given_up(item: Item, lost: Lost) -> Look:
     return _line(item, Probe(), problem, lost.detail)
 
 
-def _line(item: Item, found: Probe, problem: str, detail: str, one: Taken | None = None) -> Look:
+def _line(
+    item: Item, found: Probe, problem: str, detail: str, one: ChannelChoice | None = None
+) -> Look:
     line = line_of(item, found, problem, detail)
     return problem, line, store.as_row(found.pcm_sha256, _print(found, problem, one))
 
 
-def _print(found: Probe, problem: str, one: Taken | None) -> Codes:
+def _print(found: Probe, problem: str, one: ChannelChoice | None) -> Codes:
     """Return the print of a clip without a problem, of one channel if given; else empty."""
     if problem or found.sound is None or found.sample_rate_hz < MIN_RATE_HZ:
         return _NO_CODES

@@ -9,12 +9,12 @@ import pytest
 import soundfile as sf
 from fuzz_maker import speech
 
-from fonoteka.audiocheck.containers.container import Broken
+from fonoteka.audiocheck.containers.container import CorruptFileError
 from fonoteka.audiocheck.containers.flac import flac
-from fonoteka.audiocheck.containers.mpeg import head_of
+from fonoteka.audiocheck.containers.mpeg import parse_header
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.ffmpeg import foreign_kind
-from fonoteka.audiocheck.probe import Limits, probe
+from fonoteka.audiocheck.probe import ProbeLimits, probe
 
 RATE = 16000
 ID3V2 = b"ID3\x03\x00\x00\x00\x00\x00\x0c" + b"=cmd|' /C x'"
@@ -160,7 +160,9 @@ def test_a_flac_file_whose_head_lies_about_rate_or_channels_is_not_taken(rate, c
     data = bytearray(written(tmp_path, "a.flac", "FLAC").read_bytes())
     packed = int.from_bytes(data[18:26], "big") & ~(0xFFFFFE << 40)
     data[18:26] = (packed | rate << 44 | (channels - 1) << 41).to_bytes(8, "big")
-    with pytest.raises(Broken, match=rf"frame 0 .* the file says \({rate}, {channels}, 16\)"):
+    with pytest.raises(
+        CorruptFileError, match=rf"frame 0 .* the file says \({rate}, {channels}, 16\)"
+    ):
         flac(bytes(data), 0)
 
 
@@ -201,7 +203,7 @@ def test_an_mp3_file_is_held_against_what_its_encoder_left(tmp_path):
 def test_an_mp3_file_without_an_encoders_tag_is_read_by_its_frames(tmp_path):
     path, data = mp3(tmp_path)
     first = layout_of(data)
-    frames = data[head_of(data[:4]).size :]  # without the frame that holds the tag
+    frames = data[parse_header(data[:4]).size :]  # without the frame that holds the tag
     path.write_bytes(frames)
     assert probe(path).problem == ""
     assert probe(path).frames >= first.frames
@@ -215,7 +217,7 @@ def test_an_mp3_file_of_variable_rate_without_a_count_of_its_frames_is_read_whol
     """Libsndfile guesses its length from the first frame and decodes no more."""
     path, data = mp3(tmp_path, "VARIABLE")
     whole = probe(path)
-    path.write_bytes(data[head_of(data[:4]).size :])
+    path.write_bytes(data[parse_header(data[:4]).size :])
     bare = probe(path)
     assert (whole.problem, bare.problem, bare.detail) == ("", "", "")
     assert len(sf.read(path)[0]) != bare.frames
@@ -251,7 +253,7 @@ def test_a_head_that_states_years_of_sound_costs_nothing(tmp_path):
     """FLAC counts samples with 36 bits; a compressed silence is real and is left at the limit."""
     path = written(tmp_path, "a.flac", "FLAC")
     sf.write(path, np.zeros(60 * RATE), RATE)
-    found = probe(path, Limits(max_s=20.0))
+    found = probe(path, ProbeLimits(max_s=20.0))
     assert (found.problem, found.detail) == ("too long", "more than 20 s")
     assert found.frames <= 20 * RATE + (1 << 18)  # one block beyond
 

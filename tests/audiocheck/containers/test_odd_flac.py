@@ -7,7 +7,7 @@ import pytest
 import soundfile as sf
 from program_maker import source
 
-from fonoteka.audiocheck.containers.container import Broken
+from fonoteka.audiocheck.containers.container import CorruptFileError
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.probe import probe
@@ -150,7 +150,7 @@ def test_a_file_that_ends_after_its_description_is_not_taken(tmp_path):
     data = unstated(written(tmp_path / "a.flac"))
     found = taken(tmp_path / "a.flac", data[: data.index(b"\xff\xf8")])
     assert (found.problem, found.frames) == ("unknown length", 0)
-    with pytest.raises(Broken, match="has no first frame"):
+    with pytest.raises(CorruptFileError, match="has no first frame"):
         layout_of(data[: data.index(b"\xff\xf8")] + b"no frame")
 
 

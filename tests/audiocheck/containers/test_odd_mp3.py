@@ -10,7 +10,7 @@ import pytest
 import soundfile as sf
 from program_maker import source
 
-from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED, head_of
+from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED, parse_header
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.probe import probe
@@ -69,7 +69,7 @@ def sound(request, tmp_path_factory):
     with sf.SoundFile(path, "w", RATE, 1, bitrate_mode=mode, compression_level=0.5) as file:
         file.write(source(RATE, 1))
     data = path.read_bytes()
-    return data[head_of(data[:4]).size :] if "bare" in request.param else data
+    return data[parse_header(data[:4]).size :] if "bare" in request.param else data
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_other_bytes_behind_are_a_note_where_the_frames_are_counted(tagged, tmp_
         found = taken(tmp_path / "a.mp3", tagged + more)
         assert (found.problem, found.pcm_sha256) == ("", plain.pcm_sha256)
         assert found.detail == f"{len(more)} byte{'s' * (len(more) > 1)} behind the sound"
-        bare = tagged[head_of(tagged[:4]).size :]
+        bare = tagged[parse_header(tagged[:4]).size :]
         assert taken(tmp_path / "a.mp3", bare + more).problem == "unreadable"
 
 
@@ -136,7 +136,7 @@ def test_the_checksum_of_ffmpegs_tag_is_right(tagged, tmp_path):
     """It is of the frame's first 190 bytes, with two zeros in its own place."""
     at = lame_at(tagged) + 34
     changed = tagged[:at] + bytes(2) + tagged[at + 2 :]
-    frame = changed[: head_of(tagged[:4]).size][:190].ljust(190, b"\0")
+    frame = changed[: parse_header(tagged[:4]).size][:190].ljust(190, b"\0")
     changed = changed[:at] + slow_crc16(frame).to_bytes(2, "big") + changed[at + 2 :]
     assert changed != tagged
     found = taken(tmp_path / "a.mp3", changed)
@@ -153,7 +153,7 @@ def test_a_wrong_tag_is_a_note_and_its_delay_is_not_cut(place, tagged, tmp_path)
     found = taken(tmp_path / "a.mp3", changed)
     assert (found.problem, found.detail) == ("", TAG_DOUBTED)
     # All frames but the tag's, less the 529 samples that every decoder is late.
-    frames = layout_of(tagged[head_of(tagged[:4]).size :])
+    frames = layout_of(tagged[parse_header(tagged[:4]).size :])
     assert found.frames == frames.frames + frames.spare - 529
     starts = range(found.frames - plain.frames + 1)
     assert min(np.abs(found.sound[n:][: plain.frames] - plain.sound).max() for n in starts) <= 1
@@ -171,7 +171,7 @@ def test_a_lost_frame_is_found_wherever_the_tag_counts_them(tagged, tmp_path):
     starts, position = [], 0
     while position < len(tagged):
         starts.append(position)
-        position += head_of(tagged[position : position + 4]).size
+        position += parse_header(tagged[position : position + 4]).size
     for first, second in list(pairwise(starts))[1:20:3]:
         assert taken(tmp_path / "a.mp3", tagged[:first] + tagged[second:]).problem == "truncated"
 

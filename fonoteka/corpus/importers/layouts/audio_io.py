@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import soundfile as sf
 
-from fonoteka.audiocheck.containers.container import Broken
+from fonoteka.audiocheck.containers.container import CorruptFileError
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.ffmpeg import FOREIGN_SUFFIXES, input_options
-from fonoteka.audiocheck.probe import UNREADABLE
+from fonoteka.audiocheck.probe import DECODE_ERRORS
 from fonoteka.core.errors import UserError
 
 UNKNOWN_FRAMES = 2**62  # from here on a header says that it doesn't know the length
@@ -53,7 +53,7 @@ def sound_of(path: Path) -> Sound | None:
         info = sf.info(path)
         known = info.frames < UNKNOWN_FRAMES
         frames = info.frames if known else layout_of(path.read_bytes()).frames or 0
-    except (*UNREADABLE, Broken):
+    except (*DECODE_ERRORS, CorruptFileError):
         return None
     return Sound(frames / info.samplerate, info.subtype, info.channels)
 
