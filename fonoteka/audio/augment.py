@@ -1,7 +1,7 @@
-"""Make one voice sound like others: what changes between speakers, microphones and rooms.
+"""Augment recordings: vary what differs between speakers, microphones and rooms.
 
-Each change is drawn on its own. All of them keep the phones; only speed moves them in time, so it
-is drawn first and returned.
+Each change is drawn independently. All of them keep the phones; only speed moves them in time, so
+it is drawn first and returned.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 
 @dataclass(frozen=True)
 class AugmentParams:
-    """How far a copy may go from its clip.
+    """Ranges and probabilities of the changes.
 
     Attributes:
-        speed: largest relative change of speed, pitch and formants together, 0 is none.
-        tilt: largest coefficient of a first-order filter that darkens or brightens.
-        band_probability: share of copies that lose everything above half of 8 kHz (a telephone).
+        speed: largest relative change of speed, pitch and formants together; 0 for no change.
+        tilt: largest coefficient of a first-order filter that tilts the spectrum up or down.
+        band_probability: share of copies that lose everything above about 3.5 kHz (a telephone).
         reverb_probability: share of copies put in a small room.
         noise_probability: share of copies with noise.
         noise_db_min: lowest signal-to-noise ratio in dB.
-        noise_db_max: highest.
+        noise_db_max: highest signal-to-noise ratio in dB.
     """
 
     speed: float
@@ -40,12 +40,12 @@ class AugmentParams:
 def augment(
     signal: Signal, params: AugmentParams, rng: np.random.Generator
 ) -> tuple[Signal, float]:
-    """Return a changed copy of a clip and how many times faster it is.
+    """Return an augmented copy of a clip and its speed relative to the clip.
 
     Args:
         signal: samples at 16 kHz, shape `[T]`.
-        params: how far to go.
-        rng: the only source of chance.
+        params: ranges and probabilities.
+        rng: the only source of randomness.
     """
     factor = float(np.exp(rng.uniform(-1, 1) * np.log1p(params.speed)))
     changed = faster(signal, factor)
@@ -62,20 +62,20 @@ def augment(
 
 
 def faster(signal: Signal, factor: float) -> Signal:
-    """Return the signal played `factor` times faster, pitch and formants moving along.
+    """Return the signal played `factor` times faster, which also scales pitch and formants.
 
-    Linear interpolation: its error is a slight loss of treble, harmless in an augmentation.
+    Linear interpolation slightly attenuates high frequencies, which is harmless in augmentation.
 
     >>> faster(np.zeros(100, dtype=np.float32), 2.0).shape
     (50,)
     """
     count = max(1, round(len(signal) / factor))
-    at = np.arange(count) * factor
-    return np.asarray(np.interp(at, np.arange(len(signal)), signal), dtype=np.float32)
+    positions = np.arange(count) * factor
+    return np.asarray(np.interp(positions, np.arange(len(signal)), signal), dtype=np.float32)
 
 
 def _in_a_room(signal: Signal, rng: np.random.Generator) -> Signal:
-    """Put a decaying noise tail, 60 dB down after 0.1 to 0.5 s, behind the direct sound."""
+    """Return the signal with a reverberation tail that decays by 60 dB within 0.1 to 0.5 s."""
     decay_s = rng.uniform(0.1, 0.5)
     time = np.arange(round(0.5 * decay_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / decay_s)
@@ -85,9 +85,9 @@ def _in_a_room(signal: Signal, rng: np.random.Generator) -> Signal:
 
 
 def _noise(signal: Signal, rng: np.random.Generator, params: AugmentParams) -> Signal:
-    """Return noise between white and brown at a drawn ratio to the signal."""
+    """Return noise between white and brown at a random signal-to-noise ratio."""
     noise = lfilter([1.0], [1.0, -rng.uniform(0.0, 0.95)], rng.standard_normal(len(signal)))
     ratio_db = rng.uniform(params.noise_db_min, params.noise_db_max)
-    power, own = np.mean(np.square(signal)), np.mean(np.square(noise))
-    gain = np.sqrt(power / own * 10 ** (-ratio_db / 10))
+    power, noise_power = np.mean(np.square(signal)), np.mean(np.square(noise))
+    gain = np.sqrt(power / noise_power * 10 ** (-ratio_db / 10))
     return np.asarray(noise * gain, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Sound as arrays: level, mono, 16 kHz, trimming, and FLAC bytes that are always the same."""
+"""Signal processing on arrays: level, mono at 16 kHz, trimming, and deterministic FLAC bytes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rms_dbfs(signal: Signal) -> float:
         signal: samples in [-1, 1], shape `[T]`, T >= 1.
 
     Returns:
-        Level in dB. Digital silence is `-inf`, so that it cannot pass for a quiet recording.
+        Level in dB. Digital silence is `-inf`, so that it differs from a quiet recording.
 
     Raises:
         ValueError: the signal is empty or not one-dimensional.
@@ -55,8 +55,8 @@ def to_mono_16k(samples: NDArray[np.float32], sample_rate_hz: int) -> Signal:
     mono = samples.mean(axis=1) if samples.ndim == 2 else samples
     if sample_rate_hz == SAMPLE_RATE_HZ:
         return mono.astype(np.float32)
-    # Not at the top: it takes 1.8 CPU seconds to import, and most stages import this module for its
-    # constants or for sound that is at 16 kHz already.
+    # Imported here because it takes 1.8 CPU seconds, and most stages import this module for its
+    # constants or for recordings that are at 16 kHz already.
     from scipy.signal import resample_poly
 
     common = gcd(sample_rate_hz, SAMPLE_RATE_HZ)
@@ -65,10 +65,10 @@ def to_mono_16k(samples: NDArray[np.float32], sample_rate_hz: int) -> Signal:
 
 
 def speech_bounds(signal: Signal, below_peak_db: float, margin_s: float) -> tuple[int, int]:
-    """Return the first and the last sample (exclusive) worth keeping.
+    """Return the first and the last sample (exclusive) of the speech with a margin.
 
-    A 10 ms frame counts as sound when it is less than `below_peak_db` under the loudest frame. The
-    threshold follows the clip, so a quiet recording is not cut away. `margin_s` is kept around.
+    A 10 ms frame counts as speech if it is less than `below_peak_db` below the loudest frame. The
+    threshold is relative, so a quiet recording is kept. `margin_s` is added on both sides.
 
     >>> click = np.zeros(16000, dtype=np.float32); click[8000:8160] = 1
     >>> speech_bounds(click, 40.0, 0.05)
@@ -88,15 +88,15 @@ def speech_bounds(signal: Signal, below_peak_db: float, margin_s: float) -> tupl
 
 
 def levelled(signal: Signal, level_dbfs: float, peak: float = 0.98) -> Signal:
-    """Return the signal at a given RMS level, or quieter where its peak would pass `peak`.
+    """Return the signal at a given RMS level, or quieter if its peak would exceed `peak`.
 
     >>> round(rms_dbfs(levelled(np.full(9, 0.5, dtype=np.float32), -20.0)), 3)
     -20.0
     """
-    now = rms_dbfs(signal)
-    if not np.isfinite(now):
+    current_dbfs = rms_dbfs(signal)
+    if not np.isfinite(current_dbfs):
         return signal
-    gain = 10 ** ((level_dbfs - now) / 20)
+    gain = 10 ** ((level_dbfs - current_dbfs) / 20)
     gain = min(gain, peak / float(np.abs(signal).max()))
     return np.asarray(signal * gain, dtype=np.float32)
 

@@ -1,22 +1,22 @@
-"""The print of a recording: 48 numbers that two copies of it share, whatever was done to them.
+"""The fingerprint of a recording: 48 codes, most of which any processed copy shares.
 
-A copy may be re-encoded, quieter, shifted, cut or noisy, so its samples say nothing; what stays is
-how energy moves through time and pitch. A print is made in five steps:
+A copy may be re-encoded, quieter, shifted, cut or noisy, so its samples differ; the distribution of
+energy over time and frequency remains. A fingerprint is computed in five steps:
 
-1. sound between 200 and 2100 Hz, where codecs and noise change the least;
-2. frames every 20 ms from where the clip's own energy says, see `_grid_start`: a copy that begins
-   some milliseconds later has its frames at the same moments of the sound;
-3. the energy of 16 bands, in logarithms above a floor that follows the loudest moment around, so
-   that noise 20 dB down and the silence before a word leave no mark;
-4. each 160 ms of that as a two-dimensional cosine transform, of which only signs are kept: gain and
-   tilt go into the terms that are left out or large;
-5. of all codes the 48 smallest by a hash: two clips that share most codes share most of these too,
-   however long they are (Broder 1997, "On the resemblance and containment of documents").
+1. Limit the sound to 200 to 2100 Hz, where codecs and noise change the least.
+2. Cut frames every 20 ms, beginning where the clip's own energy determines, see `_grid_start`: a
+   copy that begins some milliseconds later has its frames at the same moments of the sound.
+3. Take the logarithm of the energy of 16 bands above a floor that follows the local maximum, so
+   that noise 20 dB below it and the silence before a word have no effect.
+4. Transform each 160 ms by a two-dimensional cosine transform and keep only the signs: gain and
+   tilt affect terms that are left out or large.
+5. Keep the 48 smallest codes by a hash: two clips that share most codes share most of these too,
+   whatever their length (Broder 1997, "On the resemblance and containment of documents").
 
 Signs of patches as hashes are from Haitsma and Kalker 2002, "A highly robust audio fingerprinting
-system"; there frames of 370 ms overlap, which clips of 300 ms have no room for. A sign near zero
-may turn over, so each patch also gives the code with its weakest sign turned. Without step 2 frames
-have to come twice as often, and so much more work finds as many copies.
+system"; that system uses overlapping frames of 370 ms, which are too long for clips of 300 ms. A
+sign near zero may flip, so each patch also gives the code with its weakest sign flipped. Without
+step 2, frames twice as dense, and twice the work, find as many copies.
 """
 
 from __future__ import annotations
@@ -35,38 +35,38 @@ Signal = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
 SIZE = 48
-"""Codes in a print; fewer where a clip has not as many."""
+"""Codes in a fingerprint; short clips have fewer."""
 DETAIL_BITS = 24
-"""The low bits of a code: signs that copies share for the most part. The high ones they share."""
+"""Number of low bits of a code, most of which copies share. They share all of the high bits."""
 
 MIN_RATE_HZ = 4600
-"""Of a clip; of the sound that is analysed it is between this and twice this."""
+"""Lowest sample rate of a clip; the analysis runs at a rate from this to twice this."""
 LOW_HZ, HIGH_HZ = 200.0, 2100.0
 HOP_S = 0.020
 _BANDS = 16
 _WINDOW_S = 0.032
 _PATCH = 8  # frames
-_SOUNDING = 4  # frames of a patch that must be sound: an onset in silence is in every clip
-_SOUND_DB = 35.0  # below the loudest frame is no sound
-_FLOOR_DB = 30.0  # of a band, below the loudest frame within a patch to either side
-_DEEP_DB = 50.0  # of a band, below the loudest frame of the clip
-_STEP = 16  # low-rate samples that one row of the decimating product gives
+_SOUNDING = 4  # frames of a patch that must be sound: an onset after silence is in every clip
+_SOUND_DB = 35.0  # a frame this far below the loudest one is silence
+_FLOOR_DB = 30.0  # floor of a band, below the loudest frame within a patch to either side
+_DEEP_DB = 50.0  # lowest floor of a band, below the loudest frame of the clip
+_STEP = 16  # low-rate samples per row of the decimating product
 _FLOAT = np.dtype(np.float32)
 
 
 def _basis() -> tuple[Matrix, int]:
-    """Return the cosine terms of a patch, shape `[_PATCH * _BANDS, 64]`, and how many are high.
+    """Return the cosine terms of a patch, `[_PATCH * _BANDS, 64]`, and the number of high bits.
 
-    The smooth ones, which are the steadiest, make the high bits. Columns from 32 on make the low
-    bits; what is left over is zero.
+    The smooth terms are the most stable and become the high bits. Columns from 32 on become the low
+    bits; unused columns are zero.
     """
     pairs = [(band, time) for band in range(16) for time in range(4) if band or time]
     high = [pair for pair in pairs if pair[0] < 8]
-    rest = sorted((pair for pair in pairs if pair not in high), key=sum)[:DETAIL_BITS]
+    low = sorted((pair for pair in pairs if pair not in high), key=sum)[:DETAIL_BITS]
     over_bands, over_time = _cosines(_BANDS, 16), _cosines(_PATCH, 4)
     basis = np.zeros((_PATCH * _BANDS, 64), dtype=np.float32)
-    for start, some in ((0, high), (32, rest)):
-        for column, (band, time) in enumerate(some, start):
+    for start, pairs_of_half in ((0, high), (32, low)):
+        for column, (band, time) in enumerate(pairs_of_half, start):
             basis[:, column] = np.outer(over_time[:, time], over_bands[:, band]).ravel()
     return basis, len(high)
 
@@ -81,41 +81,41 @@ _LOW_HALF, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 _DETAIL_MASK = np.uint64((1 << DETAIL_BITS) - 1)
 
 
-def soundprint(samples: NDArray[Any], sample_rate_hz: int) -> Codes:
-    """Return a recording's print.
+def fingerprint(samples: NDArray[Any], sample_rate_hz: int) -> Codes:
+    """Return a recording's fingerprint.
 
     Args:
         samples: finite, of any scale, shape `[T]` or `[T, C]`.
         sample_rate_hz: rate of the samples, at least 4600.
 
     Returns:
-        At most `SIZE` codes in ascending order, none for silence. The high 40 bits of each are
-        different, the low `DETAIL_BITS` are signs: of two codes with equal high bits, those of one
-        recording differ in few of the low ones. No code is 0.
+        At most `SIZE` codes in ascending order, none for silence. Their high 40 bits are distinct,
+        their low `DETAIL_BITS` are signs: two codes of one recording with equal high bits differ in
+        few low bits. No code is 0.
 
     Raises:
         ValueError: the rate is too low for the bands.
 
-    >>> soundprint(np.zeros(8000, dtype=np.int16), 8000).shape
+    >>> fingerprint(np.zeros(8000, dtype=np.int16), 8000).shape
     (0,)
     """
     if sample_rate_hz < MIN_RATE_HZ:
         raise UserError(
-            f"a print needs a sample rate of {MIN_RATE_HZ} Hz or more, found {sample_rate_hz}"
+            f"a fingerprint needs a sample rate of {MIN_RATE_HZ} Hz or more, found {sample_rate_hz}"
         )
     mono = samples.mean(axis=1, dtype=np.float32) if samples.ndim == 2 else samples
     energy = band_energy(mono, sample_rate_hz)
     loudness = energy @ _ONES
     if not loudness.max() > 0:
         return np.empty(0, dtype=np.uint64)
-    return _smallest(_patches(energy, loudness) @ _TERMS)
+    return _smallest_codes(_patches(energy, loudness) @ _TERMS)
 
 
 def band_energy(signal: NDArray[Any], sample_rate_hz: int) -> Matrix:
-    """Return energy by frame and band, shape `[F, 16]`, 50 frames a second, F >= 1.
+    """Return the energy by frame and band, shape `[F, 16]`, 50 frames per second, F >= 1.
 
     Bands are triangles of equal width in mel between `LOW_HZ` and `HIGH_HZ`. The first and the last
-    frames reach beyond the clip.
+    frames extend beyond the clip.
     """
     bank = _bank(sample_rate_hz)
     low = _decimated(signal, sample_rate_hz, len(bank.window))
@@ -124,17 +124,17 @@ def band_energy(signal: NDArray[Any], sample_rate_hz: int) -> Matrix:
     last = len(low) - len(bank.window)
     count = int((last - start) / hop) + 1
     starts = (np.arange(count) * hop + start).astype(np.intp)
-    every = np.ndarray((last + 1, len(bank.window)), _FLOAT, low, 0, (4, 4))  # a view
-    frames = every[starts]
+    windows = np.ndarray((last + 1, len(bank.window)), _FLOAT, low, 0, (4, 4))  # a view
+    frames = windows[starts]
     frames *= bank.window
-    parts = np.fft.rfft(frames).view(np.float32)[:, bank.parts]
-    return np.square(parts) @ bank.weights
+    components = np.fft.rfft(frames).view(np.float32)[:, bank.parts]
+    return np.square(components) @ bank.weights
 
 
 class _Bank(NamedTuple):
-    """Of a sample rate: the rate that is analysed, and how to analyse it.
+    """The analysis for a sample rate: the rate after decimation, the window and the band weights.
 
-    `parts` are the real and imaginary parts of the Fourier transform that bands are made of.
+    `parts` selects the real and imaginary parts of the Fourier transform that the bands use.
     """
 
     rate_hz: float
@@ -163,17 +163,17 @@ _ROW = 256  # low-rate samples
 
 
 def _grid_start(low: Signal, hop: float) -> float:
-    """Return where the first frame begins, in samples from 0 to `hop`.
+    """Return the start of the first frame, in samples from 0 to `hop`.
 
-    That is the phase of the energy's part that repeats once a frame. A sound that comes later has
-    it later by as much, so frames move with the sound; noise and a cut change it little.
+    It is the phase of the energy's component with a period of one hop. If the sound is delayed, the
+    phase is delayed by as much, so frames move with the sound; noise and cuts change it little.
     """
     whole = len(low) // _ROW
-    columns, rows = _wheel(hop, whole + 1)
+    columns, rows = _phasors(hop, whole + 1)
     energy = low * low
     sums = energy[: whole * _ROW].reshape(whole, _ROW) @ columns
-    rest = energy[whole * _ROW :]
-    last = rest @ columns[: len(rest)]
+    tail = energy[whole * _ROW :]
+    last = tail @ columns[: len(tail)]
     turns = sums.T @ rows[:whole] + np.outer(last, rows[whole])  # products of parts of two numbers
     return (
         float(np.arctan2(turns[1, 0] + turns[0, 1], turns[0, 0] - turns[1, 1]))
@@ -184,38 +184,38 @@ def _grid_start(low: Signal, hop: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _wheel(hop: float, rows: int) -> tuple[Matrix, Matrix]:
-    """Return cosine and sine of a turn once a hop: along a row of samples, and of row starts."""
+def _phasors(hop: float, rows: int) -> tuple[Matrix, Matrix]:
+    """Return cosine and sine with a period of one hop, for a row of samples and for row starts."""
     turns = [np.arange(count) * step for count, step in ((_ROW, 1), (rows, _ROW))]
-    angles = [2 * np.pi * (at % hop) / hop for at in turns]
-    one, other = (
+    angles = [2 * np.pi * (position % hop) / hop for position in turns]
+    along_row, row_starts = (
         np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32) for angle in angles
     )
-    return one, other
+    return along_row, row_starts
 
 
 def _decimated(signal: NDArray[Any], sample_rate_hz: int, margin: int) -> Signal:
-    """Return every n-th sample after a low-pass filter, 4600 to 9200 a second, between silence.
+    """Return every n-th sample after a low-pass filter, 4600 to 9200 Hz, with silence around it.
 
-    A row of `_STEP` * n samples and the row after it give `_STEP` results: two matrix products
-    instead of a filter, which numpy has no fast one of.
+    A row of `_STEP` * n samples and the row after it give `_STEP` results. These are two matrix
+    products, because numpy has no fast filter.
 
     Args:
         signal: shape `[T]`.
         sample_rate_hz: rate of the samples.
-        margin: low-rate samples of silence on either side, at least.
+        margin: minimum number of low-rate samples of silence on either side.
     """
-    every = sample_rate_hz // MIN_RATE_HZ
-    if every == 1:
+    factor = sample_rate_hz // MIN_RATE_HZ
+    if factor == 1:
         padded = np.zeros(len(signal) + 2 * margin, dtype=np.float32)
         padded[margin : margin + len(signal)] = signal
         return padded
-    first, second = _decimator(sample_rate_hz, every)
-    row, before = _STEP * every, (_HALF_TAPS + margin) * every
-    rows = -(-(before + len(signal) + margin * every) // row) + 1
+    first, second = _decimator(sample_rate_hz, factor)
+    row, lead = _STEP * factor, (_HALF_TAPS + margin) * factor
+    rows = -(-(lead + len(signal) + margin * factor) // row) + 1
     padded = np.empty(rows * row, dtype=np.float32)
-    padded[:before], padded[before + len(signal) :] = 0, 0
-    padded[before : before + len(signal)] = signal
+    padded[:lead], padded[lead + len(signal) :] = 0, 0
+    padded[lead : lead + len(signal)] = signal
     blocks = padded.reshape(rows, row)
     low = blocks[:-1] @ first
     low += blocks[1:] @ second
@@ -226,68 +226,68 @@ _HALF_TAPS = 6  # low-rate samples
 
 
 @lru_cache(maxsize=16)
-def _decimator(sample_rate_hz: int, every: int) -> tuple[Matrix, Matrix]:
-    cutoff = min(4000.0, sample_rate_hz / every / 2) / sample_rate_hz
-    steps = np.arange(-_HALF_TAPS * every, _HALF_TAPS * every + 1)
+def _decimator(sample_rate_hz: int, factor: int) -> tuple[Matrix, Matrix]:
+    cutoff = min(4000.0, sample_rate_hz / factor / 2) / sample_rate_hz
+    steps = np.arange(-_HALF_TAPS * factor, _HALF_TAPS * factor + 1)
     taps = np.sinc(2 * cutoff * steps) * np.hamming(len(steps))
     taps /= taps.sum()
-    product = np.zeros((2 * _STEP * every, _STEP), dtype=np.float32)
+    product = np.zeros((2 * _STEP * factor, _STEP), dtype=np.float32)
     for column in range(_STEP):
-        product[column * every : column * every + len(taps), column] = taps
-    return product[: _STEP * every].copy(), product[_STEP * every :].copy()
+        product[column * factor : column * factor + len(taps), column] = taps
+    return product[: _STEP * factor].copy(), product[_STEP * factor :].copy()
 
 
 def _patches(energy: Matrix, loudness: Matrix) -> Matrix:
-    """Return the levels of each patch that has sound: `[P, _PATCH * _BANDS]`; takes `energy`.
+    """Return the levels of each patch that has sound, `[P, _PATCH * _BANDS]`; overwrites `energy`.
 
-    Silence is put around the clip, so that its first and last sounds stand in patches too.
+    The clip is padded with silence, so that its first and last sounds are in patches too.
     """
     loudest = loudness.max()
     floor = np.maximum(
-        _most_around(loudness) * np.float32(10 ** (-_FLOOR_DB / 10)),
+        _local_maximum(loudness) * np.float32(10 ** (-_FLOOR_DB / 10)),
         loudest * np.float32(10 ** (-_DEEP_DB / 10)),
     )
     count = len(energy) + _PATCH + 1
-    around = _PATCH // 2
-    levels = np.zeros((len(energy) + 2 * around, _BANDS), dtype=np.float32)
+    padding = _PATCH // 2
+    levels = np.zeros((len(energy) + 2 * padding, _BANDS), dtype=np.float32)
     energy *= (1 / floor)[:, None]
-    np.log1p(energy, out=levels[around : around + len(energy)])
+    np.log1p(energy, out=levels[padding : padding + len(energy)])
     sounding = np.zeros(count, dtype=np.int64)
-    sounding[around + 1 : around + 1 + len(energy)] = loudness > loudest * 10 ** (-_SOUND_DB / 10)
+    sounding[padding + 1 : padding + 1 + len(energy)] = loudness > loudest * 10 ** (-_SOUND_DB / 10)
     sounding = np.cumsum(sounding)
-    held = sounding[_PATCH:] - sounding[:-_PATCH]
-    chosen = np.flatnonzero(held >= min(_SOUNDING, int(held.max())))
+    sounding_frames = sounding[_PATCH:] - sounding[:-_PATCH]
+    chosen = np.flatnonzero(sounding_frames >= min(_SOUNDING, int(sounding_frames.max())))
     width = _PATCH * _BANDS
-    return np.ndarray((len(held), width), _FLOAT, levels, 0, (4 * _BANDS, 4))[chosen]
+    return np.ndarray((len(sounding_frames), width), _FLOAT, levels, 0, (4 * _BANDS, 4))[chosen]
 
 
-def _most_around(values: Matrix) -> Matrix:
-    """Return the largest of each value and the `_PATCH` on either side of it, 17 together."""
+def _local_maximum(values: Matrix) -> Matrix:
+    """Return the maximum of each value and the `_PATCH` values on either side of it, 17 in all."""
     most = np.zeros(len(values) + 2 * _PATCH, dtype=np.float32)
     most[_PATCH:-_PATCH] = values
-    for step in (1, 2, 4, 8, 1):  # of 2, 4, 8, 16 and 17
+    for step in (1, 2, 4, 8, 1):  # maxima of 2, 4, 8, 16 and 17 values
         most = np.maximum(most[:-step], most[step:])
     return most
 
 
-def _smallest(terms: Matrix) -> Codes:
-    """Return the smallest codes, one for each value of the high bits."""
+def _smallest_codes(terms: Matrix) -> Codes:
+    """Return the smallest codes, one per value of the high bits."""
     signs = np.packbits(terms > 0, axis=1, bitorder="little").view("<u8")[:, 0].astype(np.uint64)
-    main, low = signs & _LOW_HALF, signs >> _HALF
+    high_bits, low_bits = signs & _LOW_HALF, signs >> _HALF
     weakest = np.abs(terms[:, :_HIGH]).argmin(axis=1).astype(np.uint64)
-    every = np.concatenate([main, main ^ (np.uint64(1) << weakest)])
-    codes = _scattered(every) & ~_DETAIL_MASK
-    codes |= np.concatenate([low, low])
+    hashed = np.concatenate([high_bits, high_bits ^ (np.uint64(1) << weakest)])
+    codes = _mixed(hashed) & ~_DETAIL_MASK
+    codes |= np.concatenate([low_bits, low_bits])
     codes.sort()
     buckets = codes >> np.uint64(DETAIL_BITS)
-    new = np.empty(len(codes), dtype=np.bool_)
-    new[0] = codes[0] > 0
-    np.not_equal(buckets[1:], buckets[:-1], out=new[1:])
-    return codes[new][:SIZE]
+    is_first = np.empty(len(codes), dtype=np.bool_)
+    is_first[0] = codes[0] > 0
+    np.not_equal(buckets[1:], buckets[:-1], out=is_first[1:])
+    return codes[is_first][:SIZE]
 
 
-def _scattered(numbers: Codes) -> Codes:
-    """Return 64 bits that depend on every bit of a number (Steele 2014, SplitMix64's finisher)."""
+def _mixed(numbers: Codes) -> Codes:
+    """Return 64 bits that each depend on every bit of a number (Steele 2014, SplitMix64)."""
     mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))

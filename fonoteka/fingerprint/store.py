@@ -1,8 +1,8 @@
-"""Keep the prints of all clips in one file, a row a clip, as the inventory's table has them.
+"""Store the fingerprints of all clips in one file, one row per clip in the order of a table.
 
-The inventory makes them while it has the sound; dedupe need not decode a clip again to know what it
-is like. Each row begins with a number made of the clip's `pcm_sha256`, so that a table and prints
-of another run are never taken for one.
+The fingerprints are computed while the sound is decoded, so later steps need not decode it again.
+Each row begins with 64 bits of the clip's `pcm_sha256`, so that a table and a file of two runs
+cannot be combined.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from fonoteka.fingerprint.fingerprint import SIZE, Codes
 
 _ROW = SIZE + 1
 _DTYPE = np.dtype("<u8")
-_AT_ONCE = 4096  # rows
+_ROWS_AT_ONCE = 4096  # rows
 
 
 def as_row(pcm_sha256: str, codes: Codes) -> bytes:
-    """Return a clip's row; of a clip without a print, codes are empty.
+    """Return a clip's row; `codes` are empty for a clip without a fingerprint.
 
     >>> len(as_row("00ff" * 16, np.arange(1, 4, dtype=np.uint64)))
     392
@@ -36,49 +36,49 @@ def as_row(pcm_sha256: str, codes: Codes) -> bytes:
 
 
 def mark_of(pcm_sha256: str) -> int:
-    """Return the first 64 bits of a hash, 0 where there is none."""
+    """Return the first 64 bits of a hexadecimal hash, 0 if it is empty."""
     return int(pcm_sha256[:16] or "0", 16)
 
 
 @contextmanager
 def written(path: Path, rows: int) -> Iterator[Callable[[bytes], object]]:
-    """Give a function that takes one row after the other, `rows` in all; a NumPy file."""
+    """Yield a function that writes one row after the other, `rows` in all, to a NumPy file."""
     header = {"descr": _DTYPE.str, "fortran_order": False, "shape": (rows, _ROW)}
     with atomic_file(path) as part, part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         yield file.write
 
 
-def read(path: Path, places: Sequence[int], hashes: Sequence[int]) -> NDArray[np.uint64]:
+def read(path: Path, rows: Sequence[int], hashes: Sequence[int]) -> NDArray[np.uint64]:
     """Return the codes of some clips, shape `[clips, SIZE]`, ascending, then zeros.
 
     Args:
         path: of the file.
-        places: of the clips' rows in the inventory's table.
-        hashes: of each, see `mark_of`.
+        rows: indices of the clips' rows in the table.
+        hashes: of each clip, see `mark_of`.
 
     Raises:
-        ValueError: the file is missing, no such file, or not that of these clips.
+        ValueError: the file is missing, of another format, or of other clips.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such prints; run the inventory again")
+        raise UserError(f"{path}: no such file of fingerprints; run the inventory again")
     try:
-        every = np.load(path, mmap_mode="r")
+        table = np.load(path, mmap_mode="r")
     except ValueError as error:
-        raise UserError(f"{path}: can't be read: {error}; run the inventory again") from error
-    fits = every.dtype == _DTYPE and every.ndim == 2 and every.shape[1] == _ROW
-    if not fits or (len(places) and max(places) >= len(every)):
+        raise UserError(f"{path}: cannot be read: {error}; run the inventory again") from error
+    is_store = table.dtype == _DTYPE and table.ndim == 2 and table.shape[1] == _ROW
+    if not is_store or (len(rows) and max(rows) >= len(table)):
         raise UserError(
-            f"{path}: holds {every.dtype} of shape {list(every.shape)}, expected {_DTYPE} of shape "
-            f"[clips, {_ROW}] and all clips of the table; run the inventory again"
+            f"{path}: contains {table.dtype} of shape {list(table.shape)}, expected {_DTYPE} of "
+            f"shape [clips, {_ROW}] and all clips of the table; run the inventory again"
         )
-    at, marks = np.asarray(places, dtype=np.intp), np.asarray(hashes, dtype=np.uint64)
-    if other := np.flatnonzero(every[:, 0][at] != marks).tolist():
+    indices, marks = np.asarray(rows, dtype=np.intp), np.asarray(hashes, dtype=np.uint64)
+    if mismatches := np.flatnonzero(table[:, 0][indices] != marks).tolist():
         raise UserError(
-            f"{path}: row {places[other[0]] + 1} is of another sound than in the inventory's "
-            "table; run the inventory again"
+            f"{path}: row {rows[mismatches[0]] + 1} belongs to other samples than the same row of "
+            "the inventory's table; run the inventory again"
         )
-    codes = np.empty((len(at), SIZE), dtype=np.uint64)
-    for start in range(0, len(at), _AT_ONCE):
-        codes[start : start + _AT_ONCE] = every[at[start : start + _AT_ONCE], 1:]
+    codes = np.empty((len(indices), SIZE), dtype=np.uint64)
+    for start in range(0, len(indices), _ROWS_AT_ONCE):
+        codes[start : start + _ROWS_AT_ONCE] = table[indices[start : start + _ROWS_AT_ONCE], 1:]
     return codes

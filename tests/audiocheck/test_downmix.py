@@ -15,7 +15,7 @@ from inventory_maker import outputs
 from fonoteka.audio.dsp import to_mono_16k
 from fonoteka.audiocheck.downmix import choose_channel, select_channel
 from fonoteka.audiocheck.probe import ProbeLimits, probe
-from fonoteka.fingerprint.fingerprint import soundprint
+from fonoteka.fingerprint.fingerprint import fingerprint
 from fonoteka.tables import read_table
 from stages.corpus.inventory import stage as inventory
 from stages.corpus.preprocess import PreprocessParams, prepare
@@ -148,7 +148,7 @@ def test_a_row_says_which_channel_is_taken_and_the_print_is_of_that(tmp_path):
     )
     assert details["mine/c.wav"] == ""
     found = probe(str(folder / "a.wav"), ProbeLimits(10**8, 60))
-    alone = soundprint(found.sound.reshape(-1, 2)[:, 0], RATE)
+    alone = fingerprint(found.sound.reshape(-1, 2)[:, 0], RATE)
     codes = np.load(tmp_path / "prints.npy")[[row["path"] for row in rows].index("mine/a.wav"), 1:]
     assert np.array_equal(codes[: len(alone)], alone)
     assert len(alone)

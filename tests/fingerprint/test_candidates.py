@@ -1,4 +1,4 @@
-"""Clips with like prints are proposed, few others are, and the work stays within bounds."""
+"""Clips with similar fingerprints are proposed, few others are, and the work stays bounded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fonoteka.fingerprint import candidates as neighbours
-from fonoteka.fingerprint.candidates import NEIGHBOURS, PARTNERS, candidates
+from fonoteka.fingerprint import candidates
+from fonoteka.fingerprint.candidates import NEIGHBOURS, PARTNERS, candidate_pairs
 from fonoteka.fingerprint.fingerprint import DETAIL_BITS, SIZE
 
 
@@ -16,7 +16,7 @@ def print_of(seed: int, size: int = SIZE) -> np.ndarray:
 
 
 def proposed(prints, seconds: float = 2.0) -> list[list[int]]:
-    return candidates(together(prints), [seconds] * len(prints)).tolist()
+    return candidate_pairs(together(prints), [seconds] * len(prints)).tolist()
 
 
 def together(prints) -> np.ndarray:
@@ -36,8 +36,8 @@ def test_of_many_clips_the_one_pair_that_shares_codes_is_proposed():
 def test_a_short_clip_needs_fewer_moments():
     one = print_of(1)
     other = np.sort(np.r_[one[:1], print_of(2)[:20]])
-    assert candidates(together([one, other]), [2.0, 0.5]).tolist() == [[0, 1]]
-    assert candidates(together([one, other]), [2.0, 1.5]).tolist() == []
+    assert candidate_pairs(together([one, other]), [2.0, 0.5]).tolist() == [[0, 1]]
+    assert candidate_pairs(together([one, other]), [2.0, 1.5]).tolist() == []
 
 
 def test_codes_of_which_the_low_bits_differ_in_many_are_no_hit():
@@ -72,7 +72,7 @@ def test_a_pattern_in_every_clip_costs_no_more_than_its_neighbours():
 def test_work_in_parts_gives_what_work_at_once_gives(monkeypatch):
     prints = [print_of(seed % 60) for seed in range(100)]
     at_once = proposed(prints)
-    monkeypatch.setattr(neighbours, "_AT_ONCE", 64)  # of codes and of hits
+    monkeypatch.setattr(candidates, "_CHUNK", 64)  # of codes and of hits
     assert proposed(prints) == at_once
     assert [[a, b] for a, b in at_once] == [[n, n + 60] for n in range(40)]
 

@@ -8,7 +8,7 @@ from scipy.signal import resample_poly
 
 from fonoteka.bench.degradations import changed
 from fonoteka.bench.synthetic_clips import speech_like
-from fonoteka.fingerprint.fingerprint import DETAIL_BITS, SIZE, band_energy, soundprint
+from fonoteka.fingerprint.fingerprint import DETAIL_BITS, SIZE, band_energy, fingerprint
 
 RATE = 16000
 
@@ -25,12 +25,12 @@ def shared(one: np.ndarray, other: np.ndarray) -> int:
 def test_a_changed_copy_shares_many_codes(kind):
     clip = speech_like(3, 2.0, RATE)
     made = changed(kind, clip.astype(np.float64), RATE, np.random.default_rng(1))
-    copied = soundprint(made.samples.astype(np.float32), made.sample_rate_hz)
-    assert shared(soundprint(clip, RATE), copied) >= 6  # of 48; two or three make a proposal
+    copied = fingerprint(made.samples.astype(np.float32), made.sample_rate_hz)
+    assert shared(fingerprint(clip, RATE), copied) >= 6  # of 48; two or three make a proposal
 
 
 def test_two_clips_share_next_to_nothing():
-    prints = [soundprint(speech_like(seed, 2.0, RATE), RATE) for seed in range(12)]
+    prints = [fingerprint(speech_like(seed, 2.0, RATE), RATE) for seed in range(12)]
     counts = [shared(prints[i], prints[j]) for i in range(12) for j in range(i)]
     assert max(counts) <= 3
 
@@ -38,11 +38,11 @@ def test_two_clips_share_next_to_nothing():
 def test_gain_by_a_power_of_two_changes_no_code():
     # Powers of two scale floating-point numbers without rounding: levels are relative throughout.
     clip = speech_like(3, 1.0, RATE)
-    assert np.array_equal(soundprint(clip / 4, RATE), soundprint(clip, RATE))
+    assert np.array_equal(fingerprint(clip / 4, RATE), fingerprint(clip, RATE))
 
 
 def test_codes_ascend_and_none_has_the_high_bits_of_another():
-    codes = soundprint(speech_like(5, 3.0, RATE), RATE)
+    codes = fingerprint(speech_like(5, 3.0, RATE), RATE)
     assert len(codes) == SIZE
     assert (np.diff((codes >> np.uint64(DETAIL_BITS)).astype(np.int64)) > 0).all()
 
@@ -50,22 +50,22 @@ def test_codes_ascend_and_none_has_the_high_bits_of_another():
 def test_channels_are_heard_as_their_mean():
     clip = speech_like(5, 1.0, RATE)
     both = np.stack([clip, clip], axis=1)
-    assert np.array_equal(soundprint(both, RATE), soundprint(clip, RATE))
+    assert np.array_equal(fingerprint(both, RATE), fingerprint(clip, RATE))
 
 
 @pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(10), np.zeros(RATE)])
 def test_silence_has_no_print(samples):
-    assert soundprint(samples.astype(np.float32), RATE).size == 0
-    assert soundprint(np.zeros(len(samples), dtype=np.int16), RATE).size == 0
+    assert fingerprint(samples.astype(np.float32), RATE).size == 0
+    assert fingerprint(np.zeros(len(samples), dtype=np.int16), RATE).size == 0
 
 
 def test_a_clip_shorter_than_a_patch_has_a_print():
-    assert soundprint(speech_like(5, 0.1, RATE), RATE).size > 0
+    assert fingerprint(speech_like(5, 0.1, RATE), RATE).size > 0
 
 
 def test_a_rate_without_the_bands_is_refused():
     with pytest.raises(ValueError, match="needs a sample rate of 4600 Hz or more, found 4000"):
-        soundprint(np.ones(4000, dtype=np.float32), 4000)
+        fingerprint(np.ones(4000, dtype=np.float32), 4000)
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000])
@@ -94,9 +94,9 @@ def test_frames_come_fifty_times_a_second_at_any_rate():
 def test_frames_move_with_the_sound(late_s):
     clip = speech_like(3, 2.0, RATE)
     late = np.concatenate([np.zeros(round(late_s * RATE), dtype=np.float32), clip])
-    assert shared(soundprint(clip, RATE), soundprint(late, RATE)) >= 40  # of 48
+    assert shared(fingerprint(clip, RATE), fingerprint(late, RATE)) >= 40  # of 48
 
 
 def test_a_print_is_the_same_at_any_scale_of_samples():
     clip = np.rint(speech_like(3, 1.0, RATE) * 20000).astype(np.int16)
-    assert np.array_equal(soundprint(clip, RATE), soundprint(clip / np.float32(32768), RATE))
+    assert np.array_equal(fingerprint(clip, RATE), fingerprint(clip / np.float32(32768), RATE))

@@ -11,7 +11,7 @@ from corpus_maker import shared_corpus
 
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.bench.degradations import changed, write
-from fonoteka.fingerprint.fingerprint import SIZE, soundprint
+from fonoteka.fingerprint.fingerprint import SIZE, fingerprint
 from stages.corpus.dedupe.groups import Entry
 from stages.corpus.dedupe.near_duplicates import find_copies
 
@@ -53,7 +53,7 @@ def pairs_found(folder, sounds, kind):
     entries, codes = [], []
     for path in sorted(raw.iterdir()):
         heard, rate = read_sound(path)
-        one = soundprint(heard, rate)
+        one = fingerprint(heard, rate)
         codes.append(np.pad(one, (0, SIZE - len(one))))
         entries.append(Entry(path.name, path.name, "", rate, len(heard) / rate, ""))
     found = find_copies(entries, np.stack(codes), raw, 0.97, 0.6, 1)

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.downmix import select_channel
 from fonoteka.core.run_stage import die_with_parent
-from fonoteka.fingerprint.candidates import candidates
+from fonoteka.fingerprint.candidates import candidate_pairs
 from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, Codes
 from fonoteka.fingerprint.similarity import Match, Wave, match, telephone_band
 from stages.corpus.dedupe.groups import Copy, Entry
@@ -63,7 +63,7 @@ def find_copies(
         outside_s: how much of a clip may be missing from the other one at either end.
         workers: processes; nothing in the result depends on them.
     """
-    pairs = candidates(prints, [entry.duration_s for entry in entries])
+    pairs = candidate_pairs(prints, [entry.duration_s for entry in entries])
     jobs = [
         (entries[first].path, tuple(entries[pair[1]].path for pair in group))
         for first, group in groupby(pairs.tolist(), key=lambda pair: pair[0])

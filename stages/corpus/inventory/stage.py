@@ -46,7 +46,7 @@ from fonoteka.corpus.corpus import (
     write_phone_times,
 )
 from fonoteka.fingerprint import store
-from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, Codes, soundprint
+from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, Codes, fingerprint
 from fonoteka.manifest import utterance_id
 from fonoteka.tables import table_line
 from stages.corpus.inventory.problems import (
@@ -233,7 +233,7 @@ def _print(found: Probe, problem: str, one: ChannelChoice | None) -> Codes:
     sound = found.sound
     if found.channels > 1:
         sound = sound.reshape(-1, found.channels)
-    return soundprint(one.of(sound) if one else sound, found.sample_rate_hz)
+    return fingerprint(one.of(sound) if one else sound, found.sample_rate_hz)
 
 
 def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -> Iterator[Look]:

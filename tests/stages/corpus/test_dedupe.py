@@ -18,7 +18,7 @@ from fonoteka.bench.synthetic_clips import speech_like
 from fonoteka.core.files import read_json
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, INVENTORY_COLUMNS
 from fonoteka.fingerprint import store
-from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, SIZE, soundprint
+from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, SIZE, fingerprint
 from fonoteka.tables import read_table, write_table
 from stages.corpus.dedupe import stage as dedupe
 from stages.corpus.dedupe.groups import Copy, Entry
@@ -45,7 +45,7 @@ def write_inventory(folder, rows, sounds=None):
         for r in rows:
             rate = int(r["sample_rate_hz"])
             codes = (
-                soundprint((sounds or {}).get(r["id"], none), rate) if rate >= MIN_RATE_HZ else ()
+                fingerprint((sounds or {}).get(r["id"], none), rate) if rate >= MIN_RATE_HZ else ()
             )
             write(store.as_row(r["pcm_sha256"], np.array(codes, dtype=np.uint64)))
 
@@ -148,15 +148,16 @@ def test_what_cannot_be_compared_is_counted_with_its_reason(three):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda path: path.unlink(), "p.npy: no such prints; run the inventory again"),
-        (lambda path: path.write_bytes(b"prints"), "p.npy: can't be read: .*; run the inventory"),
+        (lambda path: path.unlink(), "p.npy: no such file of fingerprints; run the inventory"),
+        (lambda path: path.write_bytes(b"prints"), "p.npy: cannot be read: .*; run the inventory"),
         (
             lambda path: np.save(path, np.zeros((3, 9))),
             r"float64 of shape \[3, 9\], expected uint64",
         ),
         (
             lambda path: np.save(path, np.load(path)[[1, 0, 2]]),
-            "row 1 is of another sound than in the inventory's table; run the inventory again",
+            "row 1 belongs to other samples than the same row of the inventory's table; run the "
+            "inventory again",
         ),
     ],
 )
@@ -180,7 +181,7 @@ def test_takes_of_one_word_by_one_voice_stay(tmp_path):
     ]
     codes = np.zeros((len(entries), SIZE), dtype=np.uint64)
     for place, path in enumerate(sorted(raw.iterdir())):
-        one = soundprint(*read_sound(path))
+        one = fingerprint(*read_sound(path))
         codes[place, : len(one)] = one
     found = find_copies(entries, codes, tmp_path / "raw", 0.97, 0.6, 1)
     assert len(takes) == 50

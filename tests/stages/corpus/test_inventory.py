@@ -15,7 +15,7 @@ from inventory_maker import PARAMS, QUARANTINE, outputs, take
 from fonoteka.core.files import read_json
 from fonoteka.corpus.corpus import TimedPhones, read_phone_times
 from fonoteka.fingerprint import store
-from fonoteka.fingerprint.fingerprint import soundprint
+from fonoteka.fingerprint.fingerprint import fingerprint
 from stages.corpus.inventory import stage as inventory
 
 
@@ -99,7 +99,7 @@ def test_each_row_has_the_print_of_its_sound_and_a_clip_with_a_problem_has_none(
     codes = store.read(tmp_path / "prints.npy", range(3), hashes)
     for row, found in zip(order, codes, strict=True):
         sound, rate = sf.read(tmp_path / "raw" / row["path"], dtype="int16")
-        expected = () if row["problem"] else soundprint(sound, rate)
+        expected = () if row["problem"] else fingerprint(sound, rate)
         assert np.array_equal(found[found > 0], expected)
     assert [row["problem"] for row in order] == ["", "silent", ""]
 
