@@ -1,14 +1,14 @@
-"""Ask git about the checkout around a folder, whatever that folder is to git.
+"""Run git on the checkout around a folder.
 
-All tools that ask git do it here. The top of the project, where `.dvc` is, need not be git's top:
-it may be a folder of a larger repository, a submodule or a linked worktree. git counts some paths
-from its own top and some from the current folder, so each command here is given `./path`, or a
-folder to stay in, and returns paths from the project's top.
+All modules that call git use this one. The top of the project, where `.dvc` is, need not be git's
+top: it may be a folder of a larger repository, a submodule or a linked worktree. git resolves some
+paths from its own top and some from the current folder, so the functions here pass `./path` or set
+the folder, and return paths relative to the project's top.
 
-A git hook runs with GIT_DIR and GIT_INDEX_FILE set. With GIT_DIR alone git takes the current
+A git hook runs with GIT_DIR and GIT_INDEX_FILE set. With GIT_DIR alone, git takes the current
 folder for the top of the checkout, so a project in a larger repository would be read at wrong
-paths, and a hook of another repository would answer from that one. Where the folder itself lies in
-a checkout, these variables do not count.
+paths, and a hook of another repository would make git read that repository. If the folder itself is
+in a checkout, these variables are removed.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ ELSEWHERE = frozenset({
     "GIT_NO_REPLACE_OBJECTS", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_QUARANTINE_PATH",
     "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
 })  # fmt: skip
-"""Variables that name another repository than the one around a folder.
+"""Variables that select another repository than the one around a folder.
 
-Those of `git rev-parse --local-env-vars`, without GIT_CONFIG_*: `safe.directory` may be set there.
+They are those of `git rev-parse --local-env-vars` without GIT_CONFIG_*, which may contain
+`safe.directory`.
 """
 PATHSPECS = frozenset(f"GIT_{kind}_PATHSPECS" for kind in ("GLOB", "ICASE", "LITERAL", "NOGLOB"))
-# A path is a path, with brackets too; a question does not lock the index; messages are English.
+# Paths with brackets are no patterns; reading commands do not lock the index; English messages.
 PLAIN = {"GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
 def dvc_top(folder: Path | None = None) -> Path | None:
-    """Return the nearest folder around one that has `.dvc`, the current by default, or None."""
+    """Return the nearest parent with `.dvc`, of the current folder by default, or None."""
     start = (folder or Path.cwd()).resolve()
-    return next((one for one in (start, *start.parents) if (one / ".dvc").is_dir()), None)
+    return next((parent for parent in (start, *start.parents) if (parent / ".dvc").is_dir()), None)
 
 
 def project(folder: Path | None = None) -> Path:
@@ -53,81 +54,82 @@ def project(folder: Path | None = None) -> Path:
 
 @contextmanager
 def entered() -> Iterator[Path]:
-    """Work at the top of the project inside the block, and let no git hook lead git or dvc away.
+    """Run the block at the top of the project, without the variables that a git hook sets.
 
-    dvc and the commands that are started inside inherit both.
+    dvc and the commands that are started inside the block inherit both.
     """
     top = project()
-    led = {name: os.environ.pop(name) for name in ELSEWHERE & os.environ.keys() if _dot_git(top)}
+    hook = ELSEWHERE & os.environ.keys() if _has_dot_git(top) else frozenset()
+    removed = {name: os.environ.pop(name) for name in hook}
     try:
         with chdir(top):
             yield top
     finally:
-        os.environ.update(led)
+        os.environ.update(removed)
 
 
 def given_path(text: str) -> Path:
-    """Return a path of the command line such that it stays right at the top of the project.
+    """Return a path of the command line that is also valid at the top of the project.
 
-    For argparse: a path given in another folder counts from there, and becomes absolute.
+    For argparse: a relative path given in another folder becomes absolute.
     """
     path, here = Path(text), Path.cwd()
     return path if path.is_absolute() or project(here) == here else here / path
 
 
 def git(*arguments: str, root: Path | None = None, stdin: str = "", errors: str = "strict") -> str:
-    """Return what git says.
+    """Return the output of a git command.
 
     Args:
-        arguments: the command and its words.
-        root: the folder to ask in; the current one by default.
-        stdin: what the command reads.
-        errors: what becomes of bytes that are not UTF-8, as for `bytes.decode`.
+        arguments: the command and its arguments.
+        root: the folder to run in; the current one by default.
+        stdin: the command's standard input.
+        errors: handling of bytes that are not UTF-8, as in `bytes.decode`.
 
     Raises:
-        ValueError: git failed, or answered with what is not UTF-8.
+        ValueError: git failed, or its output is not UTF-8.
         FileNotFoundError: git is not installed.
     """
     return _git(arguments, root, stdin).decode("utf-8", errors)
 
 
 def names(*arguments: str, root: Path | None = None) -> list[str]:
-    """Return the paths that a command with `-z` lists; one that is not UTF-8 is kept as it is."""
+    """Return the paths that a command with `-z` lists; bytes that are not UTF-8 are kept."""
     return [os.fsdecode(part) for part in _git(arguments, root, "").split(b"\0") if part]
 
 
 def _git(arguments: Sequence[str], root: Path | None, stdin: str) -> bytes:
-    done = subprocess.run(
+    result = subprocess.run(
         ["git", *arguments], cwd=root, input=stdin.encode(), capture_output=True, check=False,
         env=environment(root or Path.cwd()),
     )  # fmt: skip
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        raise UserError(f"git {arguments[0]}: {said[-300:]}")
-    return done.stdout
+    if result.returncode:
+        message = result.stderr.decode("utf-8", "replace").strip()
+        raise UserError(f"git {arguments[0]}: {message[-300:]}")
+    return result.stdout
 
 
-def _path(root: Path | None, what: str) -> str:
-    """Return a path that `git rev-parse` gives, which need not be UTF-8."""
-    return os.fsdecode(_git(("rev-parse", what), root, "")).removesuffix("\n")
+def _path(root: Path | None, option: str) -> str:
+    """Return a path that `git rev-parse` prints; it need not be UTF-8."""
+    return os.fsdecode(_git(("rev-parse", option), root, "")).removesuffix("\n")
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment in which git answers for a folder."""
-    gone = PATHSPECS | (ELSEWHERE if _dot_git(folder.resolve()) else frozenset())
-    return {name: value for name, value in os.environ.items() if name not in gone} | PLAIN
+    """Return the environment in which git reads the repository around a folder."""
+    removed = PATHSPECS | (ELSEWHERE if _has_dot_git(folder.resolve()) else frozenset())
+    return {name: value for name, value in os.environ.items() if name not in removed} | PLAIN
 
 
-def _dot_git(folder: Path) -> bool:
-    """Return whether a folder lies in a checkout; in a worktree or submodule .git is a file."""
-    return any((one / ".git").exists() for one in (folder, *folder.parents))
+def _has_dot_git(folder: Path) -> bool:
+    """Return whether a folder is in a checkout; in a worktree or submodule .git is a file."""
+    return any((parent / ".git").exists() for parent in (folder, *folder.parents))
 
 
 def is_checkout(root: Path | None = None) -> bool:
-    """Return whether a folder lies in a git checkout.
+    """Return whether a folder is in a git checkout.
 
     Raises:
-        ValueError: git refuses to look, as where the folder is another user's.
+        ValueError: git refuses the folder, for example because another user owns it.
         FileNotFoundError: git is not installed.
     """
     try:
@@ -140,17 +142,17 @@ def is_checkout(root: Path | None = None) -> bool:
 
 
 def has_commit(root: Path | None = None) -> bool:
-    """Return whether a folder lies in a git checkout that has a commit.
+    """Return whether a folder is in a git checkout that has a commit.
 
     Raises:
-        ValueError: git refuses to look, or is not installed where there is a checkout.
+        ValueError: git refuses the folder, or there is a checkout but git is not installed.
     """
     folder = (root or Path.cwd()).resolve()
     try:
         if not is_checkout(root):
             return False
     except FileNotFoundError as error:
-        if not _dot_git(folder):
+        if not _has_dot_git(folder):
             return False
         raise UserError(f"{folder}: a git checkout, but git is not installed") from error
     try:
@@ -161,7 +163,7 @@ def has_commit(root: Path | None = None) -> bool:
 
 
 def prefix(root: Path | None = None) -> str:
-    """Return where a folder lies below git's top, with a slash at its end; empty at the top."""
+    """Return a folder's path relative to git's top, with a trailing slash; empty at the top."""
     return _path(root, "--show-prefix")
 
 
@@ -171,28 +173,29 @@ def git_top(root: Path | None = None) -> Path:
 
 
 def unclean(except_for: Path) -> list[str]:
-    """Return the files below the current folder that are not as in the last commit.
+    """Return the files below the current folder that differ from the last commit.
 
-    What git ignores doesn't count, and neither does one file. What a larger repository has beside
-    the project doesn't either.
+    Ignored files, the file `except_for`, and files of a larger repository outside the project do
+    not count.
     """
-    # From git's top, whatever the current folder is.
-    said = names("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".")
-    before = prefix()
-    changed = (entry[3:].removeprefix(before) for entry in said)
+    # git prints these paths relative to its top, whatever the current folder is.
+    options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    entries = names("status", *options, "--", ".")
+    subfolder = prefix()
+    changed = (entry[3:].removeprefix(subfolder) for entry in entries)
     return [path for path in changed if path != except_for.as_posix()]
 
 
 def listed(paths: Sequence[str]) -> list[str]:
-    """Return the files that git has at or below some paths."""
+    """Return the tracked files at or below some paths."""
     return names("ls-files", "-z", "--", *paths) if paths else []
 
 
 def clone_of_head(root: Path, to: Path) -> tuple[list[list[str]], Path]:
-    """Return the commands that clone the last commit, and where the project lies in the clone.
+    """Return the commands that clone the last commit, and the project's folder in the clone.
 
-    It is cloned from git's top. The commit is named, since a linked worktree or a checkout without
-    a branch has another HEAD than what a clone would take.
+    The clone is of git's top. The commit is named explicitly, because the HEAD of a linked worktree
+    or a checkout without a branch is not the one that a clone would check out.
 
     Args:
         root: the top of a project.
@@ -201,7 +204,7 @@ def clone_of_head(root: Path, to: Path) -> tuple[list[list[str]], Path]:
     Raises:
         ValueError: the last commit has no such project.
     """
-    before = prefix(root)
+    subfolder = prefix(root)
     head = git("rev-parse", "--verify", "HEAD^{commit}", root=root).strip()
     if not names("ls-tree", "-z", "--name-only", head, root=root):
         raise UserError(f"{root}: nothing of it is in the last commit; commit it first")
@@ -209,4 +212,4 @@ def clone_of_head(root: Path, to: Path) -> tuple[list[list[str]], Path]:
         ["git", "clone", "--quiet", "--no-checkout", str(git_top(root)), str(to)],
         ["git", "-C", str(to), "checkout", "--quiet", "--detach", head],
     ]
-    return commands, to / before
+    return commands, to / subfolder

@@ -1,4 +1,4 @@
-"""The manifest: one utterance per line of JSON, sorted by id. A wrong line is refused.
+"""The manifest: JSON lines with one utterance per line, sorted by id and strictly validated.
 
 The stage `manifest` writes it from the transcripts, the corpora's columns and the index of the
 prepared audio; from there on an utterance is the same in every stage.
@@ -22,26 +22,25 @@ from fonoteka.core.files import write_text
 
 @dataclass(frozen=True)
 class Utterance:
-    """One prepared clip with all that is known about it.
+    """One prepared clip with its transcript and metadata.
 
     Attributes:
         id: derived from the corpus name and the relative path, see `utterance_id`.
         audio: `shard.tar/name.flac` in data/audio.
-        speaker: `corpus/name`, so that two corpora can't share a speaker by accident.
+        speaker: `corpus/name`, so that two corpora cannot share a speaker by accident.
         language: `bs`, `en`, `hr` or `sr`.
-        text: as it was given.
+        text: as in the corpus.
         normalized: canonical Latin text, see `fonoteka.text.normalizer`.
         phones: symbols of the inventory in `fonoteka.phones`.
         duration_s: seconds of the prepared clip, after trimming; above 0.
-        source: the corpus it came from.
+        source: name of the corpus.
         licence: as the corpus states it.
-        synthetic: True where a machine spoke.
-        phone_times_s: `(start, end)` of each phone in seconds of the prepared clip, if the corpus
-            knows them.
-        session: `corpus/name` of the sitting in which it was recorded, where the corpus knows it.
-        parent: id of the clip that it is a changed copy of.
-        group: id of the first of the clips that are nearly the same sound as it.
-        sex: of the speaker, `f` or `m`, where the corpus knows it.
+        synthetic: True if the speech is synthetic.
+        phone_times_s: `(start, end)` of each phone in seconds of the prepared clip, if known.
+        session: `corpus/name` of the recording session, if known.
+        parent: id of the clip that this one is a changed copy of.
+        group: id of the first clip of a group of near-duplicates.
+        sex: of the speaker, `f` or `m`, if known.
     """
 
     id: str
@@ -103,11 +102,11 @@ def read_transcripts(path: Path) -> dict[str, Transcript]:
 
 
 WHERE_KNOWN = ("phone_times_s", "session", "parent", "group", "sex")
-"""What is left out of a line where it is not known."""
+"""Keys that a line omits if their value is unknown."""
 
 
 def utterance_id(corpus: str, relative_path: str) -> str:
-    """Return the id of a clip: readable, unique, and unchanged when other clips come or go.
+    """Return the id of a clip: readable, unique, and independent of other clips.
 
     >>> utterance_id("fsdd", "audio/0_jackson_0.wav")
     'fsdd-0_jackson_0-c7eee28d'
@@ -123,12 +122,12 @@ def write(path: Path, utterances: Iterable[Utterance]) -> None:
     """Write a manifest, sorted by id.
 
     Raises:
-        ValueError: an id stands twice or a number is not finite.
+        ValueError: an id occurs twice or a number is not finite.
     """
     rows = sorted(utterances, key=lambda u: u.id)
     for first, second in pairwise(rows):
         if first.id == second.id:
-            raise UserError(f"{path}: id {first.id!r} would stand twice")
+            raise UserError(f"{path}: id {first.id!r} occurs twice; rename one of the two clips")
     lines = (json.dumps(_record(row), ensure_ascii=False, allow_nan=False) for row in rows)
     write_text(path, "\n".join(lines))
 
@@ -137,7 +136,7 @@ def read(path: Path) -> list[Utterance]:
     """Read a manifest.
 
     Raises:
-        ValueError: the file is missing, a line isn't an utterance, or an id stands twice.
+        ValueError: the file is missing, a line is not an utterance, or an id occurs twice.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such manifest")
@@ -166,8 +165,8 @@ def _utterance(line: str, where: str) -> Utterance:
         raise UserError(f"{where}: not valid JSON: {error}") from error
     names = {field.name for field in dataclasses.fields(Utterance)}
     if not isinstance(record, dict) or set(record) | set(WHERE_KNOWN) != names:
-        found = sorted(record) if isinstance(record, dict) else record
-        raise UserError(f"{where}: expected the keys {sorted(names)}, found {found}")
+        keys = sorted(record) if isinstance(record, dict) else record
+        raise UserError(f"{where}: expected the keys {sorted(names)}, found {keys}")
     record["phones"] = tuple(record["phones"])
     times = record.get("phone_times_s")
     if times is not None:

@@ -1,9 +1,10 @@
-"""Speak of people in what goes into git without naming them.
+"""Pseudonyms of speakers for files in git.
 
-A report is read by more people than the recordings are, and git forgets nothing. So a person is
-`corpus/speaker 003` there: the third of that corpus's speakers by name, as data/splits/speakers.csv
-lists them, which isn't in git. A hash of the name would be as stable, but whoever guesses a name
-can hash it too and know that it is there. A synthetic voice is no person and keeps its name.
+More people read a report than the recordings, and git keeps every version. So reports call a person
+`corpus/speaker 003`: the third of the corpus's speakers by name, as listed in
+data/splits/speakers.csv, which is not in git. A hash of the name would be as stable, but anyone who
+guesses a name could hash it and learn that the person is in the corpus. Synthetic voices are not
+persons and keep their names.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ class PrivacyParams:
     """Section `privacy`.
 
     Attributes:
-        name_people: whether what is in git may name speakers and clips, quote words of a text and
-            say where single clips come from. What corpus.json says is meant for all and is shown
+        name_people: whether files in git may name speakers and clips, quote words of a text and
+            state the source of single clips. The contents of corpus.json are public and are shown
             in any case.
     """
 
@@ -27,12 +28,12 @@ class PrivacyParams:
 
 
 def aliases(speakers: Iterable[str]) -> dict[str, str]:
-    """Return what each speaker is called where people have no names.
+    """Return the pseudonym of each speaker.
 
-    Numbers are counted within a corpus: those of another corpus change nothing.
+    Numbers are assigned within a corpus, so they do not depend on other corpora.
 
     Args:
-        speakers: all of each corpus, as `corpus/name`.
+        speakers: all speakers of each corpus, as `corpus/name`.
 
     >>> aliases(["a/ivo", "b/ana", "a/ana", "a/ivo"])
     {'a/ana': 'a/speaker 001', 'a/ivo': 'a/speaker 002', 'b/ana': 'b/speaker 001'}

@@ -1,7 +1,7 @@
-"""Shards: many small things in few files, so that a new clip changes one of them.
+"""Shards: many clips in few files, so that a new clip changes only one file.
 
-Audio lies in tar files as WebDataset reads them, with fixed headers: equal content is equal bytes.
-Embeddings lie in safetensors files. A thing falls into a shard by a hash of its id.
+Audio is stored in tar files for WebDataset with fixed headers, so equal content gives equal bytes.
+Embeddings are stored in safetensors files. The shard of a clip is a hash of its id.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fonoteka.core.errors import UserError
 
 
 def shard_of(key: str, shards: int) -> int:
-    """Return the number of the shard, 0 to `shards` - 1, that a clip falls into.
+    """Return the number of a clip's shard, 0 to `shards` - 1.
 
     >>> shard_of("a", 16) == shard_of("a", 16) < 16
     True
@@ -33,7 +33,7 @@ def shard_of(key: str, shards: int) -> int:
 
 
 def add_to_tar(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    """Append a file whose header holds nothing but its name and size."""
+    """Append a file with a header that contains only its name and size."""
     header = tarfile.TarInfo(name)
     header.size, header.mode = len(data), 0o644
     tar.addfile(header, io.BytesIO(data))
@@ -61,7 +61,7 @@ def read_clips(folder: Path, references: Mapping[str, str]) -> Iterator[tuple[st
 
 
 def _read_tar(path: Path, names: Mapping[str, str]) -> Iterator[tuple[str, Signal]]:
-    found = 0
+    count = 0
     with tarfile.open(path) as tar:
         for member in tar:
             if member.name not in names:
@@ -71,10 +71,10 @@ def _read_tar(path: Path, names: Mapping[str, str]) -> Iterator[tuple[str, Signa
             samples, rate = soundfile.read(io.BytesIO(file.read()), dtype="float32")
             if rate != SAMPLE_RATE_HZ or samples.ndim != 1:
                 raise UserError(f"{path}: {member.name} is not mono at {SAMPLE_RATE_HZ} Hz")
-            found += 1
+            count += 1
             yield names[member.name], samples
-    if found != len(names):
-        raise UserError(f"{path}: {len(names) - found} of {len(names)} clips are missing")
+    if count != len(names):
+        raise UserError(f"{path}: {len(names) - count} of {len(names)} clips are missing")
 
 
 def write_arrays(folder: Path, arrays: Mapping[str, NDArray[np.float32]], shards: int) -> None:
@@ -86,15 +86,15 @@ def write_arrays(folder: Path, arrays: Mapping[str, NDArray[np.float32]], shards
     for key in sorted(arrays):
         by_shard[shard_of(key.split("#")[0], shards)][key] = np.ascontiguousarray(arrays[key])
     for number in range(shards):
-        # Not save_file, whose error on a full disk is one of its own and not an OSError.
+        # Not `save_file`: on a full disk it raises its own error, which is not an OSError.
         (folder / f"shard-{number:02d}.safetensors").write_bytes(save(by_shard[number]))
 
 
 def read_arrays(folder: Path, keys: Iterable[str] | None = None) -> dict[str, NDArray[np.float32]]:
-    """Return the arrays of the given keys, or all of them.
+    """Return the arrays of the given keys, or all arrays.
 
     Raises:
-        ValueError: the folder holds no shards or a key is missing.
+        ValueError: the folder contains no shards or a key is missing.
     """
     wanted = None if keys is None else set(keys)
     arrays: dict[str, NDArray[np.float32]] = {}

@@ -1,9 +1,9 @@
-"""Read and write CSV tables whose columns are known, whose bytes are equal for equal rows.
+"""Read and write CSV tables with known columns; equal rows give equal bytes.
 
-People open these tables in a spreadsheet, which runs a cell that begins like a formula. Such a cell
-is written with an apostrophe before it, which spreadsheets read as "this is text", and read without
-it again. The same holds after a semicolon, a comma, a tab or a line break inside a cell: where the
-semicolon parts columns, as in Bosnia, Croatia and Serbia, a spreadsheet begins a new cell there.
+A spreadsheet runs a cell that begins like a formula. Such a cell is written with an apostrophe
+before it, which spreadsheets interpret as "this is text"; reading removes it. The same applies
+after a semicolon, a comma, a tab or a line break inside a cell: in Bosnia, Croatia and Serbia the
+semicolon separates columns, so a spreadsheet begins a new cell there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Row = dict[str, str]
 
 _STARTS_FORMULA = re.compile(r"(?:^|(?<=[;,\t\r\n]))(?='*[=+\-@＝＋－＠\t\r])")
 _MARKED = re.compile(r"(?:^|(?<=[;,\t\r\n]))'(?='*[=+\-@＝＋－＠\t\r])")
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")  # no formula, and -6.02 must stay a number
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")  # not a formula: -6.02 must stay a number
 _PLAIN = re.compile(r"[\w/][\w./ -]*")  # most cells: nothing to quote, nothing to mark
 _QUOTED = re.compile(r'[",\r\n]')
 
@@ -29,21 +29,21 @@ _QUOTED = re.compile(r'[",\r\n]')
 def read_table(path: Path, needed: Sequence[str], delimiter: str = ",") -> list[Row]:
     """Return the rows of a table with a header, each as column to value.
 
-    A byte-order mark, which spreadsheets write, is not part of the first column's name. Quotes mean
-    something in tables parted by commas or semicolons; between tabs they are part of the text, as
-    most speech corpora have it. An apostrophe that only keeps a spreadsheet from running a cell is
-    no part of it, see `without_formula_marks`.
+    A byte-order mark, which spreadsheets write, is not part of the first column's name. Quotes are
+    syntax in tables with commas or semicolons; in tables with tabs they are text, as in most speech
+    corpora. An apostrophe that prevents a spreadsheet from running a cell is removed, see
+    `without_formula_marks`.
 
     Raises:
-        ValueError: the file is missing, isn't UTF-8 or not a table, a column of `needed` is not
-            there, a column stands twice, or a row has another number of values than the header.
+        ValueError: the file is missing, is not UTF-8 or not a table, a column of `needed` is
+            missing, a column occurs twice, or a row has another number of values than the header.
     """
     numbered = read_numbered(path, needed, delimiter)
     return [row for _, row in numbered]
 
 
 def read_numbered(path: Path, needed: Sequence[str], delimiter: str = ",") -> list[tuple[int, Row]]:
-    """Return what `read_table` does, each row with the number of the line on which it ends."""
+    """Return the rows as `read_table` does, each with the number of its last line."""
     if not path.is_file():
         raise UserError(f"{path}: no such table")
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
@@ -72,10 +72,10 @@ def read_numbered(path: Path, needed: Sequence[str], delimiter: str = ",") -> li
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows in the order given: UTF-8, commas, one newline a row, quotes where needed.
+    """Write rows in the given order: UTF-8, commas, one newline per row, quotes where needed.
 
     Raises:
-        ValueError: a row has a value for a column that is not there.
+        ValueError: a row has a value for an unknown column.
     """
     with atomic_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         file.write(table_line(columns))
@@ -93,11 +93,11 @@ def table_line(values: Sequence[object]) -> str:
     a,1,"x, y",'=SUM(A1),-6.02
     """
     line = ",".join([_cell(value) for value in values])
-    return (line or '""') + "\n"  # an empty line would be no row
+    return (line or '""') + "\n"  # readers skip empty lines
 
 
 def with_formula_marks(text: str) -> str:
-    """Put an apostrophe wherever a spreadsheet could begin to read a formula.
+    """Insert an apostrophe wherever a spreadsheet could begin to parse a formula.
 
     >>> with_formula_marks("=1+1"), with_formula_marks("da;@x"), with_formula_marks("-6.02")
     ("'=1+1", "da;'@x", '-6.02')
@@ -106,7 +106,7 @@ def with_formula_marks(text: str) -> str:
 
 
 def without_formula_marks(text: str) -> str:
-    """Undo `with_formula_marks`: one apostrophe goes where it put one, so nothing is lost.
+    """Undo `with_formula_marks`: remove one apostrophe wherever it inserted one.
 
     >>> without_formula_marks("'=1+1"), without_formula_marks("''=1"), without_formula_marks("'tis")
     ('=1+1', "'=1", "'tis")
@@ -130,4 +130,4 @@ def _check_header(path: Path, header: list[str], needed: Sequence[str]) -> None:
         raise UserError(f"{path}: column {missing[0]!r} is missing; found {header}")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise UserError(f"{path}: column {twice[0]!r} stands twice in {header}")
+        raise UserError(f"{path}: column {twice[0]!r} occurs twice in {header}; rename one")

@@ -38,9 +38,9 @@ def test_a_tar_header_holds_a_name_and_a_size_and_nothing_of_the_machine(tmp_pat
 def test_clips_come_back_under_their_ids(tmp_path):
     clips = {"b": noise(0.2, 1), "a": noise(0.1, 2), "unused": noise(0.1, 3)}
     save_clips(tmp_path, clips)
-    found = dict(read_clips(tmp_path, {k: f"shard-00.tar/{k}.flac" for k in ("a", "b")}))
-    assert {k: len(v) for k, v in found.items()} == {"a": 1600, "b": 3200}
-    assert np.abs(found["b"] - clips["b"]).max() < 1 / 16384  # 16 bits
+    result = dict(read_clips(tmp_path, {k: f"shard-00.tar/{k}.flac" for k in ("a", "b")}))
+    assert {k: len(v) for k, v in result.items()} == {"a": 1600, "b": 3200}
+    assert np.abs(result["b"] - clips["b"]).max() < 1 / 16384  # 16 bits
 
 
 def test_a_missing_shard_and_a_missing_clip_are_named(tmp_path):
@@ -64,9 +64,9 @@ def test_a_clip_of_another_rate_or_in_stereo_is_refused(rate, shape, tmp_path):
 def test_arrays_come_back_all_or_those_asked_for(tmp_path):
     write_arrays(tmp_path, vectors("a", "b", "c"), 4)
     assert set(read_arrays(tmp_path)) == {"a", "b", "c"}
-    found = read_arrays(tmp_path, ["c", "a"])
-    assert set(found) == {"a", "c"}
-    assert np.array_equal(found["c"], vectors("c")["c"])
+    result = read_arrays(tmp_path, ["c", "a"])
+    assert set(result) == {"a", "c"}
+    assert np.array_equal(result["c"], vectors("c")["c"])
 
 
 def test_views_lie_beside_their_clip(tmp_path):

@@ -61,7 +61,7 @@ def test_between_tabs_a_quote_is_part_of_the_text(tmp_path):
     [
         ("", r"t\.csv: empty; expected a header with the columns \['a'\]"),
         ("b,c\n", r"column 'a' is missing; found \['b', 'c'\]"),
-        ("a,a\n", r"column 'a' stands twice"),
+        ("a,a\n", r"column 'a' occurs twice"),
         ("a,b\n1,2,3\n", r"t\.csv:2: 3 values where the header has 2"),
         ('a,b\n1,"2\n', r"t\.csv:\d: not a table: unexpected end of data"),
         ("a,b\n1,č\n".encode("cp1250"), r"not UTF-8 at byte 6; save it as UTF-8"),

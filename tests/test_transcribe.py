@@ -164,21 +164,21 @@ def test_windows_share_four_seconds_and_end_with_the_recording():
 
 
 def test_a_seam_lies_where_the_blank_is_most_likely_in_both_windows():
-    one, other = np.full((200, 3), -5.0, np.float32), np.full((200, 3), -5.0, np.float32)
-    one[20, 0] = other[20, 0] = 0.0  # the highest of both, but at the edge
-    one[70, 0], other[70, 0] = -0.1, -3.0  # of one alone
-    one[130, 0], other[130, 0] = -0.5, -0.6
-    assert tool.seam(one, other) == 130
+    first, second = np.full((200, 3), -5.0, np.float32), np.full((200, 3), -5.0, np.float32)
+    first[20, 0] = second[20, 0] = 0.0  # the highest of both, but at the edge
+    first[70, 0], second[70, 0] = -0.1, -3.0  # of one alone
+    first[130, 0], second[130, 0] = -0.5, -0.6
+    assert tool.seam(first, second) == 130
 
 
 def test_a_phone_that_windows_place_apart_is_neither_lost_nor_doubled():
     # Around the middle of what is shared the windows see one phone two frames apart.
     labels = ["", "a"]
     for early, late in ((99, 101), (101, 99)):
-        one, other = (np.log(np.tile([[0.9, 0.1]], (200, 1))) for _ in range(2))
-        one[early], other[late] = np.log([0.1, 0.9]), np.log([0.1, 0.9])
-        at = tool.seam(one, other)
-        joined = np.concatenate([one[:at], other[at:]])
+        first, second = (np.log(np.tile([[0.9, 0.1]], (200, 1))) for _ in range(2))
+        first[early], second[late] = np.log([0.1, 0.9]), np.log([0.1, 0.9])
+        frame = tool.seam(first, second)
+        joined = np.concatenate([first[:frame], second[frame:]])
         assert [s.symbol for s in greedy(joined, labels)] == ["a"]
 
 

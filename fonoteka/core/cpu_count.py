@@ -1,4 +1,4 @@
-"""How many processes may work side by side on clips that don't depend on each other."""
+"""The number of processes that may run in parallel."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 
 
 def worker_count() -> int:
-    """Return the number of cores this process may use.
+    """Return the number of cores that this process may use.
 
-    It is read from the machine and is no parameter: no result depends on it, and a result must not
-    go stale because it moved to another machine.
+    It is not a parameter: no result depends on it, and a result must not become stale on another
+    machine.
     """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -17,40 +17,40 @@ from fonoteka.core.errors import UserError
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it into place when the block ends well."""
-    beside = _beside(path)
+    """Yield a temporary path beside `path`; rename it to `path` if the block raises nothing."""
+    temporary = _temporary_path(path)
     try:
-        yield beside
-        beside.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Give an empty temporary folder beside `path`; put it in place when the block ends well."""
-    beside = _beside(path)
-    beside.mkdir()
+    """Yield an empty temporary folder beside `path`; move it to `path` if the block succeeds."""
+    temporary = _temporary_path(path)
+    temporary.mkdir()
     try:
-        yield beside
+        yield temporary
         if path.exists():  # POSIX renames a folder only onto an empty one
             shutil.rmtree(path)
-        beside.replace(path)
+        temporary.replace(path)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _beside(path: Path) -> Path:
-    """Return a free path beside `path` and remove what killed processes left of theirs."""
+def _temporary_path(path: Path) -> Path:
+    """Return an unused path beside `path`; remove leftovers of killed processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for other in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        owner = other.name.removeprefix(f".{path.name}.").removesuffix(".part")
-        if owner == str(os.getpid()) or (owner.isdecimal() and not _runs(int(owner))):
-            shutil.rmtree(other) if other.is_dir() else other.unlink()
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        owner = leftover.name.removeprefix(f".{path.name}.").removesuffix(".part")
+        if owner == str(os.getpid()) or (owner.isdecimal() and not _is_running(int(owner))):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
-def _runs(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -61,13 +61,13 @@ def _runs(process: int) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 with one newline at the end: editors and hooks then leave the file alone."""
+    """Write UTF-8 with one newline at the end, as editors and git hooks expect it."""
     with atomic_file(path) as part:
         part.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys. A number that is not finite is our own fault and raises."""
+    """Write JSON with sorted keys; a number that is not finite is a bug and raises ValueError."""
     write_text(
         path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True)
     )
@@ -104,7 +104,7 @@ def sha256_json(value: Any) -> str:
 
 
 def unit_interval(*parts: str) -> float:
-    """Return a number in [0, 1) that depends on the given strings alone, on any machine.
+    """Return a number in [0, 1) that depends only on the given strings, on every machine.
 
     >>> 0 <= unit_interval("salt", "speaker") < 1
     True

@@ -1,4 +1,4 @@
-"""Load one section of params.yaml into a frozen dataclass that refuses every misspelling."""
+"""Load one section of params.yaml into a dataclass; unknown and missing keys are errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fonoteka.core.errors import UserError
 
 Section = TypeVar("Section")
 PARAMS = Path("params.yaml")
-"""Seen from the top of the repository, where every command runs."""
+"""Relative to the top of the repository, where every command runs."""
 
 
 def load(section: str, into: type[Section], path: Path = PARAMS) -> Section:
@@ -22,7 +22,7 @@ def load(section: str, into: type[Section], path: Path = PARAMS) -> Section:
 
     Raises:
         ValueError: the file or the section is missing, or a key is missing, unknown or of the
-            wrong type. Integers are taken where floats are expected, nothing else is converted.
+            wrong type. Integers are converted to expected floats, nothing else is converted.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; run from the top of the repository")
@@ -36,7 +36,7 @@ def load(section: str, into: type[Section], path: Path = PARAMS) -> Section:
 
 
 def build(values: Any, into: type[Section], where: str) -> Section:
-    """Return a mapping as an instance of the dataclass `into`; `where` names it in errors.
+    """Return a mapping as an instance of the dataclass `into`; errors begin with `where`.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Under which licence a clip may be used and where it comes from.
+"""The licence and the source of single clips.
 
-A corpus says both in corpus.json, once for all of its clips. Where some of them came under other
-terms, its metadata.csv has a column `licence` (or `license`), a column `source`, or both; an empty
-cell means what corpus.json says. The inventory has the terms that hold for each clip.
+corpus.json states both once for all clips of a corpus. If some clips came under other terms,
+metadata.csv has a column `licence` (or `license`), a column `source`, or both; an empty cell means
+the value of corpus.json. The inventory contains the resulting terms of each clip.
 """
 
 from __future__ import annotations
@@ -18,57 +18,56 @@ from fonoteka.tables import Row, read_numbered
 LICENCE, SOURCE = "licence", "source"
 OWN_COLUMNS = (LICENCE, SOURCE)
 SPELLINGS: Mapping[str, tuple[str, ...]] = {LICENCE: ("licence", "license"), SOURCE: ("source",)}
-"""Under which names a column of metadata.csv says it."""
+"""Accepted names of the columns in metadata.csv."""
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What holds for a clip; empty is what its corpus says.
+class ClipTerms:
+    """The terms of a clip; an empty value means the value of its corpus.
 
     Attributes:
-        licence: under which it may be used.
-        source: where it comes from.
+        licence: under which the clip may be used.
+        source: where the clip comes from.
     """
 
     licence: str = ""
     source: str = ""
 
-    def within(self, card: Card) -> Terms:
-        """Return the same with what the corpus says in place of what is empty."""
-        return Terms(self.licence or card.licence.strip(), self.source or card.source.strip())
+    def within(self, card: Card) -> ClipTerms:
+        """Return the same terms with empty values replaced by those of the corpus."""
+        return ClipTerms(self.licence or card.licence.strip(), self.source or card.source.strip())
 
 
-AS_THE_CORPUS = Terms()
+AS_THE_CORPUS = ClipTerms()
 
 
-def own_terms(folder: Path) -> dict[str, Terms]:
-    """Return the terms of the clips that have some of their own, by path below a corpus's folder.
+def own_terms(folder: Path) -> dict[str, ClipTerms]:
+    """Return the terms of clips that have their own, by path relative to the corpus's folder.
 
     Raises:
-        ValueError: the table is missing or broken, or has the column of the licence twice, in both
-            spellings.
+        ValueError: the table is missing or invalid, or has a column in both spellings.
     """
     table = folder / TABLE
-    found: dict[str, Terms] = {}
+    terms_by_path: dict[str, ClipTerms] = {}
     columns: dict[str, str] | None = None
     for _, row in read_numbered(table, ("path",)):
         if columns is None:
             columns = _columns(row, table)
         if not columns:
             return {}
-        said = {name: " ".join(row[column].split()) for name, column in columns.items()}
-        if any(said.values()):
-            found[PurePosixPath(row["path"].strip()).as_posix()] = Terms(**said)
-    return found
+        values = {name: " ".join(row[column].split()) for name, column in columns.items()}
+        if any(values.values()):
+            terms_by_path[PurePosixPath(row["path"].strip()).as_posix()] = ClipTerms(**values)
+    return terms_by_path
 
 
 def _columns(row: Row, table: Path) -> dict[str, str]:
-    """Return the column of the table for each of ours that it has."""
+    """Return the table's column for `licence` and for `source`, if it has one."""
     columns = {}
     for name, spellings in SPELLINGS.items():
-        there = [spelling for spelling in spellings if spelling in row]
-        if len(there) > 1:
-            raise UserError(f"{table}: has the columns {there}, which mean the same; keep one")
-        if there:
-            columns[name] = there[0]
+        present = [spelling for spelling in spellings if spelling in row]
+        if len(present) > 1:
+            raise UserError(f"{table}: has the columns {present}, which mean the same; keep one")
+        if present:
+            columns[name] = present[0]
     return columns

@@ -1,14 +1,14 @@
-"""A corpus as it lies on disk: a card, a table of clips, audio, and sometimes phone times.
+"""A corpus on disk: a card, a table of clips, audio, and optionally phone times.
 
     data/raw/NAME/corpus.json     {"name", "licence", "source", "synthetic"}
     data/raw/NAME/metadata.csv    path,text,speaker,language; paths are relative to the folder;
-                                  where known also session, sex (f or m) and parent (the path of
+                                  optional columns: session, sex (f or m), parent (the path of
                                   the clip that this one is a changed copy of), and licence and
-                                  source of a clip that has other ones than corpus.json says
+                                  source of clips whose terms differ from corpus.json
     data/raw/NAME/**              audio, in any folders
-    data/raw/NAME/phones.jsonl    optional: {"path", "phones", "times_s"}, one clip a line
+    data/raw/NAME/phones.jsonl    optional: {"path", "phones", "times_s"}, one clip per line
 
-Here are also the columns of the tables that the stages of this room hand on to each other.
+This module also defines the columns of the tables that the corpus stages exchange.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ INDEX_COLUMNS = ("id", "audio", "duration_s", "offset_s", "problem")
 
 @dataclass(frozen=True)
 class Card:
-    """What a corpus says of itself in corpus.json.
+    """The contents of corpus.json.
 
     Attributes:
-        name: the name of its folder.
+        name: of the corpus and its folder.
         licence: under which the recordings may be used, in the owner's words.
-        source: where they come from.
-        synthetic: True where a machine spoke.
+        source: of the recordings.
+        synthetic: True if the speech is synthetic.
     """
 
     name: str
@@ -63,17 +63,17 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Clip:
+class CorpusClip:
     """One row of metadata.csv.
 
     Attributes:
         path: relative to the corpus's folder.
-        text: what is said; empty where nobody has transcribed it.
-        speaker: who says it.
-        language: `bs`, `en`, `hr` or `sr`; empty where it is to be guessed from the text.
-        session: the sitting in which it was recorded; empty where it is not known.
-        sex: of the speaker, `f` or `m`; empty where it is not known.
-        parent: path of the clip that it is a changed copy of; empty for a recording.
+        text: the transcript; empty if there is none.
+        speaker: name of the speaker.
+        language: `bs`, `en`, `hr` or `sr`; empty if it is to be guessed from the text.
+        session: the recording session; empty if unknown.
+        sex: of the speaker, `f` or `m`; empty if unknown.
+        parent: path of the clip that this one is a changed copy of; empty for an original.
     """
 
     path: str
@@ -87,7 +87,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class TimedPhones:
-    """What was said in a clip and when, as the corpus knows it; times in seconds."""
+    """The phones of a clip with start and end in seconds, as the corpus states them."""
 
     phones: tuple[str, ...]
     times_s: tuple[tuple[float, float], ...]
@@ -115,8 +115,8 @@ def read_card(folder: Path) -> Card:
 def check_corpus_name(name: str, where: str) -> None:
     """Refuse a name that cannot be the first part of ids and paths.
 
-    `#` separates a clip's id from the number of its augmented copy in embeddings and posteriors: a
-    corpus `a#b` would be left out of CTC training without a word.
+    `#` separates a clip's id from the number of its augmented copy in embeddings and posteriors, so
+    a corpus `a#b` would be silently omitted from CTC training.
 
     Raises:
         ValueError: the name has another character than letters, digits, `-` and `_`.
@@ -125,12 +125,12 @@ def check_corpus_name(name: str, where: str) -> None:
         raise UserError(f"{where}: name {name!r}: expected letters, digits, - and _ only")
 
 
-def read_clips(folder: Path) -> list[Clip]:
+def read_clips(folder: Path) -> list[CorpusClip]:
     """Return the rows of a corpus's metadata.csv, sorted by path.
 
     Raises:
-        ValueError: the table is missing or has a missing column, a row names a file that isn't
-            there or lies outside, a path stands twice, a language is unknown or a speaker empty.
+        ValueError: the table or a column is missing, a row names a file that does not exist or is
+            outside the folder, a path occurs twice, a language is unknown or a speaker is empty.
     """
     table = folder / TABLE
     lines: dict[str, int] = {}
@@ -152,8 +152,8 @@ def read_clips(folder: Path) -> list[Clip]:
     return sorted(clips, key=lambda clip: clip.path)
 
 
-def checked_clip(row: Row, folder: Path, where: str) -> Clip:
-    """Return a row with the columns of metadata.csv as a clip below `folder`, or say what is off.
+def checked_clip(row: Row, folder: Path, where: str) -> CorpusClip:
+    """Return a row of metadata.csv as a clip of the corpus in `folder`.
 
     Raises:
         ValueError: as `read_clips`.
@@ -172,17 +172,17 @@ def checked_clip(row: Row, folder: Path, where: str) -> Clip:
         )
     if not speaker:
         raise UserError(
-            f"{where}: speaker is empty; give each voice a name, for speakers are kept apart by it"
+            f"{where}: speaker is empty; name each speaker, because none may be in two splits"
         )
     sex, parent = row.get("sex", "").strip(), row.get("parent", "").strip()
     if sex not in ("", "f", "m"):
-        raise UserError(f"{where}: sex {sex!r} is neither f nor m; leave it empty where unknown")
+        raise UserError(f"{where}: sex {sex!r} is neither f nor m; leave it empty if unknown")
     session = row.get("session", "").strip()
-    return Clip(path.as_posix(), row["text"].strip(), speaker, language, session, sex, parent)
+    return CorpusClip(path.as_posix(), row["text"].strip(), speaker, language, session, sex, parent)
 
 
 def is_audio(path: str) -> bool:
-    """Tell from its name whether a file is audio.
+    """Return whether a file is audio, by its name.
 
     >>> is_audio("a/B.WAV"), is_audio("metadata.csv")
     (True, False)
@@ -191,23 +191,23 @@ def is_audio(path: str) -> bool:
 
 
 def read_phones(folder: Path) -> dict[str, TimedPhones]:
-    """Return the phone times that a corpus knows, by path; none where it has no phones.jsonl.
+    """Return the phones of a corpus by path of the clip; empty without a phones.jsonl.
 
     Raises:
-        ValueError: a line is not what it should be.
+        ValueError: a line is invalid.
     """
     path = folder / PHONES
     if not path.is_file():
         return {}
-    known = {}
+    phones_by_path = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             record = json.loads(line)
         except ValueError:
-            record = None  # which is refused with the line
+            record = None  # `timed_phones` raises and quotes the line
         name, timed = timed_phones(record, f"{path}:{number}", line[:60])
-        known[name] = timed
-    return known
+        phones_by_path[name] = timed
+    return phones_by_path
 
 
 def write_phone_times(path: Path, times: Mapping[str, TimedPhones]) -> None:
@@ -237,10 +237,10 @@ def timed_phones(record: Any, where: str, shown: str) -> tuple[str, TimedPhones]
     Args:
         record: the line's JSON.
         where: file and line, for messages.
-        shown: the begin of the line, for messages.
+        shown: the beginning of the line, for messages.
 
     Raises:
-        ValueError: the record is not of that form, or has another number of times than of phones.
+        ValueError: the record has another form, or the numbers of phones and times differ.
     """
     try:
         times = tuple((float(start), float(end)) for start, end in record["times_s"])

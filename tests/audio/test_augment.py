@@ -40,8 +40,8 @@ def test_noise_has_the_ratio_that_was_drawn(db):
     signal = noise(0.5)
     copy, _ = changed(noise_probability=1.0, noise_db_min=db, noise_db_max=db)
     added = copy - signal
-    found = 10 * np.log10(np.mean(signal**2) / np.mean(added**2))
-    assert found == pytest.approx(db, abs=0.01)  # float32 samples
+    result = 10 * np.log10(np.mean(signal**2) / np.mean(added**2))
+    assert result == pytest.approx(db, abs=0.01)  # float32 samples
 
 
 def test_a_telephone_has_nothing_near_8_khz():

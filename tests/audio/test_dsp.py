@@ -39,11 +39,11 @@ def test_a_level_needs_one_channel_of_samples(shape):
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
 def test_resampling_keeps_a_tone_and_its_length(rate):
-    found = to_mono_16k(sine(440, rate=rate, peak=0.5), rate)
-    assert len(found) == SAMPLE_RATE_HZ
+    result = to_mono_16k(sine(440, rate=rate, peak=0.5), rate)
+    assert len(result) == SAMPLE_RATE_HZ
     inner = slice(800, -800)  # 50 ms at the ends, where the filter meets the edge
     # the polyphase filter's ripple in its pass band is below 1 %
-    assert np.abs(found - sine(440, peak=0.5))[inner].max() < 0.005
+    assert np.abs(result - sine(440, peak=0.5))[inner].max() < 0.005
 
 
 def test_a_tone_above_the_new_nyquist_frequency_is_gone():
@@ -60,8 +60,8 @@ def test_mono_is_the_mean_of_the_channels():
 def test_what_is_kept_is_the_sound_and_a_margin(first, after):
     signal = np.zeros(16_000, dtype=np.float32)
     signal[first:after] = 0.1
-    kept = speech_bounds(signal, below_peak_db=40.0, margin_s=0.05)
-    assert kept == (max(0, first - 800), min(16_000, after + 800))
+    bounds = speech_bounds(signal, below_peak_db=40.0, margin_s=0.05)
+    assert bounds == (max(0, first - 800), min(16_000, after + 800))
 
 
 def test_a_frame_counts_as_sound_when_it_is_less_than_the_threshold_under_the_peak():

@@ -76,17 +76,19 @@ def clip_of(samples, folder, subtype="PCM_16"):
 @pytest.mark.parametrize("name", CANCELLING)
 def test_a_recording_whose_channels_cancel_keeps_its_voice(name, subtype, tmp_path):
     samples, channel = CANCELLING[name]
-    one = choose_channel(samples, RATE)
-    assert one is not None
-    assert channel in (None, one.channel)
+    choice = choose_channel(samples, RATE)
+    assert choice is not None
+    assert channel in (None, choice.channel)
     clip = clip_of(samples, tmp_path, subtype)
     assert clip.problem == ""
-    heard = sf.read(io.BytesIO(clip.flac))[0]
+    shard_samples = sf.read(io.BytesIO(clip.flac))[0]
     start = round(clip.offset_s * RATE)
     voice = (VOICE if abs(np.corrcoef(samples[:, 0], VOICE)[0, 1]) > 0.5 else CHIRP)[start:]
-    alike = np.corrcoef(heard, voice[: len(heard)])[0, 1]
-    if name == "late by half a period" and one.channel == 1:
-        alike = np.corrcoef(heard, np.roll(VOICE, round(RATE / 360))[start:][: len(heard)])[0, 1]
+    alike = np.corrcoef(shard_samples, voice[: len(shard_samples)])[0, 1]
+    if name == "late by half a period" and choice.channel == 1:
+        alike = np.corrcoef(
+            shard_samples, np.roll(VOICE, round(RATE / 360))[start:][: len(shard_samples)]
+        )[0, 1]
     assert abs(alike) > 0.9
 
 
@@ -147,8 +149,8 @@ def test_a_row_says_which_channel_is_taken_and_the_print_is_of_that(tmp_path):
         "channels cancel, 52.6 dB are lost in their mean: channel "
     )
     assert details["mine/c.wav"] == ""
-    found = probe(str(folder / "a.wav"), ProbeLimits(10**8, 60))
-    alone = fingerprint(found.sound.reshape(-1, 2)[:, 0], RATE)
+    result = probe(str(folder / "a.wav"), ProbeLimits(10**8, 60))
+    alone = fingerprint(result.sound.reshape(-1, 2)[:, 0], RATE)
     codes = np.load(tmp_path / "prints.npy")[[row["path"] for row in rows].index("mine/a.wav"), 1:]
     assert np.array_equal(codes[: len(alone)], alone)
     assert len(alone)

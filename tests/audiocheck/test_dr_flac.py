@@ -55,8 +55,8 @@ def test_a_file_without_an_md5_is_left_to_libsndfile_and_taken(write):
 def test_no_sample_passes_that_the_md5_is_not_of(write):
     data, _ = write()
     rng = np.random.default_rng(2)
-    for at in rng.integers(26, len(data), 300).tolist():
-        changed = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
+    for offset in rng.integers(26, len(data), 300).tolist():
+        changed = data[:offset] + bytes([data[offset] ^ 1 << offset % 8]) + data[offset + 1 :]
         try:
             layout = layout_of(changed)
         except CorruptFileError:

@@ -103,5 +103,5 @@ def test_ffmpeg_is_ended_with_its_worker_when_it_hangs(folder):
 
 @pytest.mark.usefixtures("ffmpeg")
 def test_a_limit_holds_for_what_ffmpeg_reads(folder):
-    found = probe(folder / "a.m4a", ProbeLimits(max_s=0.5))
-    assert (found.problem, found.detail) == ("too long", "more than 0.5 s")
+    result = probe(folder / "a.m4a", ProbeLimits(max_s=0.5))
+    assert (result.problem, result.detail) == ("too long", "more than 0.5 s")

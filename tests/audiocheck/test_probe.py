@@ -31,10 +31,10 @@ def test_one_sample_or_another_rate_makes_another_hash(tmp_path):
 
 def test_what_is_in_a_file_is_measured(tmp_path):
     write_clip(tmp_path / "a.flac", np.stack([tone(), tone()], axis=1))
-    found = probe(tmp_path / "a.flac")
-    assert (found.frames, found.sample_rate_hz, found.channels) == (RATE // 2, RATE, 2)
-    assert (found.codec, found.problem) == ("FLAC PCM_16", "")
-    assert found.peak_dbfs == pytest.approx(-6.02, abs=0.001)  # half of full scale
+    result = probe(tmp_path / "a.flac")
+    assert (result.frames, result.sample_rate_hz, result.channels) == (RATE // 2, RATE, 2)
+    assert (result.codec, result.problem) == ("FLAC PCM_16", "")
+    assert result.peak_dbfs == pytest.approx(-6.02, abs=0.001)  # half of full scale
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -42,16 +42,19 @@ def test_a_sample_that_is_no_number_is_noticed(bad, tmp_path):
     samples = tone()
     samples[7] = bad
     write_clip(tmp_path / "a.wav", samples, "FLOAT")
-    found = probe(tmp_path / "a.wav")
-    assert (found.problem, found.detail) == ("not finite", f"sample 7 is {bad}")
+    result = probe(tmp_path / "a.wav")
+    assert (result.problem, result.detail) == ("not finite", f"sample 7 is {bad}")
 
 
 def test_a_wav_file_that_ends_early_is_noticed(tmp_path):
     write_clip(tmp_path / "a.wav", tone(1.0))
     data = (tmp_path / "a.wav").read_bytes()
     (tmp_path / "a.wav").write_bytes(data[: len(data) // 2])
-    found = probe(tmp_path / "a.wav")
-    assert (found.problem, found.detail) == ("truncated", "ends after 7978 of 16000 bytes of sound")
+    result = probe(tmp_path / "a.wav")
+    assert (result.problem, result.detail) == (
+        "truncated",
+        "ends after 7978 of 16000 bytes of sound",
+    )
 
 
 def test_a_flac_file_that_ends_early_is_noticed(tmp_path):
@@ -73,8 +76,8 @@ def test_a_wav_file_that_states_no_length_cannot_be_known_to_be_whole(size, tmp_
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"not audio at all", bytes(100)])
 def test_what_is_no_audio_has_an_error_without_its_folder(content, tmp_path):
     (tmp_path / "a.wav").write_bytes(content)
-    found = probe(tmp_path / "a.wav")
-    assert (found.problem, str(tmp_path) in found.detail) in (
+    result = probe(tmp_path / "a.wav")
+    assert (result.problem, str(tmp_path) in result.detail) in (
         ("unreadable", False), ("truncated", False)
     )  # fmt: skip
 
@@ -83,8 +86,8 @@ def test_every_malformed_file_is_described():
     paths = sorted(
         p for p in shared_corpus("malformed").rglob("*") if p.suffix in (".wav", ".flac")
     )
-    found = {path.name: probe(path) for path in paths}
-    assert len(found) > 70
-    assert all(one.problem or one.frames for one in found.values())
-    unstated = found["45 - no total number of samples set.flac"]
+    result = {path.name: probe(path) for path in paths}
+    assert len(result) > 70
+    assert all(one.problem or one.frames for one in result.values())
+    unstated = result["45 - no total number of samples set.flac"]
     assert (unstated.problem, unstated.detail) == ("", "length not stated")  # its MD5 is right

@@ -67,10 +67,10 @@ def test_an_item_that_takes_its_worker_along_is_named_and_the_others_are_done(ho
 
 def test_an_item_that_hangs_is_ended_at_its_limit():
     began = time.monotonic()
-    found = results(hang, (7,), allowance=Allowance(0.4, 256))
+    result = results(hang, (7,), allowance=Allowance(0.4, 256))
     assert time.monotonic() - began < 10  # not the minute that it would sleep
-    assert found[7] == Lost("time", "took more than 0.4 s to decode")
-    assert [item for item in found if isinstance(item, Lost)] == [found[7]]
+    assert result[7] == Lost("time", "took more than 0.4 s to decode")
+    assert [item for item in result if isinstance(item, Lost)] == [result[7]]
 
 
 def test_a_worker_that_is_killed_once_costs_no_item(tmp_path):

@@ -89,11 +89,11 @@ def unprotected(data: bytes, container: str, encoding: str) -> list[tuple[int, i
     if not encoding.startswith(PLAIN) or container == "FLAC":
         return [(0, 0), (0, 0)]
     mark, start, stop = SAID_ONCE.get(container, (b"", 0, 0))
-    at = data.index(mark)
+    offset = data.index(mark)
     marks = {"AIFF": (b"SSND", 16), "CAF": (b"data", 16), "AU": (b".snd", 24), "NIST": (b"", 1024),
              "W64": (b"data", 24)}  # fmt: skip
     sound, head = marks.get(container, (b"data", 8))
-    return [(data.index(sound) + head, len(data)), (at + start, at + stop)]
+    return [(data.index(sound) + head, len(data)), (offset + start, offset + stop)]
 
 
 def decode(path: Path) -> tuple[np.ndarray, int]:
@@ -155,9 +155,9 @@ def with_more(data: bytes, other: bytes, rng: np.random.Generator) -> bytes:
 
 def with_a_size_changed(data: bytes, _: bytes, rng: np.random.Generator) -> bytes:
     """Write a number that sizes and counts fear over four bytes of the head."""
-    at = int(rng.integers(0, min(124, len(data) - 4)))
+    offset = int(rng.integers(0, min(124, len(data) - 4)))
     number = int(rng.choice([0, 1, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, len(data) + 1]))
-    return data[:at] + struct.pack(rng.choice(["<I", ">I"]), number) + data[at + 4 :]
+    return data[:offset] + struct.pack(rng.choice(["<I", ">I"]), number) + data[offset + 4 :]
 
 
 DAMAGES = (

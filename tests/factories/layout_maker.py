@@ -12,7 +12,7 @@ from corpus_maker import RATE, tone
 from praatio import textgrid
 
 
-class Said(NamedTuple):
+class Recording(NamedTuple):
     speaker: str
     session: str
     sex: str
@@ -20,10 +20,10 @@ class Said(NamedTuple):
     text: str
 
 
-SAID = (
-    Said("ana", "1", "f", "čaša-1", "Ђорђе једе џем."),
-    Said("ana", "2", "f", "каша-2", "Љубав, ње."),
-    Said("ivo", "1", "m", "šuma 3", "Još ćemo vidjeti!"),
+RECORDINGS = (
+    Recording("ana", "1", "f", "čaša-1", "Ђорђе једе џем."),
+    Recording("ana", "2", "f", "каша-2", "Љубав, ње."),
+    Recording("ivo", "1", "m", "šuma 3", "Još ćemo vidjeti!"),
 )
 SECONDS = 0.5
 ADDED = ["--name", "mine", "--licence", "CC0", "--no-dvc"]
@@ -44,16 +44,16 @@ def write_lines(path: Path, *lines: str, encoding: str = "utf-8") -> Path:
 
 def sidecar(folder: Path, suffix: str = ".txt") -> list[str]:
     """speaker/session_name.wav with a text of its own beside each."""
-    for number, said in enumerate(SAID):
-        path = folder / said.speaker / f"{said.session}_{said.name}.flac"
-        write_lines(write_audio(path, number).with_suffix(suffix), said.text)
+    for number, recording in enumerate(RECORDINGS):
+        path = folder / recording.speaker / f"{recording.session}_{recording.name}.flac"
+        write_lines(write_audio(path, number).with_suffix(suffix), recording.text)
     write_lines(folder / "README.txt", "about the corpus")
     return ["--pattern", "{speaker}/{session}_{}", "--language", "sr"]
 
 
 def table(folder: Path) -> list[str]:
     lines = ["file;sentence;speaker;lang;session;gender"]
-    for number, s in enumerate(SAID):
+    for number, s in enumerate(RECORDINGS):
         write_audio(folder / f"wav/{s.name}.wav", number)
         lines.append(f"{s.name}.wav;{s.text};{s.speaker};sr-RS;{s.session};{s.sex}")
     write_lines(folder / "labels.csv", *lines)
@@ -64,14 +64,21 @@ def audiofolder(folder: Path) -> list[str]:
     """A folder each for two parts, with a table of its own: one CSV, one JSON lines."""
     header = "file_name,transcription,speaker_id,language,session_id,sex"
     lines = [header]
-    for number, s in enumerate(SAID[:2]):
+    for number, s in enumerate(RECORDINGS[:2]):
         write_audio(folder / f"train/data/{s.name}.ogg", number)
         values = (f"data/{s.name}.ogg", f'"{s.text}"', s.speaker, "srp", s.session, "female")
         lines.append(",".join(values))
     write_lines(folder / "train/metadata.csv", *lines)
-    said = SAID[2]
-    write_audio(folder / f"test/{said.name}.mp3", 2)
-    values = (f"{said.name}.mp3", said.text, said.speaker, "SR", said.session, "M")
+    recording = RECORDINGS[2]
+    write_audio(folder / f"test/{recording.name}.mp3", 2)
+    values = (
+        f"{recording.name}.mp3",
+        recording.text,
+        recording.speaker,
+        "SR",
+        recording.session,
+        "M",
+    )
     row = dict(zip(header.split(","), values, strict=True))
     write_lines(folder / "test/metadata.jsonl", json.dumps(row))
     return []
@@ -80,7 +87,7 @@ def audiofolder(folder: Path) -> list[str]:
 def ljspeech(folder: Path) -> list[str]:
     """One speaker; the second text is as read, and is missing once."""
     lines = []
-    for number, s in enumerate(SAID):
+    for number, s in enumerate(RECORDINGS):
         write_audio(folder / f"wavs/{s.name}.wav", number)
         lines.append(f"{s.name}|{s.text}" if number == 2 else f"{s.name}|3 {s.text}|{s.text}")
     write_lines(folder / "metadata.csv", *lines)
@@ -88,7 +95,7 @@ def ljspeech(folder: Path) -> list[str]:
 
 
 def librispeech(folder: Path) -> list[str]:
-    for number, s in enumerate(SAID):
+    for number, s in enumerate(RECORDINGS):
         chapter = folder / "dev-clean" / s.speaker / s.session
         utterance = f"{s.speaker}-{s.session}-{number:04d}"
         write_audio(chapter / f"{utterance}.flac", number)
@@ -100,38 +107,44 @@ def librispeech(folder: Path) -> list[str]:
 
 def kaldi(folder: Path, segments: bool = False) -> list[str]:
     """Three files, or one file with three segments half a second apart."""
-    at = folder / "data/train"
-    keys = [f"{s.speaker}-{number}" for number, s in enumerate(SAID)]
+    data = folder / "data/train"
+    keys = [f"{s.speaker}-{number}" for number, s in enumerate(RECORDINGS)]
     if segments:
         long = np.concatenate([tone(SECONDS, hz=200 + 40 * number) for number in range(3)])
         (folder / "audio").mkdir(parents=True)
         sf.write(folder / "audio/све заједно.wav", long, RATE)
-        write_lines(at / "wav.scp", f"rec {folder.absolute()}/audio/све заједно.wav")
+        write_lines(data / "wav.scp", f"rec {folder.absolute()}/audio/све заједно.wav")
         ends = ("0.5", "1.0", "-1")
         rows = [f"{k} rec {0.5 * n} {ends[n]}" for n, k in enumerate(keys)]
-        write_lines(at / "segments", *rows)
+        write_lines(data / "segments", *rows)
     else:
-        for number, s in enumerate(SAID):
+        for number, s in enumerate(RECORDINGS):
             write_audio(folder / f"audio/{s.name}.wav", number)
-        rows = [f"{k} /corpora/other/audio/{s.name}.wav" for k, s in zip(keys, SAID, strict=True)]
-        write_lines(at / "wav.scp", *rows)
-    write_lines(at / "text", *(f"{k} {s.text}" for k, s in zip(keys, SAID, strict=True)))
-    write_lines(at / "utt2spk", *(f"{k} {s.speaker}" for k, s in zip(keys, SAID, strict=True)))
-    write_lines(at / "utt2lang", *(f"{k} srp" for k in keys))
-    write_lines(at / "spk2gender", "ana f", "ivo m")
+        rows = [
+            f"{k} /corpora/other/audio/{s.name}.wav" for k, s in zip(keys, RECORDINGS, strict=True)
+        ]
+        write_lines(data / "wav.scp", *rows)
+    write_lines(data / "text", *(f"{k} {s.text}" for k, s in zip(keys, RECORDINGS, strict=True)))
+    write_lines(
+        data / "utt2spk", *(f"{k} {s.speaker}" for k, s in zip(keys, RECORDINGS, strict=True))
+    )
+    write_lines(data / "utt2lang", *(f"{k} srp" for k in keys))
+    write_lines(data / "spk2gender", "ana f", "ivo m")
     return []
 
 
 def common_voice(folder: Path) -> list[str]:
     header = "client_id\tpath\tsentence_id\tsentence\tage\tgender\taccents\tlocale\tsegment"
     rows = []
-    for number, s in enumerate(SAID):
+    for number, s in enumerate(RECORDINGS):
         write_audio(folder / f"sr/clips/{s.name}.mp3", number)
         gender = "female_feminine" if s.sex == "f" else "male_masculine"
         rows.append(f"{s.speaker}\t{s.name}.mp3\t9\t{s.text}\t\t{gender}\t\tsr\t")
     write_lines(folder / "sr/validated.tsv", header, *rows)
     write_lines(folder / "sr/train.tsv", header, rows[0])
-    write_lines(folder / "sr/clip_durations.tsv", "clip\tduration[ms]", f"{SAID[0].name}.mp3\t500")
+    write_lines(
+        folder / "sr/clip_durations.tsv", "clip\tduration[ms]", f"{RECORDINGS[0].name}.mp3\t500"
+    )
     return []
 
 
@@ -142,7 +155,7 @@ def nemo(folder: Path, offset: bool = False) -> list[str]:
         long = np.concatenate([tone(SECONDS, hz=200 + 40 * number) for number in range(3)])
         folder.mkdir(parents=True)
         sf.write(folder / "long.flac", long, RATE)
-    for number, s in enumerate(SAID):
+    for number, s in enumerate(RECORDINGS):
         if offset:
             place = {"audio_filepath": "long.flac", "offset": 0.5 * number}
         else:
@@ -155,7 +168,7 @@ def nemo(folder: Path, offset: bool = False) -> list[str]:
 
 
 def praat(folder: Path, phones: bool = True) -> list[str]:
-    for number, s in enumerate(SAID):
+    for number, s in enumerate(RECORDINGS):
         path = write_audio(folder / s.speaker / f"{s.session}_{s.name}.wav", number)
         words = [(0.0, 0.1, ""), (0.1, 0.4, "да"), (0.4, 0.5, "не")]
         labels = [(0.0, 0.1, "sil"), (0.1, 0.25, "d"), (0.25, 0.4, "aː"), (0.4, 0.45, "n"),

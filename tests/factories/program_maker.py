@@ -25,7 +25,7 @@ OPTIONAL = (".mp3", ".amr", ".awb")  # of sox
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProgramKind:
     """One way to write a file.
 
     Attributes:
@@ -47,8 +47,8 @@ class Kind:
     delay: int = 0
 
 
-def _ffmpeg(name: str, options: str, exact: int = 0, frame: int = 0, **more: object) -> Kind:
-    return Kind(name, tuple(options.split()), exact, frame=frame, **more)
+def _ffmpeg(name: str, options: str, exact: int = 0, frame: int = 0, **more: object) -> ProgramKind:
+    return ProgramKind(name, tuple(options.split()), exact, frame=frame, **more)
 
 
 FFMPEG = (
@@ -106,59 +106,59 @@ FFMPEG = (
     _ffmpeg("wma2.wma", "-c:a wmav2 -b:a 64k", frame=2048),
 )  # fmt: skip
 LAME = (
-    Kind("cbr.mp3", ("--cbr", "-b", "64"), frame=1152),
-    Kind("vbr.mp3", ("-V", "4"), frame=1152),
-    Kind("abr.mp3", ("--abr", "64"), frame=1152),
-    Kind("cbr-bare.mp3", ("--cbr", "-b", "64", "-t"), frame=1152, delay=BARE),
-    Kind("vbr-bare.mp3", ("-V", "4", "-t"), frame=1152, delay=BARE),
-    Kind(
+    ProgramKind("cbr.mp3", ("--cbr", "-b", "64"), frame=1152),
+    ProgramKind("vbr.mp3", ("-V", "4"), frame=1152),
+    ProgramKind("abr.mp3", ("--abr", "64"), frame=1152),
+    ProgramKind("cbr-bare.mp3", ("--cbr", "-b", "64", "-t"), frame=1152, delay=BARE),
+    ProgramKind("vbr-bare.mp3", ("-V", "4", "-t"), frame=1152, delay=BARE),
+    ProgramKind(
         "tags.mp3",
         ("--tt", "naslov", "--add-id3v2", "--pad-id3v2-size", "200"),
         frame=1152,
         delay=BARE,
     ),
-    Kind("id3v1.mp3", ("--tt", "naslov", "--id3v1-only"), frame=1152, delay=BARE),
+    ProgramKind("id3v1.mp3", ("--tt", "naslov", "--id3v1-only"), frame=1152, delay=BARE),
 )
 SOX = (
-    Kind("s16.wav", ("-b", "16"), 16),
-    Kind("u8.wav", ("-b", "8"), 8),
-    Kind("s24.wav", ("-b", "24"), 16),
-    Kind("s32.wav", ("-b", "32"), 16),
-    Kind("float.wav", ("-e", "floating-point"), 16),
-    Kind("alaw.wav", ("-e", "a-law")),
-    Kind("ulaw.wav", ("-e", "mu-law")),
-    Kind("ima.wav", ("-e", "ima-adpcm"), frame=2041),
-    Kind("ms.wav", ("-e", "ms-adpcm"), frame=2036),
-    Kind("gsm.wav", ("-e", "gsm-full-rate"), frame=320, rates=(8000,), most=1),
-    Kind("pipe-s16.wav", ("-b", "16"), 16),
-    Kind("pipe-s24.wav", ("-b", "24"), 16),
-    Kind("pipe-float.wav", ("-e", "floating-point"), 16),
-    Kind("pipe-ima.wav", ("-e", "ima-adpcm"), frame=2041),
-    Kind("pipe.flac", ("-b", "16"), 16, frame=4608),
-    Kind("s16.aiff", ("-b", "16"), 16),
-    Kind("s16.au", ("-b", "16"), 16),
-    Kind("pipe-s16.au", ("-b", "16"), 16),
-    Kind("s16.flac", ("-b", "16"), 16, frame=4608),
-    Kind("vorbis.ogg", (), frame=1024),
-    Kind("cbr.mp3", ("-C", "64"), frame=1152),
-    Kind("amr.amr", ("-C", "7", "-t", "amr-nb"), frame=160, rates=(8000,), most=1),
-    Kind("amr-wb.awb", ("-C", "8", "-t", "amr-wb"), frame=320, rates=(16000,), most=1),
+    ProgramKind("s16.wav", ("-b", "16"), 16),
+    ProgramKind("u8.wav", ("-b", "8"), 8),
+    ProgramKind("s24.wav", ("-b", "24"), 16),
+    ProgramKind("s32.wav", ("-b", "32"), 16),
+    ProgramKind("float.wav", ("-e", "floating-point"), 16),
+    ProgramKind("alaw.wav", ("-e", "a-law")),
+    ProgramKind("ulaw.wav", ("-e", "mu-law")),
+    ProgramKind("ima.wav", ("-e", "ima-adpcm"), frame=2041),
+    ProgramKind("ms.wav", ("-e", "ms-adpcm"), frame=2036),
+    ProgramKind("gsm.wav", ("-e", "gsm-full-rate"), frame=320, rates=(8000,), most=1),
+    ProgramKind("pipe-s16.wav", ("-b", "16"), 16),
+    ProgramKind("pipe-s24.wav", ("-b", "24"), 16),
+    ProgramKind("pipe-float.wav", ("-e", "floating-point"), 16),
+    ProgramKind("pipe-ima.wav", ("-e", "ima-adpcm"), frame=2041),
+    ProgramKind("pipe.flac", ("-b", "16"), 16, frame=4608),
+    ProgramKind("s16.aiff", ("-b", "16"), 16),
+    ProgramKind("s16.au", ("-b", "16"), 16),
+    ProgramKind("pipe-s16.au", ("-b", "16"), 16),
+    ProgramKind("s16.flac", ("-b", "16"), 16, frame=4608),
+    ProgramKind("vorbis.ogg", (), frame=1024),
+    ProgramKind("cbr.mp3", ("-C", "64"), frame=1152),
+    ProgramKind("amr.amr", ("-C", "7", "-t", "amr-nb"), frame=160, rates=(8000,), most=1),
+    ProgramKind("amr-wb.awb", ("-C", "8", "-t", "amr-wb"), frame=320, rates=(16000,), most=1),
 )
 OPUSENC = (
-    Kind("opus.opus", ("--bitrate", "32"), frame=960),
-    Kind("opus-vbr.opus", ("--vbr",), frame=960),
+    ProgramKind("opus.opus", ("--bitrate", "32"), frame=960),
+    ProgramKind("opus-vbr.opus", ("--vbr",), frame=960),
 )
 ALL = {"ffmpeg": FFMPEG, "lame": LAME, "sox": SOX, "opusenc": OPUSENC}
 
 
 @dataclass(frozen=True)
-class Made:
+class ProgramFile:
     """A file that a program wrote, and the file of 16 bits that it was made from."""
 
     path: Path
     whole: Path
     program: str
-    kind: Kind
+    kind: ProgramKind
     rate: int
     channels: int
 
@@ -181,12 +181,12 @@ def source(rate: int, channels: int) -> np.ndarray:
 
 def made(
     folder: Path, rate: int, channels: int, programs: Iterable[str] = tuple(ALL)
-) -> list[Made]:
+) -> list[ProgramFile]:
     """Write all files of one rate and number of channels that the programs here can write."""
     whole = folder / f"{rate}-{channels}.wav"
     sf.write(whole, source(rate, channels), rate, subtype="PCM_16")
-    there = [
-        Made(
+    installed = [
+        ProgramFile(
             folder / f"{program}-{rate}-{channels}-{kind.name}",
             whole,
             program,
@@ -201,43 +201,57 @@ def made(
     ]
     outputs = [
         part
-        for one in there
-        if one.program == "ffmpeg"
-        for part in ("-threads", "1", *one.kind.options, str(one.path))
+        for program_file in installed
+        if program_file.program == "ffmpeg"
+        for part in ("-threads", "1", *program_file.kind.options, str(program_file.path))
     ]
     if outputs:
         start(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(whole), *outputs])
-    for one in there:
-        if one.program == "lame":
-            wanted = ("--resample", f"{rate / 1000:g}", *one.kind.options)
-            start(["lame", "--quiet", *wanted, str(whole), str(one.path)])
-        elif one.program == "opusenc":
-            start(["opusenc", "--quiet", *one.kind.options, str(whole), str(one.path)])
-        elif one.program == "sox":
-            _sox(one, whole)
-    return [one for one in there if one.path.exists()]
+    for program_file in installed:
+        if program_file.program == "lame":
+            wanted = ("--resample", f"{rate / 1000:g}", *program_file.kind.options)
+            start(["lame", "--quiet", *wanted, str(whole), str(program_file.path)])
+        elif program_file.program == "opusenc":
+            start(
+                [
+                    "opusenc",
+                    "--quiet",
+                    *program_file.kind.options,
+                    str(whole),
+                    str(program_file.path),
+                ]
+            )
+        elif program_file.program == "sox":
+            _sox(program_file, whole)
+    return [program_file for program_file in installed if program_file.path.exists()]
 
 
-def _sox(one: Made, whole: Path) -> None:
-    options = [*one.kind.options]
-    if "pipe" in one.kind.name:  # at both ends, so that it can't know how much there will be
-        given = ["-t", "raw", "-r", str(one.rate), "-e", "signed", "-b", "16"]
-        command = ["sox", "-D", *given, "-c", str(one.channels), "-", *options]
+def _sox(program_file: ProgramFile, whole: Path) -> None:
+    options = [*program_file.kind.options]
+    if (
+        "pipe" in program_file.kind.name
+    ):  # at both ends, so that it can't know how much there will be
+        arguments = ["-t", "raw", "-r", str(program_file.rate), "-e", "signed", "-b", "16"]
+        command = ["sox", "-D", *arguments, "-c", str(program_file.channels), "-", *options]
         raw = whole.read_bytes()[44:]
-        one.path.write_bytes(start([*command, "-t", one.path.suffix[1:], "-"], raw))
-    elif one.kind.name.endswith(OPTIONAL):
+        program_file.path.write_bytes(
+            start([*command, "-t", program_file.path.suffix[1:], "-"], raw)
+        )
+    elif program_file.kind.name.endswith(OPTIONAL):
         try:
-            start(["sox", "-D", str(whole), *options, str(one.path)])
+            start(["sox", "-D", str(whole), *options, str(program_file.path)])
         except subprocess.CalledProcessError:  # a package of its own has that encoder
-            one.path.unlink(missing_ok=True)
+            program_file.path.unlink(missing_ok=True)
     else:
-        start(["sox", "-D", str(whole), *options, str(one.path)])
+        start(["sox", "-D", str(whole), *options, str(program_file.path)])
 
 
-def start(command: list[str], given: bytes = b"") -> bytes:
+def start(command: list[str], arguments: bytes = b"") -> bytes:
     """Run a program to its end, with bytes on a pipe to it, and return what it wrote to another.
 
     Raises:
         CalledProcessError: it fails; `stderr` is what it said.
     """
-    return subprocess.run(command, input=given, capture_output=True, check=True, timeout=60).stdout
+    return subprocess.run(
+        command, input=arguments, capture_output=True, check=True, timeout=60
+    ).stdout

@@ -52,12 +52,12 @@ def pairs_found(folder, sounds, kind):
         write(copy, raw / f"{number:02d}-copy")
     entries, codes = [], []
     for path in sorted(raw.iterdir()):
-        heard, rate = read_sound(path)
-        one = fingerprint(heard, rate)
-        codes.append(np.pad(one, (0, SIZE - len(one))))
-        entries.append(Entry(path.name, path.name, "", rate, len(heard) / rate, ""))
-    found = find_copies(entries, np.stack(codes), raw, 0.97, 0.6, 1)
-    return sorted((int(c.first[:2]), int(c.second[:2])) for c in found.copies)
+        copied, rate = read_sound(path)
+        copy_codes = fingerprint(copied, rate)
+        codes.append(np.pad(copy_codes, (0, SIZE - len(copy_codes))))
+        entries.append(Entry(path.name, path.name, "", rate, len(copied) / rate, ""))
+    result = find_copies(entries, np.stack(codes), raw, 0.97, 0.6, 1)
+    return sorted((int(c.first[:2]), int(c.second[:2])) for c in result.copies)
 
 
 @needs_ffmpeg
@@ -77,6 +77,6 @@ def test_copies_of_sentences_through_an_equaliser_are_found(tmp_path):
 
 
 def test_of_equalised_digits_most_are_proposed_and_no_other_take_is_taken_for_a_copy(tmp_path):
-    found = pairs_found(tmp_path, takes(), "equalised")
-    assert all(original == copy for original, copy in found)
-    assert len(found) >= 5  # of 6; the frames of the second fall elsewhere in the copy's sound
+    result = pairs_found(tmp_path, takes(), "equalised")
+    assert all(original == copy for original, copy in result)
+    assert len(result) >= 5  # of 6; the frames of the second fall elsewhere in the copy's sound

@@ -28,16 +28,16 @@ def filtered(clip, *sections):
     return sosfilt(np.array(sections), clip.astype(np.float64))
 
 
-def compared(one, other, outside_s=0.6):
-    return match(telephone_band(one, RATE), telephone_band(other, RATE), outside_s)
+def compared(first, second, outside_s=0.6):
+    return match(telephone_band(first, RATE), telephone_band(second, RATE), outside_s)
 
 
 @pytest.mark.parametrize("kind", OLD)
 def test_a_copy_is_alike(kind, tmp_path):
     clip = speech_like(8, 1.5, RATE)
     copy = copied(kind, clip, tmp_path)
-    found = match(telephone_band(clip, RATE), telephone_band(*copy), 0.6)
-    assert found.similarity > 0.95
+    result = match(telephone_band(clip, RATE), telephone_band(*copy), 0.6)
+    assert result.similarity > 0.95
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OLD])
@@ -61,28 +61,28 @@ def test_a_copy_whose_wave_changed_is_known_by_its_bands(kind, tmp_path):
 )
 def test_an_equaliser_leaves_bands_coherent(sections):
     clip = speech_like(8, 1.5, RATE)
-    found = compared(clip, filtered(clip, *sections))
-    assert found.coherence > 0.98  # 1 but for the turn of phase within a band
-    assert found.is_copy(0.97)
+    result = compared(clip, filtered(clip, *sections))
+    assert result.coherence > 0.98  # 1 but for the turn of phase within a band
+    assert result.is_copy(0.97)
 
 
 @pytest.mark.parametrize("sections", [[shelf(300 / RATE, -6.0)], [peak(500 / RATE, -8.0)]])
 def test_a_take_stays_a_take_through_an_equaliser(sections):
     clips = [speech_like(seed, 1.0, RATE) for seed in range(6)]
     changed_clips = [filtered(clip, *sections) for clip in clips]
-    found = [compared(clips[i], changed_clips[j]) for i in range(6) for j in range(6) if i != j]
-    assert max(one.coherence for one in found) < 0.6
+    result = [compared(clips[i], changed_clips[j]) for i in range(6) for j in range(6) if i != j]
+    assert max(first.coherence for first in result) < 0.6
 
 
 @pytest.mark.parametrize("level", [0.1, 0.3, 0.5, 1.0, 1.5])
 def test_coherence_under_noise_is_what_the_levels_make_it(level):
     rng = np.random.default_rng(1)
     clean, noise = rng.standard_normal((2, 4 * RATE))
-    found = compared(clean, clean + level * noise)
+    result = compared(clean, clean + level * noise)
     # |E[x (x + a n)]| / sqrt(E[x x] E[(x + a n)^2]) of white noise, in every band and in all.
     expected = 1 / np.sqrt(1 + level * level)
-    assert found.coherence == pytest.approx(expected, abs=0.02)
-    assert found.similarity == pytest.approx(expected, abs=0.02)
+    assert result.coherence == pytest.approx(expected, abs=0.02)
+    assert result.similarity == pytest.approx(expected, abs=0.02)
 
 
 def test_half_the_bands_upside_down_cost_similarity_and_no_coherence():
@@ -91,9 +91,9 @@ def test_half_the_bands_upside_down_cost_similarity_and_no_coherence():
     hz = np.arange(len(spectrum)) / 2
     # Between two bands; a quarter of the energy turns over, so half of the correlation goes.
     turned = np.fft.irfft(np.where(hz > 2690, -1, 1) * spectrum)
-    found = match(telephone_band(noise, RATE_HZ), telephone_band(turned, RATE_HZ), 0.6)
-    assert found.similarity == pytest.approx(1 - 2 * (3425 - 2690) / 3250, abs=0.03)
-    assert found.coherence > 0.98
+    result = match(telephone_band(noise, RATE_HZ), telephone_band(turned, RATE_HZ), 0.6)
+    assert result.similarity == pytest.approx(1 - 2 * (3425 - 2690) / 3250, abs=0.03)
+    assert result.coherence > 0.98
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,12 @@ def test_bands_are_not_compared_where_little_is_shared_or_alike():
 @pytest.mark.parametrize(("rate", "pitch"), [(150, 50), (158, 50), (150, 57), (142, 44)])
 def test_one_sentence_by_two_settings_of_a_synthesiser_is_two_recordings(rate, pitch):
     text = "Vidimo se sutra u gradu."
-    one = speak(text, "hr", "Andy", 150, 50, 50)
+    first = speak(text, "hr", "Andy", 150, 50, 50)
     voice = "Annie" if (rate, pitch) == (150, 50) else "Andy"
-    other = speak(text, "hr", voice, rate, pitch, 50)
-    waves = [telephone_band(s.samples.astype(np.float64), s.sample_rate_hz) for s in (one, other)]
+    second = speak(text, "hr", voice, rate, pitch, 50)
+    waves = [
+        telephone_band(s.samples.astype(np.float64), s.sample_rate_hz) for s in (first, second)
+    ]
     assert not match(*waves, 0.6).is_copy(0.97)
 
 
@@ -132,15 +134,15 @@ def test_another_clip_is_not():
 @pytest.mark.parametrize("samples", [0, 1, 250, 1001, 8000])
 def test_the_lag_is_when_the_second_begins_between_samples_too(samples):
     clip = speech_like(8, 1.5, RATE)
-    found = match(telephone_band(clip, RATE), telephone_band(clip[samples:], RATE), 0.6)
+    result = match(telephone_band(clip, RATE), telephone_band(clip[samples:], RATE), 0.6)
     # An eighth of a sample at 8 kHz is the step, and the second wave's own samples begin anew.
-    assert found.lag_s == pytest.approx(samples / RATE, abs=0.5 / RATE_HZ / 8 + 1e-9)
-    assert found.similarity > 0.99
+    assert result.lag_s == pytest.approx(samples / RATE, abs=0.5 / RATE_HZ / 8 + 1e-9)
+    assert result.similarity > 0.99
 
 
 def test_it_does_not_matter_which_is_first():
-    one, other = (telephone_band(speech_like(8, s, RATE), RATE) for s in (1.0, 1.3))
-    there, back = match(one, other, 0.6), match(other, one, 0.6)
+    first, second = (telephone_band(speech_like(8, s, RATE), RATE) for s in (1.0, 1.3))
+    there, back = match(first, second, 0.6), match(second, first, 0.6)
     assert there.similarity == pytest.approx(back.similarity, abs=1e-9)
     assert there.lag_s == pytest.approx(-back.lag_s)
 

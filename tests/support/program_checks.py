@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from program_maker import Made, made
+from program_maker import ProgramFile, made
 from scipy.signal import correlate, resample_poly
 
 from fonoteka.audiocheck.decode import read_sound
@@ -20,20 +20,20 @@ LOST = 2048  # samples at the beginning that ffmpeg's decoder of WMA leaves out
 FOREIGN = (".webm", ".m4a", ".mp4", ".aac", ".wma", ".amr", ".awb", "speex.ogg")
 
 
-def written(folder: Path, rate: int, channels: int) -> list[Made]:
+def written(folder: Path, rate: int, channels: int) -> list[ProgramFile]:
     """Return all files of a rate and number of channels that programs can write."""
     if not shutil.which("ffmpeg"):
         pytest.skip("ffmpeg is not installed: it writes most of the files, and reads some")
     return made(folder, rate, channels)
 
 
-def faults(files: Iterable[Made]) -> dict[str, str]:
+def faults(files: Iterable[ProgramFile]) -> dict[str, str]:
     """Return what is wrong with each file, if anything is, by its name."""
     found = ((one.path.name, fault_of(one)) for one in files)
     return {name: fault for name, fault in found if fault}
 
 
-def fault_of(one: Made) -> str:
+def fault_of(one: ProgramFile) -> str:
     """Return what is wrong with a file; empty if it is read as what it was made from."""
     found = probe(one.path)
     if found.problem or found.channels != one.channels or found.sound is None:
@@ -52,7 +52,7 @@ def fault_of(one: Made) -> str:
     return "" if likeness > LIKENESS else f"its correlation is {likeness:.3f}"
 
 
-def _of_length(one: Made, found: Probe, frames: int) -> str:
+def _of_length(one: ProgramFile, found: Probe, frames: int) -> str:
     """Hold the length against the source's: equal, or within a frame of the codec and its delay."""
     extra = found.frames * one.rate / found.sample_rate_hz - frames
     least = -LOST if one.path.suffix == ".wma" else -1

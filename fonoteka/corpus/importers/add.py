@@ -27,10 +27,10 @@ from fonoteka.corpus.clip_terms import OWN_COLUMNS
 from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS, Card, check_corpus_name
 from fonoteka.corpus.importers.copy import copy
 from fonoteka.corpus.importers.layouts.audio_io import ffmpeg_is_there
-from fonoteka.corpus.importers.layouts.base import Given, Reading, Source, scan
-from fonoteka.corpus.importers.layouts.detect import LAYOUTS, recognise
+from fonoteka.corpus.importers.layouts.base import ImportOptions, ParsedLayout, SourceFolder, scan
+from fonoteka.corpus.importers.layouts.detect import LAYOUTS, detect
 from fonoteka.corpus.importers.layouts.filename_pattern import parse
-from fonoteka.corpus.importers.plan import Plan, Planned, plan
+from fonoteka.corpus.importers.plan import ImportPlan, PlannedClip, plan
 from fonoteka.corpus.importers.portable_names import check_names, shown
 from fonoteka.corpus.importers.preview import describe, few
 from fonoteka.git import entered, given_path
@@ -39,16 +39,16 @@ TIERS = ("words", "phones")
 
 
 @dataclass(frozen=True)
-class Understood:
+class ImportPreview:
     """A folder, what its layout found, what it would become, and all of that in words."""
 
-    source: Source
-    reading: Reading
-    plan: Plan
+    source: SourceFolder
+    parsed: ParsedLayout
+    plan: ImportPlan
     shown: str
 
 
-def understand(folder: Path, given: Given) -> Understood:
+def preview_folder(folder: Path, options: ImportOptions) -> ImportPreview:
     """Look at a folder and copy nothing.
 
     Raises:
@@ -56,77 +56,90 @@ def understand(folder: Path, given: Given) -> Understood:
             says who speaks or in which language.
     """
     source = scan(folder)
-    recognised = recognise(source, given)
-    reading = LAYOUTS[recognised.name].read(source, recognised.index, given)
-    if source.again:
-        listed = f"{few(source.again)}: their files are read under their own names"
-        reading.notes.append(("links", f"{len(source.again)} not followed, {listed}"))
+    detected = detect(source, options)
+    parsed = LAYOUTS[detected.name].read(source, detected.index, options)
+    if source.duplicate_links:
+        listed = f"{few(source.duplicate_links)}: their files are read under their own names"
+        parsed.notes.append(("links", f"{len(source.duplicate_links)} not followed, {listed}"))
     ffmpeg = ffmpeg_is_there()
-    made = plan(source, reading, given, ffmpeg)
-    return Understood(source, reading, made, describe(recognised, reading, made, ffmpeg))
+    import_plan = plan(source, parsed, options, ffmpeg)
+    return ImportPreview(
+        source, parsed, import_plan, describe(detected, parsed, import_plan, ffmpeg)
+    )
 
 
 def check_name(name: str, raw: Path) -> None:
     """Refuse a name that makes no good folder, or one that is taken."""
     check_corpus_name(name, "--name")
-    for taken in (raw / name, raw / f"{name}.dvc"):
-        if taken.exists():
-            raise UserError(f"{taken} is there already; choose another --name or remove it")
+    for existing in (raw / name, raw / f"{name}.dvc"):
+        if existing.exists():
+            raise UserError(f"{existing} is there already; choose another --name or remove it")
 
 
-def check_whole(understood: Understood, allow_untranscribed: bool, leave_out: bool) -> None:
+def check_whole(preview: ImportPreview, allow_untranscribed: bool, leave_out: bool) -> None:
     """Refuse a folder of which a part would be lost, unless the user wants that.
 
     Raises:
         ValueError: a row can't be used, a recording has no text, names can't stand side by side,
             or nothing is left; the first such is named.
     """
-    folder, made = understood.source.folder, understood.plan
-    if made.refused and not leave_out:
-        more = f", and {len(made.refused) - 1} more" if len(made.refused) > 1 else ""
-        raise UserError(f"{shown(str(made.refused[0]))}{more}; --leave-out adds the rest without")
-    if made.untranscribed and not allow_untranscribed and not leave_out:
+    folder, import_plan = preview.source.folder, preview.plan
+    if import_plan.refused and not leave_out:
+        others = (
+            f", and {len(import_plan.refused) - 1} more" if len(import_plan.refused) > 1 else ""
+        )
         raise UserError(
-            f"{folder}: {len(made.untranscribed)} clips have no transcript: "
-            f"{few(made.untranscribed)}; add their texts to {understood.reading.texts}, or give "
+            f"{shown(str(import_plan.refused[0]))}{others}; --leave-out adds the rest without"
+        )
+    if import_plan.untranscribed and not allow_untranscribed and not leave_out:
+        raise UserError(
+            f"{folder}: {len(import_plan.untranscribed)} clips have no transcript: "
+            f"{few(import_plan.untranscribed)}; add their texts to {preview.parsed.texts}, or give "
             "--allow-untranscribed"
         )
-    clips, also = chosen(made, allow_untranscribed)
+    clips, rowless = chosen(import_plan, allow_untranscribed)
     if not clips:
         raise UserError(f"{folder}: no clip is left to add")
-    check_names([*(planned.clip.path for planned in clips), *also], folder)
+    check_names([*(planned.clip.path for planned in clips), *rowless], folder)
 
 
-def chosen(made: Plan, allow_untranscribed: bool) -> tuple[list[Planned], list[str]]:
+def chosen(
+    import_plan: ImportPlan, allow_untranscribed: bool
+) -> tuple[list[PlannedClip], list[str]]:
     """Return the clips to add, and the audio without a row that is copied along."""
     if allow_untranscribed:
-        return made.clips, made.rowless
-    return [planned for planned in made.clips if planned.clip.text], []
+        return import_plan.clips, import_plan.rowless
+    return [planned for planned in import_plan.clips if planned.clip.text], []
 
 
 def add(
-    folder: Path, raw: Path, card: Card, given: Given, allow_untranscribed: bool, leave_out: bool
+    folder: Path,
+    raw: Path,
+    card: Card,
+    options: ImportOptions,
+    allow_untranscribed: bool,
+    leave_out: bool,
 ) -> Path:
     """Understand a folder, say what was understood, and copy it; return where it now is."""
     check_name(card.name, raw)
     if not card.licence.strip():
         raise UserError("--licence is empty; say under which the recordings may be used")
-    understood = understand(folder, given)
-    print(understood.shown)
-    check_whole(understood, allow_untranscribed, leave_out)
-    clips, also = chosen(understood.plan, allow_untranscribed)
+    preview = preview_folder(folder, options)
+    print(preview.shown)
+    check_whole(preview, allow_untranscribed, leave_out)
+    clips, rowless = chosen(preview.plan, allow_untranscribed)
     out = raw / card.name
-    for sentence in copy(folder, out, clips, also, card):
+    for sentence in copy(folder, out, clips, rowless, card):
         print(f"ffmpeg     {sentence}; copied as it is, inventory will quarantine it")
     return out
 
 
-def look(folder: Path, given: Given, allow_untranscribed: bool, leave_out: bool) -> None:
+def look(folder: Path, options: ImportOptions, allow_untranscribed: bool, leave_out: bool) -> None:
     """Say what is understood of a folder, and whether it would be added."""
-    understood = understand(folder, given)
-    print(understood.shown)
+    preview = preview_folder(folder, options)
+    print(preview.shown)
     try:
-        check_whole(understood, allow_untranscribed, leave_out)
+        check_whole(preview, allow_untranscribed, leave_out)
     except ValueError as error:
         print(f"refused    {error}")
 
@@ -138,10 +151,10 @@ def track(out: Path) -> None:
         ValueError: DVC failed; the folder stays.
     """
     command = [sys.executable, "-m", "dvc", "add", "--quiet", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
         raise UserError(
-            f"the corpus is in {out}, but dvc add failed: {done.stderr.strip()[-300:]}; "
+            f"the corpus is in {out}, but dvc add failed: {result.stderr.strip()[-300:]}; "
             f"then run it yourself: dvc add {out}"
         )
 
@@ -200,7 +213,7 @@ def parser() -> argparse.ArgumentParser:
     return line
 
 
-def given_by(line: argparse.Namespace) -> Given:
+def given_by(line: argparse.Namespace) -> ImportOptions:
     """Return what the command line says of the folder.
 
     Raises:
@@ -217,7 +230,7 @@ def given_by(line: argparse.Namespace) -> Given:
         if (value := getattr(line, f"{name}_column")) is not None
     }
     tiers = {name: value for name in TIERS if (value := getattr(line, f"{name}_tier")) is not None}
-    return Given(line.layout, tuple(line.table), columns, shared, pattern, tiers)
+    return ImportOptions(line.layout, tuple(line.table), columns, shared, pattern, tiers)
 
 
 def main() -> None:
@@ -228,7 +241,7 @@ def main() -> None:
         run(line, given)
 
 
-def run(line: argparse.Namespace, given: Given) -> None:
+def run(line: argparse.Namespace, given: ImportOptions) -> None:
     """Look at a folder or add it, as the command line says, at the top of the project.
 
     Raises:

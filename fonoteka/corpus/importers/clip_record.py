@@ -1,4 +1,4 @@
-"""Make one checked row of metadata.csv of what a layout found."""
+"""Convert a clip of a layout to a checked row of metadata.csv."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from fonoteka.core.errors import UserError
-from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS, Clip, checked_clip
+from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS, CorpusClip, checked_clip
 from fonoteka.corpus.importers.layouts.base import (
-    Found,
-    Given,
-    Reading,
+    ImportOptions,
+    ParsedLayout,
     RefusedError,
-    Source,
+    SourceFolder,
+    UncheckedClip,
     stem_of,
 )
 from fonoteka.phones import LANGUAGES
 
 CODES = MappingProxyType({"bos": "bs", "eng": "en", "hrv": "hr", "srp": "sr"})
-"""ISO 639-3 to the codes used here."""
+"""ISO 639-3 codes to the ISO 639-1 codes used here."""
 
 SEXES: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(("f", "female", "female_feminine", "w", "woman", "ž", "žena", "žensko"), "f")
@@ -27,40 +27,48 @@ SEXES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def check_told(reading: Reading, given: Given, source: Source) -> None:
-    """Refuse a folder of which nothing says who speaks, or in which language.
+def check_required_fields(
+    parsed: ParsedLayout, options: ImportOptions, source: SourceFolder
+) -> None:
+    """Refuse a folder in which nothing states the speakers or the languages.
 
     Raises:
-        ValueError: that is so; it names the options that would say it.
+        ValueError: nothing states them; the message names the options that do.
     """
-    fields = reading.says | set(given.shared) | (given.pattern.fields if given.pattern else set())
+    fields = (
+        parsed.declared
+        | set(options.shared)
+        | (options.pattern.fields if options.pattern else set())
+    )
     for name in ("speaker", "language"):
-        said = name in fields or any(getattr(found, name).strip() for found in reading.found)
-        if reading.found and not said:
+        is_declared = name in fields or any(getattr(entry, name).strip() for entry in parsed.clips)
+        if parsed.clips and not is_declared:
             raise UserError(
                 f"{source.folder}: nothing says the {name} of the clips; give --{name}, or "
                 f"--pattern such as '{{{name}}}/{{}}' where names of folders or files do"
             )
 
 
-def clip_of(found: Found, path: str, source: Source, given: Given) -> tuple[Clip, str]:
-    """Return a clip, and its sex as written where that is neither f nor m.
+def make_clip(
+    entry: UncheckedClip, path: str, source: SourceFolder, options: ImportOptions
+) -> tuple[CorpusClip, str]:
+    """Return a clip, and its sex as written if that is neither f nor m (else empty).
 
-    What the user says of all clips comes before what a file's name says, and that before the
-    layout. A text stands on one line.
+    Options for all clips override the file's name, and the file's name overrides the layout. Line
+    breaks in values become spaces.
 
     Args:
-        found: what the layout found.
-        path: the file that it means.
-        source: the folder that holds it.
-        given: what the user says.
+        entry: the clip as the layout parsed it.
+        path: the file of the clip.
+        source: the folder that contains it.
+        options: the user's options.
 
     Raises:
-        RefusedError: the name doesn't fit the pattern, the language is unknown, the speaker is
-            empty or a value can't be written.
+        RefusedError: the name does not match the pattern, the language is unknown, the speaker is
+            empty or a value is not valid Unicode.
     """
-    row = {name: getattr(found, name) for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS)}
-    row |= _named(path, found.where, given) | dict(given.shared) | {"path": path}
+    row = {name: getattr(entry, name) for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS)}
+    row |= _fields_of_name(path, entry.where, options) | dict(options.shared) | {"path": path}
     row = {name: " ".join(value.splitlines()).strip() for name, value in row.items()}
     row["path"] = path
     code = re.split("[-_]", row["language"].lower())[0]
@@ -68,30 +76,32 @@ def clip_of(found: Found, path: str, source: Source, given: Given) -> tuple[Clip
     written = row["sex"].lower()
     row["sex"] = SEXES.get(written, "")
     try:
-        "".join([*row.values(), found.terms.licence, found.terms.source]).encode()
-        clip = checked_clip(row, source.folder, found.where)
+        "".join([*row.values(), entry.terms.licence, entry.terms.source]).encode()
+        clip = checked_clip(row, source.folder, entry.where)
     except UnicodeEncodeError as error:
-        odd = error.object[error.start]
-        raise RefusedError("wrong row", f"{found.where}: {odd!r} is no character") from error
+        character = error.object[error.start]
+        raise RefusedError(
+            "wrong row", f"{entry.where}: {character!r} is not valid Unicode"
+        ) from error
     except ValueError as error:
-        raise RefusedError(_kind(row), str(error), row["language"]) from error
+        raise RefusedError(_refusal_kind(row), str(error), row["language"]) from error
     return clip, "" if clip.sex else written
 
 
-def _named(path: str, where: str, given: Given) -> dict[str, str]:
-    """Return what a file's name says by the user's pattern."""
-    if given.pattern is None:
+def _fields_of_name(path: str, where: str, options: ImportOptions) -> dict[str, str]:
+    """Return the fields that the user's pattern reads from a file's name."""
+    if options.pattern is None:
         return {}
-    told = given.pattern.read(stem_of(path))
-    if told is None:
+    fields = options.pattern.read(stem_of(path))
+    if fields is None:
         raise RefusedError(
             "no match",
-            f"{where}: {stem_of(path)!r} does not fit --pattern {given.pattern.written!r}",
+            f"{where}: {stem_of(path)!r} does not fit --pattern {options.pattern.written!r}",
         )
-    return told
+    return fields
 
 
-def _kind(row: Mapping[str, str]) -> str:
+def _refusal_kind(row: Mapping[str, str]) -> str:
     if row["language"] not in LANGUAGES:
         return "unknown language"
     return "wrong row" if row["speaker"] else "no speaker"

@@ -1,4 +1,4 @@
-"""Write the corpus that was planned: audio copied, cut or converted, its table, card and phones."""
+"""Write a planned corpus: copy, cut or convert audio; write the table, the card and the phones."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from fonoteka.corpus.corpus import (
     Card,
 )
 from fonoteka.corpus.importers.layouts.audio_io import Part, convert, cut
-from fonoteka.corpus.importers.plan import Planned
+from fonoteka.corpus.importers.plan import PlannedClip
 from fonoteka.tables import write_table
 
 
 def copy(
-    folder: Path, out: Path, clips: Sequence[Planned], also: Sequence[str], card: Card
+    folder: Path, out: Path, clips: Sequence[PlannedClip], rowless: Sequence[str], card: Card
 ) -> list[str]:
-    """Write a corpus; the folder it comes from stays as it is.
+    """Write a corpus; the source folder is not changed.
 
-    The names were checked before, by `check_names`. A recording that ffmpeg can't convert is copied
-    as it is, for the inventory to name.
+    `check_names` must have accepted the names. A recording that ffmpeg cannot convert is copied as
+    it is, and the inventory reports it.
 
     Args:
         folder: where the recordings are.
-        out: the corpus's folder; it must not be there.
-        clips: what to write.
-        also: audio without a row, copied under its name.
-        card: what the corpus says of itself.
+        out: the new folder of the corpus; it must not exist.
+        clips: the clips to write.
+        rowless: audio without a row, copied under its name.
+        card: contents of corpus.json.
 
     Returns:
         One sentence for each recording that could not be converted.
 
     Raises:
-        ValueError: a part can't be cut.
+        ValueError: a part cannot be cut.
     """
     failed: dict[str, str] = {}
     parts: dict[str, list[Part]] = defaultdict(list)
@@ -59,17 +59,17 @@ def copy(
             elif problem := convert(folder / planned.source, target):
                 failed[planned.clip.path] = f"{folder / planned.source}: {problem}"
                 _copy_file(folder, planned.source, part)
-        for path in also:
+        for path in rowless:
             _copy_file(folder, path, part)
-        for path, wanted in parts.items():
-            _cut(folder / path, wanted)
-        as_it_was = {p.clip.path: p.source for p in clips if p.clip.path in failed}
-        _write_tables(part, [_renamed(planned, as_it_was) for planned in clips], card)
+        for path, spans in parts.items():
+            _cut(folder / path, spans)
+        original_names = {p.clip.path: p.source for p in clips if p.clip.path in failed}
+        _write_tables(part, [_renamed(planned, original_names) for planned in clips], card)
     return list(failed.values())
 
 
-def _renamed(planned: Planned, names: Mapping[str, str]) -> Planned:
-    """Return a clip with the names that it and its parent have now."""
+def _renamed(planned: PlannedClip, names: Mapping[str, str]) -> PlannedClip:
+    """Return a clip with the final names of itself and its parent."""
     clip = planned.clip
     path, parent = names.get(clip.path, clip.path), names.get(clip.parent, clip.parent)
     return replace(planned, clip=replace(clip, path=path, parent=parent))
@@ -85,11 +85,11 @@ def _cut(path: Path, parts: list[Part]) -> None:
     try:
         cut(path, parts)
     except DECODE_ERRORS as error:
-        raise UserError(f"{path}: can't be cut: {error}; repair it or leave it out") from error
+        raise UserError(f"{path}: cannot be cut: {error}; repair it or leave it out") from error
 
 
-def _write_tables(out: Path, rows: list[Planned], card: Card) -> None:
-    """Write the card, the table with the columns that any clip fills, and the phones if any."""
+def _write_tables(out: Path, rows: list[PlannedClip], card: Card) -> None:
+    """Write the card, the table without empty optional columns, and the phones if there are any."""
     rows = sorted(rows, key=lambda planned: planned.clip.path)
     values = [asdict(planned.clip) | asdict(planned.terms) for planned in rows]
     optional = (*KNOWN_COLUMNS, *OWN_COLUMNS)

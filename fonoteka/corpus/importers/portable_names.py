@@ -1,4 +1,4 @@
-"""Refuse names that can't stand side by side on every machine, or not in a table."""
+"""Refuse file names that collide on some file systems or cannot be written to a table."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ _UNPRINTED = ("Cc", "Cs", "Zl", "Zp")
 
 
 def check_names(paths: Iterable[str], folder: Path) -> None:
-    """Refuse names of which one can't be kept as it is.
+    """Refuse names that cannot all be kept as they are.
 
     Raises:
-        ValueError: two names are one where case or composition of letters doesn't count, as on
-            macOS and Windows; one is a file and another a folder of that name; one is that of a
-            corpus's own file; or one has characters that no table can hold.
+        ValueError: two names are equal without case or Unicode composition, as on macOS and
+            Windows; a name is both a file and a folder; a name is reserved for a file of the
+            corpus; or a name has characters that a table cannot contain.
     """
-    known: dict[str, str] = {}
+    by_folded_name: dict[str, str] = {}
     for path in sorted(paths):
         _check_name(path, folder)
         key = folded(path)
-        if key in known:
+        if key in by_folded_name:
             raise UserError(
-                f"{folder}: {known[key]!r} and {path!r} are one name where case or the composition "
-                "of letters doesn't count; rename one"
+                f"{folder}: {by_folded_name[key]!r} and {path!r} are the same name "
+                "without case and Unicode composition; rename one"
             )
-        known[key] = path
-    for key, path in known.items():
+        by_folded_name[key] = path
+    for key, path in by_folded_name.items():
         for above in PurePosixPath(key).parents:
-            if (other := known.get(str(above))) is not None:
+            if (other := by_folded_name.get(str(above))) is not None:
                 raise UserError(
                     f"{folder}: {path!r} needs a folder where {other!r} is a file; rename one"
                 )
 
 
 def folded(path: str) -> str:
-    """Return what two names share that can't stand side by side everywhere.
+    """Return a key that is equal for names that collide on some file systems.
 
     >>> folded("Č.wav") == folded("c\u030c.WAV")
     True
@@ -49,7 +49,7 @@ def folded(path: str) -> str:
 
 
 def shown(name: str) -> str:
-    r"""Return a name so that a terminal prints it and does nothing else.
+    r"""Return a name with control characters escaped, safe to print on a terminal.
 
     >>> shown("čaša.wav"), shown("a" + chr(7))
     ('čaša.wav', "'a\\x07'")
@@ -59,8 +59,14 @@ def shown(name: str) -> str:
 
 def _check_name(path: str, folder: Path) -> None:
     if folded(PurePosixPath(path).parts[0]) in RESERVED:
-        raise UserError(f"{folder / path}: a clip can't have the name of a corpus's own file")
-    odd = [c for c in path if unicodedata.category(c) in _UNPRINTED]
-    if odd or path != path.strip():
-        what = f"has the character {odd[0]!r}" if odd else "begins or ends with a space"
-        raise UserError(f"{folder}: the name {path!r} {what}; rename it")
+        raise UserError(
+            f"{folder / path}: this name is reserved for a file of the corpus; rename the clip"
+        )
+    unprintable = [c for c in path if unicodedata.category(c) in _UNPRINTED]
+    if unprintable or path != path.strip():
+        problem = (
+            f"has the character {unprintable[0]!r}"
+            if unprintable
+            else "begins or ends with a space"
+        )
+        raise UserError(f"{folder}: the name {path!r} {problem}; rename it")

@@ -1,4 +1,4 @@
-"""Say what was understood of a folder, for a person to check before anything is trusted."""
+"""Describe the plan of an import, so that a person can check it."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from fonoteka.corpus.corpus import Clip
+from fonoteka.corpus.corpus import CorpusClip
 from fonoteka.corpus.importers.layouts.audio_io import needs_ffmpeg
-from fonoteka.corpus.importers.layouts.base import Reading
-from fonoteka.corpus.importers.layouts.detect import Recognised
-from fonoteka.corpus.importers.plan import Plan
+from fonoteka.corpus.importers.layouts.base import ParsedLayout
+from fonoteka.corpus.importers.layouts.detect import DetectedLayout
+from fonoteka.corpus.importers.plan import ImportPlan
 from fonoteka.corpus.importers.portable_names import shown
 
-WIDTH = 10  # of the words on the left
-LONGEST = 40  # characters of a name; Common Voice's speakers have 128
-FIRST = 3  # clips whose texts are shown, so that a column taken for another is seen
-LISTED = 5  # sentences per kind of what is wrong
+WIDTH = 10  # characters of the labels on the left
+LONGEST = 40  # characters of a name; speaker ids of Common Voice have 128
+FIRST = 3  # clips whose texts are shown, so that swapped columns are visible
+LISTED = 5  # messages per kind of problem
 
 
-def describe(recognised: Recognised, reading: Reading, plan: Plan, ffmpeg: bool) -> str:
-    """Return what was understood, what will be left out, and why."""
-    index = recognised.index
-    many = f"{len(index)} files: " * (len(index) > 1)
-    lines = [("layout", f"{recognised.name}, by {many}{few(index)}"), *reading.notes]
+def describe(detected: DetectedLayout, parsed: ParsedLayout, plan: ImportPlan, ffmpeg: bool) -> str:
+    """Return a description of what would be imported, what would be left out, and why."""
+    index = detected.index
+    file_count = f"{len(index)} files: " * (len(index) > 1)
+    lines = [("layout", f"{detected.name}, by {file_count}{few(index)}"), *parsed.notes]
     lines += _clips(plan) + _left_out(plan, ffmpeg)
     return "\n".join(f"{label:<{WIDTH}} {text}" for label, text in lines)
 
 
 def few(names: Iterable[str]) -> str:
-    """Return the first names, and dots where there are more."""
+    """Return the first five names, and dots if there are more."""
     listed = list(names)
     first = ", ".join(_short(shown(name)) for name in listed[:5])
     return first + (", ..." if len(listed) > 5 else "")
 
 
 def counted(values: Iterable[str]) -> str:
-    """Return each value with how often it stands there, the commonest first."""
+    """Return each value with its count, the most frequent first."""
     counts = Counter(values)
     ordered = sorted(counts, key=lambda value: (-counts[value], value))
     return few(f"{value or '(empty)'} {counts[value]}" for value in ordered)
 
 
-def _clips(plan: Plan) -> list[tuple[str, str]]:
-    """Say what the clips are."""
+def _clips(plan: ImportPlan) -> list[tuple[str, str]]:
+    """Return the lines on clips, speakers, languages, parts, sexes, sessions and phones."""
     clips = [planned.clip for planned in plan.clips]
     spans = [planned.span_s for planned in plan.clips]
     whole = [plan.sounds.get(p.source) for p in plan.clips if p.span_s is None]
@@ -75,8 +75,8 @@ def _clips(plan: Plan) -> list[tuple[str, str]]:
     return lines
 
 
-def _first(clip: Clip) -> str:
-    """Say who says what in a clip."""
+def _first(clip: CorpusClip) -> str:
+    """Return path, speaker, language and text of a clip in one line."""
     text = clip.text if len(clip.text) <= 2 * LONGEST else f"{clip.text[: 2 * LONGEST - 3]}..."
     return (
         f"{_short(shown(clip.path))} of {_short(shown(clip.speaker))}, "
@@ -84,8 +84,8 @@ def _first(clip: Clip) -> str:
     )
 
 
-def _left_out(plan: Plan, ffmpeg: bool) -> list[tuple[str, str]]:
-    """Say what is not understood, and what the pipeline will not accept."""
+def _left_out(plan: ImportPlan, ffmpeg: bool) -> list[tuple[str, str]]:
+    """Return the lines on refused rows, missing texts, and files that are not used."""
     lines = []
     for kind in sorted({error.kind for error in plan.refused}):
         errors = [error for error in plan.refused if error.kind == kind]
@@ -98,8 +98,8 @@ def _left_out(plan: Plan, ffmpeg: bool) -> list[tuple[str, str]]:
     if plan.untranscribed:
         lines.append(("no text", f"{len(plan.untranscribed)}: {few(plan.untranscribed)}"))
     if plan.by_end:
-        path, found = plan.by_end[0]
-        lines.append(("by name", f"{len(plan.by_end)} found so, as {shown(path)!r} in {found!r}"))
+        path, file = plan.by_end[0]
+        lines.append(("by name", f"{len(plan.by_end)} found so, as {shown(path)!r} in {file!r}"))
     if plan.phoneless:
         labels = counted(plan.unknown_labels.elements())
         lines.append(
@@ -114,22 +114,22 @@ def _left_out(plan: Plan, ffmpeg: bool) -> list[tuple[str, str]]:
     return lines
 
 
-def _sounds(plan: Plan, ffmpeg: bool) -> list[tuple[str, str]]:
-    """Say which recordings soundfile can't read."""
+def _sounds(plan: ImportPlan, ffmpeg: bool) -> list[tuple[str, str]]:
+    """Return the lines on recordings that soundfile cannot read."""
     unread = sorted({p.source for p in plan.clips if plan.sounds.get(p.source) is None})
-    foreign = [path for path in unread if needs_ffmpeg(path, None)]
-    broken = [path for path in unread if path not in set(foreign)]
+    ffmpeg_only = [path for path in unread if needs_ffmpeg(path, None)]
+    damaged = [path for path in unread if path not in set(ffmpeg_only)]
     lines = []
-    if foreign:
-        suffixes = counted(PurePosixPath(path).suffix.lower() for path in foreign)
+    if ffmpeg_only:
+        suffixes = counted(PurePosixPath(path).suffix.lower() for path in ffmpeg_only)
         if ffmpeg:
-            what = "will be written as FLAC by ffmpeg"
+            outcome = "will be written as FLAC by ffmpeg"
         else:
-            what = "ffmpeg is not installed, so inventory will quarantine them as unreadable"
-        lines.append(("ffmpeg", f"{len(foreign)} ({suffixes}): {what}"))
-    if broken:
+            outcome = "ffmpeg is not installed, so inventory will quarantine them as unreadable"
+        lines.append(("ffmpeg", f"{len(ffmpeg_only)} ({suffixes}): {outcome}"))
+    if damaged:
         lines.append(
-            ("unreadable", f"{len(broken)}, inventory will quarantine them: {few(broken)}")
+            ("unreadable", f"{len(damaged)}, inventory will quarantine them: {few(damaged)}")
         )
     return lines
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from fonoteka.core.errors import UserError
-from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms, own_terms
+from fonoteka.corpus.clip_terms import AS_THE_CORPUS, ClipTerms, own_terms
 from fonoteka.corpus.corpus import (
     CARD,
     PHONES,
     TABLE,
     TABLE_COLUMNS,
     Card,
-    Clip,
+    CorpusClip,
     checked_clip,
     is_audio,
     read_card,
@@ -57,11 +57,11 @@ class Item:
     id: str
     card: Card
     path: str
-    clip: Clip | None
+    clip: CorpusClip | None
     size: int = 0
     problem: str = ""
     detail: str = ""
-    own: Terms = AS_THE_CORPUS
+    own: ClipTerms = AS_THE_CORPUS
 
 
 def corpus_folders(raw: Path, names: Iterable[str]) -> list[Path]:
@@ -125,7 +125,7 @@ def check_transcripts(folder: Path, items: Iterable[Item]) -> None:
             )
 
 
-def clips_of(folder: Path, there: Container[str]) -> tuple[dict[str, Clip], set[str]]:
+def clips_of(folder: Path, there: Container[str]) -> tuple[dict[str, CorpusClip], set[str]]:
     """Return the rows of a corpus's table by path, and the paths that lead out of its folder.
 
     Args:
@@ -138,7 +138,7 @@ def clips_of(folder: Path, there: Container[str]) -> tuple[dict[str, Clip], set[
             empty.
     """
     table = folder / TABLE
-    clips: dict[str, Clip] = {}
+    clips: dict[str, CorpusClip] = {}
     lines: dict[str, int] = {}
     outside: set[str] = set()
     for number, row in read_numbered(table, TABLE_COLUMNS):
@@ -163,7 +163,7 @@ def clips_of(folder: Path, there: Container[str]) -> tuple[dict[str, Clip], set[
     return clips, outside
 
 
-def _plain_clip(row: Row, there: Container[str]) -> Clip | None:
+def _plain_clip(row: Row, there: Container[str]) -> CorpusClip | None:
     """Return a row that names a file as the walk does, None where it needs `checked_clip`.
 
     That one asks the file system, which costs more than all else that is done for a row.
@@ -174,7 +174,9 @@ def _plain_clip(row: Row, there: Container[str]) -> Clip | None:
         return None
     parent = row.get("parent", "").strip()
     speaker, session = sys.intern(speaker), sys.intern(session)  # of many clips, kept once
-    return Clip(path, row["text"].strip(), speaker, sys.intern(language), session, sex, parent)
+    return CorpusClip(
+        path, row["text"].strip(), speaker, sys.intern(language), session, sex, parent
+    )
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -191,7 +193,9 @@ def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
                     yield path, entry
 
 
-def _look(entry: os.DirEntry[str], path: str, root: str, card: Card, clip: Clip | None) -> Item:
+def _look(
+    entry: os.DirEntry[str], path: str, root: str, card: Card, clip: CorpusClip | None
+) -> Item:
     """Return one file with what its name, its kind and its place say against it."""
     shown = path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
     problem, detail, size = "", "", 0
@@ -223,14 +227,16 @@ def _link(path: str, root: str) -> tuple[str, str, int]:
     return "", "", os.path.getsize(target)  # noqa: PTH202
 
 
-def _through_a_link(folder: Path, card: Card, clip: Clip) -> Item:
+def _through_a_link(folder: Path, card: Card, clip: CorpusClip) -> Item:
     """Return a clip that the table names and that no walk meets: it lies behind a linked folder."""
     root, path = os.path.realpath(folder), str(folder / clip.path)
     problem, detail, size = _link(path, root)
     return _item(card, clip.path, clip, size, problem, detail)
 
 
-def _item(card: Card, path: str, clip: Clip | None, size: int, problem: str, detail: str) -> Item:
+def _item(
+    card: Card, path: str, clip: CorpusClip | None, size: int, problem: str, detail: str
+) -> Item:
     return Item(utterance_id(card.name, path), card, path, clip, size, problem, detail)
 
 

@@ -39,7 +39,7 @@ from fonoteka.core.files import atomic_file, write_json
 from fonoteka.core.params import load
 from fonoteka.corpus.corpus import (
     INVENTORY_COLUMNS,
-    Clip,
+    CorpusClip,
     TimedPhones,
     read_card,
     read_phones,
@@ -164,7 +164,7 @@ def line_of(item: Item, found: Probe, problem: str, detail: str) -> str:
 
     Numbers and hashes are written as they are: there is nothing in them to quote.
     """
-    card, clip = item.card, item.clip or Clip(item.path, "", "", "")
+    card, clip = item.card, item.clip or CorpusClip(item.path, "", "", "")
     corpus, terms = card.name, item.own.within(card)
     speaker = f"{corpus}/{clip.speaker}" if clip.speaker else ""
     session = f"{corpus}/{clip.session}" if clip.session else ""

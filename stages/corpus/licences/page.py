@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms
+from fonoteka.corpus.clip_terms import AS_THE_CORPUS, ClipTerms
 from fonoteka.corpus.corpus import Card
 from fonoteka.reporting.markdown import plain
 from stages.corpus.licences.terms import asks
@@ -32,10 +32,10 @@ class Holding:
     """
 
     card: Card
-    clips: Sequence[tuple[Terms, float]]
+    clips: Sequence[tuple[ClipTerms, float]]
 
     @property
-    def own(self) -> Terms:
+    def own(self) -> ClipTerms:
         """What the corpus says."""
         return AS_THE_CORPUS.within(self.card)
 
@@ -70,7 +70,7 @@ def section(holding: Holding, name_sources: bool) -> list[str]:
     if not others:
         return lines
     named = name_sources or card.synthetic
-    groups: dict[tuple[str, str], list[tuple[Terms, float]]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[ClipTerms, float]]] = defaultdict(list)
     for terms, seconds in others:
         groups[terms.licence, terms.source if named else ""].append((terms, seconds))
     lines += ["", "Of them, these came under terms of their own:", ""]
@@ -82,7 +82,7 @@ def section(holding: Holding, name_sources: bool) -> list[str]:
     return lines
 
 
-def _unnamed(clips: Sequence[tuple[Terms, float]], own: Terms) -> str:
+def _unnamed(clips: Sequence[tuple[ClipTerms, float]], own: ClipTerms) -> str:
     """Return where clips come from without a word of theirs, which may be a person's name."""
     sources = {terms.source for terms, _ in clips}
     if sources == {own.source}:
@@ -110,17 +110,17 @@ def _voice(card: Card) -> str:
     return "a machine" if card.synthetic else "people"
 
 
-def _size(clips: Sequence[tuple[Terms, float]]) -> tuple[str, str]:
+def _size(clips: Sequence[tuple[ClipTerms, float]]) -> tuple[str, str]:
     return str(len(clips)), length(math.fsum(seconds for _, seconds in clips))
 
 
-def _amount(clips: Sequence[tuple[Terms, float]]) -> str:
+def _amount(clips: Sequence[tuple[ClipTerms, float]]) -> str:
     number, duration = _size(clips)
     return f"{number} clips, {duration}"
 
 
 def holdings_of(
-    cards: Mapping[str, Card], clips: Iterable[tuple[str, Terms, float]]
+    cards: Mapping[str, Card], clips: Iterable[tuple[str, ClipTerms, float]]
 ) -> list[Holding]:
     """Return what is used of each corpus, sorted by name.
 
@@ -128,7 +128,7 @@ def holdings_of(
         cards: by corpus.
         clips: corpus, terms and seconds of each clip that is used.
     """
-    used: dict[str, list[tuple[Terms, float]]] = defaultdict(list)
+    used: dict[str, list[tuple[ClipTerms, float]]] = defaultdict(list)
     for corpus, terms, seconds in clips:
         used[corpus].append((terms, seconds))
     return [Holding(cards[name], used[name]) for name in sorted(cards)]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from fonoteka.core.files import read_json, write_text
 from fonoteka.core.params import load
-from fonoteka.corpus.clip_terms import Terms
+from fonoteka.corpus.clip_terms import ClipTerms
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, Card
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import read_table
@@ -31,7 +31,7 @@ def run(accepted: Path, corpora: Path, out: Path, params: PrivacyParams) -> None
     used = {row["corpus"] for row in rows}
     cards = {card["name"]: Card(**card) for card in read_json(corpora) if card["name"] in used}
     clips = (
-        (row["corpus"], Terms(row["licence"], row["source"]), float(row["duration_s"]))
+        (row["corpus"], ClipTerms(row["licence"], row["source"]), float(row["duration_s"]))
         for row in rows
     )
     held = holdings_of(cards, clips)

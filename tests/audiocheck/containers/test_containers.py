@@ -45,9 +45,9 @@ def written(folder, name="a.wav", container="WAV", encoding="PCM_16", channels=1
 
 @pytest.mark.parametrize(("name", "container", "encoding"), KINDS)
 def test_a_valid_file_is_read_whole(name, container, encoding, tmp_path):
-    found = probe(written(tmp_path, name, container, encoding))
-    assert (found.problem, found.detail, found.sample_rate_hz) == ("", "", RATE)
-    assert found.frames == len(sf.read(tmp_path / name)[0])
+    result = probe(written(tmp_path, name, container, encoding))
+    assert (result.problem, result.detail, result.sample_rate_hz) == ("", "", RATE)
+    assert result.frames == len(sf.read(tmp_path / name)[0])
 
 
 @pytest.mark.parametrize("endian", ["LITTLE", "BIG"])
@@ -133,8 +133,8 @@ FLOATS = (np.frombuffer(NOISE, np.int16) / 32768).astype("<f4").tobytes()
 )  # fmt: skip
 def test_a_file_that_contradicts_itself_is_not_taken(data, problem, detail, tmp_path):
     (tmp_path / "a.wav").write_bytes(data)
-    found = probe(tmp_path / "a.wav")
-    assert (found.problem, detail in found.detail) == (problem, True), found.detail
+    result = probe(tmp_path / "a.wav")
+    assert (result.problem, detail in result.detail) == (problem, True), result.detail
 
 
 def test_junk_under_a_name_that_libsndfile_plays_raw_is_not_taken(tmp_path):
@@ -180,9 +180,9 @@ def test_an_ogg_file_that_lacks_a_page_or_its_end_is_not_taken(tmp_path):
     }
     for detail, changed in cases.items():
         path.write_bytes(changed)
-        found = probe(path)
-        assert found.problem in ("unreadable", "truncated")
-        assert detail in found.detail, found.detail
+        result = probe(path)
+        assert result.problem in ("unreadable", "truncated")
+        assert detail in result.detail, result.detail
 
 
 def mp3(folder, mode="CONSTANT"):
@@ -243,19 +243,19 @@ def test_sound_beyond_full_scale_is_measured_and_its_hash_is_that_of_the_clipped
     sound = 4 * speech(0.3, RATE, 1, np.random.default_rng(0))
     sf.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
     sf.write(tmp_path / "b.wav", np.clip(sound, -1, 1), RATE, subtype="FLOAT")
-    found = probe(tmp_path / "a.wav")
-    assert found.peak_dbfs == pytest.approx(20 * np.log10(np.abs(sound).max()), abs=1e-4)
-    assert found.pcm_sha256 == probe(tmp_path / "b.wav").pcm_sha256
-    assert found.clipped > 0.01
+    result = probe(tmp_path / "a.wav")
+    assert result.peak_dbfs == pytest.approx(20 * np.log10(np.abs(sound).max()), abs=1e-4)
+    assert result.pcm_sha256 == probe(tmp_path / "b.wav").pcm_sha256
+    assert result.clipped > 0.01
 
 
 def test_a_head_that_states_years_of_sound_costs_nothing(tmp_path):
     """FLAC counts samples with 36 bits; a compressed silence is real and is left at the limit."""
     path = written(tmp_path, "a.flac", "FLAC")
     sf.write(path, np.zeros(60 * RATE), RATE)
-    found = probe(path, ProbeLimits(max_s=20.0))
-    assert (found.problem, found.detail) == ("too long", "more than 20 s")
-    assert found.frames <= 20 * RATE + (1 << 18)  # one block beyond
+    result = probe(path, ProbeLimits(max_s=20.0))
+    assert (result.problem, result.detail) == ("too long", "more than 20 s")
+    assert result.frames <= 20 * RATE + (1 << 18)  # one block beyond
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def unstated(data):
     return bytes(changed)
 
 
-def taken(path, data):
+def probe_bytes(path, data):
     path.write_bytes(data)
     return probe(path)
 
@@ -40,9 +40,9 @@ def taken(path, data):
 def test_flac_that_states_no_length_is_read_whole(encoding, channels, tmp_path):
     data = written(tmp_path / "a.flac", encoding, channels)
     plain, (before, _) = probe(tmp_path / "a.flac"), read_sound(tmp_path / "a.flac")
-    found = taken(tmp_path / "a.flac", unstated(data))
-    assert (found.problem, found.detail, found.codec) == ("", NOTE, plain.codec)
-    assert found.pcm_sha256 == plain.pcm_sha256
+    result = probe_bytes(tmp_path / "a.flac", unstated(data))
+    assert (result.problem, result.detail, result.codec) == ("", NOTE, plain.codec)
+    assert result.pcm_sha256 == plain.pcm_sha256
     samples, rate = read_sound(tmp_path / "a.flac")
     assert (rate, np.array_equal(samples, before)) == (RATE, True)
 
@@ -52,54 +52,54 @@ def test_an_md5_is_held_against_samples_whose_number_is_not_stated(tmp_path):
     changed = bytearray(data)
     changed[21] &= 0xF0
     changed[22:26] = bytes(4)
-    found = taken(tmp_path / "a.flac", bytes(changed))
-    assert (found.problem, found.detail) == ("", NOTE)
+    result = probe_bytes(tmp_path / "a.flac", bytes(changed))
+    assert (result.problem, result.detail) == ("", NOTE)
     changed[30] ^= 1
-    found = taken(tmp_path / "a.flac", bytes(changed))
-    assert found.detail == "its samples are not those that its own MD5 was made of"
+    result = probe_bytes(tmp_path / "a.flac", bytes(changed))
+    assert result.detail == "its samples are not those that its own MD5 was made of"
 
 
 def test_a_cut_is_found_unless_it_is_between_two_frames(tmp_path):
     data = unstated(written(tmp_path / "a.flac"))
-    whole = taken(tmp_path / "a.flac", data)
-    kept = 0
+    whole = probe_bytes(tmp_path / "a.flac", data)
+    whole_cuts = 0
     rng = np.random.default_rng(0)
     for end in [*rng.integers(200, len(data), 100).tolist(), len(data) - 1, len(data) - 2]:
-        found = taken(tmp_path / "a.flac", data[:end])
-        if found.problem:
-            assert found.problem in ("truncated", "unreadable")
+        result = probe_bytes(tmp_path / "a.flac", data[:end])
+        if result.problem:
+            assert result.problem in ("truncated", "unreadable")
             continue
-        kept += 1
-        assert found.frames % BLOCK == 0
-        assert np.array_equal(found.sound, whole.sound[: found.frames])
-    assert kept <= 1
+        whole_cuts += 1
+        assert result.frames % BLOCK == 0
+        assert np.array_equal(result.sound, whole.sound[: result.frames])
+    assert whole_cuts <= 1
 
 
 def test_a_cut_between_two_frames_leaves_whole_frames(tmp_path):
     data = unstated(written(tmp_path / "a.flac"))
-    whole = taken(tmp_path / "a.flac", data)
+    whole = probe_bytes(tmp_path / "a.flac", data)
     # The second frame's head: the first one's, with the number 1, and a checksum that is right.
     second = data.index(data[data.index(b"\xff\xf8") :][:4] + b"\1")
-    found = taken(tmp_path / "a.flac", data[:second])
-    assert (found.problem, found.frames) == ("", BLOCK)
-    assert np.array_equal(found.sound, whole.sound[:BLOCK])
+    result = probe_bytes(tmp_path / "a.flac", data[:second])
+    assert (result.problem, result.frames) == ("", BLOCK)
+    assert np.array_equal(result.sound, whole.sound[:BLOCK])
 
 
 def test_no_flipped_bit_is_taken_for_sound(tmp_path):
     data = unstated(written(tmp_path / "a.flac"))
-    whole = taken(tmp_path / "a.flac", data)
+    whole = probe_bytes(tmp_path / "a.flac", data)
     rng = np.random.default_rng(1)
     first = data.index(b"\xff\xf8")
     for bit in rng.integers(8 * first, 8 * len(data), 150).tolist():
         changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
-        found = taken(tmp_path / "a.flac", bytes(changed))
-        assert found.problem in ("truncated", "unreadable"), bit
+        result = probe_bytes(tmp_path / "a.flac", bytes(changed))
+        assert result.problem in ("truncated", "unreadable"), bit
     for bit in range(8 * 8, 8 * 42):  # of what describes the stream
         changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
-        found = taken(tmp_path / "a.flac", bytes(changed))
-        assert found.problem or found.pcm_sha256 == whole.pcm_sha256, bit
+        result = probe_bytes(tmp_path / "a.flac", bytes(changed))
+        assert result.problem or result.pcm_sha256 == whole.pcm_sha256, bit
 
 
 @pytest.mark.parametrize("change", ["lost", "twice", "swapped", "more"])
@@ -107,21 +107,21 @@ def test_frames_that_are_lost_doubled_or_moved_are_found(change, tmp_path):
     data = unstated(written(tmp_path / "a.flac"))
     start = data.index(b"\xff\xf8")
     mark = data[start : start + 4]
-    at = [start, *(data.index(mark + bytes([n])) for n in (1, 2, 3)), len(data)]
-    one, two, three = (data[at[n] : at[n + 1]] for n in (1, 2, 3))
-    first = data[: at[1]]
+    offsets = [start, *(data.index(mark + bytes([n])) for n in (1, 2, 3)), len(data)]
+    frame_1, frame_2, frame_3 = (data[offsets[n] : offsets[n + 1]] for n in (1, 2, 3))
+    first = data[: offsets[1]]
     changed = {
-        "lost": first + two + three, "twice": first + one + one + two + three,
-        "swapped": first + two + one + three, "more": data + data[start : start + 500],
+        "lost": first + frame_2 + frame_3, "twice": first + frame_1 + frame_1 + frame_2 + frame_3,
+        "swapped": first + frame_2 + frame_1 + frame_3, "more": data + data[start : start + 500],
     }[change]  # fmt: skip
-    assert taken(tmp_path / "a.flac", changed).problem in ("unreadable", "truncated")
+    assert probe_bytes(tmp_path / "a.flac", changed).problem in ("unreadable", "truncated")
 
 
 def test_tags_behind_a_file_that_states_no_length_are_no_frame(tmp_path):
     data = unstated(written(tmp_path / "a.flac"))
-    whole = taken(tmp_path / "a.flac", data)
-    found = taken(tmp_path / "a.flac", data + b"TAG" + bytes(125))
-    assert (found.problem, found.pcm_sha256) == ("", whole.pcm_sha256)
+    whole = probe_bytes(tmp_path / "a.flac", data)
+    result = probe_bytes(tmp_path / "a.flac", data + b"TAG" + bytes(125))
+    assert (result.problem, result.pcm_sha256) == ("", whole.pcm_sha256)
 
 
 def test_a_recording_that_states_no_length_is_transcribed_and_a_cut_one_is_refused(tmp_path):
@@ -139,8 +139,8 @@ def test_what_its_md5_proves_is_preprocessed_where_libsndfile_refuses_the_commen
     data = bytearray(written(tmp_path / "a.flac"))
     before, plain = read_sound(tmp_path / "a.flac")[0], probe(tmp_path / "a.flac")
     data[46] ^= 1  # the length of the encoder's name: after STREAMINFO and the comments' own head
-    found = taken(tmp_path / "a.flac", bytes(data))
-    assert (found.problem, found.pcm_sha256) == ("", plain.pcm_sha256)
+    result = probe_bytes(tmp_path / "a.flac", bytes(data))
+    assert (result.problem, result.pcm_sha256) == ("", plain.pcm_sha256)
     with pytest.raises(sf.LibsndfileError):
         sf.read(tmp_path / "a.flac")
     assert np.array_equal(read_sound(tmp_path / "a.flac")[0], before)
@@ -148,8 +148,8 @@ def test_what_its_md5_proves_is_preprocessed_where_libsndfile_refuses_the_commen
 
 def test_a_file_that_ends_after_its_description_is_not_taken(tmp_path):
     data = unstated(written(tmp_path / "a.flac"))
-    found = taken(tmp_path / "a.flac", data[: data.index(b"\xff\xf8")])
-    assert (found.problem, found.frames) == ("unknown length", 0)
+    result = probe_bytes(tmp_path / "a.flac", data[: data.index(b"\xff\xf8")])
+    assert (result.problem, result.frames) == ("unknown length", 0)
     with pytest.raises(CorruptFileError, match="has no first frame"):
         layout_of(data[: data.index(b"\xff\xf8")] + b"no frame")
 
@@ -159,6 +159,6 @@ def test_a_frame_of_another_size_than_the_description_says_is_found(tmp_path):
     data = unstated(written(tmp_path / "a.flac"))
     for least, most in ((1152, 1152), (4608, 4608), (16, 1024)):
         sizes = least.to_bytes(2, "big") + most.to_bytes(2, "big")
-        found = taken(tmp_path / "a.flac", data[:8] + sizes + data[12:])
-        assert found.problem == "unreadable"
-        assert found.detail.endswith(f"samples, the file says {most}")
+        result = probe_bytes(tmp_path / "a.flac", data[:8] + sizes + data[12:])
+        assert result.problem == "unreadable"
+        assert result.detail.endswith(f"samples, the file says {most}")

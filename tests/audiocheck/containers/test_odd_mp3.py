@@ -80,42 +80,42 @@ def tagged(tmp_path_factory):
     return path.read_bytes()
 
 
-def taken(path, data):
+def probe_bytes(path, data):
     path.write_bytes(data)
     return probe(path)
 
 
 @pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
 def test_tags_behind_the_last_frame_are_no_sound(after, sound, tmp_path):
-    plain = taken(tmp_path / "a.mp3", sound)
-    found = taken(tmp_path / "a.mp3", sound + after)
-    assert (found.problem, found.detail, found.pcm_sha256) == ("", "", plain.pcm_sha256)
+    plain = probe_bytes(tmp_path / "a.mp3", sound)
+    result = probe_bytes(tmp_path / "a.mp3", sound + after)
+    assert (result.problem, result.detail, result.pcm_sha256) == ("", "", plain.pcm_sha256)
 
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
 def test_tags_before_the_first_frame_are_no_sound(before, sound, tmp_path):
-    plain = taken(tmp_path / "a.mp3", sound)
-    found = taken(tmp_path / "a.mp3", before + sound + ape(2) + ID3V1)
-    assert (found.problem, found.detail, found.pcm_sha256) == ("", "", plain.pcm_sha256)
-    assert len(read_sound(tmp_path / "a.mp3")[0]) == found.frames
+    plain = probe_bytes(tmp_path / "a.mp3", sound)
+    result = probe_bytes(tmp_path / "a.mp3", before + sound + ape(2) + ID3V1)
+    assert (result.problem, result.detail, result.pcm_sha256) == ("", "", plain.pcm_sha256)
+    assert len(read_sound(tmp_path / "a.mp3")[0]) == result.frames
 
 
 @pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
 def test_a_cut_frame_before_a_tag_is_found(after, sound, tmp_path):
     # Zeros in place of a frame's last bytes are that frame, where nothing counts the frames.
     filled = after[:40] == bytes(40) and b"Xing" not in sound and b"Info" not in sound
-    problem = taken(tmp_path / "a.mp3", sound[:-40] + after).problem
+    problem = probe_bytes(tmp_path / "a.mp3", sound[:-40] + after).problem
     assert filled or problem in ("truncated", "unreadable")
 
 
 def test_other_bytes_behind_are_a_note_where_the_frames_are_counted(tagged, tmp_path):
-    plain = taken(tmp_path / "a.mp3", tagged)
+    plain = probe_bytes(tmp_path / "a.mp3", tagged)
     for more in (b"x", b"more", bytes(range(256)), tagged[100:150], b"\xff\xfb"):
-        found = taken(tmp_path / "a.mp3", tagged + more)
-        assert (found.problem, found.pcm_sha256) == ("", plain.pcm_sha256)
-        assert found.detail == f"{len(more)} byte{'s' * (len(more) > 1)} behind the sound"
+        result = probe_bytes(tmp_path / "a.mp3", tagged + more)
+        assert (result.problem, result.pcm_sha256) == ("", plain.pcm_sha256)
+        assert result.detail == f"{len(more)} byte{'s' * (len(more) > 1)} behind the sound"
         bare = tagged[parse_header(tagged[:4]).size :]
-        assert taken(tmp_path / "a.mp3", bare + more).problem == "unreadable"
+        assert probe_bytes(tmp_path / "a.mp3", bare + more).problem == "unreadable"
 
 
 def slow_crc16(data: bytes) -> int:
@@ -134,37 +134,37 @@ def lame_at(data):
 
 def test_the_checksum_of_ffmpegs_tag_is_right(tagged, tmp_path):
     """It is of the frame's first 190 bytes, with two zeros in its own place."""
-    at = lame_at(tagged) + 34
-    changed = tagged[:at] + bytes(2) + tagged[at + 2 :]
+    offset = lame_at(tagged) + 34
+    changed = tagged[:offset] + bytes(2) + tagged[offset + 2 :]
     frame = changed[: parse_header(tagged[:4]).size][:190].ljust(190, b"\0")
-    changed = changed[:at] + slow_crc16(frame).to_bytes(2, "big") + changed[at + 2 :]
+    changed = changed[:offset] + slow_crc16(frame).to_bytes(2, "big") + changed[offset + 2 :]
     assert changed != tagged
-    found = taken(tmp_path / "a.mp3", changed)
-    assert (found.problem, found.detail) == ("", "")
-    assert found.pcm_sha256 == taken(tmp_path / "a.mp3", tagged).pcm_sha256
+    result = probe_bytes(tmp_path / "a.mp3", changed)
+    assert (result.problem, result.detail) == ("", "")
+    assert result.pcm_sha256 == probe_bytes(tmp_path / "a.mp3", tagged).pcm_sha256
 
 
 # Bytes of LAME's part: name, VBR method, peak, delay, the tag's own checksum.
 @pytest.mark.parametrize("place", [0, 9, 12, 21, 22, 34, 35])
 def test_a_wrong_tag_is_a_note_and_its_delay_is_not_cut(place, tagged, tmp_path):
-    plain = taken(tmp_path / "a.mp3", tagged)
-    at = lame_at(tagged) + place
-    changed = tagged[:at] + bytes([tagged[at] ^ 8]) + tagged[at + 1 :]
-    found = taken(tmp_path / "a.mp3", changed)
-    assert (found.problem, found.detail) == ("", TAG_DOUBTED)
+    plain = probe_bytes(tmp_path / "a.mp3", tagged)
+    offset = lame_at(tagged) + place
+    changed = tagged[:offset] + bytes([tagged[offset] ^ 8]) + tagged[offset + 1 :]
+    result = probe_bytes(tmp_path / "a.mp3", changed)
+    assert (result.problem, result.detail) == ("", TAG_DOUBTED)
     # All frames but the tag's, less the 529 samples that every decoder is late.
     frames = layout_of(tagged[parse_header(tagged[:4]).size :])
-    assert found.frames == frames.frames + frames.spare - 529
-    starts = range(found.frames - plain.frames + 1)
-    assert min(np.abs(found.sound[n:][: plain.frames] - plain.sound).max() for n in starts) <= 1
-    assert taken(tmp_path / "a.mp3", changed[:-1]).problem == "truncated"
-    assert taken(tmp_path / "a.mp3", changed[:1000] + b"\xff" + changed[1001:]).problem != ""
+    assert result.frames == frames.frames + frames.spare - 529
+    starts = range(result.frames - plain.frames + 1)
+    assert min(np.abs(result.sound[n:][: plain.frames] - plain.sound).max() for n in starts) <= 1
+    assert probe_bytes(tmp_path / "a.mp3", changed[:-1]).problem == "truncated"
+    assert probe_bytes(tmp_path / "a.mp3", changed[:1000] + b"\xff" + changed[1001:]).problem != ""
 
 
 def test_a_wrong_tag_that_would_excuse_wrong_frames_is_refused(tagged, tmp_path):
-    at = lame_at(tagged) + 25  # mp3gain says there that it changed the frames
-    found = taken(tmp_path / "a.mp3", tagged[:at] + b"\3" + tagged[at + 1 :])
-    assert found.detail == "its encoder's tag is damaged: the checksum is wrong"
+    offset = lame_at(tagged) + 25  # mp3gain says there that it changed the frames
+    result = probe_bytes(tmp_path / "a.mp3", tagged[:offset] + b"\3" + tagged[offset + 1 :])
+    assert result.detail == "its encoder's tag is damaged: the checksum is wrong"
 
 
 def test_a_lost_frame_is_found_wherever_the_tag_counts_them(tagged, tmp_path):
@@ -173,11 +173,13 @@ def test_a_lost_frame_is_found_wherever_the_tag_counts_them(tagged, tmp_path):
         starts.append(position)
         position += parse_header(tagged[position : position + 4]).size
     for first, second in list(pairwise(starts))[1:20:3]:
-        assert taken(tmp_path / "a.mp3", tagged[:first] + tagged[second:]).problem == "truncated"
+        assert (
+            probe_bytes(tmp_path / "a.mp3", tagged[:first] + tagged[second:]).problem == "truncated"
+        )
 
 
 def test_a_variable_rate_without_a_count_holds_all_its_frames(sound, tmp_path):
-    found = taken(tmp_path / "a.mp3", sound)
+    result = probe_bytes(tmp_path / "a.mp3", sound)
     samples, rate = read_sound(tmp_path / "a.mp3")
-    assert (rate, len(samples)) == (RATE, found.frames)
-    assert found.frames >= len(source(RATE, 1))
+    assert (rate, len(samples)) == (RATE, result.frames)
+    assert result.frames >= len(source(RATE, 1))

@@ -25,19 +25,19 @@ def written(path, encoding="VORBIS", rate=RATE, channels=1, scale=1.0):
     return path.read_bytes()
 
 
-def taken(path, data):
+def probe_bytes(path, data):
     path.write_bytes(data)
     return probe(path)
 
 
 def pages_of(data):
     """Return a file's pages: after 27 bytes there are as many sizes as the last of them says."""
-    pages, at = [], 0
-    while at < len(data):
-        segments = data[at + 26]
-        size = 27 + segments + sum(data[at + 27 : at + 27 + segments])
-        pages.append(data[at : at + size])
-        at += size
+    pages, offset = [], 0
+    while offset < len(data):
+        segments = data[offset + 26]
+        size = 27 + segments + sum(data[offset + 27 : offset + 27 + segments])
+        pages.append(data[offset : offset + size])
+        offset += size
     return pages
 
 
@@ -61,9 +61,9 @@ def with_skeleton(data, serial=77):
 def test_an_index_beside_the_sound_is_a_note(encoding, channels, tmp_path):
     data = written(tmp_path / "a.ogg", encoding, channels=channels)
     plain, (before, _) = probe(tmp_path / "a.ogg"), read_sound(tmp_path / "a.ogg")
-    found = taken(tmp_path / "a.ogg", with_skeleton(data))
-    assert (found.problem, found.detail, found.codec) == ("", ONE_BESIDE, plain.codec)
-    assert found.pcm_sha256 == plain.pcm_sha256
+    result = probe_bytes(tmp_path / "a.ogg", with_skeleton(data))
+    assert (result.problem, result.detail, result.codec) == ("", ONE_BESIDE, plain.codec)
+    assert result.pcm_sha256 == plain.pcm_sha256
     assert np.array_equal(read_sound(tmp_path / "a.ogg")[0], before)
 
 
@@ -76,76 +76,82 @@ def test_sound_beside_video_is_read(codec, tmp_path):
     start([*command, str(tmp_path / "a.ogg")])
     plain = probe(tmp_path / "a.ogg")
     start([*command[:5], *video, "-c:a", codec, "-c:v", "libtheora", str(tmp_path / "b.ogv")])
-    found = probe(tmp_path / "b.ogv")
-    assert (found.problem, found.detail) == ("", ONE_BESIDE)
-    assert found.frames == plain.frames
-    off = np.abs(found.sound.astype(int) - plain.sound)
+    result = probe(tmp_path / "b.ogv")
+    assert (result.problem, result.detail) == ("", ONE_BESIDE)
+    assert result.frames == plain.frames
+    off = np.abs(result.sound.astype(int) - plain.sound)
     assert off.max() <= (0 if codec == "flac" else 330)  # 1 %: coders that draw their noise
     lost = pages_of((tmp_path / "b.ogv").read_bytes())
-    sounds = [n for n, one in enumerate(lost) if one[14:18] == lost[1][14:18]]
+    sounds = [n for n, alone in enumerate(lost) if alone[14:18] == lost[1][14:18]]
     for number in sounds[2:]:
         cut = b"".join(lost[:number] + lost[number + 1 :])
-        assert taken(tmp_path / "b.ogv", cut).problem in ("unreadable", "truncated")
+        assert probe_bytes(tmp_path / "b.ogv", cut).problem in ("unreadable", "truncated")
 
 
 @pytest.mark.parametrize("encoding", ["VORBIS", "OPUS"])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_recordings_of_one_rate_after_each_other_are_one_sound(encoding, channels, tmp_path):
     first = written(tmp_path / "a.ogg", encoding, channels=channels)
-    one = read_sound(tmp_path / "a.ogg")[0]
+    alone = read_sound(tmp_path / "a.ogg")[0]
     second = written(tmp_path / "a.ogg", encoding, channels=channels, scale=0.5)
     two = read_sound(tmp_path / "a.ogg")[0]
-    for chain, whole in ((first + second, [one, two]), (first * 3, [one] * 3)):
-        found = taken(tmp_path / "a.ogg", chain)
-        assert (found.problem, found.channels) == ("", channels)
-        assert found.detail == f"{len(whole)} recordings one after the other"
+    for chain, whole in ((first + second, [alone, two]), (first * 3, [alone] * 3)):
+        result = probe_bytes(tmp_path / "a.ogg", chain)
+        assert (result.problem, result.channels) == ("", channels)
+        assert result.detail == f"{len(whole)} recordings one after the other"
         assert np.array_equal(read_sound(tmp_path / "a.ogg")[0], np.concatenate(whole))
-        assert found.frames == sum(map(len, whole))
+        assert result.frames == sum(map(len, whole))
 
 
 def test_recordings_of_two_rates_or_widths_are_refused_by_name(tmp_path):
     first = written(tmp_path / "a.ogg")
     for more in ({"rate": 8000}, {"channels": 2}):
-        found = taken(tmp_path / "a.ogg", first + written(tmp_path / "a.ogg", **more))
-        assert found.problem == "unreadable"
-        assert found.detail.startswith("its recordings differ in rate or channels: ")
+        result = probe_bytes(tmp_path / "a.ogg", first + written(tmp_path / "a.ogg", **more))
+        assert result.problem == "unreadable"
+        assert result.detail.startswith("its recordings differ in rate or channels: ")
 
 
 def test_a_chain_with_a_cut_link_is_not_taken(tmp_path):
     data = written(tmp_path / "a.ogg")
     pages = pages_of(data)
     cut = b"".join(pages[:-1])
-    assert taken(tmp_path / "a.ogg", cut + data).detail.startswith("another stream begins on page")
-    assert taken(tmp_path / "a.ogg", data + cut).problem == "truncated"
-    assert taken(tmp_path / "a.ogg", data + data[:-9]).problem == "truncated"
-    assert taken(tmp_path / "a.ogg", data + pages[1] + pages[2]).problem == "unreadable"
+    assert probe_bytes(tmp_path / "a.ogg", cut + data).detail.startswith(
+        "another stream begins on page"
+    )
+    assert probe_bytes(tmp_path / "a.ogg", data + cut).problem == "truncated"
+    assert probe_bytes(tmp_path / "a.ogg", data + data[:-9]).problem == "truncated"
+    assert probe_bytes(tmp_path / "a.ogg", data + pages[1] + pages[2]).problem == "unreadable"
 
 
 def test_two_sounds_at_once_are_refused(tmp_path):
     first, *rest = pages_of(written(tmp_path / "a.ogg"))
     other, *more = pages_of(written(tmp_path / "a.ogg", scale=0.5))
     assert first[14:18] != other[14:18]  # libsndfile draws the number of a stream
-    found = taken(tmp_path / "a.ogg", b"".join([first, other, *rest, *more]))
-    assert found.detail == "holds 2 streams of sound at once; extract one"
+    result = probe_bytes(tmp_path / "a.ogg", b"".join([first, other, *rest, *more]))
+    assert result.detail == "holds 2 streams of sound at once; extract one"
 
 
 @pytest.mark.parametrize("more", [b"x", b"<xml/>", bytes(range(256)), b"Ogg", b"TAG and more"])
 def test_bytes_behind_the_last_page_are_a_note(more, tmp_path):
     data = written(tmp_path / "a.ogg")
     plain = probe(tmp_path / "a.ogg")
-    found = taken(tmp_path / "a.ogg", data + more)
-    assert (found.problem, found.pcm_sha256) == ("", plain.pcm_sha256)
-    assert found.detail == f"{len(more)} byte{'s' * (len(more) > 1)} behind the sound"
+    result = probe_bytes(tmp_path / "a.ogg", data + more)
+    assert (result.problem, result.pcm_sha256) == ("", plain.pcm_sha256)
+    assert result.detail == f"{len(more)} byte{'s' * (len(more) > 1)} behind the sound"
 
 
 def test_damage_beside_or_in_the_sound_is_found(tmp_path):
     data = with_skeleton(written(tmp_path / "a.ogg"))
     rng = np.random.default_rng(0)
-    for at in rng.integers(0, len(data), 200).tolist():
-        changed = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
-        assert taken(tmp_path / "a.ogg", changed).problem in ("unreadable", "truncated"), at
+    for offset in rng.integers(0, len(data), 200).tolist():
+        changed = data[:offset] + bytes([data[offset] ^ 1 << offset % 8]) + data[offset + 1 :]
+        assert probe_bytes(tmp_path / "a.ogg", changed).problem in ("unreadable", "truncated"), (
+            offset
+        )
     for end in rng.integers(0, len(data), 50).tolist():
-        assert taken(tmp_path / "a.ogg", data[:end]).problem in ("unreadable", "truncated"), end
+        assert probe_bytes(tmp_path / "a.ogg", data[:end]).problem in ("unreadable", "truncated"), (
+            end
+        )
 
 
 @NEEDS_FFMPEG
@@ -158,13 +164,18 @@ def test_flac_and_speex_in_ogg_are_refused_once_a_page_or_a_bit_is_lost(codec, c
     assert probe(tmp_path / "a.ogg").problem == ""
     pages = pages_of(data)
     for number in range(2, len(pages)):
-        found = taken(tmp_path / "a.ogg", b"".join(pages[:number] + pages[number + 1 :]))
-        assert found.problem in ("unreadable", "truncated"), number
+        result = probe_bytes(tmp_path / "a.ogg", b"".join(pages[:number] + pages[number + 1 :]))
+        assert result.problem in ("unreadable", "truncated"), number
     rng = np.random.default_rng(0)
-    for at in rng.integers(0, len(data), 60).tolist():
-        changed = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
-        assert taken(tmp_path / "a.ogg", changed).problem in ("unreadable", "truncated"), at
-        assert taken(tmp_path / "a.ogg", data[:at]).problem in ("unreadable", "truncated"), at
+    for offset in rng.integers(0, len(data), 60).tolist():
+        changed = data[:offset] + bytes([data[offset] ^ 1 << offset % 8]) + data[offset + 1 :]
+        assert probe_bytes(tmp_path / "a.ogg", changed).problem in ("unreadable", "truncated"), (
+            offset
+        )
+        assert probe_bytes(tmp_path / "a.ogg", data[:offset]).problem in (
+            "unreadable",
+            "truncated",
+        ), offset
 
 
 @NEEDS_FFMPEG
@@ -175,5 +186,5 @@ def test_flac_in_ogg_needs_no_ffmpeg_and_speex_says_that_it_does(tmp_path, monke
         start(["ffmpeg", "-v", "error", "-i", str(tmp_path / "a.wav"), "-c:a", codec, str(path)])
     monkeypatch.setenv("PATH", "")
     assert probe(tmp_path / "flac.ogg").pcm_sha256 == probe(tmp_path / "a.wav").pcm_sha256
-    found = probe(tmp_path / "libspeex.ogg")
-    assert found.detail == "is ogg, which ffmpeg would read, but ffmpeg is not installed"
+    result = probe(tmp_path / "libspeex.ogg")
+    assert result.detail == "is ogg, which ffmpeg would read, but ffmpeg is not installed"

@@ -34,7 +34,7 @@ def written(path, container="WAV", encoding="PCM_16", channels=1, rate=RATE):
     return path.read_bytes()
 
 
-def taken(path, data):
+def probe_bytes(path, data):
     path.write_bytes(data)
     return probe(path)
 
@@ -44,9 +44,9 @@ def test_text_behind_a_whole_file_is_a_note(text, tmp_path):
     for kind in (*KINDS, *BLOCKS, *OTHERS):
         data = written(tmp_path / "a", *kind)
         plain = probe(tmp_path / "a")
-        found = taken(tmp_path / "a", data + text)
-        assert (found.problem, found.pcm_sha256) == ("", plain.pcm_sha256), kind
-        assert found.detail == f"{len(text)} byte{'s' * (len(text) > 1)} behind the sound", kind
+        result = probe_bytes(tmp_path / "a", data + text)
+        assert (result.problem, result.pcm_sha256) == ("", plain.pcm_sha256), kind
+        assert result.detail == f"{len(text)} byte{'s' * (len(text) > 1)} behind the sound", kind
         assert len(read_sound(tmp_path / "a")[0]) == plain.frames
 
 
@@ -55,8 +55,8 @@ def test_text_behind_a_whole_file_is_a_note(text, tmp_path):
 )
 def test_bytes_behind_a_file_that_may_be_sound_are_refused(more, tmp_path):
     for kind in (*KINDS, *OTHERS):
-        found = taken(tmp_path / "a", written(tmp_path / "a", *kind) + more)
-        assert found.problem in ("unreadable", "truncated"), kind
+        result = probe_bytes(tmp_path / "a", written(tmp_path / "a", *kind) + more)
+        assert result.problem in ("unreadable", "truncated"), kind
 
 
 def test_a_piece_put_into_the_sound_is_found_by_what_is_behind_its_end(tmp_path):
@@ -64,16 +64,18 @@ def test_a_piece_put_into_the_sound_is_found_by_what_is_behind_its_end(tmp_path)
     for kind in KINDS:
         data = written(tmp_path / "a", *kind)
         for size in range(1, 60, 3):
-            at = int(rng.integers(100, len(data) - 1000))
-            found = taken(tmp_path / "a", data[:at] + data[at : at + size] + data[at:])
-            assert found.problem or data[-size:].strip(b"\0 ") == b"", (kind, at, size)
+            offset = int(rng.integers(100, len(data) - 1000))
+            result = probe_bytes(
+                tmp_path / "a", data[:offset] + data[offset : offset + size] + data[offset:]
+            )
+            assert result.problem or data[-size:].strip(b"\0 ") == b"", (kind, offset, size)
 
 
 def test_text_behind_a_cut_file_does_not_complete_it(tmp_path):
     for kind in (*KINDS, *BLOCKS, *OTHERS):
         data = written(tmp_path / "a", *kind)
-        found = taken(tmp_path / "a", data[:-200] + TEXTS[0])
-        assert found.problem in ("truncated", "unreadable"), kind
+        result = probe_bytes(tmp_path / "a", data[:-200] + TEXTS[0])
+        assert result.problem in ("truncated", "unreadable"), kind
 
 
 def sound_size_at(data):
@@ -82,9 +84,13 @@ def sound_size_at(data):
 
 
 def streamed(data, riff=0xFFFFFFFF, sound=0xFFFFFFFF):
-    at = sound_size_at(data)
+    offset = sound_size_at(data)
     return (
-        data[:4] + struct.pack("<I", riff) + data[8:at] + struct.pack("<I", sound) + data[at + 4 :]
+        data[:4]
+        + struct.pack("<I", riff)
+        + data[8:offset]
+        + struct.pack("<I", sound)
+        + data[offset + 4 :]
     )
 
 
@@ -99,14 +105,14 @@ def test_a_file_from_a_pipe_is_read_to_its_end(sizes, tmp_path):
     for kind in (*KINDS, *BLOCKS):
         data = written(tmp_path / "a", *kind, channels=1)
         plain, (heard, _) = probe(tmp_path / "a"), read_sound(tmp_path / "a")
-        found = taken(tmp_path / "a", streamed(data, *sizes))
-        assert (found.problem, found.detail, found.codec) == ("", STREAMED, plain.codec), kind
+        result = probe_bytes(tmp_path / "a", streamed(data, *sizes))
+        assert (result.problem, result.detail, result.codec) == ("", STREAMED, plain.codec), kind
         again, rate = read_sound(tmp_path / "a")
         assert rate == RATE
         # The last block is filled up, and only a stated length tells where it ends.
         assert np.array_equal(again[: len(heard)], heard), kind
         assert len(again) - len(heard) < (2048 if kind in BLOCKS else 1)
-        assert found.frames == len(again)
+        assert result.frames == len(again)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -115,8 +121,8 @@ def test_a_file_from_a_pipe_that_ends_inside_a_sample_or_block_is_truncated(chan
         if channels == 1 and kind[1].endswith(("LAW", "U8")):
             continue  # of one byte per sample any end is a whole one
         data = streamed(written(tmp_path / "a", *kind, channels=channels))
-        found = taken(tmp_path / "a", data[:-1])
-        assert (found.problem, found.sound is None) == ("truncated", True), kind
+        result = probe_bytes(tmp_path / "a", data[:-1])
+        assert (result.problem, result.sound is None) == ("truncated", True), kind
 
 
 @pytest.mark.parametrize(
@@ -127,8 +133,10 @@ def test_a_file_whose_sizes_are_not_both_open_is_not_taken_for_one_from_a_pipe(
     riff, sound, tmp_path
 ):
     data = written(tmp_path / "a")
-    found = taken(tmp_path / "a", streamed(data, len(data) - 8 if riff is None else riff, sound))
-    assert found.problem in ("unknown length", "truncated")
+    result = probe_bytes(
+        tmp_path / "a", streamed(data, len(data) - 8 if riff is None else riff, sound)
+    )
+    assert result.problem in ("unknown length", "truncated")
 
 
 def test_caf_au_and_w64_from_a_pipe_are_read_to_their_end_and_not_inside_a_sample(tmp_path):
@@ -138,13 +146,13 @@ def test_caf_au_and_w64_from_a_pipe_are_read_to_their_end_and_not_inside_a_sampl
         data = written(tmp_path / "a", container)
         plain = probe(tmp_path / "a")
         [(mark, value)] = fields.items()
-        at = data.index(mark) + len(mark)
-        opened = data[:at] + value + data[at + size :]
-        found = taken(tmp_path / "a", opened)
-        assert (found.problem, found.detail) == ("", STREAMED)
-        assert found.pcm_sha256 == plain.pcm_sha256
+        offset = data.index(mark) + len(mark)
+        opened = data[:offset] + value + data[offset + size :]
+        result = probe_bytes(tmp_path / "a", opened)
+        assert (result.problem, result.detail) == ("", STREAMED)
+        assert result.pcm_sha256 == plain.pcm_sha256
         assert len(read_sound(tmp_path / "a")[0]) == plain.frames
-        assert taken(tmp_path / "a", opened[:-1]).problem == "truncated"
+        assert probe_bytes(tmp_path / "a", opened[:-1]).problem == "truncated"
 
 
 def test_the_zero_that_makes_a_size_even_is_no_sample(tmp_path):
@@ -152,14 +160,14 @@ def test_the_zero_that_makes_a_size_even_is_no_sample(tmp_path):
         sf.write(tmp_path / "a.wav", source(RATE, 1)[:9999], RATE, subtype=encoding)
         data, plain = (tmp_path / "a.wav").read_bytes(), probe(tmp_path / "a.wav")
         sound = data[: sound_size_at(data) + 4 + 9999 * (3 if encoding == "PCM_24" else 1)]
-        found = taken(tmp_path / "a.wav", streamed(sound + b"\0"))
-        assert (found.problem, found.frames) == ("", 9999)
-        assert found.pcm_sha256 == plain.pcm_sha256
+        result = probe_bytes(tmp_path / "a.wav", streamed(sound + b"\0"))
+        assert (result.problem, result.frames) == ("", 9999)
+        assert result.pcm_sha256 == plain.pcm_sha256
 
 
 def with_byte_rate(data, byte_rate):
-    at = data.index(b"fmt ") + 16
-    return data[:at] + struct.pack("<I", byte_rate) + data[at + 4 :]
+    offset = data.index(b"fmt ") + 16
+    return data[:offset] + struct.pack("<I", byte_rate) + data[offset + 4 :]
 
 
 @pytest.mark.parametrize("kind", BLOCKS[:2])
@@ -167,24 +175,24 @@ def with_byte_rate(data, byte_rate):
 def test_a_wrong_number_of_bytes_a_second_is_a_note_on_sound_in_blocks(kind, byte_rate, tmp_path):
     data = written(tmp_path / "a", *kind)
     plain = probe(tmp_path / "a")
-    found = taken(tmp_path / "a", with_byte_rate(data, byte_rate))
-    assert (found.problem, found.pcm_sha256) == ("", plain.pcm_sha256)
-    assert found.detail == f"says {byte_rate} bytes a second, no match to its blocks"
+    result = probe_bytes(tmp_path / "a", with_byte_rate(data, byte_rate))
+    assert (result.problem, result.pcm_sha256) == ("", plain.pcm_sha256)
+    assert result.detail == f"says {byte_rate} bytes a second, no match to its blocks"
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
 def test_sound_in_blocks_whose_head_is_damaged_is_not_taken(kind, tmp_path):
     """The number of bytes per second is wrong already, as ffmpeg writes it."""
     data = with_byte_rate(written(tmp_path / "a", *kind), 16_000)
-    whole = taken(tmp_path / "a", data)
+    whole = probe_bytes(tmp_path / "a", data)
     head = data.index(b"fmt ") + 8
     for bit in range(8 * 20):
         place = head + bit // 8
         if 8 <= bit // 8 < 12 or bit // 8 in (14, 15):
             continue  # the bytes per second; the bits of a sample, which the kind says
         changed = data[:place] + bytes([data[place] ^ 1 << bit % 8]) + data[place + 1 :]
-        found = taken(tmp_path / "a", changed)
-        assert found.problem or found.pcm_sha256 == whole.pcm_sha256, bit
+        result = probe_bytes(tmp_path / "a", changed)
+        assert result.problem or result.pcm_sha256 == whole.pcm_sha256, bit
 
 
 @pytest.mark.parametrize("kind", BLOCKS[:2])
@@ -194,19 +202,21 @@ def test_a_piece_lost_from_sound_in_blocks_from_a_pipe_is_found_by_the_heads_of_
     data = streamed(written(tmp_path / "a", *kind))
     start = sound_size_at(data) + 4
     block = struct.unpack_from("<H", data, data.index(b"fmt ") + 20)[0]
-    for at in range(start + block // 2, len(data) - 3 * block, 3 * block):
-        found = taken(tmp_path / "a", data[:at] + data[at + 77 :])
-        assert found.problem == "truncated"  # no whole blocks
-        moved = data[:at] + data[at + 77 : start + block * ((len(data) - start) // block - 2)]
+    for offset in range(start + block // 2, len(data) - 3 * block, 3 * block):
+        result = probe_bytes(tmp_path / "a", data[:offset] + data[offset + 77 :])
+        assert result.problem == "truncated"  # no whole blocks
+        moved = (
+            data[:offset] + data[offset + 77 : start + block * ((len(data) - start) // block - 2)]
+        )
         moved += bytes(-(len(moved) - start) % block)
-        assert taken(tmp_path / "a", moved).problem == "unreadable"
+        assert probe_bytes(tmp_path / "a", moved).problem == "unreadable"
 
 
 @pytest.mark.parametrize("frames", [8000, 8001, 8320, 8640, 8960])
 def test_gsm_of_an_odd_number_of_blocks_has_no_block_more(frames, tmp_path):
     """Libsndfile takes the byte that fills up 65 bytes per block for one more block."""
     sf.write(tmp_path / "a.wav", source(8000, 1)[:frames], 8000, subtype="GSM610")
-    found = probe(tmp_path / "a.wav")
-    assert (found.problem, found.detail) == ("", "")
-    assert found.frames == -(-frames // 320) * 320
-    assert len(read_sound(tmp_path / "a.wav")[0]) == found.frames
+    result = probe(tmp_path / "a.wav")
+    assert (result.problem, result.detail) == ("", "")
+    assert result.frames == -(-frames // 320) * 320
+    assert len(read_sound(tmp_path / "a.wav")[0]) == result.frames

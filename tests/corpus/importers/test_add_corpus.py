@@ -45,9 +45,9 @@ def test_a_folder_becomes_a_corpus(folder, monkeypatch, capsys):
     ]
     assert read_card(out).synthetic is False
     assert (out / "x/a.wav").read_bytes() == (folder / "x/a.wav").read_bytes()
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for line in ("path from 'file'", "2, 1.0 s", "2: ana, ivo", "hr 1, sr 1", "inventory.corpora"):
-        assert line in said
+        assert line in output
 
 
 def test_options_say_what_the_table_does_not(folder, monkeypatch):
@@ -154,7 +154,9 @@ def test_there_must_be_one_table_or_a_name_for_it(folder, monkeypatch):
 
 def test_no_table_and_no_folder_are_said(folder, monkeypatch):
     (folder / "labels.csv").unlink()
-    with pytest.raises(ValueError, match=r"from: nothing there says what .* one is needed of"):
+    with pytest.raises(
+        ValueError, match=r"from: contains no transcripts in a known layout; expected one of"
+    ):
         add(monkeypatch, folder)
     with pytest.raises(ValueError, match="gone: no such folder"):
         add(monkeypatch, folder.parent / "gone")
@@ -164,7 +166,7 @@ def test_a_clip_cant_have_the_name_of_a_corpus_file(folder, monkeypatch):
     write_clip(folder / "a.wav", tone())
     (folder / "a.wav").rename(folder / "corpus.json")
     write_table(folder, HEADER, *ROWS, "corpus.json,ana,hr,dan")
-    with pytest.raises(ValueError, match=r"corpus\.json: a clip can't have the name of a corpus's"):
+    with pytest.raises(ValueError, match=r"corpus\.json: this name is reserved for a file of the"):
         add(monkeypatch, folder)
 
 
@@ -226,7 +228,7 @@ def test_a_comma_that_is_not_quoted_costs_its_row(folder, monkeypatch, capsys):
     assert (
         f"\nwrong row  1: {folder.parent}/other/clips.csv:3: 5 values where the header has" in shown
     )
-    assert "a text that holds ',' stands in double quotes" in shown
+    assert "put a text with ',' in double quotes" in shown
     assert "refused" not in shown
 
 
@@ -236,7 +238,7 @@ def test_a_tab_in_a_sentence_costs_its_row(folder, monkeypatch, capsys):
     shown = look(monkeypatch, capsys, folder, lines, "--leave-out", name="validated.tsv")
     assert "\nclips      2, 1.0 s\n" in shown
     assert f"\nwrong row  1: {folder.parent}/other/validated.tsv:3: 6 values" in shown
-    assert "a text cannot hold a tab, put a space in its place" in shown
+    assert "a text cannot contain a tab, replace it by a space" in shown
     assert "double quotes" not in shown
 
 

@@ -49,9 +49,9 @@ def test_a_part_has_the_samples_of_the_whole(name, tmp_path):
     whole = sf.read(tmp_path / file)[0]
     step = 0.0 if subtype.startswith(("PCM", "FLOAT", "DOUBLE", "ULAW")) else 0.5 / 32768 + 2**-24
     for part in parts:
-        kept = sf.read(part.path)[0]
+        part_samples = sf.read(part.path)[0]
         expected = whole[round(part.start_s * RATE) : round(part.end_s * RATE)]
-        np.testing.assert_allclose(kept, expected, rtol=0, atol=step + 1e-9)
+        np.testing.assert_allclose(part_samples, expected, rtol=0, atol=step + 1e-9)
 
 
 def test_channels_are_kept(tmp_path):
@@ -103,8 +103,8 @@ def foreign(tmp_path, monkeypatch):
 
 
 def add(foreign, monkeypatch):
-    given = ["--name", "mine", "--licence", "CC0", "--no-dvc"]
-    monkeypatch.setattr("sys.argv", ["add_corpus", str(foreign / "from"), *given])
+    options = ["--name", "mine", "--licence", "CC0", "--no-dvc"]
+    monkeypatch.setattr("sys.argv", ["add_corpus", str(foreign / "from"), *options])
     add_corpus.main()
     return foreign / "data/raw/mine"
 
@@ -151,8 +151,8 @@ def test_when_ffmpeg_fails_the_recording_is_added_as_it_is(foreign, monkeypatch,
 @pytest.mark.parametrize("suffix", sorted(FOREIGN_SUFFIXES))
 def test_ffmpeg_is_told_the_format_and_reads_one_file(suffix, tmp_path, monkeypatch):
     put_ffmpeg(tmp_path, monkeypatch, "sys.exit(' '.join(sys.argv[1:]))")
-    said = convert(tmp_path / f"a{suffix}", tmp_path / "b.flac")
-    assert said.endswith(f"-f flac file:{tmp_path}/b.flac")
+    output = convert(tmp_path / f"a{suffix}", tmp_path / "b.flac")
+    assert output.endswith(f"-f flac file:{tmp_path}/b.flac")
     calls = []
     monkeypatch.setattr(subprocess, "run", lambda command, **more: calls.append(command) or _Done)
     convert(tmp_path / f"a{suffix}", tmp_path / "b.flac")
@@ -165,8 +165,8 @@ def test_ffmpeg_is_told_the_format_and_reads_one_file(suffix, tmp_path, monkeypa
 def test_ffmpeg_is_not_waited_for_without_end(tmp_path, monkeypatch):
     put_ffmpeg(tmp_path, monkeypatch, "import time", "time.sleep(60)")
     monkeypatch.setattr("fonoteka.corpus.importers.layouts.audio_io.CONVERT_TIMEOUT_S", 0.05)
-    said = convert(tmp_path / "a.m4a", tmp_path / "b.flac")
-    assert said == "ffmpeg took longer than 0.05 s"
+    output = convert(tmp_path / "a.m4a", tmp_path / "b.flac")
+    assert output == "ffmpeg took longer than 0.05 s"
 
 
 class _Done:

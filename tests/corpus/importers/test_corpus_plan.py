@@ -12,8 +12,8 @@ from layout_maker import write_audio, write_lines
 
 from fonoteka.corpus.corpus import LANGUAGES, read_clips
 from fonoteka.corpus.importers import add as add_corpus
-from fonoteka.corpus.importers.layouts.audio_path import Finder
-from fonoteka.corpus.importers.layouts.base import Given, RefusedError, scan
+from fonoteka.corpus.importers.layouts.audio_path import AudioPathResolver
+from fonoteka.corpus.importers.layouts.base import ImportOptions, RefusedError, scan
 from fonoteka.corpus.importers.layouts.filename_pattern import parse
 from fonoteka.corpus.importers.layouts.phone_labels import ARPABET, symbols_of, timed_phones
 from fonoteka.corpus.importers.portable_names import check_names
@@ -23,65 +23,59 @@ HEADER = "path,text,speaker,language"
 ADDED = ["--name", "mine", "--licence", "CC0", "--no-dvc"]
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "from"
-
-
 def add(monkeypatch, folder, *options):
     monkeypatch.setattr("sys.argv", ["add_corpus", str(folder), *ADDED, *options])
     add_corpus.main()
     return folder.parent / "data/raw/mine"
 
 
-def finder(folder, by_name, *names):
-    return Finder(folder, ((name, name) for name in names), by_name)
+def resolver_of(folder, by_name, *names):
+    return AudioPathResolver(folder, ((name, name) for name in names), by_name)
 
 
 # Where a file lies.
 
 
 def test_a_path_is_sought_from_its_table_and_from_the_folder(tmp_path):
-    one = finder(tmp_path, False, "x/a.wav", "a.wav", "y/b.wav")
-    assert one.find("a.wav", "x", "t:1") == "x/a.wav"
-    assert one.find("a.wav", "", "t:1") == "a.wav"
-    assert one.find("../y/b.wav", "x", "t:1") == "y/b.wav"
-    assert one.find("y\\b.wav", "", "t:1") == "y/b.wav"
-    assert one.find(f"{tmp_path}/y/../x/a.wav", "", "t:1") == "x/a.wav"
+    resolver = resolver_of(tmp_path, False, "x/a.wav", "a.wav", "y/b.wav")
+    assert resolver.resolve("a.wav", "x", "t:1") == "x/a.wav"
+    assert resolver.resolve("a.wav", "", "t:1") == "a.wav"
+    assert resolver.resolve("../y/b.wav", "x", "t:1") == "y/b.wav"
+    assert resolver.resolve("y\\b.wav", "", "t:1") == "y/b.wav"
+    assert resolver.resolve(f"{tmp_path}/y/../x/a.wav", "", "t:1") == "x/a.wav"
 
 
 def test_composed_and_decomposed_names_are_one(tmp_path):
     apart = unicodedata.normalize("NFD", "č.wav")
-    assert finder(tmp_path, False, apart).find("č.wav", "", "t:1") == apart
-    assert finder(tmp_path, False, "č.wav").find(apart, "", "t:1") == "č.wav"
+    assert resolver_of(tmp_path, False, apart).resolve("č.wav", "", "t:1") == apart
+    assert resolver_of(tmp_path, False, "č.wav").resolve(apart, "", "t:1") == "č.wav"
 
 
 @pytest.mark.parametrize("path", ["../a.wav", "x/../../a.wav", "..", ".", "", " ", "/etc/a.wav"])
 def test_a_path_that_leads_out_is_refused(path, tmp_path):
     with pytest.raises(RefusedError, match=r"t:1: path '.*' must lie inside"):
-        finder(tmp_path, False, "a.wav").find(path, "", "t:1")
+        resolver_of(tmp_path, False, "a.wav").resolve(path, "", "t:1")
 
 
 def test_paths_of_another_machine_are_found_by_what_most_of_their_end_agrees_with(tmp_path):
-    one = finder(tmp_path, True, "ana/1.wav", "ivo/1.wav", "2.wav")
-    assert one.find("/corpora/wav/ivo/1.wav", "", "t:1") == "ivo/1.wav"
-    assert one.find("wav/2.wav", "", "t:1") == "2.wav"
-    assert one.by_end == [("/corpora/wav/ivo/1.wav", "ivo/1.wav"), ("wav/2.wav", "2.wav")]
+    resolver = resolver_of(tmp_path, True, "ana/1.wav", "ivo/1.wav", "2.wav")
+    assert resolver.resolve("/corpora/wav/ivo/1.wav", "", "t:1") == "ivo/1.wav"
+    assert resolver.resolve("wav/2.wav", "", "t:1") == "2.wav"
+    assert resolver.by_end == [("/corpora/wav/ivo/1.wav", "ivo/1.wav"), ("wav/2.wav", "2.wav")]
     with pytest.raises(
         RefusedError, match=r"'/x/1\.wav' could be any of \['ana/1\.wav', 'ivo/1\.w"
     ):
-        one.find("/x/1.wav", "", "t:1")
+        resolver.resolve("/x/1.wav", "", "t:1")
     with pytest.raises(RefusedError, match=r"t:1: '/x/3\.wav' is not in"):
-        one.find("/x/3.wav", "", "t:1")
+        resolver.resolve("/x/3.wav", "", "t:1")
     with pytest.raises(RefusedError, match=r"must lie inside"):
-        one.find("../3.wav", "", "t:1")
+        resolver.resolve("../3.wav", "", "t:1")
 
 
 @pytest.mark.parametrize("path", ["pia/1.wav", "{folder}/pia/1.wav"])
 def test_another_speakers_file_of_the_same_name_is_not_taken(path, tmp_path):
     with pytest.raises(RefusedError, match=r"pia/1\.wav' is not in"):
-        finder(tmp_path, True, "ana/1.wav").find(path.format(folder=tmp_path), "", "t:1")
+        resolver_of(tmp_path, True, "ana/1.wav").resolve(path.format(folder=tmp_path), "", "t:1")
 
 
 @settings(max_examples=200, deadline=None)
@@ -89,10 +83,10 @@ def test_another_speakers_file_of_the_same_name_is_not_taken(path, tmp_path):
 def test_no_path_is_ever_found_outside(path, base, by_name):
     files = ("a/b.wav", "b", "č/a", "a/a")
     try:
-        found = finder(add_corpus.Path("corpus"), by_name, *files).find(path, base, "t:1")
+        result = resolver_of(add_corpus.Path("corpus"), by_name, *files).resolve(path, base, "t:1")
     except RefusedError:
         return
-    assert found in files
+    assert result in files
 
 
 def test_a_link_out_of_the_folder_is_refused_and_a_pipe_is_never_opened(folder, monkeypatch):
@@ -100,7 +94,7 @@ def test_a_link_out_of_the_folder_is_refused_and_a_pipe_is_never_opened(folder, 
     write_audio(folder.parent / "secret.wav", 2)
     os.mkfifo(folder / "pipe.wav")
     write_lines(folder / "t.csv", HEADER, "a.wav,da,ana,hr")
-    assert scan(folder).odd == ("pipe.wav",)
+    assert scan(folder).special_files == ("pipe.wav",)
     assert not (add(monkeypatch, folder) / "pipe.wav").exists()
     (folder / "link.wav").symlink_to(folder.parent / "secret.wav")
     write_lines(folder / "t.csv", HEADER, "a.wav,da,ana,hr", "link.wav,da,ana,hr")
@@ -114,17 +108,17 @@ def test_a_link_out_of_the_folder_is_refused_and_a_pipe_is_never_opened(folder, 
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
-        (["a.flac", "a.flac"], r"'a\.flac' and 'a\.flac' are one name"),
-        (["Ana.wav", "ana.wav"], r"'Ana\.wav' and 'ana\.wav' are one name where case"),
-        (["ČAŠA.wav", "čaša.wav"], r"are one name where case"),
-        (["x/č.wav", "x/c\u030c.wav"], r"are one name where case or the composition of letters"),
-        (["x/ß.wav", "x/ss.wav"], r"are one name where case"),
+        (["a.flac", "a.flac"], r"'a\.flac' and 'a\.flac' are the same name"),
+        (["Ana.wav", "ana.wav"], r"'Ana\.wav' and 'ana\.wav' are the same name without case"),
+        (["ČAŠA.wav", "čaša.wav"], r"are the same name without case"),
+        (["x/č.wav", "x/c\u030c.wav"], r"are the same name without case and Unicode composition"),
+        (["x/ß.wav", "x/ss.wav"], r"are the same name without case"),
         (["a", "a/b.wav"], r"'a/b\.wav' needs a folder where 'a' is a file"),
         (["a\n.wav"], r"the name 'a\\n\.wav' has the character '\\n'; rename it"),
         (["a\udcff.wav"], r"has the character '\\udcff'; rename it"),
         ([" a.wav"], r"the name ' a\.wav' begins or ends with a space"),
-        (["METADATA.csv"], r"METADATA\.csv: a clip can't have the name of a corpus's own file"),
-        (["corpus.json/a.wav"], r"can't have the name of a corpus's own file"),
+        (["METADATA.csv"], r"METADATA\.csv: this name is reserved for a file of the corpus"),
+        (["corpus.json/a.wav"], r"this name is reserved for a file of the corpus"),
     ],
 )
 def test_names_that_cant_be_kept_are_refused(names, sentence, tmp_path):
@@ -136,7 +130,7 @@ def test_names_that_collide_stop_the_adding(folder, monkeypatch):
     for name in ("Ana.wav", "ana.wav"):
         write_audio(folder / name, 1)
     write_lines(folder / "t.csv", HEADER, "Ana.wav,da,ana,hr", "ana.wav,ne,ana,hr")
-    with pytest.raises(ValueError, match=r"'Ana\.wav' and 'ana\.wav' are one name"):
+    with pytest.raises(ValueError, match=r"'Ana\.wav' and 'ana\.wav' are the same name"):
         add(monkeypatch, folder, "--leave-out")
     assert not (folder.parent / "data").exists()
 
@@ -145,7 +139,7 @@ def test_names_that_collide_stop_the_adding(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "stem", "found"),
+    ("pattern", "stem", "result"),
     [
         ("{speaker}/{}", "ana/x/1", {"speaker": "ana"}),
         ("{}_{speaker}_{}", "audio/7_theo_0", {"speaker": "theo"}),
@@ -156,17 +150,17 @@ def test_names_that_collide_stop_the_adding(folder, monkeypatch):
         ("{speaker}.{}", "anax1", None),
     ],
 )  # fmt: skip
-def test_a_pattern_reads_names(pattern, stem, found):
-    assert parse(pattern).read(stem) == found
+def test_a_pattern_reads_names(pattern, stem, result):
+    assert parse(pattern).read(stem) == result
 
 
 @pytest.mark.parametrize(
     ("pattern", "sentence"),
     [
         ("{voice}/{}", r"--pattern '\{voice\}/\{\}': \{voice\} is none of \['speaker'"),
-        ("{speaker}/{speaker}", r"\{speaker\} stands twice"),
-        ("{}/{}", r"has none of the fields"),
-        ("{speaker}{}", r"write what stands between the two fields"),
+        ("{speaker}/{speaker}", r"\{speaker\} occurs twice"),
+        ("{}/{}", r"no field; expected one of"),
+        ("{speaker}{}", r"two adjacent fields; write the text between"),
     ],
 )
 def test_a_pattern_that_says_nothing_is_refused(pattern, sentence):
@@ -240,9 +234,9 @@ def test_what_is_not_understood_does_not_reach_the_terminal_as_it_is(folder, mon
     write_audio(folder / "a.wav", 1)
     write_lines(folder / "t.csv", HEADER, "a.wav,da,\x1b[2Jana,hr")
     add(monkeypatch, folder)
-    said = capsys.readouterr().out
-    assert "\x1b" not in said
-    assert "'\\x1b[2Jana'" in said
+    output = capsys.readouterr().out
+    assert "\x1b" not in output
+    assert "'\\x1b[2Jana'" in output
 
 
 # Phones.
@@ -274,7 +268,7 @@ def test_a_label_in_no_table_is_not_guessed(label):
 
 
 def test_given_says_nothing_by_default():
-    assert Given() == Given("", (), {}, {}, None, {})
+    assert ImportOptions() == ImportOptions("", (), {}, {}, None, {})
 
 
 def test_without_clips_nothing_is_added(folder, monkeypatch):

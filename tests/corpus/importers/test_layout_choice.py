@@ -8,8 +8,8 @@ import layout_maker as maker
 import pytest
 from layout_maker import write_audio, write_lines
 
-from fonoteka.corpus.importers.layouts.base import Given, scan
-from fonoteka.corpus.importers.layouts.detect import LAYOUTS, recognise
+from fonoteka.corpus.importers.layouts.base import ImportOptions, scan
+from fonoteka.corpus.importers.layouts.detect import LAYOUTS, detect
 
 MAKERS = {
     "audiofolder": maker.audiofolder,
@@ -34,8 +34,10 @@ def test_a_layout_is_known_among_files_that_many_corpora_carry(layout, tmp_path)
     write_lines(tmp_path / "README.txt", "about")
     write_lines(tmp_path / "prices.csv", "what,price", "tape,1")
     write_lines(tmp_path / "info.json", '{"about": "the corpus"}')
-    given = Given(tables=(tmp_path / "labels.csv",)) if layout == "table" else Given()
-    assert recognise(scan(tmp_path), given).name == layout
+    options = (
+        ImportOptions(tables=(tmp_path / "labels.csv",)) if layout == "table" else ImportOptions()
+    )
+    assert detect(scan(tmp_path), options).name == layout
 
 
 @pytest.mark.parametrize(
@@ -54,16 +56,16 @@ def test_two_layouts_are_a_choice_of_the_users(one, other, tmp_path):
     with pytest.raises(
         ValueError, match=rf"could be {first} \(.*\) or {second} \(.*\); say which with --layout"
     ):
-        recognise(scan(tmp_path), Given())
+        detect(scan(tmp_path), ImportOptions())
     for name in (one, other):
-        assert recognise(scan(tmp_path), Given(layout=name)).name == name
+        assert detect(scan(tmp_path), ImportOptions(layout=name)).name == name
 
 
 def test_a_textgrid_takes_the_texts_beside_it_along(tmp_path):
     maker.praat(tmp_path)
     maker.sidecar(tmp_path)
-    assert recognise(scan(tmp_path), Given()).name == "textgrid"
-    assert recognise(scan(tmp_path), Given(layout="sidecar")).name == "sidecar"
+    assert detect(scan(tmp_path), ImportOptions()).name == "textgrid"
+    assert detect(scan(tmp_path), ImportOptions(layout="sidecar")).name == "sidecar"
 
 
 def test_a_named_table_decides_whatever_its_name_is(tmp_path):
@@ -71,38 +73,41 @@ def test_a_named_table_decides_whatever_its_name_is(tmp_path):
     maker.nemo(tmp_path / "b")
     write_lines(tmp_path / "list.txt", "path,text,speaker,language", "x.wav,da,ana,hr")
     for table, layout in (("b/train_manifest.json", "nemo"), ("list.txt", "table")):
-        found = recognise(scan(tmp_path), Given(tables=(tmp_path / table,)))
-        assert (found.name, found.index) == (layout, [table])
+        result = detect(scan(tmp_path), ImportOptions(tables=(tmp_path / table,)))
+        assert (result.name, result.index) == (layout, [table])
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("options", "sentence"),
     [
-        (Given(layout="kaldi"), r"no sign of layout kaldi, which is wav\.scp"),
+        (ImportOptions(layout="kaldi"), r"no sign of layout kaldi, which is wav\.scp"),
         (
-            Given(layout="sidecar", tables=(Path("README.txt"),)),
+            ImportOptions(layout="sidecar", tables=(Path("README.txt"),)),
             r"--table is for layouts with a li",
         ),
-        (Given(columns={"text": "x"}), r"--text-column is for tables, and this is layout sidecar"),
         (
-            Given(tiers={"words": "x"}),
+            ImportOptions(columns={"text": "x"}),
+            r"--text-column is for tables, and this is layout sidecar",
+        ),
+        (
+            ImportOptions(tiers={"words": "x"}),
             r"--words-tier is for layout textgrid, and this is layout si",
         ),
     ],
 )
-def test_an_option_for_another_layout_is_refused(given, sentence, tmp_path):
+def test_an_option_for_another_layout_is_refused(options, sentence, tmp_path):
     maker.sidecar(tmp_path)
     with pytest.raises(ValueError, match=sentence):
-        recognise(scan(tmp_path), given)
+        detect(scan(tmp_path), options)
 
 
 def test_a_named_column_decides_for_a_table(tmp_path):
     maker.table(tmp_path)
     maker.sidecar(tmp_path)
-    assert recognise(scan(tmp_path), Given(columns={"text": "sentence"})).name == "table"
+    assert detect(scan(tmp_path), ImportOptions(columns={"text": "sentence"})).name == "table"
 
 
 def test_a_folder_of_which_nothing_is_said_is_refused_with_what_would(tmp_path):
     write_audio(tmp_path / "a.wav", 1)
     with pytest.raises(ValueError, match=r"one is needed of audiofolder: metadata\.csv .*TextGrid"):
-        recognise(scan(tmp_path), Given())
+        detect(scan(tmp_path), ImportOptions())

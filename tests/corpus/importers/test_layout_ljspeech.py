@@ -6,7 +6,7 @@ import layout_maker as maker
 import pytest
 from layout_maker import ADDED, write_audio, write_lines
 
-from fonoteka.corpus.clip_terms import Terms, own_terms
+from fonoteka.corpus.clip_terms import ClipTerms, own_terms
 from fonoteka.corpus.corpus import read_clips
 from fonoteka.corpus.importers import add as add_corpus
 
@@ -115,7 +115,7 @@ def test_all_that_is_known_of_a_clip_may_have_a_column(command, tmp_path):
     options = [*HR, "--speaker-column", "3", "--sex-column", "4", "--licence-column", "5"]
     clips = command(SENTENCES, NAMES, ("f", "m", "f", "m"), ("CC0", "", "", ""), options=options)
     assert [clip.sex for clip in clips] == ["f", "m", "f", "m"]
-    assert own_terms(tmp_path / "data/raw/mine") == {"wavs/s0.wav": Terms("CC0", "")}
+    assert own_terms(tmp_path / "data/raw/mine") == {"wavs/s0.wav": ClipTerms("CC0", "")}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,9 @@ def test_a_line_with_another_number_of_values_is_wrong(command, tmp_path, capsys
     texts = (SENTENCES[0], "Da|ne", *SENTENCES[2:])
     clips = command(texts, NAMES, options=(*HR, "--speaker-column", "3", "--leave-out"))
     assert [clip.speaker for clip in clips] == ["ana", "ana", "ivo"]
-    sentence = "metadata.csv:2: 's1|Da|ne|ivo' is not a clip and 2 values; a text cannot hold '|'"
+    sentence = (
+        "metadata.csv:2: 's1|Da|ne|ivo' is not a clip and 2 values; a text cannot contain '|'"
+    )
     assert sentence in capsys.readouterr().out
 
 
@@ -159,7 +161,7 @@ def test_ljspeech_itself_reads_as_before(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["add_corpus", str(tmp_path / "from"), *ADDED, *options])
     add_corpus.main()
     texts = {clip.text for clip in read_clips(tmp_path / "data/raw/mine")}
-    assert texts == {said.text for said in maker.SAID}
+    assert texts == {recording.text for recording in maker.RECORDINGS}
 
 
 def test_a_bar_in_one_text_is_a_wrong_row_and_no_third_column(command, capsys):
@@ -170,4 +172,6 @@ def test_a_bar_in_one_text_is_a_wrong_row_and_no_third_column(command, capsys):
     ]
     shown = capsys.readouterr().out
     assert "wrong row  1: " in shown
-    assert "metadata.csv:2: 's1|Vidi|kuću na brdu.' is not id|text; a text cannot hold '|'" in shown
+    assert (
+        "metadata.csv:2: 's1|Vidi|kuću na brdu.' is not id|text; a text cannot contain '|'" in shown
+    )

@@ -7,10 +7,18 @@ import numpy as np
 import pytest
 import soundfile as sf
 from corpus_maker import RATE
-from layout_maker import ADDED, LEAVE_OUT, SAID, UNTRANSCRIBED, gone, line, write_audio, write_lines
+from layout_maker import (
+    ADDED,
+    LEAVE_OUT,
+    RECORDINGS,
+    UNTRANSCRIBED,
+    gone,
+    line,
+    write_audio,
+    write_lines,
+)
 
 from fonoteka.corpus.corpus import TimedPhones, read_card, read_clips, read_phones
-from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.tables import read_table
 
 WHOLE = {
@@ -25,24 +33,6 @@ WHOLE = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "from"
-
-
-@pytest.fixture
-def command(folder, monkeypatch):
-    """Call the command line on the folder; return where the corpus should be."""
-
-    def call(*options):
-        monkeypatch.setattr("sys.argv", ["add_corpus", str(folder), *options])
-        add_corpus.main()
-        return folder.parent / "data/raw/mine"
-
-    return call
-
-
 def samples(path):
     return sf.read(path, dtype="int16")[0]
 
@@ -53,12 +43,12 @@ def test_a_layout_is_recognised_and_gives_back_what_was_put_in(layout, folder, c
     out = command(*ADDED, *options)
     assert capsys.readouterr().out.startswith(f"layout     {layout}, by ")
     clips = {clip.text: clip for clip in read_clips(out)}
-    assert sorted(clips) == sorted(said.text for said in SAID)
-    for said in SAID:
-        clip = clips[said.text]
+    assert sorted(clips) == sorted(recording.text for recording in RECORDINGS)
+    for recording in RECORDINGS:
+        clip = clips[recording.text]
         assert clip.language == "sr"
-        assert clip.speaker == ("ana" if layout == "ljspeech" else said.speaker)
-        assert clip.sex == ("" if layout in ("ljspeech", "sidecar") else said.sex)
+        assert clip.speaker == ("ana" if layout == "ljspeech" else recording.speaker)
+        assert clip.sex == ("" if layout in ("ljspeech", "sidecar") else recording.sex)
         copied = out / clip.path
         (source,) = folder.rglob(copied.name)
         assert copied.read_bytes() == source.read_bytes()
@@ -71,8 +61,8 @@ def test_a_layout_is_recognised_and_gives_back_what_was_put_in(layout, folder, c
 def test_sessions_are_kept_where_the_layout_has_them(layout, folder, command):
     out = command(*ADDED, *WHOLE[layout](folder))
     chapter = "{0.speaker}-{0.session}" if layout == "librispeech" else "{0.session}"
-    found = {clip.text: clip.session for clip in read_clips(out)}
-    assert found == {said.text: chapter.format(said) for said in SAID}
+    result = {clip.text: clip.session for clip in read_clips(out)}
+    assert result == {recording.text: chapter.format(recording) for recording in RECORDINGS}
 
 
 def test_columns_that_no_clip_fills_are_not_written(folder, command):
@@ -84,11 +74,11 @@ def test_columns_that_no_clip_fills_are_not_written(folder, command):
 @pytest.mark.parametrize("make", [maker.kaldi, maker.nemo])
 def test_parts_are_cut_sample_by_sample_and_share_a_session(make, folder, command, capsys):
     out = command(*ADDED, *make(folder, True))
-    said = capsys.readouterr().out
-    assert "cut        3 clips out of 1 files" in said
-    assert "sessions   1, 1 of them with several speakers, who stay together" in said
+    output = capsys.readouterr().out
+    assert "cut        3 clips out of 1 files" in output
+    assert "sessions   1, 1 of them with several speakers, who stay together" in output
     clips = read_clips(out)
-    assert [clip.text for clip in clips] == [said.text for said in SAID]
+    assert [clip.text for clip in clips] == [recording.text for recording in RECORDINGS]
     (long,) = (path for path in folder.rglob("*") if path.suffix in (".wav", ".flac"))
     assert {clip.session for clip in clips} == {long.relative_to(folder).as_posix()}
     for number, clip in enumerate(clips):
@@ -126,14 +116,14 @@ def test_a_corpus_of_ours_keeps_its_phones_and_parents(folder, command):
 def test_a_look_shows_everything_and_copies_nothing(folder, command, capsys):
     maker.librispeech(folder)
     command("--look")
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for shown in (
         "layout     librispeech, by 3 files: dev-clean/ana/1/ana-1.trans.txt, ",
         "language   en, as of all LibriSpeech: SPEAKERS.TXT is there",
         "clips      3, 1.5 s", "speakers   2: ana, ivo", "languages  en 3",
         "sex        f 1, m 1 of 2 speakers", "sessions   3\n",
     ):  # fmt: skip
-        assert shown in said
+        assert shown in output
     assert not (folder.parent / "data").exists()
 
 
@@ -162,7 +152,7 @@ WRONG = {
     "commonvoice: wrong row": (
         "commonvoice", line("validated.tsv", "ana\tx.mp3"), r"tsv:5: 2 values where the header"),
     "commonvoice: language": (
-        "commonvoice", line("validated.tsv", f"a\t{SAID[0].name}.mp3\t\tja\t\t\t\tde\t", 1),
+        "commonvoice", line("validated.tsv", f"a\t{RECORDINGS[0].name}.mp3\t\tja\t\t\t\tde\t", 1),
         r"validated\.tsv:2: language 'de' is unknown"),
     "kaldi: missing file": ("kaldi", gone("*.wav"), r"wav\.scp:\d: '/corpora/.*' is not in"),
     "kaldi: command": (
@@ -173,9 +163,9 @@ WRONG = {
     "kaldi: twice": ("kaldi", line("text", "ana-0 да"), r"text:4: 'ana-0' is already at .*text:1"),
     "librispeech: missing file": ("librispeech", gone("*.flac"), r"txt:1: 'dev-.*' is not in"),
     "librispeech: wrong row": (
-        "librispeech", line("ana-1.trans.txt", "no id"), r"ana-1\.trans\.txt:2: 'no' is no id"),
+        "librispeech", line("ana-1.trans.txt", "no id"), r"ana-1\.trans\.txt:2: 'no' is not an id"),
     "librispeech: wrong speakers": (
-        "librispeech", line("SPEAKERS.TXT", "pia"), r"SPEAKERS\.TXT:4: 'pia' is no 'id \| sex"),
+        "librispeech", line("SPEAKERS.TXT", "pia"), r"SPEAKERS\.TXT:4: 'pia' is not 'id \| sex"),
     "librispeech: encoding": (
         "librispeech",
         lambda f: write_lines(f / "dev-clean/ivo/1/ivo-1.trans.txt", "šuma", encoding="cp1250"),
@@ -188,18 +178,18 @@ WRONG = {
     "nemo: no path": ("nemo", line("*.json", "[]"), r"json:4: '\[\]' is not a JSON object"),
     "nemo: offset": (
         "nemo", line("*.json", '{"audio_filepath": "a.wav", "offset": "1"}'),
-        r"json:4: offset '1' is no number of seconds"),
+        r"json:4: offset '1' is not a number of seconds"),
     "sidecar: missing file": (
         "sidecar", gone("*.flac"), r"\.txt: there is no recording of that name"),
     "sidecar: two texts": (
         "sidecar", lambda folder: write_lines(folder / "ivo/1_šuma 3.lab", "ne"),
-        r"1_šuma 3\.txt: says something else than .*1_šuma 3\.lab"),
+        r"1_šuma 3\.txt: another text than .*1_šuma 3\.lab"),
     "sidecar: labels": (
         "sidecar", lambda folder: write_lines(folder / "ivo/1_šuma 3.txt", "0 5000000 a"),
         r"šuma 3\.txt: holds labels with times and no text"),
     "sidecar: a book": (
         "sidecar", lambda f: write_lines(f / "ivo/1_šuma 3.txt", "da " * 400_000),
-        r"šuma 3\.txt: 1200001 bytes are no transcript, at most 1048576; move it away"),
+        r"šuma 3\.txt: too long for a transcript: 1200001 bytes, at most 1048576; move it"),
     "sidecar: encoding": (
         "sidecar", lambda f: write_lines(f / "ivo/1_šuma 3.txt", "šuma", encoding="cp1250"),
         r"šuma 3\.txt:1: not UTF-8 at byte 0; save it as UTF-8 .* Windows-1250"),
@@ -208,7 +198,7 @@ WRONG = {
         r"x\.txt: 'x' does not fit --pattern '\{speaker\}/\{session\}_\{\}'"),
     "nemo: half a surrogate": (
         "nemo", line("*.json", '{"audio_filepath": "čaša-1.wav", "text": "\\ud800"}'),
-        r"json:4: '\\ud800' is no character"),
+        r"json:4: '\\ud800' is not valid Unicode"),
     "textgrid: missing file": ("textgrid", gone("*.wav"), r"Grid: there is no recording of that"),
     "textgrid: not one": (
         "textgrid", lambda f: write_lines(f / "ivo/1_šuma 3.TextGrid", "praat"),
@@ -231,10 +221,13 @@ def test_what_is_wrong_is_one_sentence_and_the_rest_can_be_added(case, folder, c
 @pytest.mark.parametrize(
     ("layout", "spoil"),
     [
-        ("commonvoice", line("validated.tsv", f"ivo\t{SAID[2].name}.mp3\t\t\t\tother\t\tsr\t", 3)),
+        (
+            "commonvoice",
+            line("validated.tsv", f"ivo\t{RECORDINGS[2].name}.mp3\t\t\t\tother\t\tsr\t", 3),
+        ),
         ("kaldi", line("text", "ivo-2", 2)),
         ("librispeech", line("ivo-1.trans.txt", "ivo-1-0002", 0)),
-        ("ljspeech", line("metadata.csv", f"{SAID[2].name}||", 2)),
+        ("ljspeech", line("metadata.csv", f"{RECORDINGS[2].name}||", 2)),
         ("nemo", line("*.json", '{"audio_filepath": "šuma 3.wav", "speaker": 7, "lang": "sr"}', 2)),
         ("sidecar", line("1_šuma 3.txt", " ", 0)),
         ("table", line("labels.csv", "šuma 3.wav;;ivo;sr;;x", 3)),
@@ -247,7 +240,7 @@ def test_a_clip_without_text_is_added_where_that_is_asked(layout, spoil, folder,
         command(*ADDED, *options)
     assert "no text    1: " in capsys.readouterr().out
     clips = read_clips(command(*ADDED, *options, UNTRANSCRIBED))
-    assert sorted(clip.text for clip in clips) == sorted(["", *(s.text for s in SAID[:2])])
+    assert sorted(clip.text for clip in clips) == sorted(["", *(s.text for s in RECORDINGS[:2])])
 
 
 @pytest.mark.parametrize("layout", WHOLE)

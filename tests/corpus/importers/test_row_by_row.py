@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 from layout_maker import write_audio, write_grid, write_lines
 
-from fonoteka.corpus.importers.add import check_whole, chosen, understand
-from fonoteka.corpus.importers.layouts.base import Given
+from fonoteka.corpus.importers.add import check_whole, chosen, preview_folder
+from fonoteka.corpus.importers.layouts.base import ImportOptions
 
 CLIPS, ROUNDS = 5, 4
 PIECES = (
@@ -40,7 +40,7 @@ class Case(NamedTuple):
     `row` takes the number of a clip and its text; `names` the file and line of a row.
     """
 
-    given: Given
+    options: ImportOptions
     row: Callable[[int, str], bytes]
     write: Callable[[Path, list[bytes]], None]
     names: Callable[[int], str]
@@ -99,7 +99,7 @@ def table(name, delimiter, written):
     def row(n, text):
         return written(delimiter, f"s{n}.wav", ("ana", "ivo")[n % 2], text, "hr")
 
-    return Case(Given(), row, damage=damage, **lines(name, head))
+    return Case(ImportOptions(), row, damage=damage, **lines(name, head))
 
 
 def json_row(path, speaker):
@@ -130,7 +130,7 @@ def kaldi(name, row, damage):
             lines(other)["write"](folder, [made(n, "Da, ne.") for n in range(CLIPS)])
         lines(name)["write"](folder, rows)
 
-    return Case(Given(shared=HR), row, write, lines(name)["names"], TEXT_DAMAGE | damage)
+    return Case(ImportOptions(shared=HR), row, write, lines(name)["names"], TEXT_DAMAGE | damage)
 
 
 KALDI = {
@@ -158,20 +158,21 @@ def grid(n, text):
     return made
 
 
-GIVEN = Given(shared=HR | {"speaker": "ana"})
+GIVEN = ImportOptions(shared=HR | {"speaker": "ana"})
 CASES = {
     "commas": table("t.csv", ",", quoted),
     "semicolons": table("t.csv", ";", quoted),
     "tabs": table("t.tsv", "\t", plain),
     "bars": table("t.csv", "|", plain),
     "audiofolder": Case(
-        Given(shared=HR), lambda n, text: quoted(",", f"s{n}.wav", text, "ana"),
+        ImportOptions(shared=HR), lambda n, text: quoted(",", f"s{n}.wav", text, "ana"),
         damage={name: made for name, made in table_damage(b",").items() if name != "a language"},
         **lines("metadata.csv", "file_name,text,speaker")),
     "audiofolder in JSON": Case(
-        Given(), json_row("file_name", "speaker"), damage=JSON_DAMAGE, **lines("metadata.jsonl")),
+        ImportOptions(), json_row("file_name", "speaker"), damage=JSON_DAMAGE,
+        **lines("metadata.jsonl")),
     "commonvoice": Case(
-        Given(), lambda n, text: plain("\t", f"s{n}.wav", "ana", text, "", "hr"),
+        ImportOptions(), lambda n, text: plain("\t", f"s{n}.wav", "ana", text, "", "hr"),
         damage=table_damage(b"\t"),
         **lines("validated.tsv", "path\tclient_id\tsentence\tage\tlocale")),
     "ljspeech": Case(
@@ -182,11 +183,11 @@ CASES = {
                               "no recording": lambda row: b"gone" + row},
         **lines("metadata.csv")),
     "librispeech": Case(
-        Given(shared=HR), lambda n, text: f"ana-1-{n} {text}".encode(),
+        ImportOptions(shared=HR), lambda n, text: f"ana-1-{n} {text}".encode(),
         damage=TEXT_DAMAGE | {"no id": lambda row: b"x" + row.replace(b"-", b""),
                               "no recording": lambda row: row.replace(b"-1-", b"-1-9", 1)},
         **lines("ana-1.trans.txt")),
-    "nemo": Case(Given(), json_row("audio_filepath", "speaker"),
+    "nemo": Case(ImportOptions(), json_row("audio_filepath", "speaker"),
                  damage=JSON_DAMAGE | {"an offset": lambda row: row[:-1] + b', "offset": "1"}',
                                        "no path": lambda row: row.replace(b'"s', b'5, "x": "s', 1)},
                  **lines("m.json")),
@@ -241,21 +242,21 @@ def test_one_damaged_row_is_named_and_all_others_stay_as_they_were(layout, folde
         for _ in range(ROUNDS):
             rows = [case.row(n, random_text(rng, n)) for n in range(CLIPS)]
             case.write(top, rows)
-            whole = understand(top, case.given)
+            whole = preview_folder(top, case.options)
             before = kept(whole)
             assert (len(before), whole.plan.refused) == (CLIPS, []), (name, rows)
-            at = rng.randrange(layout == "bars", CLIPS)  # whose first row tells the quotes
-            rows[at] = damage(rows[at])
+            index = rng.randrange(layout == "bars", CLIPS)  # whose first row tells the quotes
+            rows[index] = damage(rows[index])
             case.write(top, rows)
-            damaged = understand(top, case.given)
+            damaged = preview_folder(top, case.options)
             wrong = [str(error) for error in damaged.plan.refused]
-            assert [f"{top}/{case.names(at)}" in sentence for sentence in wrong] == [True], (
+            assert [f"{top}/{case.names(index)}" in sentence for sentence in wrong] == [True], (
                 name, rows, wrong)  # fmt: skip
-            (lost,) = (path for path in before if Path(path).stem.endswith(str(at)))
+            (lost,) = (path for path in before if Path(path).stem.endswith(str(index)))
             assert kept(damaged) == {path: p for path, p in before.items() if path != lost}
             with pytest.raises(ValueError, match="--leave-out adds the rest without"):
                 check_whole(damaged, allow_untranscribed=False, leave_out=False)
-            assert f": {top}/{case.names(at)}" in damaged.shown
+            assert f": {top}/{case.names(index)}" in damaged.shown
 
 
 def test_a_look_shows_the_texts_and_speakers_of_the_first_clips(folder):
@@ -263,11 +264,11 @@ def test_a_look_shows_the_texts_and_speakers_of_the_first_clips(folder):
     texts = ["ana"] * 4 + ["Vrlo duga rečenica " * 20]
     rows = [f"s{n}.wav,{text},{'' if n == 1 else 'ivo'},hr" for n, text in enumerate(texts)]
     write_lines(top / "t.csv", "path,text,speaker,language", *rows)
-    shown = understand(top, Given()).shown
+    shown = preview_folder(top, ImportOptions()).shown
     assert shown.count("\nclip       ") == 3
     assert "clip       s0.wav of ivo, hr: ana\n" in shown
     write_lines(top / "t.csv", "path,text,speaker", f"s0.wav,{texts[4]},\x1b[2J{'ivo' * 50}")
-    shown = understand(top, Given(shared=HR)).shown
+    shown = preview_folder(top, ImportOptions(shared=HR)).shown
     (line,) = (line for line in shown.splitlines() if line.startswith("clip "))
     assert "\x1b" not in line
     assert len(line) < 160
@@ -277,7 +278,7 @@ def test_up_to_five_wrong_rows_are_listed(folder):
     top = folder("table")
     rows = [f"s{n}.wav" for n in range(3)] + [f"gone{n}.wav,da,ivo,hr" for n in range(7)]
     write_lines(top / "t.csv", "path,text,speaker,language", *rows)
-    shown = understand(top, Given()).shown
+    shown = preview_folder(top, ImportOptions()).shown
     for number in (2, 3, 4):
         assert f"{top}/t.csv:{number}: 1 values" in shown
     assert "wrong row  3: " in shown
@@ -294,7 +295,7 @@ def test_a_layout_is_known_though_its_first_line_is_broken(name, folder):
     rows = [json_row(key, "speaker")(n, "da") for n in range(3)]
     rows[0] = rows[0][:-4]
     lines(name)["write"](top, rows)
-    made = understand(top, Given())
+    made = preview_folder(top, ImportOptions())
     (error,) = made.plan.refused
     assert f"{name}:1: " in str(error)
     assert len(kept(made)) == 2
@@ -308,7 +309,7 @@ def test_a_wrong_line_of_phones_costs_itself(folder):
     write_lines(top / "phones.jsonl", '{"path": "s0.wav"', "[]", good, good,
                 '{"path": "s0.wav", "phones": ["d"], "times_s": []}',
                 '{"path": "s0.wav"}')  # fmt: skip
-    made = understand(top, Given())
+    made = preview_folder(top, ImportOptions())
     assert [str(e).removeprefix(f"{top}/")[:15] for e in made.plan.refused] == [
         f"phones.jsonl:{n}:" for n in (1, 2, 4, 5, 6)
     ]

@@ -86,23 +86,23 @@ def test_a_header_in_quotes_shows_that_values_are_quoted(sign, tmp_path):
 # What is wrong.
 
 WRONG = {
-    "a comma": (HEADER, ["b.wav,Da, svakako,ana"], r"t\.csv:3: 4 values where the header has 3; a "
-                "text that holds ',' stands in double quotes"),
+    "a comma": (HEADER, ["b.wav,Da, svakako,ana"], r"t\.csv:3: 4 values where the header has 3; "
+                "put a text with ',' in double quotes"),
     "two commas": (HEADER, ["b.wav,Da, svakako, da,ana"], r"t\.csv:3: 5 values where"),
-    "too few": (HEADER, ["b.wav,Da"], r"t\.csv:3: 2 values where the header has 3; add what is"),
+    "too few": (HEADER, ["b.wav,Da"], r"t\.csv:3: 2 values where the header has 3; add the"),
     "one": (HEADER, ["b.wav"], r"t\.csv:3: 1 values"),
     "a comment": (HEADER, ["# nothing here"], r"t\.csv:3: 1 values"),
     "a last comma": (HEADER, ["b.wav,Da,ana,,"], r"5 values where .* quotes, or remove it at the"),
     "an open quote": (HEADER, ['b.wav,"Da,ana'], r"t\.csv:3: not a row: unexpected end of data; "),
     "a quoted word": (HEADER, ['b.wav,"Da" reče,ana'], r"t\.csv:3: not a row: ',' expected after"),
-    "a NUL": (HEADER, ["b.wav,D\0a,ana"], r"t\.csv:3: holds the character '\\x00' at 7"),
+    "a NUL": (HEADER, ["b.wav,D\0a,ana"], r"t\.csv:3: contains the character '\\x00' at 7"),
     "two lines": (HEADER, ['b.wav,"Da', 'ne",ana,x'], r"t\.csv:3: 4 values up to line 4 where"),
     "a tab": ("path\ttext\tspeaker", ["b.wav\tDa\tne\tana"], r"t\.tsv:3: 4 values where the header "
-              r"has 3; a text cannot hold a tab, put a space in its place"),
-    "a tab fewer": ("path\ttext\tspeaker", ["b.wav\tDa"], r"t\.tsv:3: 2 values .* behind a tab"),
+              r"has 3; a text cannot contain a tab, replace it by a space"),
+    "a tab fewer": ("path\ttext\tspeaker", ["b.wav\tDa"], r"t\.tsv:3: 2 values .* after a tab"),
     "a bar": ("path|text|speaker", ["b.wav|Da|ne|ana"], r"t\.csv:3: 4 values where the header has "
-              r"3; a text cannot hold '\|', put a space"),
-    "a semicolon": ("path;text;speaker", ["b.wav;Da; ne;ana"], r"t\.csv:3: 4 values .*holds .;. "),
+              r"3; a text cannot contain '\|', replace it by a space"),
+    "a semicolon": ("path;text;speaker", ["b.wav;Da; ne;ana"], r"t\.csv:3: 4 values .* with .;. "),
 }  # fmt: skip
 
 
@@ -159,9 +159,12 @@ def test_a_line_in_an_older_code_page_costs_itself(tmp_path):
         (b"sep=;\n", r"t\.csv: empty"),
         (b"sep=:\npath:text", r"t\.csv:1: 'sep=:' names a delimiter that is not one of"),
         (b"path,te\x8at\nx,y", r"t\.csv:1: the header cannot be read: not UTF-8 at byte 7"),
-        ("path,text".encode("utf-16-le"), r"t\.csv:1: the header cannot be read: holds the char"),
+        (
+            "path,text".encode("utf-16-le"),
+            r"t\.csv:1: the header cannot be read: contains the char",
+        ),
         (codecs.BOM_UTF16_LE + b"p\0a", r"t\.csv: not UTF-16 at byte \d+; save it as UTF-8"),
-        (b"path,text,text\n", r"t\.csv: column 'text' stands twice"),
+        (b"path,text,text\n", r"t\.csv: column 'text' occurs twice"),
         (b'path,"text\na,b\n', r"t\.csv:1: the header is not a row"),
     ],
 )

@@ -9,7 +9,7 @@ from layout_maker import ADDED, write_audio, write_grid
 
 from fonoteka.corpus.corpus import read_clips, read_phones
 from fonoteka.corpus.importers import add as add_corpus
-from fonoteka.corpus.importers.layouts.base import Given, RefusedError
+from fonoteka.corpus.importers.layouts.base import ImportOptions, RefusedError
 from fonoteka.corpus.importers.layouts.textgrid import read_tiers
 
 FORMS = ("long", "short")
@@ -36,10 +36,10 @@ def written(form, *tiers, end="2"):
         put("name", f'"{name}"', 2)
         put("xmin", 0, 2)
         put("xmax", end, 2)
-        what = "points" if points else "intervals"
-        put(f"{what}: size", len(entries), 2)
-        for at, (*times, label) in enumerate(entries, start=1):
-            lines.extend([f"        {what} [{at}]:"] * long)
+        entry_kind = "points" if points else "intervals"
+        put(f"{entry_kind}: size", len(entries), 2)
+        for index, (*times, label) in enumerate(entries, start=1):
+            lines.extend([f"        {entry_kind} [{index}]:"] * long)
             names = ["number"] if points else ["xmin", "xmax"]
             for key, time in zip(names, times, strict=True):
                 put(key, time, 3)
@@ -51,10 +51,10 @@ def written(form, *tiers, end="2"):
 def tiers(tmp_path):
     """Read the tiers of a TextGrid."""
 
-    def call(form, *made, end="2", given=None):
+    def call(form, *made, end="2", options=None):
         path = tmp_path / "a.TextGrid"
         path.write_text(written(form, *made, end=end), encoding="utf-8")
-        return read_tiers(path, Given(tiers=given or {}))
+        return read_tiers(path, ImportOptions(tiers=options or {}))
 
     return call
 
@@ -142,12 +142,12 @@ def test_tiers_of_one_name_that_nobody_wants_are_no_fault(case, form, tiers):
 )
 def test_a_wanted_tier_that_is_there_twice_is_refused(made, given, sentence, form, tiers):
     with pytest.raises(RefusedError, match=sentence):
-        tiers(form, *made, given=given)
+        tiers(form, *made, options=given)
 
 
 def test_a_tier_is_chosen_beside_one_that_is_there_twice(tiers):
     made = (("words", [(0, 2, "da")]), ("words", [(0, 2, "ne")]), ("riječ", ONE))
-    assert tiers("long", *made, given={"words": "riječ"}).words[0] == (0, 1, "dobro")
+    assert tiers("long", *made, options={"words": "riječ"}).words[0] == (0, 1, "dobro")
 
 
 def test_praats_own_json_is_read_with_its_noise(tmp_path):
@@ -155,14 +155,14 @@ def test_praats_own_json_is_read_with_its_noise(tmp_path):
     entries = [[0, 1.0000000000000002, " dobro "], [1.0, 2, "jutro"]]
     tier = {"class": "IntervalTier", "name": "words", "xmin": 0, "xmax": 2, "entries": entries}
     path.write_text(json.dumps({"xmin": 0, "xmax": 2, "tiers": [tier]}))
-    assert read_tiers(path, Given()).words == ((0, 1, "dobro"), (1, 2, "jutro"))
+    assert read_tiers(path, ImportOptions()).words == ((0, 1, "dobro"), (1, 2, "jutro"))
 
 
 BROKEN = {
     "Windows-1250": (written("long", ("words", [(0, 2, "čaša")])).encode("cp1250"),
                      r"a\.TextGrid:18: not UTF-8 at byte 20"),
     "UTF-16 without its mark": (written("long", ("words", ONE)).encode("utf-16-le"),
-                                r"a\.TextGrid:1: holds the character '\\x00'"),
+                                r"a\.TextGrid:1: contains the character '\\x00'"),
     "no number": (written("long", ("words", [("x", 2, "")])).encode(), r"not a TextGrid: P"),
     "binary": (b"ooBinaryFile\x08TextGrid\0\0", r"a\.TextGrid: a binary TextGrid; save it as text"),
     "nothing": (b"", r"a\.TextGrid: not a TextGrid: "),
@@ -206,4 +206,4 @@ def test_what_praatio_writes_is_read_as_it_was(tmp_path):
     entries = [(0.0, 0.25, ""), (0.25, 1.5, 'reče "da"'), (1.5, 2.0, "")]
     for form in ("long_textgrid", "short_textgrid", "json", "textgrid_json"):
         path = write_grid(tmp_path / "a.TextGrid", {"words": entries}, form)
-        assert read_tiers(path, Given()).words == tuple(entries)
+        assert read_tiers(path, ImportOptions()).words == tuple(entries)

@@ -9,7 +9,7 @@ import pytest
 from corpus_maker import CARD
 
 from fonoteka.core.files import write_json
-from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms, own_terms
+from fonoteka.corpus.clip_terms import AS_THE_CORPUS, ClipTerms, own_terms
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, read_card
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import write_table
@@ -114,7 +114,7 @@ def test_text_of_others_is_shown_and_never_obeyed(tmp_path):
 
 def test_terms_are_read_under_either_spelling_and_only_where_there_are_some(tmp_path):
     folder = corpus(tmp_path, ["./a.wav,  CC0 ", "b.wav,"], "path,license")
-    assert own_terms(folder) == {"a.wav": Terms("CC0", "")}
+    assert own_terms(folder) == {"a.wav": ClipTerms("CC0", "")}
     assert own_terms(corpus(tmp_path, ["a.wav,hr"], "path,language", name="other")) == {}
     twice = corpus(tmp_path, ["a.wav,CC0,MIT"], "path,license,licence", name="twice")
     with pytest.raises(ValueError, match=r"csv: has the columns \['licence', 'license'\], which"):

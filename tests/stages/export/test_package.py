@@ -183,9 +183,9 @@ def test_a_package_json_that_says_nothing_vouches_for_nothing(text, why, model):
 
 def test_a_file_that_is_empty_can_not_be_recorded(tmp_path):
     (tmp_path / "model.onnx").touch()
-    with pytest.raises(ValueError, match=r"model\.onnx: empty, so it can't be recorded"):
+    with pytest.raises(ValueError, match=r"model\.onnx: empty, so it cannot be recorded"):
         record(tmp_path, ["model.onnx"])
-    with pytest.raises(ValueError, match=r"head\.onnx: missing, so it can't be recorded"):
+    with pytest.raises(ValueError, match=r"head\.onnx: missing, so it cannot be recorded"):
         record(tmp_path, ["head.onnx"])
 
 
@@ -354,7 +354,7 @@ def test_an_encoder_that_was_not_given_is_refused(tmp_path):
 def test_a_model_without_an_int8_file_is_not_packaged(tmp_path):
     given = sources(tmp_path)
     (given["model"] / "model.int8.onnx").unlink()
-    with pytest.raises(ValueError, match=r"model\.int8\.onnx: missing, so it can't be recorded"):
+    with pytest.raises(ValueError, match=r"model\.int8\.onnx: missing, so it cannot be recorded"):
         run(**given, **ALONE, params=PARAMS)
     assert not (given["model"] / PACKAGE).exists()
 

@@ -1,7 +1,7 @@
-"""What all layouts of a corpus share: a folder, what they find in it and what they refuse.
+"""Shared types of all corpus layouts: the folder, its clips, refused rows and the user's options.
 
-A layout reads what a folder says of its recordings and checks none of it; `plan` does that
-for all of them. What can't be understood is a `RefusedError` with its kind, to be counted by.
+A layout parses a folder and does not check the values; `plan` checks them for all layouts. A row
+that cannot be parsed becomes a `RefusedError` with a kind, by which the preview counts it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from pathlib import Path, PurePosixPath
 
 from fonoteka.audiocheck.ffmpeg import FOREIGN_SUFFIXES
 from fonoteka.core.errors import UserError
-from fonoteka.corpus.clip_terms import AS_THE_CORPUS, Terms
+from fonoteka.corpus.clip_terms import AS_THE_CORPUS, ClipTerms
 from fonoteka.corpus.corpus import TimedPhones, is_audio
 from fonoteka.corpus.importers.layouts.filename_pattern import NamePattern
-from fonoteka.corpus.importers.layouts.folder_walk import walk
+from fonoteka.corpus.importers.layouts.folder_walk import list_folder
 
 Interval = tuple[float, float, str]
 """Start and end in seconds, and a label as the annotator wrote it."""
 
 
 class RefusedError(UserError):
-    """What can't become a clip: the kind to count it by, one sentence, and the value at fault."""
+    """A row or file that cannot become a clip: its kind, a message, and the invalid value."""
 
     def __init__(self, kind: str, sentence: str, value: str = "") -> None:
         super().__init__(sentence)
@@ -32,19 +32,19 @@ class RefusedError(UserError):
 
 
 @dataclass(frozen=True)
-class Found:
-    """One clip as a layout has it; nothing of it is checked.
+class UncheckedClip:
+    """One clip as a layout states it, not checked.
 
     Attributes:
         where: file and line, for messages.
         path: of the audio, as written there.
-        base: folder, below the corpus's, that the path may be relative to.
-        span_s: the part of the audio that is the clip, in seconds, the end maybe infinite; None is
-            the whole.
-        name: of the clip that is cut out; empty where its times shall name it.
-        intervals: phones as they are labelled; empty where nobody did.
-        timed: phones that are in our inventory already.
-        terms: licence and source of this clip, where they aren't those of all.
+        base: subfolder that the path may be relative to.
+        span_s: start and end of the clip in the audio, in seconds; the end may be infinite. None
+            for the whole file.
+        name: of a clip that is cut out; empty to name it by its times.
+        intervals: phone labels as the annotator wrote them; empty if there are none.
+        timed: phones that are in the phone inventory already.
+        terms: licence and source of this clip, if they differ from those of the corpus.
     """
 
     where: str
@@ -61,43 +61,43 @@ class Found:
     name: str = ""
     intervals: tuple[Interval, ...] = ()
     timed: TimedPhones | None = None
-    terms: Terms = AS_THE_CORPUS
+    terms: ClipTerms = AS_THE_CORPUS
 
 
 @dataclass
-class Reading:
-    """What a layout understood of a folder.
+class ParsedLayout:
+    """The contents of a folder as a layout parsed them.
 
     Attributes:
-        texts: where texts are written, for a person who has to add one.
-        found: the clips.
-        refused: rows that are no clips.
+        texts: description of the place of the transcripts, for messages.
+        clips: the clips.
+        refused: rows that are not clips.
         used: files that were read, which are not copied.
-        notes: what to show, label and text.
-        by_name: True where paths were written on another machine, so that a file is also looked
-            for by the end of its path.
-        says: what there is a place for, be it filled or not: some of speaker and language.
+        notes: pairs of label and text for the preview.
+        by_name: True if paths may come from another machine, so that files also match by the last
+            parts of their path.
+        declared: fields that the layout has, filled or not: some of speaker and language.
     """
 
     texts: str
-    found: list[Found] = field(default_factory=list)
+    clips: list[UncheckedClip] = field(default_factory=list)
     refused: list[RefusedError] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     notes: list[tuple[str, str]] = field(default_factory=list)
     by_name: bool = False
-    says: set[str] = field(default_factory=set)
+    declared: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
-class Given:
-    """What the user says of a folder.
+class ImportOptions:
+    """The user's options for a folder.
 
     Attributes:
-        layout: its layout; empty to recognise it.
-        tables: the files that say what is said, where not all of them shall be read.
-        columns: column of ours to column of the table.
+        layout: name of the layout; empty to detect it.
+        tables: the tables or lists to read; empty for all of them.
+        columns: our column to the table's column.
         shared: values of all clips: speaker, language.
-        pattern: what the names of the files say.
+        pattern: fields in the names of the files.
         tiers: `words` and `phones` to the names of tiers.
     """
 
@@ -110,22 +110,22 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A folder and the files below it, as paths relative to it; hidden ones are left out.
+class SourceFolder:
+    """A folder and the files below it, as paths relative to it; hidden files are left out.
 
     Attributes:
-        folder: where it is.
+        folder: its path.
         files: files and links to files.
-        odd: pipes, sockets and the like.
-        refused: links and folders that are not listed, by name.
-        again: links to a folder whose files are listed under their own names.
+        special_files: pipes, sockets and the like.
+        refused: links and folders that are not listed, with the reasons.
+        duplicate_links: links to a folder whose files are listed under their own names.
     """
 
     folder: Path
     files: tuple[str, ...]
-    odd: tuple[str, ...]
+    special_files: tuple[str, ...]
     refused: tuple[RefusedError, ...] = ()
-    again: tuple[str, ...] = ()
+    duplicate_links: tuple[str, ...] = ()
 
     @cached_property
     def audio(self) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ class Source:
         return stems
 
 
-def scan(folder: Path) -> Source:
+def scan(folder: Path) -> SourceFolder:
     """Return a folder with its files.
 
     Raises:
@@ -149,13 +149,19 @@ def scan(folder: Path) -> Source:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
-    found = walk(folder)
-    refused = tuple(RefusedError(kind, sentence) for kind, sentence in found.problems)
-    return Source(folder, tuple(found.files), tuple(found.odd), refused, tuple(found.again))
+    listing = list_folder(folder)
+    refused = tuple(RefusedError(kind, sentence) for kind, sentence in listing.problems)
+    return SourceFolder(
+        folder,
+        tuple(listing.files),
+        tuple(listing.special_files),
+        refused,
+        tuple(listing.duplicate_links),
+    )
 
 
 def sounds(path: str) -> bool:
-    """Tell from its name whether a file is audio, for soundfile or for ffmpeg.
+    """Return whether a file is audio for soundfile or ffmpeg, by its name.
 
     >>> sounds("a.amr"), sounds("a.wav"), sounds("a.txt")
     (True, True, False)
@@ -164,7 +170,7 @@ def sounds(path: str) -> bool:
 
 
 def nfc(text: str) -> str:
-    """Return composed Unicode: file systems and editors write the same name in two ways."""
+    """Return text in Unicode form NFC: file systems and editors compose letters differently."""
     return unicodedata.normalize("NFC", text)
 
 

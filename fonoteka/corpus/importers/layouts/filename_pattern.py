@@ -1,4 +1,4 @@
-"""Learn from the name of a file who speaks: a pattern such as `{speaker}/{session}_{}`."""
+"""Read fields from file names by a pattern such as `{speaker}/{session}_{}`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ FIELDS = ("speaker", "session", "language", "sex")
 
 @dataclass(frozen=True)
 class NamePattern:
-    """A pattern of paths without their suffix, and what it reads from them."""
+    """A pattern of paths without their suffix."""
 
     written: str
     compiled: re.Pattern[str]
 
     @property
     def fields(self) -> set[str]:
-        """What a path says: some of `FIELDS`."""
+        """The fields in the pattern: some of `FIELDS`."""
         return set(self.compiled.groupindex)
 
     def read(self, stem: str) -> dict[str, str] | None:
-        """Return what a path without its suffix says, or None where it does not fit."""
-        found = self.compiled.fullmatch(stem)
-        return found.groupdict() if found else None
+        """Return the fields of a path without its suffix, or None if it does not match."""
+        match = self.compiled.fullmatch(stem)
+        return match.groupdict() if match else None
 
 
 def parse(written: str) -> NamePattern:
@@ -35,7 +35,7 @@ def parse(written: str) -> NamePattern:
     `/`, as few as fit; `{}` for any characters. The rest stands for itself.
 
     Raises:
-        ValueError: a field is unknown or stands twice, two stand side by side, or there is none.
+        ValueError: a field is unknown or occurs twice, two fields are adjacent, or there is none.
 
     >>> parse("{}_{speaker}_{}").read("recordings/7_theo_0")
     {'speaker': 'theo'}
@@ -49,13 +49,15 @@ def parse(written: str) -> NamePattern:
         elif not piece.startswith("{") or not piece.endswith("}"):
             expression += re.escape(piece)
         elif name not in FIELDS or name in seen:
-            what = "stands twice" if name in seen else f"is none of {list(FIELDS)}"
-            raise UserError(f"--pattern {written!r}: {{{name}}} {what}")
+            problem = "occurs twice" if name in seen else f"is not one of {list(FIELDS)}"
+            raise UserError(f"--pattern {written!r}: {{{name}}} {problem}")
         else:
             seen.append(name)
             expression += f"(?P<{name}>[^/]+?)"
     if not seen:
-        raise UserError(f"--pattern {written!r}: has none of the fields {list(FIELDS)} in braces")
+        raise UserError(
+            f"--pattern {written!r}: no field; expected one of {list(FIELDS)} in braces"
+        )
     if "}{" in written:
-        raise UserError(f"--pattern {written!r}: write what stands between the two fields")
+        raise UserError(f"--pattern {written!r}: two adjacent fields; write the text between them")
     return NamePattern(written, re.compile(expression, re.DOTALL))

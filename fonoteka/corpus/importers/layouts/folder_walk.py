@@ -1,8 +1,8 @@
-"""List the files below a folder and name what is not listed: links to folders, broken links.
+"""List the files below a folder and report what is not listed: links to folders, broken links.
 
-A link to a folder is not followed: it may lead in a circle, or out of the corpus to files that
-whoever adds the corpus does not want in it. It is always named, because a folder that is passed
-over without a word is a speaker who is missing without a word.
+A link to a folder is not followed: it may lead in a circle, or out of the corpus to files that do
+not belong to it. It is always reported, because a folder that is silently skipped may contain a
+speaker.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from pathlib import Path
 
 
 @dataclass
-class Walk:
-    """What lies below a folder, as paths relative to it; hidden names are left out.
+class FolderListing:
+    """The contents of a folder, as paths relative to it; hidden names are left out.
 
     Attributes:
         files: files and links to files, sorted.
-        odd: pipes, sockets and the like, sorted; to open one would wait.
-        problems: kind and sentence of what cannot be listed.
-        again: links to a folder whose files are listed under their own names.
+        special_files: pipes, sockets and the like, sorted; opening one may block.
+        problems: kind and message for each entry that cannot be listed.
+        duplicate_links: links to a folder whose files are listed under their own names.
     """
 
     files: list[str] = field(default_factory=list)
-    odd: list[str] = field(default_factory=list)
+    special_files: list[str] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
-    again: list[str] = field(default_factory=list)
+    duplicate_links: list[str] = field(default_factory=list)
 
 
-def walk(folder: Path) -> Walk:
-    """Return what lies below a folder."""
-    made = Walk()
+def list_folder(folder: Path) -> FolderListing:
+    """Return the contents of a folder."""
+    listing = FolderListing()
     failed: list[OSError] = []
     links: list[str] = []
     listed = set()
@@ -42,42 +42,42 @@ def walk(folder: Path) -> Walk:
         links += [(inside / n).as_posix() for n in folders if (Path(base) / n).is_symlink()]
         for name in names:
             if not name.startswith("."):
-                _take(folder, (inside / name).as_posix(), made)
-    made.problems += [
+                _add_entry(folder, (inside / name).as_posix(), listing)
+    listing.problems += [
         ("no access", f"{error.filename}: folder cannot be read: {error.strerror}")
         for error in failed
     ]
     for link in links:
-        _take_link(folder, link, listed, made)
-    made.files.sort()
-    made.odd.sort()
-    made.problems.sort()
-    return made
+        _add_link(folder, link, listed, listing)
+    listing.files.sort()
+    listing.special_files.sort()
+    listing.problems.sort()
+    return listing
 
 
-def _take(folder: Path, name: str, made: Walk) -> None:
-    """Take one entry that is not a folder."""
+def _add_entry(folder: Path, name: str, listing: FolderListing) -> None:
+    """Add one entry that is not a folder."""
     path = folder / name
     if path.is_file():
         if os.access(path, os.R_OK):
-            made.files.append(name)
+            listing.files.append(name)
         else:
-            made.problems.append(("no access", f"{path}: file cannot be read: no permission"))
+            listing.problems.append(("no access", f"{path}: file cannot be read: no permission"))
     elif path.is_symlink():
         sentence = (
             f"{path} is a link to {str(path.readlink())!r}, which is not there; restore that or "
             "remove the link"
         )
-        made.problems.append(("broken link", sentence))
+        listing.problems.append(("broken link", sentence))
     else:
-        made.odd.append(name)
+        listing.special_files.append(name)
 
 
-def _take_link(folder: Path, name: str, listed: set[Path], made: Walk) -> None:
-    """Name a link to a folder."""
+def _add_link(folder: Path, name: str, listed: set[Path], listing: FolderListing) -> None:
+    """Record a link to a folder."""
     target = (folder / name).resolve()
     if target in listed:
-        made.again.append(name)
+        listing.duplicate_links.append(name)
         return
     inside = target.is_relative_to(folder.resolve())
     where = "hidden there" if inside else f"out of {folder}"
@@ -85,4 +85,4 @@ def _take_link(folder: Path, name: str, listed: set[Path], made: Walk) -> None:
         f"{folder / name} is a link to the folder {str(target)!r}, {where}, and is not followed; "
         "put the folder itself there"
     )
-    made.problems.append(("outside", sentence))
+    listing.problems.append(("outside", sentence))

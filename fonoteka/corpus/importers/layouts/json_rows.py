@@ -1,4 +1,4 @@
-"""Read JSON lines that come with recordings, row by row: a wrong line costs itself and no other."""
+"""Read JSON lines row by row: an invalid line is refused and does not affect the others."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Entry = dict[str, Any]
 
 
 def has_key(path: Path, key: str) -> bool:
-    """Tell whether one of the first lines of a file is a JSON object with a key.
+    """Return whether one of the first lines of a file is a JSON object with a key.
 
-    One of them and not the first: a first line that is damaged is a wrong row, not another layout.
+    Not only the first line counts: it may be damaged, which is not a sign of another layout.
     """
     return any(key in entry for entry in _objects(path))
 
@@ -44,7 +44,7 @@ def entry_of(line: str, where: str) -> Entry:
         RefusedError: the line is not JSON, not an object, or has a key twice.
     """
     try:
-        entry = json.loads(line, object_pairs_hook=_once)
+        entry = json.loads(line, object_pairs_hook=_unique_keys)
     except RefusedError as error:
         raise RefusedError("wrong row", f"{where}: {error}") from None
     except (ValueError, RecursionError) as error:
@@ -55,7 +55,7 @@ def entry_of(line: str, where: str) -> Entry:
 
 
 def text_of(entry: Entry, key: str, where: str) -> str:
-    """Return a value as text; a number may name a speaker, and null is empty.
+    """Return a value as text; numbers are converted, and null is empty.
 
     Raises:
         RefusedError: the value is of another type.
@@ -66,22 +66,22 @@ def text_of(entry: Entry, key: str, where: str) -> str:
     value = entry.get(key)
     if value is None:
         return ""
-    odd = isinstance(value, float) and not math.isfinite(value)
-    if odd or isinstance(value, bool) or not isinstance(value, str | int | float):
+    is_invalid = isinstance(value, float) and not math.isfinite(value)
+    if is_invalid or isinstance(value, bool) or not isinstance(value, str | int | float):
         shown = json.dumps(value, ensure_ascii=False)[:LONGEST]
         raise RefusedError("wrong row", f"{where}: {key} is {shown}, expected text")
     return str(value)
 
 
-def read_table(path: Path, used: Callable[[list[str]], Collection[str]]) -> Table:
-    """Return the objects of JSON lines as a table; its header are the keys that most of them have.
+def read_table(path: Path, used_columns: Callable[[list[str]], Collection[str]]) -> Table:
+    """Return the objects of JSON lines as a table; its header is the most frequent set of keys.
 
     Args:
         path: the file.
-        used: header to the columns whose values are wanted; others may hold anything.
+        used_columns: returns the columns to read for a header; other columns may have any type.
 
     Raises:
-        ValueError: the file cannot be opened or holds nothing, or what `used` raises.
+        ValueError: the file cannot be opened or contains no object, or `used_columns` raises.
     """
     table = Table([])
     entries: list[tuple[int, Entry, str]] = []
@@ -95,7 +95,7 @@ def read_table(path: Path, used: Callable[[list[str]], Collection[str]]) -> Tabl
     counts = Counter(frozenset(entry) for _, entry, _ in entries)
     usual = max(counts, key=counts.__getitem__)  # the first of those that are as frequent
     table.header = next(list(entry) for _, entry, _ in entries if entry.keys() == usual)
-    wanted = used(table.header)
+    wanted = used_columns(table.header)
     for number, entry, line in entries:
         where = f"{path}:{number}"
         try:
@@ -117,9 +117,9 @@ def _check_keys(entry: Entry, header: list[str], where: str, line: str) -> None:
         raise RefusedError("wrong row", sentence)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> Entry:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> Entry:
     entry = dict(pairs)
     if len(entry) != len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise RefusedError("wrong row", f"key {twice!r} stands twice")
+        raise RefusedError("wrong row", f"key {twice!r} occurs twice")
     return entry

@@ -1,7 +1,7 @@
-"""A Kaldi data folder: wav.scp, text, utt2spk, and where there are segments, spk2gender, utt2lang.
+"""A Kaldi data folder: wav.scp, text, utt2spk, and optionally segments, spk2gender, utt2lang.
 
-An entry of wav.scp may be a command whose output is the sound. Such a one is refused by name:
-nothing that comes with recordings is run.
+An entry of wav.scp may be a command whose output is the sound. Such entries are refused: no command
+from a corpus is ever run.
 
 Source: "Data preparation" in the Kaldi manual.
 """
@@ -12,35 +12,41 @@ import math
 import posixpath
 from dataclasses import dataclass, field
 
-from fonoteka.corpus.importers.layouts.base import Found, Given, Reading, RefusedError, Source
+from fonoteka.corpus.importers.layouts.base import (
+    ImportOptions,
+    ParsedLayout,
+    RefusedError,
+    SourceFolder,
+    UncheckedClip,
+)
 from fonoteka.corpus.importers.layouts.text_lines import read_lines
 
 AUDIO, TEXT, SPEAKERS, SEGMENTS = "wav.scp", "text", "utt2spk", "segments"
 SEXES, LANGUAGES = "spk2gender", "utt2lang"
-PAIRS = (SPEAKERS, SEXES, LANGUAGES)  # files of which each line is two words
+PAIRS = (SPEAKERS, SEXES, LANGUAGES)  # files with two words per line
 
 Rows = dict[str, tuple[str, str]]
-"""Key to what follows it and where that stands."""
+"""Key to its value, and to the file and line of the value."""
 
 
 @dataclass
 class _Folder:
-    """One data folder; `rows` also remembers what it refused."""
+    """One data folder; `rows` also records the lines that it refuses."""
 
-    source: Source
-    at: str
+    source: SourceFolder
+    path: str
     used: set[str] = field(default_factory=set)
     refused: list[RefusedError] = field(default_factory=list)
-    bad: set[str] = field(default_factory=set)  # what a refused line was about
+    bad: set[str] = field(default_factory=set)  # keys of refused lines
 
     def rows(self, name: str) -> Rows:
-        """Return the lines of one of its files; none where it is not there."""
-        path = posixpath.join(self.at, name)
+        """Return the lines of one of its files; empty if the file does not exist."""
+        path = posixpath.join(self.path, name)
         rows: Rows = {}
         if path not in self.source.files:
             return rows
         self.used.add(path)
-        known = len(self.refused)
+        before = len(self.refused)
         for number, line in read_lines(self.source.folder / path, self.refused):
             where = f"{self.source.folder / path}:{number}"
             key, *rest = line.split(maxsplit=1)
@@ -51,54 +57,54 @@ class _Folder:
                 self.refuse(f"{where}: {key!r} is already at {rows[key][1]}")
             else:
                 rows[key] = (rest[0] if rest else "", where)
-        if name != SEXES:  # which is about speakers
-            self.bad |= {error.value for error in self.refused[known:]}
+        if name != SEXES:  # its keys are speakers, all others are utterances
+            self.bad |= {error.value for error in self.refused[before:]}
         return rows
 
     def refuse(self, sentence: str, kind: str = "wrong row") -> None:
-        """Count a row that is no clip."""
+        """Record a row that is not a clip."""
         self.refused.append(RefusedError(kind, sentence))
 
 
-def claims(source: Source, name: str) -> bool:  # noqa: ARG001
-    """Tell whether a file is the list of a Kaldi folder's recordings."""
+def claims(source: SourceFolder, name: str) -> bool:  # noqa: ARG001
+    """Return whether a file is the list of recordings of a Kaldi folder."""
     return posixpath.basename(name) == AUDIO
 
 
-def read(source: Source, index: list[str], given: Given) -> Reading:  # noqa: ARG001
+def read(source: SourceFolder, index: list[str], options: ImportOptions) -> ParsedLayout:  # noqa: ARG001
     """Return a clip for each utterance of each data folder."""
-    reading = Reading(texts=TEXT, by_name=True)
+    parsed = ParsedLayout(texts=TEXT, by_name=True)
     for name in index:
         folder = _Folder(source, posixpath.dirname(name))
-        reading.found += _clips(folder)
-        reading.used |= folder.used
-        reading.refused += folder.refused
-    return reading
+        parsed.clips += _clips(folder)
+        parsed.used |= folder.used
+        parsed.refused += folder.refused
+    return parsed
 
 
-def _clips(folder: _Folder) -> list[Found]:
+def _clips(folder: _Folder) -> list[UncheckedClip]:
     scp, segments = folder.rows(AUDIO), folder.rows(SEGMENTS)
     recordings = _recordings(folder, scp)
     texts, speakers = folder.rows(TEXT), folder.rows(SPEAKERS)
     sexes, languages = folder.rows(SEXES), folder.rows(LANGUAGES)
-    cut = posixpath.join(folder.at, SEGMENTS) in folder.used
+    has_segments = posixpath.join(folder.path, SEGMENTS) in folder.used
     clips = []
-    for utterance, (value, where) in (segments if cut else recordings).items():
+    for utterance, (value, where) in (segments if has_segments else recordings).items():
         if utterance in folder.bad:
             continue
-        recording, span = _segment(folder, value, where) if cut else (utterance, None)
+        recording, span = _segment(folder, value, where) if has_segments else (utterance, None)
         if recording not in recordings:
             if recording:
-                what = "names no file" if recording in scp else "is not"
-                folder.refuse(f"{where}: recording {recording!r} {what} in {AUDIO}", "no audio")
+                problem = "names no file" if recording in scp else "is not"
+                folder.refuse(f"{where}: recording {recording!r} {problem} in {AUDIO}", "no audio")
             continue
         speaker = _value(speakers, utterance)
-        clips.append(Found(
+        clips.append(UncheckedClip(
             where, recordings[recording][0], _value(texts, utterance), speaker,
-            _value(languages, utterance), sex=_value(sexes, speaker), base=folder.at,
+            _value(languages, utterance), sex=_value(sexes, speaker), base=folder.path,
             span_s=span, name=utterance,
         ))  # fmt: skip
-    listed, name = (segments, SEGMENTS) if cut else (scp, AUDIO)
+    listed, name = (segments, SEGMENTS) if has_segments else (scp, AUDIO)
     for utterance in sorted(set(texts) - set(listed) - folder.bad):
         folder.refuse(f"{texts[utterance][1]}: {utterance!r} is not in {name}", "no audio")
     return clips
@@ -109,8 +115,8 @@ def _value(rows: Rows, key: str) -> str:
 
 
 def _recordings(folder: _Folder, scp: Rows) -> Rows:
-    """Return the recordings that are files; a command is refused."""
-    kept: Rows = {}
+    """Return the recordings that are files; commands are refused."""
+    files: Rows = {}
     for key, (value, where) in scp.items():
         if "|" in value or value == "-":
             sentence = (
@@ -119,14 +125,14 @@ def _recordings(folder: _Folder, scp: Rows) -> Rows:
             )
             folder.refuse(sentence, "command")
         elif value:
-            kept[key] = (value, where)
+            files[key] = (value, where)
         else:
             folder.refuse(f"{where}: {key!r} names no file")
-    return kept
+    return files
 
 
 def _segment(folder: _Folder, value: str, where: str) -> tuple[str, tuple[float, float] | None]:
-    """Return recording and span of a line of segments; an end of -1 is that of the recording."""
+    """Return recording and span of a line of segments; an end of -1 is the recording's end."""
     try:
         recording, *times = value.split()
         start, end = map(float, times)

@@ -1,8 +1,8 @@
 """LJSpeech: metadata.csv with `id|text|text as read` and no header, and the folder wavs beside it.
 
-Many corpora have this shape and another third column: a speaker, phones, an emotion. A third column
-is only taken for the text as read if it mostly repeats the second one's words; else the user says
-what the columns are, by their numbers.
+Many corpora have this form with another third column: a speaker, phones, an emotion. The third
+column counts as the text as read only if it mostly repeats the words of the second; else the user
+must name the columns by their numbers.
 
 Source: the README that comes with LJSpeech 1.1.
 """
@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.core.errors import UserError
-from fonoteka.corpus.clip_terms import OWN_COLUMNS, Terms
+from fonoteka.corpus.clip_terms import OWN_COLUMNS, ClipTerms
 from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS
 from fonoteka.corpus.importers.layouts.base import (
-    Found,
-    Given,
-    Reading,
+    ImportOptions,
+    ParsedLayout,
     RefusedError,
-    Source,
+    SourceFolder,
+    UncheckedClip,
     nfc,
     sounds,
 )
@@ -36,22 +36,22 @@ from fonoteka.text.transliteration import to_latin
 
 TABLE, AUDIO = "metadata.csv", "wavs"
 FIELDS = (*TABLE_COLUMNS[1:], *KNOWN_COLUMNS)
-ALIKE = 0.5  # of the words at least: numbers and abbreviations are read otherwise
+ALIKE = 0.5  # smallest share of equal words: numbers and abbreviations are read differently
 
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A line and its values, stripped."""
+    """A line with its values, stripped."""
 
     where: str
     line: str
     values: list[str]
 
 
-def claims(source: Source, name: str) -> bool:
-    """Tell whether a file is LJSpeech's table: bars in most lines, and no names of columns."""
+def claims(source: SourceFolder, name: str) -> bool:
+    """Return whether a file is LJSpeech's table: bars in most lines, and no header."""
     path = source.folder / name
     if path.name != TABLE or not (path.parent / AUDIO).is_dir():
         return False
@@ -62,73 +62,73 @@ def claims(source: Source, name: str) -> bool:
     return not usual("path", [barred[0].split("|")[0].strip().strip('"')])
 
 
-def read(source: Source, index: list[str], given: Given) -> Reading:
-    """Return a clip for each line; of its two texts the one as read, which has numbers in words.
+def read(source: SourceFolder, index: list[str], options: ImportOptions) -> ParsedLayout:
+    """Return a clip for each line, with the text as read, in which numbers are words.
 
     Raises:
-        ValueError: nothing says what a column holds.
+        ValueError: the contents of a column are unknown.
     """
-    reading = Reading(texts=TABLE, used=set(index), says=set(given.columns))
+    parsed = ParsedLayout(texts=TABLE, used=set(index), declared=set(options.columns))
     for name in index:
         path = source.folder / name
         rows = [
             _Row(f"{path}:{number}", line, [value.strip() for value in line.split("|")])
-            for number, line in read_lines(path, reading.refused)
+            for number, line in read_lines(path, parsed.refused)
         ]
         count = _usual_count(rows)
-        columns = _given_columns(given.columns, count, path) if given.columns else {}
-        longest = count if columns else _longest(rows, count, path)
+        columns = _named_columns(options.columns, count, path) if options.columns else {}
+        max_values = count if columns else _max_values(rows, count, path)
         if columns:
             shown = ", ".join(f"{ours} from column {n + 1}" for ours, n in columns.items())
-            reading.notes.append(("columns", shown))
+            parsed.notes.append(("columns", shown))
         folder = posixpath.join(posixpath.dirname(name), AUDIO)
         for row in rows:
             try:
-                reading.found.append(_clip(source, row, columns, longest, folder))
+                parsed.clips.append(_clip(source, row, columns, max_values, folder))
             except RefusedError as error:
-                reading.refused.append(error)
-    return reading
+                parsed.refused.append(error)
+    return parsed
 
 
 def _clip(
-    source: Source, row: _Row, columns: Mapping[str, int], longest: int, folder: str
-) -> Found:
-    """Return what a line says; its columns are LJSpeech's if no others are given.
+    source: SourceFolder, row: _Row, columns: Mapping[str, int], max_values: int, folder: str
+) -> UncheckedClip:
+    """Return the clip of a line; the columns are LJSpeech's if no others are given.
 
     Raises:
-        RefusedError: it has too few values or too many, or names no recording.
+        RefusedError: the line has too few or too many values, or names no recording.
     """
     values = row.values[:2] if row.values[2:] == [""] and not columns else row.values
-    fits = (longest if columns else 2) <= len(values) <= longest
+    fits = (max_values if columns else 2) <= len(values) <= max_values
     clip = values[columns.get("path", 0)] if fits else ""
     if not clip:
-        form = "neither id|text nor id|text|text as read" if longest > 2 else "not id|text"
-        form = f"not a clip and {longest - 1} values" if columns else form
-        sentence = f"{row.where}: {row.line[:LONGEST]!r} is {form}; a text cannot hold '|'"
+        form = "neither id|text nor id|text|text as read" if max_values > 2 else "not id|text"
+        form = f"not a clip and {max_values - 1} values" if columns else form
+        sentence = f"{row.where}: {row.line[:LONGEST]!r} is {form}; a text cannot contain '|'"
         raise RefusedError("wrong row", sentence)
     stem = nfc(posixpath.join(folder, clip))
     path = clip if sounds(clip) else next(iter(source.audio_by_stem.get(stem, ())), f"{stem}.wav")
     if not columns:
-        return Found(row.where, path, values[-1] or values[1], base=folder)
+        return UncheckedClip(row.where, path, values[-1] or values[1], base=folder)
     written = [values[columns[name]] if name in columns else "" for name in (*FIELDS, *OWN_COLUMNS)]
-    own = Terms(*written[len(FIELDS) :])
-    return Found(row.where, path, *written[: len(FIELDS)], base=folder, terms=own)
+    terms = ClipTerms(*written[len(FIELDS) :])
+    return UncheckedClip(row.where, path, *written[: len(FIELDS)], base=folder, terms=terms)
 
 
 def _usual_count(rows: list[_Row]) -> int:
-    """Return how many values most lines have; the first of equals."""
+    """Return the most frequent number of values per line; the first of equally frequent ones."""
     counts = Counter(len(row.values) for row in rows)
     return max(counts, key=counts.__getitem__, default=0)
 
 
-def _given_columns(given: Mapping[str, str], count: int, path: Path) -> dict[str, int]:
+def _named_columns(column_options: Mapping[str, str], count: int, path: Path) -> dict[str, int]:
     """Return the columns that the user names, from 0, with path and text.
 
     Raises:
-        ValueError: a number is wrong or given twice, or several columns are left for the text.
+        ValueError: a number is invalid or given twice, or several columns are left for the text.
     """
     columns: dict[str, int] = {}
-    for ours, written in given.items():
+    for ours, written in column_options.items():
         if not re.fullmatch(r"[0-9]{1,3}", written) or not 1 <= int(written) <= count:
             raise UserError(
                 f"{path}: --{ours}-column {written!r}: there is no header; give the number of a "
@@ -148,11 +148,11 @@ def _given_columns(given: Mapping[str, str], count: int, path: Path) -> dict[str
     return columns
 
 
-def _longest(rows: list[_Row], count: int, path: Path) -> int:
-    """Return how many values a line may have: 3 if a third one is the second one as read, else 2.
+def _max_values(rows: list[_Row], count: int, path: Path) -> int:
+    """Return the maximum number of values per line: 3 if the third is the text as read, else 2.
 
     Raises:
-        ValueError: most lines have a third value that is not, or a fourth; it shows some.
+        ValueError: most lines have another third value, or a fourth; the message quotes some.
     """
     if count > 3:
         raise UserError(
@@ -173,10 +173,11 @@ def _longest(rows: list[_Row], count: int, path: Path) -> int:
 
 
 def _is_reading(pairs: list[tuple[str, str]]) -> bool:
-    """Tell whether the second texts are the first as read: other signs, but mostly the same words.
+    """Return whether the second texts are the first as read: mostly the same words.
 
-    All clips are judged together, as one text may be a year, and another nothing but the name of
-    its speaker; and different texts are read differently, while one speaker says many.
+    All clips are compared together, because a single text may be a year, and another may be only
+    the name of its speaker. Different texts must also have different second texts, which a column
+    of speakers does not have.
     """
     common, total = 0, 0
     for text, other in pairs:
@@ -188,7 +189,7 @@ def _is_reading(pairs: list[tuple[str, str]]) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a text without case, accents and script."""
+    """Return the words of a text in Latin script without case and accents."""
     plain = unicodedata.normalize("NFD", to_latin(nfc(text)).casefold())
     return _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
 

@@ -1,4 +1,4 @@
-"""Turn the labels of a phone tier into phones of the inventory with their times."""
+"""Convert the labels of a phone tier to phones of the inventory with their times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fonoteka.corpus.importers.layouts.base import Interval, nfc
 from fonoteka.phones import LETTERS, SOUTH_SLAVIC, from_espeak
 
 SILENCES = frozenset({"", "#", "(...)", "<eps>", "<p:>", "<sil>", "_", "pau", "sil", "sp"})
-"""Labels of intervals in which nobody speaks, in lower case: of MFA, MAUS and HTK."""
+"""Labels of silence of MFA, MAUS and HTK, in lower case."""
 
 # English in the ARPABET of CMUdict and MFA, without the digit of stress; AH without it is a schwa.
 ARPABET: Mapping[str, str] = MappingProxyType({
@@ -23,7 +23,7 @@ ARPABET: Mapping[str, str] = MappingProxyType({
 
 
 def symbols_of(label: str, language: str) -> tuple[str, ...]:
-    """Return the inventory's symbols for a label: IPA, a letter of bs, hr and sr, or ARPABET.
+    """Return the inventory's symbols for a label in IPA, Latin letters (bs, hr, sr) or ARPABET.
 
     Raises:
         ValueError: the label is in no table.
@@ -47,7 +47,7 @@ def symbols_of(label: str, language: str) -> tuple[str, ...]:
 def timed_phones(intervals: Iterable[Interval], language: str) -> TimedPhones | list[str]:
     """Return phones with times, or the labels that are in no table.
 
-    A label of several phones, such as a diphthong with its schwa, gives each an equal part.
+    The time of a label of several phones, such as a diphthong with its schwa, is divided equally.
 
     >>> timed_phones([(0.0, 0.1, "sil"), (0.1, 0.3, "d"), (0.3, 0.4, "a")], "hr")
     TimedPhones(phones=('d', 'a'), times_s=((0.1, 0.3), (0.3, 0.4)))

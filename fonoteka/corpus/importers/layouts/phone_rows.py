@@ -1,4 +1,4 @@
-"""Read the phones.jsonl of a corpus of ours, row by row: a wrong line costs itself and no other."""
+"""Read phones.jsonl row by row: an invalid line is refused and does not affect the others."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def read_phones(path: Path, refused: list[RefusedError]) -> dict[str, TimedPhone
 
     Args:
         path: the file, lines of `{"path", "phones", "times_s"}`.
-        refused: what is wrong is appended here.
+        refused: errors of invalid lines are appended here.
     """
-    known: dict[str, TimedPhones] = {}
+    phones_by_path: dict[str, TimedPhones] = {}
     for number, line in read_lines(path, refused):
         where = f"{path}:{number}"
         try:
@@ -27,12 +27,12 @@ def read_phones(path: Path, refused: list[RefusedError]) -> dict[str, TimedPhone
         except RefusedError as error:
             refused.append(error)
             continue
-        if name in known:
+        if name in phones_by_path:
             sentence = f"{where}: {name!r} is on an earlier line too"
             refused.append(RefusedError("named twice", sentence))
         else:
-            known[name] = timed
-    return known
+            phones_by_path[name] = timed
+    return phones_by_path
 
 
 def _row(line: str, where: str) -> tuple[str, TimedPhones]:

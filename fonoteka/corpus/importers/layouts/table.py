@@ -1,8 +1,8 @@
-"""Tables that come with recordings: which columns are ours, which clips they name.
+"""Layouts with a table of clips, whose columns are matched by their usual names.
 
-Three layouts are tables: any CSV or TSV; the AudioFolder of Hugging Face, `metadata.csv` or
-`metadata.jsonl` with a column `file_name` relative to it; and Common Voice, whose recordings lie in
-`clips` and whose `validated.tsv` holds what listeners agreed on.
+There are three: any CSV or TSV; the AudioFolder of Hugging Face, `metadata.csv` or `metadata.jsonl`
+with a column `file_name` relative to it; and Common Voice, with recordings in `clips` and validated
+sentences in `validated.tsv`.
 
 Source: "Create an audio dataset" in Hugging Face's documentation; the data sheets of Common Voice.
 """
@@ -15,10 +15,15 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from fonoteka.core.errors import UserError
-from fonoteka.corpus.clip_terms import OWN_COLUMNS, SPELLINGS, Terms
+from fonoteka.corpus.clip_terms import OWN_COLUMNS, SPELLINGS, ClipTerms
 from fonoteka.corpus.corpus import KNOWN_COLUMNS, PHONES, TABLE_COLUMNS
 from fonoteka.corpus.importers.layouts import json_rows, table_rows
-from fonoteka.corpus.importers.layouts.base import Found, Given, Reading, Source
+from fonoteka.corpus.importers.layouts.base import (
+    ImportOptions,
+    ParsedLayout,
+    SourceFolder,
+    UncheckedClip,
+)
 from fonoteka.corpus.importers.layouts.phone_rows import read_phones
 from fonoteka.corpus.importers.layouts.table_rows import Table, header_of
 
@@ -44,23 +49,23 @@ COMMON_VOICE_AUDIO = "clips"
 
 
 def is_table(name: str) -> bool:
-    """Tell from its name whether a file is a table."""
+    """Return whether a file is a table, by its name."""
     return PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES
 
 
 def usual(ours: str, header: list[str]) -> list[str]:
-    """Return the columns of a header that usually hold one of ours."""
+    """Return the columns of a header whose names are usual for one of our columns."""
     return [name for name in header if re.sub(r"[\s-]", "_", name.lower()) in USUAL_NAMES[ours]]
 
 
 def names_clips(table: Path) -> bool:
-    """Tell whether a table has columns for path and text, by their usual names."""
+    """Return whether a table has columns for path and text, by their usual names."""
     header = header_of(table)
     return bool(usual("path", header) and usual("text", header))
 
 
-def claims_audiofolder(source: Source, name: str) -> bool:
-    """Tell whether a file is the table of an AudioFolder."""
+def claims_audiofolder(source: SourceFolder, name: str) -> bool:
+    """Return whether a file is the table of an AudioFolder."""
     path = source.folder / name
     if path.name not in AUDIOFOLDER:
         return False
@@ -69,36 +74,40 @@ def claims_audiofolder(source: Source, name: str) -> bool:
     return json_rows.has_key(path, AUDIOFOLDER_COLUMN)
 
 
-def claims_common_voice(source: Source, name: str) -> bool:
-    """Tell whether a file is a table of Common Voice."""
+def claims_common_voice(source: SourceFolder, name: str) -> bool:
+    """Return whether a file is a table of Common Voice."""
     path = source.folder / name
     return path.suffix.lower() == ".tsv" and set(header_of(path)) >= COMMON_VOICE_COLUMNS
 
 
-def read(source: Source, index: list[str], given: Given) -> Reading:
-    """Return the clips of the only table there is.
+def read(source: SourceFolder, index: list[str], options: ImportOptions) -> ParsedLayout:
+    """Return the clips of the only table.
 
     Raises:
-        ValueError: there are several, or a column or a row is wrong.
+        ValueError: there are several tables, or a column is missing or ambiguous.
     """
     if len(index) != 1:
         raise UserError(
             f"{source.folder} holds {len(index)} tables (.csv, .tsv), {index[:5]}; "
             "name one with --table"
         )
-    return _read(source, index, given)
+    return _read(source, index, options)
 
 
-def read_audiofolder(source: Source, index: list[str], given: Given) -> Reading:
-    """Return the clips of all tables, each of which names files beside and below it."""
-    return _read(source, index, given)
+def read_audiofolder(
+    source: SourceFolder, index: list[str], options: ImportOptions
+) -> ParsedLayout:
+    """Return the clips of all tables; paths are relative to the table's folder."""
+    return _read(source, index, options)
 
 
-def read_common_voice(source: Source, index: list[str], given: Given) -> Reading:
-    """Return the clips of the table that was named, or the only one, or of validated.tsv.
+def read_common_voice(
+    source: SourceFolder, index: list[str], options: ImportOptions
+) -> ParsedLayout:
+    """Return the clips of the table that the user named, of the only table, or of validated.tsv.
 
     Raises:
-        ValueError: there are several and none or more than one is validated.tsv.
+        ValueError: there are several tables, and not exactly one of them is validated.tsv.
     """
     best = index if len(index) == 1 else [n for n in index if Path(n).name == COMMON_VOICE_BEST]
     if len(best) != 1:
@@ -106,85 +115,89 @@ def read_common_voice(source: Source, index: list[str], given: Given) -> Reading
             f"{source.folder} holds {len(index)} tables of Common Voice, {index[:5]}; "
             "name one with --table"
         )
-    reading = _read(source, best, given, COMMON_VOICE_AUDIO)
-    reading.used |= set(index)
+    parsed = _read(source, best, options, COMMON_VOICE_AUDIO)
+    parsed.used |= set(index)
     if others := [Path(name).name for name in index if name not in best]:
         shown = ", ".join(map(repr, others))
-        reading.notes.append(("not read", f"{shown}; name one with --table"))
-    return reading
+        parsed.notes.append(("not read", f"{shown}; name one with --table"))
+    return parsed
 
 
-def _read(source: Source, index: list[str], given: Given, audio: str = "") -> Reading:
-    """Return the clips of tables, each with the columns it has.
+def _read(
+    source: SourceFolder, index: list[str], options: ImportOptions, audio: str = ""
+) -> ParsedLayout:
+    """Return the clips of all tables in `index`.
 
     Args:
         source: the folder.
         index: the tables.
-        given: columns that the user named, and values that need no column.
+        options: columns that the user named, and values that need no column.
         audio: folder beside a table that its paths are relative to.
     """
-    reading = Reading(texts=", ".join(Path(name).name for name in index), used=set(index))
+    parsed = ParsedLayout(texts=", ".join(Path(name).name for name in index), used=set(index))
     for name in index:
         path = source.folder / name
-        table, columns = _table(path, given)
-        reading.refused += table.refused
-        reading.says |= set(columns)
-        shown = ", ".join(f"{ours} from {theirs!r}" for ours, theirs in columns.items())
-        reading.notes.append(("columns", shown))
+        table, columns = _table(path, options)
+        parsed.refused += table.refused
+        parsed.declared |= set(columns)
+        shown = ", ".join(f"{ours} from {column!r}" for ours, column in columns.items())
+        parsed.notes.append(("columns", shown))
         folder = posixpath.dirname(name) if name in source.files else ""
         phones = {}
         if name in source.files and (path.parent / PHONES).is_file():
-            phones = read_phones(path.parent / PHONES, reading.refused)
-            reading.used.add(posixpath.join(folder, PHONES))
+            phones = read_phones(path.parent / PHONES, parsed.refused)
+            parsed.used.add(posixpath.join(folder, PHONES))
         for number, row in table.rows:
             values = [row[columns[ours]] if ours in columns else "" for ours in OURS]
-            own = Terms(*(" ".join(text.split()) for text in values[-len(OWN_COLUMNS) :]))
+            terms = ClipTerms(*(" ".join(text.split()) for text in values[-len(OWN_COLUMNS) :]))
             timed = phones.get(row[columns["path"]].strip())
             base = posixpath.join(folder, audio)
-            told = values[: -len(OWN_COLUMNS)]
-            reading.found.append(
-                Found(f"{path}:{number}", *told, base=base, timed=timed, terms=own)
+            clip_values = values[: -len(OWN_COLUMNS)]
+            parsed.clips.append(
+                UncheckedClip(f"{path}:{number}", *clip_values, base=base, timed=timed, terms=terms)
             )
-    return reading
+    return parsed
 
 
-def _table(path: Path, given: Given) -> tuple[Table, dict[str, str]]:
-    """Return the rows of a table or of JSON lines, and its column for each of ours."""
+def _table(path: Path, options: ImportOptions) -> tuple[Table, dict[str, str]]:
+    """Return the rows of a table or of JSON lines, and its column for each of our columns."""
     if path.suffix.lower() == ".jsonl":
-        table = json_rows.read_table(path, lambda keys: recognise(keys, given, path).values())
+        table = json_rows.read_table(path, lambda keys: match_columns(keys, options, path).values())
     else:
         table = table_rows.read_table(path)
     if not table.rows and not table.refused:
         raise UserError(f"{path}: no rows below the header")
-    return table, recognise(table.header, given, path)
+    return table, match_columns(table.header, options, path)
 
 
-def recognise(header: list[str], given: Given, table: Path) -> dict[str, str]:
-    """Return the table's column for each of ours.
+def match_columns(header: list[str], options: ImportOptions, table: Path) -> dict[str, str]:
+    """Return the table's column for each of our columns.
 
-    Speaker and language need none where the user or the names of the files say them; session, sex,
-    parent, licence and source never do.
+    Speaker and language need no column if the options or the names of the files state them;
+    session, sex, parent, licence and source are optional.
 
     Raises:
-        ValueError: a column is missing, or two could be meant.
+        ValueError: a column is missing, or two columns match.
     """
     columns = {}
-    known = set(given.shared) | (given.pattern.fields if given.pattern else set())
+    declared = set(options.shared) | (options.pattern.fields if options.pattern else set())
     for ours in OURS:
         option = f"--{ours}-column"
-        found = usual(ours, header)
-        if ours in given.columns:
-            if given.columns[ours] not in header:
+        matches = usual(ours, header)
+        if ours in options.columns:
+            if options.columns[ours] not in header:
                 raise UserError(
-                    f"{table}: {option} {given.columns[ours]!r} is missing; found {header}"
+                    f"{table}: {option} {options.columns[ours]!r} is missing; found {header}"
                 )
-            columns[ours] = given.columns[ours]
-        elif ours in known or (ours in OPTIONAL and not found):
+            columns[ours] = options.columns[ours]
+        elif ours in declared or (ours in OPTIONAL and not matches):
             continue
-        elif len(found) != 1:
-            what = f"could be any of {found}" if found else f"is missing; found {header}"
-            too = f", --{ours} or --pattern" if ours in ("speaker", "language") else ""
-            raise UserError(f"{table}: column for {ours} {what}; name it with {option}{too}")
+        elif len(matches) != 1:
+            problem = f"could be any of {matches}" if matches else f"is missing; found {header}"
+            alternative = f", --{ours} or --pattern" if ours in ("speaker", "language") else ""
+            raise UserError(
+                f"{table}: column for {ours} {problem}; name it with {option}{alternative}"
+            )
         else:
-            columns[ours] = found[0]
+            columns[ours] = matches[0]
     return columns

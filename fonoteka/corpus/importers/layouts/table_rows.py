@@ -1,11 +1,11 @@
-"""Read a table that comes with recordings, row by row: a wrong row costs itself and no other.
+"""Read a table row by row: an invalid row is refused and does not affect the others.
 
-Which signs part the columns and what quotes mean differs between the programs that write tables:
+Programs that write tables differ in their delimiters and in the meaning of quotes:
 
 - Commas and semicolons: RFC 4180. A value that begins with a double quote ends with one; between
   them delimiters and line ends are text and a doubled quote is one quote.
-- Tabs: quotes are text, as in Common Voice; if the whole header stands in quotes, RFC 4180.
-- Bars: RFC 4180 as long as every row can be read so; else quotes are text, as in LJSpeech.
+- Tabs: quotes are text, as in Common Voice; RFC 4180 if all names of the header are quoted.
+- Bars: RFC 4180 if every row can be parsed so; else quotes are text, as in LJSpeech.
 
 A first line `sep=;`, which spreadsheets write and read, names the delimiter.
 
@@ -38,8 +38,8 @@ class Table:
 
     Attributes:
         header: the names of its columns, stripped.
-        rows: pairs of the line on which a row begins and the row.
-        refused: the rows that are wrong.
+        rows: pairs of the first line number of a row and the row.
+        refused: errors of invalid rows.
     """
 
     header: list[str]
@@ -49,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True)
 class _Record:
-    """A row before its values are counted: its lines, from 0, and its values or what is wrong."""
+    """A parsed row: its lines, from 0, and its values or the parser's error."""
 
     first: int
     end: int
@@ -58,7 +58,7 @@ class _Record:
 
 
 def names_delimiter(line: str) -> bool:
-    """Tell whether a line is the `sep=;` of spreadsheets.
+    """Return whether a line is the `sep=;` of spreadsheets.
 
     >>> names_delimiter("sep=;"), names_delimiter("path;text")
     (True, False)
@@ -67,10 +67,10 @@ def names_delimiter(line: str) -> bool:
 
 
 def delimiter_of(path: Path) -> str:
-    """Return what parts the columns: what `sep=` names, a tab in a .tsv, else the commonest sign.
+    """Return the delimiter: from `sep=`, a tab in a .tsv, else the most frequent candidate.
 
     Raises:
-        ValueError: `sep=` names a sign that parts no table here.
+        ValueError: `sep=` names a delimiter that is not supported.
     """
     first = next(filter(str.strip, first_lines(path)), "")
     if match := _SEP.fullmatch(first):
@@ -83,12 +83,12 @@ def delimiter_of(path: Path) -> str:
         return sign
     if path.suffix.lower() == ".tsv":
         return "\t"
-    plain = re.sub(r'"[^"]*"', "", first)  # what quotes hold is not parted
+    plain = re.sub(r'"[^"]*"', "", first)  # delimiters within quotes do not count
     return max(DELIMITERS, key=plain.count) if any(d in plain for d in DELIMITERS) else ","
 
 
 def header_of(path: Path) -> list[str]:
-    """Return the columns that a table names, to recognise it by; never raises."""
+    """Return the header of a table, for detection; empty if it cannot be read."""
     lines = first_lines(path)
     start = _start(lines)
     try:
@@ -104,27 +104,27 @@ def header_of(path: Path) -> list[str]:
 
 
 def read_table(path: Path) -> Table:
-    """Return the rows of a table with a header; a line that holds no value is not a row.
+    """Return the rows of a table with a header; a line without any value is not a row.
 
     Raises:
-        ValueError: the table as a whole is unreadable: it cannot be opened, it is empty, its header
-            is not text or names a column twice, or `sep=` names an unknown delimiter.
+        ValueError: the whole table is unreadable: it cannot be opened, it is empty, its header is
+            not text or has a column twice, or `sep=` names an unknown delimiter.
     """
     delimiter = delimiter_of(path)
     lines = lines_with_ends(path)
     start = _start(lines)
     if start == len(lines):
         raise UserError(f"{path}: empty; expected a header")
-    quoted, at, names = _header(path, lines, start, delimiter)
+    quoted, position, names = _header(path, lines, start, delimiter)
     table = Table(names)
     _check_header(path, names)
-    for record in _dialect(lines, at, delimiter, len(names), quoted):
-        _take(table, record, lines, path, delimiter)
+    for record in _dialect(lines, position, delimiter, len(names), quoted):
+        _add_record(table, record, lines, path, delimiter)
     return table
 
 
 def _start(lines: list[str]) -> int:
-    """Return the number of the header's line, from 0: the first that is neither blank nor sep=."""
+    """Return the index of the header's line: the first line that is neither blank nor sep=."""
     seen = False
     for number, line in enumerate(lines):
         if not seen and names_delimiter(line):
@@ -137,7 +137,7 @@ def _start(lines: list[str]) -> int:
 def _header(
     path: Path, lines: list[str], start: int, delimiter: str
 ) -> tuple[bool, int, list[str]]:
-    """Return whether all names stand in quotes, the line behind the header, and the names."""
+    """Return whether all names are quoted, the index after the header, and the names."""
     if problem := problem_of(lines[start]):
         raise UserError(f"{path}:{start + 1}: the header cannot be read: {problem}")
     record = next(_records(lines, start, delimiter, 0))
@@ -153,73 +153,78 @@ def _header(
 def _check_header(path: Path, header: list[str]) -> None:
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
-        raise UserError(f"{path}: column {twice[0]!r} stands twice in {header}")
+        raise UserError(f"{path}: column {twice[0]!r} occurs twice in {header}; rename one")
 
 
 def _dialect(
-    lines: list[str], at: int, delimiter: str, columns: int, quoted: bool
+    lines: list[str], position: int, delimiter: str, columns: int, quoted: bool
 ) -> Iterator[_Record]:
     """Return the rows in the dialect of the table.
 
-    Between bars a row that cannot be RFC 4180, but has the right number of values if quotes are
-    text, shows that they are text in all rows.
+    With bars, a row that violates RFC 4180 but has the expected number of values if quotes are text
+    shows that quotes are text in all rows.
     """
     if quoted or delimiter in ",;":
-        return _records(lines, at, delimiter, columns)
+        return _records(lines, position, delimiter, columns)
     if delimiter == "|":
-        records = list(_records(lines, at, delimiter, columns))
+        records = list(_records(lines, position, delimiter, columns))
         doubtful = (lines[r.first] for r in records if r.problem)
         if not any(line.count(delimiter) + 1 == columns for line in doubtful):
             return iter(records)
-    raw = (line.rstrip("\r\n").split(delimiter) for line in lines[at:])
-    return (_Record(n, n + 1, values) for n, values in enumerate(raw, start=at))
+    raw = (line.rstrip("\r\n").split(delimiter) for line in lines[position:])
+    return (_Record(n, n + 1, values) for n, values in enumerate(raw, start=position))
 
 
-def _records(lines: list[str], at: int, delimiter: str, columns: int) -> Iterator[_Record]:
-    """Give the rows by RFC 4180; after a wrong line it starts again at the next line.
+def _records(lines: list[str], position: int, delimiter: str, columns: int) -> Iterator[_Record]:
+    """Yield the rows by RFC 4180; after an invalid line, parsing restarts at the next line.
 
-    Otherwise a quote that is never closed would cost all rows behind it.
+    Otherwise a quote that is never closed would swallow all rows after it.
     """
-    while at < len(lines):
-        reader = csv.reader(_from(lines, at), delimiter=delimiter, strict=True)
-        base = at
+    while position < len(lines):
+        reader = csv.reader(_from(lines, position), delimiter=delimiter, strict=True)
+        base = position
         try:
             for values in reader:
                 end = base + reader.line_num
-                if _likely_rows(lines[at:end], delimiter, columns):
+                if _likely_rows(lines[position:end], delimiter, columns):
                     break
-                yield _Record(at, end, values)
-                at = end
+                yield _Record(position, end, values)
+                position = end
             else:
                 return
-            yield _Record(at, at + 1, [], "a quote is not closed on its line")
+            yield _Record(position, position + 1, [], "a quote is not closed on its line")
         except csv.Error as error:
-            yield _Record(at, at + 1, [], str(error))
-        at += 1
+            yield _Record(position, position + 1, [], str(error))
+        position += 1
 
 
 def _likely_rows(lines: list[str], delimiter: str, columns: int) -> bool:
-    """Tell whether each line of a row that takes several looks like a row of its own.
+    """Return whether each line of a multi-line row looks like a row of its own.
 
-    That is so if a quote that is only text opens in one row and closes in another, as in novels:
-    each line has as many values as the header, and its first value has one shape, such as `s1.wav`.
+    This happens if a quote that is only text opens in one row and closes in another, as in novels.
+    Then each line has as many values as the header, and the first values have one form, such as
+    `s1.wav`.
     """
     if len(lines) == 1 or any(line.count(delimiter) + 1 != columns for line in lines):
         return False
     return len({re.sub(r"\w+", "w", line.split(delimiter)[0].strip()) for line in lines}) == 1
 
 
-def _from(lines: list[str], at: int) -> Iterator[str]:
-    for number in range(at, len(lines)):
+def _from(lines: list[str], position: int) -> Iterator[str]:
+    for number in range(position, len(lines)):
         yield lines[number]
 
 
-def _take(table: Table, record: _Record, lines: list[str], path: Path, delimiter: str) -> None:
-    """Append a row to a table, or to what is refused if it is wrong."""
-    held = lines[record.first : record.end]
-    if not any(line.replace(delimiter, "").strip() for line in held):
+def _add_record(
+    table: Table, record: _Record, lines: list[str], path: Path, delimiter: str
+) -> None:
+    """Append a row to the table's rows, or its error to the refused ones."""
+    record_lines = lines[record.first : record.end]
+    if not any(line.replace(delimiter, "").strip() for line in record_lines):
         return
-    problem = next(filter(None, map(problem_of, held)), "") or _problem(record, table, delimiter)
+    problem = next(filter(None, map(problem_of, record_lines)), "") or _problem(
+        record, table, delimiter
+    )
     if problem:
         sentence = f"{path}:{record.first + 1}: {problem}"
         table.refused.append(RefusedError("wrong row", sentence))
@@ -230,20 +235,20 @@ def _take(table: Table, record: _Record, lines: list[str], path: Path, delimiter
 
 
 def _problem(record: _Record, table: Table, delimiter: str) -> str:
-    """Return what is wrong with a row, and what to do in this dialect; empty if nothing is."""
+    """Return the problem of a row with the remedy in this dialect; empty if the row is valid."""
     if record.problem:
         return (
-            f"not a row: {record.problem}; a text that begins with a quote stands in quotes as a "
-            'whole, and each quote within is doubled, as in """Da,"" reče."'
+            f"not a row: {record.problem}; quote the whole of a text that begins with a quote, and "
+            'double each quote within, as in """Da,"" reče."'
         )
-    found, expected = len(record.values), len(table.header)
-    if found == expected:
+    count, expected = len(record.values), len(table.header)
+    if count == expected:
         return ""
     lines = "" if record.end - record.first == 1 else f" up to line {record.end}"
-    sentence = f"{found} values{lines} where the header has {expected}"
-    if found < expected:
-        return f"{sentence}; add what is missing, each part behind {WRITTEN[delimiter]}"
+    sentence = f"{count} values{lines} where the header has {expected}"
+    if count < expected:
+        return f"{sentence}; add the missing values, each after {WRITTEN[delimiter]}"
     end = "" if any(map(str.strip, record.values[expected:])) else ", or remove it at the row's end"
     if delimiter in ",;":
-        return f"{sentence}; a text that holds {WRITTEN[delimiter]} stands in double quotes{end}"
-    return f"{sentence}; a text cannot hold {WRITTEN[delimiter]}, put a space in its place{end}"
+        return f"{sentence}; put a text with {WRITTEN[delimiter]} in double quotes{end}"
+    return f"{sentence}; a text cannot contain {WRITTEN[delimiter]}, replace it by a space{end}"

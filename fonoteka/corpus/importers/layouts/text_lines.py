@@ -1,6 +1,7 @@
-"""Read a text file that comes with recordings line by line, so that one bad line costs one row.
+"""Read a text file line by line: an invalid line is refused and does not affect the others.
 
-The file is UTF-8, or UTF-16 if it begins with that mark, as spreadsheets and Notepad write it.
+The file is UTF-8, or UTF-16 if it begins with its byte-order mark, as spreadsheets and Notepad
+write it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from fonoteka.corpus.importers.layouts.base import RefusedError
 FIRST_BYTES = 65536
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-_UNDECODED = re.compile(r"[\ud800-\udfff]")  # what "surrogateescape" makes of bytes
+_UNDECODED = re.compile(r"[\ud800-\udfff]")  # "surrogateescape" turns undecodable bytes into these
 _LINE_ENDS = re.compile(r"\r\n|\n|\r")
 
 
@@ -23,20 +24,20 @@ def read_lines(path: Path, refused: list[RefusedError]) -> list[tuple[int, str]]
 
     Args:
         path: the file.
-        refused: a line that is not text is appended here, with its first word, and not returned.
+        refused: errors of lines that are not text are appended here, with the line's first word.
 
     Raises:
         RefusedError: the file cannot be opened, or it is UTF-16 that ends within a character.
     """
-    kept = []
-    # splitlines would also cut at rarer marks, such as U+2028
+    lines = []
+    # `splitlines` would also split at U+2028 and other rare characters.
     for number, line in enumerate(decoded(path).replace("\r\n", "\n").split("\n"), start=1):
         if problem := problem_of(line):
             word = (line.split(maxsplit=1) or [""])[0]
             refused.append(RefusedError("wrong row", f"{path}:{number}: {problem}", word))
         elif line.strip():
-            kept.append((number, line.strip()))
-    return kept
+            lines.append((number, line.strip()))
+    return lines
 
 
 def lines_with_ends(path: Path) -> list[str]:
@@ -53,7 +54,7 @@ def lines_with_ends(path: Path) -> list[str]:
 
 
 def first_lines(path: Path) -> list[str]:
-    """Return the whole lines among the first bytes of a file, to recognise it by; never raises."""
+    """Return the complete lines among the first bytes of a file, for detection; never raises."""
     try:
         with path.open("rb") as file:
             data = file.read(FIRST_BYTES + 1)
@@ -80,19 +81,19 @@ def decoded(path: Path) -> str:
 
 
 def problem_of(line: str) -> str:
-    r"""Return why a line is not text; empty if it is.
+    r"""Return why a line is not text; empty if it is text.
 
     >>> problem_of("čaša"), problem_of("\udc9aaša").partition(";")[0]
     ('', 'not UTF-8 at byte 0')
     """
-    if bad := _UNDECODED.search(line):
-        at = len(line[: bad.start()].encode())
+    if undecoded := _UNDECODED.search(line):
+        byte = len(line[: undecoded.start()].encode())
         return (
-            f"not UTF-8 at byte {at}; save it as UTF-8 "
+            f"not UTF-8 at byte {byte}; save it as UTF-8 "
             "(older texts with č and š are often Windows-1250)"
         )
     if "\0" in line:
-        return f"holds the character '\\x00' at {line.index(chr(0))}; save the file as UTF-8"
+        return f"contains the character '\\x00' at {line.index(chr(0))}; save the file as UTF-8"
     return ""
 
 

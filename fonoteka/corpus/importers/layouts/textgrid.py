@@ -1,7 +1,7 @@
-"""Praat TextGrids of the recordings: a tier of words, and of phones where somebody labelled them.
+"""Praat TextGrids with a tier of words and optionally a tier of phones.
 
-A text that lies beside the recording as well (as the Montreal Forced Aligner wants it) says what is
-said; the tier of words has lost its punctuation.
+A text file beside the recording, as the Montreal Forced Aligner requires it, overrides the tier of
+words, which has no punctuation.
 
 Source: "TextGrid file formats" in Praat's manual; the names of tiers are those of MFA and MAUS.
 """
@@ -18,14 +18,14 @@ from praatio.utilities.constants import INTERVAL_TIER
 from praatio.utilities.errors import PraatioException
 
 from fonoteka.corpus.importers.layouts import sidecar
-from fonoteka.corpus.importers.layouts.audio_path import Finder
+from fonoteka.corpus.importers.layouts.audio_path import AudioPathResolver
 from fonoteka.corpus.importers.layouts.base import (
-    Found,
-    Given,
+    ImportOptions,
     Interval,
-    Reading,
+    ParsedLayout,
     RefusedError,
-    Source,
+    SourceFolder,
+    UncheckedClip,
     nfc,
     stem_of,
 )
@@ -38,98 +38,104 @@ USUAL_TIERS = {
     "phones": ("phones", "phone", "phonemes", "phoneme", "segments", "mau", "fonemi", "glasovi",
                "фонеми", "гласови"),
 }  # fmt: skip
-UNREADABLE = (PraatioException, ValueError, ArithmeticError, AttributeError, LookupError,
+PARSE_ERRORS = (PraatioException, ValueError, ArithmeticError, AttributeError, LookupError,
               RecursionError, TypeError)  # fmt: skip
-"""What the reader is known to raise on files that are no TextGrids."""
+"""Exceptions that praatio is known to raise on files that are not TextGrids."""
 
 BINARY = "ooBinaryFile"
-GAP_S = 0.001  # between two intervals: more is a file that was cut off
+GAP_S = 0.001  # largest gap between two intervals; a longer one means that lines are missing
 SNAP_S = 1e-6
-"""Intervals that overlap or are apart by no more than this meet: sums of times in floating point,
-and times written with six decimals, differ by less; a sample at 16 kHz takes 62.5 times as long."""
+"""Intervals with a smaller overlap or gap are adjacent: rounding of sums in floating point and of
+times with six decimals is smaller; a sample at 16 kHz takes 62.5 times as long."""
 
 _SMALL = re.compile(r"^([ \t]*(?:xmin|xmax|number) = )(-?[\d.]+[eE]-\d+)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Tiers:
-    """What a TextGrid says: its labels, and the speaker where a tier is named after one."""
+    """The labels of a TextGrid, and the speaker if the names of its tiers contain one."""
 
     words: tuple[Interval, ...]
     phones: tuple[Interval, ...]
     speaker: str
 
 
-def claims(source: Source, name: str) -> bool:  # noqa: ARG001
-    """Tell whether a file is a TextGrid."""
+def claims(source: SourceFolder, name: str) -> bool:  # noqa: ARG001
+    """Return whether a file is a TextGrid, by its name."""
     return PurePosixPath(name).suffix.lower() == ".textgrid"
 
 
-def read(source: Source, index: list[str], given: Given) -> Reading:
-    """Return a clip for each TextGrid, and for each text that lies beside audio alone."""
-    reading = Reading(texts="their tier of words or files beside them named .txt or .lab")
-    reading.used.update(index)
-    texts, reading.refused = sidecar.texts_of(source)
-    finder = Finder(source.folder, ((stem_of(name), name) for name in source.audio), by_name=True)
+def read(source: SourceFolder, index: list[str], options: ImportOptions) -> ParsedLayout:
+    """Return a clip for each TextGrid, and for each text beside audio without a TextGrid."""
+    parsed = ParsedLayout(texts="their tier of words or files beside them named .txt or .lab")
+    parsed.used.update(index)
+    texts, parsed.refused = sidecar.texts_of(source)
+    resolver = AudioPathResolver(
+        source.folder, ((stem_of(name), name) for name in source.audio), by_name=True
+    )
     seen = set()
     for name in index:
         where = str(source.folder / name)
         try:
-            path = _recording(source, name, finder)
-            tiers = read_tiers(source.folder / name, given)
+            path = _recording(source, name, resolver)
+            tiers = read_tiers(source.folder / name, options)
         except RefusedError as error:
-            reading.refused.append(error)
+            parsed.refused.append(error)
             continue
         seen.add(path)
         text = " ".join(label for _, _, label in tiers.words if label.lower() not in SILENCES)
-        beside = texts.get(nfc(stem_of(path)), ("", ""))[1]
-        reading.found.append(
-            Found(where, path, beside or text, tiers.speaker, intervals=tiers.phones)
+        sidecar_text = texts.get(nfc(stem_of(path)), ("", ""))[1]
+        parsed.clips.append(
+            UncheckedClip(where, path, sidecar_text or text, tiers.speaker, intervals=tiers.phones)
         )
     for stem, (name, text) in texts.items():
         audio = source.audio_by_stem.get(stem, [])
-        reading.used.add(name)
+        parsed.used.add(name)
         if not audio:
-            reading.refused.append(sidecar.no_audio(source, name))
-        reading.found += [Found(str(source.folder / name), p, text) for p in audio if p not in seen]
-    if finder.by_end:
-        name, path = finder.by_end[0]
-        note = f"{len(finder.by_end)} TextGrids lie elsewhere, as that of {path} in {name}"
-        reading.notes.append(("by name", note))
-    return reading
+            parsed.refused.append(sidecar.no_audio(source, name))
+        parsed.clips += [
+            UncheckedClip(str(source.folder / name), p, text) for p in audio if p not in seen
+        ]
+    if resolver.by_end:
+        name, path = resolver.by_end[0]
+        note = f"{len(resolver.by_end)} TextGrids lie elsewhere, as that of {path} in {name}"
+        parsed.notes.append(("by name", note))
+    return parsed
 
 
-def _recording(source: Source, name: str, finder: Finder) -> str:
-    """Return the recording beside a TextGrid, or the likest elsewhere: aligners write to a folder.
+def _recording(source: SourceFolder, name: str, resolver: AudioPathResolver) -> str:
+    """Return the recording beside a TextGrid, or the one with the most similar path.
+
+    Aligners often write TextGrids to a folder of their own.
 
     Raises:
-        RefusedError: there is none, or several are as like.
+        RefusedError: there is no recording, or several match equally.
     """
     stem, where = stem_of(name), str(source.folder / name)
     if nfc(stem) in source.audio_by_stem:
-        return finder.find(stem, "", where)
+        return resolver.resolve(stem, "", where)
     try:
-        return finder.find(f"/{stem}", "", where)
+        return resolver.resolve(f"/{stem}", "", where)
     except RefusedError as error:
         raise sidecar.no_audio(source, name) if error.kind == "no audio" else error from None
 
 
-def read_tiers(path: Path, given: Given) -> Tiers:
+def read_tiers(path: Path, options: ImportOptions) -> Tiers:
     """Return the labels of the tiers of words and of phones.
 
     Raises:
-        RefusedError: the file isn't a TextGrid, ends early, or its tiers can't be told apart.
+        RefusedError: the file is not a TextGrid, ends early, or its tiers are ambiguous.
     """
     try:
         tiers, end_s = _parsed(_text(path))
-    except UNREADABLE as error:
+    except PARSE_ERRORS as error:
         if isinstance(error, RefusedError):
             raise
         raise RefusedError(
             "wrong row", f"{path}: not a TextGrid: {type(error).__name__}"
         ) from error
     named, names = dict(reversed(tiers)), [name for name, _ in tiers]
-    chosen = {kind: _tier(kind, names, given, path) for kind in USUAL_TIERS}
+    chosen = {kind: _tier(kind, names, options, path) for kind in USUAL_TIERS}
     if not any(chosen.values()):
         raise RefusedError(
             "wrong row",
@@ -137,8 +143,8 @@ def read_tiers(path: Path, given: Given) -> Tiers:
         )
     speakers = {name.rpartition(" - ")[0] for name in chosen.values() if name}
     if len(speakers) > 1:
-        found = sorted(filter(None, chosen.values()))
-        raise RefusedError("wrong row", f"{path}: {found} are tiers of different speakers")
+        chosen_tiers = sorted(filter(None, chosen.values()))
+        raise RefusedError("wrong row", f"{path}: {chosen_tiers} are tiers of different speakers")
     for name in filter(None, chosen.values()):
         _check_whole(named[name], end_s, f"{path}: tier {name!r}")
     words, phones = named.get(chosen["words"], ()), named.get(chosen["phones"], ())
@@ -146,7 +152,7 @@ def read_tiers(path: Path, given: Given) -> Tiers:
 
 
 def _text(path: Path) -> str:
-    """Return what a file holds.
+    """Return the text of a file.
 
     Raises:
         RefusedError: a line is not text.
@@ -161,10 +167,11 @@ def _text(path: Path) -> str:
 
 
 def _parsed(text: str) -> tuple[list[tuple[str, tuple[Interval, ...]]], float]:
-    """Return the tiers of intervals in their order, names maybe doubled, and where all tiers end.
+    """Return the tiers of intervals in order, with possibly repeated names, and the latest end.
 
-    praatio's `openTextgrid` refuses a file for two tiers of one name, and for an overlap of 2e-16 s
-    in any of them; its parser alone does not, nor does it know times as small as `1e-05`.
+    praatio's `openTextgrid` refuses two tiers of one name and an overlap of 2e-16 s in any tier;
+    its parser alone does not. The parser does not know exponents such as `1e-05`, so they are
+    rewritten.
     """
     grid = textgrid_io.parseTextgridStr(
         _SMALL.sub(lambda match: f"{match[1]}{float(match[2]):.20f}", text),
@@ -180,9 +187,9 @@ def _parsed(text: str) -> tuple[list[tuple[str, tuple[Interval, ...]]], float]:
 
 
 def _snapped(entries: Iterable[tuple[str | float, str | float, str]]) -> tuple[Interval, ...]:
-    """Return intervals in order; one that misses the next by at most SNAP_S is made to meet it.
+    """Return intervals in order; an end within SNAP_S of the next start is moved to it.
 
-    An interval without a label that is no longer than that is what such a sum left over.
+    An interval of at most SNAP_S without a label is a rounding error and is dropped.
     """
     snapped: list[Interval] = []
     for start, end, label in sorted((float(s), float(e), text.strip()) for s, e, text in entries):
@@ -194,25 +201,26 @@ def _snapped(entries: Iterable[tuple[str | float, str | float, str]]) -> tuple[I
     return tuple(snapped)
 
 
-def _tier(kind: str, names: list[str], given: Given, path: Path) -> str:
+def _tier(kind: str, names: list[str], options: ImportOptions, path: Path) -> str:
     """Return the tier of words or of phones; MFA writes `speaker - words`."""
-    wanted = given.tiers.get(kind)
+    wanted = options.tiers.get(kind)
     if wanted is not None:
         if wanted not in names:
             raise RefusedError("wrong row", f"{path}: no tier {wanted!r}; found {names}")
-        usual = [name for name in names if name == wanted]
+        matches = [name for name in names if name == wanted]
     else:
-        usual = _usual(kind, names)
-    if len(usual) > 1 and len(set(usual)) == 1:
-        raise RefusedError(
-            "wrong row", f"{path}: {len(usual)} tiers are named {usual[0]!r}; rename one in Praat"
-        )
-    if len(usual) > 1:
+        matches = _usual(kind, names)
+    if len(matches) > 1 and len(set(matches)) == 1:
         raise RefusedError(
             "wrong row",
-            f"{path}: the tier of {kind} could be any of {usual}; name one with --{kind}-tier",
+            f"{path}: {len(matches)} tiers are named {matches[0]!r}; rename one in Praat",
         )
-    return usual[0] if usual else ""
+    if len(matches) > 1:
+        raise RefusedError(
+            "wrong row",
+            f"{path}: the tier of {kind} could be any of {matches}; name one with --{kind}-tier",
+        )
+    return matches[0] if matches else ""
 
 
 def _usual(kind: str, names: list[str]) -> list[str]:
@@ -220,21 +228,23 @@ def _usual(kind: str, names: list[str]) -> list[str]:
 
 
 def _check_whole(intervals: tuple[Interval, ...], end_s: float, where: str) -> None:
-    """Refuse a tier that overlaps, has a hole or ends early.
+    """Refuse a tier with an overlap or a gap, or one that ends early.
 
-    The reader passes over what it cannot read, and what is left is then no whole tier.
+    The parser skips lines that it cannot read, which leaves an incomplete tier.
     """
-    at = intervals[0][0] if intervals else 0.0
+    expected = intervals[0][0] if intervals else 0.0
     for start, end, label in intervals:
         if not start < end:
             sentence = f"{where}: {label!r} begins at {start:.9g} s and ends at {end:.9g} s"
             raise RefusedError("wrong row", sentence)
-        if start < at:
-            sentence = f"{where}: {label!r} begins at {start:.9g} s, before {at:.9g} s where the "
+        if start < expected:
+            sentence = (
+                f"{where}: {label!r} begins at {start:.9g} s, before {expected:.9g} s where the "
+            )
             raise RefusedError("wrong row", f"{sentence}interval before it ends")
-        at = end
-    at = intervals[0][0] if intervals else 0.0
+        expected = end
+    expected = intervals[0][0] if intervals else 0.0
     for start, end, _ in (*intervals, (end_s, end_s, "")):
-        if not abs(start - at) <= GAP_S:  # nor is NaN within
-            raise RefusedError("wrong row", f"{where} has nothing from {at:g} to {start:g} s")
-        at = end
+        if not abs(start - expected) <= GAP_S:  # refuses NaN too
+            raise RefusedError("wrong row", f"{where} has nothing from {expected:g} to {start:g} s")
+        expected = end
