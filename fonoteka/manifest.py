@@ -158,22 +158,22 @@ def _record(row: Utterance | Transcript) -> dict[str, Any]:
     return {k: v for k, v in record.items() if v is not None or k not in WHERE_KNOWN}
 
 
-def _utterance(line: str, where: str) -> Utterance:
+def _utterance(line: str, place: str) -> Utterance:
     try:
         record = json.loads(line)
     except ValueError as error:
-        raise UserError(f"{where}: not valid JSON: {error}") from error
+        raise UserError(f"{place}: not valid JSON: {error}") from error
     names = {field.name for field in dataclasses.fields(Utterance)}
     if not isinstance(record, dict) or set(record) | set(WHERE_KNOWN) != names:
         keys = sorted(record) if isinstance(record, dict) else record
-        raise UserError(f"{where}: expected the keys {sorted(names)}, found {keys}")
+        raise UserError(f"{place}: expected the keys {sorted(names)}, found {keys}")
     record["phones"] = tuple(record["phones"])
     times = record.get("phone_times_s")
     if times is not None:
         record["phone_times_s"] = tuple((float(a), float(b)) for a, b in times)
         if len(times) != len(record["phones"]):
-            raise UserError(f"{where}: {len(record['phones'])} phones but {len(times)} phone times")
+            raise UserError(f"{place}: {len(record['phones'])} phones but {len(times)} phone times")
     duration = record["duration_s"]
     if not (isinstance(duration, int | float) and math.isfinite(duration) and duration > 0):
-        raise UserError(f"{where}: duration_s must be above 0 seconds, found {duration!r}")
+        raise UserError(f"{place}: duration_s must be above 0 seconds, found {duration!r}")
     return Utterance(**record)

@@ -47,6 +47,7 @@ def read_numbered(path: Path, needed: Sequence[str], delimiter: str = ",") -> li
     if not path.is_file():
         raise UserError(f"{path}: no such table")
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    # Strict: without it, csv reads a quote that is never closed as one cell up to the file's end.
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
@@ -63,7 +64,7 @@ def read_numbered(path: Path, needed: Sequence[str], delimiter: str = ",") -> li
         if len(values) != len(header):
             raise UserError(
                 f"{path}:{number}: {len(values)} values where the header has {len(header)}; "
-                f"a text that holds {delimiter!r} stands in double quotes"
+                f"put a text with {delimiter!r} in double quotes"
             )
     return [
         (number, dict(zip(header, map(without_formula_marks, values), strict=True)))
@@ -79,9 +80,9 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
     """
     with atomic_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         file.write(table_line(columns))
-        known = set(columns)
+        names = set(columns)
         for row in rows:
-            if unknown := sorted(row.keys() - known):
+            if unknown := sorted(row.keys() - names):
                 raise UserError(f"{path}: no column {unknown[0]!r} among {list(columns)}")
             file.write(table_line([row.get(name, "") for name in columns]))
 

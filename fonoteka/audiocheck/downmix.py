@@ -36,7 +36,7 @@ class ChannelChoice(NamedTuple):
     channel: int
     below_db: float
 
-    def of(self, samples: NDArray[Any]) -> NDArray[Any]:
+    def select(self, samples: NDArray[Any]) -> NDArray[Any]:
         """Return the channel, shape `[T]`, of samples of shape `[T, C]`."""
         return np.ascontiguousarray(samples[:, self.channel])
 
@@ -82,7 +82,7 @@ def select_channel(samples: NDArray[Any], sample_rate_hz: int) -> NDArray[Any]:
         sample_rate_hz: rate of the samples.
     """
     choice = choose_channel(samples, sample_rate_hz)
-    return samples if choice is None else choice.of(samples)
+    return samples if choice is None else choice.select(samples)
 
 
 def _powers(samples: NDArray[Any]) -> tuple[int, int]:

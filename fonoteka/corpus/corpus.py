@@ -112,7 +112,7 @@ def read_card(folder: Path) -> Card:
     return card
 
 
-def check_corpus_name(name: str, where: str) -> None:
+def check_corpus_name(name: str, place: str) -> None:
     """Refuse a name that cannot be the first part of ids and paths.
 
     `#` separates a clip's id from the number of its augmented copy in embeddings and posteriors, so
@@ -122,7 +122,7 @@ def check_corpus_name(name: str, where: str) -> None:
         ValueError: the name has another character than letters, digits, `-` and `_`.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise UserError(f"{where}: name {name!r}: expected letters, digits, - and _ only")
+        raise UserError(f"{place}: name {name!r}: expected letters, digits, - and _ only")
 
 
 def read_clips(folder: Path) -> list[CorpusClip]:
@@ -152,7 +152,7 @@ def read_clips(folder: Path) -> list[CorpusClip]:
     return sorted(clips, key=lambda clip: clip.path)
 
 
-def checked_clip(row: Row, folder: Path, where: str) -> CorpusClip:
+def checked_clip(row: Row, folder: Path, place: str) -> CorpusClip:
     """Return a row of metadata.csv as a clip of the corpus in `folder`.
 
     Raises:
@@ -160,23 +160,23 @@ def checked_clip(row: Row, folder: Path, where: str) -> CorpusClip:
     """
     path = PurePosixPath(row["path"].strip())
     if not path.parts or path.is_absolute() or ".." in path.parts:
-        raise UserError(f"{where}: path {row['path']!r} must lie inside {folder}")
+        raise UserError(f"{place}: path {row['path']!r} must lie inside {folder}")
     if not (folder / path).is_file():
-        raise UserError(f"{where}: {row['path']!r} is not in {folder}; add it or remove the row")
+        raise UserError(f"{place}: {row['path']!r} is not in {folder}; add it or remove the row")
     language, speaker = row["language"].strip(), row["speaker"].strip()
     language = "" if language == GUESSED else language
     if language and language not in LANGUAGES:
         raise UserError(
-            f"{where}: language {language!r} is unknown; expected one of {list(LANGUAGES)}, or "
+            f"{place}: language {language!r} is unknown; expected one of {list(LANGUAGES)}, or "
             f"{GUESSED} for a guess by its text"
         )
     if not speaker:
         raise UserError(
-            f"{where}: speaker is empty; name each speaker, because none may be in two splits"
+            f"{place}: speaker is empty; name each speaker, because none may be in two splits"
         )
     sex, parent = row.get("sex", "").strip(), row.get("parent", "").strip()
     if sex not in ("", "f", "m"):
-        raise UserError(f"{where}: sex {sex!r} is neither f nor m; leave it empty if unknown")
+        raise UserError(f"{place}: sex {sex!r} is neither f nor m; leave it empty if unknown")
     session = row.get("session", "").strip()
     return CorpusClip(path.as_posix(), row["text"].strip(), speaker, language, session, sex, parent)
 
@@ -231,12 +231,12 @@ def read_phone_times(path: Path) -> dict[str, TimedPhones]:
     return times
 
 
-def timed_phones(record: Any, where: str, shown: str) -> tuple[str, TimedPhones]:
+def timed_phones(record: Any, place: str, shown: str) -> tuple[str, TimedPhones]:
     """Return the path and the phones of a line of phones.jsonl.
 
     Args:
         record: the line's JSON.
-        where: file and line, for messages.
+        place: file and line, for messages.
         shown: the beginning of the line, for messages.
 
     Raises:
@@ -248,8 +248,8 @@ def timed_phones(record: Any, where: str, shown: str) -> tuple[str, TimedPhones]
         name = str(record["path"])
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f'{where}: expected {{"path", "phones", "times_s"}}, found {shown!r}'
+            f'{place}: expected {{"path", "phones", "times_s"}}, found {shown!r}'
         ) from error
     if len(timed.phones) != len(times):
-        raise UserError(f"{where}: {len(timed.phones)} phones but {len(times)} times")
+        raise UserError(f"{place}: {len(timed.phones)} phones but {len(times)} times")
     return name, timed

@@ -110,6 +110,7 @@ def _layout(
             TRUNCATED, f"ends after {max(available, 0)} of {size} bytes of sound"
         )
     notes: tuple[str, ...] = ()
+    # libsndfile reads to the end of the file, so text after the sound is cut off for it.
     if not only_tags(data, sound + size):
         if not is_text(data[sound + size :]):
             raise CorruptFileError(UNREADABLE, f"has {available - size} bytes after its sound")

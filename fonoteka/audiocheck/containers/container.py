@@ -240,7 +240,7 @@ def check_size(data: bytes, start: int, declared: int, chunks: Iterable[Chunk]) 
     update it. Any other size means that the header belongs to another file or the end is missing.
 
     Raises:
-        CorruptFileError: the size is none of these.
+        CorruptFileError: the size has any other value.
     """
     end = start + 8 + declared
     ends = [chunk.start + chunk.size for chunk in chunks]

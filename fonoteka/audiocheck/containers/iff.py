@@ -178,7 +178,7 @@ def _caf_layout(
     rate, kind, flags, packet, _, channels, bits = struct.unpack_from(">d4sIIIII", data, form.start)
     whole = int(rate) if math.isfinite(rate) and rate == int(rate) else 0
     _check_rate(whole, channels)
-    # ALAC packets differ in size, so only the packet table knows the number of samples.
+    # ALAC packets differ in size, so only the packet table determines the number of samples.
     if kind == b"alac":
         if streamed:
             raise CorruptFileError(

@@ -96,7 +96,7 @@ class FrameSequence:
         end: position after the last frame.
         count: number of frames.
         is_variable: the frames' bit rates differ.
-        sound_end: position after the sound, where known tags begin.
+        sound_end: position after the sound: the end of the file or the start of known tags.
     """
 
     first: FrameHeader

@@ -68,7 +68,7 @@ def make_clip(
             empty or a value is not valid Unicode.
     """
     row = {name: getattr(entry, name) for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS)}
-    row |= _fields_of_name(path, entry.where, options) | dict(options.shared) | {"path": path}
+    row |= _fields_of_name(path, entry.place, options) | dict(options.shared) | {"path": path}
     row = {name: " ".join(value.splitlines()).strip() for name, value in row.items()}
     row["path"] = path
     code = re.split("[-_]", row["language"].lower())[0]
@@ -77,18 +77,18 @@ def make_clip(
     row["sex"] = SEXES.get(written, "")
     try:
         "".join([*row.values(), entry.terms.licence, entry.terms.source]).encode()
-        clip = checked_clip(row, source.folder, entry.where)
+        clip = checked_clip(row, source.folder, entry.place)
     except UnicodeEncodeError as error:
         character = error.object[error.start]
         raise RefusedError(
-            "wrong row", f"{entry.where}: {character!r} is not valid Unicode"
+            "wrong row", f"{entry.place}: {character!r} is not valid Unicode"
         ) from error
     except ValueError as error:
         raise RefusedError(_refusal_kind(row), str(error), row["language"]) from error
     return clip, "" if clip.sex else written
 
 
-def _fields_of_name(path: str, where: str, options: ImportOptions) -> dict[str, str]:
+def _fields_of_name(path: str, place: str, options: ImportOptions) -> dict[str, str]:
     """Return the fields that the user's pattern reads from a file's name."""
     if options.pattern is None:
         return {}
@@ -96,7 +96,7 @@ def _fields_of_name(path: str, where: str, options: ImportOptions) -> dict[str, 
     if fields is None:
         raise RefusedError(
             "no match",
-            f"{where}: {stem_of(path)!r} does not fit --pattern {options.pattern.written!r}",
+            f"{place}: {stem_of(path)!r} does not fit --pattern {options.pattern.written!r}",
         )
     return fields
 

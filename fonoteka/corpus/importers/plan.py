@@ -125,7 +125,7 @@ class _Planner:
     def add(self, entry: UncheckedClip) -> None:
         """Plan one clip, or record why it is refused."""
         try:
-            path = self.resolver.resolve(entry.path, entry.base, entry.where)
+            path = self.resolver.resolve(entry.path, entry.base, entry.place)
             self.used_audio.add(path)
             planned = self._planned(entry, path)
             self._claim(planned.clip.path, entry)
@@ -146,12 +146,12 @@ class _Planner:
 
     def _claim(self, name: str, entry: UncheckedClip) -> None:
         if name in self.clips:
-            first = self.clips[name].where
-            raise RefusedError("named twice", f"{entry.where}: {name!r} is already at {first}")
+            first = self.clips[name].place
+            raise RefusedError("named twice", f"{entry.place}: {name!r} is already at {first}")
         self.clips[name] = entry
 
     def link_parents(self) -> None:
-        """Replace each parent by its path in the corpus; refuse clips whose parent is no clip."""
+        """Replace each parent by its path in the corpus; refuse clips whose parent is missing."""
         named = {p.source: p.clip.path for p in self.plan.clips if p.span_s is None}
         linked = []
         for planned in self.plan.clips:
@@ -174,15 +174,15 @@ class _Planner:
         if not clip.parent:
             return planned
         entry = self.clips[clip.path]
-        parent = named.get(self.resolver.resolve(clip.parent, entry.base, entry.where), "")
+        parent = named.get(self.resolver.resolve(clip.parent, entry.base, entry.place), "")
         if parent in ("", clip.path):
             raise self._no_parent(planned)
         return replace(planned, clip=replace(clip, parent=parent))
 
     def _no_parent(self, planned: PlannedClip) -> RefusedError:
-        where, parent = self.clips[planned.clip.path].where, planned.clip.parent
+        place, parent = self.clips[planned.clip.path].place, planned.clip.parent
         return RefusedError(
-            "wrong row", f"{where}: parent {parent!r} is not another clip of the corpus"
+            "wrong row", f"{place}: parent {parent!r} is not another clip of the corpus"
         )
 
     def _planned(self, entry: UncheckedClip, path: str) -> PlannedClip:
@@ -212,13 +212,13 @@ class _Planner:
             if not entry.span_s[0] and not entry.name:
                 return None  # NeMo states the length of whole files too
             sentence = (
-                f"{entry.where}: {path!r} cannot be read, so not cut; convert it, say to FLAC"
+                f"{entry.place}: {path!r} cannot be read, so not cut; convert it, say to FLAC"
             )
             raise RefusedError("wrong times", sentence)
         try:
             return within(entry.span_s, sound)
         except ValueError as error:
-            raise RefusedError("wrong times", f"{entry.where}: {path!r}: {error}") from error
+            raise RefusedError("wrong times", f"{entry.place}: {path!r}: {error}") from error
 
     def _timed(self, entry: UncheckedClip, path: str, clip: CorpusClip) -> TimedPhones | None:
         """Return the phones of a clip, or None; count labels that are in no table."""
@@ -228,7 +228,7 @@ class _Planner:
         if sound is not None and end > sound.seconds + SAME_S:
             raise RefusedError(
                 "wrong times",
-                f"{entry.where}: its labels end at {end:g} s, but {path!r} has "
+                f"{entry.place}: its labels end at {end:g} s, but {path!r} has "
                 f"{sound.seconds:.3f} s; it is of another recording",
             )
         timed = timed_phones(entry.intervals, clip.language)

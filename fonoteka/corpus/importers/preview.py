@@ -87,6 +87,7 @@ def _first(clip: CorpusClip) -> str:
 def _left_out(plan: ImportPlan, ffmpeg: bool) -> list[tuple[str, str]]:
     """Return the lines on refused rows, missing texts, and files that are not used."""
     lines = []
+    # Thousands of rows may be refused for one reason: count each kind and list the first few.
     for kind in sorted({error.kind for error in plan.refused}):
         errors = [error for error in plan.refused if error.kind == kind]
         values = f" ({counted(e.value for e in errors)})" if kind == "unknown language" else ""

@@ -233,7 +233,7 @@ def _print(found: Probe, problem: str, one: ChannelChoice | None) -> Codes:
     sound = found.sound
     if found.channels > 1:
         sound = sound.reshape(-1, found.channels)
-    return fingerprint(one.of(sound) if one else sound, found.sample_rate_hz)
+    return fingerprint(one.select(sound) if one else sound, found.sample_rate_hz)
 
 
 def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -> Iterator[Look]:

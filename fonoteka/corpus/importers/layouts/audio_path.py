@@ -31,38 +31,38 @@ class AudioPathResolver:
         for key in self.files:
             self.by_last_part.setdefault(PurePosixPath(key).name, []).append(key)
 
-    def resolve(self, path: str, base: str, where: str) -> str:
+    def resolve(self, path: str, base: str, place: str) -> str:
         """Return the file, relative to the folder.
 
         Args:
             path: as written, relative or absolute, in any Unicode composition.
             base: folder that it may be relative to, besides the corpus's own.
-            where: file and line, for messages.
+            place: file and line, for messages.
 
         Raises:
             RefusedError: there is no such file, several files match, or it is outside the folder.
         """
-        matches = self._matches(path.strip(), base, where)
+        matches = self._matches(path.strip(), base, place)
         if not matches and "\\" in path:  # written on Windows
-            matches = self._matches(path.strip().replace("\\", "/"), base, where)
+            matches = self._matches(path.strip().replace("\\", "/"), base, place)
         if len(matches) > 1:
             raise RefusedError(
                 "ambiguous name",
-                f"{where}: {path!r} could be any of {matches[:5]}; write their folders",
+                f"{place}: {path!r} could be any of {matches[:5]}; write their folders",
             )
         if not matches:
             raise RefusedError(
-                "no audio", f"{where}: {path!r} is not in {self.folder}; add it or remove the row"
+                "no audio", f"{place}: {path!r} is not in {self.folder}; add it or remove the row"
             )
-        check_inside(self.folder, matches[0], where)
+        check_inside(self.folder, matches[0], place)
         return matches[0]
 
-    def _matches(self, path: str, base: str, where: str) -> list[str]:
+    def _matches(self, path: str, base: str, place: str) -> list[str]:
         """Return the files that match a path."""
         is_elsewhere = path.startswith("/") and not self._relative_to_root(path)
         candidates = [nfc(name) for name in self._candidates(path, base)]
         if not candidates and not (is_elsewhere and self.by_name):
-            raise RefusedError("outside", f"{where}: path {path!r} must lie inside {self.folder}")
+            raise RefusedError("outside", f"{place}: path {path!r} must lie inside {self.folder}")
         exact = next((self.files[name] for name in candidates if name in self.files), [])
         if exact:
             return [file for file in exact if file in candidates] or exact
@@ -102,14 +102,14 @@ class AudioPathResolver:
         return sorted(file for key in matches for file in self.files[key])
 
 
-def check_inside(folder: Path, path: str, where: str) -> None:
+def check_inside(folder: Path, path: str, place: str) -> None:
     """Refuse a link to a file outside the folder.
 
     Raises:
         RefusedError: the path is such a link.
     """
     if not (folder / path).resolve().is_relative_to(folder.resolve()):
-        sentence = f"{where}: {path!r} is a link out of {folder}; put the file itself there"
+        sentence = f"{place}: {path!r} is a link out of {folder}; put the file itself there"
         raise RefusedError("outside", sentence, path)
 
 

@@ -36,7 +36,7 @@ class UncheckedClip:
     """One clip as a layout states it, not checked.
 
     Attributes:
-        where: file and line, for messages.
+        place: file and line, for messages.
         path: of the audio, as written there.
         base: subfolder that the path may be relative to.
         span_s: start and end of the clip in the audio, in seconds; the end may be infinite. None
@@ -47,7 +47,7 @@ class UncheckedClip:
         terms: licence and source of this clip, if they differ from those of the corpus.
     """
 
-    where: str
+    place: str
     path: str
     text: str = ""
     speaker: str = ""

@@ -80,9 +80,9 @@ def _add_link(folder: Path, name: str, listed: set[Path], listing: FolderListing
         listing.duplicate_links.append(name)
         return
     inside = target.is_relative_to(folder.resolve())
-    where = "hidden there" if inside else f"out of {folder}"
+    place = "hidden there" if inside else f"out of {folder}"
     sentence = (
-        f"{folder / name} is a link to the folder {str(target)!r}, {where}, and is not followed; "
+        f"{folder / name} is a link to the folder {str(target)!r}, {place}, and is not followed; "
         "put the folder itself there"
     )
     listing.problems.append(("outside", sentence))

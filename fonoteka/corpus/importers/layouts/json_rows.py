@@ -33,12 +33,12 @@ def _objects(path: Path) -> Iterator[Entry]:
             continue
 
 
-def entry_of(line: str, where: str) -> Entry:
+def entry_of(line: str, place: str) -> Entry:
     """Return the JSON object on a line.
 
     Args:
         line: the line.
-        where: file and line, for messages.
+        place: file and line, for messages.
 
     Raises:
         RefusedError: the line is not JSON, not an object, or has a key twice.
@@ -46,15 +46,15 @@ def entry_of(line: str, where: str) -> Entry:
     try:
         entry = json.loads(line, object_pairs_hook=_unique_keys)
     except RefusedError as error:
-        raise RefusedError("wrong row", f"{where}: {error}") from None
+        raise RefusedError("wrong row", f"{place}: {error}") from None
     except (ValueError, RecursionError) as error:
-        raise RefusedError("wrong row", f"{where}: {line[:LONGEST]!r} is not JSON") from error
+        raise RefusedError("wrong row", f"{place}: {line[:LONGEST]!r} is not JSON") from error
     if not isinstance(entry, dict):
-        raise RefusedError("wrong row", f"{where}: {line[:LONGEST]!r} is not a JSON object")
+        raise RefusedError("wrong row", f"{place}: {line[:LONGEST]!r} is not a JSON object")
     return entry
 
 
-def text_of(entry: Entry, key: str, where: str) -> str:
+def text_of(entry: Entry, key: str, place: str) -> str:
     """Return a value as text; numbers are converted, and null is empty.
 
     Raises:
@@ -69,7 +69,7 @@ def text_of(entry: Entry, key: str, where: str) -> str:
     is_invalid = isinstance(value, float) and not math.isfinite(value)
     if is_invalid or isinstance(value, bool) or not isinstance(value, str | int | float):
         shown = json.dumps(value, ensure_ascii=False)[:LONGEST]
-        raise RefusedError("wrong row", f"{where}: {key} is {shown}, expected text")
+        raise RefusedError("wrong row", f"{place}: {key} is {shown}, expected text")
     return str(value)
 
 
@@ -97,21 +97,21 @@ def read_table(path: Path, used_columns: Callable[[list[str]], Collection[str]])
     table.header = next(list(entry) for _, entry, _ in entries if entry.keys() == usual)
     wanted = used_columns(table.header)
     for number, entry, line in entries:
-        where = f"{path}:{number}"
+        place = f"{path}:{number}"
         try:
-            _check_keys(entry, table.header, where, line)
-            table.rows.append((number, {key: text_of(entry, key, where) for key in wanted}))
+            _check_keys(entry, table.header, place, line)
+            table.rows.append((number, {key: text_of(entry, key, place) for key in wanted}))
         except RefusedError as error:
             table.refused.append(error)
     return table
 
 
-def _check_keys(entry: Entry, header: list[str], where: str, line: str) -> None:
+def _check_keys(entry: Entry, header: list[str], place: str, line: str) -> None:
     missing = [key for key in header if key not in entry]
     unknown = [key for key in entry if key not in header]
     if missing or unknown:
         sentence = (
-            f"{where}: {line[:LONGEST]!r} is not a JSON object with the same keys as most lines: "
+            f"{place}: {line[:LONGEST]!r} is not a JSON object with the same keys as most lines: "
             f"missing {missing}, unknown {unknown}"
         )
         raise RefusedError("wrong row", sentence)

@@ -48,15 +48,15 @@ class _Folder:
         self.used.add(path)
         before = len(self.refused)
         for number, line in read_lines(self.source.folder / path, self.refused):
-            where = f"{self.source.folder / path}:{number}"
+            place = f"{self.source.folder / path}:{number}"
             key, *rest = line.split(maxsplit=1)
             if name in PAIRS and (not rest or rest[0].split() != rest):
-                sentence = f"{where}: {line[:40]!r} is not two words, 'key value'"
+                sentence = f"{place}: {line[:40]!r} is not two words, 'key value'"
                 self.refused.append(RefusedError("wrong row", sentence, key))
             elif key in rows:
-                self.refuse(f"{where}: {key!r} is already at {rows[key][1]}")
+                self.refuse(f"{place}: {key!r} is already at {rows[key][1]}")
             else:
-                rows[key] = (rest[0] if rest else "", where)
+                rows[key] = (rest[0] if rest else "", place)
         if name != SEXES:  # its keys are speakers, all others are utterances
             self.bad |= {error.value for error in self.refused[before:]}
         return rows
@@ -89,18 +89,18 @@ def _clips(folder: _Folder) -> list[UncheckedClip]:
     sexes, languages = folder.rows(SEXES), folder.rows(LANGUAGES)
     has_segments = posixpath.join(folder.path, SEGMENTS) in folder.used
     clips = []
-    for utterance, (value, where) in (segments if has_segments else recordings).items():
+    for utterance, (value, place) in (segments if has_segments else recordings).items():
         if utterance in folder.bad:
             continue
-        recording, span = _segment(folder, value, where) if has_segments else (utterance, None)
+        recording, span = _segment(folder, value, place) if has_segments else (utterance, None)
         if recording not in recordings:
             if recording:
                 problem = "names no file" if recording in scp else "is not"
-                folder.refuse(f"{where}: recording {recording!r} {problem} in {AUDIO}", "no audio")
+                folder.refuse(f"{place}: recording {recording!r} {problem} in {AUDIO}", "no audio")
             continue
         speaker = _value(speakers, utterance)
         clips.append(UncheckedClip(
-            where, recordings[recording][0], _value(texts, utterance), speaker,
+            place, recordings[recording][0], _value(texts, utterance), speaker,
             _value(languages, utterance), sex=_value(sexes, speaker), base=folder.path,
             span_s=span, name=utterance,
         ))  # fmt: skip
@@ -117,26 +117,26 @@ def _value(rows: Rows, key: str) -> str:
 def _recordings(folder: _Folder, scp: Rows) -> Rows:
     """Return the recordings that are files; commands are refused."""
     files: Rows = {}
-    for key, (value, where) in scp.items():
+    for key, (value, place) in scp.items():
         if "|" in value or value == "-":
             sentence = (
-                f"{where}: {key!r} is a command and not a file, {value[:60]!r}; nothing is run: "
+                f"{place}: {key!r} is a command and not a file, {value[:60]!r}; nothing is run: "
                 "write what it puts out to a file and name that"
             )
             folder.refuse(sentence, "command")
         elif value:
-            files[key] = (value, where)
+            files[key] = (value, place)
         else:
-            folder.refuse(f"{where}: {key!r} names no file")
+            folder.refuse(f"{place}: {key!r} names no file")
     return files
 
 
-def _segment(folder: _Folder, value: str, where: str) -> tuple[str, tuple[float, float] | None]:
+def _segment(folder: _Folder, value: str, place: str) -> tuple[str, tuple[float, float] | None]:
     """Return recording and span of a line of segments; an end of -1 is the recording's end."""
     try:
         recording, *times = value.split()
         start, end = map(float, times)
     except ValueError:
-        folder.refuse(f"{where}: {value!r} is not 'recording start end', times in seconds")
+        folder.refuse(f"{place}: {value!r} is not 'recording start end', times in seconds")
         return "", None
     return recording, (start, math.inf if end == -1 else end)

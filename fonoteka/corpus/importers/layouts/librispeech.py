@@ -38,16 +38,16 @@ def read(source: SourceFolder, index: list[str], options: ImportOptions) -> Pars
         parsed.notes.append(("language", f"en, as of all LibriSpeech: {SPEAKERS} is there"))
     for name in index:
         for number, line in read_lines(source.folder / name, parsed.refused):
-            where = f"{source.folder / name}:{number}"
+            place = f"{source.folder / name}:{number}"
             utterance, text = (*line.split(maxsplit=1), "")[:2]
             speaker, *chapter = utterance.split("-")
             if len(chapter) != 2 or not all((speaker, *chapter)):
-                sentence = f"{where}: {utterance!r} is not an id; expected speaker-chapter-number"
+                sentence = f"{place}: {utterance!r} is not an id; expected speaker-chapter-number"
                 parsed.refused.append(RefusedError("wrong row", sentence))
                 continue
             path = _audio(source, str(PurePosixPath(name).parent / utterance))
             session, sex = f"{speaker}-{chapter[0]}", sexes.get(speaker, "")
-            parsed.clips.append(UncheckedClip(where, path, text, speaker, language, session, sex))
+            parsed.clips.append(UncheckedClip(place, path, text, speaker, language, session, sex))
     return parsed
 
 

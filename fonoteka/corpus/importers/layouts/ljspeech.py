@@ -45,7 +45,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 class _Row:
     """A line with its values, stripped."""
 
-    where: str
+    place: str
     line: str
     values: list[str]
 
@@ -104,15 +104,15 @@ def _clip(
     if not clip:
         form = "neither id|text nor id|text|text as read" if max_values > 2 else "not id|text"
         form = f"not a clip and {max_values - 1} values" if columns else form
-        sentence = f"{row.where}: {row.line[:LONGEST]!r} is {form}; a text cannot contain '|'"
+        sentence = f"{row.place}: {row.line[:LONGEST]!r} is {form}; a text cannot contain '|'"
         raise RefusedError("wrong row", sentence)
     stem = nfc(posixpath.join(folder, clip))
     path = clip if sounds(clip) else next(iter(source.audio_by_stem.get(stem, ())), f"{stem}.wav")
     if not columns:
-        return UncheckedClip(row.where, path, values[-1] or values[1], base=folder)
+        return UncheckedClip(row.place, path, values[-1] or values[1], base=folder)
     written = [values[columns[name]] if name in columns else "" for name in (*FIELDS, *OWN_COLUMNS)]
     terms = ClipTerms(*written[len(FIELDS) :])
-    return UncheckedClip(row.where, path, *written[: len(FIELDS)], base=folder, terms=terms)
+    return UncheckedClip(row.place, path, *written[: len(FIELDS)], base=folder, terms=terms)
 
 
 def _usual_count(rows: list[_Row]) -> int:

@@ -38,27 +38,27 @@ def read(source: SourceFolder, index: list[str], options: ImportOptions) -> Pars
     parsed = ParsedLayout(texts="the manifest", used=set(index), by_name=True)
     for name in index:
         for number, line in read_lines(source.folder / name, parsed.refused):
-            where = f"{source.folder / name}:{number}"
+            place = f"{source.folder / name}:{number}"
             try:
-                parsed.clips.append(_clip(line, where, posixpath.dirname(name)))
+                parsed.clips.append(_clip(line, place, posixpath.dirname(name)))
             except RefusedError as error:
                 parsed.refused.append(error)
     return parsed
 
 
-def _clip(line: str, where: str, base: str) -> UncheckedClip:
-    entry = entry_of(line, where)
+def _clip(line: str, place: str, base: str) -> UncheckedClip:
+    entry = entry_of(line, place)
     if not isinstance(entry.get(PATH), str):
-        raise RefusedError("wrong row", f"{where}: {line[:40]!r} has no {PATH}")
-    offset, duration = _seconds(entry, "offset", where), _seconds(entry, "duration", where)
+        raise RefusedError("wrong row", f"{place}: {line[:40]!r} has no {PATH}")
+    offset, duration = _seconds(entry, "offset", place), _seconds(entry, "duration", place)
     start = offset or 0.0
     span = (start, math.inf if duration is None else start + duration)
     for name in ("text", *USUAL_NAMES["speaker"], *USUAL_NAMES["language"]):
-        text_of(entry, name, where)  # refuses values such as lists, which `_text` would skip
+        text_of(entry, name, place)  # refuses values such as lists, which `_text` would skip
     values = (_text(entry, USUAL_NAMES[n]) for n in ("speaker", "language", "session", "sex"))
     text = _text(entry, ("text",))
     terms = ClipTerms(*(" ".join(_text(entry, USUAL_NAMES[name]).split()) for name in OWN_COLUMNS))
-    return UncheckedClip(where, entry[PATH], text, *values, base=base, span_s=span, terms=terms)
+    return UncheckedClip(place, entry[PATH], text, *values, base=base, span_s=span, terms=terms)
 
 
 def _text(entry: dict[str, Any], names: tuple[str, ...]) -> str:
@@ -67,10 +67,10 @@ def _text(entry: dict[str, Any], names: tuple[str, ...]) -> str:
     return str(next(values, ""))
 
 
-def _seconds(entry: dict[str, Any], name: str, where: str) -> float | None:
+def _seconds(entry: dict[str, Any], name: str, place: str) -> float | None:
     value = entry.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-        raise RefusedError("wrong row", f"{where}: {name} {value!r} is not a number of seconds")
+        raise RefusedError("wrong row", f"{place}: {name} {value!r} is not a number of seconds")
     return float(value)

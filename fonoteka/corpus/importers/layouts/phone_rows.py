@@ -21,23 +21,23 @@ def read_phones(path: Path, refused: list[RefusedError]) -> dict[str, TimedPhone
     """
     phones_by_path: dict[str, TimedPhones] = {}
     for number, line in read_lines(path, refused):
-        where = f"{path}:{number}"
+        place = f"{path}:{number}"
         try:
-            name, timed = _row(line, where)
+            name, timed = _row(line, place)
         except RefusedError as error:
             refused.append(error)
             continue
         if name in phones_by_path:
-            sentence = f"{where}: {name!r} is on an earlier line too"
+            sentence = f"{place}: {name!r} is on an earlier line too"
             refused.append(RefusedError("named twice", sentence))
         else:
             phones_by_path[name] = timed
     return phones_by_path
 
 
-def _row(line: str, where: str) -> tuple[str, TimedPhones]:
-    entry = entry_of(line, where)
+def _row(line: str, place: str) -> tuple[str, TimedPhones]:
+    entry = entry_of(line, place)
     try:
-        return timed_phones(entry, where, line[:LONGEST])
+        return timed_phones(entry, place, line[:LONGEST])
     except UserError as error:
         raise RefusedError("wrong row", str(error)) from error

@@ -142,6 +142,7 @@ def _read(
         parsed.declared |= set(columns)
         shown = ", ".join(f"{ours} from {column!r}" for ours, column in columns.items())
         parsed.notes.append(("columns", shown))
+        # Paths in a table outside the folder are relative to the folder, without phones.jsonl.
         folder = posixpath.dirname(name) if name in source.files else ""
         phones = {}
         if name in source.files and (path.parent / PHONES).is_file():

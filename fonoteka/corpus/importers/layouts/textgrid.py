@@ -75,7 +75,7 @@ def read(source: SourceFolder, index: list[str], options: ImportOptions) -> Pars
     )
     seen = set()
     for name in index:
-        where = str(source.folder / name)
+        place = str(source.folder / name)
         try:
             path = _recording(source, name, resolver)
             tiers = read_tiers(source.folder / name, options)
@@ -86,8 +86,9 @@ def read(source: SourceFolder, index: list[str], options: ImportOptions) -> Pars
         text = " ".join(label for _, _, label in tiers.words if label.lower() not in SILENCES)
         sidecar_text = texts.get(nfc(stem_of(path)), ("", ""))[1]
         parsed.clips.append(
-            UncheckedClip(where, path, sidecar_text or text, tiers.speaker, intervals=tiers.phones)
+            UncheckedClip(place, path, sidecar_text or text, tiers.speaker, intervals=tiers.phones)
         )
+    # A corpus may have TextGrids for some recordings only: the other texts are clips too.
     for stem, (name, text) in texts.items():
         audio = source.audio_by_stem.get(stem, [])
         parsed.used.add(name)
@@ -111,11 +112,11 @@ def _recording(source: SourceFolder, name: str, resolver: AudioPathResolver) -> 
     Raises:
         RefusedError: there is no recording, or several match equally.
     """
-    stem, where = stem_of(name), str(source.folder / name)
+    stem, place = stem_of(name), str(source.folder / name)
     if nfc(stem) in source.audio_by_stem:
-        return resolver.resolve(stem, "", where)
+        return resolver.resolve(stem, "", place)
     try:
-        return resolver.resolve(f"/{stem}", "", where)
+        return resolver.resolve(f"/{stem}", "", place)
     except RefusedError as error:
         raise sidecar.no_audio(source, name) if error.kind == "no audio" else error from None
 
@@ -227,7 +228,7 @@ def _usual(kind: str, names: list[str]) -> list[str]:
     return [n for n in names if n.rpartition(" - ")[2].strip().lower() in USUAL_TIERS[kind]]
 
 
-def _check_whole(intervals: tuple[Interval, ...], end_s: float, where: str) -> None:
+def _check_whole(intervals: tuple[Interval, ...], end_s: float, place: str) -> None:
     """Refuse a tier with an overlap or a gap, or one that ends early.
 
     The parser skips lines that it cannot read, which leaves an incomplete tier.
@@ -235,16 +236,16 @@ def _check_whole(intervals: tuple[Interval, ...], end_s: float, where: str) -> N
     expected = intervals[0][0] if intervals else 0.0
     for start, end, label in intervals:
         if not start < end:
-            sentence = f"{where}: {label!r} begins at {start:.9g} s and ends at {end:.9g} s"
+            sentence = f"{place}: {label!r} begins at {start:.9g} s and ends at {end:.9g} s"
             raise RefusedError("wrong row", sentence)
         if start < expected:
             sentence = (
-                f"{where}: {label!r} begins at {start:.9g} s, before {expected:.9g} s where the "
+                f"{place}: {label!r} begins at {start:.9g} s, before {expected:.9g} s where the "
             )
             raise RefusedError("wrong row", f"{sentence}interval before it ends")
         expected = end
     expected = intervals[0][0] if intervals else 0.0
     for start, end, _ in (*intervals, (end_s, end_s, "")):
         if not abs(start - expected) <= GAP_S:  # refuses NaN too
-            raise RefusedError("wrong row", f"{where} has nothing from {expected:g} to {start:g} s")
+            raise RefusedError("wrong row", f"{place} has nothing from {expected:g} to {start:g} s")
         expected = end
