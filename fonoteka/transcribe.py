@@ -1,19 +1,20 @@
-"""Name the phones of recordings with a packaged model, after its hash was checked.
+"""Transcribe recordings to phones with a packaged model whose hash is verified.
 
     make transcribe WAV=clip.wav [MODEL=ensemble]
     python -m fonoteka.transcribe data/models/ensemble clip.wav ... [--times] [--int8]
 
 Reads   a model's folder with package.json, and recordings of any rate and number of channels
-Writes  nothing; prints a line a recording, or with --times a line a phone: start, end, phone
+Writes  nothing; prints one line per recording, or with --times one line per phone: start, end,
+        phone
 
-A file that isn't the one that was packaged is refused: a damaged model still answers, and nobody
-would notice. README.md shows the same in a dozen lines that need nothing of this repository.
+A file that differs from the packaged one is refused, because a damaged model may still return
+phones. README.md contains the same in a dozen lines that do not depend on this repository.
 
-Up to 60 s a recording is one input, as in training, whose clips have at most 30 s. The encoders'
-attention takes memory by the square of the length, so a longer one is cut into windows of 30 s that
-share 4 s or more with the next. Posteriors of two windows are joined inside the middle half of
-what they share, at the frame where the sum of their log posteriors of the blank is highest, so that
-no phone is cut or doubled. Then all frames are decoded at once.
+A recording of up to 60 s is one input; training uses clips of at most 30 s. The memory of the
+encoders' attention grows with the square of the length, so a longer recording is cut into windows
+of 30 s that overlap by 4 s or more. Posteriors of two windows are joined in the middle half of the
+overlap, at the frame with the highest sum of log posteriors of the blank, so that no phone is cut
+or doubled. Then all frames are decoded at once.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ Posteriors = NDArray[np.float32]
 WHOLE_S, WINDOW_S, SHARED_S = 60, 30, 4
 
 
-def heard(path: Path) -> Signal:
+def load_recording(path: Path) -> Signal:
     """Return a recording as one channel at 16 kHz.
 
     Raises:
-        ValueError: it can't be read, or holds nothing, or a sample that is no number.
+        ValueError: it cannot be read, is empty, or has a sample that is not finite.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -60,47 +61,47 @@ def heard(path: Path) -> Signal:
     except DECODE_ERRORS as error:
         raise UserError(f"{path}: not a recording that can be read: {error}") from error
     if not len(samples) or not np.isfinite(samples).all():
-        what = "a sample that is no number" if len(samples) else "no sample"
-        raise UserError(f"{path}: holds {what}; record it again")
+        problem = "a sample that is not finite" if len(samples) else "no samples"
+        raise UserError(f"{path}: contains {problem}; record it again")
     return to_mono_16k(select_channel(samples, rate_hz), rate_hz)
 
 
 def transcribe(session: Any, labels: list[str], signal: Signal) -> list[Spoken]:
-    """Return the phones of a clip `[T]` at 16 kHz with the frames in which they are heard."""
+    """Return the phones of a clip `[T]` at 16 kHz with their first and last frames."""
     return greedy(posteriors(session, signal), labels)
 
 
 def posteriors(session: Any, signal: Signal) -> Posteriors:
-    """Return the log posteriors `[F, V]` of a clip `[T]`, joined from windows where it is long.
+    """Return the log posteriors `[F, V]` of a clip `[T]`, joined from windows if it is long.
 
     Raises:
-        ValueError: ONNX Runtime fails, as it does without memory for a window.
+        ValueError: ONNX Runtime fails, for example without memory for a window.
     """
     starts, size = windows(len(signal))
     ends = [*(start + size for start in starts[:-1]), len(signal)]
-    pieces = [_piece(session, signal[a:b]) for a, b in zip(starts, ends, strict=True)]
-    kept, begin = [], 0
-    for number, (here, after) in enumerate(pairwise(pieces)):
-        shared = len(here) - (starts[number + 1] - starts[number]) // FRAME_HOP
-        cut = seam(here[-shared:], after[:shared])
-        kept.append(here[begin : len(here) - shared + cut])
+    pieces = [_window_posteriors(session, signal[a:b]) for a, b in zip(starts, ends, strict=True)]
+    joined, begin = [], 0
+    for number, (current, following) in enumerate(pairwise(pieces)):
+        shared = len(current) - (starts[number + 1] - starts[number]) // FRAME_HOP
+        cut = seam(current[-shared:], following[:shared])
+        joined.append(current[begin : len(current) - shared + cut])
         begin = cut
-    return np.concatenate([*kept, pieces[-1][begin:]])
+    return np.concatenate([*joined, pieces[-1][begin:]])
 
 
-def _piece(session: Any, signal: Signal) -> Posteriors:
+def _window_posteriors(session: Any, signal: Signal) -> Posteriors:
     try:
-        found: Posteriors = session_posteriors(session, signal[None])[0]
+        result: Posteriors = session_posteriors(session, signal[None])[0]
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise UserError(
             f"the model fails on {len(signal) / SAMPLE_RATE_HZ:.1f} s of sound: "
             f"{str(error).splitlines()[0]}; give it more memory or cut the recording"
         ) from error
-    return found
+    return result
 
 
 def windows(samples: int) -> tuple[list[int], int]:
-    """Return where windows begin, at whole frames and evenly, and how many samples each has.
+    """Return the starts of the windows, evenly spaced at whole frames, and their length in samples.
 
     >>> windows(60 * 16_000)
     ([0], 960000)
@@ -115,20 +116,21 @@ def windows(samples: int) -> tuple[list[int], int]:
     return [number * last // count * FRAME_HOP for number in range(count + 1)], size
 
 
-def seam(one: Posteriors, other: Posteriors) -> int:
-    """Return the frame from which on the later of two windows counts, in what they share.
+def seam(earlier: Posteriors, later: Posteriors) -> int:
+    """Return the first frame of the overlap that is taken from the later window.
 
     Args:
-        one: the shared frames as the earlier window has them, `[S, V]`, column 0 the blank's.
-        other: the same as the later one has them.
+        earlier: log posteriors of the overlap from the earlier window, `[S, V]`; column 0 is the
+            blank.
+        later: the same from the later window.
     """
-    edge = len(one) // 4
-    inner = slice(edge, len(one) - edge)
-    return edge + int((one[inner, 0] + other[inner, 0]).argmax())
+    edge = len(earlier) // 4
+    inner = slice(edge, len(earlier) - edge)
+    return edge + int((earlier[inner, 0] + later[inner, 0]).argmax())
 
 
 def lines(spoken: list[Spoken], times: bool) -> Iterator[str]:
-    r"""Yield what is printed of a clip.
+    r"""Yield the lines to print for a clip.
 
     >>> list(lines([Spoken("a", 0, 5), Spoken("d", 9, 12)], times=False))
     ['a d']
@@ -157,7 +159,7 @@ def main() -> None:
     if rate != str(SAMPLE_RATE_HZ):
         raise UserError(f"{path}: hears {rate} Hz, expected {SAMPLE_RATE_HZ}; export it anew")
     for recording in args.recordings:
-        spoken = transcribe(session, labels, heard(recording))
+        spoken = transcribe(session, labels, load_recording(recording))
         start = f"{recording}:" if len(args.recordings) > 1 else ""
         for line in lines(spoken, args.times):
             print(f"{start}{line}")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from fonoteka.tables import read_numbered, read_table, write_table
 
-# Surrogates can't be in a UTF-8 file; everything else that people type can, and formulas should.
+# Surrogates cannot be in a UTF-8 file; everything else that people type can, and formulas should.
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 CELLS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\n\r\t\",;'=+-@"))
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine may be slow
 @given(rows=st.lists(st.fixed_dictionaries({"a": CELLS, "b": CELLS})))
 def test_what_was_written_is_read_again(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("t") / "t.csv"
@@ -46,7 +46,7 @@ def test_a_value_without_a_column_is_refused(tmp_path):
         write_table(tmp_path / "t.csv", ("a",), [{"a": 1, "b": 2}])
 
 
-def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+def test_a_byte_order_mark_is_not_part_of_a_name(tmp_path):
     (tmp_path / "t.csv").write_text("path,b\nx,y\n", encoding="utf-8-sig")
     assert read_table(tmp_path / "t.csv", ("path",)) == [{"path": "x", "b": "y"}]
 

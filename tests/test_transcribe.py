@@ -1,4 +1,4 @@
-"""A recording of any shape is heard by the model that was packaged, or by none."""
+"""The packaged model transcribes a recording of any length, rate and number of channels."""
 
 from __future__ import annotations
 
@@ -50,29 +50,29 @@ def model(packaged, tmp_path):
     return shutil.copytree(packaged, tmp_path / "toy")
 
 
-def said(monkeypatch, capsys, *words):
+def printed(monkeypatch, capsys, *words):
     monkeypatch.setattr(sys, "argv", ["transcribe", *map(str, words)])
     tool.main()
     return capsys.readouterr().out
 
 
-def test_the_phones_are_those_that_torch_hears(model, tmp_path, monkeypatch, capsys):
+def test_the_phones_are_those_that_torch_predicts(model, tmp_path, monkeypatch, capsys):
     clip = noise(0.7)
     soundfile.write(tmp_path / "a.wav", clip, 16_000, subtype="FLOAT")
     spoken = greedy(posteriors(head(), embed(encoder(), clip, True)))
     assert spoken
-    out = said(monkeypatch, capsys, model, tmp_path / "a.wav")
+    out = printed(monkeypatch, capsys, model, tmp_path / "a.wav")
     assert out == " ".join(s.symbol for s in spoken) + "\n"
-    rows = said(monkeypatch, capsys, model, tmp_path / "a.wav", "--times").splitlines()
+    rows = printed(monkeypatch, capsys, model, tmp_path / "a.wav", "--times").splitlines()
     assert [row.split("\t")[2] for row in rows] == [s.symbol for s in spoken]
     assert rows[0].startswith(f"{spoken[0].start / 50:.2f}\t{spoken[0].end / 50:.2f}\t")
 
 
-def test_stereo_at_another_rate_is_heard_too(model, tmp_path, monkeypatch, capsys):
+def test_stereo_at_another_rate_is_decoded_too(model, tmp_path, monkeypatch, capsys):
     both = np.stack([noise(0.7), noise(0.7, 1)], axis=1)
     soundfile.write(tmp_path / "a.wav", both, 44_100)
     soundfile.write(tmp_path / "b.flac", both, 8_000)
-    out = said(monkeypatch, capsys, model, tmp_path / "a.wav", tmp_path / "b.flac")
+    out = printed(monkeypatch, capsys, model, tmp_path / "a.wav", tmp_path / "b.flac")
     assert [line.split(":")[0] for line in out.splitlines()] == [
         str(tmp_path / "a.wav"), str(tmp_path / "b.flac"),
     ]  # fmt: skip
@@ -85,29 +85,31 @@ def test_a_model_of_other_bytes_is_refused_though_it_would_load(
     path.write_bytes(path.read_bytes().replace(b"toy", b"tot"))
     soundfile.write(tmp_path / "a.wav", noise(0.3), 16_000)
     with pytest.raises(ValueError, match=r"model\.onnx: its SHA-256 is .* dvc pull"):
-        said(monkeypatch, capsys, model, tmp_path / "a.wav")
+        printed(monkeypatch, capsys, model, tmp_path / "a.wav")
     with pytest.raises(ValueError, match=r"model\.int8\.onnx: not recorded"):
-        said(monkeypatch, capsys, model, tmp_path / "a.wav", "--int8")
+        printed(monkeypatch, capsys, model, tmp_path / "a.wav", "--int8")
 
 
 @pytest.mark.parametrize(
-    ("spoil", "why"),
+    ("spoil", "reason"),
     [
         (lambda path: path.unlink(), r"a\.wav: no such file"),
         (lambda path: path.write_bytes(b"RIFF"), r"a\.wav: not a recording that can be read"),
-        (lambda path: soundfile.write(path, np.zeros(0), 16_000), r"a\.wav: holds no sample"),
+        (lambda path: soundfile.write(path, np.zeros(0), 16_000), r"a\.wav: contains no samples"),
         (
             lambda path: soundfile.write(path, np.full(9, np.nan), 16_000, subtype="FLOAT"),
-            r"a\.wav: holds a sample that is no number",
+            r"a\.wav: contains a sample that is not finite",
         ),
     ],
 )
-def test_what_is_no_recording_is_refused(spoil, why, model, tmp_path, monkeypatch, capsys):
+def test_a_file_that_is_not_a_recording_is_refused(
+    spoil, reason, model, tmp_path, monkeypatch, capsys
+):
     path = tmp_path / "a.wav"
     soundfile.write(path, noise(0.3), 16_000)
     spoil(path)
-    with pytest.raises(ValueError, match=why):
-        said(monkeypatch, capsys, model, path)
+    with pytest.raises(ValueError, match=reason):
+        printed(monkeypatch, capsys, model, path)
 
 
 class Local:
@@ -119,8 +121,8 @@ class Local:
     def get_inputs(self):
         return [SimpleNamespace(name="samples")]
 
-    def run(self, _, given):
-        (batch,) = given.values()
+    def run(self, _, chosen):
+        (batch,) = chosen.values()
         assert len(batch) == 1
         self.sizes.append(batch.shape[1])
         if len(self.sizes) == self.fails:
@@ -186,7 +188,7 @@ def test_the_packaged_model_names_phones_of_a_long_recording_in_order(
     model, tmp_path, monkeypatch, capsys
 ):
     soundfile.write(tmp_path / "long.wav", np.tile(noise(1.0), 70), 16_000, subtype="FLOAT")
-    out = said(monkeypatch, capsys, model, tmp_path / "long.wav", "--times")
+    out = printed(monkeypatch, capsys, model, tmp_path / "long.wav", "--times")
     rows = [line.split("\t") for line in out.splitlines()]
     starts = [float(row[0]) for row in rows]
     assert starts == sorted(starts)

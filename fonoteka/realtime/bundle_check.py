@@ -31,7 +31,7 @@ from fonoteka.realtime.frame_labels import QUESTIONS
 from fonoteka.realtime.frontend import FrontEnd
 from fonoteka.realtime.model_check import Model, said_of
 from fonoteka.reporting.text_table import table
-from fonoteka.transcribe import heard
+from fonoteka.transcribe import load_recording
 
 FRONTEND = "frontend.json"
 SAME = 1e-12
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--wav", type=Path, help="a recording (default: made bursts of noise)")
     parser.add_argument("--seconds", type=float, default=20.0, help="of the bursts")
     given = parser.parse_args()
-    signal = heard(given.wav) if given.wav else babble(given.seconds)
+    signal = load_recording(given.wav) if given.wav else babble(given.seconds)
     if len(signal) < 16_000:
         raise UserError(f"a sound of {len(signal)} samples proves little; take a second or more")
     models: list[Model] = []

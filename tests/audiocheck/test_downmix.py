@@ -22,7 +22,7 @@ from stages.corpus.preprocess import PreprocessParams, prepare
 
 RATE = 16_000
 T = np.arange(2 * RATE) / RATE
-GATE = np.sin(2 * np.pi * 3 * T) > 0  # speech and pauses, three times a second
+GATE = np.sin(2 * np.pi * 3 * T) > 0  # speech and pauses, three times per second
 VOICE = 0.3 * np.sin(2 * np.pi * 180 * T) * GATE
 # A voice with more of a spectrum: a chirp, whose copies at another time have little in common.
 CHIRP = 0.3 * np.sin(2 * np.pi * (150 * T + 500 * T**2)) * GATE
@@ -131,7 +131,7 @@ def test_the_louder_of_two_equally_clean_channels_is_taken():
     assert choose_channel(-samples[:, ::-1], RATE).channel == 0
 
 
-def test_a_row_says_which_channel_is_taken_and_the_print_is_of_that(tmp_path):
+def test_a_row_names_the_selected_channel_and_has_its_fingerprint(tmp_path):
     folder = make_corpus(tmp_path, [f"{n}.wav,dan,ana,hr" for n in "abc"])
     sounds = {"a": CANCELLING["reversed to the bit"][0], "b": CANCELLING["reversed"][0],
               "c": ORDINARY["alike"]}  # fmt: skip

@@ -65,7 +65,7 @@ def ended(process):
     return False
 
 
-def test_without_ffmpeg_the_row_says_what_would_read_it(folder):
+def test_without_ffmpeg_the_row_names_the_program_that_is_missing(folder):
     row = take(folder.parent)["mine/a.m4a"]
     assert row["problem"] == "unreadable"
     assert row["detail"] == "is mov, which ffmpeg would read, but ffmpeg is not installed"
@@ -84,7 +84,7 @@ def test_with_ffmpeg_the_sound_is_read_and_preprocessed(folder):
 
 
 @pytest.mark.usefixtures("ffmpeg")
-def test_a_fault_that_ffmpeg_finds_is_told_without_the_folder(folder):
+def test_a_fault_that_ffmpeg_finds_is_reported_without_the_folder(folder):
     (folder / "a.m4a").write_bytes(M4A + b"fault")
     row = take(folder.parent)["mine/a.m4a"]
     assert row["problem"] == "unreadable"

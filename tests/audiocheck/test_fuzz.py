@@ -21,7 +21,7 @@ ROUNDING = 1e-6  # of an MP3 decoder that begins with another frame
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def fuzzed(tmp_path_factory):
     """Return the inventory's rows by path, and for each its folder, whole seed and damage."""
     top = tmp_path_factory.mktemp("fuzz")
     folder, rng = top / "raw" / "mine", np.random.default_rng(20)
@@ -41,7 +41,7 @@ def made(tmp_path_factory):
     return rows, origin, folder
 
 
-def heard(path):
+def decoded(path):
     """Return a file's samples as preprocessing reads them, shape `[frames, channels]`."""
     samples, rate = read_sound(path)
     return samples.reshape(len(samples), -1), rate
@@ -57,43 +57,43 @@ def is_heard(samples, seed, note):
     return any(np.abs(part - seed.samples).max() < ROUNDING for part in parts)
 
 
-def test_every_file_has_one_row_with_a_problem_that_is_documented(made):
-    rows, origin, _ = made
+def test_every_file_has_one_row_with_a_problem_that_is_documented(fuzzed):
+    rows, origin, _ = fuzzed
     assert rows.keys() == {f"mine/{name}" for name in origin}
     assert {row["problem"] for row in rows.values()} <= PROBLEMS.keys() | {""}
     assert all(row["detail"] for row in rows.values() if row["problem"])
 
 
-def test_whole_files_of_every_kind_are_taken(made):
-    rows, _, _ = made
+def test_whole_files_of_every_kind_are_taken(fuzzed):
+    rows, _, _ = fuzzed
     assert {name: rows[f"mine/{name}"]["problem"] for name, *_ in KINDS} == dict.fromkeys(
         (name for name, *_ in KINDS), ""
     )
 
 
-def test_what_is_taken_decodes_to_what_it_was_or_no_reader_could_tell(made):
+def test_what_is_taken_decodes_to_what_it_was_or_no_reader_could_tell(fuzzed):
     """State what it means that a damaged file is taken: see `fuzz_maker.excuse`.
 
     Its samples and rate are those of the whole file; or each sample that is another lies plainly in
     bytes that were changed; or a head that says a thing once says another thing.
     """
-    rows, origin, folder = made
+    rows, origin, folder = fuzzed
     reasons = Counter()
     for name, (seed, damage) in origin.items():
         if rows[f"mine/{name}"]["problem"]:
             continue
-        samples, rate = heard(folder / name)
+        samples, rate = decoded(folder / name)
         same = rate == seed.rate and is_heard(samples, seed, rows[f"mine/{name}"]["detail"])
-        why = "same" if same else excuse(seed, (folder / name).read_bytes(), samples, rate)
-        assert why, f"{damage} {name} decodes to other samples"
-        reasons[why] += 1
+        reason = "same" if same else excuse(seed, (folder / name).read_bytes(), samples, rate)
+        assert reason, f"{damage} {name} decodes to other samples"
+        reasons[reason] += 1
     assert reasons["same"] > 50
     assert reasons["the head says it once"] < FILES / 100
 
 
-def test_no_damaged_flac_ogg_or_tagged_mp3_is_taken_unless_it_sounds_the_same(made):
-    rows, origin, folder = made
+def test_no_damaged_flac_ogg_or_tagged_mp3_is_taken_unless_it_sounds_the_same(fuzzed):
+    rows, origin, folder = fuzzed
     for name, (seed, _) in origin.items():
         if seed.body == (0, 0) and not rows[f"mine/{name}"]["problem"]:
-            samples, _ = heard(folder / name)
+            samples, _ = decoded(folder / name)
             assert is_heard(samples, seed, rows[f"mine/{name}"]["detail"]), name

@@ -45,12 +45,12 @@ def test_blocks_of_any_size_give_the_same_numbers(channels):
     assert whole.snr_db() == parts.snr_db()
 
 
-def test_silence_is_no_level_and_a_constant_offset_is_no_noise():
+def test_silence_has_no_level_and_a_constant_offset_does_not_count_as_noise():
     assert measured(np.zeros(RATE)).level_dbfs() == -math.inf
     sound, _ = voice(4.0, np.random.default_rng(0))
     noise = 30 * np.random.default_rng(1).standard_normal(sound.size)
-    there, off = measured(2000 * sound + noise), measured(2000 * sound + noise + 3000)
-    assert there.snr_db() == pytest.approx(off.snr_db(), abs=0.1)
+    truth, off = measured(2000 * sound + noise), measured(2000 * sound + noise + 3000)
+    assert truth.snr_db() == pytest.approx(off.snr_db(), abs=0.1)
 
 
 def test_clipping_counts_samples_at_full_scale():

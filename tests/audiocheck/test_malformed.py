@@ -38,9 +38,9 @@ def rows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("malformed") / "raw" / "mine"
     for path in source.rglob("*"):
         if path.is_file():
-            to = folder / path.relative_to(source)
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, to)
+            target = folder / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
     names = [p.relative_to(folder).as_posix() for p in folder.rglob("*")]
     sounds = [name for name in names if name.endswith((".wav", ".flac"))]
     write_json(folder / "corpus.json", CARD)
@@ -76,17 +76,17 @@ def test_what_libsndfile_decodes_wrong_is_not_taken(name, detail, rows):
 
 
 def test_what_is_taken_has_the_length_and_the_peak_of_the_verdict(rows):
-    taken = 0
+    accepted = 0
     for name, verdict in verdicts().items():
         row = rows[f"mine/{name}"]
         if row["problem"] or name in WHOLE:
             continue
-        taken += 1
+        accepted += 1
         seconds = int(verdict["frames"]) / int(verdict["sample_rate"])
         assert float(row["duration_s"]) == pytest.approx(seconds, abs=1e-6)
         peak_db = 20 * np.log10(float(verdict["peak_or_error"]))
         assert float(row["peak_dbfs"]) == pytest.approx(peak_db, abs=0.01)  # 4 digits there
-    assert taken > 20
+    assert accepted > 20
 
 
 def test_valid_files_are_refused_only_for_their_channels(rows):

@@ -38,7 +38,7 @@ def test_what_is_in_a_file_is_measured(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_sample_that_is_no_number_is_noticed(bad, tmp_path):
+def test_a_sample_that_is_not_finite_is_reported(bad, tmp_path):
     samples = tone()
     samples[7] = bad
     write_clip(tmp_path / "a.wav", samples, "FLOAT")
@@ -74,7 +74,7 @@ def test_a_wav_file_that_states_no_length_cannot_be_known_to_be_whole(size, tmp_
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"not audio at all", bytes(100)])
-def test_what_is_no_audio_has_an_error_without_its_folder(content, tmp_path):
+def test_the_error_of_a_file_that_is_not_audio_does_not_name_its_folder(content, tmp_path):
     (tmp_path / "a.wav").write_bytes(content)
     result = probe(tmp_path / "a.wav")
     assert (result.problem, str(tmp_path) in result.detail) in (
@@ -88,6 +88,6 @@ def test_every_malformed_file_is_described():
     )
     result = {path.name: probe(path) for path in paths}
     assert len(result) > 70
-    assert all(one.problem or one.frames for one in result.values())
+    assert all(pipe.problem or pipe.frames for pipe in result.values())
     unstated = result["45 - no total number of samples set.flac"]
     assert (unstated.problem, unstated.detail) == ("", "length not stated")  # its MD5 is right

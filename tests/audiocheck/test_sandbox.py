@@ -20,9 +20,9 @@ ALLOWANCE = Allowance(item_s=20.0, memory_mib=256)
 ITEMS = list(range(50))
 
 
-def work(item, bad=(), how=None):
+def work(item, bad=(), failure=None):
     if item in bad:
-        how(item)
+        failure(item)
     return item * item
 
 
@@ -43,8 +43,8 @@ def hunger(_):
     return bytearray(2**30)
 
 
-def results(how, bad=(7, 8, 30), workers=2, allowance=ALLOWANCE):
-    return list(guarded(partial(work, bad=bad, how=how), ITEMS, workers, allowance))
+def results(failure, bad=(7, 8, 30), workers=2, allowance=ALLOWANCE):
+    return list(guarded(partial(work, bad=bad, failure=failure), ITEMS, workers, allowance))
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -53,16 +53,16 @@ def test_all_results_come_in_order(workers):
 
 
 @pytest.mark.parametrize(
-    ("how", "lost"),
+    ("failure", "lost"),
     [
         (crash, Lost("crash", f"its decoder crashed twice: signal {signal.SIGSEGV.value}")),
         (stop, Lost("crash", "its decoder crashed twice: exit status 3")),
         (hunger, Lost("memory", "needs more than 256 MiB of memory")),
     ],
 )
-def test_an_item_that_takes_its_worker_along_is_named_and_the_others_are_done(how, lost):
+def test_an_item_that_takes_its_worker_along_is_named_and_the_others_are_done(failure, lost):
     expected = [lost if item in (7, 8, 30) else item * item for item in ITEMS]
-    assert results(how) == expected
+    assert results(failure) == expected
 
 
 def test_an_item_that_hangs_is_ended_at_its_limit():

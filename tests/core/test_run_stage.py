@@ -63,7 +63,7 @@ def test_an_error_that_is_not_ours_keeps_its_traceback():
         run_stage.stage(main)
 
 
-def test_a_stage_that_ends_well_exits_with_0(capsys):
+def test_a_stage_that_succeeds_exits_with_0(capsys):
     with pytest.raises(SystemExit, match="0"):
         run_stage.stage(lambda: None)
     assert capsys.readouterr().err == ""
@@ -88,12 +88,12 @@ def test_a_stage_dies_when_the_one_that_started_it_is_killed(starter):
     with parent, parent.stdout:
         child = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
-    assert gone(child)
+    assert has_ended(child)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system is asked")
 @pytest.mark.parametrize("refusal", ["PermissionError", "AttributeError"])
-def test_where_processes_cannot_be_watched_the_stage_goes_on(refusal):
+def test_the_stage_continues_if_processes_cannot_be_watched(refusal):
     code = (
         "import os\n"
         "from fonoteka.core.run_stage import stage\n"
@@ -123,7 +123,7 @@ def test_elsewhere_than_on_linux_nothing_is_asked(monkeypatch):
     assert run_stage.child_preexec() is None  # the one value that Windows accepts
 
 
-def gone(process: int, within_s: float = 10.0) -> bool:
+def has_ended(process: int, within_s: float = 10.0) -> bool:
     """Whether a process ends in time; a zombie has ended."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:

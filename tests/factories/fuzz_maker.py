@@ -72,7 +72,7 @@ def speech(seconds: float, rate: int, channels: int, rng: np.random.Generator) -
 def seeds(folder: Path) -> list[Seed]:
     """Write a file of each kind and return them."""
     rng = np.random.default_rng(0)
-    made = []
+    result = []
     for number, (name, container, encoding, rate, channels, endian) in enumerate(KINDS):
         path = folder / name
         sound = speech(0.3 + 0.011 * number, rate, channels, rng)
@@ -80,8 +80,8 @@ def seeds(folder: Path) -> list[Seed]:
             file.write(sound)
         data = path.read_bytes()
         samples, _ = decode(path)
-        made.append(Seed(name, data, samples, rate, *unprotected(data, container, encoding)))
-    return made
+        result.append(Seed(name, data, samples, rate, *unprotected(data, container, encoding)))
+    return result
 
 
 def unprotected(data: bytes, container: str, encoding: str) -> list[tuple[int, int]]:
@@ -169,11 +169,11 @@ DAMAGES = (
 def excuse(seed: Seed, data: bytes, samples: np.ndarray, rate: int) -> str:
     """Return why a damaged file may be taken though it decodes to other samples; empty if not.
 
-    It may where only bytes differ that nothing in the format protects: samples that lie there as
-    they are, each of which then spoils itself alone, and what a head says only once.
+    It may be if all differing bytes are unprotected in the format: uncompressed samples, of which
+    each one affects only itself, and header fields that are stated once.
     """
     if seed.name.endswith(".mp3") and not any(mark in data[:200] for mark in MP3_MARKS):
-        return "the encoder's tag is gone"  # and with it what told its frame from silence
+        return "the encoder's tag is gone"  # then its frame cannot be distinguished from silence
     if len(data) != len(seed.data) or seed.body == (0, 0):
         return ""
     differs = np.frombuffer(data, np.uint8) != np.frombuffer(seed.data, np.uint8)

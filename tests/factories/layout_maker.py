@@ -188,7 +188,7 @@ def write_grid(path: Path, tiers: dict, form: str = "long_textgrid", encoding: s
     return path
 
 
-def gone(pattern: str):
+def without(pattern: str):
     """Take the first file of that kind away."""
 
     def spoil(folder):
@@ -197,13 +197,14 @@ def gone(pattern: str):
     return spoil
 
 
-def line(name, text, at=None):
+def line(name, text, index=None):
     """Put a line in a file: at its end, or in the place of another."""
 
     def spoil(folder):
         (path,) = folder.rglob(name)
         lines = path.read_text(encoding="utf-8").splitlines()
-        lines[len(lines) if at is None else at : None if at is None else at + 1] = [text]
+        place = slice(len(lines), None) if index is None else slice(index, index + 1)
+        lines[place] = [text]
         write_lines(path, *lines)
 
     return spoil

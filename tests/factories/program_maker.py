@@ -31,11 +31,11 @@ class ProgramKind:
     Attributes:
         name: of the file; its first part names the test.
         options: of the program.
-        exact: bits of a sample that come back as they were; 0 where the codec is lossy.
+        exact: bits of a sample that come back as they were; 0 if the codec is lossy.
         rates: that the codec allows.
         most: channels that it allows.
         frame: samples of one frame or block of the codec at the file's rate, 0 for plain samples.
-        delay: samples that a coder puts before the sound and that the file can't state.
+        delay: samples that a coder puts before the sound and that the file cannot state.
     """
 
     name: str
@@ -183,6 +183,7 @@ def made(
     folder: Path, rate: int, channels: int, programs: Iterable[str] = tuple(ALL)
 ) -> list[ProgramFile]:
     """Write all files of one rate and number of channels that the programs here can write."""
+    # One ffmpeg writes all of its files: starting it once per file takes most of the time.
     whole = folder / f"{rate}-{channels}.wav"
     sf.write(whole, source(rate, channels), rate, subtype="PCM_16")
     installed = [
@@ -228,9 +229,7 @@ def made(
 
 def _sox(program_file: ProgramFile, whole: Path) -> None:
     options = [*program_file.kind.options]
-    if (
-        "pipe" in program_file.kind.name
-    ):  # at both ends, so that it can't know how much there will be
+    if "pipe" in program_file.kind.name:  # at both ends, so that it cannot know the length
         arguments = ["-t", "raw", "-r", str(program_file.rate), "-e", "signed", "-b", "16"]
         command = ["sox", "-D", *arguments, "-c", str(program_file.channels), "-", *options]
         raw = whole.read_bytes()[44:]
@@ -250,7 +249,7 @@ def start(command: list[str], arguments: bytes = b"") -> bytes:
     """Run a program to its end, with bytes on a pipe to it, and return what it wrote to another.
 
     Raises:
-        CalledProcessError: it fails; `stderr` is what it said.
+        CalledProcessError: it fails; `stderr` is its message.
     """
     return subprocess.run(
         command, input=arguments, capture_output=True, check=True, timeout=60

@@ -40,7 +40,7 @@ def test_a_short_clip_needs_fewer_moments():
     assert candidate_pairs(together([first, second]), [2.0, 1.5]).tolist() == []
 
 
-def test_codes_of_which_the_low_bits_differ_in_many_are_no_hit():
+def test_codes_with_many_different_low_bits_do_not_match():
     first = random_codes(1)
     half = np.uint64(0x555555)  # 12 of 24 bits, as by chance
     assert proposed([first, first ^ half]) == []

@@ -13,9 +13,9 @@ from fonoteka.fingerprint.fingerprint import DETAIL_BITS, SIZE, band_energy, fin
 RATE = 16000
 
 
-def shared(one: np.ndarray, other: np.ndarray) -> int:
+def shared(first: np.ndarray, second: np.ndarray) -> int:
     """How many codes of two prints are equal in their high bits."""
-    return len(np.intersect1d(one >> np.uint64(DETAIL_BITS), other >> np.uint64(DETAIL_BITS)))
+    return len(np.intersect1d(first >> np.uint64(DETAIL_BITS), second >> np.uint64(DETAIL_BITS)))
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ def shared(one: np.ndarray, other: np.ndarray) -> int:
 )
 def test_a_changed_copy_shares_many_codes(kind):
     clip = speech_like(3, 2.0, RATE)
-    made = changed(kind, clip.astype(np.float64), RATE, np.random.default_rng(1))
-    copied = fingerprint(made.samples.astype(np.float32), made.sample_rate_hz)
+    copy = changed(kind, clip.astype(np.float64), RATE, np.random.default_rng(1))
+    copied = fingerprint(copy.samples.astype(np.float32), copy.sample_rate_hz)
     assert shared(fingerprint(clip, RATE), copied) >= 6  # of 48; two or three make a proposal
 
 
@@ -47,7 +47,7 @@ def test_codes_ascend_and_none_has_the_high_bits_of_another():
     assert (np.diff((codes >> np.uint64(DETAIL_BITS)).astype(np.int64)) > 0).all()
 
 
-def test_channels_are_heard_as_their_mean():
+def test_the_fingerprint_of_channels_is_that_of_their_mean():
     clip = speech_like(5, 1.0, RATE)
     both = np.stack([clip, clip], axis=1)
     assert np.array_equal(fingerprint(both, RATE), fingerprint(clip, RATE))
@@ -59,7 +59,7 @@ def test_silence_has_no_print(samples):
     assert fingerprint(np.zeros(len(samples), dtype=np.int16), RATE).size == 0
 
 
-def test_a_clip_shorter_than_a_patch_has_a_print():
+def test_a_clip_shorter_than_a_patch_has_a_fingerprint():
     assert fingerprint(speech_like(5, 0.1, RATE), RATE).size > 0
 
 
@@ -84,7 +84,7 @@ def test_frequencies_above_the_bands_are_not_folded_into_them():
     assert band_energy(high, rate)[inside].max() < 1e-4 * band_energy(low, rate)[inside].max()
 
 
-def test_frames_come_fifty_times_a_second_at_any_rate():
+def test_there_are_fifty_frames_per_second_at_any_rate():
     for rate in (8000, 11025, 16000, 22050, 48000):
         clip = resample_poly(speech_like(1, 2.0, RATE), rate, RATE).astype(np.float32)
         assert abs(len(band_energy(clip, rate)) - 102) <= 1  # 2 s and a window of 32 ms
@@ -97,6 +97,6 @@ def test_frames_move_with_the_sound(late_s):
     assert shared(fingerprint(clip, RATE), fingerprint(late, RATE)) >= 40  # of 48
 
 
-def test_a_print_is_the_same_at_any_scale_of_samples():
+def test_a_fingerprint_is_the_same_at_any_scale_of_samples():
     clip = np.rint(speech_like(3, 1.0, RATE) * 20000).astype(np.int16)
     assert np.array_equal(fingerprint(clip, RATE), fingerprint(clip / np.float32(32768), RATE))

@@ -20,8 +20,8 @@ def copied(kind, clip, folder, seed=4, rate=RATE):
     """Return a changed clip as it comes back from its file; skip without a program for it."""
     if kind not in possible():
         pytest.skip("ffmpeg is not installed")
-    made = changed(kind, clip.astype(np.float64), rate, np.random.default_rng(seed))
-    return read_sound(write(made, folder / "copy"))
+    copy = changed(kind, clip.astype(np.float64), rate, np.random.default_rng(seed))
+    return read_sound(write(copy, folder / "copy"))
 
 
 def filtered(clip, *sections):
@@ -135,16 +135,16 @@ def test_another_clip_is_not():
 def test_the_lag_is_when_the_second_begins_between_samples_too(samples):
     clip = speech_like(8, 1.5, RATE)
     result = match(telephone_band(clip, RATE), telephone_band(clip[samples:], RATE), 0.6)
-    # An eighth of a sample at 8 kHz is the step, and the second wave's own samples begin anew.
+    # An eighth of a sample at 8 kHz is the step, and the second wave is sampled again.
     assert result.lag_s == pytest.approx(samples / RATE, abs=0.5 / RATE_HZ / 8 + 1e-9)
     assert result.similarity > 0.99
 
 
 def test_it_does_not_matter_which_is_first():
     first, second = (telephone_band(speech_like(8, s, RATE), RATE) for s in (1.0, 1.3))
-    there, back = match(first, second, 0.6), match(second, first, 0.6)
-    assert there.similarity == pytest.approx(back.similarity, abs=1e-9)
-    assert there.lag_s == pytest.approx(-back.lag_s)
+    forward, back = match(first, second, 0.6), match(second, first, 0.6)
+    assert forward.similarity == pytest.approx(back.similarity, abs=1e-9)
+    assert forward.lag_s == pytest.approx(-back.lag_s)
 
 
 def test_a_wave_upside_down_is_the_same_recording():
@@ -159,7 +159,7 @@ def test_a_word_is_not_its_sentence():
     assert match(sentence, word, 1.6).similarity > 0.99
 
 
-def test_silence_around_a_recording_is_no_part_of_it():
+def test_silence_around_a_recording_does_not_count():
     wave = telephone_band(speech_like(8, 1.0, RATE), RATE)
     assert match(np.pad(wave, 16000), wave, 0.5).similarity > 0.99
 
@@ -173,7 +173,7 @@ def test_silence_is_like_nothing():
 def test_every_rate_gives_the_same_wave(rate):
     time = np.arange(rate) / rate
     tone = np.sin(2 * np.pi * 500 * time) * np.hanning(rate)
-    there = np.arange(RATE_HZ) / RATE_HZ
+    time_s = np.arange(RATE_HZ) / RATE_HZ
     wave = telephone_band(tone, rate)
-    expected = np.sin(2 * np.pi * 500 * there) * np.hanning(RATE_HZ)
+    expected = np.sin(2 * np.pi * 500 * time_s) * np.hanning(RATE_HZ)
     assert np.abs(wave - expected).max() < 0.01  # a Hann window of one sample more or less

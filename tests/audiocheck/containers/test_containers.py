@@ -61,7 +61,7 @@ def test_samples_are_compared_in_either_order_of_bytes(container, endian, tmp_pa
 @pytest.mark.parametrize(
     ("before", "after"), [(ID3V2, b""), (b"", ID3V1), (b"", APE), (b"", bytes(9))]
 )
-def test_tags_around_a_file_are_no_part_of_it(name, before, after, tmp_path):
+def test_tags_around_a_file_are_ignored(name, before, after, tmp_path):
     encoding = "MPEG_LAYER_III" if name == "a.mp3" else "PCM_16"
     path = written(tmp_path, name, name[2:].upper(), encoding)
     plain = probe(path)
@@ -192,7 +192,7 @@ def mp3(folder, mode="CONSTANT"):
     return path, path.read_bytes()
 
 
-def test_an_mp3_file_is_held_against_what_its_encoder_left(tmp_path):
+def test_an_mp3_file_is_compared_with_its_encoders_tag(tmp_path):
     path, data = mp3(tmp_path)
     path.write_bytes(data[:-1])
     assert probe(path).problem == "truncated"

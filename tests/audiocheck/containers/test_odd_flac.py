@@ -11,7 +11,7 @@ from fonoteka.audiocheck.containers.container import CorruptFileError
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.probe import probe
-from fonoteka.transcribe import heard
+from fonoteka.transcribe import load_recording
 
 RATE, BLOCK = 16_000, 4096  # samples in a frame, as libFLAC cuts 16 kHz
 KINDS = [("PCM_16", 1), ("PCM_16", 2), ("PCM_24", 1), ("PCM_24", 2), ("PCM_S8", 1)]
@@ -47,7 +47,7 @@ def test_flac_that_states_no_length_is_read_whole(encoding, channels, tmp_path):
     assert (rate, np.array_equal(samples, before)) == (RATE, True)
 
 
-def test_an_md5_is_held_against_samples_whose_number_is_not_stated(tmp_path):
+def test_an_md5_is_compared_with_samples_whose_number_is_not_stated(tmp_path):
     data = written(tmp_path / "a.flac")
     changed = bytearray(data)
     changed[21] &= 0xF0
@@ -117,7 +117,7 @@ def test_frames_that_are_lost_doubled_or_moved_are_found(change, tmp_path):
     assert probe_bytes(tmp_path / "a.flac", changed).problem in ("unreadable", "truncated")
 
 
-def test_tags_behind_a_file_that_states_no_length_are_no_frame(tmp_path):
+def test_tags_after_a_file_that_states_no_length_are_not_frames(tmp_path):
     data = unstated(written(tmp_path / "a.flac"))
     whole = probe_bytes(tmp_path / "a.flac", data)
     result = probe_bytes(tmp_path / "a.flac", data + b"TAG" + bytes(125))
@@ -126,12 +126,12 @@ def test_tags_behind_a_file_that_states_no_length_are_no_frame(tmp_path):
 
 def test_a_recording_that_states_no_length_is_transcribed_and_a_cut_one_is_refused(tmp_path):
     data = written(tmp_path / "a.flac")
-    whole = heard(tmp_path / "a.flac")
+    whole = load_recording(tmp_path / "a.flac")
     (tmp_path / "a.flac").write_bytes(unstated(data))
-    assert np.array_equal(heard(tmp_path / "a.flac"), whole)
+    assert np.array_equal(load_recording(tmp_path / "a.flac"), whole)
     (tmp_path / "a.flac").write_bytes(unstated(data)[:-10])
     with pytest.raises(ValueError, match=r"states no length \(frame .* is cut .*\); convert it"):
-        heard(tmp_path / "a.flac")
+        load_recording(tmp_path / "a.flac")
 
 
 def test_what_its_md5_proves_is_preprocessed_where_libsndfile_refuses_the_comments(tmp_path):

@@ -86,14 +86,14 @@ def probe_bytes(path, data):
 
 
 @pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
-def test_tags_behind_the_last_frame_are_no_sound(after, sound, tmp_path):
+def test_tags_after_the_last_frame_are_not_decoded(after, sound, tmp_path):
     plain = probe_bytes(tmp_path / "a.mp3", sound)
     result = probe_bytes(tmp_path / "a.mp3", sound + after)
     assert (result.problem, result.detail, result.pcm_sha256) == ("", "", plain.pcm_sha256)
 
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
-def test_tags_before_the_first_frame_are_no_sound(before, sound, tmp_path):
+def test_tags_before_the_first_frame_are_not_decoded(before, sound, tmp_path):
     plain = probe_bytes(tmp_path / "a.mp3", sound)
     result = probe_bytes(tmp_path / "a.mp3", before + sound + ape(2) + ID3V1)
     assert (result.problem, result.detail, result.pcm_sha256) == ("", "", plain.pcm_sha256)

@@ -104,14 +104,14 @@ SIZES = [
 def test_a_file_from_a_pipe_is_read_to_its_end(sizes, tmp_path):
     for kind in (*KINDS, *BLOCKS):
         data = written(tmp_path / "a", *kind, channels=1)
-        plain, (heard, _) = probe(tmp_path / "a"), read_sound(tmp_path / "a")
+        plain, (decoded, _) = probe(tmp_path / "a"), read_sound(tmp_path / "a")
         result = probe_bytes(tmp_path / "a", streamed(data, *sizes))
         assert (result.problem, result.detail, result.codec) == ("", STREAMED, plain.codec), kind
         again, rate = read_sound(tmp_path / "a")
         assert rate == RATE
         # The last block is filled up, and only a stated length tells where it ends.
-        assert np.array_equal(again[: len(heard)], heard), kind
-        assert len(again) - len(heard) < (2048 if kind in BLOCKS else 1)
+        assert np.array_equal(again[: len(decoded)], decoded), kind
+        assert len(again) - len(decoded) < (2048 if kind in BLOCKS else 1)
         assert result.frames == len(again)
 
 
@@ -155,7 +155,7 @@ def test_caf_au_and_w64_from_a_pipe_are_read_to_their_end_and_not_inside_a_sampl
         assert probe_bytes(tmp_path / "a", opened[:-1]).problem == "truncated"
 
 
-def test_the_zero_that_makes_a_size_even_is_no_sample(tmp_path):
+def test_the_zero_that_makes_a_size_even_is_not_a_sample(tmp_path):
     for encoding in ("PCM_24", "PCM_U8"):
         sf.write(tmp_path / "a.wav", source(RATE, 1)[:9999], RATE, subtype=encoding)
         data, plain = (tmp_path / "a.wav").read_bytes(), probe(tmp_path / "a.wav")

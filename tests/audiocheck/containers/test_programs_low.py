@@ -30,7 +30,7 @@ def test_a_program_writes_its_files(program, tmp_path):
 def test_amr_is_read(suffix, rate, tmp_path):
     if not shutil.which("sox") or not shutil.which("ffmpeg"):
         pytest.skip("sox, which may write AMR, or ffmpeg, which reads it, is not installed")
-    files = [one for one in made(tmp_path, rate, 1, ["sox"]) if one.path.suffix == suffix]
+    files = [file for file in made(tmp_path, rate, 1, ["sox"]) if file.path.suffix == suffix]
     if not files:
         pytest.skip(f"sox has no encoder for {suffix} here")
     assert faults(files) == {}

@@ -31,8 +31,8 @@ def write_table(folder, *lines, name="labels.csv"):
 def add(monkeypatch, folder, *options):
     """Run the command line in the folder's parent; return where the corpus should be."""
     monkeypatch.chdir(folder.parent)
-    given = ["--name", "mine", "--licence", "CC0", "--source", "me", "--no-dvc", *options]
-    monkeypatch.setattr("sys.argv", ["add_corpus", str(folder), *given])
+    arguments = ["--name", "mine", "--licence", "CC0", "--source", "me", "--no-dvc", *options]
+    monkeypatch.setattr("sys.argv", ["add_corpus", str(folder), *arguments])
     add_corpus.main()
     return folder.parent / "data/raw/mine"
 
@@ -111,7 +111,7 @@ def test_a_link_out_of_the_folder_is_refused(named, folder, monkeypatch):
         add(monkeypatch, folder, "--allow-untranscribed")
 
 
-def test_clips_without_text_are_added_where_that_is_asked(folder, monkeypatch, capsys):
+def test_clips_without_text_are_added_on_request(folder, monkeypatch, capsys):
     write_table(folder, HEADER, "x/a.wav,ana,hr,")
     out = add(monkeypatch, folder, "--allow-untranscribed")
     assert (out / "b.wav").is_file()
@@ -119,7 +119,7 @@ def test_clips_without_text_are_added_where_that_is_asked(folder, monkeypatch, c
     assert "no text    2: b.wav, x/a.wav" in capsys.readouterr().out
 
 
-def test_an_unreadable_clip_is_said(folder, monkeypatch, capsys):
+def test_an_unreadable_clip_is_reported(folder, monkeypatch, capsys):
     (folder / "b.wav").write_bytes(b"no sound")
     add(monkeypatch, folder)
     assert "unreadable 1, inventory will quarantine them: b.wav" in capsys.readouterr().out
@@ -152,7 +152,7 @@ def test_there_must_be_one_table_or_a_name_for_it(folder, monkeypatch):
     assert add(monkeypatch, folder, "--table", "labels.csv").is_dir()
 
 
-def test_no_table_and_no_folder_are_said(folder, monkeypatch):
+def test_a_missing_table_and_a_missing_folder_are_reported(folder, monkeypatch):
     (folder / "labels.csv").unlink()
     with pytest.raises(
         ValueError, match=r"from: contains no transcripts in a known layout; expected one of"
@@ -174,13 +174,13 @@ def test_a_clip_cant_have_the_name_of_a_corpus_file(folder, monkeypatch):
     ("name", "line", "expected"),
     [("t.tsv", "a,b", "\t"), ("t.csv", "a;b,c;d", ";"), ("t.csv", "a\tb", "\t"), ("t", "a", ",")],
 )
-def test_the_delimiter_is_told_by_suffix_and_first_line(name, line, expected, tmp_path):
+def test_the_delimiter_is_detected_by_suffix_and_first_line(name, line, expected, tmp_path):
     (tmp_path / name).write_text(line)
     assert delimiter_of(tmp_path / name) == expected
 
 
 @pytest.mark.dvc
-def test_dvc_tracks_the_corpus_and_the_rest_is_said(folder, monkeypatch, capsys):
+def test_dvc_tracks_the_corpus_and_the_next_steps_are_printed(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder.parent)
     subprocess.run(["git", "init", "-q"], check=True)
     (folder.parent / ".dvc").mkdir()

@@ -63,7 +63,7 @@ def test_channels_are_kept(tmp_path):
     )
 
 
-def test_a_recording_that_ends_before_its_part_is_said(tmp_path):
+def test_a_recording_that_ends_before_its_part_is_reported(tmp_path):
     sf.write(tmp_path / "a.wav", tone(), 8000)
     with pytest.raises(ValueError, match=r"a\.wav: ends before 1\.2 s; leave out that part"):
         cut(tmp_path / "a.wav", [Part(0.0, 1.2, tmp_path / "b.flac")])
@@ -83,7 +83,7 @@ def test_times_that_are_not_within_are_refused(span):
         within(span, Sound(2, "PCM_16", 1))
 
 
-def test_a_header_without_a_length_is_none(tmp_path):
+def test_a_header_without_a_length_is_not_used(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"no sound")
     assert sound_of(tmp_path / "a.wav") is None
 
@@ -116,7 +116,7 @@ def put_ffmpeg(folder, monkeypatch, *lines):
     monkeypatch.setenv("PATH", str(program.parent))
 
 
-def test_without_ffmpeg_the_recording_is_added_and_what_will_happen_is_said(
+def test_without_ffmpeg_the_recording_is_added_and_the_consequence_is_printed(
     foreign, monkeypatch, capsys
 ):
     monkeypatch.setenv("PATH", str(foreign))
@@ -149,7 +149,7 @@ def test_when_ffmpeg_fails_the_recording_is_added_as_it_is(foreign, monkeypatch,
 
 
 @pytest.mark.parametrize("suffix", sorted(FOREIGN_SUFFIXES))
-def test_ffmpeg_is_told_the_format_and_reads_one_file(suffix, tmp_path, monkeypatch):
+def test_ffmpeg_is_given_the_format_and_reads_one_file(suffix, tmp_path, monkeypatch):
     put_ffmpeg(tmp_path, monkeypatch, "sys.exit(' '.join(sys.argv[1:]))")
     output = convert(tmp_path / f"a{suffix}", tmp_path / "b.flac")
     assert output.endswith(f"-f flac file:{tmp_path}/b.flac")

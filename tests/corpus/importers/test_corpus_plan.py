@@ -46,9 +46,9 @@ def test_a_path_is_sought_from_its_table_and_from_the_folder(tmp_path):
 
 
 def test_composed_and_decomposed_names_are_one(tmp_path):
-    apart = unicodedata.normalize("NFD", "č.wav")
-    assert resolver_of(tmp_path, False, apart).resolve("č.wav", "", "t:1") == apart
-    assert resolver_of(tmp_path, False, "č.wav").resolve(apart, "", "t:1") == "č.wav"
+    decomposed = unicodedata.normalize("NFD", "č.wav")
+    assert resolver_of(tmp_path, False, decomposed).resolve("č.wav", "", "t:1") == decomposed
+    assert resolver_of(tmp_path, False, "č.wav").resolve(decomposed, "", "t:1") == "č.wav"
 
 
 @pytest.mark.parametrize("path", ["../a.wav", "x/../../a.wav", "..", ".", "", " ", "/etc/a.wav"])
@@ -121,7 +121,7 @@ def test_a_link_out_of_the_folder_is_refused_and_a_pipe_is_never_opened(folder, 
         (["corpus.json/a.wav"], r"this name is reserved for a file of the corpus"),
     ],
 )
-def test_names_that_cant_be_kept_are_refused(names, sentence, tmp_path):
+def test_names_that_cannot_be_kept_are_refused(names, sentence, tmp_path):
     with pytest.raises(ValueError, match=sentence):
         check_names(names, tmp_path)
 
@@ -157,7 +157,7 @@ def test_a_pattern_reads_names(pattern, stem, result):
 @pytest.mark.parametrize(
     ("pattern", "sentence"),
     [
-        ("{voice}/{}", r"--pattern '\{voice\}/\{\}': \{voice\} is none of \['speaker'"),
+        ("{voice}/{}", r"--pattern '\{voice\}/\{\}': \{voice\} is not one of \['speaker'"),
         ("{speaker}/{speaker}", r"\{speaker\} occurs twice"),
         ("{}/{}", r"no field; expected one of"),
         ("{speaker}{}", r"two adjacent fields; write the text between"),
@@ -179,7 +179,9 @@ def test_a_pattern_that_says_nothing_is_refused(pattern, sentence):
         ),
     ],
 )
-def test_what_nobody_says_is_asked_for(options, sentence, folder, monkeypatch):
+def test_an_option_is_requested_for_a_missing_speaker_or_language(
+    options, sentence, folder, monkeypatch
+):
     write_lines(write_audio(folder / "ana/a.wav", 1).with_suffix(".txt"), "da")
     with pytest.raises(ValueError, match=sentence):
         add(monkeypatch, folder, *options)
@@ -211,7 +213,7 @@ def test_unknown_languages_are_counted(folder, monkeypatch, capsys):
     assert len(read_clips(add(monkeypatch, folder, "--leave-out"))) == 1
 
 
-def test_a_clip_goes_with_a_parent_that_is_none(folder, monkeypatch):
+def test_a_clip_is_refused_with_its_missing_parent(folder, monkeypatch):
     for name in "abcd":
         write_audio(folder / f"{name}.wav", ord(name))
     rows = [

@@ -41,7 +41,7 @@ def test_a_layout_is_known_among_files_that_many_corpora_carry(layout, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("kaldi", "nemo"),
         ("librispeech", "table"),
@@ -49,15 +49,15 @@ def test_a_layout_is_known_among_files_that_many_corpora_carry(layout, tmp_path)
         ("table", "sidecar"),
     ],
 )
-def test_two_layouts_are_a_choice_of_the_users(one, other, tmp_path):
-    MAKERS[one](tmp_path / "a")
-    MAKERS[other](tmp_path / "b")
-    first, second = sorted((one, other), key=lambda name: (name == "table", name))
+def test_two_layouts_are_a_choice_of_the_users(first, second, tmp_path):
+    MAKERS[first](tmp_path / "a")
+    MAKERS[second](tmp_path / "b")
+    first, second = sorted((first, second), key=lambda name: (name == "table", name))
     with pytest.raises(
         ValueError, match=rf"could be {first} \(.*\) or {second} \(.*\); say which with --layout"
     ):
         detect(scan(tmp_path), ImportOptions())
-    for name in (one, other):
+    for name in (first, second):
         assert detect(scan(tmp_path), ImportOptions(layout=name)).name == name
 
 
@@ -107,7 +107,7 @@ def test_a_named_column_decides_for_a_table(tmp_path):
     assert detect(scan(tmp_path), ImportOptions(columns={"text": "sentence"})).name == "table"
 
 
-def test_a_folder_of_which_nothing_is_said_is_refused_with_what_would(tmp_path):
+def test_a_folder_without_transcripts_is_refused_with_the_known_layouts(tmp_path):
     write_audio(tmp_path / "a.wav", 1)
-    with pytest.raises(ValueError, match=r"one is needed of audiofolder: metadata\.csv .*TextGrid"):
+    with pytest.raises(ValueError, match=r"expected one of audiofolder: metadata\.csv .*TextGrid"):
         detect(scan(tmp_path), ImportOptions())

@@ -34,7 +34,7 @@ def test_kaldi_runs_nothing(folder, command, tmp_path):
         ("ivo-2 tape 1.2 1.4", r"segments:3: recording 'tape' is not in wav\.scp"),
     ],
 )
-def test_a_segment_that_is_none_is_named(row, sentence, folder, command):
+def test_an_invalid_segment_is_named(row, sentence, folder, command):
     options = maker.kaldi(folder, True)
     line("segments", row, 2)(folder)
     with pytest.raises(ValueError, match=sentence):
@@ -80,7 +80,7 @@ def test_common_voice_takes_what_was_validated_or_the_table_that_is_named(folder
         command("--look")
 
 
-def test_a_text_beside_a_textgrid_says_what_is_said(folder, command):
+def test_a_text_beside_a_textgrid_is_the_transcript(folder, command):
     options = maker.praat(folder)
     write_lines(folder / "ivo/1_šuma 3.lab", "Да, не!")
     write_lines(write_audio(folder / "ivo/2_ x.wav", 7).with_suffix(".lab"), "Још.")
@@ -154,7 +154,7 @@ def test_named_tiers_are_taken(folder, command):
         command("--name", "m", *ADDED[2:], *word_options, "--phones-tier", "gone")
 
 
-def test_windows_line_ends_and_marks_of_byte_order_are_no_text(folder, command):
+def test_windows_line_ends_and_byte_order_marks_are_not_text(folder, command):
     path = write_audio(folder / "ana/a.wav", 1).with_suffix(".lab")
     path.write_bytes("\ufeffДобар\r\nдан\r\n".encode())
     (clip,) = read_clips(command(*ADDED, "--pattern", "{speaker}/{}", "--language", "sr"))

@@ -46,7 +46,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("case", OTHERS)
-def test_a_third_column_that_is_no_text_as_read_is_asked_for(case, command, tmp_path):
+def test_an_option_is_requested_for_another_third_column(case, command, tmp_path):
     with pytest.raises(
         ValueError, match=r"column 3 holds '.*', which is not column 2 as read: 'D?"
     ):
@@ -84,7 +84,7 @@ def test_digits_alone_tell_nothing_and_are_asked_for(command):
         command(("1", "2"), ("jedan", "dva"), options=("--speaker", "ana", "--language", "hr"))
 
 
-def test_an_empty_third_column_is_none(command):
+def test_an_empty_third_column_is_ignored(command):
     clips = command(SENTENCES, [""] * 4, options=("--speaker", "ana", "--language", "hr"))
     assert [clip.text for clip in clips] == list(SENTENCES)
 
@@ -129,7 +129,7 @@ def test_all_that_is_known_of_a_clip_may_have_a_column(command, tmp_path):
         (["--path-column", "3"], r"columns \[1, 2\] are left for the text; give --text-column"),
     ],
 )  # fmt: skip
-def test_a_number_that_is_no_column_is_refused(options, sentence, command):
+def test_a_number_of_a_missing_column_is_refused(options, sentence, command):
     with pytest.raises(ValueError, match=sentence):
         command(SENTENCES, NAMES, options=(*HR, *options))
 

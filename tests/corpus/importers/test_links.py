@@ -120,7 +120,7 @@ def test_a_folder_that_is_a_link_itself_is_read(folder, monkeypatch, capsys):
     assert "speakers   1: ana" in capsys.readouterr().out
 
 
-def test_a_linked_folder_with_all_that_is_said_is_named(folder, command):
+def test_a_linked_folder_with_all_transcripts_is_named(folder, command):
     shutil.move(folder / "ana", folder.parent / "ana")
     (folder / "ana").symlink_to(folder.parent / "ana")
     with pytest.raises(
@@ -144,10 +144,10 @@ def test_folders_and_files_without_permission_are_named(folder, command, monkeyp
     monkeypatch.undo()
     monkeypatch.setattr("os.access", lambda path, mode: "ivo" not in str(path)
                         and allowed(path, mode))  # fmt: skip
-    made = list_folder(folder)
-    assert [kind for kind, _ in made.problems] == ["no access"] * 2
-    assert "ivo/0.txt: file cannot be read: no permission" in made.problems[0][1]
-    assert made.files == ["ana/0.txt", "ana/0.wav"]
+    listing = list_folder(folder)
+    assert [kind for kind, _ in listing.problems] == ["no access"] * 2
+    assert "ivo/0.txt: file cannot be read: no permission" in listing.problems[0][1]
+    assert listing.files == ["ana/0.txt", "ana/0.wav"]
 
 
 def test_hidden_files_are_left_out(tmp_path):
@@ -156,5 +156,5 @@ def test_hidden_files_are_left_out(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / ".away").symlink_to(tmp_path.parent)
     assert vars(list_folder(tmp_path)) == {
-        "files": ["a.wav", "b/c.wav"], "odd": [], "problems": [], "again": []
+        "files": ["a.wav", "b/c.wav"], "special_files": [], "problems": [], "duplicate_links": []
     }  # fmt: skip

@@ -126,8 +126,8 @@ def kaldi(name, row, damage):
     """Take the rows of one file of a Kaldi folder; the others are whole."""
 
     def write(folder, rows):
-        for other, made in KALDI.items():
-            lines(other)["write"](folder, [made(n, "Da, ne.") for n in range(CLIPS)])
+        for other, row in KALDI.items():
+            lines(other)["write"](folder, [row(n, "Da, ne.") for n in range(CLIPS)])
         lines(name)["write"](folder, rows)
 
     return Case(ImportOptions(shared=HR), row, write, lines(name)["names"], TEXT_DAMAGE | damage)
@@ -153,9 +153,9 @@ def files(suffix):
 def grid(n, text):
     path = Path("grid.tmp")
     write_grid(path, {"words": [(0.0, 0.02, ""), (0.02, 0.05, text.replace('"', "»"))]})
-    made = path.read_bytes()
+    data = path.read_bytes()
     path.unlink()
-    return made
+    return data
 
 
 GIVEN = ImportOptions(shared=HR | {"speaker": "ana"})
@@ -166,7 +166,7 @@ CASES = {
     "bars": table("t.csv", "|", plain),
     "audiofolder": Case(
         ImportOptions(shared=HR), lambda n, text: quoted(",", f"s{n}.wav", text, "ana"),
-        damage={name: made for name, made in table_damage(b",").items() if name != "a language"},
+        damage={name: spoil for name, spoil in table_damage(b",").items() if name != "a language"},
         **lines("metadata.csv", "file_name,text,speaker")),
     "audiofolder in JSON": Case(
         ImportOptions(), json_row("file_name", "speaker"), damage=JSON_DAMAGE,
@@ -228,7 +228,7 @@ def folder(tmp_path, monkeypatch):
     return make
 
 
-def kept(understood):
+def kept_clips(understood):
     """Return the clips that --leave-out adds, by path."""
     check_whole(understood, allow_untranscribed=False, leave_out=True)
     return {p.clip.path: p for p in chosen(understood.plan, allow_untranscribed=False)[0]}
@@ -243,7 +243,7 @@ def test_one_damaged_row_is_named_and_all_others_stay_as_they_were(layout, folde
             rows = [case.row(n, random_text(rng, n)) for n in range(CLIPS)]
             case.write(top, rows)
             whole = preview_folder(top, case.options)
-            before = kept(whole)
+            before = kept_clips(whole)
             assert (len(before), whole.plan.refused) == (CLIPS, []), (name, rows)
             index = rng.randrange(layout == "bars", CLIPS)  # whose first row tells the quotes
             rows[index] = damage(rows[index])
@@ -253,7 +253,7 @@ def test_one_damaged_row_is_named_and_all_others_stay_as_they_were(layout, folde
             assert [f"{top}/{case.names(index)}" in sentence for sentence in wrong] == [True], (
                 name, rows, wrong)  # fmt: skip
             (lost,) = (path for path in before if Path(path).stem.endswith(str(index)))
-            assert kept(damaged) == {path: p for path, p in before.items() if path != lost}
+            assert kept_clips(damaged) == {path: p for path, p in before.items() if path != lost}
             with pytest.raises(ValueError, match="--leave-out adds the rest without"):
                 check_whole(damaged, allow_untranscribed=False, leave_out=False)
             assert f": {top}/{case.names(index)}" in damaged.shown
@@ -295,10 +295,10 @@ def test_a_layout_is_known_though_its_first_line_is_broken(name, folder):
     rows = [json_row(key, "speaker")(n, "da") for n in range(3)]
     rows[0] = rows[0][:-4]
     lines(name)["write"](top, rows)
-    made = preview_folder(top, ImportOptions())
-    (error,) = made.plan.refused
+    preview = preview_folder(top, ImportOptions())
+    (error,) = preview.plan.refused
     assert f"{name}:1: " in str(error)
-    assert len(kept(made)) == 2
+    assert len(kept_clips(preview)) == 2
 
 
 def test_a_wrong_line_of_phones_costs_itself(folder):
@@ -309,9 +309,9 @@ def test_a_wrong_line_of_phones_costs_itself(folder):
     write_lines(top / "phones.jsonl", '{"path": "s0.wav"', "[]", good, good,
                 '{"path": "s0.wav", "phones": ["d"], "times_s": []}',
                 '{"path": "s0.wav"}')  # fmt: skip
-    made = preview_folder(top, ImportOptions())
-    assert [str(e).removeprefix(f"{top}/")[:15] for e in made.plan.refused] == [
+    preview = preview_folder(top, ImportOptions())
+    assert [str(e).removeprefix(f"{top}/")[:15] for e in preview.plan.refused] == [
         f"phones.jsonl:{n}:" for n in (1, 2, 4, 5, 6)
     ]
-    timed = {p.clip.path: p.timed is not None for p in made.plan.clips}
+    timed = {p.clip.path: p.timed is not None for p in preview.plan.clips}
     assert timed == {"s0.wav": False, "s1.wav": True}

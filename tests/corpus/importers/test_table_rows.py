@@ -134,7 +134,7 @@ def test_an_open_quote_takes_no_row_along(tmp_path):
     assert "t.csv:3: not a row" in str(error)
 
 
-def test_a_quote_from_one_row_to_another_is_no_text_of_both(tmp_path):
+def test_a_quote_from_one_row_to_another_does_not_join_the_rows(tmp_path):
     table = read(tmp_path / "t.csv", HEADER, 'a.wav,"Dobro jutro,ana', 'b.wav,Kako ste?",ana', LAST)
     assert texts(table) == ['Kako ste?"', "Laku noć"]
     with pytest.raises(ValueError, match=r"t\.csv:2: .*a quote is not closed on its line"):
@@ -215,7 +215,7 @@ def test_a_delimiter_within_a_quoted_name_parts_nothing(tmp_path):
     assert table.header == ["path", "text; as; read"]
 
 
-def test_what_keeps_a_spreadsheet_from_running_a_cell_is_no_text(tmp_path):
+def test_the_mark_that_keeps_a_spreadsheet_from_running_a_cell_is_not_text(tmp_path):
     assert texts(read(tmp_path / "t.csv", HEADER, "a.wav,'=1+1,ana")) == ["=1+1"]
 
 

@@ -51,9 +51,9 @@ def written(form, *tiers, end="2"):
 def tiers(tmp_path):
     """Read the tiers of a TextGrid."""
 
-    def call(form, *made, end="2", options=None):
+    def call(form, *tiers_made, end="2", options=None):
         path = tmp_path / "a.TextGrid"
-        path.write_text(written(form, *made, end=end), encoding="utf-8")
+        path.write_text(written(form, *tiers_made, end=end), encoding="utf-8")
         return read_tiers(path, ImportOptions(tiers=options or {}))
 
     return call
@@ -77,7 +77,7 @@ NOISE = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("case", NOISE)
-def test_what_floating_point_adds_is_no_overlap(case, form, tiers):
+def test_a_rounding_error_is_not_an_overlap(case, form, tiers):
     words = tiers(form, ("words", NOISE[case])).words
     (start, end, label), (begin, last, other) = words
     assert (label, other) == ("dobro", "jutro")
@@ -124,13 +124,13 @@ DOUBLED = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("case", DOUBLED)
-def test_tiers_of_one_name_that_nobody_wants_are_no_fault(case, form, tiers):
+def test_unused_tiers_of_one_name_are_accepted(case, form, tiers):
     assert [label for *_, label in tiers(form, *DOUBLED[case]).words] == ["dobro", "jutro"]
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    ("made", "given", "sentence"),
+    ("tiers_made", "options", "sentence"),
     [
         ([("words", ONE), ("words", ONE)], {}, r"2 tiers are named 'words'; rename one in Praat"),
         ([("words", ONE), NOTE, NOTE], {"words": "note"}, r"2 tiers are named 'note'; rename"),
@@ -140,14 +140,14 @@ def test_tiers_of_one_name_that_nobody_wants_are_no_fault(case, form, tiers):
         ([NOTE, NOTE], {}, r"which of the tiers \['note', 'note'\] holds words\? say with"),
     ],
 )
-def test_a_wanted_tier_that_is_there_twice_is_refused(made, given, sentence, form, tiers):
+def test_a_wanted_tier_that_is_there_twice_is_refused(tiers_made, options, sentence, form, tiers):
     with pytest.raises(RefusedError, match=sentence):
-        tiers(form, *made, options=given)
+        tiers(form, *tiers_made, options=options)
 
 
 def test_a_tier_is_chosen_beside_one_that_is_there_twice(tiers):
-    made = (("words", [(0, 2, "da")]), ("words", [(0, 2, "ne")]), ("riječ", ONE))
-    assert tiers("long", *made, options={"words": "riječ"}).words[0] == (0, 1, "dobro")
+    tiers_made = (("words", [(0, 2, "da")]), ("words", [(0, 2, "ne")]), ("riječ", ONE))
+    assert tiers("long", *tiers_made, options={"words": "riječ"}).words[0] == (0, 1, "dobro")
 
 
 def test_praats_own_json_is_read_with_its_noise(tmp_path):
@@ -194,8 +194,8 @@ def test_phones_keep_their_times_where_they_meet(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_audio(tmp_path / "from/a.wav", 0, seconds=2)
     phones = [("0", "0.30000000000000004", "d"), ("0.3", "2", "a")]
-    made = written("long", ("words", [(0, 2, "da")]), ("phones", phones))
-    (tmp_path / "from/a.TextGrid").write_text(made)
+    tiers_made = written("long", ("words", [(0, 2, "da")]), ("phones", phones))
+    (tmp_path / "from/a.TextGrid").write_text(tiers_made)
     options = [*ADDED, "--speaker", "ana", "--language", "hr"]
     monkeypatch.setattr("sys.argv", ["add_corpus", "from", *options])
     add_corpus.main()
