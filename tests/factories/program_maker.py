@@ -183,7 +183,7 @@ def made(
     folder: Path, rate: int, channels: int, programs: Iterable[str] = tuple(ALL)
 ) -> list[ProgramFile]:
     """Write all files of one rate and number of channels that the programs here can write."""
-    # One ffmpeg writes all of its files: starting it once per file takes most of the time.
+    # ffmpeg writes all of its files in one start, lame and sox one file each.
     whole = folder / f"{rate}-{channels}.wav"
     sf.write(whole, source(rate, channels), rate, subtype="PCM_16")
     installed = [

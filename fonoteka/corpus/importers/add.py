@@ -40,7 +40,7 @@ TIERS = ("words", "phones")
 
 @dataclass(frozen=True)
 class ImportPreview:
-    """A folder, what its layout found, what it would become, and all of that in words."""
+    """A folder, its parsed layout, the plan of the import, and the description of the plan."""
 
     source: SourceFolder
     parsed: ParsedLayout
@@ -49,11 +49,11 @@ class ImportPreview:
 
 
 def preview_folder(folder: Path, options: ImportOptions) -> ImportPreview:
-    """Look at a folder and copy nothing.
+    """Return the plan of an import without copying anything.
 
     Raises:
-        ValueError: there is no such folder, no layout or several fit, a table is wrong, or nothing
-            says who speaks or in which language.
+        ValueError: the folder does not exist, no layout or several fit, a table is unreadable, or
+            nothing states the speakers or the languages.
     """
     source = scan(folder)
     detected = detect(source, options)
@@ -69,7 +69,7 @@ def preview_folder(folder: Path, options: ImportOptions) -> ImportPreview:
 
 
 def check_name(name: str, raw: Path) -> None:
-    """Refuse a name that makes no good folder, or one that is taken."""
+    """Refuse a name that is not valid for a corpus, or that exists already."""
     check_corpus_name(name, "--name")
     for existing in (raw / name, raw / f"{name}.dvc"):
         if existing.exists():
@@ -77,11 +77,11 @@ def check_name(name: str, raw: Path) -> None:
 
 
 def check_whole(preview: ImportPreview, allow_untranscribed: bool, leave_out: bool) -> None:
-    """Refuse a folder of which a part would be lost, unless the user wants that.
+    """Refuse a folder with invalid rows or missing texts, unless the user allows it.
 
     Raises:
-        ValueError: a row can't be used, a recording has no text, names can't stand side by side,
-            or nothing is left; the first such is named.
+        ValueError: a row cannot be used, a recording has no text, two names collide, or no clip is
+            left; the message names the first such case.
     """
     folder, import_plan = preview.source.folder, preview.plan
     if import_plan.refused and not leave_out:
@@ -106,7 +106,7 @@ def check_whole(preview: ImportPreview, allow_untranscribed: bool, leave_out: bo
 def chosen(
     import_plan: ImportPlan, allow_untranscribed: bool
 ) -> tuple[list[PlannedClip], list[str]]:
-    """Return the clips to add, and the audio without a row that is copied along."""
+    """Return the clips to add, and the audio without a row to copy."""
     if allow_untranscribed:
         return import_plan.clips, import_plan.rowless
     return [planned for planned in import_plan.clips if planned.clip.text], []
@@ -120,7 +120,7 @@ def add(
     allow_untranscribed: bool,
     leave_out: bool,
 ) -> Path:
-    """Understand a folder, say what was understood, and copy it; return where it now is."""
+    """Plan an import, print the plan, and copy the corpus; return the corpus's folder."""
     check_name(card.name, raw)
     if not card.licence.strip():
         raise UserError("--licence is empty; say under which the recordings may be used")
@@ -135,7 +135,7 @@ def add(
 
 
 def look(folder: Path, options: ImportOptions, allow_untranscribed: bool, leave_out: bool) -> None:
-    """Say what is understood of a folder, and whether it would be added."""
+    """Print the plan of an import, and whether the folder would be refused."""
     preview = preview_folder(folder, options)
     print(preview.shown)
     try:
@@ -160,7 +160,7 @@ def track(out: Path) -> None:
 
 
 def next_steps(out: Path, tracked: bool) -> str:
-    """Return what is left to do, which is the person's to decide."""
+    """Return the next steps for the user."""
     ignore = out.parent / ".gitignore"
     files = f"{out}.dvc" + (f" {ignore}" if ignore.exists() else "")
     commit = f"\nkeep it     git add {files} && git commit -m 'Add corpus {out.name}'"
