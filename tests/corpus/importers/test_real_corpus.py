@@ -73,14 +73,14 @@ def test_what_the_inventory_measured_of_real_speech_is_plausible(built):
 
 def add_digits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Add sixty of the recordings with the tool."""
-    source, options = shared_corpus("fsdd"), folder / "from"
+    source, recordings = shared_corpus("fsdd"), folder / "from"
     with (source / "labels.tsv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if row["take"] == TAKE]
     for row in rows:
-        (options / row["path"]).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / row["path"], options / row["path"])
-    write_table(options / "labels.csv", list(rows[0]), rows)
+        (recordings / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / row["path"], recordings / row["path"])
+    write_table(recordings / "labels.csv", list(rows[0]), rows)
     options = ["--name", "fsdd", "--licence", "CC BY-SA 4.0", "--no-dvc"]
     raw = str(folder / "data" / "raw")
-    monkeypatch.setattr("sys.argv", ["add_corpus", str(options), *options, "--raw", raw])
+    monkeypatch.setattr("sys.argv", ["add_corpus", str(recordings), *options, "--raw", raw])
     add_corpus.main()
