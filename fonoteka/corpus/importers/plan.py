@@ -119,7 +119,7 @@ class _Planner:
         self.plan = ImportPlan(
             refused=[*source.refused, *parsed.refused], by_end=self.resolver.by_end
         )
-        self.clips: dict[str, UncheckedClip] = {}
+        self.entries: dict[str, UncheckedClip] = {}
         self.used_audio: set[str] = set()
 
     def add(self, entry: UncheckedClip) -> None:
@@ -145,10 +145,10 @@ class _Planner:
             self.plan.rowless.append(path)
 
     def _claim(self, name: str, entry: UncheckedClip) -> None:
-        if name in self.clips:
-            first = self.clips[name].place
+        if name in self.entries:
+            first = self.entries[name].place
             raise RefusedError("named twice", f"{entry.place}: {name!r} is already at {first}")
-        self.clips[name] = entry
+        self.entries[name] = entry
 
     def link_parents(self) -> None:
         """Replace each parent by its path in the corpus; refuse clips whose parent is missing."""
@@ -173,14 +173,14 @@ class _Planner:
         clip = planned.clip
         if not clip.parent:
             return planned
-        entry = self.clips[clip.path]
+        entry = self.entries[clip.path]
         parent = named.get(self.resolver.resolve(clip.parent, entry.base, entry.place), "")
         if parent in ("", clip.path):
             raise self._no_parent(planned)
         return replace(planned, clip=replace(clip, parent=parent))
 
     def _no_parent(self, planned: PlannedClip) -> RefusedError:
-        place, parent = self.clips[planned.clip.path].place, planned.clip.parent
+        place, parent = self.entries[planned.clip.path].place, planned.clip.parent
         return RefusedError(
             "wrong row", f"{place}: parent {parent!r} is not another clip of the corpus"
         )
