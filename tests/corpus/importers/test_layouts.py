@@ -157,7 +157,7 @@ WRONG = {
     "kaldi: missing file": ("kaldi", without("*.wav"), r"wav\.scp:\d: '/corpora/.*' is not in"),
     "kaldi: command": (
         "kaldi", line("wav.scp", "ivo-2 sox a.wav -t wav - |", 2),
-        r"wav\.scp:3: 'ivo-2' is a command and not a file, 'sox a\.wav -t wav - \|'; nothing is"),
+        r"wav\.scp:3: 'ivo-2' is a command and not a file, 'sox a\.wav -t wav - \|'; commands"),
     "kaldi: no recording": ("kaldi", line("text", "pia-9 да"), r"text:4: 'pia-9' is not in wav\."),
     "kaldi: no speaker": ("kaldi", line("utt2spk", "x y", 0), r"wav\.scp:1: speaker is empty"),
     "kaldi: twice": ("kaldi", line("text", "ana-0 да"), r"text:4: 'ana-0' is already at .*text:1"),

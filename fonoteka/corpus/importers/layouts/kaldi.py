@@ -120,8 +120,8 @@ def _recordings(folder: _Folder, scp: Rows) -> Rows:
     for key, (value, place) in scp.items():
         if "|" in value or value == "-":
             sentence = (
-                f"{place}: {key!r} is a command and not a file, {value[:60]!r}; nothing is run: "
-                "write what it puts out to a file and name that"
+                f"{place}: {key!r} is a command and not a file, {value[:60]!r}; commands "
+                "are not run: write the output to a file and name that file"
             )
             folder.refuse(sentence, "command")
         elif value:
