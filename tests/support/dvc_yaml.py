@@ -71,7 +71,7 @@ def imported(module: str) -> frozenset[str]:
 def closure(module: str) -> frozenset[str]:
     """Return a module with all that it imports, and that those import.
 
-    Packages are left out: their `__init__.py` hold a docstring and nothing else.
+    Packages are excluded: their `__init__.py` contain a docstring and lazy exports alone.
     """
     found, todo = set(), [module]
     while todo:
