@@ -1,7 +1,7 @@
 """Abbreviations and signs of Bosnian, Croatian and Serbian text in words.
 
-An abbreviation is said in the nominative singular masculine, for what it stands in isn't known:
-`kod dr. Anića` is read `kod doktor Anića`. Those that are always said in another form have it.
+An abbreviation becomes a masculine nominative singular, because its case is unknown: `kod dr.
+Anića` is read `kod doktor Anića`. Those that are always spoken in another form have that form.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from fonoteka.text.agreement import word_before
 from fonoteka.text.rule import Example, Rule, rule
 
-# Each as it is written, case apart, with what is said; `hr/bs/sr` where the three differ.
+# The written form, in any case, and the spoken form; `hr/bs/sr` if the three differ.
 _DOTTED = """
 prof.      profesor
 dr.        doktor
@@ -66,7 +66,7 @@ LETTER_NAMES = {
     "n": "en", "o": "o", "p": "pe", "r": "er", "s": "es", "š": "eš", "t": "te", "u": "u",
     "v": "ve", "z": "ze", "ž": "že",
 }  # fmt: skip
-"""By which abbreviations are spelled."""
+"""The names by which acronyms are spelled."""
 
 _LETTERS = {letter: name for letter, name in LETTER_NAMES.items() if letter not in "aeiour"}
 _UNDOTTED = {"dr": "doktor", "gđa": "gospođa", "gđe": "gospođe", "gđi": "gospođi", "gđu": "gospođu",
@@ -79,18 +79,18 @@ _COLUMN = {"hr": 0, "bs": 1, "sr": 2}
 
 
 def _table(source: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return pairs of what is written and what is said in hr, bs and sr."""
-    found = []
+    """Return pairs of the written form and the spoken forms in hr, bs and sr."""
+    entries = []
     for line in source.strip().split("\n"):
-        written, said = re.split(r"\s{2,}", line, maxsplit=1)
-        each = said.split("/")
-        found.append((written, tuple(each * 3 if len(each) == 1 else each)))
-    return tuple(found)
+        written, spoken = re.split(r"\s{2,}", line, maxsplit=1)
+        variants = spoken.split("/")
+        entries.append((written, tuple(variants * 3 if len(variants) == 1 else variants)))
+    return tuple(entries)
 
 
 _WORDS = dict(_table(_DOTTED))
-_SAID_PHRASES = _table(_PHRASES)
-LAST = "|".join(
+_PHRASE_WORDS = _table(_PHRASES)
+FINAL_ABBREVIATIONS = "|".join(
     sorted(
         {
             *(name[:-1] for name in _WORDS),
@@ -98,15 +98,15 @@ LAST = "|".join(
         }
     )
 )
-"""What a full stop at the end of a text may belong to, as alternatives of a pattern."""
+"""Abbreviations that may end a text with their full stop, as alternatives of a pattern."""
 
 
-def undotted(canonical: str) -> tuple[str, int]:
-    """Return canonical text with abbreviations said that are written without a full stop.
+def expand_undotted(canonical: str) -> tuple[str, int]:
+    """Return canonical text with abbreviations without a full stop expanded, and their number.
 
-    It is asked last, of whole words in small letters, so that what it makes it never meets again.
+    It is applied last, to whole words in lower case, so it never gets its own result.
 
-    >>> undotted("gđa i dr kovač")
+    >>> expand_undotted("gđa i dr kovač")
     ('gospođa i doktor kovač', 2)
     """
     return _UNDOTTED_WORD.subn(lambda match: _UNDOTTED[match[0]], canonical)
@@ -119,16 +119,16 @@ def _dotted(match: re.Match[str], language: str) -> str | None:
     if match[0].lower() == "god." and _COUNTED.search(
         match.string, max(0, match.start() - 2), match.start()
     ):
-        return None  # 5 god.: five years, which the rule for units says
+        return None  # 5 god.: five years, which the rule for units reads
     return _WORDS[match[0].lower()][_COLUMN[language]] + _gap(match)
 
 
 def _phrase(match: re.Match[str], language: str) -> str:
-    return _SAID_PHRASES[(match.lastindex or 1) - 1][1][_COLUMN[language]] + _gap(match)
+    return _PHRASE_WORDS[(match.lastindex or 1) - 1][1][_COLUMN[language]] + _gap(match)
 
 
 def _gap(match: re.Match[str]) -> str:
-    """Return a space where the text goes on without one after a full stop: `br.5`."""
+    """Return a space if the text continues without one after a full stop: `br.5`."""
     return " " * (match.end() < len(match.string) and match.string[match.end()].isalnum())
 
 
@@ -139,7 +139,7 @@ def _century(match: re.Match[str], language: str) -> str:
 
 
 def _acronyms(text: str, _language: str) -> tuple[str, int]:
-    """Spell capitals without a vowel; r can be one (KRK), and LJ, NJ, DŽ are letters."""
+    """Spell capitals without a vowel; r may be a vowel (KRK), and LJ, NJ, DŽ are letters."""
     if text.isupper():
         return text, 0
     return _ACRONYM.subn(lambda match: " ".join(_LETTERS[c.lower()] for c in match[0]), text)
@@ -155,7 +155,7 @@ ABBREVIATIONS: tuple[Rule, ...] = (
             ("hr", "u 19. st., iz XX. st.", "u 19. stoljeću, iz XX. stoljeća"),
             ("sr", "krajem 18. v.", "krajem 18. veka"),
         ],
-        clue=r"[sv]t?\.",
+        prefilter=r"[sv]t?\.",
     ),
     rule(
         "years' abbreviations",
@@ -167,7 +167,7 @@ ABBREVIATIONS: tuple[Rule, ...] = (
     rule(
         "phrases",
         r"(?<![^\W_])(?:"
-        + "|".join(f"({written.replace('.', '[.]')})" for written, _ in _SAID_PHRASES)
+        + "|".join(f"({written.replace('.', '[.]')})" for written, _ in _PHRASE_WORDS)
         + ")",
         _phrase,
         ".",
@@ -197,7 +197,7 @@ ABBREVIATIONS: tuple[Rule, ...] = (
         ],
     ),
 )
-"""Abbreviations with a full stop; before the rules for numbers, which read their full stops."""
+"""Abbreviations with a full stop; applied before the number rules, which need full stops."""
 
 SIGNS: tuple[Rule, ...] = (
     rule(
@@ -218,4 +218,4 @@ SIGNS: tuple[Rule, ...] = (
         ),
     ),
 )
-"""What is left at the end: signs, and capitals that are spelled."""
+"""The last rules: signs, and acronyms that are spelled."""

@@ -1,8 +1,8 @@
-"""Which gender and case a number takes from the words beside it, as far as their endings tell.
+"""Gender and case of a number, from the words next to it.
 
-Text is not parsed. Nouns that often follow a number are known by heart; of others the ending is
-asked, and where that is of no help the number is masculine and in the nominative. A year alone is
-feminine (godina) and in the genitive, the case in which one says when something was.
+Text is not parsed. Nouns that often follow a number are listed; for other nouns the ending decides,
+and if it does not, the number is masculine nominative. A year alone is feminine (godina) and
+genitive, the case of a point in time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fonoteka.text.numerals import Case, Gender
 
 
 class Agreement(NamedTuple):
-    """What an ordinal agrees with."""
+    """Gender and case of an ordinal."""
 
     gender: Gender
     case: Case
@@ -36,7 +36,7 @@ _MONTHS_NOMINATIVE = (
     "decembar siječanj veljača ožujak travanj svibanj lipanj srpanj kolovoz rujan listopad "
     "studeni prosinac"
 )
-# Stems of nouns that ordinals stand before: what is left without the ending of the genitive.
+# Stems of nouns that follow ordinals: the genitive without its ending.
 _MASCULINE = (
     "dan razred put krug sprat kat red vek vijek minut sat član stav tom broj kongres korpus mesec "
     "mjesec rat rođendan festival čas paragraf program zakon"
@@ -76,7 +76,7 @@ _PREPOSITIONS: dict[str, Case] = {
     **dict.fromkeys(_WITH_GENITIVE, "gen"),
     "za": "acc",
 }
-_LITTLE = frozenset((
+_NOT_NOUNS = frozenset((
     "ali", "ako", "bez", "bio", "bila", "bilo", "bude", "dalje", "dok", "gde", "gdje", "ili",
     "iako", "jer", "kad", "kada", "kako", "kao", "koja", "koje", "koji", "manje", "među", "nego",
     "oko", "ona", "oni", "ono", "ove", "ovo", "posle", "poslije", "pre", "prije", "preko", "prema",
@@ -84,60 +84,60 @@ _LITTLE = frozenset((
     "puta", "nije", "nisu", "ovde", "ovdje", "sati", "ljudi", "meseci", "mjeseci", "dana", "posto",
     "odsto", "miliona", "milijuna", "hiljada", "tisuća",
 ))  # fmt: skip
-"""Words after a number that are no noun which 1 or 2 would agree with."""
+"""Words after a number with which 1 and 2 do not agree, because they are not nouns."""
 
 _WORD_AFTER = re.compile(r"\s+([a-zčćđšž]+)", re.IGNORECASE)
 _WORD_BEFORE = re.compile(r"(?:^|[\s(\"'])([A-Za-zČčĆćĐđŠšŽž]+)\s+$")
 
 
 def _forms() -> dict[str, Agreement]:
-    """Return every form of the known nouns with what an ordinal before it takes."""
-    found: dict[str, Agreement] = {}
+    """Return every form of the listed nouns with the agreement of an ordinal before it."""
+    forms: dict[str, Agreement] = {}
     stems: tuple[tuple[Gender, str], ...] = (
         ("m", _MASCULINE), ("n", _NEUTER), ("f", _FEMININE)
     )  # fmt: skip
     for gender, names in stems:
         for stem in names.split():
             for ending, case in _CASES[gender].items():
-                found.setdefault(stem + ending, Agreement(gender, case))
+                forms.setdefault(stem + ending, Agreement(gender, case))
     for name in _MONTHS_NOMINATIVE.split():
-        found[name] = Agreement("m", "nom")
+        forms[name] = Agreement("m", "nom")
     for names in MONTHS_GENITIVE.values():
-        # The day is in the genitive, and masculine whatever the month: petog veljače.
-        found |= dict.fromkeys(names.split(), Agreement("m", "gen"))
-    found["studenog"] = Agreement("m", "gen")
+        # The day is genitive, and masculine for every month: petog veljače.
+        forms |= dict.fromkeys(names.split(), Agreement("m", "gen"))
+    forms["studenog"] = Agreement("m", "gen")
     for name, case in _PART.items():
-        found[name] = Agreement("m", case)
-    return found
+        forms[name] = Agreement("m", case)
+    return forms
 
 
 FORMS = _forms()
 
 
-def word_after(text: str, at: int) -> str:
-    """Return the word that follows a place in a text after nothing but spaces, or ''.
+def word_after(text: str, end: int) -> str:
+    """Return the word after an offset in a text, with only spaces between, or ''.
 
     >>> word_after("u 5. razredu", 4), word_after("bilo ih je 5, a", 12)
     ('razredu', '')
     """
-    match = _WORD_AFTER.match(text, at)
+    match = _WORD_AFTER.match(text, end)
     return match[1] if match else ""
 
 
-def word_before(text: str, at: int) -> str:
-    """Return the word that ends before a place in a text with nothing but spaces between, or ''.
+def word_before(text: str, end: int) -> str:
+    """Return the word before an offset in a text, with only spaces between, or ''.
 
     >>> word_before("od 5", 3)
     'od'
     """
-    match = _WORD_BEFORE.search(text, max(0, at - 24), at)
+    match = _WORD_BEFORE.search(text, max(0, end - 24), end)
     return match[1] if match else ""
 
 
-def of_noun(word: str) -> Agreement | None:
-    """Return what an ordinal takes before a noun, where the noun is known.
+def noun_agreement(word: str) -> Agreement | None:
+    """Return the agreement with a listed noun, or None if the noun is not listed.
 
-    >>> of_noun("stoljeću"), of_noun("maja"), of_noun("brda")
+    >>> noun_agreement("stoljeću"), noun_agreement("maja"), noun_agreement("brda")
     (Agreement(gender='n', case='loc'), Agreement(gender='m', case='gen'), None)
     """
     word = word.lower()
@@ -148,13 +148,13 @@ def of_noun(word: str) -> Agreement | None:
     return None
 
 
-def of_year(text: str, start: int, end: int) -> Agreement:
-    """Return what a year takes at a place in a text: from its noun, else its preposition.
+def year_agreement(text: str, start: int, end: int) -> Agreement:
+    """Return the agreement of a year in a text: with its noun, else with its preposition.
 
-    >>> of_year("u 1995. godinu", 2, 7), of_year("u 1995. je", 2, 7).case
+    >>> year_agreement("u 1995. godinu", 2, 7), year_agreement("u 1995. je", 2, 7).case
     (Agreement(gender='f', case='acc'), 'loc')
     """
-    noun = of_noun(word_after(text, end))
+    noun = noun_agreement(word_after(text, end))
     if noun:
         return noun
     before = word_before(text, start).lower()
@@ -162,25 +162,25 @@ def of_year(text: str, start: int, end: int) -> Agreement:
     return Agreement("f", case) if case else YEAR_DEFAULT
 
 
-def of_preposition(before: str) -> Agreement:
-    """Return what an ordinal without a noun takes after a preposition.
+def preposition_agreement(before: str) -> Agreement:
+    """Return the agreement of an ordinal without a noun after a preposition.
 
-    >>> of_preposition("od"), of_preposition("su")
+    >>> preposition_agreement("od"), preposition_agreement("su")
     (Agreement(gender='m', case='gen'), Agreement(gender='m', case='nom'))
     """
     return Agreement("m", _PREPOSITIONS.get(before.lower(), "nom"))
 
 
-def of_ending(word: str, before: str) -> Agreement:
-    """Return what an ordinal takes before a noun that isn't known: by its ending and preposition.
+def ending_agreement(word: str, before: str) -> Agreement:
+    """Return the agreement with a noun that is not listed, from its ending and preposition.
 
-    >>> of_ending("liga", ""), of_ending("dijela", "iz")
+    >>> ending_agreement("liga", ""), ending_agreement("dijela", "iz")
     (Agreement(gender='f', case='nom'), Agreement(gender='m', case='gen'))
-    >>> of_ending("ligi", "u"), of_ending("stanar", "")
+    >>> ending_agreement("ligi", "u"), ending_agreement("stanar", "")
     (Agreement(gender='f', case='loc'), Agreement(gender='m', case='nom'))
     """
     word, case = word.lower(), _PREPOSITIONS.get(before.lower())
-    if len(word) < 3 or word in _LITTLE:
+    if len(word) < 3 or word in _NOT_NOUNS:
         return DEFAULT
     if word[-1] == "o" and word[-2] not in "aeiou":
         return Agreement("n", "nom")
@@ -194,21 +194,21 @@ def of_ending(word: str, before: str) -> Agreement:
 
 
 def counted_gender(word: str, number: int) -> tuple[Gender, bool]:
-    """Return the gender that 1 or 2 takes before a word, and whether it is the accusative `jednu`.
+    """Return the gender of 1 or 2 before a word, and whether the case is accusative (`jednu`).
 
-    After 2, feminine nouns end in -e or -i and the others in -a; after 1, in -a, and neuters in -o
-    or -e. Little words that are no nouns are left out by a list.
+    After 2, feminine nouns end in -e or -i and the others in -a; after 1, feminine nouns end in -a
+    and neuter ones in -o or -e. Frequent words that are not nouns are excluded by a list.
 
     >>> counted_gender("žene", 2), counted_gender("sela", 2), counted_gender("knjigu", 21)
     (('f', False), ('m', False), ('f', True))
     """
     word = word.lower()
-    known = FORMS.get(word)
+    form = FORMS.get(word)
     if (
         len(word) < 3
-        or word in _LITTLE
+        or word in _NOT_NOUNS
         or number % 100 in (11, 12)
-        or (known and known.gender == "m")
+        or (form and form.gender == "m")
     ):
         return "m", False
     number %= 10

@@ -1,6 +1,6 @@
-"""Rules for what is no part of any spelling: invisible characters, quotes, annotations, scripts.
+"""Cleaning rules: invisible characters, quotes, dashes, annotations, mixed scripts.
 
-They come first and leave Latin text in composed letters, with one kind of quote, dash and space.
+They are applied first and leave Latin NFC text with one kind of quote, dash and space.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from fonoteka.text.marks import is_plain
-from fonoteka.text.rule import Example, Rule, SpellingError, rule, whole_token
-from fonoteka.text.transliteration import CYRILLIC, mend_homoglyphs, to_latin
+from fonoteka.text.marks import is_plain_punctuation
+from fonoteka.text.rule import Example, Rule, SpellingError, enclosing_token, rule
+from fonoteka.text.transliteration import CYRILLIC, repair_homoglyphs, to_latin
 
 
 def _characters(*ranges: str) -> str:
-    """Return the characters of ranges, each given by its first and last."""
+    """Return the characters of ranges, each described by its first and last character."""
     return "".join(chr(code) for ends in ranges for code in range(ord(ends[0]), ord(ends[-1]) + 1))
 
 
@@ -41,7 +41,7 @@ _ROMAN = re.compile(r"(?<![^\W_])(?:[IVX]{2,}|[VX])(?![^\W_])")
 _STRAIGHT = re.compile("[\"']")
 _PRIMES = {'"': "″", "'": "′"}
 _OPENED = re.compile(r"(?:^|[\s(\"])'")
-_LONGEST_REMARK = 3  # words in round brackets; more are a clause that is read aloud
+_LONGEST_REMARK = 3  # words in round brackets; more words are a clause that is read aloud
 
 
 def _composed(text: str, _language: str) -> tuple[str, int]:
@@ -51,56 +51,56 @@ def _composed(text: str, _language: str) -> tuple[str, int]:
 
 
 def _annotation(match: re.Match[str], language: str) -> str | None:
-    """Take a remark out; in round brackets a longer clause, a number or a sign is read aloud.
+    """Remove an annotation; in round brackets a longer clause, a number or a sign is read aloud.
 
-    English keeps its round brackets for the rules of telephones and years: (555) 123-4567, (1984).
+    English keeps round brackets for the rules for telephones and years: (555) 123-4567, (1984).
     """
     text, inside = match.string, match[0][1:-1]
-    if match[0][0] == "<" and touched(text, match.start(), match.end()):
+    if match[0][0] == "<" and is_between_alphanumerics(text, match.start(), match.end()):
         return None  # x<y and z>y: two signs
-    aloud = (
+    is_spoken = (
         len(inside.split()) > _LONGEST_REMARK
-        or any(not (c.isalpha() or c.isspace() or is_plain(c)) for c in inside)
+        or any(not (c.isalpha() or c.isspace() or is_plain_punctuation(c)) for c in inside)
         or _ROMAN.search(inside)
     )
-    if match[0][0] != "(" or not aloud:
+    if match[0][0] != "(" or not is_spoken:
         return " "
     return match[0] if language == "en" else f" {inside} "
 
 
-def touched(text: str, start: int, end: int) -> bool:
-    """Tell whether a letter or digit stands right before a place in a text, and one behind."""
+def is_between_alphanumerics(text: str, start: int, end: int) -> bool:
+    """Return whether a span of a text has a letter or digit right before and right after it."""
     return text[start - 1 : start].isalnum() and text[end : end + 1].isalnum()
 
 
 def _primes(text: str, _language: str) -> tuple[str, int]:
-    """Take a quote behind a digit for a prime (feet, inches, minutes) unless it closes a quote."""
+    """Replace a quote after a digit by a prime (feet, inches, minutes) unless it closes a quote."""
     fired, quoted = 0, False
 
-    def one(match: re.Match[str]) -> str:
+    def replace_quote(match: re.Match[str]) -> str:
         nonlocal fired, quoted
-        at, following = match.start(), text[match.end() : match.end() + 1]
-        prime = text[at - 1 : at].isdecimal()
+        start, following = match.start(), text[match.end() : match.end() + 1]
+        prime = text[start - 1 : start].isdecimal()
         if match[0] == '"':
             prime = prime and not quoted
             quoted = quoted != (not prime)
         elif not following.isdecimal():  # 747's, and '90 before it, are apostrophes
-            prime = prime and not (following.isalpha() or _OPENED.search(text, 0, at))
+            prime = prime and not (following.isalpha() or _OPENED.search(text, 0, start))
         fired += prime
         return _PRIMES[match[0]] if prime else match[0]
 
-    return _STRAIGHT.sub(one, text), fired
+    return _STRAIGHT.sub(replace_quote, text), fired
 
 
 def _address(match: re.Match[str], _language: str) -> str | None:
-    token = whole_token(match.string, match.start(), match.end())
+    token = enclosing_token(match.string, match.start(), match.end())
     if "@" in token:
-        return None  # which is refused by its sign
+        return None  # the sign @ is refused later
     raise SpellingError("character", f"the full stop in {token!r} is said; write it in words")
 
 
-def _mended(text: str, _language: str) -> tuple[str, int]:
-    text, mended, failed = mend_homoglyphs(text)
+def _one_script(text: str, _language: str) -> tuple[str, int]:
+    text, mended, failed = repair_homoglyphs(text)
     if failed:
         raise SpellingError(
             "mixed script",
@@ -115,16 +115,16 @@ def _latin(text: str, _language: str) -> tuple[str, int]:
 
 
 def _toneless(text: str, _language: str) -> tuple[str, int]:
-    """Take pitch accents off vowels and r, where dictionaries and poems write them.
+    """Remove pitch accents from vowels and r, as dictionaries and poems write them.
 
-    ć, ś and ź hold the same combining mark and keep it.
+    ć, ś and ź contain the same combining mark and keep it.
     """
     decomposed = unicodedata.normalize("NFD", text)
-    bare, marks = re.subn(f"(?<=[aeiourAEIOURаеиоурАЕИОУР])[{_TONES}]+", "", decomposed)
-    return unicodedata.normalize("NFC", bare), marks
+    stripped, count = re.subn(f"(?<=[aeiourAEIOURаеиоурАЕИОУР])[{_TONES}]+", "", decomposed)
+    return unicodedata.normalize("NFC", stripped), count
 
 
-EVERYWHERE: tuple[Rule, ...] = (
+COMMON_CLEANING: tuple[Rule, ...] = (
     rule(
         "invisible",
         f"[{_INVISIBLE}]",
@@ -145,7 +145,7 @@ EVERYWHERE: tuple[Rule, ...] = (
     Rule(
         "primes",
         _primes,
-        frozenset("\"'" + _DOUBLE + _SINGLE),  # which the rules before make one
+        frozenset("\"'" + _DOUBLE + _SINGLE),  # earlier rules unify them
         (
             Example("en", '5\'10" and "no 5"', '5′10″ and "no 5"'),
             Example("hr", "'5' i '90, 5\"", "'5' i '90, 5″"),
@@ -193,9 +193,9 @@ EVERYWHERE: tuple[Rule, ...] = (
         ],
     ),
 )
-"""What is done to a text of any language."""
+"""Cleaning rules for every language."""
 
-SOUTH_SLAVIC_ONLY: tuple[Rule, ...] = (
+SOUTH_SLAVIC_CLEANING: tuple[Rule, ...] = (
     rule(
         "eths",
         f"[{''.join(_ETHS)}]",
@@ -212,7 +212,7 @@ SOUTH_SLAVIC_ONLY: tuple[Rule, ...] = (
     rule("degrees", r"°\s?С", "°C", "°", [("sr", "5 °С", "5 °C")]),
     Rule(
         "homoglyphs",
-        _mended,
+        _one_script,
         CYRILLIC,
         (Example("sr", "дoбaр дан", "добар дан"), Example("hr", "kućа", "kuća")),
     ),
@@ -233,8 +233,8 @@ SOUTH_SLAVIC_ONLY: tuple[Rule, ...] = (
         "elisions",
         r"(?<=[^\W\d_])'(?=[^\W\d_])",
         "",
-        "'" + _SINGLE,  # which a rule before makes one
+        "'" + _SINGLE,  # an earlier rule unifies them
         [("hr", "rek'o al' nije", "reko al' nije")],
     ),
 )
-"""What is done besides to Bosnian, Croatian and Serbian."""
+"""Additional cleaning rules for Bosnian, Croatian and Serbian."""

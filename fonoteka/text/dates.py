@@ -1,6 +1,6 @@
 """Dates and times of day in Bosnian, Croatian and Serbian words.
 
-A date is said in the genitive, as it answers when: 12. 5. 2020. is `dvanaestog maja dvije hiljade
+A date is genitive, the case of a point in time: 12. 5. 2020. is `dvanaestog maja dvije hiljade
 dvadesete`. 14:30 is `četrnaest i trideset`, 14:00 is `četrnaest sati`.
 """
 
@@ -10,8 +10,8 @@ import re
 
 from fonoteka.text.agreement import MONTHS_GENITIVE
 from fonoteka.text.numerals import agree, cardinal, from_roman, ordinal
-from fonoteka.text.rule import Rule, apart, rule
-from fonoteka.text.units import SYMBOLS, with_unit
+from fonoteka.text.rule import Rule, replacement, rule
+from fonoteka.text.units import SYMBOLS, amount_words
 
 _HOUR, _MINUTE = ("sat", "sata", "sati"), "[0-5][0-9]"
 _HOUR_WORD = r"(?P<word>\s*(?:h|č|sati|sata|časova|časa)(?![^\W_])\.?)"
@@ -19,7 +19,7 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def date_words(day: int, month: int, year: int | None, language: str) -> str | None:
-    """Return a date in words, or None where there is no such day.
+    """Return a date in words, or None if the day does not exist.
 
     >>> date_words(12, 5, 2020, "hr")
     'dvanaestog svibnja dvije tisuće dvadesete'
@@ -41,15 +41,15 @@ def time_words(hour: int, minute: int, language: str, hours: str = "") -> str:
         hour: 0 to 24.
         minute: 0 to 59.
         language: bs, hr or sr.
-        hours: the word that the text has after it, where it has one: `sati`, `časova`.
+        hours: the word for hours in the text, or an empty string: `sati`, `časova`.
 
     >>> time_words(14, 30, "hr"), time_words(2, 0, "sr"), time_words(8, 5, "bs", "sati")
     ('četrnaest i trideset', 'dva sata', 'osam i pet sati')
     """
-    said = cardinal(hour, language)
+    words = cardinal(hour, language)
     if minute:
-        return f"{said} i {cardinal(minute, language)} {hours}".rstrip()
-    return f"{said} {hours or agree(hour, _HOUR)}"
+        return f"{words} i {cardinal(minute, language)} {hours}".rstrip()
+    return f"{words} {hours or agree(hour, _HOUR)}"
 
 
 def _date(match: re.Match[str], language: str) -> str | None:
@@ -57,31 +57,35 @@ def _date(match: re.Match[str], language: str) -> str | None:
     month = from_roman(written) or int(written if written.isdigit() else 0)
     year = int(match["year"]) if match["year"] else None
     words = date_words(int(match["day"]), month, year, language)
-    return words and apart(match, words)
+    return words and replacement(match, words)
 
 
 def _time(match: re.Match[str], language: str) -> str:
     word = (match["word"] or "").strip(" .\t\n")
     hour, minute = int(match["hour"]), int(match["minute"])
-    return apart(match, time_words(hour, minute, language, "" if word in ("h", "č") else word))
+    return replacement(
+        match, time_words(hour, minute, language, "" if word in ("h", "č") else word)
+    )
 
 
 def _duration(match: re.Match[str], language: str) -> str | None:
-    """Say 2h15min; without a word for minutes they touch the hours: 2h15."""
+    """Return 2h15min in words; without a unit the minutes follow without a space: 2h15."""
     if not match["unit"] and " " in match[0]:
         return None
     hour, minute = str(int(match["hour"])), str(int(match["minute"]))
-    return apart(match, f"{with_unit(hour, 'h', language)} {with_unit(minute, 'min', language)}")
+    return replacement(
+        match, f"{amount_words(hour, 'h', language)} {amount_words(minute, 'min', language)}"
+    )
 
 
 def _time_to_the_second(match: re.Match[str], language: str) -> str:
     counted = (("hour", "h"), ("minute", "min"), ("second", "s"))
-    said = (with_unit(str(int(match[name])), unit, language) for name, unit in counted)
-    return apart(match, " ".join(said))
+    words = (amount_words(str(int(match[name])), unit, language) for name, unit in counted)
+    return replacement(match, " ".join(words))
 
 
 def _span_of_times(match: re.Match[str], _language: str) -> str | None:
-    """Part two times by `do`; with dots they are times where a word for hours follows."""
+    """Join two times with `do`; with dots they are times only if a word for hours follows."""
     first, second = match["first"], match["second"]
     dotted = "." in first + second and match["hours"] is not None
     if ":" not in first + second and not dotted:
@@ -90,7 +94,7 @@ def _span_of_times(match: re.Match[str], _language: str) -> str | None:
 
 
 def _span_of_days(match: re.Match[str], language: str) -> str | None:
-    """Part two dates by `do`; of 5.-10. 5. the first has only its day."""
+    """Join two dates with `do`; in 5.-10. 5. the first is only a day."""
     if match["month"]:
         return f"{match['day']}. {match['month']}.{match['year'] or ''} do "
     return f"{ordinal(int(match['day']), language, 'm', 'gen')} do "
@@ -109,7 +113,7 @@ DATES: tuple[Rule, ...] = (
             ("hr", "10:30-12:00, 8-9:15", "10:30 do 12:00, 8 do 9:15"),
             ("sr", "od 9.30-17.00 h, 2.10-3.50", "od 9:30 do 17:00 h, 2.10-3.50"),
         ],
-        clue=r"[0-9]\s?-\s?[0-9]",
+        prefilter=r"[0-9]\s?-\s?[0-9]",
     ),
     rule(
         "spans of days",
@@ -121,7 +125,7 @@ DATES: tuple[Rule, ...] = (
             ("hr", "12.5.-15.5.2020.", "12. 5. do 15.5.2020."),
             ("bs", "5.-10. 5., 5.-10. maja", "petog do 10. 5., 5.-10. maja"),
         ],
-        clue=r"[0-9]\.\s?(?:-|[0-9])",
+        prefilter=r"[0-9]\.\s?(?:-|[0-9])",
     ),
     rule(
         "dates",
@@ -136,7 +140,7 @@ DATES: tuple[Rule, ...] = (
             ("hr", "31. 2. 2020.", "31. 2. 2020."),
             ("bs", "05-12-2020", "petog decembra dvije hiljade dvadesete"),
         ],
-        clue=r"[0-9](?:[/-]|\.\s?[0-9IVX])",
+        prefilter=r"[0-9](?:[/-]|\.\s?[0-9IVX])",
     ),
     rule(
         "dates, year first",
@@ -153,7 +157,7 @@ DATES: tuple[Rule, ...] = (
         _date,
         ".",
         [("sr", "od 12. 5. do 3.6.", "od dvanaestog maja do trećeg juna")],
-        clue=r"[0-9]\.\s?[0-9]",
+        prefilter=r"[0-9]\.\s?[0-9]",
     ),
     rule(
         "days of a roman month",
@@ -168,7 +172,7 @@ DATES: tuple[Rule, ...] = (
                 "od dvanaestog svibnja do trećeg lipnja, 5. I. Anić",
             )
         ],
-        clue=r"[0-9]\.\s?[IVX]",
+        prefilter=r"[0-9]\.\s?[IVX]",
     ),
     rule(
         "durations",
@@ -181,7 +185,7 @@ DATES: tuple[Rule, ...] = (
             ("sr", "1č 5min, 14h30", "jedan sat pet minuta, četrnaest sati trideset minuta"),
             ("bs", "2 h 5 ljudi", "2 h 5 ljudi"),
         ],
-        clue=r"[0-9]\s?[hč]\s?[0-9]",
+        prefilter=r"[0-9]\s?[hč]\s?[0-9]",
     ),
     rule(
         "times to the second",
@@ -212,7 +216,7 @@ DATES: tuple[Rule, ...] = (
             ("hr", "od 14.30 h", "od četrnaest i trideset"),
             ("sr", "9,15 sati", "devet i petnaest sati"),
         ],
-        clue=r"[0-9][.,][0-5]",
+        prefilter=r"[0-9][.,][0-5]",
     ),
     rule(
         "times after u",
@@ -224,7 +228,7 @@ DATES: tuple[Rule, ...] = (
             ("sr", "u 9.15", "u devet i petnaest"),
             ("sr", "u 9.15 km, u 2.50 l", "u 9.15 km, u 2.50 l"),
         ],
-        clue=r"[0-9]\.[0-5]",
+        prefilter=r"[0-9]\.[0-5]",
     ),
 )
-"""Dates and times. They come before the rules that read their numbers as anything else."""
+"""Dates and times; applied before the rules that would read their numbers otherwise."""

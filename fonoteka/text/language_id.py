@@ -1,14 +1,14 @@
-"""Guess whether a text is Bosnian, Croatian, Serbian or English.
+"""Language identification: Bosnian, Croatian, Serbian or English.
 
-    language, confidence = guess("Djeca su u kazalištu")        # hr, 0.98 or so
+    identify_language("Djeca su u kazalištu").language        # hr, with a confidence near 0.98
 
-Evidence is counted in bits: a word that one language has and another hasn't speaks for the first.
-Confidence is a language's share of 2 to the power of the evidence for each. Bosnian, Croatian and
-Serbian are one language to a large extent: a sentence of words that all three share gets a third
-each, and no method could do better. Ask `confidence` before you believe it.
+Evidence is counted in bits: a word that occurs in one language and not in another is evidence for
+the first. Confidence is a language's share of the sum of 2 ** bits. Bosnian, Croatian and Serbian
+overlap to a large extent: a sentence of words that all three share gets a third each, and no method
+can do better. Check `confidence` before you use the result.
 
-Cyrillic of the Serbian alphabet is taken for Serbian; Bosnian has it too, but hardly in speech
-corpora. Other Cyrillic, and text without letters, is no evidence at all.
+Serbian Cyrillic counts as evidence for Serbian; Bosnian uses it too, but rarely in speech corpora.
+Other Cyrillic, and text without letters, is no evidence.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from fractions import Fraction
 from fonoteka.phones import LANGUAGES
 from fonoteka.text.transliteration import CYRILLIC, to_latin
 
-_CYRILLIC_BITS = 5  # for Serbian, of a text in Serbian Cyrillic
-_MOST = 40  # bits that count; above all is certain
+_CYRILLIC_BITS = 5  # evidence for Serbian of a text in Serbian Cyrillic
+_MAX_BITS = 40  # a larger difference in bits counts as this one: 2 ** -40 is certainty
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
-# Each line: the languages that the words speak for, bits, and beginnings of words; `=` is a whole
+# Each line: languages, bits, and prefixes of words that are evidence for them; `=` marks a whole
 # word. Source: the differences that grammars of the three standards list, and the most frequent
-# function words of English against those of the others.
+# function words of English compared with those of the others.
 _EVIDENCE = """
 en 4 =the =and =of =is =are =was =were =this =that =with =it =he =she =they =we =you =his =her
 en 4 =have =has =had =not =what =which =would =there =their =from =been =will =can =my =your
@@ -63,8 +63,8 @@ bs,sr 4 hiljad milion fabrik porodic univerzitet muzik pozorišt fudbal uslov va
 bs,sr 3 tačk tačn januar februar septemb oktob novemb decemb kašik =ko =neko =šta =kafa =kafu
 bs,sr 3 =mart =maj =maja =supa =supu =supe =voz =voza =vozu =vozom saobraćaj sijalic sveštenik
 """
-# Beyond words: after `can`, `must` and the like, Serbian has da and the present, Croatian the
-# infinitive and Bosnian rather that; and pairs of letters that only one side writes.
+# Beyond words: after modal verbs Serbian prefers da with the present, Croatian and Bosnian the
+# infinitive; and letter pairs that only one side writes.
 _PATTERNS = tuple(
     (re.compile(pattern), languages.split(","), bits)
     for pattern, languages, bits in (
@@ -77,13 +77,13 @@ _PATTERNS = tuple(
 
 
 @dataclass(frozen=True)
-class Guess:
-    """Which language a text may be in.
+class LanguageGuess:
+    """The most likely language of a text.
 
     Attributes:
-        language: the likeliest; of equal ones the first by name.
+        language: the most likely one; ties are resolved by name.
         confidence: its share, 0.25 to 1, rounded to two decimals.
-        script: latin, cyrillic, mixed, or none where the text has no letter.
+        script: latin, cyrillic, mixed, or none if the text has no letter.
     """
 
     language: str
@@ -92,29 +92,29 @@ class Guess:
 
 
 def _table(source: str) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
-    """Return whole words and beginnings with the bits they give each language."""
+    """Return whole words and prefixes with their bits per language."""
     whole: dict[str, dict[str, int]] = {}
-    begins: dict[str, dict[str, int]] = {}
+    prefixes: dict[str, dict[str, int]] = {}
     for line in filter(None, source.split("\n")):
         languages, bits, *entries = line.split()
         for entry in entries:
-            table, word = (whole, entry[1:]) if entry[0] == "=" else (begins, entry)
-            given = table.setdefault(word, {})
+            table, word = (whole, entry[1:]) if entry[0] == "=" else (prefixes, entry)
+            word_bits = table.setdefault(word, {})
             for language in languages.split(","):
-                given[language] = max(int(bits), given.get(language, 0))
-    return whole, begins
+                word_bits[language] = max(int(bits), word_bits.get(language, 0))
+    return whole, prefixes
 
 
-_WHOLE, _BEGINS = _table(_EVIDENCE)
-_LONGEST = max(map(len, _BEGINS))
+_WHOLE, _PREFIXES = _table(_EVIDENCE)
+_LONGEST = max(map(len, _PREFIXES))
 
 
-def guess(text: str) -> Guess:
-    """Return the likeliest language of a text and how sure that is.
+def identify_language(text: str) -> LanguageGuess:
+    """Return the most likely language of a text with its confidence.
 
-    >>> guess("Где је млеко?").language, guess("Where is the milk?").language
-    ('sr', 'en')
-    >>> guess("Ana ima psa.").confidence < 0.5
+    >>> [identify_language(text).language for text in ("Где је млеко?", "Where is the milk?")]
+    ['sr', 'en']
+    >>> identify_language("Ana ima psa.").confidence < 0.5
     True
     """
     letters = [character for character in text if character.isalpha()]
@@ -127,35 +127,37 @@ def guess(text: str) -> Guess:
     latin = to_latin(text)
     if re.search(r"\bi\b", latin):  # `and`; the English pronoun is a capital
         bits |= {name: bits[name] + 2 for name in ("bs", "hr", "sr")}
-    for pattern, languages, worth in _PATTERNS:
+    for pattern, languages, weight in _PATTERNS:
         if pattern.search(latin.lower()):
-            bits |= {name: bits[name] + worth for name in languages}
+            bits |= {name: bits[name] + weight for name in languages}
     for word in _WORD.findall(latin.lower()):
-        for language, worth in _bits_of(word).items():
-            bits[language] += worth
-    return _share(bits, script)
+        for language, weight in _word_bits(word).items():
+            bits[language] += weight
+    return _most_likely(bits, script)
 
 
-def _bits_of(word: str) -> dict[str, int]:
-    """Return what a word says for each language: as a whole, by its beginning, by its letters."""
-    found = dict(_WHOLE.get(word, {}))
+def _word_bits(word: str) -> dict[str, int]:
+    """Return the bits of a word per language: as a whole word, by its prefix, by its letters."""
+    bits = dict(_WHOLE.get(word, {}))
     for length in range(min(len(word), _LONGEST), 1, -1):
-        if word[:length] in _BEGINS:
-            for language, worth in _BEGINS[word[:length]].items():
-                found[language] = max(worth, found.get(language, 0))
+        if word[:length] in _PREFIXES:
+            for language, weight in _PREFIXES[word[:length]].items():
+                bits[language] = max(weight, bits.get(language, 0))
             break
     if not set("čćđšž").isdisjoint(word):
         for language in ("bs", "hr", "sr"):
-            found[language] = found.get(language, 0) + 4
+            bits[language] = bits.get(language, 0) + 4
     if not set("qwxy'").isdisjoint(word):
-        found["en"] = found.get("en", 0) + 3
-    return found
+        bits["en"] = bits.get("en", 0) + 3
+    return bits
 
 
-def _share(bits: dict[str, int], script: str) -> Guess:
-    """Turn bits into shares; exact, so that no machine rounds otherwise."""
-    most = max(bits.values())
-    weights = {name: Fraction(1, 2 ** min(most - bits[name], _MOST)) for name in sorted(bits)}
+def _most_likely(bits: dict[str, int], script: str) -> LanguageGuess:
+    """Return the language with the largest share; exact fractions, so equal on every machine."""
+    max_bits = max(bits.values())
+    weights = {
+        name: Fraction(1, 2 ** min(max_bits - bits[name], _MAX_BITS)) for name in sorted(bits)
+    }
     best = max(weights, key=lambda name: weights[name])
     confidence = weights[best] / sum(weights.values())
-    return Guess(best, float(round(confidence, 2)), script)
+    return LanguageGuess(best, float(round(confidence, 2)), script)

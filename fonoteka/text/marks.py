@@ -1,7 +1,7 @@
-"""Which signs are plain punctuation, that parts words and vanishes, and which have a meaning.
+"""Plain punctuation, which separates words and is dropped, and signs with a meaning.
 
 Quotes, brackets, dashes, full stops, commas and the like are not spoken. Any other sign, such as
-`%`, `@`, `#` or `*`, would be: one that no rule has read stays, and the text is refused.
+`%`, `@`, `#` or `*`, is spoken: if no rule reads it, it stays and the text is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WORD = "[^\\W\\d_]+"
 _STROKE = re.compile(rf"(?<![^\W_])({_WORD})(/|\s/\s)(?={_WORD}(?![^\W_]))")
 _NEXT = re.compile(_WORD)
 _VOWELS = re.compile("[aeiouyr]")
-# Nouns of measure: between two of them, or a word and one of them, `/` is said: per, po, na.
+# Nouns of measure: next to one of them `/` is spoken: per, po, na.
 _MEASURES = frozenset((
     "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks",
     "month", "months", "year", "years", "mile", "miles", "meter", "meters", "kilometer",
@@ -34,40 +34,41 @@ _MEASURES = frozenset((
 ))  # fmt: skip
 
 
-def is_plain(mark: str) -> bool:
-    """Tell a sign of punctuation that isn't spoken.
+def is_plain_punctuation(mark: str) -> bool:
+    """Return whether a character is punctuation that is not spoken.
 
-    >>> [mark for mark in "«%-@*…[/§" if is_plain(mark)]
+    >>> [mark for mark in "«%-@*…[/§" if is_plain_punctuation(mark)]
     ['«', '-', '…', '[']
     """
     return mark in _PLAIN or unicodedata.category(mark) in _BRACKETS_QUOTES_DASHES
 
 
-def without_common_marks(text: str) -> str:
-    """Turn the commonest marks into spaces, the quick half of `without_marks`."""
+def strip_common_punctuation(text: str) -> str:
+    """Replace the most frequent marks by spaces, the fast part of `strip_punctuation`."""
     return _COMMON.sub(" ", text)
 
 
-def without_marks(text: str, keep: str) -> str:
-    """Turn plain punctuation into spaces; letters and other signs stay, so that they are noticed.
+def strip_punctuation(text: str, keep: str) -> str:
+    """Replace plain punctuation by spaces; letters and other signs stay and are checked later.
 
     Args:
-        text: in small letters.
-        keep: marks that belong to words.
+        text: in lower case.
+        keep: punctuation that is part of words.
 
-    >>> without_marks("i/ili (da), 5 %, km/h", "")
+    >>> strip_punctuation("i/ili (da), 5 %, km/h", "")
     'i ili da 5 % km/h'
     """
     if "/" in text:
-        text = _STROKE.sub(_stroke, text)
+        text = _STROKE.sub(_drop_stroke, text)
     return _MARK.sub(
-        lambda m: " " if m[0] not in keep and is_plain(m[0]) else m[0], _COMMON.sub(" ", text)
+        lambda m: " " if m[0] not in keep and is_plain_punctuation(m[0]) else m[0],
+        strip_common_punctuation(text),
     ).replace("_", " ")
 
 
-def _stroke(match: re.Match[str]) -> str:
-    """Take out a stroke between two words that are no units: and/or, i/ili."""
+def _drop_stroke(match: re.Match[str]) -> str:
+    """Remove a slash between two words that are not units: and/or, i/ili."""
     following = _NEXT.match(match.string, match.end())
     words = (match[1], following[0] if following else "")
-    between = all(_VOWELS.search(word) and word not in _MEASURES for word in words)
-    return f"{match[1]} " if between else match[0]
+    is_punctuation = all(_VOWELS.search(word) and word not in _MEASURES for word in words)
+    return f"{match[1]} " if is_punctuation else match[0]

@@ -1,4 +1,4 @@
-"""What a sign between numbers means: a range, a sum, a score, a price, in bs, hr and sr.
+"""Signs between numbers in bs, hr and sr: ranges, sums, scores, prices.
 
 5-10  5 do 10        5 - 3 = 2  5 minus 3 = 2        3:1  3 prema 1        12/3  12 kroz 3
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 
-from fonoteka.text.agreement import of_preposition, word_before
+from fonoteka.text.agreement import preposition_agreement, word_before
 from fonoteka.text.numerals import ordinal
 from fonoteka.text.rule import Rule, rule
 from fonoteka.text.units import MONEY_SYMBOLS, SYMBOLS
 
 FIRST_YEAR = 1000
-"""The least number with a full stop that is a year."""
+"""The smallest number with a full stop that is a year."""
 _SMALL = "[a-zčćđšž]"
 _SMALL_FOLLOWS = re.compile(rf"\s+{_SMALL}")
 _MINUS = re.compile(r"\s-[0-9]")  # 2024 -7: the second is below zero
@@ -26,37 +26,37 @@ _PARTS = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
 
 
 def _range(match: re.Match[str], language: str) -> str | None:
-    """Say from what to what, where it rises; a full stop after the second is the first's too."""
+    """Join a rising range with `do`; a full stop after the second number applies to both."""
     low, high = match["low"], match["high"]
     if _value(low) >= _value(high):
         return None if _MINUS.search(match[0]) else f"{low} {high}"
     last = match["stop"] and not _SMALL_FOLLOWS.match(match.string, match.end())
     if match["first_stop"] and last and _value(high) < FIRST_YEAR:  # mjesta 1.-3.
-        agreed = of_preposition(word_before(match.string, match.start()))
-        first, second = (ordinal(int(number), language, *agreed) for number in (low, high))
+        agreement = preposition_agreement(word_before(match.string, match.start()))
+        first, second = (ordinal(int(number), language, *agreement) for number in (low, high))
         return f"{first} do {second}"
     stop = "." if match["stop"] or match["first_stop"] else ""
     return f"{low}{stop} do {high}{match['stop']}"
 
 
 def _value(number: str) -> float:
-    """Return the value of a number as it is written: 1.000 is a thousand, 1.5 and 1,5 are not."""
+    """Return the value of a written number: 1.000 is a thousand, 1.5 and 1,5 are decimals."""
     if _THOUSANDS.fullmatch(number):
         number = number.replace(".", "")
     return float(number.replace(",", "."))
 
 
 def _minus(match: re.Match[str], _language: str) -> str:
-    """Say the minus of a sum, which between two numbers alone would be a range."""
+    """Replace the minus of a sum; between two numbers alone it would be a range."""
     return re.sub(r"(?<=\d)\s?-\s?", " minus ", match[0])
 
 
 def _times(match: re.Match[str], _language: str) -> str:
-    """Say 2x3 and 3x; the noun is `put` after one."""
+    """Replace 2x3 and 3x; after one the noun is `put`."""
     if match["alone"] is None:
         return re.sub(r"\s?[xX]\s?", " puta ", match[0])
-    one = match["alone"].endswith("1") and not match["alone"].endswith("11")
-    return f"{match['alone']} {'put' if one else 'puta'}"
+    is_singular = match["alone"].endswith("1") and not match["alone"].endswith("11")
+    return f"{match['alone']} {'put' if is_singular else 'puta'}"
 
 
 PRICES = rule(
@@ -69,9 +69,9 @@ PRICES = rule(
         ("bs", "100,- KM, 5,--KM i 3.- €", "100 KM, 5KM i 3 €"),
         ("hr", "5.-10. maja", "5.-10. maja"),
     ],
-    clue="[.,](?:[-=]|00)",
+    prefilter="[.,](?:[-=]|00)",
 )
-"""Before the rules for letters behind a number: 100,-kn."""
+"""Applied before the rules for letters after a number: 100,-kn."""
 
 BETWEEN: tuple[Rule, ...] = (
     rule(
@@ -112,7 +112,7 @@ BETWEEN: tuple[Rule, ...] = (
             ("hr", "1.000-2.000 kn, 2.5-3.5 kg", "1.000 do 2.000 kn, 2.5 do 3.5 kg"),
             ("bs", "mjesta 1.-3., od 1.-3.", "mjesta prvi do treći, od prvog do trećeg"),
         ],
-        clue=r"[0-9]\.?\s?-\s?[0-9]",
+        prefilter=r"[0-9]\.?\s?-\s?[0-9]",
     ),
     rule(
         "scores",
@@ -129,4 +129,4 @@ BETWEEN: tuple[Rule, ...] = (
         [("sr", "12/3, 2019/2020.", "12 kroz 3, 2019 2020."), ("hr", "1234/56", "1234 kroz 56")],
     ),
 )
-"""Signs between numbers; before ordinals, whose full stops they need."""
+"""Signs between numbers; applied before the rule for ordinals, whose full stops they need."""

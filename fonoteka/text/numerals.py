@@ -3,9 +3,9 @@
     2000   hr dvije tisuće, bs dvije hiljade, sr dve hiljade
     1995.  hr tisuću devetsto devedeset peta, bs and sr hiljadu devetsto devedeset peta
 
-Croatian and Bosnian are ijekavian, Serbian is ekavian. Of spellings that live side by side one is
-said: no `i` between tens and units, `hiljadu` and `tisuću` for 1000, `milion` without `jedan`,
-hr `šesto`, bs and sr `šeststo`.
+Croatian and Bosnian are ijekavian, Serbian is ekavian. Of accepted variants one is used: no `i`
+between tens and units, `hiljadu` and `tisuću` for 1000, `milion` without `jedan`, hr `šesto`, bs
+and sr `šeststo`.
 
 Source: Hrvatski pravopis (ihjj), Pravopis bosanskoga jezika, Pravopis srpskoga jezika.
 """
@@ -20,7 +20,7 @@ from fonoteka.core.errors import UserError
 Gender = Literal["m", "f", "n"]
 Case = Literal["nom", "gen", "dat", "acc", "loc", "ins"]
 Forms = tuple[str, str, str]
-"""A noun after 1, after 2 to 4, and after 5 and more: sat, sata, sati."""
+"""The forms of a noun after 1, after 2 to 4, and from 5: sat, sata, sati."""
 
 LARGEST = 10**18 - 1
 _SMALL = (
@@ -57,7 +57,7 @@ _ENDINGS: dict[str, dict[str, str]] = {
     "n": {"nom": "o", "gen": "og", "dat": "om", "acc": "o", "loc": "om", "ins": "im"},
 }
 POINT = {"bs": "tačka", "hr": "točka", "sr": "tačka"}
-"""How a full stop in a number is said."""
+"""The word for a full stop in a number."""
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _ROMAN_SHAPE = re.compile("M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 
@@ -66,9 +66,9 @@ def cardinal(number: int, language: str, gender: Gender = "m") -> str:
     """Return a whole number in words, in the nominative.
 
     Args:
-        number: -10^18 to 10^18, ends excluded.
+        number: between -10^18 and 10^18, both excluded.
         language: bs, hr or sr.
-        gender: of what is counted; it shows in 1 and 2 alone.
+        gender: of the counted noun; it changes only 1 and 2.
 
     Raises:
         ValueError: the number is too large.
@@ -88,7 +88,7 @@ def cardinal(number: int, language: str, gender: Gender = "m") -> str:
     for scale, name, of in _scales(language):
         count, number = divmod(number, scale)
         if count:
-            # One thousand, one million: the word alone, and `hiljadu` as it is said everywhere.
+            # One thousand and one million are the word alone, the thousand in the accusative.
             words += [_below_thousand(count, language, of)] if count > 1 else []
             words.append(_one(name, scale) if count == 1 else agree(count, name))
     if number:
@@ -103,7 +103,7 @@ def ordinal(number: int, language: str, gender: Gender = "m", case: Case = "nom"
         number: 0 to 10^18, the end excluded.
         language: bs, hr or sr.
         gender: of its noun.
-        case: of its noun; the accusative is that of things, not of living beings.
+        case: of its noun; the accusative is the inanimate one.
 
     Raises:
         ValueError: the number is negative or too large.
@@ -143,7 +143,7 @@ def ordinal_stem(number: int, language: str) -> str:
 
 
 def agree(number: int, forms: Forms) -> str:
-    """Return the form that a noun takes after a number.
+    """Return the form of a noun after a number.
 
     >>> [agree(n, ("sat", "sata", "sati")) for n in (1, 3, 5, 11, 12, 21, 104)]
     ['sat', 'sata', 'sati', 'sati', 'sati', 'sat', 'sata']
@@ -155,7 +155,7 @@ def agree(number: int, forms: Forms) -> str:
 
 
 def digits(text: str) -> str:
-    """Return digits one by one, as a telephone number is said.
+    """Return digits one by one, as in a telephone number.
 
     >>> digits("061")
     'nula šest jedan'
@@ -164,7 +164,7 @@ def digits(text: str) -> str:
 
 
 def whole(text: str, language: str, gender: Gender = "m") -> str:
-    """Return a run of digits in words: digit by digit where it begins with 0 or is very long.
+    """Return digits in words: one by one if they begin with 0 or are more than 15.
 
     >>> whole("12", "hr"), whole("007", "hr")
     ('dvanaest', 'nula nula sedam')
@@ -175,7 +175,7 @@ def whole(text: str, language: str, gender: Gender = "m") -> str:
 
 
 def decimal(before: str, after: str, language: str, gender: Gender = "m", mark: str = "") -> str:
-    """Return a decimal fraction in words; zeros after the comma are said, more than 3 digits apart.
+    """Return a decimal fraction in words, with leading zeros; over 3 decimals are read one by one.
 
     >>> decimal("3", "05", "hr"), decimal("3", "14", "sr")
     ('tri zarez nula pet', 'tri zarez četrnaest')
@@ -238,7 +238,7 @@ def _after(number: int, language: str, stem: str) -> str:
 
 
 def _of_scale(number: int, language: str) -> str:
-    """Return the stem of a round thousand, million and so on: the count is written together."""
+    """Return the stem of a round thousand, million and so on; its count is part of the word."""
     for scale, name, of in reversed(_scales(language)):
         count = number // scale % 1000
         if count:

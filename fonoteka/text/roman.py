@@ -1,18 +1,25 @@
-"""Roman numerals of Bosnian, Croatian and Serbian text as ordinals, where they are sure to be ones.
+"""Roman numerals of Bosnian, Croatian and Serbian text as ordinals, if they are unambiguous.
 
-They are after a ruler's name, whose case they take, and before or after a noun that is counted so:
-a century, a grade, a world war, a chapter. Any other numeral of two letters and more is refused,
-for it may be said `dva`, `drugi` or `druga`, and so is I or V at the end of a clause. A single I,
-V or X elsewhere may be a word or a letter and stays; so does VI in a text of capitals, a pronoun.
+They are unambiguous after a ruler's name, with whose case they agree, and next to a noun counted
+with them: a century, a grade, a world war, a chapter. Any other numeral of two or more letters is
+refused, because it may be read `dva`, `drugi` or `druga`, and so is I or V at the end of a clause.
+A single I, V or X elsewhere may be a word or a letter and is kept; so is VI in a text of capitals,
+a pronoun.
 """
 
 from __future__ import annotations
 
 import re
 
-from fonoteka.text.agreement import Agreement, of_ending, of_noun, word_after, word_before
+from fonoteka.text.agreement import (
+    Agreement,
+    ending_agreement,
+    noun_agreement,
+    word_after,
+    word_before,
+)
 from fonoteka.text.numerals import Case, from_roman, ordinal
-from fonoteka.text.rule import Rule, SpellingError, apart, rule
+from fonoteka.text.rule import Rule, SpellingError, replacement, rule
 
 _FEMALE_RULERS = ("elizabet", "jelizavet", "katarin", "marij", "viktorij", "izabel", "margaret")
 _MALE_IN_A = (
@@ -38,34 +45,39 @@ _RULERS = (
 )  # fmt: skip
 _QUEENS = ("kraljic", "caric", "knjeginj", "kneginj", "vojvotkinj", "sultanij")
 _FEMALE_CASES: dict[str, Case] = {"a": "nom", "e": "gen", "i": "loc", "u": "acc"}
-_MALE_CASES: dict[str, Case] = {"a": "gen", "u": "loc"}  # Petra, Petru; Pavle and Marko are named
-_MALE_IN_A_CASES: dict[str, Case] = {"a": "nom", "e": "gen", "i": "loc", "u": "gen"}  # a living one
+_MALE_CASES: dict[str, Case] = {"a": "gen", "u": "loc"}  # Petra, Petru; Pavle and Marko are listed
+_MALE_IN_A_CASES: dict[str, Case] = {
+    "a": "nom",
+    "e": "gen",
+    "i": "loc",
+    "u": "gen",
+}  # animate accusative
 _LARGEST = 50
 _PAIR = re.compile(r"\s?(?:,|\s(?:i|ili|te|do)\s)\s?[IVXL]+(?![^\W_])\.?\s?(?P<noun>[a-zčćđšž]*)")
 _AFTER_ORDINAL = re.compile(r"\d\.\s?$")
 _ENDS = re.compile(r"\s*\.?\s*(?:[,;:!?)\"]|$)")
 NO_WORDS = ("II", "III", "VII", "VIII", "XII", "XIII")
-"""Numerals that no one takes for a word or an acronym."""
+"""Numerals that are never a word or an acronym."""
 
 
 def _roman(match: re.Match[str], language: str) -> str | None:
-    """Say a Roman numeral after a ruler's name or beside a noun that is counted so."""
+    """Return the ordinal of a Roman numeral after a ruler's name or next to a counted noun."""
     numeral, value = match["roman"], from_roman(match["roman"])
     if value is None or value > _LARGEST:
         return None
     word = word_after(match.string, match.end())
     before = word_before(match.string, match.start())
-    agreed = _of_ruler(before, match)
-    if agreed is None and (before or match["stop"] or numeral != "I"):
-        agreed = of_noun(word)  # at the beginning `I dan` is: and the day
-    if agreed is None and (pair := _PAIR.match(match.string, match.end())):
-        agreed = of_noun(pair["noun"])  # u V. i VI. razredu
-        if agreed is None:
+    agreement = _ruler_agreement(before, match)
+    if agreement is None and (before or match["stop"] or numeral != "I"):
+        agreement = noun_agreement(word)  # at the beginning `I dan` means `and the day`
+    if agreement is None and (pair := _PAIR.match(match.string, match.end())):
+        agreement = noun_agreement(pair["noun"])  # u V. i VI. razredu
+        if agreement is None:
             raise _several_ways(numeral)
-    if agreed is None and match["stop"] and word[:1].islower() and len(numeral) > 1:
-        agreed = of_ending(word, before)
-    if agreed is not None:
-        return apart(match, ordinal(value, language, *agreed))
+    if agreement is None and match["stop"] and word[:1].islower() and len(numeral) > 1:
+        agreement = ending_agreement(word, before)
+    if agreement is not None:
+        return replacement(match, ordinal(value, language, *agreement))
     if _may_be_a_word(match, before):
         return None
     raise _several_ways(numeral)
@@ -85,7 +97,7 @@ def _span(match: re.Match[str], _language: str) -> str | None:
 
 
 def _may_be_a_word(match: re.Match[str], before: str) -> bool:
-    """Tell whether a numeral that isn't read may be a word or a letter: i, vi, an initial."""
+    """Return whether an unread numeral may be a word or a letter: i, vi, an initial."""
     numeral, text = match["roman"], match.string
     if len(numeral) > 1:
         return numeral == "VI" and text.isupper()
@@ -94,7 +106,7 @@ def _may_be_a_word(match: re.Match[str], before: str) -> bool:
     if match["stop"] and word_after(text, match.end())[:1].islower():
         return False  # V. dio
     if _AFTER_ORDINAL.search(text, 0, match.start()):
-        return False  # 12. V. Anić: in May, or a Mr Anić
+        return False  # 12. V. Anić: May, or an initial
     return not before or _ENDS.match(text, match.end("roman")) is None
 
 
@@ -104,18 +116,18 @@ def _refuse_joined(match: re.Match[str], _language: str) -> str:
     )
 
 
-def _of_ruler(name: str, match: re.Match[str]) -> Agreement | None:
-    """Return what the numeral after a ruler's name takes: its gender and case are the name's."""
+def _ruler_agreement(name: str, match: re.Match[str]) -> Agreement | None:
+    """Return the agreement of a numeral with a ruler's name, or None."""
     lower = name.lower()
     if len(name) < 3 or not name[0].isupper() or not name[1:].islower():
         return None
     title = word_before(match.string, match.string.rfind(name, 0, match.start())).lower()
     if not lower.startswith(_RULERS):
-        # I may be the word `i`, V and X letters; the first word of a sentence needs be no name.
+        # I may be the word `i`, V and X letters; the first word of a sentence may not be a name.
         if not title or len(match["roman"]) == 1:
             return None
-        if counted := of_noun(lower):  # (to je) Glava II
-            return counted
+        if agreement := noun_agreement(lower):  # (to je) Glava II
+            return agreement
     if lower.startswith(_FEMALE_RULERS) or title.startswith(_QUEENS):
         return Agreement("f", _FEMALE_CASES[lower[-1]]) if lower[-1] in _FEMALE_CASES else None
     if lower.endswith(("om", "em")):
@@ -163,4 +175,4 @@ ROMAN: tuple[Rule, ...] = (
         [("hr", "Ivan, HAVAJI", "Ivan, HAVAJI")],
     ),
 )
-"""Numerals that are read, and those that are a part of a word."""
+"""Rules for Roman numerals alone, in ranges and with letters attached."""

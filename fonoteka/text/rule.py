@@ -1,7 +1,7 @@
-"""A rule of spelling: what it changes, and its before and after, which are its test.
+"""Rewrite rules of spelling, each with examples that are its test.
 
-A rule changes a text and counts how often. Before it looks at a text, it asks whether one of the
-characters that it needs is there at all: most sentences need none of the rules.
+A rule changes a text and counts its changes. It is skipped if none of the characters that it needs
+is in the text: most sentences need no rule.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from fonoteka.core.errors import UserError
 
 Replace = Callable[[re.Match[str], str], str | None]
-"""Gives what a match becomes in a language, or None where it stays."""
+"""Return the replacement of a match in a language, or None to keep the match."""
 
 
 _GAP = frozenset(("", " "))
@@ -25,8 +25,8 @@ class SpellingError(UserError):
     """A text that has no canonical spelling.
 
     Attributes:
-        reason: a class to count by: character, mixed script, no word, number, roman numeral,
-            language.
+        reason: the class that reports count: character, mixed script, no word, number, roman
+            numeral, language.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -35,7 +35,7 @@ class SpellingError(UserError):
 
 
 class Example(NamedTuple):
-    """What a rule makes of a text in a language."""
+    """The result of a rule for one text in one language."""
 
     language: str
     before: str
@@ -47,12 +47,12 @@ class Rule:
     """One rule.
 
     Attributes:
-        name: by which it is counted.
-        change: takes a text and its language, gives the new text and how often it changed it.
-        needs: characters of which one must be in the text; empty: the rule always looks.
-        examples: what it does, this rule alone.
-        pattern: of which it replaces the matches, if it is made by `rule`.
-        clue: a pattern that is found in whatever `pattern` matches, and sooner.
+        name: key of its count.
+        change: maps a text and its language to the new text and the number of changes.
+        needs: characters of which the text must contain one; empty: the rule is always applied.
+        examples: results of this rule alone.
+        pattern: the pattern whose matches are replaced; None if the rule is not made by `rule`.
+        prefilter: a faster pattern that occurs in every match of `pattern`.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Rule:
     needs: frozenset[str]
     examples: tuple[Example, ...]
     pattern: re.Pattern[str] | None = None
-    clue: re.Pattern[str] | None = None
+    prefilter: re.Pattern[str] | None = None
 
 
 def rule(
@@ -69,25 +69,25 @@ def rule(
     replace: Replace | str,
     needs: Iterable[str] = (),
     examples: Iterable[tuple[str, str, str]] = (),
-    clue: str = "",
+    prefilter: str = "",
 ) -> Rule:
     """Return a rule that replaces each match of a pattern.
 
-    A pattern that begins with a look behind is tried at every place of a text. A clue begins with
-    the characters that it looks for, which is about five times as quick, so it is asked first.
+    A pattern that begins with a lookbehind is tried at every position of a text. A prefilter begins
+    with literal characters, which is about five times faster, so it is searched first.
 
     >>> gaps = rule("gaps", " +", " ", needs=" ")
     >>> gaps.change("a  b c", "hr")
     ('a b c', 1)
     """
-    compiled, first = re.compile(pattern), re.compile(clue or pattern)
+    compiled, searched = re.compile(pattern), re.compile(prefilter or pattern)
 
     def change(text: str, language: str) -> tuple[str, int]:
-        if first.search(text) is None:
+        if searched.search(text) is None:
             return text, 0
         fired = 0
 
-        def one(match: re.Match[str]) -> str:
+        def replace_match(match: re.Match[str]) -> str:
             nonlocal fired
             new = replace if isinstance(replace, str) else replace(match, language)
             if new is None or new == match[0]:
@@ -95,10 +95,10 @@ def rule(
             fired += 1
             return new
 
-        return compiled.sub(one, text), fired
+        return compiled.sub(replace_match, text), fired
 
-    shown = tuple(Example(*given) for given in examples)
-    return Rule(name, change, frozenset(needs), shown, compiled, first)
+    example_rows = tuple(Example(*row) for row in examples)
+    return Rule(name, change, frozenset(needs), example_rows, compiled, searched)
 
 
 def apply(
@@ -107,39 +107,39 @@ def apply(
     """Return a text after the rules, in their order.
 
     Args:
-        rules: in the order in which they are applied; each sees what the one before left.
+        rules: in the order of application; each gets the result of the one before.
         text: any text.
-        language: given to every rule.
-        fired: to which is added how often each rule did something.
-        present: the characters of the text as it was given, of which a rule may need one. A rule
-            that needs what another rule brings belongs in a later list.
+        language: passed to every rule.
+        fired: the number of changes per rule; this call adds to it.
+        present: the characters of the text before the first rule; they select the rules. A rule
+            that needs a character which another rule inserts belongs in a later list.
     """
-    for each in rules:
-        if each.needs and each.needs.isdisjoint(present):
+    for item in rules:
+        if item.needs and item.needs.isdisjoint(present):
             continue
-        text, times = each.change(text, language)
-        if times:
-            fired[each.name] += times
+        text, count = item.change(text, language)
+        if count:
+            fired[item.name] += count
     return text
 
 
-def apart(match: re.Match[str], words: str, after_letters: bool = False) -> str:
-    """Return words for a match that is all there is of a numeral, parted from what is beside it.
+def replacement(match: re.Match[str], words: str, after_letters: bool = False) -> str:
+    """Return words for a match that is a whole numeral, with spaces next to adjacent letters.
 
-    A letter behind the full stop that ends a match is parted from it by a space.
+    A letter right after a match that ends in a full stop is separated by a space.
 
     Args:
-        match: of a rule that reads digits.
-        words: which it reads.
-        after_letters: whether letters may stand right before the digits: A4, v2.
+        match: the match of a rule for digits.
+        words: the numeral in words.
+        after_letters: whether letters may precede the digits: A4, v2.
 
     Raises:
-        SpellingError: the match is a part of a longer token (`2h15`, `1-2-3`, `.45`), which would
-            be read in pieces; the message names the whole token.
+        SpellingError: the match is a part of a longer token (`2h15`, `1-2-3`, `.45`); the message
+            names the whole token.
 
-    >>> re.sub("[0-9]", lambda match: apart(match, "pet"), "5 5!")
+    >>> re.sub("[0-9]", lambda match: replacement(match, "pet"), "5 5!")
     'pet pet!'
-    >>> re.sub("[0-9]", lambda match: apart(match, "pet"), "A5!")
+    >>> re.sub("[0-9]", lambda match: replacement(match, "pet"), "A5!")
     Traceback (most recent call last):
     fonoteka.text.rule.SpellingError: 'A5' is read only in part; write it in words
     """
@@ -147,21 +147,21 @@ def apart(match: re.Match[str], words: str, after_letters: bool = False) -> str:
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
     if before in _GAP and after in _GAP:
         return words
-    if _goes_on_before(match, after_letters) or _goes_on_after(match):
-        raise unread(match)
+    if _continues_before(match, after_letters) or _continues_after(match):
+        raise partial_match_error(match)
     return f"{' ' * before.isalnum()}{words}{' ' * after.isalnum()}"
 
 
-def unread(match: re.Match[str]) -> SpellingError:
-    """Return the error of a numeral of which a match is only a part."""
-    token = whole_token(match.string, match.start(), match.end())
+def partial_match_error(match: re.Match[str]) -> SpellingError:
+    """Return the error for a match that is only a part of a numeral."""
+    token = enclosing_token(match.string, match.start(), match.end())
     return SpellingError("number", f"{token!r} is read only in part; write it in words")
 
 
-def whole_token(text: str, start: int, end: int) -> str:
-    """Return what stands between spaces about a place in a text, without the marks at its ends.
+def enclosing_token(text: str, start: int, end: int) -> str:
+    """Return the token around a span of a text, without the punctuation at its ends.
 
-    >>> whole_token("(od 2h15, ne", 4, 5)
+    >>> enclosing_token("(od 2h15, ne", 4, 5)
     '2h15'
     """
     first, last = start, end
@@ -172,32 +172,32 @@ def whole_token(text: str, start: int, end: int) -> str:
     return text[first:last].strip('"()[]{}!?:;').rstrip(",.")
 
 
-def _goes_on_before(match: re.Match[str], after_letters: bool) -> bool:
-    """Tell whether a token with digits begins before a match."""
+def _continues_before(match: re.Match[str], after_letters: bool) -> bool:
+    """Return whether the token of a match begins before it."""
     text, start = match.string, match.start()
     if start == 0 or text[start - 1].isspace() or not match[0][0].isalnum():
         return False
-    beside, further = text[start - 1], text[start - 2 : start - 1] if start > 1 else ""
-    if beside.isalnum():
+    adjacent, next_character = text[start - 1], text[start - 2 : start - 1] if start > 1 else ""
+    if adjacent.isalnum():
         return not after_letters or _HOLDS_DIGIT.search(text, 0, start) is not None
-    if beside in ".," and match[0][0].isdigit():  # .45; but ...5 and br.5
-        return not (further.isalpha() or further == ".")
-    if beside == "-":  # a minus that the rule didn't read; but Covid-19
-        return not further.isalpha() or _HOLDS_DIGIT.search(text, 0, start) is not None
-    return beside in "/:'" and further.isalnum()
+    if adjacent in ".," and match[0][0].isdigit():  # .45; but ...5 and br.5
+        return not (next_character.isalpha() or next_character == ".")
+    if adjacent == "-":  # a minus that the rule does not cover; but Covid-19
+        return not next_character.isalpha() or _HOLDS_DIGIT.search(text, 0, start) is not None
+    return adjacent in "/:'" and next_character.isalnum()
 
 
-def _goes_on_after(match: re.Match[str]) -> bool:
-    """Tell whether a token with digits goes on behind a match."""
+def _continues_after(match: re.Match[str]) -> bool:
+    """Return whether the token of a match continues after it."""
     text, end = match.string, match.end()
-    beside, further = text[end : end + 1], text[end + 1 : end + 2]
-    if beside == "-" and further == "'":  # '95-'99
-        further = text[end + 2 : end + 3]
-    if beside.isalnum():
-        return beside.isdigit() or match[0][-1] != "."
-    if beside in ("-", ".", ",", ":"):
-        return further.isdigit()
-    return beside in ("/", "'") and further.isalnum()
+    adjacent, next_character = text[end : end + 1], text[end + 1 : end + 2]
+    if adjacent == "-" and next_character == "'":  # '95-'99
+        next_character = text[end + 2 : end + 3]
+    if adjacent.isalnum():
+        return adjacent.isdigit() or match[0][-1] != "."
+    if adjacent in ("-", ".", ",", ":"):
+        return next_character.isdigit()
+    return adjacent in ("/", "'") and next_character.isalnum()
 
 
 _HOLDS_DIGIT = re.compile(r"\d\S*$")

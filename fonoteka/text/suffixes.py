@@ -1,8 +1,8 @@
-"""Numbers of Bosnian, Croatian and Serbian text that letters are written to: 80-ih, 50ak, 12a.
+"""Numbers with attached letters in Bosnian, Croatian and Serbian text: 80-ih, 50ak, 12a.
 
 The letters are an ending (80-ih, 5ero), the rest of a compound (15-godišnji), the letter of a house
-or a class (12b, 8.a razred), or a name (3D). A number with other letters is refused: they may be
-the end of a word that isn't known.
+or a class (12b, 8.a razred), or a name (3D). A number with other letters is refused, because they
+may be the ending of an unknown word.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from fonoteka.text.abbreviations import LETTER_NAMES
-from fonoteka.text.agreement import of_noun
+from fonoteka.text.agreement import noun_agreement
 from fonoteka.text.numerals import cardinal, from_roman, ordinal, ordinal_stem, whole
-from fonoteka.text.rule import Rule, apart, rule, unread
+from fonoteka.text.rule import Rule, partial_match_error, replacement, rule
 
 _CASES = r"ih|ima|im|oga|og|oj|om|ega|eg|em"
 _COUNTED = r"ero|oro|oje|(?:oj|j|or)i(?:ca|ce|ci|cu|com)"
@@ -28,21 +28,21 @@ _TWO_AND_THREE = {2: "dvoj", 3: "troj"}
 
 
 def _suffixed(match: re.Match[str], language: str) -> str:
-    """Say 90-ih, 5-og, 10-ak, 5ero: the stem of the number with the ending that is written."""
+    """Return 90-ih, 5-og, 10-ak, 5ero in words: the stem with the written ending."""
     number, ending = int(match["number"]), match["vowel"] or match["ending"]
     if ending.endswith("ak"):
-        said = _about(number, language)
+        words = _about(number, language)
     elif re.fullmatch(_COUNTED, ending):
-        said = _counted(number, language, ending)
+        words = _counted(number, language, ending)
     else:
-        said = _inflected(number, language, ending)
-    if said is None:
-        raise unread(match)
-    return apart(match, said)
+        words = _inflected(number, language, ending)
+    if words is None:
+        raise partial_match_error(match)
+    return replacement(match, words)
 
 
 def _about(number: int, language: str) -> str | None:
-    """Return `some` of a number: pedesetak, stotinjak; of thousands there are several ways."""
+    """Return an approximate number: pedesetak, stotinjak; None for thousands, which vary."""
     if number == 100:
         return "stotinjak"
     if number < 2 or number % 1000 == 0:
@@ -51,7 +51,7 @@ def _about(number: int, language: str) -> str | None:
 
 
 def _counted(number: int, language: str, ending: str) -> str | None:
-    """Return the number of a group: dvoje, petero, trojica; 2 and 3 have endings of their own."""
+    """Return a collective number: dvoje, petero, trojica; 2 and 3 have separate endings."""
     last = number % 100 if number % 100 < 20 else number % 10
     if last < 2 or (last < 4) != (not ending.startswith(("e", "or"))):
         return None
@@ -63,7 +63,7 @@ def _counted(number: int, language: str, ending: str) -> str | None:
 
 
 def _inflected(number: int, language: str, ending: str) -> str | None:
-    """Return an ordinal with an ending, which may begin with the stem's last letter: 80-te."""
+    """Return an ordinal with an ending, which may repeat the last letter of the stem: 80-te."""
     stem = ordinal_stem(number, language)
     if ending[0] in "tvgmć":
         if ending[0] != stem[-1]:
@@ -78,34 +78,36 @@ def _compound(match: re.Match[str], language: str) -> str:
     number = int(match["number"])
     tens, unit = divmod(number, 10)
     if number in _COMPOUND_STEMS:
-        return apart(match, _COMPOUND_STEMS[number] + match["rest"])
+        return replacement(match, _COMPOUND_STEMS[number] + match["rest"])
     if 0 < unit < 5 and tens != 1:
         last = _COMPOUND_STEMS.get(unit, _FOUR[language])
         first = cardinal(tens * 10, language).replace(" ", "") if tens else ""
-        return apart(match, first + last + match["rest"])
+        return replacement(match, first + last + match["rest"])
     joined = cardinal(number, language).replace(" ", "").removesuffix("o") + "o"
-    return apart(match, joined + match["rest"])
+    return replacement(match, joined + match["rest"])
 
 
 def _class(match: re.Match[str], language: str) -> str | None:
-    """Say a school class: 8.a razred, IIIa razreda."""
+    """Return a school class in words: 8.a razred, IIIa razreda."""
     number = from_roman(match["number"]) or int(match["number"] if match[1].isdecimal() else 0)
-    agreed = of_noun(match["noun"])
-    if not number or agreed is None:
+    agreement = noun_agreement(match["noun"])
+    if not number or agreement is None:
         return None
-    return apart(match, f"{ordinal(number, language, *agreed)} {LETTER_NAMES[match['letter']]}")
+    return replacement(
+        match, f"{ordinal(number, language, *agreement)} {LETTER_NAMES[match['letter']]}"
+    )
 
 
 def _lettered(match: re.Match[str], language: str) -> str:
     letter = LETTER_NAMES[match["letter"].lower()]
-    return apart(match, f"{whole(match['number'], language)} {letter}")
+    return replacement(match, f"{whole(match['number'], language)} {letter}")
 
 
 def _refused(match: re.Match[str], _language: str) -> str:
-    raise unread(match)
+    raise partial_match_error(match)
 
 
-CLASSES = rule(
+SCHOOL_CLASSES = rule(
     "school classes",
     r"(?<![^\W_])(?P<number>\d{1,2}|[IVX]{1,4})(?:\.\s?|-)?(?P<letter>[a-h])(?=\s(?P<noun>razred\w*))",
     _class,
@@ -114,9 +116,9 @@ CLASSES = rule(
         ("hr", "IIIa razred, u 8.b razredu", "treći a razred, u osmom be razredu"),
         ("sr", "iz VII-c razreda", "iz sedmog ce razreda"),
     ],
-    clue="razred",
+    prefilter="razred",
 )
-"""School classes; before the rule for Roman numerals."""
+"""School classes; applied before the rule for Roman numerals."""
 
 SUFFIXES: tuple[Rule, ...] = (
     rule(
@@ -129,7 +131,7 @@ SUFFIXES: tuple[Rule, ...] = (
             ("sr", "3-dnevni, 24-časovni", "trodnevni, dvadesetčetvoročasovni"),
             ("bs", "20godišnjak i 2-struki", "dvadesetogodišnjak i dvostruki"),
         ],
-        clue=rf"[0-9]-?(?:{_COMPOUNDS})",
+        prefilter=rf"[0-9]-?(?:{_COMPOUNDS})",
     ),
     rule(
         "endings",
@@ -144,7 +146,7 @@ SUFFIXES: tuple[Rule, ...] = (
             ("hr", "5ero, 2oje, 4-ero, 22-oje", "petero, dvoje, četvero, dvadeset dvoje"),
             ("sr", "7oro, 4oro, 1vi, 3ćeg", "sedmoro, četvoro, prvi, trećeg"),
         ],
-        clue=r"[0-9]\.?-?[a-zć]",
+        prefilter=r"[0-9]\.?-?[a-zć]",
     ),
     rule(
         "numbers with a letter",
@@ -152,7 +154,7 @@ SUFFIXES: tuple[Rule, ...] = (
         _lettered,
         "0123456789",
         [("sr", "Ulica 12b, 3D, 5G", "Ulica dvanaest be, tri de, pet ge")],
-        clue="[0-9][a-fA-G]",
+        prefilter="[0-9][a-fA-G]",
     ),
     rule(
         "numbers with other letters",
@@ -160,7 +162,7 @@ SUFFIXES: tuple[Rule, ...] = (
         _refused,
         "-",
         [("hr", "5-6, Covid-19", "5-6, Covid-19")],
-        clue=r"-[^\W\d_]",
+        prefilter=r"-[^\W\d_]",
     ),
 )
-"""What letters behind a number mean."""
+"""Letters attached to a number."""

@@ -1,7 +1,7 @@
-"""Telephone numbers of Bosnian, Croatian and Serbian text, said digit by digit.
+"""Telephone numbers of Bosnian, Croatian and Serbian text, read digit by digit.
 
-A number is known by its beginning, `+` or 0, and by how many digits it has: 7 to 10 in the country
-and 8 to 15 with the country's. One without an area is known by the word before it: `tel. 234-567`.
+A telephone number begins with `+` or 0 and has 7 to 10 digits, or 8 to 15 with a country code. One
+without an area code is recognised by the word before it: `tel. 234-567`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 
 from fonoteka.text.numerals import digits
-from fonoteka.text.rule import Rule, apart, rule
+from fonoteka.text.rule import Rule, replacement, rule
 
 _BETWEEN = r" {0,2}[/ -] {0,2}"  # brackets have become spaces
 _GROUPS = re.compile(rf"({_BETWEEN})(\d+)")
 _NATIONAL, _INTERNATIONAL = (7, 10), (8, 15)
-_NEAR, _LONGEST_NEAR = re.compile("(?:00)?38[125-9]"), 12  # digits, with the country's
+_NEAR, _LONGEST_NEAR = re.compile("(?:00)?38[125-9]"), 12  # digits, with the country code
 _LEAST_WITH_SPACES = 8  # digits; `05 12 34` may be anything
-_LEAST_TOGETHER = 10  # digits after a plus; +5 000 000 is no telephone
+_LEAST_TOGETHER = 10  # digits after a plus; +5 000 000 is not a telephone number
 _LOCAL = (5, 9)
 _CALLED = re.compile(
     r"(?<![^\W_])(?:tel|telefon\w*|mob|mobitel\w*|mobiln\w+|faks|(?P<verb>nazov\w+|pozov\w+|zov\w+"
@@ -27,22 +27,22 @@ _CALLED_WITHIN = 40  # characters before a number
 
 
 def _telephone(match: re.Match[str], _language: str) -> str | None:
-    """Say a telephone number; a last group that is too much after a space is another number."""
+    """Return a telephone number in words; a surplus last group after a space is another number."""
     first, groups = match["first"], _GROUPS.findall(match["rest"])
     abroad = first.startswith(("+", "00"))
-    least, most = _INTERNATIONAL if abroad else _NATIONAL
+    min_digits, max_digits = _INTERNATIONAL if abroad else _NATIONAL
     if _NEAR.match(_joined(first, groups)):
-        most = _LONGEST_NEAR + 2 * first.startswith("00")
-    beyond: list[str] = []
+        max_digits = _LONGEST_NEAR + 2 * first.startswith("00")
+    other_numbers: list[str] = []
     while (
         groups
         and not groups[-1][0].strip()
-        and _is_other(groups[-1][1], _count(first, groups), most)
+        and _is_other(groups[-1][1], _count(first, groups), max_digits)
     ):
-        beyond.insert(0, groups.pop()[1])
+        other_numbers.insert(0, groups.pop()[1])
     if not groups:  # +385911234567
-        least = _LEAST_TOGETHER if first.startswith("+") else most + 1
-    if not least <= _count(first, groups) <= most:
+        min_digits = _LEAST_TOGETHER if first.startswith("+") else max_digits + 1
+    if not min_digits <= _count(first, groups) <= max_digits:
         return None
     if groups and not abroad and min(len(group) for _, group in groups) < 2:
         return None
@@ -52,13 +52,13 @@ def _telephone(match: re.Match[str], _language: str) -> str | None:
         and _count(first, groups) < _LEAST_WITH_SPACES
     ):
         return None
-    said = "plus " * first.startswith("+") + digits(_joined(first, groups))
-    return " ".join([apart(match, said), *beyond])
+    words = "plus " * first.startswith("+") + digits(_joined(first, groups))
+    return " ".join([replacement(match, words), *other_numbers])
 
 
-def _is_other(group: str, count: int, most: int) -> bool:
-    """Tell a last group that doesn't belong: one digit alone, or one too many."""
-    return len(group) == 1 or count > most
+def _is_other(group: str, count: int, max_digits: int) -> bool:
+    """Return whether the last group is another number: a single digit, or over the length limit."""
+    return len(group) == 1 or count > max_digits
 
 
 def _joined(first: str, groups: list[tuple[str, str]]) -> str:
@@ -70,14 +70,14 @@ def _count(first: str, groups: list[tuple[str, str]]) -> int:
 
 
 def _local(match: re.Match[str], _language: str) -> str | None:
-    """Say a number without its area after `tel.` or a verb of calling."""
+    """Return a number without an area code in words, after `tel.` or a verb of calling."""
     number = re.sub(r"\D", "", match["number"])
     if not _LOCAL[0] <= len(number) <= _LOCAL[1]:
         return None
-    called = _CALLED.search(match.string, max(0, match.start() - _CALLED_WITHIN), match.start())
-    if called is None or (called["verb"] and not re.search("[/-]", match["number"])):
+    call_word = _CALLED.search(match.string, max(0, match.start() - _CALLED_WITHIN), match.start())
+    if call_word is None or (call_word["verb"] and not re.search("[/-]", match["number"])):
         return None  # nazovi 10 000 ljudi
-    return apart(match, digits(number))
+    return replacement(match, digits(number))
 
 
 TELEPHONES: tuple[Rule, ...] = (
@@ -122,4 +122,4 @@ TELEPHONES: tuple[Rule, ...] = (
         ],
     ),
 )
-"""Telephone numbers; before every rule that would read their groups as numbers."""
+"""Telephone numbers; applied before every rule that would read their groups as numbers."""

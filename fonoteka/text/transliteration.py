@@ -1,7 +1,8 @@
-"""Serbian Cyrillic to Latin, and letters that only look like those of their word.
+"""Transliteration of Serbian Cyrillic to Latin, and repair of homoglyphs.
 
-Cyrillic becomes Latin, never the other way: Latin lj can be љ or лј, Cyrillic is exact. Letters of
-other alphabets are kept, so that they are noticed. By the same rules names are compared.
+Cyrillic becomes Latin, never the reverse: Latin lj is either љ or лј, Cyrillic is unambiguous.
+Letters of other alphabets are kept, so that later checks find them. Names are compared with the
+same rules.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ _CAPITAL_PAIR = re.compile("[ЉЊЏ]")
 _A_LATIN, _A_CYRILLIC = "[A-Za-zČčĆćĐđŠšŽž]", "[Ѐ-ӿ]"
 _LATIN_LETTER, _CYRILLIC_LETTER = re.compile(_A_LATIN), re.compile(_A_CYRILLIC)
 _WORD = re.compile(r"[^\W\d_]+")
-# Letters that look alike. Of the first row both sound the same, so that a mix-up does no harm.
-_ALIKE = dict(zip("aejokmtAEJOKMTpcxyBHPCXY", "аејокмтАЕЈОКМТрсхуВНРСХУ", strict=True))
-_TO_CYRILLIC_ALIKE = str.maketrans(_ALIKE)
-# No word of the three languages has y or x; a capital Х is one in numerals: ХIХ.
+# Letters that look alike. aejokmt have the same sound in both scripts, so mixing them is harmless.
+_HOMOGLYPHS = dict(zip("aejokmtAEJOKMTpcxyBHPCXY", "аејокмтАЕЈОКМТрсхуВНРСХУ", strict=True))
+_TO_CYRILLIC_ALIKE = str.maketrans(_HOMOGLYPHS)
+# No word of the three languages has y or x; capital Х occurs in Roman numerals: ХIХ.
 _TO_LATIN_ALIKE = str.maketrans(
-    {cyrillic: latin for latin, cyrillic in _ALIKE.items() if cyrillic not in "ухУ"}
+    {cyrillic: latin for latin, cyrillic in _HOMOGLYPHS.items() if cyrillic not in "ухУ"}
 )
-_TREACHEROUS = frozenset("pcBHPCрсВНРС")  # a letter of both alphabets, with another sound in each
-# One sign for two letters, as some fonts and keyboards have it: U+01C4 to U+01CC.
+_AMBIGUOUS_LETTERS = frozenset("pcBHPCрсВНРС")  # one sound in each alphabet
+# Digraphs as one character, as some fonts and keyboards produce them: U+01C4 to U+01CC.
 _ONE_SIGN = str.maketrans(
     {"Ǆ": "DŽ", "ǅ": "Dž", "ǆ": "dž", "Ǉ": "LJ", "ǈ": "Lj", "ǉ": "lj", "Ǌ": "NJ", "ǋ": "Nj",
      "ǌ": "nj"}
@@ -47,9 +48,9 @@ _STRAY = re.compile(r"(?<![^\W\d_])(?:[acejo]?[pcxy]|[pcxy][acejo])(?![^\W\d_])"
 
 
 def to_latin(text: str) -> str:
-    """Return text with Serbian Cyrillic letters in Latin; everything else stays.
+    """Return text with Serbian Cyrillic letters in Latin; other characters are kept.
 
-    A capital Љ, Њ or Џ is two capitals where a neighbour is one, else a capital and a small letter.
+    A capital Љ, Њ or Џ becomes two capitals next to a capital, else a capital and a small letter.
 
     >>> to_latin("ЏУГАЊ и Џугањ, Љ. Њ. QUEEN ы")
     'DŽUGANJ i Džuganj, Lj. Nj. QUEEN ы'
@@ -58,41 +59,41 @@ def to_latin(text: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return what all spellings of a name share: two names are one if and only if their keys are.
+    """Return the comparison key of a name: two names are the same if and only if their keys are.
 
-    Case, spaces at the ends and in a row, composition of accents, signs without a width, Serbian
-    Cyrillic or Latin, and letters of one script in a word of the other make no difference. `đ` and
-    `dj` do: nothing tells which name is meant by Nadja. A name is compared piece by piece between
-    its slashes, as `corpus/name`.
+    The key ignores case, leading, trailing and repeated spaces, composition of accents, zero-width
+    characters, the script (Serbian Cyrillic or Latin) and homoglyphs. `đ` and `dj` differ, because
+    Nadja may be either name. The parts between slashes, as in `corpus/name`, are compared
+    separately.
 
     >>> name_key("fsdd/ Ana  Љиља") == name_key("FSDD/ana LJILJA ") == "fsdd/ana ljilja"
     True
     >>> name_key("Đura") == name_key("Djura")
     False
     """
-    seen = "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
-    composed = unicodedata.normalize("NFC", seen).translate(_ONE_SIGN)
-    # Look-alikes before case: В looks like B, and в like nothing in Latin.
-    pieces = (to_latin(mend_homoglyphs(piece)[0]).casefold() for piece in composed.split("/"))
+    visible = "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
+    composed = unicodedata.normalize("NFC", visible).translate(_ONE_SIGN)
+    # Homoglyphs before case: В looks like B, but в looks like no Latin letter.
+    pieces = (to_latin(repair_homoglyphs(piece)[0]).casefold() for piece in composed.split("/"))
     return "/".join(" ".join(unicodedata.normalize("NFC", piece).split()) for piece in pieces)
 
 
 def has_cyrillic(text: str) -> bool:
-    """Tell whether a letter of any Cyrillic alphabet is in a text."""
+    """Return whether a text contains a letter of any Cyrillic alphabet."""
     return _CYRILLIC_LETTER.search(text) is not None
 
 
-def mend_homoglyphs(text: str) -> tuple[str, int, tuple[str, ...]]:
-    """Return text whose words are each of one script, how many were mended, and which couldn't be.
+def repair_homoglyphs(text: str) -> tuple[str, int, tuple[str, ...]]:
+    """Return text with one script per word, the number of repaired words, and the unrepaired ones.
 
-    A word of both scripts takes the one in which all its letters have a shape; where both do, the
-    one of the other words. Where neither does, it stays if no letter in it sounds otherwise in the
-    other script, for then it is read in one way only. A small word of one or two look-alikes in a
-    Cyrillic text (`ce`, `y`) is Cyrillic.
+    A word with letters of both scripts takes the script that has a shape for all its letters; if
+    both have, the script of the other words. If neither has, the word is kept provided that none of
+    its letters has another sound in the other script, because then it has one reading only. A word
+    of one or two homoglyphs in a Cyrillic text (`ce`, `y`) is Cyrillic.
 
-    >>> mend_homoglyphs("дoбaр дaн, kućа, ceло ljубави")
+    >>> repair_homoglyphs("дoбaр дaн, kućа, ceло ljубави")
     ('добар дан, kuća, село љубави', 5, ())
-    >>> mend_homoglyphs("Он ce смеје")[0] == "Он се смеје"
+    >>> repair_homoglyphs("Он ce смеје")[0] == "Он се смеје"
     True
     """
     if not (has_cyrillic(text) and (_TOUCHING.search(text) or _STRAY.search(text))):
@@ -100,24 +101,24 @@ def mend_homoglyphs(text: str) -> tuple[str, int, tuple[str, ...]]:
     cyrillic, latin = _weights(text)
     mended, failed = 0, []
 
-    def mend(match: re.Match[str]) -> str:
+    def replace_word(match: re.Match[str]) -> str:
         nonlocal mended
         word = match[0]
-        new = _mended(word, cyrillic, latin)
+        new = _in_one_script(word, cyrillic, latin)
         if new is None:
             failed.append(word)
             return word
         mended += new != word
         return new
 
-    return _WORD.sub(mend, text), mended, tuple(failed)
+    return _WORD.sub(replace_word, text), mended, tuple(failed)
 
 
 def _weights(text: str) -> tuple[int, int]:
-    """Return how many letters stand in words of Cyrillic alone and of Latin alone, strays apart."""
+    """Return the number of letters in purely Cyrillic and in purely Latin words, without strays."""
     cyrillic = latin = 0
     for word in _WORD.findall(text):
-        if _may_stray(word):
+        if _may_be_cyrillic(word):
             continue
         in_cyrillic, in_latin = has_cyrillic(word), _LATIN_LETTER.search(word) is not None
         cyrillic += len(word) * (in_cyrillic and not in_latin)
@@ -125,10 +126,10 @@ def _weights(text: str) -> tuple[int, int]:
     return cyrillic, latin
 
 
-def _mended(word: str, cyrillic: int, latin: int) -> str | None:
-    """Return a word in one script, itself where it is or does no harm, None where nobody knows."""
+def _in_one_script(word: str, cyrillic: int, latin: int) -> str | None:
+    """Return a word in one script, unchanged if harmless, or None if the script is unclear."""
     if not has_cyrillic(word):
-        stray = _may_stray(word) and cyrillic > 2 * latin
+        stray = _may_be_cyrillic(word) and cyrillic > 2 * latin
         return word.translate(_TO_CYRILLIC_ALIKE) if stray else word
     if not _LATIN_LETTER.search(word):
         return word
@@ -139,21 +140,21 @@ def _mended(word: str, cyrillic: int, latin: int) -> str | None:
     whole_latin = not has_cyrillic(as_latin)
     if whole_cyrillic and whole_latin:
         if cyrillic == latin:
-            return word if _TREACHEROUS.isdisjoint(word) else None
+            return word if _AMBIGUOUS_LETTERS.isdisjoint(word) else None
         return as_cyrillic if cyrillic > latin else as_latin
     if whole_cyrillic or whole_latin:
         return as_cyrillic if whole_cyrillic else as_latin
-    return word if _TREACHEROUS.isdisjoint(word) else None
+    return word if _AMBIGUOUS_LETTERS.isdisjoint(word) else None
 
 
-def _may_stray(word: str) -> bool:
-    """Tell a word that may be Cyrillic though its letters are Latin: ce, c, y; je does no harm."""
+def _may_be_cyrillic(word: str) -> bool:
+    """Return whether a word of Latin letters may be Cyrillic: ce, c, y; je is harmless."""
     return _STRAY.fullmatch(word) is not None
 
 
 def _capitals(match: re.Match[str]) -> str:
-    text, at = match.string, match.start()
-    following, before = text[at + 1 : at + 2], text[at - 1 : at] if at else ""
+    text, start = match.string, match.start()
+    following, before = text[start + 1 : start + 2], text[start - 1 : start] if start else ""
     neighbour = following if following.isalpha() else before
     pair = _PAIRS[match[0]]
     return pair if neighbour.isalpha() and neighbour.isupper() else pair[0] + pair[1].lower()

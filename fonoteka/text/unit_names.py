@@ -1,6 +1,6 @@
-"""The names of units and currencies in Bosnian, Croatian and Serbian, by their symbols.
+"""Names of units and currencies in Bosnian, Croatian and Serbian, by symbol.
 
-Each has its gender, its forms after 1, after 2 to 4 and after 5, and how it is said per one of it.
+Each has its gender and its forms after 1, after 2 to 4 and from 5.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ _OTHER_NAMES = {
 MONEY = frozenset(
     ("€", "$", "£", "EUR", "USD", "GBP", "KM", "BAM", "HRK", "kn", "RSD", "din", "CHF")
 )
-# What a quantity is per one of, where no symbol is used: the locative after `po`.
+# Words that may follow `/` instead of a symbol, with their locative after `po`.
 _PER_WORDS = {
     "sat": "satu", "sata": "satu", "dan": "danu", "noć": "noći", "osoba": "osobi", "osobi": "osobi",
     "komad": "komadu", "mjesec": "mjesecu", "mesec": "mesecu", "godina": "godini",
@@ -131,17 +131,17 @@ _ADJECTIVES = {"kvadratna": "kvadratnom", "kubna": "kubnom"}
 
 
 def _units() -> dict[str, dict[str, Unit]]:
-    """Return for each language its units by their symbols, without the dots of abbreviations."""
-    found: dict[str, dict[str, Unit]] = {}
+    """Return the units per language by symbol, without the dots of abbreviations."""
+    units: dict[str, dict[str, Unit]] = {}
     for language, more in _BY_LANGUAGE.items():
         table: dict[str, Unit] = {}
         for line in filter(None, (_EVERYWHERE + more).split("\n")):
-            symbol, gender, one, few, many = line.split()
-            forms = (one.replace("_", " "), few.replace("_", " "), many.replace("_", " "))
+            symbol, gender, singular, few, many = line.split()
+            forms = (singular.replace("_", " "), few.replace("_", " "), many.replace("_", " "))
             table[symbol.rstrip(".")] = ("f" if gender == "f" else "m", forms)
         table |= {name.rstrip("."): table[of.rstrip(".")] for name, of in _OTHER_NAMES.items()}
-        found[language] = table
-    return found
+        units[language] = table
+    return units
 
 
 UNITS = _units()
@@ -161,17 +161,17 @@ _NOT_PER = MONEY | {
     "m/s2",
 }
 PER = (*(symbol for symbol in UNITS["hr"] if symbol not in _NOT_PER), *_PER_WORDS, "sekundi")
-"""What a quantity may be per one of, as it is written."""
+"""Symbols and words that may follow `/` after a quantity."""
 
 
-def per(symbol: str, language: str, money: bool) -> str:
-    """Return how something per one of a unit is said.
+def per_words(symbol: str, language: str, money: bool) -> str:
+    """Return the words for a rate per unit.
 
-    Of time, a price is `po satu` and a speed `na sat` or `u sekundi`.
+    A price per time is `po satu`, a speed is `na sat` or `u sekundi`.
 
-    >>> per("kg", "hr", True), per("l", "hr", False), per("m²", "bs", True)
+    >>> per_words("kg", "hr", True), per_words("l", "hr", False), per_words("m²", "bs", True)
     ('po kilogramu', 'po litri', 'po kvadratnom metru')
-    >>> per("h", "sr", False), per("h", "sr", True), per("s", "hr", False)
+    >>> per_words("h", "sr", False), per_words("h", "sr", True), per_words("s", "hr", False)
     ('na sat', 'po satu', 'u sekundi')
     """
     if symbol in _IN and not money:

@@ -1,8 +1,8 @@
-"""Units and currencies after a number, in the form that the number asks for.
+"""Units and currencies after a number, in the form that agrees with the number.
 
     1 km jedan kilometar, 2 km dva kilometra, 5 km pet kilometara, 2,5 km dva zarez pet kilometara
 
-The noun follows the number said last, as it does in speech.
+The noun agrees with the last spoken number, as in speech.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 
 from fonoteka.text.numerals import POINT, Gender, agree, decimal, whole
-from fonoteka.text.rule import Rule, apart, rule, unread
-from fonoteka.text.unit_names import MONEY, PER, UNITS, per
+from fonoteka.text.rule import Rule, partial_match_error, replacement, rule
+from fonoteka.text.unit_names import MONEY, PER, UNITS, per_words
 
 _FRACTIONS = {
     "½": ("pola", "i po"), "¼": ("četvrtina", "i četvrt"), "¾": ("tri četvrtine", "i tri četvrt")
@@ -26,7 +26,7 @@ def _either(symbols: Iterable[str]) -> str:
 
 
 SYMBOLS = _either(UNITS["hr"])
-"""Every symbol of a unit, as alternatives of a pattern."""
+"""All unit symbols, as alternatives of a pattern."""
 MONEY_SYMBOLS = _either(MONEY)
 _WORD_FOLLOWS = re.compile(r"\s+[a-zčćđšž]")
 _ENDING = re.compile(r"-[^\W\d_]")
@@ -34,57 +34,57 @@ NUMBER = r"\d+(?:[.,]\d+)?"
 _NOTHING = re.compile("[.,]00$")  # after a price: 5,00 €
 
 
-def spoken(number: str, language: str, gender: Gender = "m") -> tuple[str, int]:
-    """Return a number in words, and the number that a noun after it follows.
+def number_words(number: str, language: str, gender: Gender = "m") -> tuple[str, int]:
+    """Return a number in words, and the number that a noun after it agrees with.
 
-    >>> spoken("2,5", "hr"), spoken("22", "sr", "f")
+    >>> number_words("2,5", "hr"), number_words("22", "sr", "f")
     (('dva zarez pet', 5), ('dvadeset dve', 22))
-    >>> spoken("2.5", "hr")
+    >>> number_words("2.5", "hr")
     ('dva točka pet', 5)
     """
     before, *fraction = re.split("([.,])", number)
     if fraction:
         mark, after = fraction
         last = int(after) if len(after) <= 3 else int(after[-1])
-        said = POINT[language] if mark == "." else "zarez"
-        return decimal(before, after, language, gender, said), last
+        mark_words = POINT[language] if mark == "." else "zarez"
+        return decimal(before, after, language, gender, mark_words), last
     return whole(before, language, gender), int(before[-2:])
 
 
-def with_unit(number: str, symbol: str, language: str) -> str:
+def amount_words(number: str, symbol: str, language: str) -> str:
     """Return a number and its unit in words.
 
-    >>> with_unit("2", "KM", "bs"), with_unit("21", "°C", "hr")
+    >>> amount_words("2", "KM", "bs"), amount_words("21", "°C", "hr")
     ('dvije konvertibilne marke', 'dvadeset jedan stupanj Celzija')
     """
     gender, forms = UNITS[language][symbol]
-    words, last = spoken(number, language, gender)
+    words, last = number_words(number, language, gender)
     return f"{words} {agree(last, forms)}"
 
 
 def _amount(match: re.Match[str], language: str) -> str | None:
-    """Say a number with its unit; `5 s autobusom` is not five seconds."""
+    """Return a number with its unit in words, or None: `5 s autobusom` is not five seconds."""
     unit, number = match["unit"], match["number"]
     if unit == "s" and _WORD_FOLLOWS.match(match.string, match.end()):
         return None
     if _ENDING.match(match.string, match.end()):
-        raise unread(match)  # 5 km-a, 40 %-tni
+        raise partial_match_error(match)  # 5 km-a, 40 %-tni
     if unit in MONEY:
         number = _NOTHING.sub("", number)
-    words = with_unit(number, unit, language)
+    words = amount_words(number, unit, language)
     if match["money"]:  # 5 mil. KM: five million marks
         words += " " + UNITS[language][match["money"]][1][2]
     if match["count"]:  # l/100 km: litres on a hundred kilometres
-        words += " na " + with_unit(match["count"], match["per"], language)
+        words += " na " + amount_words(match["count"], match["per"], language)
     elif match["per"]:
         money = bool(match["money"]) or unit in MONEY
-        words += " " + per(match["per"], language, money)
+        words += " " + per_words(match["per"], language, money)
     minus = "minus " if match["minus"] else ""
-    return apart(match, minus + words)
+    return replacement(match, minus + words)
 
 
 def _span(match: re.Match[str], _language: str) -> str | None:
-    """Say from what to what of one unit, where it rises."""
+    """Join a rising range of one unit with `do`."""
     low, high = (float(match[name].replace(",", ".")) for name in ("low", "high"))
     if low >= high or match["unit"] != match["other"]:
         return None
@@ -92,13 +92,13 @@ def _span(match: re.Match[str], _language: str) -> str | None:
 
 
 def _part(match: re.Match[str], language: str) -> str:
-    """Say a half, a quarter or three, with the unit in the genitive singular."""
+    """Return a half or one or three quarters in words, with the unit in the genitive singular."""
     alone, joined = _FRACTIONS[match["part"]]
-    said = f"{whole(match['number'], language)} {joined}" if match["number"] else alone
+    words = f"{whole(match['number'], language)} {joined}" if match["number"] else alone
     if match["part"] == "½" and match["number"] and language == "hr":
-        said += "l"  # dva i pol
+        words += "l"  # dva i pol
     unit = f" {UNITS[language][match['unit']][1][1]}" if match["unit"] else ""
-    return apart(match, said + unit)
+    return replacement(match, words + unit)
 
 
 def _before_money() -> str:
@@ -119,14 +119,14 @@ AMOUNTS: tuple[Rule, ...] = (
         lambda match, _: f"{match[2]} {match[1]}",
         "RMDFK",
         [("bs", "KM 50, EUR 2,50 i 5 KM 10", "50 KM, 2,50 EUR i 5 KM 10")],
-        clue=r"[A-Z]\s[0-9]",
+        prefilter=r"[A-Z]\s[0-9]",
     ),
     rule(
         "fractions",
         rf"(?P<number>\d*)\s?(?P<part>[{''.join(_FRACTIONS)}])"
         rf"(?:\s?(?P<unit>{SYMBOLS})(?![^\W_]))?",
         _part,
-        (*_FRACTIONS, "/"),  # which an earlier rule makes of 1/2
+        (*_FRACTIONS, "/"),  # an earlier rule replaces 1/2
         [
             ("hr", "½ kg i 2½", "pola kilograma i dva i pol"),
             ("sr", "2 ½ l i ¾", "dva i po litra i tri četvrtine"),
@@ -139,7 +139,7 @@ AMOUNTS: tuple[Rule, ...] = (
         _span,
         "-",
         [("bs", "5 km - 10 km, 5%-10%", "5 km do 10 km, 5% do 10%")],
-        clue=r"-\s?[0-9]",
+        prefilter=r"-\s?[0-9]",
     ),
     rule(
         "units",
@@ -170,7 +170,7 @@ AMOUNTS: tuple[Rule, ...] = (
             ("hr", "5 l/100 km, 2 €/kg", "pet litara na sto kilometara, dva eura po kilogramu"),
             ("sr", "3 l/min, 9 din./kom.", "tri litra u minutu, devet dinara po komadu"),
         ],
-        clue=rf"[0-9]\s?(?:{SYMBOLS})(?![^\W_])",
+        prefilter=rf"[0-9]\s?(?:{SYMBOLS})(?![^\W_])",
     ),
 )
-"""Numbers with a unit; thousands have no dots any more when these rules look."""
+"""Numbers with a unit; an earlier rule has removed the dots of thousands."""

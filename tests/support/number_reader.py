@@ -1,14 +1,14 @@
-"""Read the numbers of a spoken text back, by a grammar of its own: words in, values out.
+"""A parser of number words with its own grammar: words in, values out.
 
-A pattern says what a text must be said as, word by word:
+A pattern describes the words of a text:
 
     7           the number 7 in words; an ordinal is `Ordinal(7)`
-    "kilomet*"  a word that begins so; without the star, that very word
+    "kilomet*"  a word with this prefix; without the star, exactly this word
     Either(..)  one of several patterns
     [..]        each after the other
 
-`matches` tells whether the words are what a pattern says, with no word left over, so a digit or a
-unit that was dropped, added or changed doesn't match.
+`matches` returns whether all words match a pattern, so a dropped, added or changed digit or unit
+does not match.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ _ENGLISH_ORDINALS = {
 
 @dataclass(frozen=True)
 class Ordinal:
-    """A number that is said as an ordinal."""
+    """A number in words as an ordinal."""
 
     value: int
 
 
 @dataclass(frozen=True)
 class Either:
-    """Patterns of which one is said."""
+    """Alternative patterns."""
 
     patterns: tuple[Pattern, ...]
 
@@ -85,31 +85,31 @@ Pattern = int | str | Ordinal | Either | Sequence["Pattern"]
 
 
 def matches(pattern: Pattern, text: str, language: str) -> bool:
-    """Tell whether a text is what a pattern says, to the last word."""
+    """Return whether a pattern matches all words of a text."""
     words = text.split()
     return len(words) in _ends(pattern, words, 0, language)
 
 
-def _ends(pattern: Pattern, words: Sequence[str], at: int, language: str) -> set[int]:
-    """Return where a pattern may end that begins at a word."""
+def _ends(pattern: Pattern, words: Sequence[str], index: int, language: str) -> set[int]:
+    """Return the indices at which a match of a pattern from an index may end."""
     if isinstance(pattern, str):
-        word = words[at] if at < len(words) else ""
+        word = words[index] if index < len(words) else ""
         begins = pattern.endswith("*") and word.startswith(pattern[:-1])
-        return {at + 1} if word and (word == pattern or begins) else set()
+        return {index + 1} if word and (word == pattern or begins) else set()
     if isinstance(pattern, Ordinal):
-        return {end for value, end in _ordinals(words, at, language) if value == pattern.value}
+        return {end for value, end in _ordinals(words, index, language) if value == pattern.value}
     if isinstance(pattern, int):
-        return {end for value, end in cardinals(words, at, language) if value == pattern}
+        return {end for value, end in cardinals(words, index, language) if value == pattern}
     if isinstance(pattern, Either):
-        return set().union(*(_ends(one, words, at, language) for one in pattern.patterns))
-    places = {at}
+        return set().union(*(_ends(option, words, index, language) for option in pattern.patterns))
+    ends = {index}
     for part in pattern:
-        places = set().union(*(_ends(part, words, place, language) for place in places))
-    return places
+        ends = set().union(*(_ends(part, words, end, language) for end in ends))
+    return ends
 
 
-def cardinals(words: Sequence[str], at: int, language: str) -> Iterator[tuple[int, int]]:
-    """Give every number that the words from a place on begin with, and where it ends.
+def cardinals(words: Sequence[str], index: int, language: str) -> Iterator[tuple[int, int]]:
+    """Yield every number that begins at an index, with the index after it.
 
     >>> list(cardinals("dvije tisuće pet".split(), 0, "hr"))
     [(2, 1), (2000, 2), (2005, 3)]
@@ -121,16 +121,18 @@ def cardinals(words: Sequence[str], at: int, language: str) -> Iterator[tuple[in
     bare = (
         frozenset() if language == "en" else frozenset(("tisuću", "hiljadu", "milijun", "milion"))
     )
-    yield from _scaled(words, at, 0, 10**12, partial(begin, words), scales, bare)
+    yield from _scaled(words, index, 0, 10**12, partial(begin, words), scales, bare)
 
 
-def _scaled(words, at, total, below, group, scales, bare):  # type: ignore[no-untyped-def]
-    """Go through groups of three digits, each of a smaller scale than the one before."""
-    word = words[at] if at < len(words) else ""
+def _scaled(words, index, total, below, group, scales, bare):  # type: ignore[no-untyped-def]
+    """Yield sums of groups of three digits, each of a smaller scale than the one before."""
+    word = words[index] if index < len(words) else ""
     if word in bare and scales[word] < below:
-        yield total + scales[word], at + 1
-        yield from _scaled(words, at + 1, total + scales[word], scales[word], group, scales, bare)
-    for value, end in group(at):
+        yield total + scales[word], index + 1
+        yield from _scaled(
+            words, index + 1, total + scales[word], scales[word], group, scales, bare
+        )
+    for value, end in group(index):
         if value == 0 and total:
             continue
         if below > 1:
@@ -138,30 +140,30 @@ def _scaled(words, at, total, below, group, scales, bare):  # type: ignore[no-un
         word = words[end] if end < len(words) else ""
         scale = None if word in ("tisuću", "hiljadu") else scales.get(word)
         if value and scale and scale < below and value < 1000:
-            now = total + value * scale
-            yield now, end + 1
-            yield from _scaled(words, end + 1, now, scale, group, scales, bare)
+            subtotal = total + value * scale
+            yield subtotal, end + 1
+            yield from _scaled(words, end + 1, subtotal, scale, group, scales, bare)
 
 
-def _south_group(words: Sequence[str], at: int) -> Iterator[tuple[int, int]]:
-    """Give numbers below 1000: hundreds, then tens, then ones, each of which may be missing."""
+def _south_group(words: Sequence[str], index: int) -> Iterator[tuple[int, int]]:
+    """Yield numbers below 1000: hundreds, tens and ones, each optional."""
     tables = (_SOUTH_HUNDREDS, {**_SOUTH_TENS, **_SOUTH_TEENS}, _SOUTH_ONES)
     total, table = 0, 0
-    while at < len(words):
+    while index < len(words):
         for number in range(table, 3):
-            value = tables[number].get(words[at])
+            value = tables[number].get(words[index])
             if value is not None and not (value == 0 and total):
                 break
         else:
             return
-        total, at = total + value, at + 1
+        total, index = total + value, index + 1
         table = 3 if 10 <= value < 20 or value < 10 else number + 1
-        yield total, at
+        yield total, index
 
 
-def _english_group(words: Sequence[str], at: int) -> Iterator[tuple[int, int]]:
-    """Give numbers below 10,000: up to ninety nine hundred, then tens, then ones."""
-    for value, end in _english_pair(words, at):
+def _english_group(words: Sequence[str], index: int) -> Iterator[tuple[int, int]]:
+    """Yield numbers below 10,000: up to ninety nine hundred, then tens, then ones."""
+    for value, end in _english_pair(words, index):
         yield value, end
         if value and end < len(words) and words[end] == "hundred":
             yield value * 100, end + 1
@@ -170,24 +172,24 @@ def _english_group(words: Sequence[str], at: int) -> Iterator[tuple[int, int]]:
                     yield value * 100 + rest, after
 
 
-def _english_pair(words: Sequence[str], at: int) -> Iterator[tuple[int, int]]:
-    word, following = [*words[at : at + 2], "", ""][:2]
+def _english_pair(words: Sequence[str], index: int) -> Iterator[tuple[int, int]]:
+    word, following = [*words[index : index + 2], "", ""][:2]
     if word in _ENGLISH:
-        yield _ENGLISH[word], at + 1
+        yield _ENGLISH[word], index + 1
     elif word in _ENGLISH_TENS:
-        yield _ENGLISH_TENS[word], at + 1
+        yield _ENGLISH_TENS[word], index + 1
         if 0 < _ENGLISH.get(following, 0) < 10:
-            yield _ENGLISH_TENS[word] + _ENGLISH[following], at + 2
+            yield _ENGLISH_TENS[word] + _ENGLISH[following], index + 2
 
 
-def _ordinals(words: Sequence[str], at: int, language: str) -> Iterator[tuple[int, int]]:
-    """Give every ordinal: a number whose last word has an ordinal's ending."""
-    for end in range(at, min(at + 8, len(words))):
+def _ordinals(words: Sequence[str], index: int, language: str) -> Iterator[tuple[int, int]]:
+    """Yield every ordinal: a number whose last word has an ordinal ending."""
+    for end in range(index, min(index + 8, len(words))):
         for last in _last_of_ordinal(words[end], language):
             size = 10 if last < 10 else 100 if last < 100 else 1000 if last < 1000 else 10**4
-            if end == at:
+            if end == index:
                 yield last, end + 1
-            for value, after in cardinals(words, at, language):
+            for value, after in cardinals(words, index, language):
                 if after == end and value % (100 if 10 <= last < 20 else size) == 0 and last:
                     yield value + last, end + 1
 

@@ -1,4 +1,4 @@
-"""Make random items of English text, as `spoken_items` makes those of the other languages."""
+"""Random items of English text; `spoken_items` has those of the other languages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHORT = {"Dr. Smith": "doctor smith", "e.g.": "for example", "etc.": "et cetera
 
 
 def _four_digits(number: int) -> Pattern:
-    """Four digits may be a year or a number: nineteen ninety five."""
+    """Return the pattern of four digits, which may be a year: nineteen ninety five."""
     if not 1000 <= number <= 9999:
         return number
     first, last = divmod(number, 100)
@@ -40,11 +40,11 @@ def _thousands(random: Random, _language: str) -> Item:
 
 
 def _quantity(random: Random, _language: str) -> Item:
-    (unit, said), number = random.choice(list(_UNITS.items())), any_number(random)
+    (unit, words), number = random.choice(list(_UNITS.items())), any_number(random)
     if random.random() < 0.5:
-        return f"{number} {unit}", [_four_digits(number), said]
+        return f"{number} {unit}", [_four_digits(number), words]
     after = digits(random, random.choice((1, 2)))[0]
-    return f"{number}.{after} {unit}", [number, "point", *one_by_one(after), said]
+    return f"{number}.{after} {unit}", [number, "point", *one_by_one(after), words]
 
 
 def _money(random: Random, _language: str) -> Item:
@@ -63,8 +63,8 @@ def _date(random: Random, _language: str) -> Item:
 
 def _time(random: Random, _language: str) -> Item:
     hour, minute = random.randint(1, 12), random.randint(0, 59)
-    said: Pattern = ["o'clock"] if not minute else ["oh", minute] if minute < 10 else [minute]
-    return f"{hour}:{minute:02}", [hour, said]
+    words: Pattern = ["o'clock"] if not minute else ["oh", minute] if minute < 10 else [minute]
+    return f"{hour}:{minute:02}", [hour, words]
 
 
 def _ordinal(random: Random, _language: str) -> Item:
@@ -82,8 +82,8 @@ def _range(random: Random, _language: str) -> Item:
 def _telephone(random: Random, _language: str) -> Item:
     a, b, c = digits(random, 2, 2, 4)
     text = random.choice((f"555-{c}", f"(5{a}) 5{b}-{c}", f"1-800-555-{c}", f"+1 5{a} 555 {c}"))
-    said = [Either((int(c), "oh")) if c == "0" else int(c) for c in text if c.isdigit()]
-    return text, ["plus"] * text.startswith("+") + said
+    words = [Either((int(c), "oh")) if c == "0" else int(c) for c in text if c.isdigit()]
+    return text, ["plus"] * text.startswith("+") + words
 
 
 def _fraction(random: Random, _language: str) -> Item:
@@ -101,8 +101,8 @@ def _version(random: Random, _language: str) -> Item:
 
 
 def _short(random: Random, _language: str) -> Item:
-    text, said = random.choice(list(_SHORT.items()))
-    return text, said.split()
+    text, words = random.choice(list(_SHORT.items()))
+    return text, words.split()
 
 
 ENGLISH_ITEMS = (

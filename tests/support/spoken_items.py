@@ -1,7 +1,6 @@
-"""Make random items of Bosnian, Croatian and Serbian text: numbers, units, dates, telephones.
+"""Random items of Bosnian, Croatian and Serbian text: numbers, units, dates, telephones.
 
-Each has the pattern of what must be said, see `number_reader`; nothing of the rules is used to make
-them.
+Each has the pattern of its words, see `number_reader`; the rules are not used to generate them.
 """
 
 from __future__ import annotations
@@ -57,16 +56,16 @@ def _thousands(random: Random, _language: str) -> Item:
 
 
 def _quantity(random: Random, language: str) -> Item:
-    unit, said = random.choice([*_UNITS.items(), ("%", _PERCENT[language])])
+    unit, words = random.choice([*_UNITS.items(), ("%", _PERCENT[language])])
     space = random.choice(("", " ", "\u00a0", "\u202f"))
     number = any_number(random)
     if random.random() < 0.5 or unit == "h":  # 9,15 h is a time
-        return f"{number}{space}{unit}", [number, said]
+        return f"{number}{space}{unit}", [number, words]
     mark, after = random.choice(".,"), digits(random, random.choice((1, 2)))[0]
     point = "zarez" if mark == "," else _POINT[language]
     if unit in ("€", "$", "RSD", "kn", "KM", "€/kg", "KM/m2") and after == "00":
-        return f"{number}{mark}{after}{space}{unit}", [number, said]
-    return f"{number}{mark}{after}{space}{unit}", [number, point, fraction(after), said]
+        return f"{number}{mark}{after}{space}{unit}", [number, words]
+    return f"{number}{mark}{after}{space}{unit}", [number, point, fraction(after), words]
 
 
 def _decimal(random: Random, language: str) -> Item:
@@ -105,8 +104,8 @@ def _day(random: Random, language: str) -> Item:
 
 def _time(random: Random, _language: str) -> Item:
     hour, minute = random.randint(0, 23), random.randint(0, 59)
-    said: Pattern = [hour, "i", minute] if minute else [hour, "sat*"]
-    return f"{hour}:{minute:02}" + random.choice(("", " h")), said
+    words: Pattern = [hour, "i", minute] if minute else [hour, "sat*"]
+    return f"{hour}:{minute:02}" + random.choice(("", " h")), words
 
 
 def _duration(random: Random, _language: str) -> Item:
@@ -160,12 +159,12 @@ def _range(random: Random, language: str) -> Item:
     high = random.randint(low + 1, 999)
     if random.random() < 0.5:
         return f"{low}{random.choice(('-', '–', ' - '))}{high}", [low, "do", high]
-    unit, said = random.choice(
+    unit, words = random.choice(
         (("km", _UNITS["km"]), ("%", _PERCENT[language]), ("€", _UNITS["€"]))
     )
     return random.choice(
-        ((f"{low}-{high} {unit}", [low, "do", high, said]),
-         (f"{low} {unit} - {high} {unit}", [low, said, "do", high, said]))
+        ((f"{low}-{high} {unit}", [low, "do", high, words]),
+         (f"{low} {unit} - {high} {unit}", [low, words, "do", high, words]))
     )  # fmt: skip
 
 
@@ -219,11 +218,11 @@ def _compound(random: Random, _language: str) -> Item:
 
 def _short(random: Random, language: str) -> Item:
     text = random.choice(list(_SHORT))
-    said = _SHORT[text]
-    if isinstance(said, dict):
-        said = said[language]
+    words = _SHORT[text]
+    if isinstance(words, dict):
+        words = words[language]
     number = any_number(random)
-    return (f"br. {number}", ["broj", number]) if text == "br." else (text, said.split())
+    return (f"br. {number}", ["broj", number]) if text == "br." else (text, words.split())
 
 
 SOUTH_SLAVIC_ITEMS = (

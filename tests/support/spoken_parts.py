@@ -1,4 +1,4 @@
-"""What random items of text are made of, and sentences of them."""
+"""Parts of random text items, and random sentences of such items."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ FILLERS = {
 }
 
 
-def sentence(random: Random, language: str, makers: Sequence[Maker], most: int = 4) -> Item:
-    """Return a sentence of one item or more between words, and the pattern of how it is said."""
+def sentence(random: Random, language: str, makers: Sequence[Maker], max_items: int = 4) -> Item:
+    """Return a sentence of 1 to `max_items` items between words, and the pattern of its words."""
     first = random.choice(FILLERS[language])
-    text, said = first.capitalize(), [first]
-    for _ in range(random.randint(1, most)):
+    text, patterns = first.capitalize(), [first]
+    for _ in range(random.randint(1, max_items)):
         item, pattern = random.choice(makers)(random, language)
         word = random.choice(FILLERS[language])
-        text, said = f"{text} {item} {word}", [*said, pattern, word]
-    return text + random.choice(".!?"), said
+        text, patterns = f"{text} {item} {word}", [*patterns, pattern, word]
+    return text + random.choice(".!?"), patterns
 
 
 def any_number(random: Random) -> int:
@@ -37,12 +37,12 @@ def dotted(number: int, mark: str) -> str:
 
 
 def fraction(digits: str) -> Pattern:
-    """A fraction is said digit by digit, or its zeros and then one number."""
+    """Return the pattern of decimals: digit by digit, or zeros and then one number."""
     zeros = len(digits) - len(digits.lstrip("0"))
-    one_by_one: Pattern = [int(digit) for digit in digits]
+    each_digit: Pattern = [int(digit) for digit in digits]
     if zeros == len(digits):
-        return one_by_one
-    return Either((one_by_one, [*[0] * zeros, int(digits)]))
+        return each_digit
+    return Either((each_digit, [*[0] * zeros, int(digits)]))
 
 
 def digits(random: Random, *counts: int) -> list[str]:

@@ -34,7 +34,7 @@ def test_english_numbers_are_read_as_a_whole(text, expected):
 
 
 @pytest.mark.parametrize("text", NOT_READ)
-def test_english_numbers_that_may_be_read_in_two_ways_are_refused(text):
+def test_ambiguous_english_numbers_are_refused(text):
     with pytest.raises(SpellingError) as caught:
         normalize(text, "en")
     assert caught.value.reason in ("number", "roman numeral", "character")
@@ -73,7 +73,7 @@ VALUES = {
 
 
 def below_hundred(words):
-    """The value of up to two words below a hundred, which must be in their usual order."""
+    """Return the value of up to two words below a hundred in their usual order."""
     values = [VALUES[word] for word in words]
     if len(values) == 2:
         assert (values[0] >= 20 and 1 <= values[1] <= 9) or (words[0] == "oh" and values[1] <= 9)
@@ -81,8 +81,8 @@ def below_hundred(words):
     return sum(values)
 
 
-def parsed(words):
-    """The number that English words are, read from their grammar alone, not from the rules.
+def parse_number(words):
+    """Return the value of English number words by their grammar, independent of the rules.
 
     Either `A thousand B hundred C`, or two numbers below a hundred side by side.
     """
@@ -90,12 +90,12 @@ def parsed(words):
         total = 0
         for scale, value in (("thousand", 1000), ("hundred", 100)):
             if scale in words:
-                at = words.index(scale)
-                total += below_hundred(words[:at]) * value
-                words = words[at + 1 :]
+                index = words.index(scale)
+                total += below_hundred(words[:index]) * value
+                words = words[index + 1 :]
         return total + (below_hundred(words) if words else 0)
-    for at in range(len(words) - 1, 0, -1):  # the second pair has ten or more, or begins with oh
-        first, last = words[:at], words[at:]
+    for index in range(len(words) - 1, 0, -1):  # the second pair has ten or more, or begins with oh
+        first, last = words[:index], words[index:]
         if VALUES[last[0]] < 10 and last[0] != "oh":
             continue
         if len(first) <= 2 and len(last) <= 2 and below_hundred(first) >= 10:
@@ -108,7 +108,7 @@ def parsed(words):
 )
 def test_the_words_of_every_number_below_ten_thousand_are_that_number(reading, first, last):
     for number in range(first, last + 1):
-        assert parsed(reading(number).split()) == number
+        assert parse_number(reading(number).split()) == number
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_the_words_of_every_number_below_ten_thousand_are_that_number(reading, f
     ids=["year", "quantity", "room"],
 )
 def test_in_a_sentence_the_words_of_a_number_are_that_number(before, after):
-    for number in {*range(0, 10_000, 13), *range(990, 2110, 2)}:  # 1,200 of 10,000 for their cost
+    for number in {*range(0, 10_000, 13), *range(990, 2110, 2)}:  # 1,200 of 10,000 to save time
         words = normalize(f"{before}{number}{after}", "en").split()
         words = words[len(before.split()) : len(words) - len(after.replace(",", "").split())]
-        assert parsed(words) == number, (number, words)
+        assert parse_number(words) == number, (number, words)
 
 
 def test_years_rooms_and_quantities_differ_where_they_should():

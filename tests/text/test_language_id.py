@@ -1,11 +1,11 @@
-"""A language is guessed from evidence, and where there is none the guess says so."""
+"""A language is identified from evidence; without evidence the confidence is low."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fonoteka.phones import LANGUAGES
-from fonoteka.text.language_id import guess
+from fonoteka.text.language_id import identify_language
 from stages.corpus.synthesize.lines import to_cyrillic
 
 
@@ -21,37 +21,38 @@ from stages.corpus.synthesize.lines import to_cyrillic
         ("she said that it was late", "en"),
     ],
 )
-def test_words_that_one_language_has_alone_make_a_guess_sure(text, language):
-    found = guess(text)
-    assert found.language == language
-    assert found.confidence >= 0.9
+def test_words_of_one_language_alone_give_a_high_confidence(text, language):
+    result = identify_language(text)
+    assert result.language == language
+    assert result.confidence >= 0.9
 
 
-def test_serbian_is_told_in_either_script():
+def test_serbian_is_identified_in_either_script():
     text = "Gde su deca posle ručka?"
-    assert guess(to_cyrillic(text)).language == guess(text).language == "sr"
-    assert (guess(to_cyrillic(text)).script, guess(text).script) == ("cyrillic", "latin")
+    latin, cyrillic = identify_language(text), identify_language(to_cyrillic(text))
+    assert latin.language == cyrillic.language == "sr"
+    assert (latin.script, cyrillic.script) == ("latin", "cyrillic")
 
 
 @pytest.mark.parametrize("text", ["Marko ima psa.", "nula pet osam", "Vrata su otvorena."])
-def test_what_all_three_languages_say_alike_is_unsure(text):
-    assert guess(text).confidence < 0.5
-    assert guess(text).language != "en"
+def test_words_of_all_three_languages_give_a_low_confidence(text):
+    assert identify_language(text).confidence < 0.5
+    assert identify_language(text).language != "en"
 
 
 @pytest.mark.parametrize("text", ["", "123", "..."])
 def test_text_without_letters_is_no_evidence(text):
-    assert guess(text).confidence == 0.25
-    assert guess(text).script == "none"
+    assert identify_language(text).confidence == 0.25
+    assert identify_language(text).script == "none"
 
 
 def test_other_cyrillic_is_no_evidence_for_serbian():
-    assert guess("Съешь ещё").confidence < 0.9
+    assert identify_language("Съешь ещё").confidence < 0.9
 
 
 @given(st.text())
-def test_any_text_has_a_guess_with_a_confidence(text):
-    found = guess(text)
-    assert found.language in LANGUAGES
-    assert 0.25 <= found.confidence <= 1
-    assert found == guess(text)
+def test_any_text_has_a_language_with_a_confidence(text):
+    result = identify_language(text)
+    assert result.language in LANGUAGES
+    assert 0.25 <= result.confidence <= 1
+    assert result == identify_language(text)

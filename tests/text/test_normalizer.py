@@ -1,4 +1,4 @@
-"""Canonical text: one spelling of each word, whatever the script and the typist."""
+"""Canonical text has one spelling per word for any script and typing habit."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ from spoken_items import SOUTH_SLAVIC_ITEMS
 from spoken_parts import sentence
 
 from fonoteka.phones import LANGUAGES, LETTERS, SOUTH_SLAVIC
-from fonoteka.text import normalizer as text_module
+from fonoteka.text import normalizer
 from fonoteka.text.normalizer import RULES, explain, normalize, phones_of
 from fonoteka.text.rule import SpellingError
 from stages.corpus.synthesize.lines import to_cyrillic
@@ -46,21 +46,21 @@ SENTENCES = st.lists(
 ).map(" ".join)  # fmt: skip
 
 
-def test_the_pangram_holds_every_letter():
+def test_the_pangram_contains_every_letter():
     assert set(phones_of(normalize(PANGRAM, "sr"), "sr")) == set(LETTERS.values())
 
 
-def test_both_scripts_are_one_text():
+def test_both_scripts_have_one_canonical_text():
     assert normalize(to_cyrillic(PANGRAM), "sr") == normalize(PANGRAM, "sr")
 
 
 @given(WRITTEN)
-def test_both_scripts_of_any_text_are_one_text(text):
+def test_both_scripts_of_any_text_have_one_canonical_text(text):
     assert outcome(to_cyrillic(text), "sr") == outcome(text, "sr")
 
 
 @given(st.lists(st.sampled_from(sorted(LETTERS)), min_size=1).map("".join))
-def test_cyrillic_gives_back_the_latin_letters_it_came_from(latin):
+def test_cyrillic_is_transliterated_to_the_same_latin_letters(latin):
     assert normalize(to_cyrillic(latin), "sr") == normalize(latin, "sr")
 
 
@@ -73,35 +73,35 @@ def test_a_digraph_is_the_same_in_any_case(text):
 
 @pytest.mark.parametrize("language", SOUTH_SLAVIC)
 def test_composed_and_decomposed_letters_are_equal(language):
-    apart = unicodedata.normalize("NFD", PANGRAM)
-    assert apart != PANGRAM
-    assert normalize(apart, language) == normalize(PANGRAM, language)
+    decomposed = unicodedata.normalize("NFD", PANGRAM)
+    assert decomposed != PANGRAM
+    assert normalize(decomposed, language) == normalize(PANGRAM, language)
 
 
 def outcome(text, language):
-    """The canonical text, or the class of the refusal."""
+    """Return the canonical text, or the reason of the refusal."""
     try:
         return normalize(text, language)
     except SpellingError as error:
         return error.reason
 
 
-@settings(max_examples=300, deadline=2000)  # ms, of a clock that others share
+@settings(max_examples=300, deadline=2000)  # ms; the machine may be busy
 @given(ROUGH | WRITTEN | st.text(), st.sampled_from(LANGUAGES))
 @example("d'r.", "hr")
 @example("5dr 7km", "sr")
 @example("\ud800 5 km", "bs")
 @example("9" * 5000 + ". maja", "hr")
 @example("0/0 0:00 ½½ 1,2,3 ...5.", "sr")
-def test_any_text_is_canonical_or_refused_and_canonical_text_stays(text, language):
+def test_normalization_is_idempotent_or_refuses_the_text(text, language):
     try:
-        once = normalize(text, language)
+        canonical = normalize(text, language)
     except ValueError:
         return
-    assert set(once) <= ALPHABETS[language]
-    assert once == " ".join(once.split())
-    assert once
-    assert normalize(once, language) == once
+    assert set(canonical) <= ALPHABETS[language]
+    assert canonical == " ".join(canonical.split())
+    assert canonical
+    assert normalize(canonical, language) == canonical
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_any_text_is_canonical_or_refused_and_canonical_text_stays(text, languag
         ("rek’o al’ nije", "bs", "reko al nije"),
     ],
 )
-def test_marks_part_words_and_vanish(text, language, expected):
+def test_punctuation_separates_words_and_is_dropped(text, language, expected):
     assert normalize(text, language) == expected
 
 
@@ -130,7 +130,7 @@ def test_marks_part_words_and_vanish(text, language, expected):
         ("сtaрp", "sr", "look alike are mixed in 'сtaрp'", "mixed script"),
     ],
 )
-def test_what_cant_be_spelled_is_named_and_has_a_class(text, language, shown, reason):
+def test_a_refusal_names_the_characters_and_has_a_reason(text, language, shown, reason):
     with pytest.raises(SpellingError, match=shown) as caught:
         normalize(text, language)
     assert caught.value.reason == reason
@@ -153,37 +153,37 @@ def test_english_phones_come_from_espeak():
 
 
 @pytest.mark.parametrize(
-    ("language", "rule", "given"),
+    ("language", "rule", "example_"),
     [
-        pytest.param(language, rule, given, id=f"{language}: {rule.name}: {given.before}")
+        pytest.param(language, rule, example_, id=f"{language}: {rule.name}: {example_.before}")
         for language, rules in RULES.items()
         for rule in rules
-        for given in rule.examples
-        if given.language == language
+        for example_ in rule.examples
+        if example_.language == language
     ],
 )
-def test_a_rule_does_what_it_says(language, rule, given):
-    assert rule.change(given.before, language)[0] == given.after
+def test_a_rule_gives_the_result_of_its_example(language, rule, example_):
+    assert rule.change(example_.before, language)[0] == example_.after
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_rule_with_needs_is_never_skipped_where_it_would_change_something(language):
+def test_a_rule_is_never_skipped_if_it_would_change_the_text(language):
     for rule in RULES[language]:
-        assert rule.examples, f"{rule.name} shows no before and after"
-        for given_ in rule.examples:
-            if given_.before != given_.after and rule.needs:
-                assert not rule.needs.isdisjoint(given_.before), rule.name
+        assert rule.examples, f"{rule.name} has no example"
+        for example_ in rule.examples:
+            if example_.before != example_.after and rule.needs:
+                assert not rule.needs.isdisjoint(example_.before), rule.name
 
 
 @settings(max_examples=60, deadline=None)
 @given(ROUGH | WRITTEN | SENTENCES, st.randoms(use_true_random=False))
-def test_a_clue_is_in_whatever_its_pattern_matches(given_, random):
-    texts = [given_, sentence(random, "hr", SOUTH_SLAVIC_ITEMS)[0]]
+def test_a_prefilter_occurs_in_every_match_of_its_pattern(random_text, random):
+    texts = [random_text, sentence(random, "hr", SOUTH_SLAVIC_ITEMS)[0]]
     for language in LANGUAGES:
         for rule in RULES[language]:
             for text in (*texts, *(shown.before for shown in rule.examples)):
-                if rule.pattern and rule.clue and rule.pattern.search(text):
-                    assert rule.clue.search(text), (rule.name, text)
+                if rule.pattern and rule.prefilter and rule.pattern.search(text):
+                    assert rule.prefilter.search(text), (rule.name, text)
 
 
 def ungated(table):
@@ -193,18 +193,18 @@ def ungated(table):
     }
 
 
-@settings(max_examples=300, deadline=None)  # without its short ways a text takes all rules
+@settings(max_examples=300, deadline=None)  # without the shortcuts every rule is applied
 @given(ROUGH | WRITTEN | SENTENCES, st.sampled_from(LANGUAGES))
-def test_the_short_ways_past_the_rules_change_nothing(given_, language):
+def test_the_shortcuts_past_the_rules_change_nothing(text, language):
     with pytest.MonkeyPatch.context() as patch:
         never = re.compile("(?!)")
         plain = ("_PLAIN", "_PLAIN_CYRILLIC", "_PLAIN_ENGLISH")
         for name in (*plain, "_SENTENCE_END", "_WORD_AT_END"):
-            patch.setattr(text_module, name, never)
-        for name in ("_CLEANED", "_SPOKEN", "_FINISHED"):
-            patch.setattr(text_module, name, ungated(getattr(text_module, name)))
-        slow = outcome(given_, language)
-    assert outcome(given_, language) == slow
+            patch.setattr(normalizer, name, never)
+        for name in ("_CLEANING", "_VERBALIZING", "_FINISHING"):
+            patch.setattr(normalizer, name, ungated(getattr(normalizer, name)))
+        slow = outcome(text, language)
+    assert outcome(text, language) == slow
 
 
 @pytest.mark.parametrize(
@@ -241,19 +241,19 @@ def test_rules_work_together(text, language, expected):
     assert normalize(text, language) == expected
 
 
-def test_a_long_text_is_read_as_its_sentences_are():
+def test_a_long_text_equals_its_sentences_read_one_by_one():
     sentences = ["Imam 5. razred i 3 km.", "Prof. Anić je tu npr. 2 puta.", "Bilo je 5 mil. KM."]
     alone = " ".join(normalize(sentence, "bs") for sentence in sentences * 10)
     assert normalize(" ".join(sentences * 10), "bs") == alone
 
 
-def test_what_was_done_is_counted():
-    done = explain("дoбaр [smeh] дан, 5 km i dr Anić (buka)", "sr")
-    assert done.text == "dobar dan pet kilometara i doktor anić"
-    assert done.rules == {
+def test_the_changes_of_each_rule_are_counted():
+    result = explain("дoбaр [smeh] дан, 5 km i dr Anić (buka)", "sr")
+    assert result.text == "dobar dan pet kilometara i doktor anić"
+    assert result.rules == {
         "annotations": 2, "homoglyphs": 1, "cyrillic": 1, "units": 1, "abbreviations": 1
     }  # fmt: skip
-    assert done.language == "sr"
+    assert result.language == "sr"
 
 
 def test_plain_words_need_no_rule():

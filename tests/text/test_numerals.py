@@ -1,4 +1,4 @@
-"""Numbers in words, in three languages that say them almost alike."""
+"""Numbers in words, in three languages that differ in a few."""
 
 import pytest
 from hypothesis import given
@@ -43,11 +43,11 @@ def test_cardinals_of_the_three_languages(number, hr, bs, sr):
 
 @pytest.mark.parametrize("language", SOUTH_SLAVIC)
 @given(st.integers(0, LARGEST), st.integers(0, LARGEST))
-def test_numbers_differ_in_words_and_are_spelled_in_the_alphabet(language, one, other):
-    for say in (cardinal, ordinal_stem):
-        assert set(say(one, language)) <= LETTER
-        assert from_letters(say(one, language))
-    assert (cardinal(one, language) == cardinal(other, language)) == (one == other)
+def test_numbers_differ_in_words_and_are_spelled_in_the_alphabet(language, first, second):
+    for to_words in (cardinal, ordinal_stem):
+        assert set(to_words(first, language)) <= LETTER
+        assert from_letters(to_words(first, language))
+    assert (cardinal(first, language) == cardinal(second, language)) == (first == second)
 
 
 def test_ordinals_differ_up_to_ten_thousand():
@@ -78,17 +78,17 @@ def test_ordinals_are_declined(number, language, gender, case, expected):
 
 
 @given(st.integers(0, 10**6))
-def test_a_noun_after_a_number_follows_its_last_two_digits(number):
+def test_a_noun_agrees_with_the_last_two_digits(number):
     forms = ("jedan", "malo", "mnogo")
     assert agree(number, forms) == agree(number % 100, forms)
 
 
 @pytest.mark.parametrize("number", [11, 12, 13, 14, 111, 1012])
-def test_a_noun_after_eleven_to_fourteen_is_that_after_five(number):
+def test_a_noun_after_eleven_to_fourteen_has_the_form_after_five(number):
     assert agree(number, ("sat", "sata", "sati")) == "sati"
 
 
-def test_long_runs_and_leading_zeros_are_said_digit_by_digit():
+def test_long_runs_and_leading_zeros_are_read_digit_by_digit():
     assert whole("0012", "hr") == "nula nula jedan dva"
     assert whole("1" * 16, "sr") == " ".join(["jedan"] * 16)
     assert decimal("1", "2345", "bs") == "jedan zarez dva tri četiri pet"
@@ -110,12 +110,12 @@ def test_roman_numerals_are_read_back(number):
 
 
 @pytest.mark.parametrize("text", ["", "IIII", "VX", "IC", "i", "ABC", "MMMM"])
-def test_what_is_no_roman_numeral_has_no_value(text):
+def test_a_malformed_roman_numeral_has_no_value(text):
     assert from_roman(text) is None
 
 
 def roman(number):
-    """The numeral of a number, by the ordinary greedy way."""
+    """Return the Roman numeral of a number with the greedy algorithm."""
     values = {1000: "M", 900: "CM", 500: "D", 400: "CD", 100: "C", 90: "XC", 50: "L", 40: "XL",
               10: "X", 9: "IX", 5: "V", 4: "IV", 1: "I"}  # fmt: skip
     written = ""

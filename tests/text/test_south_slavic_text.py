@@ -1,4 +1,4 @@
-"""Bosnian, Croatian and Serbian numbers, signs, units and numerals of every kind, in sentences.
+"""Bosnian, Croatian and Serbian numbers, signs and units of every kind in sentences.
 
 The expected values of south_slavic_text.tsv were written by hand before the rules were run on them.
 """
@@ -25,12 +25,12 @@ def name(case):
 
 
 @pytest.mark.parametrize("case", READ, ids=name)
-def test_a_text_is_said_as_people_say_it(case):
+def test_a_text_is_read_as_speakers_read_it(case):
     assert normalize(case["text"], case["language"]) == case["expected"]
 
 
 @pytest.mark.parametrize("case", NOT_READ, ids=name)
-def test_what_may_be_said_in_two_ways_is_refused_with_its_class(case):
+def test_an_ambiguous_text_is_refused_with_its_reason(case):
     with pytest.raises(SpellingError) as caught:
         normalize(case["text"], case["language"])
     assert caught.value.reason == case["expected"].removeprefix(REFUSED)
@@ -53,7 +53,7 @@ def test_any_space_may_stand_before_a_unit(space, language):
 @pytest.mark.parametrize(
     ("language", "expected"), [("hr", "šest litara"), ("bs", "šest litara"), ("sr", "šest litara")]
 )
-def test_the_noun_follows_the_last_part_of_a_decimal(language, expected):
+def test_the_noun_agrees_with_the_last_part_of_a_decimal(language, expected):
     """As with a comma: dva zarez pet litara, dva zarez jedan kilogram."""
     assert normalize("2.6 l", language).endswith(expected)
     for number in ("2.1", "2.3", "2.5", "2.11"):

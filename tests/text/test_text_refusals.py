@@ -1,9 +1,9 @@
-"""What no rule has read is refused by name: signs with a meaning, and numerals read in part."""
+"""Signs with a meaning and numerals read only in part are refused by name."""
 
 import pytest
 
 from fonoteka.phones import LANGUAGES, SOUTH_SLAVIC
-from fonoteka.text.marks import is_plain
+from fonoteka.text.marks import is_plain_punctuation
 from fonoteka.text.normalizer import normalize
 from fonoteka.text.rule import SpellingError
 
@@ -27,8 +27,8 @@ def test_an_at_sign_is_refused_by_name(language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("mark", ".,;:!?…„“”«»‘’\"'()[]{}-–—‐•¿¡")
-def test_plain_punctuation_parts_words_and_vanishes(mark, language):
-    assert is_plain(mark)
+def test_plain_punctuation_separates_words_and_is_dropped(mark, language):
+    assert is_plain_punctuation(mark)
     assert normalize(f"ono {mark} ono", language) == "ono ono"
 
 
@@ -43,7 +43,7 @@ def test_plain_punctuation_parts_words_and_vanishes(mark, language):
         ("lijevo/desno/pravo", "bs", "lijevo desno pravo"),
     ],
 )
-def test_a_stroke_between_words_is_punctuation(text, language, expected):
+def test_a_slash_between_words_is_punctuation(text, language, expected):
     assert normalize(text, language) == expected
 
 
@@ -56,7 +56,7 @@ def test_a_stroke_between_words_is_punctuation(text, language, expected):
         ("five dollars/hour", "en"), ("speed in km/h", "en"), ("/home je", "bs"), ("A/ B", "hr"),
     ],
 )  # fmt: skip
-def test_a_stroke_beside_a_unit_has_a_meaning(text, language):
+def test_a_slash_next_to_a_unit_is_refused(text, language):
     with pytest.raises(SpellingError, match=r"'/' \(U\+002F\)"):
         normalize(text, language)
 
@@ -67,7 +67,7 @@ def test_a_stroke_beside_a_unit_has_a_meaning(text, language):
     ["H2O", "B2B", "1a2b", "1-2-3-4", "1/2/3/4", "1:2:3:4", "12,34,56", "1'000", "5'a", ".45",
      ",5", "x.5.x5", "temp:-5", "10²", "2h15x", "MP3s", "5qx", "3.14.x5", "7,5:3"],
 )  # fmt: skip
-def test_a_numeral_that_no_rule_reads_in_full_is_refused_as_a_whole(token, language):
+def test_a_numeral_that_no_rule_reads_completely_is_refused(token, language):
     if language == "en" and token in ("MP3s", ".45", "H2O", "B2B"):
         pytest.skip("English has rules for these")
     with pytest.raises(SpellingError) as caught:
@@ -105,26 +105,26 @@ def test_the_refusal_names_the_whole_token(text, token):
         ("čekaj...5", "hr", "čekaj pet"),
     ],
 )
-def test_what_is_read_in_full_is_read_still(text, language, expected):
+def test_a_numeral_that_is_read_completely_is_accepted(text, language, expected):
     assert normalize(text, language) == expected
 
 
 @pytest.mark.parametrize("language", SOUTH_SLAVIC)  # English reads feet and inches
-def test_a_prime_is_no_quote(language):
+def test_a_prime_is_not_a_quote(language):
     for text in ("ono 5″ ono", 'ono 5" ono', "ono 5' ono", "ono 5′ ono", '"ono" 7" i "ono"'):
         with pytest.raises(SpellingError, match=r"U\+203[23]"):
             normalize(text, language)
 
 
 @pytest.mark.parametrize("language", SOUTH_SLAVIC)
-def test_a_remark_with_a_sign_or_a_roman_numeral_is_read_aloud(language):
+def test_brackets_with_a_sign_or_a_roman_numeral_are_read_aloud(language):
     assert normalize("ono (ono) je", language) == "ono je"
     for remark in ("(%)", "(ono €)", "(XIV)", "(VII ono)"):
         with pytest.raises(SpellingError):
             normalize(f"ono {remark} ono", language)
 
 
-def test_two_signs_of_comparison_are_no_annotation():
+def test_two_comparison_signs_are_not_an_annotation():
     with pytest.raises(SpellingError, match="'<'"):
         normalize("ako je a<b i c>d", "hr")
     assert normalize("ono <unk>, da<smijeh> ono", "hr") == "ono da ono"

@@ -1,10 +1,10 @@
-"""Scripts: Cyrillic to Latin letter by letter, and letters that only look right."""
+"""Cyrillic is transliterated letter by letter, and homoglyphs are repaired."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fonoteka.text.transliteration import has_cyrillic, mend_homoglyphs, to_latin
+from fonoteka.text.transliteration import has_cyrillic, repair_homoglyphs, to_latin
 from stages.corpus.synthesize.lines import to_cyrillic
 
 
@@ -31,7 +31,7 @@ def test_latin_text_comes_back_from_cyrillic(text):
 
 
 @pytest.mark.parametrize(
-    ("given_", "expected", "mended"),
+    ("text", "expected", "repaired"),
     [
         ("дoбaр дaн", "добар дан", 2),  # Latin o, a in Cyrillic words
         ("kućа i škоla", "kuća i škola", 2),  # Cyrillic а, о in Latin words
@@ -43,21 +43,21 @@ def test_latin_text_comes_back_from_cyrillic(text):
         ("Добар дан, good day", "Добар дан, good day", 0),
     ],
 )
-def test_a_letter_of_the_other_script_is_mended_by_its_word(given_, expected, mended):
-    assert mend_homoglyphs(given_) == (expected, mended, ())
+def test_a_letter_of_the_other_script_is_replaced(text, expected, repaired):
+    assert repair_homoglyphs(text) == (expected, repaired, ())
 
 
 def test_a_word_that_could_be_either_takes_the_script_of_the_others():
-    assert mend_homoglyphs("све је оcа")[0] == "све је оса"
-    assert mend_homoglyphs("sve je оcа")[0] == "sve je oca"
+    assert repair_homoglyphs("све је оcа")[0] == "све је оса"
+    assert repair_homoglyphs("sve je оcа")[0] == "sve je oca"
 
 
-def test_a_word_that_nobody_can_tell_is_reported():
-    assert mend_homoglyphs("sve čаспj")[2] == ("čаспj",)
-    assert mend_homoglyphs("оcа") == ("оcа", 0, ("оcа",))
+def test_a_word_of_unclear_script_is_reported():
+    assert repair_homoglyphs("sve čаспj")[2] == ("čаспj",)
+    assert repair_homoglyphs("оcа") == ("оcа", 0, ("оcа",))
 
 
 @given(st.text())
-def test_text_of_one_script_is_never_touched(text):
+def test_text_of_one_script_is_unchanged(text):
     if not has_cyrillic(text):
-        assert mend_homoglyphs(text) == (text, 0, ())
+        assert repair_homoglyphs(text) == (text, 0, ())

@@ -16,7 +16,7 @@ from fonoteka.text.english.units import (
     is_attributive,
     per_words,
 )
-from fonoteka.text.rule import Rule, apart, rule
+from fonoteka.text.rule import Rule, replacement, rule
 
 _MONEY = {
     "$": ("dollar", "dollars", "cent", "cents"), "€": ("euro", "euros", "cent", "cents"),
@@ -37,7 +37,7 @@ _FRACTION_SIGNS = {
     "⅞": (7, 8),
 }  # fmt: skip
 _FRACTIONS = "".join(_FRACTION_SIGNS)
-# After these a stroke between two numbers is a fraction: 1/2 cup, 2/3 of, 3/4-inch.
+# Before these nouns a slash between two numbers is a fraction: 1/2 cup, 2/3 of, 3/4-inch.
 _PARTED = (
     "cup|teaspoon|tablespoon|mile|inch|inche|foot|feet|pound|ounce|hour|day|acre|gallon|pint|quart"
     "|yard|liter|litre|kilometer|kilometre|meter|metre|centimeter|kilogram|gram|year|month|week"
@@ -52,29 +52,29 @@ _SURE_BEFORE = re.compile(rf"(?<!\w)(?i:{_ABOUT})\s$")
 def _money(match: re.Match[str], _language: str) -> str | None:
     if match["low_letter"] and match["low_letter"] != match["letter"]:
         return None  # $900k-1M
-    one, many, coin, coins = _MONEY[match["sign"]]
+    singular, plural, coin, coins = _MONEY[match["sign"]]
     if is_attributive(match):
-        many, coins = one, coin
+        plural, coins = singular, coin
     country = _COUNTRIES.get(match["country"] or "", "")
     words = "minus " if match["minus"] else ""
     low, number = ((match[name] or "").replace(",", "") for name in ("low", "number"))
     if "." in low and not (match["scale"] or match["letter"]):
-        words += f"{_amount(low, country + one, country + many, coin, coins)} to "
+        words += f"{_amount(low, country + singular, country + plural, coin, coins)} to "
     elif low:
         words += f"{number_words(low)} to "
     if scale := match["scale"] or match["letter"]:
-        words += f"{number_words(number)} {_SCALES.get(scale, scale)} {country}{many}"
+        words += f"{number_words(number)} {_SCALES.get(scale, scale)} {country}{plural}"
     else:
-        words += _amount(number, country + one, country + many, coin, coins)
-    return apart(match, words + per_words(match))
+        words += _amount(number, country + singular, country + plural, coin, coins)
+    return replacement(match, words + per_words(match))
 
 
-def _amount(number: str, one: str, many: str, coin: str, coins: str) -> str:
-    """Return an amount of money; two decimals are coins, others are read after the point."""
+def _amount(number: str, singular: str, plural: str, coin: str, coins: str) -> str:
+    """Return an amount of money in words; two decimals are coins, others follow `point`."""
     before, point, after = number.partition(".")
     if point and (len(after) != 2 or not coin):
-        return f"{number_words(number)} {many}"
-    main = f"{whole(before or '0')} {one if before == '1' else many}"
+        return f"{number_words(number)} {plural}"
+    main = f"{whole(before or '0')} {singular if before == '1' else plural}"
     if not point or after == "00":
         return main
     cents = f"{cardinal(int(after))} {coin if int(after) == 1 else coins}"
@@ -102,13 +102,13 @@ def _fraction(match: re.Match[str], _language: str) -> str | None:
         words = f"{cardinal(before)} and {words}"
     unit = ""
     if match["unit"]:
-        many = before is not None and match["joint"] != "-" and not is_attributive(match)
-        unit = " " + UNITS[match["unit"]][many]
-    return apart(match, ("minus " if match["minus"] else "") + words + unit)
+        is_plural = before is not None and match["joint"] != "-" and not is_attributive(match)
+        unit = " " + UNITS[match["unit"]][is_plural]
+    return replacement(match, ("minus " if match["minus"] else "") + words + unit)
 
 
 def _between_prices(match: re.Match[str], _language: str) -> str:
-    """Write $5-$10 as $5-10, which is read below; $1M-$2M with `to`."""
+    """Write $5-$10 as $5-10, which the next rule reads; $1M-$2M with `to`."""
     sign, scale = match["sign"], match["scale"].strip()
     return f"{sign}{match['low']}" + (f"{scale} to {sign}" if scale else "-")
 
@@ -159,4 +159,4 @@ ENGLISH_AMOUNTS: tuple[Rule, ...] = (
         ],
     ),
 )
-"""Money and fractions. They come before the rules of units and numbers."""
+"""Money and fractions; applied before the rules for units and numbers."""

@@ -1,6 +1,6 @@
-"""Telephones, versions, dates in numbers and strokes of English text: 555-1234, 3.1.2, 24/7.
+"""Telephones, versions, numeric dates and slashes in English text: 555-1234, 3.1.2, 24/7.
 
-Each is read as a whole; one that may be read in two ways is left, and then refused by its digits.
+Each is read as a whole. One with two readings is kept here and refused by a later rule.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from fonoteka.text.english.context import plural_follows
 from fonoteka.text.english.numbers import cardinal, digits, ordinal, whole, year
 from fonoteka.text.english.units import DIGITS
-from fonoteka.text.rule import Rule, apart, rule
+from fonoteka.text.rule import Rule, replacement, rule
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -23,7 +23,7 @@ _ALONE = r"(?<![\w.,:/+-])"
 
 def _telephone(match: re.Match[str], _language: str) -> str:
     plus = "plus " if "+" in match[0] else ""
-    return apart(match, plus + digits(re.sub(r"\D", "", match[0])))
+    return replacement(match, plus + digits(re.sub(r"\D", "", match[0])))
 
 
 def _local_number(match: re.Match[str], language: str) -> str | None:
@@ -39,12 +39,12 @@ def _version(match: re.Match[str], _language: str) -> str | None:
     is_date = len(parts) == 3 and len(parts[2]) == 4
     if is_date or (len(parts) == 4 and max(map(int, parts)) > 99):  # an address of a network
         return None
-    return apart(match, f"{match['letter']} " * bool(match["letter"])
+    return replacement(match, f"{match['letter']} " * bool(match["letter"])
                  + " point ".join(map(whole, parts)))  # fmt: skip
 
 
 def _date(match: re.Match[str], _language: str) -> str | None:
-    """Read 1/25/2020 and 2020-01-25; 1/2/2020 is 1 February to half of the readers."""
+    """Read 1/25/2020 and 2020-01-25; 1/2/2020 is ambiguous (1 February in Britain)."""
     numbers = [int(part) for part in match[0].replace("-", "/").split("/")]
     if "-" in match[0]:
         in_year, month, day = numbers
@@ -56,22 +56,22 @@ def _date(match: re.Match[str], _language: str) -> str | None:
             return None
     if not (1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]):
         return None
-    return apart(match, f"{_MONTHS[month - 1]} {ordinal(day)} {year(in_year)}")
+    return replacement(match, f"{_MONTHS[month - 1]} {ordinal(day)} {year(in_year)}")
 
 
 def _stroke(match: re.Match[str], _language: str) -> str | None:
-    """Read two numbers with a stroke that are no fraction: 24/7, 9/11, 50/50, 2019/20, 3/4 time."""
+    """Read two numbers with a slash that are not a fraction: 24/7, 9/11, 2019/20, 3/4 time."""
     first, second = match[1], match[2]
     if len(first) == 4 and second in (str(int(first) + 1), str(int(first) + 1)[2:]):
-        return apart(match, f"{year(int(first))} {short_year(second)}")
-    known = match[0] in ("24/7", "9/11", "7/7") or (first == second and int(first) > 12)
-    if not known and _TIME.match(match.string, match.end()) is None:
+        return replacement(match, f"{year(int(first))} {short_year(second)}")
+    is_idiom = match[0] in ("24/7", "9/11", "7/7") or (first == second and int(first) > 12)
+    if not is_idiom and _TIME.match(match.string, match.end()) is None:
         return None
-    return apart(match, f"{cardinal(int(first))} {cardinal(int(second))}")
+    return replacement(match, f"{cardinal(int(first))} {cardinal(int(second))}")
 
 
 def short_year(text: str) -> str:
-    """Return a year after another: 1945 or 45.
+    """Return the second year of a range in words: 1945 or 45.
 
     >>> short_year("45"), short_year("02"), short_year("1945")
     ('forty five', 'oh two', 'nineteen forty five')
@@ -82,19 +82,19 @@ def short_year(text: str) -> str:
 
 
 def _spaced_thousands(match: re.Match[str], _language: str) -> str | None:
-    """Write 10 000 as 10,000, but leave 100 200 300, which are three numbers."""
+    """Write 10 000 as 10,000, but keep 100 200 300, which are three numbers."""
     groups = match[0].split()
     listed = all(len(group) == 3 and group[1:] == "00" and group != "000" for group in groups)
     return None if listed else ",".join(groups)
 
 
 def _ratio(match: re.Match[str], _language: str) -> str | None:
-    """Read 3:1 where a word says that it is a ratio, not a score, a verse or a time."""
+    """Read 3:1 if a word nearby marks a ratio, not a score, a verse or a time."""
     near = match.string[max(0, match.start() - 30) : match.end() + 12].lower()
     words = re.findall(r"[a-z]+", near)
     if {"ratio", "ratios", "odds", "scale", "mix", "proportion"}.isdisjoint(words):
         return None
-    return apart(match, f"{cardinal(int(match[1]))} to {cardinal(int(match[2]))}")
+    return replacement(match, f"{cardinal(int(match[1]))} to {cardinal(int(match[2]))}")
 
 
 ENGLISH_CODES: tuple[Rule, ...] = (
@@ -178,7 +178,7 @@ ENGLISH_CODES: tuple[Rule, ...] = (
         ],
     ),
 )
-"""What is read before units."""
+"""Codes; applied before the rules for units."""
 
 STROKES = rule(
     "strokes",
@@ -190,4 +190,4 @@ STROKES = rule(
         ("en", "2019/20, 1/2", "twenty nineteen twenty, 1/2"),
     ],
 )
-"""Two numbers with a stroke, once fractions are read."""
+"""Two numbers with a slash; applied after the rule for fractions."""

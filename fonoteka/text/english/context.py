@@ -1,4 +1,4 @@
-"""What stands about a number in English text: words, marks, and the numbers it is listed with."""
+"""The context of a number in English text: words, marks, and the numbers of its list or range."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fonoteka.text.english.nouns import (
 from fonoteka.text.english.units import SYMBOLS
 
 _ENDS_A_PHRASE = FUNCTION_WORDS | YEAR_AS_SUBJECT | {"of"}
-REACH = 60  # characters looked at on each side
+CONTEXT_CHARS = 60  # characters on each side
 _WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)?|\d+(?:[.,]\d+)*|[^\sA-Za-z\d]")
 _CHAIN_GAP = r"(?:,?\s+(?:and|or|to|through|until|till|vs\.?)\s+|\s?[-/]\s?)"
 _CHAIN_AFTER = re.compile(rf"(?:(?:,\s*\d{{4}})*{_CHAIN_GAP}\d{{4}}(?![\w/]|[.,-]\d))+")
@@ -26,13 +26,13 @@ _DIGIT = re.compile(r"\d")
 _LIST_BEFORE = re.compile(r"(?<![\d.,])(?:\d{4},\s*)+$")  # in 1984, 1988 and 1992
 
 
-class Place(NamedTuple):
-    """What stands about a number, or about the list or range that it is part of.
+class NumberContext(NamedTuple):
+    """The context of a number, or of the list or range that contains it.
 
     Attributes:
-        before: the words and signs before it in small letters, the nearest last.
-        after: those after it as they are written, the nearest first.
-        numbers: the number, and those of its list or range.
+        before: words and signs before it in lower case, the nearest last.
+        after: words and signs after it as written, the nearest first.
+        numbers: the number and the others of its list or range.
         text: up to 60 characters before it.
     """
 
@@ -42,19 +42,19 @@ class Place(NamedTuple):
     text: str
 
 
-def place_of(text: str, start: int, end: int) -> Place:
-    """Look about a number; numbers that are listed with it or make a range are one with it."""
-    since = max(0, start - REACH)
-    listed = _DIGIT.search(text, since, start) is not None  # most numbers stand alone
-    before = _CHAIN_BEFORE.search(text, since, start) if listed else None
+def number_context(text: str, start: int, end: int) -> NumberContext:
+    """Return the context of a number; a list or range of numbers counts as one number."""
+    window_start = max(0, start - CONTEXT_CHARS)
+    listed = _DIGIT.search(text, window_start, start) is not None  # most numbers stand alone
+    before = _CHAIN_BEFORE.search(text, window_start, start) if listed else None
     if after := _CHAIN_AFTER.match(text, end):
         end = after.end()
         if listed and before is None:
-            before = _LIST_BEFORE.search(text, since, start)
+            before = _LIST_BEFORE.search(text, window_start, start)
     start = before.start() if before else start
-    head, tail = text[max(0, start - REACH) : start], text[end : end + REACH]
+    head, tail = text[max(0, start - CONTEXT_CHARS) : start], text[end : end + CONTEXT_CHARS]
     numbers = [int(number) for number in re.findall(r"\d+", text[start:end])]
-    return Place(
+    return NumberContext(
         ["", "", *(word.lower() for word in _WORD.findall(head))],
         [*_WORD.findall(tail), "", ""],
         # The 45 of 1939-45 is 1945.
@@ -64,12 +64,12 @@ def place_of(text: str, start: int, end: int) -> Place:
 
 
 def plural_follows(text: str, end: int) -> bool:
-    """Return whether a counted noun may follow a place in a text.
+    """Return whether a counted noun may follow an offset in a text.
 
     >>> plural_follows("May 5 1200 new jobs", 10), plural_follows("May 5 1984 the jobs", 10)
     (True, False)
     """
-    after = _WORD.findall(text[end : end + REACH])
+    after = _WORD.findall(text[end : end + CONTEXT_CHARS])
     return is_unit(after) or any(map(is_plural, noun_phrase(after)))
 
 
@@ -84,9 +84,9 @@ def is_unit(after: Sequence[str]) -> bool:
 
 
 def noun_phrase(after: Sequence[str]) -> list[str]:
-    """Return up to four words after a number, up to a mark, a verb or a word that ends the phrase.
+    """Return up to four words after a number, until a mark, a verb or another end of the phrase.
 
-    Of `flu killed` the second is a verb; of `newly built` it is not.
+    In `flu killed` the second word is a verb; in `newly built` it is not.
     """
     phrase: list[str] = []
     for word in after[:5]:

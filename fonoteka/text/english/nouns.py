@@ -1,6 +1,6 @@
-"""Words that tell whether four digits of English text are a year or a quantity.
+"""Word lists that decide whether four digits of English text are a year or a quantity.
 
-All are in small letters. `fonoteka.text.english.years` says what each list is for.
+All are in lower case. `fonoteka.text.english.years` applies them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MONTHS = _words(
 SEASONS = _words("spring summer autumn fall winter christmas easter")
 OF_TIME = _words("in since until till before after during from by between circa through")
 ABOUT = _words("about around roughly approximately nearly almost")
-"""After a preposition of time these change nothing: in about 1850."""
+"""Ignored after a preposition of time: in about 1850."""
 BEFORE_A_YEAR = MONTHS | _words(
     "year years fy est period season reign reigned lived early late mid born died established "
     "founded published released ca circa c ad anno vintage copyright dated spring summer autumn "
@@ -41,7 +41,7 @@ MADE = _words(
     "built born made begun written died lived founded established created painted composed "
     "invented introduced published started began happened occurred settled constructed erected"
 )
-"""After these `about` and `around` are about a time: built around 1850."""
+"""After these, `about` and `around` introduce a time: built around 1850."""
 NOUNS_OF_QUANTITY = _words(
     "total population height altitude speed average maximum minimum sum number capacity weight "
     "length distance crew staff crowd audience group out team series set list price rate score "
@@ -77,7 +77,7 @@ NOT_PLURAL = _words(
     "becomes makes takes gives shows looks seems appears means says wins loses falls rises comes "
     "feels belongs stands lies christmas"
 )
-"""Words that end in s and are no plural nouns."""
+"""Words that end in s and are not plural nouns."""
 IRREGULAR = _words(
     "people men women children sheep cattle fish police feet teeth mice geese dead injured "
     "missing wounded remaining votes others personnel"
@@ -99,11 +99,11 @@ COUNTED = _words(
     "protesters spectators delegates immigrants settlers farmers teachers nurses miners slaves "
     "horses cows"
 )
-"""Plurals that are counted, rather than dated, after a determiner: the 1200 students."""
+"""Plurals whose number is a quantity, not a year, after a determiner: the 1200 students."""
 MEASURED = _words(
     "cases ways places locations attempts tries instances times pieces words pages copies steps"
 )
-"""Plurals of which an amount follows a preposition of time: in 1200 cases."""
+"""Plurals whose number is a quantity after a preposition of time: in 1200 cases."""
 EVENTS = _words(
     "film movie album song book novel election elections season war games olympics cup tournament "
     "championship championships crisis crash earthquake flood floods fire fires treaty act law "
@@ -119,6 +119,6 @@ OF_A_YEAR = _words(
     "guidelines rules standards models editions taxes prices levels regulations amendments reforms "
     "census data budgets forecasts targets accounts"
 )
-"""Plurals that belong to a year as often as they are counted: 2020 results."""
+"""Plurals whose number is a year as often as a quantity: 2020 results."""
 DATED = _words("style era vintage built model dated born made founded issued published")
-"""What a year is tied to by a hyphen: a 1998-built house."""
+"""Words joined to a year by a hyphen: a 1998-built house."""

@@ -58,7 +58,7 @@ def ordinal(number: int) -> str:
 
 
 def plural(words: str) -> str:
-    """Return the plural of a number in words, as decades have it.
+    """Return the plural of a number in words, as in decades.
 
     >>> plural("nineteen ninety"), plural("two thousand"), plural("six")
     ('nineteen nineties', 'two thousands', 'sixes')
@@ -69,7 +69,7 @@ def plural(words: str) -> str:
 
 
 def year(number: int) -> str:
-    """Return a year from 1100 to 2099 as it is said: two pairs, but 2000 to 2009 as one number.
+    """Return a year from 1100 to 2099 in words: two pairs, but 2000 to 2009 as one number.
 
     >>> year(1995), year(1905), year(1800)
     ('nineteen ninety five', 'nineteen oh five', 'eighteen hundred')
@@ -85,7 +85,7 @@ def year(number: int) -> str:
 
 
 def pairs(number: int) -> str:
-    """Return a number of four digits in two pairs, as rooms, flights and buses have it.
+    """Return a number of four digits in two pairs, as for rooms, flights and buses.
 
     >>> pairs(1204), pairs(1549), pairs(2000), pairs(2005), pairs(3100)
     ('twelve oh four', 'fifteen forty nine', 'two thousand', 'twenty oh five', 'thirty one hundred')
@@ -97,7 +97,7 @@ def pairs(number: int) -> str:
 
 
 def fraction(upper: int, lower: int) -> str:
-    """Return a fraction in words; halves and quarters have names of their own.
+    """Return a fraction in words; halves and quarters have their own names.
 
     >>> fraction(1, 2), fraction(3, 4), fraction(2, 3), fraction(1, 100)
     ('one half', 'three quarters', 'two thirds', 'one one hundredth')
@@ -118,14 +118,14 @@ def digits(text: str) -> str:
 
 
 def whole(text: str) -> str:
-    """Return a run of digits in words: digit by digit where it begins with 0 or is very long."""
+    """Return digits in words: one by one if they begin with 0 or are more than 15."""
     if (len(text) > 1 and text[0] == "0") or len(text) > 15:
         return digits(text)
     return cardinal(int(text))
 
 
 def number_words(text: str) -> str:
-    """Return a number as it is written, with commas and a point, in words.
+    """Return a written number with commas and a point in words.
 
     >>> number_words("1,234.05"), number_words(".45")
     ('one thousand two hundred thirty four point zero five', 'point four five')

@@ -1,8 +1,9 @@
-"""Roman numerals of English text, where the word before says what they count.
+"""Roman numerals of English text, if the word before them names what they count.
 
-A ruler is the second, a chapter or a world war is two. Elsewhere a numeral of two letters or more
-is refused, because `XI` may be eleven, the eleventh or a name. `I` alone is the pronoun; `V`, `X`
-and groups with L, C, D or M, such as CD and XL, stay as they are unless a counted noun precedes.
+After a ruler II is `the second`, after a chapter or a world war `two`. Elsewhere a numeral of two
+or more letters is refused, because `XI` may be eleven, the eleventh or a name. `I` alone is the
+pronoun; `V`, `X` and groups with L, C, D or M, such as CD and XL, are kept unless a counted noun
+precedes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _TITLES = frozenset((
     "king", "queen", "pope", "emperor", "empress", "tsar", "czar", "sultan", "prince", "pharaoh",
     "kaiser", "patriarch", "saint", "duke", "shah",
 ))  # fmt: skip
-# Verbs of the first person: `King John I know` is about me.
+# Verbs of the first person: in `King John I know`, I is the pronoun.
 _OF_THE_SPEAKER = frozenset((
     "am", "have", "know", "knew", "think", "thought", "saw", "see", "love", "loved", "like",
     "liked", "met", "mean", "meant", "read", "remember", "wanted", "want", "do", "never", "always",
@@ -92,7 +93,7 @@ def _is_counted(name: str, match: re.Match[str]) -> bool:
         return True
     if numeral == "I" and _ENDS.match(match.string, match.end()):  # in part I.
         return True
-    # `The part I like` and `class C` are neither; a capital noun before I, V or X is a title.
+    # `The part I like` and `class C` do not count; a capital noun before I, V or X is a title.
     return name[0].isupper() and numeral in "IVX" and not (numeral == "I" and _of_speaker(match))
 
 
@@ -110,7 +111,7 @@ def _of_speaker(match: re.Match[str]) -> bool:
 
 
 def _refuse_lower(text: str, _language: str) -> tuple[str, int]:
-    """Refuse ii, iii, vii, viii, xii and xiii, which are no words."""
+    """Refuse ii, iii, vii, viii, xii and xiii, which are not words."""
     if "ii" in text and (numeral := _LOWER.search(text)):
         raise _several_ways(numeral[0])
     return text, 0

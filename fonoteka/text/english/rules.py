@@ -1,4 +1,4 @@
-"""Numerals, abbreviations, units and signs of English text in words, the American way."""
+"""Rules for English text in American words: numerals, abbreviations, units and signs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fonoteka.text.english.numbers import cardinal, number_words, ordinal, year
 from fonoteka.text.english.roman import ENGLISH_ROMAN
 from fonoteka.text.english.tokens import AFTER_UNITS, BEFORE_UNITS
 from fonoteka.text.english.units import DIGITS, ENGLISH_UNITS, NUMBER
-from fonoteka.text.rule import Rule, SpellingError, apart, rule
+from fonoteka.text.rule import Rule, SpellingError, replacement, rule
 
 _MONTHS = (
     "January|February|March|April|May|June|July|August|September|October|November|December|"
@@ -28,7 +28,7 @@ _WORDS = {
     "dept": "department", "mt": "mount",
 }  # fmt: skip
 ABBREVIATED = "|".join(map(re.escape, _WORDS))
-"""A pattern of what the rule of abbreviations reads, without the full stop."""
+"""Abbreviations without the full stop, as alternatives of a pattern."""
 _BEFORE_A_NAME = frozenset(("st", "mt"))
 _SIGNS = {
     "&": "and", "+": "plus", "=": "equals", "@": "at", "×": "times", "№": "number", "§": "section",
@@ -42,33 +42,37 @@ def _date(match: re.Match[str], _language: str) -> str | None:
     month = _MONTH_NAMES.get(match["month"], match["month"])
     words = f"{month} {ordinal(day)}"
     if not match["year"]:
-        return apart(match, words)
+        return replacement(match, words)
     if plural_follows(match.string, match.end()):
         raise SpellingError(
             "number", f"{match['year']!r} after {match['month']} {day} may be a year or a quantity "
             "here; write it in words"
         )  # fmt: skip
     number = int(match["year"])
-    return apart(match, f"{words} {year(number) if 1100 <= number < 2100 else cardinal(number)}")
+    return replacement(
+        match, f"{words} {year(number) if 1100 <= number < 2100 else cardinal(number)}"
+    )
 
 
 def _time(match: re.Match[str], _language: str) -> str:
     hour, minute = cardinal(int(match[1])), int(match[2])
     half = f" {match[3][0]} m" if match[3] else ""
     if minute == 0:
-        return apart(match, f"{hour}{half or ' o' + chr(39) + 'clock'}")
-    return apart(match, f"{hour} {'oh ' if minute < 10 else ''}{cardinal(minute)}{half}")
+        return replacement(match, f"{hour}{half or ' o' + chr(39) + 'clock'}")
+    return replacement(match, f"{hour} {'oh ' if minute < 10 else ''}{cardinal(minute)}{half}")
 
 
 def _hour(match: re.Match[str], _language: str) -> str:
     """Read 7am and 7.30 pm."""
     minutes = f" {'oh ' * (match[2][0] == '0')}{cardinal(int(match[2]))}" if match[2] else ""
-    return apart(match, f"{cardinal(int(match[1]))}{minutes.replace(' oh zero', '')} "
+    return replacement(match, f"{cardinal(int(match[1]))}{minutes.replace(' oh zero', '')} "
                  f"{match[3].lower()} m")  # fmt: skip
 
 
 def _number(match: re.Match[str], _language: str) -> str:
-    return apart(match, ("minus " if match[1] else "") + number_words(match[2]) + (match[3] or ""))
+    return replacement(
+        match, ("minus " if match[1] else "") + number_words(match[2]) + (match[3] or "")
+    )
 
 
 def _abbreviation(match: re.Match[str], _language: str) -> str | None:
@@ -130,7 +134,7 @@ ENGLISH: tuple[Rule, ...] = (
     rule(
         "ordinals",
         r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d{1,9})(?:st|nd|rd|th)(?![^\W_])",
-        lambda match, _: apart(match, ordinal(int(match[1].replace(",", "")))),
+        lambda match, _: replacement(match, ordinal(int(match[1].replace(",", "")))),
         DIGITS,
         [("en", "the 21st, 5th", "the twenty first, fifth")],
     ),
@@ -171,4 +175,4 @@ ENGLISH: tuple[Rule, ...] = (
         [("en", "rock & roll", "rock  and  roll")],
     ),
 )
-"""What is done to English alone."""
+"""All rules for English."""

@@ -1,6 +1,6 @@
-"""Digits with letters, plurals, ranges and four digits of English text: MP3s, 1990s, 1939-45.
+"""Digits with letters, plurals, ranges and four digits in English text: MP3s, 1990s, 1939-45.
 
-Each is read as a whole; one that may be read in two ways is left, and then refused by its digits.
+Each is read as a whole. One with two readings is refused here or by a later rule.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from fonoteka.text.english.codes import ENGLISH_CODES, STROKES, short_year
 from fonoteka.text.english.nouns import DETERMINERS, NAMED_BY_NUMBER
 from fonoteka.text.english.numbers import cardinal, digits, pairs, plural, whole, year
 from fonoteka.text.english.units import DIGITS
-from fonoteka.text.english.years import kind_of
-from fonoteka.text.rule import Rule, SpellingError, apart, rule
+from fonoteka.text.english.years import reading_of_four_digits
+from fonoteka.text.rule import Rule, SpellingError, replacement, rule
 
 _TENS_OF = {"10": "tens", "100": "hundreds", "1000": "thousands"}
 _FOR_SECONDS = frozenset((
@@ -29,7 +29,7 @@ _OF_A_DECADE = frozenset((
     "music", "song", "songs", "hit", "hits", "rock", "pop", "fashion", "style", "movie", "movies",
     "film", "films", "band", "bands", "kid", "kids", "child", "show", "shows", "party", "nostalgia",
 ))  # fmt: skip
-# In `her 40s or 50s` the word before both.
+# In `her 40s or 50s` the word before both numbers.
 _LAST_WORD = re.compile(r"([A-Za-z']+|\d+)[\s-]+(?:'?\d+s (?:and|or|to) )*$")
 _NEXT_WORD = re.compile(r"\s+([A-Za-z]+)")
 _ADDRESS = re.compile(r"\s[A-Z][a-z]+\s(?:Street|Road|Avenue|Lane|Drive|St|Rd|Ave)(?!\w)")
@@ -47,7 +47,7 @@ def _word_after(match: re.Match[str]) -> str:
 
 
 def _letters_plural(match: re.Match[str], _language: str) -> str:
-    return apart(match, f"{match['letters']} {plural(cardinal(int(match['number'])))}")
+    return replacement(match, f"{match['letters']} {plural(cardinal(int(match['number'])))}")
 
 
 def _plural(match: re.Match[str], _language: str) -> str:
@@ -55,29 +55,31 @@ def _plural(match: re.Match[str], _language: str) -> str:
     number = match["number"].replace(",", "")
     before, after = _word_before(match), _word_after(match)
     if re.fullmatch(r"1[1-9]\d0|20\d0", number):
-        return apart(match, plural(year(int(number))))
+        return replacement(match, plural(year(int(number))))
     if after == "of":
-        return apart(match, _TENS_OF.get(number) or plural(cardinal(int(number))))
+        return replacement(match, _TENS_OF.get(number) or plural(cardinal(int(number))))
     tens = len(number) == 2 and number[0] > "1" and number[1] == "0"
     if match["short"] or (tens and after in _OF_A_DECADE):
-        return apart(match, plural(cardinal(int(number))))
+        return replacement(match, plural(cardinal(int(number))))
     if before in _BEFORE_PLURAL and (tens or after not in _OF_A_TIME):
-        return apart(match, plural(cardinal(int(number))))
+        return replacement(match, plural(cardinal(int(number))))
     if after in _OF_A_TIME or (before in _FOR_SECONDS and (len(number) < 3 or number[-1] == "0")):
-        return apart(match, f"{cardinal(int(number))} {'second' if number == '1' else 'seconds'}")
+        return replacement(
+            match, f"{cardinal(int(number))} {'second' if number == '1' else 'seconds'}"
+        )
     if len(number) == 3 and before not in _FOR_SECONDS:
-        return apart(match, plural(cardinal(int(number))))
+        return replacement(match, plural(cardinal(int(number))))
     raise SpellingError(
         "number", f"{match[0]!r} may be seconds or a plural here; write it in words"
     )
 
 
 def _letters(match: re.Match[str], _language: str) -> str:
-    """Read MP3, H2O and v2.0: letters and numbers apart."""
+    """Read MP3, H2O and v2.0: letters and numbers separately."""
     parts = re.findall(r"[A-Za-z]+|\d+|\.", match[0])
     words = ["point" if part == "." else part for part in parts]
     fraction = len(words) - 1 if "point" in words else -1
-    return apart(
+    return replacement(
         match,
         " ".join(
             (digits(word) if index == fraction else whole(word)) if word.isdigit() else word
@@ -87,7 +89,7 @@ def _letters(match: re.Match[str], _language: str) -> str:
 
 
 def _suffixed(match: re.Match[str], _language: str) -> str:
-    """Read 3D, 4K, 12b and 2.5M: a number and a letter, or a scale where the number has a point."""
+    """Read 3D, 4K, 12b and 2.5M: a number and a letter, or a scale if the number has a point."""
     number, letters = match["number"], match["letters"]
     whole_part, point, after = number.partition(".")
     words = whole(whole_part) + (f" point {digits(after)}" if point else "")
@@ -95,34 +97,34 @@ def _suffixed(match: re.Match[str], _language: str) -> str:
         letters = _SCALE[letters]
     elif letters in ("M", "B", "T") and not _ADDRESS.match(match.string, match.end()):
         raise SpellingError("number", f"{match[0]!r} may be a name or a number; write it in words")
-    return apart(match, f"{words} {letters}")
+    return replacement(match, f"{words} {letters}")
 
 
 def _four_digits(match: re.Match[str], _language: str) -> str | None:
-    """Read four digits as what they are in their sentence, or refuse them."""
+    """Read four digits as a year, a quantity or two pairs by their context, or refuse them."""
     text, number = match.string, match["number"]
-    kind = kind_of(text, *match.span("number"))
+    reading = reading_of_four_digits(text, *match.span("number"))
     if match["own"] and 1100 <= int(number) < 2100:
-        kind = "year"
-    if kind is None:
+        reading = "year"
+    if reading is None:
         raise SpellingError(
             "number",
             f"{match[0]!r} may be a year or a quantity here; write it in words, or a quantity "
             f"with a comma, {number[0]},{number[1:]}",
         )
-    words = {"year": year, "quantity": cardinal, "pairs": pairs}[kind](int(number))
-    return apart(match, words + match["own"])
+    words = {"year": year, "quantity": cardinal, "pairs": pairs}[reading](int(number))
+    return replacement(match, words + match["own"])
 
 
 def _range(match: re.Match[str], _language: str) -> str | None:
-    """Read from what to what, where it rises; of two years the second may have two digits."""
+    """Read a rising range with `to`; the second of two years may have two digits."""
     low, high = match[1], match[2]
     if _is_year(low) and (_is_year(high) or (len(high) == 2 and high > low[2:])):
-        kind = kind_of(match.string, match.start(), match.end())
-        if kind == "year":
+        reading = reading_of_four_digits(match.string, match.start(), match.end())
+        if reading == "year":
             to = "to " if len(high) == 2 or low < high else ""
-            return apart(match, f"{year(int(low))} {to}{short_year(high)}")
-        if kind is None or len(high) == 2:
+            return replacement(match, f"{year(int(low))} {to}{short_year(high)}")
+        if reading is None or len(high) == 2:
             raise SpellingError(
                 "number", f"{match[0]!r} may be years or quantities here; write it in words"
             )
@@ -194,14 +196,16 @@ BEFORE_UNITS: tuple[Rule, ...] = (
         ],
     ),
 )
-"""What is read before units."""
+"""Rules applied before the rules for units."""
 
 AFTER_UNITS: tuple[Rule, ...] = (
     STROKES,
     rule(
         "products",
         rf"{_ALONE}([1-9]\d{{0,2}})x([1-9]\d{{0,2}})(?!\w|[.,:/-]\d)",
-        lambda match, _: apart(match, f"{cardinal(int(match[1]))} by {cardinal(int(match[2]))}"),
+        lambda match, _: replacement(
+            match, f"{cardinal(int(match[1]))} by {cardinal(int(match[2]))}"
+        ),
         DIGITS,
         [("en", "a 2x4", "a two by four")],
     ),
@@ -231,4 +235,4 @@ AFTER_UNITS: tuple[Rule, ...] = (
         ],
     ),
 )
-"""What is read once units are."""
+"""Rules applied after the rules for units."""

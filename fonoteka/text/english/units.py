@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from fonoteka.text.english.numbers import cardinal, number_words
-from fonoteka.text.rule import Rule, apart, rule
+from fonoteka.text.rule import Rule, replacement, rule
 
 DIGITS = "0123456789"
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
@@ -14,7 +14,7 @@ MINUS = r"(?P<minus>(?<![^\s(\"])-)?"
 START = r"(?<!\w)(?<!\d[.,:/-])"  # not within a longer numeral
 END = r"(?!\w|[.,:/'-]\d)"
 
-# Each as it is written, with one and many of it; a name apart by `/` is made of the two.
+# Symbols and the name of each unit; `/` in a name is `per`.
 _NAMES = """
 km kilometer | m meter | cm centimeter | mm millimeter | nm nanometer | μm µm micrometer
 kg kilogram | g gram | mg milligram | μg µg mcg microgram | l L liter | ml mL milliliter
@@ -62,11 +62,11 @@ _PER = {
     "d": "day",
 }  # fmt: skip
 SYMBOLS = frozenset(UNITS)
-"""What is written after a number for a unit."""
+"""All unit symbols."""
 
 
 def any_of(names: Iterable[str]) -> str:
-    """Return a pattern of any of the names, the longest first."""
+    """Return the names as alternatives of a pattern, the longest first."""
     return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
 
 
@@ -76,7 +76,7 @@ _NOUN_FOLLOWS = re.compile(r"[\s-](?!(?:in|on|for|per|and|or|to|of|at|a|is|was|t
 
 
 def is_attributive(match: re.Match[str]) -> bool:
-    """Return whether an amount stands between `a` and a noun: a $5 bill, a 5 km run."""
+    """Return whether an amount is between `a` and a noun: a $5 bill, a 5 km run."""
     return (
         _ARTICLE.search(match.string, max(0, match.start() - 4), match.start()) is not None
         and _NOUN_FOLLOWS.match(match.string, match.end()) is not None
@@ -84,7 +84,7 @@ def is_attributive(match: re.Match[str]) -> bool:
 
 
 def per_words(match: re.Match[str]) -> str:
-    """Return what `PER_PART` matched in words, with a space before, or nothing."""
+    """Return the match of `PER_PART` in words after a space, or an empty string."""
     if not match["per"]:
         return ""
     if match["hundred"]:
@@ -94,17 +94,17 @@ def per_words(match: re.Match[str]) -> str:
 
 def _unit(match: re.Match[str], _language: str) -> str | None:
     if match["unit"] == "s" and not match["joint"] and "." not in match["number"]:
-        return None  # 747s, which the rule of plural numbers reads
-    one, many = UNITS[match["unit"]]
+        return None  # 747s, which the rule for plural numbers reads
+    singular, plural_form = UNITS[match["unit"]]
     minus = "minus " if match["minus"] else ""
-    single = match["number"] == "1" or match["joint"] == "-" or is_attributive(match)
-    return apart(
-        match, f"{minus}{number_words(match['number'])} {one if single else many}{per_words(match)}"
-    )
+    is_singular = match["number"] == "1" or match["joint"] == "-" or is_attributive(match)
+    name = singular if is_singular else plural_form
+    words = f"{minus}{number_words(match['number'])} {name}{per_words(match)}"
+    return replacement(match, words)
 
 
 def _per_word(match: re.Match[str], _language: str) -> str:
-    """Read 100 words/min, whose noun is no unit."""
+    """Read 100 words/min, whose noun is not a unit."""
     return f"{match['before']} per {_PER[match['per']]}"
 
 
@@ -113,15 +113,15 @@ def _feet(match: re.Match[str], _language: str) -> str | None:
     if float(inches) >= 12:
         return None
     if match["sign"]:
-        return apart(match, f"{cardinal(int(feet))} foot {number_words(inches)}")
+        return replacement(match, f"{cardinal(int(feet))} foot {number_words(inches)}")
     foot, inch = "foot" if feet == "1" else "feet", "inch" if inches == "1" else "inches"
-    return apart(match, f"{cardinal(int(feet))} {foot} {number_words(inches)} {inch}")
+    return replacement(match, f"{cardinal(int(feet))} {foot} {number_words(inches)} {inch}")
 
 
 def _counts(match: re.Match[str], names: tuple[str, ...]) -> str:
-    """Return numbers that were written with one sign each, with the names of the signs."""
+    """Return numbers with one sign each in words, with the names of the signs."""
     counted = zip(match.groups(), names, strict=True)
-    return apart(
+    return replacement(
         match,
         " ".join(
             f"{cardinal(int(number))} {name if int(number) == 1 else name + 's'}"
@@ -191,4 +191,4 @@ ENGLISH_UNITS: tuple[Rule, ...] = (
         [("en", "100 words/min, 60 miles/hour", "100 words per minute, 60 miles per hour")],
     ),
 )
-"""Amounts with a unit. They come before the rules that read the numbers alone."""
+"""Amounts with a unit; applied before the rules that read numbers alone."""

@@ -1,11 +1,11 @@
-"""Whether four digits of an English text are a year, a quantity or two pairs of digits.
+"""The reading of four digits of English text: a year, a quantity or two pairs of digits.
 
 `in 1984` is a year, `1200 people` a quantity, `room 1204` two pairs. The words before and after
-say which; what they leave open, such as `In 1984 people`, is refused, because a clip that is
-refused costs less than a transcript that is wrong.
+decide; an ambiguous number, such as in `In 1984 people`, is refused, because a refused clip costs
+less than a wrong transcript.
 
-A quantity above one needs a plural after it: before words without one, a number is a year where a
-preposition of time, a determiner or a month precedes it.
+A quantity above one needs a plural after it: if no plural follows, a number after a preposition of
+time, a determiner or a month is a year.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from fonoteka.text.english.context import (
-    Place,
+    NumberContext,
     is_plural,
     is_unit,
     noun_phrase,
-    place_of,
+    number_context,
 )
 from fonoteka.text.english.nouns import (
     ABOUT,
@@ -44,7 +44,7 @@ from fonoteka.text.english.nouns import (
     YEAR_AS_SUBJECT,
 )
 
-Kind = Literal["year", "quantity", "pairs"]
+YearReading = Literal["year", "quantity", "pairs"]
 
 _MARKS = frozenset('.,;:!?)]"-')
 _CLAUSE_START = _MARKS | {"", "(", "and", "but", "that", "because"}
@@ -52,7 +52,7 @@ _WITH_A_STOP = MONTHS | {"c", "ca", "est"}
 _AMOUNTS = (("or", "more"), ("or", "so"), ("or", "fewer"), ("or", "less"), ("out", "of"))
 _YEAR = re.compile("1[1-9][0-9]{2}|20[0-9]{2}")
 _ERAS = ("AD", "BC", "CE", "BCE")
-# With these `by` and `from` may introduce a quantity: rose by 1200.
+# After these, `by` and `from` may introduce a quantity: rose by 1200.
 _CHANGED = re.compile(
     r"(?<!\w)(?:gr[eo]wn?|grows|rose|risen?|rises|fell|falls?|fallen|increased?|decreased?|reduced?"
     r"|dropped|climbed|shrank|jumped|declined|expanded|ranged?|ranges|ranging)(?!\w)"
@@ -72,50 +72,52 @@ _PEOPLES = re.compile(
 )
 
 
-def kind_of(text: str, start: int, end: int) -> Kind | None:
-    """Return how four digits are read at a place in a text, or None if both ways are plausible.
+def reading_of_four_digits(text: str, start: int, end: int) -> YearReading | None:
+    """Return the reading of four digits in a text, or None if several are plausible.
 
     Args:
         text: with its capitals and punctuation.
-        start: where the digits begin; of a range such as 1939-45 where the first do.
-        end: where they end.
+        start: offset of the digits; for a range such as 1939-45, of the first ones.
+        end: offset after the digits, or after the range.
 
-    >>> kind_of("in 1984", 3, 7), kind_of("1200 people", 0, 4), kind_of("room 1204", 5, 9)
-    ('year', 'quantity', 'pairs')
-    >>> kind_of("In 1984 people", 3, 7) is None
+    >>> reading_of_four_digits("in 1984", 3, 7), reading_of_four_digits("1200 people", 0, 4)
+    ('year', 'quantity')
+    >>> reading_of_four_digits("room 1204", 5, 9)
+    'pairs'
+    >>> reading_of_four_digits("In 1984 people", 3, 7) is None
     True
     """
-    place = place_of(text, start, end)
-    if _is_paired(place):
+    context = number_context(text, start, end)
+    if _is_paired(context):
         return "pairs"
-    if not all(_YEAR.fullmatch(str(number)) for number in place.numbers):
+    if not all(_YEAR.fullmatch(str(number)) for number in context.numbers):
         return "quantity"
-    if (glued := _hyphened(text, start, end)) != "no":
-        return glued
-    if is_unit(place.after):
-        return "pairs" if place.before[-1] == "at" and place.after[0] == "hours" else "quantity"
-    if _has_era(place):
+    if (reading := _hyphened(text, start, end)) != "no":
+        return reading
+    if is_unit(context.after):
+        return "pairs" if context.before[-1] == "at" and context.after[0] == "hours" else "quantity"
+    if _has_era(context):
         return "year"
-    following = (place.after[0].lower(), place.after[1].lower())
+    following = (context.after[0].lower(), context.after[1].lower())
     if following[0] == "+" or following in _AMOUNTS:
         return "quantity"
-    return _by_word_before(place)
+    return _by_word_before(context)
 
 
-def _is_paired(place: Place) -> bool:
-    """Return whether a number is that of a room, a flight or a house in a street."""
-    words = [word for word in place.before if word not in ("number", "no", ".", "#")]
-    if re.search(r"[Ff]light [A-Z]{2} $", place.text):  # of an airline
+def _is_paired(context: NumberContext) -> bool:
+    """Return whether a number is read in pairs: of a room, a flight or a house in a street."""
+    words = [word for word in context.before if word not in ("number", "no", ".", "#")]
+    if re.search(r"[Ff]light [A-Z]{2} $", context.text):  # of an airline
         return True
-    if words[-1] in PAIRED and not (words[-1] == "train" and noun_phrase(place.after)):
+    if words[-1] in PAIRED and not (words[-1] == "train" and noun_phrase(context.after)):
         return True
-    capitals = noun_phrase(place.after)
+    capitals = noun_phrase(context.after)
     streets = [word.lower() in STREETS for word in capitals]
     return any(streets) and all(word[0].isupper() for word in capitals[: streets.index(True) + 1])
 
 
-def _hyphened(text: str, start: int, end: int) -> Kind | Literal["no"] | None:
-    """Return what the word says that a hyphen ties a number to; `no` if there isn't any."""
+def _hyphened(text: str, start: int, end: int) -> YearReading | Literal["no"] | None:
+    """Return the reading from a word joined by a hyphen; `no` if there is none."""
     after = _HYPHEN_AFTER.match(text, end)
     before = _HYPHEN_BEFORE.search(text, max(0, start - 20), start)
     if before:
@@ -128,33 +130,33 @@ def _hyphened(text: str, start: int, end: int) -> Kind | Literal["no"] | None:
     return "quantity" if word in UNIT_NOUNS or word in ("strong", "odd", "plus") else None
 
 
-def _has_era(place: Place) -> bool:
-    era = "".join(place.after[:3])  # A.D., B.C.
-    return place.before[-1] == "ad" or era in ("A.D", "B.C") or place.after[0] in _ERAS
+def _has_era(context: NumberContext) -> bool:
+    era = "".join(context.after[:3])  # A.D., B.C.
+    return context.before[-1] == "ad" or era in ("A.D", "B.C") or context.after[0] in _ERAS
 
 
-def _by_word_before(place: Place) -> Kind | None:
-    before = list(place.before)
+def _by_word_before(context: NumberContext) -> YearReading | None:
+    before = list(context.before)
     while len(before) > 2 and before[-1] in ABOUT and before[-2] in OF_TIME:
         before.pop()
     if before[-1] == "." and before[-2] in _WITH_A_STOP:
         before.pop()
     word = before[-1]
-    if _PART_OF_A_YEAR.search(place.text):
+    if _PART_OF_A_YEAR.search(context.text):
         return "year"
     if word == "of":
-        return _after_of(place, before[-2])
+        return _after_of(context, before[-2])
     if word in BEFORE_A_YEAR:
-        return None if any(map(is_plural, noun_phrase(place.after))) else "year"
+        return None if any(map(is_plural, noun_phrase(context.after))) else "year"
     if word in OF_TIME or _leads_back(before):
-        return _after_preposition(place, word)
+        return _after_preposition(context, word)
     if word in DETERMINERS or word.endswith("'s"):
-        return _after_determiner(place, word)
-    return _elsewhere(place, before)
+        return _after_determiner(context, word)
+    return _elsewhere(context, before)
 
 
 def _leads_back(before: Sequence[str]) -> bool:
-    """Return whether a year is compared or reached: as early as, later than, prior to, back to."""
+    """Return whether a phrase before it introduces a year: as early as, later than, prior to."""
     pair = tuple(before[-2:])
     if pair[-1] == "as":
         return before[-2] in ("early", "late", "recently", "back")
@@ -163,40 +165,48 @@ def _leads_back(before: Sequence[str]) -> bool:
     return pair[-1] == "to" and before[-2] in ("prior", "back", "dates", "dated", "dating")
 
 
-def _after_of(place: Place, noun: str) -> Kind | None:
+def _after_of(context: NumberContext, noun: str) -> YearReading | None:
     """Read a number after `of`: the summer of 1984, a total of 1200."""
-    if any(map(is_plural, noun_phrase(place.after))):
+    if any(map(is_plural, noun_phrase(context.after))):
         return None if noun in NOUNS_OF_TIME else "quantity"
     if noun in NOUNS_OF_QUANTITY:
         return "quantity"
     if noun == "as":
         return "year"
-    capital = re.search(r"(?<!^)[A-Z][a-z]+ of $", place.text)
+    capital = re.search(r"(?<!^)[A-Z][a-z]+ of $", context.text)
     return "year" if noun in NOUNS_OF_TIME or capital else None
 
 
-def _after_preposition(place: Place, word: str) -> Kind | None:
+def _after_preposition(context: NumberContext, word: str) -> YearReading | None:
     """Read a number after a preposition of time, with or without a noun after it."""
-    phrase = noun_phrase(place.after)
-    rounded = all(number % 50 == 0 for number in place.numbers)
-    clause = re.split(r"[.;:!?]\s", place.text)[-1]
+    phrase = noun_phrase(context.after)
+    rounded = all(number % 50 == 0 for number in context.numbers)
+    clause = re.split(r"[.;:!?]\s", context.text)[-1]
     done, changed = _DONE.search(clause), _CHANGED.search(clause) is not None
-    if word == "by" and (changed or place.before[-2] in _BEATEN):
-        near = changed and _CHANGED.fullmatch(place.before[-2]) is None
+    if word == "by" and (changed or context.before[-2] in _BEATEN):
+        near = changed and _CHANGED.fullmatch(context.before[-2]) is None
         return None if done or near else "quantity"
-    if len(place.numbers) > 1 and rounded and any(map(is_plural, phrase[:1])):
+    if len(context.numbers) > 1 and rounded and any(map(is_plural, phrase[:1])):
         return "quantity"
     if changed and word in ("from", "between"):
         return None
-    if word == "in" and rounded and (place.before[-2].isdigit() or place.before[-2] == "one"):
+    if word == "in" and rounded and (context.before[-2].isdigit() or context.before[-2] == "one"):
         return None  # 1 in 1200
-    if place.after[0] == "of":
-        counted = place.after[1].lower() in ("them", "these", "those", "the", "which", "us", "our")
+    if context.after[0] == "of":
+        counted = context.after[1].lower() in (
+            "them",
+            "these",
+            "those",
+            "the",
+            "which",
+            "us",
+            "our",
+        )
         return "quantity" if counted else "year"
-    if word == "since" and rounded and place.after[0] in ("was", "is"):
-        return None  # because so many were
+    if word == "since" and rounded and context.after[0] in ("was", "is"):
+        return None  # `since` may mean `because`: since 1200 were
     if not phrase:
-        unsure = word == "between" or (word == "by" and place.before[-2] and not done)
+        unsure = word == "between" or (word == "by" and context.before[-2] and not done)
         return None if unsure and rounded else "year"
     if phrase[0].lower() in MEASURED:
         return "quantity"
@@ -206,9 +216,9 @@ def _after_preposition(place: Place, word: str) -> Kind | None:
     return None if any(map(is_plural, phrase)) else "year"
 
 
-def _after_determiner(place: Place, word: str) -> Kind | None:
+def _after_determiner(context: NumberContext, word: str) -> YearReading | None:
     """Read a number between a determiner and a noun: the 1999 film, the 1200 students."""
-    phrase = noun_phrase(place.after)
+    phrase = noun_phrase(context.after)
     lower = [noun.lower() for noun in phrase]
     if not phrase:
         return "year" if word.endswith("'s") else None
@@ -223,15 +233,15 @@ def _after_determiner(place: Place, word: str) -> Kind | None:
     if any(map(is_plural, phrase)):
         return None
     # A quantity needs a plural, but `a 1500 signature petition` is possible with round numbers.
-    return None if place.numbers[0] % 100 == 0 else "year"
+    return None if context.numbers[0] % 100 == 0 else "year"
 
 
-def _elsewhere(place: Place, before: Sequence[str]) -> Kind | None:
-    """Read a number that neither a preposition of time nor a determiner precedes."""
-    phrase, after, last = noun_phrase(place.after), place.after[0].lower(), before[-1]
+def _elsewhere(context: NumberContext, before: Sequence[str]) -> YearReading | None:
+    """Read a number without a preposition of time or a determiner before it."""
+    phrase, after, last = noun_phrase(context.after), context.after[0].lower(), before[-1]
     if any(map(is_plural, phrase)):
         dated = not (EVENTS | OF_A_YEAR).isdisjoint(map(str.lower, phrase))
-        return None if dated or _is_name(place.text, last) else "quantity"
+        return None if dated or _is_name(context.text, last) else "quantity"
     if after in ("of", "each", "altogether", "were", "are"):
         return "quantity"
     if phrase:
@@ -243,7 +253,7 @@ def _elsewhere(place: Place, before: Sequence[str]) -> Kind | None:
         return "quantity" if before[-2] in more else None
     if last in ABOUT:
         return "year" if before[-2] in MADE else None
-    return _alone(place, before)
+    return _alone(context, before)
 
 
 def _is_name(text: str, last: str) -> bool:
@@ -254,13 +264,13 @@ def _is_name(text: str, last: str) -> bool:
     return named is not None and named[1].lower() not in ("in", "at", "from", "on", "near")
 
 
-def _alone(place: Place, before: Sequence[str]) -> Kind | None:
-    """Read a number that no noun follows: the subject of a sentence, in brackets, after a comma."""
-    after, last = place.after[0].lower(), before[-1]
-    numbers, with_year = place.numbers, "year" in place.after[:8]
+def _alone(context: NumberContext, before: Sequence[str]) -> YearReading | None:
+    """Read a number without a noun after it: a subject, in brackets, after a comma."""
+    after, last = context.after[0].lower(), before[-1]
+    numbers, with_year = context.numbers, "year" in context.after[:8]
     rounded = all(number % 50 == 0 for number in numbers)
     if last in ("(", "[") and after in _MARKS:
-        sure = not rounded or re.search(r"[A-Z][\w'\".]*\s?[(\[]$", place.text) is not None
+        sure = not rounded or re.search(r"[A-Z][\w'\".]*\s?[(\[]$", context.text) is not None
     elif len(numbers) > 1 and last in _CLAUSE_START:
         page = before[-2] in ("p", "pp", "no", "nos")
         sure = numbers[0] < numbers[1] and not rounded and not page
@@ -269,6 +279,6 @@ def _alone(place: Place, before: Sequence[str]) -> Kind | None:
     elif last in ("was", "is"):
         sure = before[-2] == "year" or (before[-2] in ("it", "now") and not rounded)
     else:
-        named = re.search(r"[A-Z][a-z]+, $", place.text)
+        named = re.search(r"[A-Z][a-z]+, $", context.text)
         sure = named is not None and not rounded and (not after or after in _MARKS)
     return "year" if sure else None

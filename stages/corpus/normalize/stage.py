@@ -37,7 +37,7 @@ from fonoteka.manifest import Transcript, write_transcripts
 from fonoteka.phones import LANGUAGES
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import Row, read_table, write_table
-from fonoteka.text.language_id import Guess, guess
+from fonoteka.text.language_id import LanguageGuess, identify_language
 from fonoteka.text.normalizer import explain, phones_of
 from fonoteka.text.rule import SpellingError
 from stages.corpus.normalize.text_report import Reading, report
@@ -98,9 +98,9 @@ def read_text(
     >>> read_text("a", "Где је млеко?", "", unsure)[0].language
     'sr'
     """
-    found: Guess | None = None
+    found: LanguageGuess | None = None
     if language in GUESSED:
-        found = guess(text)
+        found = identify_language(text)
         language = _believed(found, params)
         if not language:
             detail = (
@@ -121,7 +121,7 @@ def read_text(
     return Reading(id_, language, normalized.text, normalized.rules, guess=found), phones
 
 
-def _believed(found: Guess, params: NormalizeParams) -> str:
+def _believed(found: LanguageGuess, params: NormalizeParams) -> str:
     if found.confidence >= params.min_language_confidence:
         return found.language
     return "" if params.unsure_language == REFUSE else params.unsure_language

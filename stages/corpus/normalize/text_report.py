@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fonoteka.phones import SOUTH_SLAVIC
-from fonoteka.text.language_id import Guess
+from fonoteka.text.language_id import LanguageGuess
 
 EXAMPLES = 3
 _SYLLABIC = frozenset("aeiour")
@@ -39,7 +39,7 @@ class Reading:
     rules: Mapping[str, int] = field(default_factory=dict)
     reason: str = ""
     detail: str = ""
-    guess: Guess | None = None
+    guess: LanguageGuess | None = None
 
 
 def report(readings: Sequence[Reading], shown: Collection[str]) -> dict[str, Any]:
