@@ -19,11 +19,11 @@ from fonoteka.packaging import PACKAGE
 from fonoteka.realtime.block_check import ALLOWED, compare, stepped, streamed
 from fonoteka.realtime.frame_labels import QUESTIONS
 from fonoteka.realtime.frontend import FrontEnd
-from fonoteka.rtneural.bounds import loudest_logit
-from fonoteka.rtneural.cost import facts_of, model_t
+from fonoteka.rtneural.bounds import max_abs_logit
+from fonoteka.rtneural.cost import model_cost, model_t
 from fonoteka.rtneural.interpreter import Network
-from fonoteka.rtneural.parity import prove
-from fonoteka.rtneural.validate import findings, require_sound
+from fonoteka.rtneural.parity import check_parity
+from fonoteka.rtneural.validate import diagnose, require_valid
 
 BLOCKS = (64, 441, 480)
 """Samples: a short block, one that no hop is a multiple of, three hops at once."""
@@ -74,14 +74,14 @@ class Model:
     def format(self) -> str:
         """Check that RTNeural would run the file as it reads."""
         text = self.file.read_bytes()
-        document = require_sound(text, self.file.name)
-        notes = [str(found) for found in findings(text)]
+        document = require_valid(text, self.file.name)
+        notes = [str(found) for found in diagnose(text)]
         return "; ".join([f"{len(document['layers'])} layers without a fault", *notes])
 
     def architecture(self) -> str:
         """Check that the file has the type and the sizes that package.json says."""
-        document = require_sound(self.file.read_bytes(), self.file.name)
-        numbers = facts_of(document)
+        document = require_valid(self.file.read_bytes(), self.file.name)
+        numbers = model_cost(document)
         found = asdict(numbers) | {"model_t": model_t(document)}
         found["weight_bytes"] = numbers.weight_bytes
         told = asdict(self.said)
@@ -95,8 +95,8 @@ class Model:
 
     def ends(self, end: FrontEnd) -> str:
         """Check inputs, outputs and names of both files, and the bound of what a softmax gets."""
-        bands, document = end.params.bands, require_sound(self.file.read_bytes(), self.file.name)
-        loud = loudest_logit(document, end.loudest)
+        bands, document = end.params.bands, require_valid(self.file.read_bytes(), self.file.name)
+        loud = max_abs_logit(document, end.loudest)
         session = open_model(self.graph)
         network = Network(self.file.read_bytes(), self.file.name)
         meta = session.get_modelmeta().custom_metadata_map
@@ -132,7 +132,7 @@ class Model:
         wanted = stepped(session, frames)
         if not np.array_equal(stepped(session, frames), wanted):
             raise UserError(f"{self.graph.name}: says another thing after a reset")
-        self.error = prove(self.file.read_bytes(), frames, wanted, ALLOWED, self.file.name)
+        self.error = check_parity(self.file.read_bytes(), frames, wanted, ALLOWED, self.file.name)
         return f"{len(frames)} steps from a reset and again: off by at most {self.error:.1e}"
 
     def blocks(self, end: FrontEnd, signal: Signal) -> str:

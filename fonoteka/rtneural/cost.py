@@ -1,4 +1,4 @@
-"""What a file for RTNeural costs and how far it hears, and the C++ type that it fits."""
+"""Cost and receptive field of a model for RTNeural, and its C++ type."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 
-CURVES: Mapping[str, str] = MappingProxyType(
+ACTIVATION_TYPES: Mapping[str, str] = MappingProxyType(
     {"elu": "ELuActivationT", "relu": "ReLuActivationT", "sigmoid": "SigmoidActivationT",
      "softmax": "SoftmaxActivationT", "tanh": "TanhActivationT"}
 )  # fmt: skip
-EXPONENTIAL = frozenset(CURVES) - {"relu"}
+EXPONENTIALS = frozenset(ACTIVATION_TYPES) - {"relu"}
 DENSE = ("dense", "time-distributed-dense")
 
 
 @dataclass(frozen=True)
-class Facts:
-    """A model in numbers.
+class ModelCost:
+    """Sizes of a model per step. The names are keys of the published package.
 
     Attributes:
-        inputs: numbers that a step takes.
-        outputs: numbers that it gives.
-        parameters: numbers in the file; an LSTM has one bias here, where torch has two, and a
-            module that runs twice is in the file twice.
-        multiplies: products a step, of float32; of a module that runs twice, both times.
-        curves: values of tanh, sigmoid or exp a step, each worth some ten products.
-        remembered: numbers that are carried from one step to the next.
-        receptive_steps: how many steps an output has heard, its own among them; None: all.
+        inputs: number of inputs.
+        outputs: number of outputs.
+        parameters: numbers in the file; an LSTM has one bias here and two in torch, and a module
+            that runs twice is in the file twice.
+        multiplies: float32 multiplications per step; a module that runs twice counts twice.
+        curves: evaluations of tanh, sigmoid or exp per step, each about ten multiplications.
+        remembered: size of the state carried from one step to the next.
+        receptive_steps: receptive field in steps, with the current step; None: unlimited.
     """
 
     inputs: int
@@ -42,80 +42,82 @@ class Facts:
 
     @property
     def weight_bytes(self) -> int:
-        """What the parameters take as float32."""
+        """Size of the parameters in bytes, as float32."""
         return 4 * self.parameters
 
     @property
     def warm_up_steps(self) -> int | None:
-        """How many of the first outputs have heard zeros from before the first step; None: all do.
+        """Number of first outputs that depend on the zeros before the first step; None: all.
 
-        What a recurrent layer makes of them fades; how soon depends on what it hears, so that is
-        measured: see rtneural_proof.forgotten_after.
+        The influence of the initial state of a recurrent layer fades at a rate that depends on its
+        input, so it is measured: see `parity.settling_steps`.
         """
         return None if self.receptive_steps is None else self.receptive_steps - 1
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """A layer with the number of its inputs, which a file does not repeat."""
+    """A layer of a document with its number of inputs, which the document does not repeat."""
 
-    said: Mapping[str, Any]
+    json: Mapping[str, Any]
     inputs: int
 
     @property
     def kind(self) -> str:
-        return str(self.said["type"])
+        return str(self.json["type"])
 
     @property
     def outputs(self) -> int:
-        return int(self.said["shape"][-1])
+        return int(self.json["shape"][-1])
 
     @property
     def curve(self) -> str:
-        """The activation that RTNeural runs after it, or that it is."""
+        """The activation that RTNeural runs after it, or the layer itself if it is one."""
         reads = (*DENSE, "conv1d", "activation")
-        return str(self.said.get("activation", "")) if self.kind in reads else ""
+        return str(self.json.get("activation", "")) if self.kind in reads else ""
 
-    def number(self, key: str, otherwise: int = 1) -> int:
-        value = self.said.get(key, otherwise)
+    def number(self, key: str, default: int = 1) -> int:
+        value = self.json.get(key, default)
         return int(value[-1] if isinstance(value, list) else value)
 
 
 def _layers(document: Mapping[str, Any]) -> Iterator[_Layer]:
     shape = document["in_shape"]
     size = int(shape[-1] if len(shape) != 4 else shape[2] * shape[3])
-    for said in document["layers"]:
-        if said["type"].endswith("2d"):
-            raise UserError(f"type {said['type']!r} works on images; only vectors are counted here")
-        layer = _Layer(said, size)
+    for layer_json in document["layers"]:
+        if layer_json["type"].endswith("2d"):
+            raise UserError(
+                f"type {layer_json['type']!r} works on images; only vectors are supported here"
+            )
+        layer = _Layer(layer_json, size)
         yield layer
         size = layer.outputs
 
 
-def count(value: Any) -> int:
-    """Return how many numbers a nested list holds.
+def count_numbers(value: Any) -> int:
+    """Return the number of elements in a nested list.
 
-    >>> count([[1, 2], [3, 4], []])
+    >>> count_numbers([[1, 2], [3, 4], []])
     4
     """
-    return sum(map(count, value)) if isinstance(value, list) else 1
+    return sum(map(count_numbers, value)) if isinstance(value, list) else 1
 
 
-def facts_of(document: Mapping[str, Any]) -> Facts:
-    """Return the numbers of a document without faults (see validate.py).
+def model_cost(document: Mapping[str, Any]) -> ModelCost:
+    """Return the cost of a document without faults (see validate.py).
 
     Raises:
         ValueError: a layer works on images.
     """
     layers = list(_layers(document))
     recurrent = any(layer.kind in ("gru", "lstm") for layer in layers)
-    return Facts(
+    return ModelCost(
         inputs=layers[0].inputs,
         outputs=layers[-1].outputs,
-        parameters=sum(count(layer.said["weights"]) for layer in layers),
+        parameters=sum(count_numbers(layer.json["weights"]) for layer in layers),
         multiplies=sum(map(_multiplies, layers)),
-        curves=sum(map(_curves, layers)),
-        remembered=sum(map(_remembered, layers)),
+        curves=sum(map(_activation_count, layers)),
+        remembered=sum(map(_state_size, layers)),
         receptive_steps=None if recurrent else 1 + sum(map(_history, layers)),
     )
 
@@ -123,7 +125,7 @@ def facts_of(document: Mapping[str, Any]) -> Facts:
 def _multiplies(layer: _Layer) -> int:
     into, out = layer.inputs, layer.outputs
     gates = {"gru": 3, "lstm": 4}.get(layer.kind, 0)
-    if gates:  # the matrices, and three products a unit that open and close the gates
+    if gates:  # the matrices, and three multiplications per unit for the gates
         return gates * out * (into + out) + 3 * out
     if layer.kind == "conv1d":
         return layer.number("kernel_size") * into // layer.number("groups") * out
@@ -131,28 +133,28 @@ def _multiplies(layer: _Layer) -> int:
     return own + (out if layer.curve == "softmax" else 0)
 
 
-def _curves(layer: _Layer) -> int:
-    each = {"gru": 3, "lstm": 5}.get(layer.kind, int(layer.curve in EXPONENTIAL))
-    return each * layer.outputs
+def _activation_count(layer: _Layer) -> int:
+    per_unit = {"gru": 3, "lstm": 5}.get(layer.kind, int(layer.curve in EXPONENTIALS))
+    return per_unit * layer.outputs
 
 
 def _history(layer: _Layer) -> int:
-    """Return how many steps back a layer looks."""
+    """Return the number of past steps that a layer depends on."""
     if layer.kind != "conv1d":
         return 0
     return (layer.number("kernel_size") - 1) * layer.number("dilation")
 
 
-def _remembered(layer: _Layer) -> int:
+def _state_size(layer: _Layer) -> int:
     units = {"gru": 1, "lstm": 2}.get(layer.kind, 0)
     return units * layer.outputs + _history(layer) * layer.inputs
 
 
 def model_t(document: Mapping[str, Any]) -> str:
-    """Return the type of RTNeural's compile-time API that a document fits.
+    """Return the `ModelT` type of RTNeural's compile-time API for a document.
 
-    A layer with an activation is two of them there. One that does not fit loads without a word and
-    leaves zeros, so the type is written and not left to be guessed.
+    A layer with an activation is two layers there. A wrong type loads without an error and computes
+    with zeros, so the type is published with the model.
 
     Raises:
         ValueError: a layer works on images.
@@ -168,7 +170,7 @@ def model_t(document: Mapping[str, Any]) -> str:
 
 def _types(layer: _Layer) -> Iterator[str]:
     into, out = layer.inputs, layer.outputs
-    affine = str(len(layer.said["weights"]) == 4).lower()
+    affine = str(len(layer.json["weights"]) == 4).lower()
     named: dict[str, tuple[str, Sequence[int | str]]] = {
         **dict.fromkeys(DENSE, ("DenseT", (into, out))),
         "gru": ("GRULayerT", (into, out)),
@@ -184,4 +186,4 @@ def _types(layer: _Layer) -> Iterator[str]:
         name, sizes = named[layer.kind]
         yield f"RTNeural::{name}<float, {', '.join(map(str, sizes))}>"
     if layer.curve:
-        yield f"RTNeural::{CURVES[layer.curve]}<float, {out}>"
+        yield f"RTNeural::{ACTIVATION_TYPES[layer.curve]}<float, {out}>"

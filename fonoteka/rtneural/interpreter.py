@@ -1,18 +1,18 @@
-"""Run a file for RTNeural in numpy, one step after another, as RTNeural runs it.
+"""Interpreter of a file for RTNeural in numpy, step by step as in RTNeural.
 
-It is written from the format and knows nothing of what wrote the file, so that where the two agree
-both have understood the format.
+It is written from the format and independent of the exporter, so agreement of the two shows that
+both implement the format.
 
     dense      y = x K + b
-    conv1d     y(t) = b + sum over taps k of K[k] x(t - (last - k) dilation), a group by itself
+    conv1d     y(t) = b + sum over taps k of K[k] x(t - (last - k) dilation), per group
     lstm       i, f, g, o = x W + h U + b;  c = s(f) c + s(i) tanh(g);  h = s(o) tanh(c)
     gru        z = s(x Wz + h Uz + bz + dz), r alike;  g = tanh(x Wg + bg + r (h Ug + dg));
                h = (1 - z) g + z h
     batchnorm  y = gamma / sqrt(variance + epsilon) (x - mean) + beta
-    prelu      y = x where x > 0, else slope x
-    softmax    e^x / sum of e^x, with nothing subtracted: past 88 float32 overflows, as in RTNeural
+    prelu      y = x if x > 0, else slope x
+    softmax    e^x / sum of e^x, without subtracting the maximum: above 88 float32 overflows
 
-What came before the first step is zeros, and so are h and c.
+Inputs before the first step are zeros, and so are h and c.
 
 Source: RTNeural, https://github.com/jatinchowdhury18/RTNeural, commit 1fb1f075; the recurrences are
 those of Keras, the GRU's with `reset_after`.
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fonoteka.core.errors import UserError
-from fonoteka.rtneural.validate import require_sound
+from fonoteka.rtneural.validate import require_valid
 
 Vector = NDArray[Any]
 
@@ -53,41 +53,41 @@ CURVES: Mapping[str, Callable[[Vector], Vector]] = MappingProxyType(
     }
 )
 ACTIVATED = ("dense", "time-distributed-dense", "conv1d")
-"""The layers after which RTNeural adds the activation that stands in them."""
+"""Layer types whose key `activation` RTNeural applies."""
 
 
-class Step(Protocol):
-    """A layer that takes one step at a time."""
+class StepLayer(Protocol):
+    """A layer that processes one step at a time."""
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Clear the state."""
 
     def __call__(self, x: Vector) -> Vector:
         """Return the outputs of a step."""
 
 
-class _Still:
-    """A layer without a memory."""
+class _Stateless:
+    """A layer without a state."""
 
     def __init__(self, function: Callable[[Vector], Vector]) -> None:
         self.function = function
 
     def reset(self) -> None:
-        """Do nothing: there is nothing to forget."""
+        """Do nothing: there is no state."""
 
     def __call__(self, x: Vector) -> Vector:
         return self.function(x)
 
 
 class _Conv1d:
-    """Taps into a ring of the last steps."""
+    """A convolution over a ring buffer of the last steps."""
 
     def __init__(self, kernel: Vector, bias: Vector, dilation: int, groups: int) -> None:
         taps, width, outputs = kernel.shape
-        each = outputs // groups
-        # [K][I/G][O] to one matrix a group: [G][K I/G][O/G]
-        apart = kernel.reshape(taps, width, groups, each).transpose(2, 0, 1, 3)
-        self.matrices = np.ascontiguousarray(apart.reshape(groups, taps * width, each))
+        group_outputs = outputs // groups
+        # [K][I/G][O] to one matrix per group: [G][K I/G][O/G]
+        grouped = kernel.reshape(taps, width, groups, group_outputs).transpose(2, 0, 1, 3)
+        self.matrices = np.ascontiguousarray(grouped.reshape(groups, taps * width, group_outputs))
         self.bias, self.groups, self.width = bias, groups, width
         self.ago = (taps - 1 - np.arange(taps)) * dilation
         self.ring = np.zeros(((taps - 1) * dilation + 1, groups * width), kernel.dtype)
@@ -99,8 +99,8 @@ class _Conv1d:
     def __call__(self, x: Vector) -> Vector:
         self.now = (self.now + 1) % len(self.ring)
         self.ring[self.now] = x
-        heard = self.ring[(self.now - self.ago) % len(self.ring)]
-        rows = heard.reshape(-1, self.groups, self.width).transpose(1, 0, 2)
+        steps = self.ring[(self.now - self.ago) % len(self.ring)]
+        rows = steps.reshape(-1, self.groups, self.width).transpose(1, 0, 2)
         sums = rows.reshape(self.groups, 1, -1) @ self.matrices
         return np.asarray(sums.ravel() + self.bias)
 
@@ -143,33 +143,33 @@ def _last(value: Any) -> int:
     return int(value[-1] if isinstance(value, list) else value)
 
 
-def _layer(said: Mapping[str, Any], arrays: list[Vector], dtype: DTypeLike) -> Step:
+def _build_layer(layer: Mapping[str, Any], arrays: list[Vector], dtype: DTypeLike) -> StepLayer:
     """Return a layer without the activation that may follow it."""
-    kind = said["type"]
+    kind = layer["type"]
     if kind == "lstm":
         return _Lstm(*arrays)
     if kind == "gru":
         return _Gru(*arrays)
     if kind == "conv1d":
         kernel, bias = arrays
-        return _Conv1d(kernel, bias, _last(said["dilation"]), _last(said.get("groups", 1)))
+        return _Conv1d(kernel, bias, _last(layer["dilation"]), _last(layer.get("groups", 1)))
     if kind in ("dense", "time-distributed-dense"):
         kernel, bias = [*arrays, np.zeros(1, dtype)][:2]
-        return _Still(lambda x: np.asarray(x @ kernel + bias))
+        return _Stateless(lambda x: np.asarray(x @ kernel + bias))
     if kind == "prelu":
         slopes = arrays[0].ravel()
-        return _Still(lambda x: np.where(x > 0, x, slopes * x))
+        return _Stateless(lambda x: np.where(x > 0, x, slopes * x))
     if kind == "batchnorm":
         (mean, variance), affine = arrays[-2:], arrays[:-2]
-        scale = 1 / np.sqrt(variance + np.asarray(said["epsilon"], dtype))
+        scale = 1 / np.sqrt(variance + np.asarray(layer["epsilon"], dtype))
         gamma, beta = affine or (np.ones_like(mean), np.zeros_like(mean))
-        return _Still(lambda x: np.asarray(gamma * scale * (x - mean) + beta))
+        return _Stateless(lambda x: np.asarray(gamma * scale * (x - mean) + beta))
     assert kind == "activation"
-    return _Still(CURVES[said["activation"]])
+    return _Stateless(CURVES[layer["activation"]])
 
 
 class Network:
-    """A model that takes one step of inputs and gives one of outputs.
+    """A model that maps one step of inputs to one step of outputs.
 
     >>> text = '{"in_shape": [2], "layers": [{"type": "dense", "activation": "relu", '
     >>> network = Network(text + '"shape": [1], "weights": [[[1], [-2]], [0.5]]}]}')
@@ -185,49 +185,51 @@ class Network:
         Args:
             text: the file.
             where: its name, for errors.
-            dtype: what to calculate in. RTNeural calculates in float32, and only so is seen where
-                float32 does not reach; float64, with the weights still rounded to float32, says
-                how much of a difference is rounding.
+            dtype: the type of the computation. RTNeural computes in float32, which also shows its
+                overflows; float64, with the weights still rounded to float32, shows how much of a
+                difference is rounding.
 
         Raises:
-            ValueError: RTNeural would not run the file as it reads, or it holds images.
+            UserError: the file has faults, or a layer works on images.
         """
-        document = require_sound(text, where)
+        document = require_valid(text, where)
         shape = document["in_shape"]
         self.inputs = int(shape[-1] if len(shape) != 4 else shape[2] * shape[3])
         self.outputs = self.inputs
         self.dtype = np.dtype(dtype)
-        self.layers: list[Step] = []
-        for number, said in enumerate(document["layers"]):
-            if said["type"].endswith("2d"):
-                name = f"layers[{number}] ({said['type']})"
-                raise UserError(f"{where}: {name} works on images; only vectors are run here")
-            arrays = [np.array(w, np.float32).astype(self.dtype) for w in said["weights"]]
-            self.layers.append(_layer(said, arrays, self.dtype))
-            if said["type"] in ACTIVATED and said.get("activation"):
-                self.layers.append(_Still(CURVES[said["activation"]]))
-            self.outputs = int(said["shape"][-1])
+        self.layers: list[StepLayer] = []
+        for number, layer in enumerate(document["layers"]):
+            if layer["type"].endswith("2d"):
+                name = f"layers[{number}] ({layer['type']})"
+                raise UserError(f"{where}: {name} works on images; only vectors are supported here")
+            arrays = [np.array(w, np.float32).astype(self.dtype) for w in layer["weights"]]
+            self.layers.append(_build_layer(layer, arrays, self.dtype))
+            if layer["type"] in ACTIVATED and layer.get("activation"):
+                self.layers.append(_Stateless(CURVES[layer["activation"]]))
+            self.outputs = int(layer["shape"][-1])
 
     def reset(self) -> None:
-        """Forget what was heard, as before a first step."""
+        """Clear the state, as before a first step."""
         for layer in self.layers:
             layer.reset()
 
     def forward(self, step: Vector) -> Vector:
-        """Return the outputs `[O]` of a step `[I]`, and remember it.
+        """Return the outputs `[O]` of a step `[I]`, and update the state.
 
         Raises:
-            ValueError: the step has another number of inputs.
+            UserError: the step has another number of inputs.
         """
         if step.shape != (self.inputs,):
             raise UserError(f"a step has {self.inputs} inputs, found the shape {step.shape}")
         x = step.astype(self.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # infinities are what float32 gives
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # float32 overflows to infinity, as in RTNeural
             for layer in self.layers:
                 x = layer(x)
         return x
 
     def run(self, steps: Vector) -> Vector:
-        """Return the outputs `[T, O]` of steps `[T, I]`, after those that came before."""
-        found = [self.forward(step) for step in steps]
-        return np.array(found, self.dtype).reshape(len(steps), self.outputs)
+        """Return the outputs `[T, O]` of steps `[T, I]`, from the current state on."""
+        outputs = [self.forward(step) for step in steps]
+        return np.array(outputs, self.dtype).reshape(len(steps), self.outputs)

@@ -1,7 +1,7 @@
-"""Prove that a file for RTNeural says what the model it came from says, and find out why not.
+"""Parity check: a file for RTNeural gives the outputs of its model, and a hint if it does not.
 
-A file can be whole and wrong: a square kernel that was not transposed has the right size, and so
-have gates in another order. Only running it tells, step by step from a reset and again after one.
+A valid file can be wrong: a square kernel that is not transposed has the right size, and so have
+gates in another order. Only a run shows it, step by step from a reset and again after another.
 """
 
 from __future__ import annotations
@@ -16,64 +16,66 @@ from numpy.typing import NDArray
 
 from fonoteka.core.errors import UserError
 from fonoteka.rtneural.interpreter import Network
-from fonoteka.rtneural.validate import require_sound
+from fonoteka.rtneural.validate import require_valid
 
 Array = NDArray[Any]
-TRIED_STEPS = 200
-"""Enough to tell one order of weights from another, which is off from the first steps on."""
+COMPARED_STEPS = 200
+"""Enough to distinguish orders of weights, which differ from the first steps on."""
 
 
-def prove(
-    text: str | bytes, frames: Array, wanted: Array, allowed: float, where: str, skipped: int = 0
+def check_parity(
+    text: str | bytes, frames: Array, expected: Array, allowed: float, where: str, skipped: int = 0
 ) -> float:
-    """Return the largest difference between a file and its model.
+    """Return the largest absolute difference between the outputs of a file and of its model.
 
     Args:
         text: the file.
         frames: inputs `[T, I]`.
-        wanted: the model's outputs `[T - skipped, O]`, from its first step on.
-        allowed: the largest difference that may be.
-        where: the file's name, for errors.
-        skipped: how many of RTNeural's first outputs the model does not have.
+        expected: outputs of the model `[T - skipped, O]`, from its first step on.
+        allowed: the tolerance of the difference.
+        where: the name of the file, for errors.
+        skipped: number of first RTNeural outputs that the model does not have.
 
     Raises:
-        ValueError: RTNeural would not run the file, or the outputs differ by more than `allowed`,
-            from the first reset or from the next; the message names the layer that would be right
-            with its weights in another order, if there is one.
+        UserError: RTNeural would not run the file, or the outputs differ by more than `allowed`
+            after the first or the second reset; if another order of weights in one layer gives the
+            right outputs, the message names the layer.
     """
     network = Network(text, where)
-    if wanted.shape != (len(frames) - skipped, network.outputs):
+    if expected.shape != (len(frames) - skipped, network.outputs):
         raise UserError(
-            f"{where}: gives outputs of the shape {(len(frames) - skipped, network.outputs)}, "
-            f"and the model's are {wanted.shape}; is it another model's file?"
+            f"{where}: gives outputs of shape {(len(frames) - skipped, network.outputs)}, but the "
+            f"model gives {expected.shape}; export this model again"
         )
-    worst = 0.0
-    for turn in ("from the first step on", "after a reset"):
-        error = np.abs(network.run(frames)[skipped:] - wanted).max(axis=1)
+    max_error = 0.0
+    # Twice, so that a state that `reset` does not clear is found.
+    for phase in ("from the first step on", "after a reset"):
+        error = np.abs(network.run(frames)[skipped:] - expected).max(axis=1)
         if not (error <= allowed).all():
             step = int(np.argmax(~(error <= allowed)))
-            message = f"{where}: off by {float(error.max()):.2e} {turn}, first at step {step}"
-            raise UserError(
-                f"{message}; allowed is {allowed}{_guess(text, frames, wanted, allowed, skipped)}"
-            )
-        worst = max(worst, float(error.max()))
+            message = f"{where}: off by {float(error.max()):.2e} {phase}, first at step {step}"
+            hint = _order_hint(text, frames, expected, allowed, skipped)
+            raise UserError(f"{message}; allowed is {allowed}{hint}")
+        max_error = max(max_error, float(error.max()))
         network.reset()
-    return worst
+    return max_error
 
 
-def _guess(text: str | bytes, frames: Array, wanted: Array, allowed: float, skipped: int) -> str:
-    """Return what the file would have to be to be right, where another order of weights is it."""
-    document = require_sound(text, "")
-    for changed, guess in _other_orders(document):
-        few = frames[: skipped + TRIED_STEPS]
-        found = Network(json.dumps(changed)).run(few)[skipped:]
-        if np.abs(found - wanted[: len(found)]).max() <= allowed:
-            return f"; it would be right with {guess}"
+def _order_hint(
+    text: str | bytes, frames: Array, expected: Array, allowed: float, skipped: int
+) -> str:
+    """Return the order of weights that makes the file right, or an empty string."""
+    document = require_valid(text, "")
+    for changed, hint in _other_orders(document):
+        first_frames = frames[: skipped + COMPARED_STEPS]
+        outputs = Network(json.dumps(changed)).run(first_frames)[skipped:]
+        if np.abs(outputs - expected[: len(outputs)]).max() <= allowed:
+            return f"; it would be right with {hint}"
     return ""
 
 
 def _other_orders(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield documents in which one layer has its weights in another order that fits as well."""
+    """Yield documents in which one layer has its weights in another order of the same shape."""
     for number, layer in enumerate(document["layers"]):
         weights = [np.array(array) for array in layer["weights"]]
         for name, changed in _orders(layer["type"], weights):
@@ -94,34 +96,34 @@ def _orders(kind: str, weights: list[Array]) -> Iterator[tuple[str, list[Array]]
         gates = {"gru": 3, "lstm": 4}[kind]
         parts = [np.split(array, gates, axis=-1) for array in weights]
         pairs = [(0, 1, "first"), (1, 2, "middle"), (2, 3, "last")][: gates - 1]
-        for one, other, name in pairs:
+        for first, second, name in pairs:
             swapped = list(range(gates))
-            swapped[one], swapped[other] = other, one
-            changed = [np.concatenate([p[at] for at in swapped], axis=-1) for p in parts]
+            swapped[first], swapped[second] = second, first
+            changed = [np.concatenate([p[gate] for gate in swapped], axis=-1) for p in parts]
             yield f"the {name} two gates swapped", changed
 
 
-def forgotten_after(text: str | bytes, frames: Array, tolerance: float, starts: int) -> int | None:
-    """Return how many steps it takes until a start from zeros is forgotten.
+def settling_steps(text: str | bytes, frames: Array, tolerance: float, starts: int) -> int | None:
+    """Return the number of steps after which the initial state no longer matters.
 
     Args:
         text: the file.
         frames: inputs `[T, I]`.
-        tolerance: a difference below which outputs count as equal.
-        starts: how many places, evenly spread over the first half, to start anew at.
+        tolerance: the difference up to which outputs count as equal.
+        starts: the number of start positions, evenly spaced over the first half.
 
     Returns:
-        The number of first outputs, at the worst of these places, that differ from those of a
-        network which has heard all from the beginning; None if some differ to the end.
+        The number of first outputs, at the worst start, that differ from those of a network that
+        ran from the beginning; None if outputs differ until the end.
     """
-    whole, network = Network(text), Network(text)
-    known = whole.run(frames)
-    longest = 0
+    uninterrupted, network = Network(text), Network(text)
+    reference = uninterrupted.run(frames)
+    max_steps = 0
     for start in np.linspace(1, len(frames) // 2, starts).astype(int):
         network.reset()
-        error = np.abs(network.run(frames[start:]) - known[start:]).max(axis=1)
+        error = np.abs(network.run(frames[start:]) - reference[start:]).max(axis=1)
         differing = np.flatnonzero(~(error <= tolerance))
-        longest = max(longest, int(differing[-1]) + 1 if len(differing) else 0)
-        if longest >= len(frames) - start:
+        max_steps = max(max_steps, int(differing[-1]) + 1 if len(differing) else 0)
+        if max_steps >= len(frames) - start:
             return None
-    return longest
+    return max_steps

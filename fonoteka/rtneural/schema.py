@@ -1,4 +1,4 @@
-"""What each layer of a file for RTNeural must hold: sizes, keys, and the shapes of its weights."""
+"""The schema of each layer type in a file for RTNeural: sizes, keys and shapes of weights."""
 
 from __future__ import annotations
 
@@ -7,202 +7,225 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from fonoteka.rtneural.shapes import Fed, Said, by, extent, fits, whole
+from fonoteka.rtneural.shapes import (
+    Diagnostic,
+    LayerInput,
+    check_shape,
+    format_shape,
+    is_positive_integer,
+    shape_of,
+)
 
 SMALLEST = 2.0**-149
-"""Above 0 there is no smaller float32."""
+"""The smallest float32 above 0."""
 
 ACTIVATIONS = frozenset({"tanh", "relu", "sigmoid", "softmax", "elu"})
 MATRIX = "RTNeural throws, or fills with zeros and is silently wrong"
-VECTOR = "RTNeural reads past its end, or leaves the rest out"
+VECTOR = "RTNeural reads past its end, or ignores the rest"
 
 
-def _dense(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
+def _dense(layer: Any, inputs: LayerInput, size: int | None) -> Iterator[Diagnostic]:
     weights = layer["weights"]
     if len(weights) not in (1, 2):
-        yield Said("", f"weights must be [kernel, bias], found {len(weights)} arrays")
-    elif fed.size and size:
-        why = f"the {fed} and the shape's {size} outputs"
-        yield from fits(weights[0], "kernel", (fed.size, size), why, MATRIX)
+        yield Diagnostic("", f"weights must be [kernel, bias], found {len(weights)} arrays")
+    elif inputs.size and size:
+        why = f"the {inputs} and the shape's {size} outputs"
+        yield from check_shape(weights[0], "kernel", (inputs.size, size), why, MATRIX)
         if len(weights) == 2:
-            yield from fits(weights[1], "bias", (size,), f"{size} outputs", VECTOR)
+            yield from check_shape(weights[1], "bias", (size,), f"{size} outputs", VECTOR)
         else:
-            yield Said("", "there is no bias; RTNeural takes zeros", fault=False)
+            yield Diagnostic("", "there is no bias; RTNeural uses zeros", fault=False)
 
 
-def _recurrent(gates: int, biases: tuple[int, ...], parts: str) -> Callable[..., Iterator[Said]]:
-    def check(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
+def _recurrent(
+    gates: int, biases: tuple[int, ...], parts: str
+) -> Callable[..., Iterator[Diagnostic]]:
+    def check(layer: Any, inputs: LayerInput, size: int | None) -> Iterator[Diagnostic]:
         weights = layer["weights"]
         if len(weights) != 3:
-            does = "throws" if len(weights) < 3 else "ignores the rest: add up torch's two biases"
-            yield Said(
-                "", f"weights must be {parts}, found {len(weights)} arrays; RTNeural {does}"
+            effect = "throws" if len(weights) < 3 else "ignores the rest: add up torch's two biases"
+            yield Diagnostic(
+                "", f"weights must be {parts}, found {len(weights)} arrays; RTNeural {effect}"
             )  # fmt: skip
-        elif fed.size and size:
-            into, own, bias = weights
-            why = f"the {fed} and the shape's {size} units of {gates} gates"
-            yield from fits(into, "kernel", (fed.size, gates * size), why, MATRIX)
-            yield from fits(own, "recurrent kernel", (size, gates * size), why, MATRIX)
-            does = "RTNeural throws, reads past its end or is silently wrong"
-            yield from fits(bias, "bias", (*biases, gates * size), why, does)
+        elif inputs.size and size:
+            kernel, recurrent_kernel, bias = weights
+            why = f"the {inputs} and the shape's {size} units of {gates} gates"
+            yield from check_shape(kernel, "kernel", (inputs.size, gates * size), why, MATRIX)
+            yield from check_shape(
+                recurrent_kernel, "recurrent kernel", (size, gates * size), why, MATRIX
+            )
+            effect = "RTNeural throws, reads past its end or is silently wrong"
+            yield from check_shape(bias, "bias", (*biases, gates * size), why, effect)
 
     return check
 
 
-def _last(layer: Any, key: str) -> tuple[int, list[Said]]:
-    """Return a key's number, which may stand in a list, and what is wrong with it; 0: no number."""
+def _last(layer: Any, key: str) -> tuple[int, list[Diagnostic]]:
+    """Return the number of a key, which may be in a list, and diagnostics; 0 if there is none."""
     value = layer.get(key)
-    plain = value[-1] if isinstance(value, list) and value else value
-    if whole(plain):
-        return int(plain), []
-    found, does = (
-        ("no such key", "throws")
-        if key not in layer
-        else (repr(value), "throws or runs with garbage")
-    )
-    message = f"{key} must be a whole number of at least 1, found {found}; RTNeural {does}"
-    return 0, [Said("", message)]
+    number = value[-1] if isinstance(value, list) and value else value
+    if is_positive_integer(number):
+        return int(number), []
+    found, effect = "no such key", "throws"
+    if key in layer:
+        found, effect = repr(value), "throws or runs with garbage"
+    message = f"{key} must be a whole number of at least 1, found {found}; RTNeural {effect}"
+    return 0, [Diagnostic("", message)]
 
 
-def _conv1d(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
-    kernel, wrong = _last(layer, "kernel_size")
-    dilation, wrong_too = _last(layer, "dilation")
-    groups, wrong_as_well = _last({"groups": 1} | layer, "groups")
-    yield from [*wrong, *wrong_too, *wrong_as_well]
+def _conv1d(layer: Any, inputs: LayerInput, size: int | None) -> Iterator[Diagnostic]:
+    kernel, kernel_faults = _last(layer, "kernel_size")
+    dilation, dilation_faults = _last(layer, "dilation")
+    groups, group_faults = _last({"groups": 1} | layer, "groups")
+    yield from [*kernel_faults, *dilation_faults, *group_faults]
     weights = layer["weights"]
     if len(weights) != 2:
-        does = "throws" if len(weights) < 2 else "ignores the rest"
-        yield Said("", f"weights must be [kernel, bias], found {len(weights)}; RTNeural {does}")
-    elif fed.size and size and kernel and dilation and groups:
-        if fed.size % groups or size % groups:
-            message = f"{groups} groups do not divide the {fed} and the shape's {size} outputs"
-            yield Said("", f"{message}; RTNeural throws or is silently wrong")
+        effect = "throws" if len(weights) < 2 else "ignores the rest"
+        yield Diagnostic(
+            "", f"weights must be [kernel, bias], found {len(weights)}; RTNeural {effect}"
+        )
+    elif inputs.size and size and kernel and dilation and groups:
+        if inputs.size % groups or size % groups:
+            message = f"{groups} groups do not divide the {inputs} and the shape's {size} outputs"
+            yield Diagnostic("", f"{message}; RTNeural throws or is silently wrong")
             return
-        why = f"kernel_size {kernel}, the {fed}, {groups} groups and the shape's {size} outputs"
-        yield from fits(weights[0], "kernel", (kernel, fed.size // groups, size), why, MATRIX)
-        yield from fits(weights[1], "bias", (size,), f"{size} outputs", VECTOR)
+        why = f"kernel_size {kernel}, the {inputs}, {groups} groups and the shape's {size} outputs"
+        yield from check_shape(
+            weights[0], "kernel", (kernel, inputs.size // groups, size), why, MATRIX
+        )
+        yield from check_shape(weights[1], "bias", (size,), f"{size} outputs", VECTOR)
 
 
-def _statistics(layer: Any, count: int) -> Iterator[Said]:
-    """Yield what is wrong with a normalisation of `count` features."""
+def _statistics(layer: Any, count: int) -> Iterator[Diagnostic]:
+    """Yield diagnostics for a normalisation of `count` features."""
     epsilon, weights = layer.get("epsilon"), layer["weights"]
+    # Checked first: the sum with the variance below needs a number.
     try:
-        usable = extent(epsilon) == ()
+        usable = shape_of(epsilon) == ()
     except ValueError:
         usable = False
     if not usable:
         found = "no such key" if "epsilon" not in layer else repr(epsilon)
-        does = "throws or runs with garbage" if "epsilon" in layer else "throws"
-        yield Said("", f"epsilon must be a number of float32, found {found}; RTNeural {does}")
+        effect = "throws or runs with garbage" if "epsilon" in layer else "throws"
+        yield Diagnostic("", f"epsilon must be a float32 number, found {found}; RTNeural {effect}")
     if len(weights) not in (2, 4):
-        yield Said(
+        yield Diagnostic(
             "", "weights must be [gamma, beta, mean, variance] or [mean, variance], found "
-            f"{len(weights)} arrays; RTNeural takes the first two for mean and variance",
+            f"{len(weights)} arrays; RTNeural uses the first two as mean and variance",
         )  # fmt: skip
         return
     names = ("gamma", "beta", "mean", "variance")[-len(weights) :]
-    does = "RTNeural writes past its memory or leaves the rest unset"
-    said = [
-        found
+    effect = "RTNeural writes past its memory or does not set the rest"
+    faults = [
+        fault
         for name, array in zip(names, weights, strict=True)
-        for found in fits(array, name, (count,), f"{count} features", does)
+        for fault in check_shape(array, name, (count,), f"{count} features", effect)
     ]
-    yield from said
-    if usable and not said and min(weights[-1]) + epsilon < SMALLEST:
-        message = f"variance {min(weights[-1])} with epsilon {epsilon} has no root"
-        yield Said("", f"{message}; RTNeural gives NaN")
+    yield from faults
+    if usable and not faults and min(weights[-1]) + epsilon < SMALLEST:
+        message = f"variance {min(weights[-1])} with epsilon {epsilon} is not positive"
+        yield Diagnostic("", f"{message}; RTNeural gives NaN")
 
 
-def _batchnorm(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
-    if size and fed.size:
-        yield from _same(fed, size)
-        yield from _statistics(layer, fed.size)
+def _batchnorm(layer: Any, inputs: LayerInput, size: int | None) -> Iterator[Diagnostic]:
+    if size and inputs.size:
+        yield from _same_size(inputs, size)
+        yield from _statistics(layer, inputs.size)
 
 
-def _same(fed: Fed, size: int, does: str = "takes the latter") -> Iterator[Said]:
-    if fed.size != size:
-        yield Said("", f"shape says {size} outputs, but it is given {fed}; RTNeural {does}")
+def _same_size(
+    inputs: LayerInput, size: int, effect: str = "uses the latter"
+) -> Iterator[Diagnostic]:
+    if inputs.size != size:
+        yield Diagnostic(
+            "", f"shape declares {size} outputs, but the layer gets {inputs}; RTNeural {effect}"
+        )
 
 
-def _prelu(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
-    if size and fed.size:
-        yield from _same(fed, size)
+def _prelu(layer: Any, inputs: LayerInput, size: int | None) -> Iterator[Diagnostic]:
+    if size and inputs.size:
+        yield from _same_size(inputs, size)
         try:
-            found = extent(layer["weights"])
+            shape = shape_of(layer["weights"])
         except ValueError as error:
-            yield Said("", f"slopes: {error}; RTNeural throws")
+            yield Diagnostic("", f"slopes: {error}; RTNeural throws")
             return
-        if found not in ((1, 1, 1), (1, 1, fed.size)):
-            yield Said(
-                "", f"weights are {by(found)}, but must be 1 x 1 x 1 or 1 x 1 x {fed.size}: "
-                "RTNeural throws, writes past its memory or takes 0 for the rest",
+        if shape not in ((1, 1, 1), (1, 1, inputs.size)):
+            message = f"weights are {format_shape(shape)}, but must be 1 x 1 x 1 or"
+            yield Diagnostic(
+                "", f"{message} 1 x 1 x {inputs.size}: RTNeural throws, writes past its memory or "
+                "uses 0 for the rest",
             )  # fmt: skip
 
 
-def _curve(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
-    if size and fed.size:
-        does = "reads past its end" if size > fed.size else "cuts the rest off"
-        yield from _same(fed, size, does)
+def _activation(layer: Any, inputs: LayerInput, size: int | None) -> Iterator[Diagnostic]:
+    if size and inputs.size:
+        effect = "reads past its end" if size > inputs.size else "cuts the rest off"
+        yield from _same_size(inputs, size, effect)
     if layer["weights"]:
-        yield Said("", "RTNeural ignores the weights of an activation", fault=False)
+        yield Diagnostic("", "RTNeural ignores the weights of an activation", fault=False)
 
 
-def _planes(fed: Fed, count: int) -> Iterator[Said]:
-    if fed.size and count and fed.size != count:
-        message = f"num_features_in x num_filters_in is {count}, but it is given {fed}"
-        yield Said("", f"{message}; RTNeural reads past its end or leaves some out")
+def _check_planes(inputs: LayerInput, count: int) -> Iterator[Diagnostic]:
+    if inputs.size and count and inputs.size != count:
+        message = f"num_features_in x num_filters_in is {count}, but the layer gets {inputs}"
+        yield Diagnostic("", f"{message}; RTNeural reads past its end or ignores some")
 
 
-def _conv2d(layer: Any, fed: Fed, _size: int | None) -> Iterator[Said]:
-    found = {key: _last(layer, key) for key in CONV2D[:-1]}
-    yield from [said for _, wrong in found.values() for said in wrong]
+def _conv2d(layer: Any, inputs: LayerInput, _size: int | None) -> Iterator[Diagnostic]:
+    numbers = {key: _last(layer, key) for key in CONV2D[:-1]}
+    yield from [diagnostic for _, diagnostics in numbers.values() for diagnostic in diagnostics]
     padding = layer.get("padding")
+    # RTNeural compares with "valid" alone, so a misspelling is computed as "same".
     if padding not in ("valid", "same"):
-        does = "throws" if not isinstance(padding, str) else "takes it for 'same'"
-        yield Said("", f"padding must be 'valid' or 'same', found {padding!r}; RTNeural {does}")
+        effect = "throws" if not isinstance(padding, str) else "uses 'same'"
+        yield Diagnostic(
+            "", f"padding must be 'valid' or 'same', found {padding!r}; RTNeural {effect}"
+        )
         return
     if len(layer["weights"]) != 2:
-        yield Said(
+        yield Diagnostic(
             "", f"weights must be [kernel, bias], found {len(layer['weights'])}; RTNeural throws"
         )  # fmt: skip
         return
-    if not all(number for number, _ in found.values()) or len(layer["shape"]) != 4:
+    if not all(number for number, _ in numbers.values()) or len(layer["shape"]) != 4:
         return
-    time, wide, _, stride, channels, features, filters = [n for n, _ in found.values()]
-    yield from _planes(fed, channels * features)
-    left = features - wide + 1 if padding == "valid" else features
-    wanted = [-(-left // stride), filters]
-    if layer["shape"][2:] != wanted:
-        message = f"shape ends in {layer['shape'][2:]}, but its other keys make {wanted}"
-        yield Said("", f"{message}; RTNeural gives no model")
+    time, width, _, stride, channels, features, filters = [n for n, _ in numbers.values()]
+    yield from _check_planes(inputs, channels * features)
+    # Number of kernel positions along the features, rounded up to whole strides.
+    positions = features - width + 1 if padding == "valid" else features
+    expected = [-(-positions // stride), filters]
+    if layer["shape"][2:] != expected:
+        message = f"shape ends in {layer['shape'][2:]}, but its other keys give {expected}"
+        yield Diagnostic("", f"{message}; RTNeural loads no model")
     kernel, bias = layer["weights"]
     why = "the kernel sizes and the numbers of filters"
-    yield from fits(kernel, "kernel", (time, wide, channels, filters), why, MATRIX)
-    yield from fits(bias, "bias", (filters,), f"{filters} filters", VECTOR)
+    yield from check_shape(kernel, "kernel", (time, width, channels, filters), why, MATRIX)
+    yield from check_shape(bias, "bias", (filters,), f"{filters} filters", VECTOR)
 
 
-def _batchnorm2d(layer: Any, fed: Fed, size: int | None) -> Iterator[Said]:
-    (channels, wrong), (features, wrong_too) = (_last(layer, key) for key in PLANES)
-    yield from [*wrong, *wrong_too]
-    yield from _planes(fed, channels * features)
-    if size and fed.size:
-        yield from _same(fed, size)
+def _batchnorm2d(layer: Any, inputs: LayerInput, size: int | None) -> Iterator[Diagnostic]:
+    (channels, channel_faults), (features, feature_faults) = (_last(layer, key) for key in PLANES)
+    yield from [*channel_faults, *feature_faults]
+    yield from _check_planes(inputs, channels * features)
+    if size and inputs.size:
+        yield from _same_size(inputs, size)
     if channels:
         yield from _statistics(layer, channels)
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What RTNeural reads of a type of layer.
+class LayerSchema:
+    """The keys of one layer type and the check of its values.
 
     Attributes:
-        check: yields what is wrong, given the layer, what feeds it and its outputs.
-        keys: that are its own.
+        check: yields diagnostics, given the layer, its inputs and its number of outputs.
+        keys: the keys of this type alone.
         activated: whether RTNeural reads its activation.
-        planes: whether its shape has features and channels.
+        planes: whether its shape has a feature and a channel axis.
     """
 
-    check: Callable[[Any, Fed, int | None], Iterator[Said]]
+    check: Callable[[Any, LayerInput, int | None], Iterator[Diagnostic]]
     keys: tuple[str, ...] = ()
     activated: bool = False
     planes: bool = False
@@ -211,17 +234,17 @@ class Rule:
 PLANES = ("num_filters_in", "num_features_in")
 CONV2D = ("kernel_size_time", "kernel_size_feature", "dilation", "strides", *PLANES,
           "num_filters_out", "padding")  # fmt: skip
-RULES: Mapping[str, Rule] = MappingProxyType(
+LAYER_SCHEMAS: Mapping[str, LayerSchema] = MappingProxyType(
     {
-        "dense": Rule(_dense, activated=True),
-        "time-distributed-dense": Rule(_dense, activated=True),
-        "conv1d": Rule(_conv1d, ("kernel_size", "dilation", "groups"), activated=True),
-        "lstm": Rule(_recurrent(4, (), "[kernel, recurrent kernel, bias]")),
-        "gru": Rule(_recurrent(3, (2,), "[kernel, recurrent kernel, the two biases]")),
-        "prelu": Rule(_prelu),
-        "batchnorm": Rule(_batchnorm, ("epsilon",)),
-        "activation": Rule(_curve, activated=True),
-        "conv2d": Rule(_conv2d, CONV2D, activated=True, planes=True),
-        "batchnorm2d": Rule(_batchnorm2d, ("epsilon", *PLANES), planes=True),
+        "dense": LayerSchema(_dense, activated=True),
+        "time-distributed-dense": LayerSchema(_dense, activated=True),
+        "conv1d": LayerSchema(_conv1d, ("kernel_size", "dilation", "groups"), activated=True),
+        "lstm": LayerSchema(_recurrent(4, (), "[kernel, recurrent kernel, bias]")),
+        "gru": LayerSchema(_recurrent(3, (2,), "[kernel, recurrent kernel, the two biases]")),
+        "prelu": LayerSchema(_prelu),
+        "batchnorm": LayerSchema(_batchnorm, ("epsilon",)),
+        "activation": LayerSchema(_activation, activated=True),
+        "conv2d": LayerSchema(_conv2d, CONV2D, activated=True, planes=True),
+        "batchnorm2d": LayerSchema(_batchnorm2d, ("epsilon", *PLANES), planes=True),
     }
 )

@@ -1,4 +1,4 @@
-"""Shapes of nested lists, and sentences about those that are not as they must be."""
+"""Shapes of nested lists, and diagnostics for wrong shapes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from fonoteka.core.errors import UserError
 
 FLOAT32_MAX = 3.4028235677973366e38
-"""From here on a number rounds to infinity: the largest float32 and half a step more."""
+"""Numbers from here on round to infinity: the largest float32 plus half a step."""
 
-DEEPEST = 5
-"""No weights of RTNeural have more axes."""
+MAX_AXES = 5
+"""The largest number of axes of any weights in RTNeural."""
 
 
 @dataclass(frozen=True)
-class Fed:
-    """How many numbers a layer is given, None where that is not known, and who says so."""
+class LayerInput:
+    """The number of inputs of a layer, None if unknown, and the place that declares it."""
 
     size: int | None
     source: str
@@ -27,64 +27,76 @@ class Fed:
 
 
 @dataclass(frozen=True)
-class Said:
-    """A sentence about a place in a file; where it is no fault, it is a note."""
+class Diagnostic:
+    """One fault or note about a place in a file.
+
+    Attributes:
+        where: `layers[2] (gru)`, or "file".
+        message: the value found, the value expected, and the effect in RTNeural.
+        fault: RTNeural fails or computes something else; False: a note, the result is right.
+    """
 
     where: str
     message: str
     fault: bool = True
 
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
 
-def whole(value: Any) -> bool:
-    """Return whether a value is a whole number of at least 1; 2.0 is one to RTNeural too.
 
-    >>> whole(2), whole(2.0), whole(0), whole(True), whole(None)
-    (True, True, False, False, False)
+def is_positive_integer(value: Any) -> bool:
+    """Return whether a value is a whole number of at least 1; RTNeural accepts 2.0 too.
+
+    >>> [is_positive_integer(value) for value in (2, 2.0, 0, True, None)]
+    [True, True, False, False, False]
     """
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return bool(number and 1 <= value < 2**31 and value == int(value))
 
 
-def extent(value: Any, deepest: int = DEEPEST) -> tuple[int, ...]:
+def shape_of(value: Any, max_depth: int = MAX_AXES) -> tuple[int, ...]:
     """Return the shape of a nested list.
 
     Raises:
-        ValueError: its rows differ in length, or something in it is no number of float32.
+        ValueError: its rows differ in length, or an element is not a float32 number.
 
-    >>> extent([[1, 2.5], [3, 4]]), extent(7)
+    >>> shape_of([[1, 2.5], [3, 4]]), shape_of(7)
     ((2, 2), ())
     """
     if isinstance(value, list):
-        if not deepest:
+        if not max_depth:
             raise UserError("its lists are nested too deep")
-        inner = {extent(item, deepest - 1) for item in value}
+        inner = {shape_of(item, max_depth - 1) for item in value}
         if len(inner) > 1:
-            raise UserError("its rows are of different lengths")
+            raise UserError("its rows have different lengths")
         return (len(value), *(inner.pop() if inner else ()))
     if isinstance(value, bool) or not isinstance(value, int | float):
         kind = "null" if value is None else type(value).__name__
-        raise UserError(f"it holds {kind} where a number should be")
+        raise UserError(f"it contains {kind} instead of a number")
     if not abs(value) < FLOAT32_MAX:
-        raise UserError(f"it holds {value}, which is infinite as a float32")
+        raise UserError(f"it contains {value}, which is infinite as a float32")
     return ()
 
 
-def by(shape: Sequence[int]) -> str:
-    """Return a shape as people write it.
+def format_shape(shape: Sequence[int]) -> str:
+    """Return a shape as text.
 
-    >>> by((3, 4)), by(()), by((0,))
+    >>> format_shape((3, 4)), format_shape(()), format_shape((0,))
     ('3 x 4', 'a single number', '0')
     """
     return " x ".join(map(str, shape)) or "a single number"
 
 
-def fits(value: Any, name: str, wanted: Sequence[int], why: str, does: str) -> Iterator[Said]:
-    """Yield what is wrong with an array that should be of the shape `wanted`."""
+def check_shape(
+    value: Any, name: str, expected: Sequence[int], why: str, effect: str
+) -> Iterator[Diagnostic]:
+    """Yield a diagnostic if an array does not have the shape `expected`."""
     try:
-        found = extent(value)
+        shape = shape_of(value)
     except ValueError as error:
-        yield Said("", f"{name}: {error}; RTNeural throws or runs with garbage")
+        yield Diagnostic("", f"{name}: {error}; RTNeural throws or runs with garbage")
         return
-    if found != tuple(wanted):
-        turned = "; it looks untransposed" if sorted(found) == sorted(wanted) else ""
-        yield Said("", f"{name} is {by(found)}, but {why} need {by(wanted)}; {does}{turned}")
+    if shape != tuple(expected):
+        hint = "; it looks untransposed" if sorted(shape) == sorted(expected) else ""
+        message = f"{name} is {format_shape(shape)}, but {why} need {format_shape(expected)}"
+        yield Diagnostic("", f"{message}; {effect}{hint}")

@@ -1,4 +1,4 @@
-"""What RTNeural's JSON cannot say: each torch module by name, why, and the nearest that works."""
+"""Torch modules that RTNeural's format does not support, with reasons and nearest equivalents."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from fonoteka.core.errors import UserError
 
-NORM = "it normalises by what it hears, and the format by fixed statistics only"
+NORM = "it normalises with statistics of its input, and the format only supports fixed ones"
 POOL = "the format has neither pooling nor a change of rate: each step gives one output"
-CURVE = "the format knows tanh, relu, sigmoid, softmax, elu (alpha 1) and prelu, and no other curve"
-ORDER = "the format holds vectors of one step, and no axes to move"
+CURVE = "the format supports tanh, relu, sigmoid, softmax, elu (alpha 1) and prelu only"
+ORDER = "the format has vectors of one step, and no axes to move"
 GRAPH = "RTNeural runs layers one after another: no residual, branch, sum or concatenation"
-OUTSIDE = "the vector itself, looked up on the host"
+OUTSIDE = "the vector itself as input, looked up on the host"
 
 REFUSED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -32,7 +32,7 @@ REFUSED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "RReLU": (CURVE, "LeakyReLU"),
         "LogSigmoid": (CURVE, "Sigmoid, with the logarithm taken on the host"),
         "LogSoftmax": (CURVE, "Softmax(dim=-1), with the logarithm taken on the host"),
-        "Softmin": (CURVE, "Softmax(dim=-1) with the last Linear's signs turned"),
+        "Softmin": (CURVE, "Softmax(dim=-1) with the signs of the last Linear inverted"),
         "RNN": ("the format has no plain recurrent layer", "GRU"),
         **dict.fromkeys(("RNNCell", "GRUCell"), ("only whole layers are read", "GRU")),
         "LSTMCell": ("only whole layers are read", "LSTM"),
@@ -42,13 +42,13 @@ REFUSED: Mapping[str, tuple[str, str]] = MappingProxyType(
         **dict.fromkeys(("Conv2d", "BatchNorm2d", "Conv3d"),
                         ("this exporter writes layers over one axis of features", "Conv1d")),
         **dict.fromkeys(("Flatten", "Unflatten"), (ORDER, "layers on [batch, time, features]")),
-        **dict.fromkeys(("Embedding", "EmbeddingBag"), ("inputs are no indices", OUTSIDE)),
+        **dict.fromkeys(("Embedding", "EmbeddingBag"), ("inputs are not indices", OUTSIDE)),
         **dict.fromkeys(("MultiheadAttention", "Transformer", "TransformerEncoder",
                          "TransformerEncoderLayer", "TransformerDecoderLayer"),
-                        ("attention needs the whole sequence and the format has none", "GRU")),
+                        ("attention needs the whole sequence, not single steps", "GRU")),
         "Bilinear": ("a layer has one input", "Linear"),
         **dict.fromkeys(("ModuleList", "ModuleDict"),
-                        ("it says nothing of the order its modules run in", "Sequential")),
+                        ("it does not define the order of its modules", "Sequential")),
         **dict.fromkeys(("ReflectionPad1d", "ReplicationPad1d", "CircularPad1d"),
                         ("the history before the first step is zeros",
                          "ConstantPad1d((n, 0), 0.0)")),
@@ -56,37 +56,37 @@ REFUSED: Mapping[str, tuple[str, str]] = MappingProxyType(
 )  # fmt: skip
 
 
-def refusal(module: nn.Module, where: str) -> UserError:
-    """Return the error for a module that the exporter has no words for.
+def unsupported_module(module: nn.Module, where: str) -> UserError:
+    """Return the error for a module that the exporter does not support.
 
-    A module of one's own is refused whole: what its `forward` does cannot be read from it.
+    A user-defined module is refused, because its `forward` cannot be analysed.
 
-    >>> print(refusal(nn.GELU(), "layer 1 (GELU)"))
-    layer 1 (GELU): the format knows tanh, relu, sigmoid, softmax, elu (alpha 1) and prelu, and no \
-other curve; the nearest that works is ELU()
+    >>> print(unsupported_module(nn.GELU(), "layer 1 (GELU)"))
+    layer 1 (GELU): the format supports tanh, relu, sigmoid, softmax, elu (alpha 1) and prelu \
+only; the nearest that works is ELU()
     """
     name = type(module).__name__
     if name in REFUSED and type(module).__module__.startswith("torch."):
         why, nearest = REFUSED[name]
-        return refused(where, why, nearest)
+        return unsupported(where, why, nearest)
     if name.startswith("Lazy"):
-        return refused(where, "it has no sizes yet", "the same model after one run on data")
-    return refused(
-        where, f"it is no layer that the format has, and {GRAPH}",
+        return unsupported(where, "it has no sizes yet", "the same model after one run on data")
+    return unsupported(
+        where, f"the format has no such layer, and {GRAPH}",
         "a Sequential or a list of the plain layers that it runs, in order, with the rest of its "
         "arithmetic on the host",
     )  # fmt: skip
 
 
-def refused(where: str, why: str, nearest: str) -> UserError:
-    """Return an error that names the layer, the reason and the nearest thing that works."""
+def unsupported(where: str, why: str, nearest: str) -> UserError:
+    """Return an error with the layer, the reason and the nearest supported form."""
     return UserError(f"{where}: {why}; the nearest that works is {nearest}")
 
 
 def runs_in_order(kind: type[nn.Module]) -> bool:
     """Return whether a class runs its children one after another, as `nn.Sequential` does.
 
-    A subclass that has a `forward`, an `__iter__` or a `__call__` of its own may do otherwise.
+    A subclass with its own `forward`, `__iter__` or `__call__` may run them differently.
 
     >>> runs_in_order(nn.Sequential), runs_in_order(nn.ModuleList)
     (True, False)
@@ -100,29 +100,34 @@ def runs_in_order(kind: type[nn.Module]) -> bool:
     )
 
 
-def readable(module: nn.Module, where: str) -> None:
-    """Refuse a module whose children or weights do not tell what it computes.
+def require_readable(module: nn.Module, where: str) -> None:
+    """Refuse a module whose children and weights do not determine its result.
 
     Raises:
-        ValueError: it has no sizes yet, has hooks, or its `forward` was replaced.
+        UserError: it has no sizes yet, has hooks, or its `forward` was replaced.
     """
-    if isinstance(module, LazyModuleMixin):  # hooks give it its sizes
-        raise refusal(module, where)
+    if isinstance(module, LazyModuleMixin):  # its hooks set the sizes
+        raise unsupported_module(module, where)
     if module._forward_hooks or module._forward_pre_hooks:
-        raise refused(
+        raise unsupported(
             where,
-            "hooks change what it computes, and they cannot be read",
+            "hooks change what it computes, and they cannot be exported",
             "the layer without them, after torch.nn.utils.remove_weight_norm or prune.remove",
         )
     if "forward" in vars(module):
-        why = "its forward was replaced on this object, and a function cannot be read"
-        raise refused(where, why, "the module as its class runs it, del module.forward")
-    lines = type(module).__mro__
+        why = "its forward was replaced on this object, and a function cannot be exported"
+        raise unsupported(
+            where, why, "the module with the forward of its class, del module.forward"
+        )
+    # A subclass that overrides `forward` alone may not run the layers that its base declares.
+    classes = type(module).__mro__
     owners = {
-        name: next((n for n, kind in enumerate(lines) if name in vars(kind)), 0)
+        name: next((n for n, kind in enumerate(classes) if name in vars(kind)), 0)
         for name in ("declared_layers", "forward")
     }
     if hasattr(module, "declared_layers") and owners["declared_layers"] > owners["forward"]:
-        own, declared = (lines[owners[name]].__name__ for name in ("forward", "declared_layers"))
-        why = f"its forward is that of {own}, and the layers that it declares those of {declared}"
-        raise refused(where, why, f"a declared_layers of {own} that returns what its forward runs")
+        own, declared = (classes[owners[name]].__name__ for name in ("forward", "declared_layers"))
+        why = f"its forward is that of {own}, but its declared_layers that of {declared}"
+        raise unsupported(
+            where, why, f"a declared_layers of {own} that returns what its forward runs"
+        )

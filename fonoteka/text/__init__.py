@@ -1,6 +1,6 @@
 """Text normalisation for speech: Bosnian, Croatian, Serbian and English text as spoken words.
 
-    normalize          canonical text: numbers, dates, units and abbreviations in words, Latin script
+    normalize          canonical text: numbers, dates and units as words, in Latin script
     explain            the same, with the number of changes per rule
     identify_language  the most likely of the four languages, with a confidence
     to_latin           Serbian Cyrillic to Latin
@@ -39,14 +39,18 @@ __all__ = [
 ]
 _MODULES = {
     "LanguageGuess": "language_id",
+    "Normalized": "normalizer",
+    "RULES": "normalizer",
     "SpellingError": "rule",
+    "explain": "normalizer",
     "identify_language": "language_id",
+    "normalize": "normalizer",
     "to_latin": "transliteration",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import an exported name on first use, so that importing one module loads no other."""
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'normalizer')}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -30,8 +30,8 @@ from fonoteka.models.store import load_small
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful import export_stack
 from fonoteka.onnx_export.stateful_session import Streamed
-from fonoteka.rtneural.export import export
-from fonoteka.rtneural.parity import prove
+from fonoteka.rtneural.export import export_model
+from fonoteka.rtneural.parity import check_parity
 from stages.realtime.parity_frames import proof_frames
 
 Array = NDArray[np.float32]
@@ -102,12 +102,12 @@ def run(
     }  # fmt: skip
     with atomic_folder(out) as folder:
         said, graph = folder / f"{name}.json", folder / f"{name}.onnx"
-        said.write_text(export(stack, inputs).text, encoding="utf-8")
+        said.write_text(export_model(stack, inputs).text, encoding="utf-8")
         export_stack(stack, inputs, about, graph, params.opset)
         wanted, allowed = said_by_torch(stack, frames), params.max_error
         worst = {
             "onnx": prove_graph(graph, frames, wanted, allowed, graph.name),
-            "rtneural": prove(said.read_bytes(), frames, wanted, allowed, said.name),
+            "rtneural": check_parity(said.read_bytes(), frames, wanted, allowed, said.name),
         }
         sizes = {"json": said.stat().st_size, "onnx": graph.stat().st_size}
     write_json(

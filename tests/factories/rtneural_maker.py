@@ -1,4 +1,4 @@
-"""Models for RTNeural: drawn ones, fixed ones, and the three ways to run them."""
+"""Models for RTNeural: random and fixed ones, and the three ways to run them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from fonoteka.models.causal import Stack
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful import export_stack
 from fonoteka.onnx_export.stateful_session import Streamed
-from fonoteka.rtneural.export import export
+from fonoteka.rtneural.export import export_model
 from fonoteka.rtneural.interpreter import Network
 
 torch.set_num_threads(1)
 OPSET = 17
-# Float32 has 24 bits, 6e-8, and a step sums some tens of products: 1e-5 is far above what rounding
-# does and far below what any mistake in the order of weights does, which is 0.01 and more.
+# Float32 has 24 bits, 6e-8, and a step sums some tens of products: 1e-5 is far above rounding and
+# far below the error of weights in a wrong order, which is at least 0.01.
 ALLOWED = 1e-5
 SIZES = st.integers(1, 7)
 CURVES = {
@@ -31,62 +31,78 @@ CURVES = {
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """An architecture in words, so that hypothesis shows and shrinks it, and its weights' seed."""
+class ModelSpec:
+    """A readable architecture, which hypothesis can shrink, and the seed of its weights."""
 
     inputs: int
     layers: tuple[tuple, ...]
     seed: int
 
     def stack(self) -> Stack:
-        """The model, ready to run, with statistics and slopes that are no defaults."""
+        """Return the model in eval mode, with statistics and slopes other than the defaults."""
         torch.manual_seed(self.seed)
         size, layers = self.inputs, []
-        for kind, *said in self.layers:
-            layer, size = made(kind, said, size)
+        for kind, *arguments in self.layers:
+            layer, size = build_layer(kind, arguments, size)
             layers.append(layer)
-        return unsettled(Stack(layers)).eval()
+        return randomized(Stack(layers)).eval()
 
 
 FIXED = {
-    "gru": Drawn(40, (("dense", 24, True), ("relu",), ("gru", 32, 1, True), ("dense", 15, True),
-                      ("softmax",)), 1),
-    "lstm": Drawn(40, (("lstm", 24, 2, True), ("dropout",), ("dense", 1, True), ("sigmoid",)), 2),
-    "convolutions": Drawn(8, (("conv", 1, 8, 16, 3, 1, True), ("elu",),
-                              ("conv", 4, 4, 4, 3, 4, False), ("leaky",), ("norm", True),
-                              ("conv", 16, 1, 1, 5, 16, True), ("prelu", True), ("tanh",)), 3),
-    "all": Drawn(6, (("conv", 2, 3, 4, 4, 3, True), ("norm", False), ("prelu", True),
-                     ("gru", 12, 2, False), ("sigmoid",), ("lstm", 10, 1, True), ("identity",),
-                     ("dense", 8, False), ("elu",), ("gru", 5, 1, True)), 4),
+    "gru": ModelSpec(
+        40,
+        (("dense", 24, True), ("relu",), ("gru", 32, 1, True), ("dense", 15, True), ("softmax",)),
+        1,
+    ),
+    "lstm": ModelSpec(
+        40, (("lstm", 24, 2, True), ("dropout",), ("dense", 1, True), ("sigmoid",)), 2
+    ),
+    "convolutions": ModelSpec(
+        8,
+        (
+            ("conv", 1, 8, 16, 3, 1, True), ("elu",), ("conv", 4, 4, 4, 3, 4, False), ("leaky",),
+            ("norm", True), ("conv", 16, 1, 1, 5, 16, True), ("prelu", True), ("tanh",),
+        ),
+        3,
+    ),
+    "all": ModelSpec(
+        6,
+        (
+            ("conv", 2, 3, 4, 4, 3, True), ("norm", False), ("prelu", True), ("gru", 12, 2, False),
+            ("sigmoid",), ("lstm", 10, 1, True), ("identity",), ("dense", 8, False), ("elu",),
+            ("gru", 5, 1, True),
+        ),
+        4,
+    ),
 }  # fmt: skip
 
 
-def made(kind, said, size):
-    """A layer after `size` features, and how many it gives."""
+def build_layer(kind, arguments, size):
+    """Return a layer after `size` features, and its number of outputs."""
     if kind in CURVES:
         return CURVES[kind](), size
     if kind == "dense":
-        return nn.Linear(size, said[0], bias=said[1]), said[0]
+        return nn.Linear(size, arguments[0], bias=arguments[1]), arguments[0]
     if kind == "conv":
-        groups, into, out, kernel, dilation, bias = said
+        groups, into, out, kernel, dilation, bias = arguments
         assert size == groups * into
         conv = nn.Conv1d(size, out * groups, kernel, dilation=dilation, groups=groups, bias=bias)
         return conv, out * groups
     if kind in ("gru", "lstm"):
-        hidden, levels, bias = said
+        hidden, levels, bias = arguments
         recurrent = nn.GRU if kind == "gru" else nn.LSTM
         return recurrent(size, hidden, levels, bias=bias, batch_first=True), hidden
     if kind == "norm":
-        return nn.BatchNorm1d(size, affine=said[0]), size
+        return nn.BatchNorm1d(size, affine=arguments[0]), size
     assert kind == "prelu"
-    return nn.PReLU(size if said[0] else 1), size
+    return nn.PReLU(size if arguments[0] else 1), size
 
 
-def unsettled(model):
-    """Give what begins at 0 and 1 other values, and make weights and states move outputs well."""
+def randomized(model):
+    """Replace initial zeros and ones, and scale weights so that outputs vary and states fade."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            # Unit inputs stay about unit outputs; recurrent weights stay such that states fade.
+            # Unit inputs give outputs near 1; recurrent weights are small, so states fade.
             parameter *= 1.5 if "weight_hh" in name else 3 if "weight_ih" in name else 2
         for module in model.modules():
             if isinstance(module, nn.BatchNorm1d):
@@ -102,103 +118,103 @@ def unsettled(model):
 
 @st.composite
 def architectures(draw):
-    """Any order of any layers that the exporter knows."""
+    """Draw any sequence of supported layers."""
     inputs = size = draw(SIZES)
     layers = []
     for _ in range(draw(st.integers(1, 5))):
         kind = draw(st.sampled_from(("dense", "conv", "gru", "lstm", "norm", "prelu", *CURVES)))
-        said = ()
+        arguments = ()
         if kind == "dense":
-            said = (draw(SIZES), draw(st.booleans()))
-            size = said[0]
+            arguments = (draw(SIZES), draw(st.booleans()))
+            size = arguments[0]
         elif kind == "conv":
             groups = draw(st.sampled_from([n for n in range(1, size + 1) if size % n == 0]))
             out = draw(st.integers(1, 3))
-            said = (groups, size // groups, out, draw(st.integers(1, 4)), draw(st.integers(1, 5)),
-                    draw(st.booleans()))  # fmt: skip
+            kernel, dilation = draw(st.integers(1, 4)), draw(st.integers(1, 5))
+            arguments = (groups, size // groups, out, kernel, dilation, draw(st.booleans()))
             size = out * groups
         elif kind in ("gru", "lstm"):
-            said = (draw(SIZES), draw(st.integers(1, 3)), draw(st.booleans()))
-            size = said[0]
+            arguments = (draw(SIZES), draw(st.integers(1, 3)), draw(st.booleans()))
+            size = arguments[0]
         elif kind in ("norm", "prelu"):
-            said = (draw(st.booleans()),)
-        layers.append((kind, *said))
+            arguments = (draw(st.booleans()),)
+        layers.append((kind, *arguments))
     if all(kind in ("identity", "dropout") for kind, *_ in layers):
         layers.append(("tanh",))
-    return Drawn(inputs, tuple(layers), draw(st.integers(0, 2**16)))
+    return ModelSpec(inputs, tuple(layers), draw(st.integers(0, 2**16)))
 
 
 def noise(steps, size, seed=0):
-    """Inputs as normalised features are: mean 0, deviation 1."""
+    """Return inputs like normalised features: mean 0, deviation 1."""
     return np.random.default_rng(seed).standard_normal((steps, size)).astype(np.float32)
 
 
 @torch.inference_mode()
 def torch_steps(stack, frames, block=1):
-    """What torch says from a reset on, `block` steps at a time."""
-    state, found = (), []
+    """Return the outputs of torch from a reset on, in blocks of `block` steps."""
+    state, outputs = (), []
     for piece in torch.from_numpy(frames)[None].split(block, dim=1):
-        outputs, state = stack(piece, state)
-        found.append(outputs[0].numpy())
-    return np.concatenate(found)
+        piece_outputs, state = stack(piece, state)
+        outputs.append(piece_outputs[0].numpy())
+    return np.concatenate(outputs)
 
 
 def onnx_steps(streamed, frames, blocks=(1,)):
-    """What ONNX Runtime says from a reset on, in blocks of these many steps, in turn."""
+    """Return the outputs of ONNX Runtime from a reset on, in blocks of random sizes."""
     streamed.reset()
-    found, at = [], 0
+    outputs, start = [], 0
     rng = random.Random(0)
-    while at < len(frames):
+    while start < len(frames):
         block = rng.choice(blocks)
-        found.append(streamed.run(frames[at : at + block]))
-        at += block
-    return np.concatenate(found)
+        outputs.append(streamed.run(frames[start : start + block]))
+        start += block
+    return np.concatenate(outputs)
 
 
-def opened(stack, inputs, path):
-    """The stack as an ONNX file, opened."""
+def onnx_session(stack, inputs, path):
+    """Return a session of the stack as an ONNX file."""
     export_stack(stack, inputs, {}, path, OPSET)
     return Streamed(open_model(path))
 
 
 def network(model, inputs):
-    """The stack as RTNeural's file, read by the interpreter."""
-    return Network(export(model, inputs).text)
+    """Return the stack as an RTNeural file in the interpreter."""
+    return Network(export_model(model, inputs).text)
 
 
-def apart(one, other):
-    """The largest difference, relative to outputs above 1."""
-    assert one.shape == other.shape
-    assert np.isfinite(one).all()
-    return float(np.max(np.abs(one - other) / np.maximum(1, np.abs(other))))
+def max_rel_diff(actual, expected):
+    """Return the largest difference, relative to outputs above 1."""
+    assert actual.shape == expected.shape
+    assert np.isfinite(actual).all()
+    return float(np.max(np.abs(actual - expected) / np.maximum(1, np.abs(expected))))
 
 
-def require_agreement(drawn, path=None):
-    """Assert that the interpreter, and ONNX Runtime if there is a path, compute what torch does."""
-    stack, frames = drawn.stack(), noise(40, drawn.inputs, drawn.seed)
+def require_agreement(spec, path=None):
+    """Assert that the interpreter, and ONNX Runtime if there is a path, agree with torch."""
+    stack, frames = spec.stack(), noise(40, spec.inputs, spec.seed)
     by_torch = torch_steps(stack, frames)
-    read = network(stack, drawn.inputs)
-    streamed = opened(stack, drawn.inputs, path) if path else None
+    read = network(stack, spec.inputs)
+    streamed = onnx_session(stack, spec.inputs, path) if path else None
     for turn in ("from the first step on", "after a reset"):
         read.reset()
-        error = apart(read.run(frames), by_torch)
+        error = max_rel_diff(read.run(frames), by_torch)
         assert error < ALLOWED, f"the interpreter is off by {error} {turn}"
         if streamed:
-            error = apart(onnx_steps(streamed, frames, (1, 2, 7)), by_torch)
+            error = max_rel_diff(onnx_steps(streamed, frames, (1, 2, 7)), by_torch)
             assert error < ALLOWED, f"ONNX Runtime is off by {error} {turn}"
 
 
-def require_long_agreement(drawn, steps, path):
-    """Assert that the three ways compute the same over many steps from a reset on."""
-    stack, frames = drawn.stack(), noise(steps, drawn.inputs)
+def require_long_agreement(spec, steps, path):
+    """Assert that the three ways agree over many steps from a reset on."""
+    stack, frames = spec.stack(), noise(steps, spec.inputs)
     by_torch = torch_steps(stack, frames)
-    assert by_torch.std(axis=0).max() > 0.01, "the model's outputs do not move"
-    read = network(stack, drawn.inputs)
+    assert by_torch.std(axis=0).max() > 0.01, "the outputs of the model are constant"
+    read = network(stack, spec.inputs)
     for turn in ("from the first step on", "after a reset"):
         read.reset()
         error = np.abs(read.run(frames) - by_torch).max()
         assert error < ALLOWED, f"the interpreter is off by {error} {turn}"
-    streamed = opened(stack, drawn.inputs, path)
+    streamed = onnx_session(stack, spec.inputs, path)
     for blocks in ((1,), (1, 3, 50)):
         error = np.abs(onnx_steps(streamed, frames, blocks) - by_torch).max()
         assert error < ALLOWED, f"ONNX Runtime is off by {error} in blocks of {blocks}"

@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.torch]
     max_examples=300, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
-def test_no_drawn_model_is_understood_in_two_ways(tmp_path, drawn):
-    require_agreement(drawn, tmp_path / "model.onnx")
+def test_no_drawn_model_is_understood_in_two_ways(tmp_path, spec):
+    require_agreement(spec, tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("name", FIXED)

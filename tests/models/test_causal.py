@@ -7,13 +7,21 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from rtneural_maker import OPSET, apart, noise, onnx_steps, opened, torch_steps, unsettled
+from rtneural_maker import (
+    OPSET,
+    max_rel_diff,
+    noise,
+    onnx_session,
+    onnx_steps,
+    randomized,
+    torch_steps,
+)
 from torch import nn
 
 from fonoteka.core.params import build
 from fonoteka.models.causal import LayerShape, Stack, StackShape, detached, stack_of
 from fonoteka.onnx_export.stateful import export_stack
-from fonoteka.rtneural.export import export
+from fonoteka.rtneural.export import export_model
 
 pytestmark = pytest.mark.torch
 
@@ -36,7 +44,7 @@ SHAPE = StackShape(
 
 def made(shape=SHAPE, seed=0):
     torch.manual_seed(seed)
-    return unsettled(stack_of(shape)).eval()
+    return randomized(stack_of(shape)).eval()
 
 
 def test_a_section_of_params_says_a_network():
@@ -138,10 +146,10 @@ def test_a_layer_that_looks_ahead_or_is_unknown_is_refused(layer, message):
 
 def test_an_onnx_file_takes_blocks_of_any_length_and_gives_its_state_back(tmp_path):
     frames = noise(50, 5)
-    streamed = opened(made(), 5, tmp_path / "m.onnx")
+    streamed = onnx_session(made(), 5, tmp_path / "m.onnx")
     wanted = torch_steps(made(), frames)
     for blocks in ((50,), (1,), (2, 5)):
-        assert apart(onnx_steps(streamed, frames, blocks), wanted) < 1e-5
+        assert max_rel_diff(onnx_steps(streamed, frames, blocks), wanted) < 1e-5
     names = {given.name: given.shape for given in streamed.session.get_inputs()}
     assert names == {"frames": [1, "hops", 5], "state_0": [1, 5, 4], "state_1": [1, 1, 4],
                      "state_2": [1, 1, 4], "state_3": [1, 1, 4]}  # fmt: skip
@@ -153,11 +161,11 @@ def test_equal_networks_are_equal_onnx_files_and_facts_go_with_them(tmp_path):
     first, second = [hashlib.sha256((tmp_path / n).read_bytes()).digest() for n in ("a", "b")]
     assert first == second
     stack = made()
-    streamed = opened(stack, 5, tmp_path / "c")
+    streamed = onnx_session(stack, 5, tmp_path / "c")
     assert streamed.session.get_modelmeta().custom_metadata_map == {}
     assert not any(module.training for module in stack.modules())  # the tracer left it as it was
 
 
 def test_the_same_network_is_sayable_in_rtneurals_format():
-    kinds = [layer["type"] for layer in export(made(), 5).document["layers"]]
+    kinds = [layer["type"] for layer in export_model(made(), 5).document["layers"]]
     assert kinds == ["conv1d", "gru", "lstm", "dense"]

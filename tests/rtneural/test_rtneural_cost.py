@@ -1,4 +1,4 @@
-"""The numbers about a model are those one counts by hand, and its C++ type is its layers."""
+"""The cost of a model equals a count by hand, and its C++ type lists its layers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from rtneural_maker import architectures, noise
 from torch import nn
 
-from fonoteka.rtneural.cost import facts_of, model_t
-from fonoteka.rtneural.export import export
+from fonoteka.rtneural.cost import model_cost, model_t
+from fonoteka.rtneural.export import export_model
 from fonoteka.rtneural.interpreter import Network
 
 pytestmark = pytest.mark.torch
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.torch
 def document_of(*layers, inputs=None):
     for layer in layers:
         layer.eval()
-    return export(list(layers), inputs).document
+    return export_model(list(layers), inputs).document
 
 
 def conv(size, outputs, kernel, dilation=1, groups=1):
@@ -29,44 +29,44 @@ def conv(size, outputs, kernel, dilation=1, groups=1):
 
 
 def test_parameters_and_products_are_counted():
-    facts = facts_of(document_of(nn.Linear(3, 4), nn.Tanh(), *conv(4, 6, 5, 2, 2), nn.ReLU()))
-    assert (facts.inputs, facts.outputs) == (3, 6)
-    assert facts.parameters == (12 + 4) + (5 * 2 * 6 + 6)
-    assert facts.weight_bytes == 4 * facts.parameters
-    assert facts.multiplies == 12 + 60
-    assert facts.curves == 4  # relu is none
-    assert facts.remembered == 4 * 8
-    recurrent = facts_of(document_of(nn.LSTM(3, 4), nn.GRU(4, 2)))
+    cost = model_cost(document_of(nn.Linear(3, 4), nn.Tanh(), *conv(4, 6, 5, 2, 2), nn.ReLU()))
+    assert (cost.inputs, cost.outputs) == (3, 6)
+    assert cost.parameters == (12 + 4) + (5 * 2 * 6 + 6)
+    assert cost.weight_bytes == 4 * cost.parameters
+    assert cost.multiplies == 12 + 60
+    assert cost.curves == 4  # relu does not count
+    assert cost.remembered == 4 * 8
+    recurrent = model_cost(document_of(nn.LSTM(3, 4), nn.GRU(4, 2)))
     assert recurrent.parameters == 16 * (3 + 4 + 1) + 6 * (4 + 2 + 2)
     assert recurrent.multiplies == 16 * 7 + 12 + 6 * 6 + 6
     assert recurrent.curves == 5 * 4 + 3 * 2
     assert recurrent.remembered == 4 + 4 + 2
 
 
-def test_what_has_one_product_for_each_feature():
-    facts = facts_of(document_of(nn.BatchNorm1d(3), nn.PReLU(3), nn.Softmax(dim=-1)))
-    assert (facts.parameters, facts.multiplies, facts.curves) == (15, 9, 3)
+def test_layers_with_one_product_per_feature_are_counted():
+    cost = model_cost(document_of(nn.BatchNorm1d(3), nn.PReLU(3), nn.Softmax(dim=-1)))
+    assert (cost.parameters, cost.multiplies, cost.curves) == (15, 9, 3)
 
 
-def test_a_convolution_hears_its_taps_and_a_state_hears_all():
-    facts = facts_of(document_of(*conv(2, 2, 3, 4), *conv(2, 2, 2), nn.Linear(2, 1)))
-    assert (facts.receptive_steps, facts.warm_up_steps) == (1 + 8 + 1, 9)
-    facts = facts_of(document_of(*conv(2, 2, 3), nn.GRU(2, 1)))
-    assert (facts.receptive_steps, facts.warm_up_steps) == (None, None)
+def test_the_receptive_field_is_that_of_the_taps_or_unlimited():
+    cost = model_cost(document_of(*conv(2, 2, 3, 4), *conv(2, 2, 2), nn.Linear(2, 1)))
+    assert (cost.receptive_steps, cost.warm_up_steps) == (1 + 8 + 1, 9)
+    cost = model_cost(document_of(*conv(2, 2, 3), nn.GRU(2, 1)))
+    assert (cost.receptive_steps, cost.warm_up_steps) == (None, None)
 
 
 @given(architectures())
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_no_output_hears_further_back_than_is_said(drawn):
-    document = json.loads(export(drawn.stack(), drawn.inputs).text)
-    if (heard := facts_of(document).receptive_steps) is None:
+def test_no_output_depends_on_more_than_its_receptive_field(spec):
+    document = json.loads(export_model(spec.stack(), spec.inputs).text)
+    if (steps := model_cost(document).receptive_steps) is None:
         return
-    frames = noise(heard + 1, drawn.inputs)
+    frames = noise(steps + 1, spec.inputs)
     whole = Network(json.dumps(document)).run(frames)
     assert np.array_equal(Network(json.dumps(document)).run(frames[1:])[-1], whole[-1])
 
 
-def test_the_type_names_every_layer_and_an_activation_as_one_of_its_own():
+def test_the_type_names_every_layer_and_activation():
     document = document_of(
         nn.Linear(3, 4), nn.Tanh(), *conv(4, 6, 3, 2), nn.PReLU(), *conv(6, 6, 2, 1, 3), nn.ReLU(),
         nn.BatchNorm1d(6), nn.LSTM(6, 5), nn.GRU(5, 2), nn.ELU(), nn.Sigmoid(), nn.Softmax(dim=-1),
@@ -81,7 +81,7 @@ def test_the_type_names_every_layer_and_an_activation_as_one_of_its_own():
     ]  # fmt: skip
 
 
-def test_a_normalisation_of_two_arrays_has_a_type_of_its_own():
+def test_a_normalisation_of_two_arrays_has_its_own_type():
     norm = {"type": "batchnorm", "shape": [2], "epsilon": 0.1, "weights": [[0, 0], [1, 1]]}
     document = {"in_shape": [2], "layers": [norm]}
     assert (
@@ -90,7 +90,7 @@ def test_a_normalisation_of_two_arrays_has_a_type_of_its_own():
     )
 
 
-def test_layers_on_images_are_not_counted():
+def test_layers_on_images_are_refused_by_the_cost():
     document = {"in_shape": [None, None, 2, 2], "layers": [{"type": "conv2d"}]}
     with pytest.raises(ValueError, match="type 'conv2d' works on images"):
-        facts_of(document)
+        model_cost(document)

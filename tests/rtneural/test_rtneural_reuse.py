@@ -1,4 +1,4 @@
-"""A module that runs twice is two layers of the file, and the file computes what torch does."""
+"""A module that runs twice becomes two layers of the file, and the file agrees with torch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
-from rtneural_maker import apart, network, noise, onnx_steps, opened, torch_steps, unsettled
+from rtneural_maker import (
+    max_rel_diff,
+    network,
+    noise,
+    onnx_session,
+    onnx_steps,
+    randomized,
+    torch_steps,
+)
 from torch import nn
 
 from fonoteka.models.causal import Stack
 from fonoteka.models.numbers import parameter_count
-from fonoteka.rtneural.cost import facts_of
-from fonoteka.rtneural.export import export
+from fonoteka.rtneural.cost import model_cost
+from fonoteka.rtneural.export import export_model
 
 pytestmark = pytest.mark.torch
 # Three dense layers of 8 float32 products a step: rounding is some 1e-7, a lost layer 0.1.
@@ -61,9 +69,9 @@ def shared_slopes():
 
 
 def tied_weights():
-    one, other = nn.Linear(2, 2), nn.Linear(2, 2)
-    other.weight = one.weight
-    return nn.Sequential(one, nn.Tanh(), other, nn.Softmax(dim=-1))
+    first, second = nn.Linear(2, 2), nn.Linear(2, 2)
+    second.weight = first.weight
+    return nn.Sequential(first, nn.Tanh(), second, nn.Softmax(dim=-1))
 
 
 def named_twice():
@@ -93,14 +101,14 @@ KINDS = {
 
 @pytest.mark.parametrize("make", KINDS)
 def test_a_module_that_runs_twice_is_written_twice(make):
-    model = unsettled(seeded(make)).eval()
-    exported = export(model, 2)
-    found = [f"{la['type']} {la['activation']}".strip() for la in exported.document["layers"]]
-    assert found == KINDS[make]
+    model = randomized(seeded(make)).eval()
+    exported = export_model(model, 2)
+    kinds = [f"{la['type']} {la['activation']}".strip() for la in exported.document["layers"]]
+    assert kinds == KINDS[make]
     frames = noise(50, 2)
     with torch.inference_mode():
-        wanted = model(torch.from_numpy(frames)).numpy()
-    assert apart(network(model, 2).run(frames), wanted) < ALLOWED
+        expected = model(torch.from_numpy(frames)).numpy()
+    assert max_rel_diff(network(model, 2).run(frames), expected) < ALLOWED
 
 
 def stacks():
@@ -116,71 +124,75 @@ def stacks():
 
 @pytest.mark.parametrize("name", stacks())
 def test_a_causal_stack_may_run_a_layer_twice_each_time_with_its_own_memory(name, tmp_path):
-    model = unsettled(Stack(seeded(stacks)[name])).eval()
+    model = randomized(Stack(seeded(stacks)[name])).eval()
     frames = noise(60, 3)
-    wanted = torch_steps(model, frames)
-    assert apart(torch_steps(model, frames, 7), wanted) < ALLOWED
-    assert apart(network(model, 3).run(frames), wanted) < ALLOWED
-    streamed = opened(model, 3, tmp_path / "model.onnx")
-    assert apart(onnx_steps(streamed, frames, (1, 5)), wanted) < ALLOWED
+    expected = torch_steps(model, frames)
+    assert max_rel_diff(torch_steps(model, frames, 7), expected) < ALLOWED
+    assert max_rel_diff(network(model, 3).run(frames), expected) < ALLOWED
+    streamed = onnx_session(model, 3, tmp_path / "model.onnx")
+    assert max_rel_diff(onnx_steps(streamed, frames, (1, 5)), expected) < ALLOWED
 
 
-def test_a_file_counts_a_layer_as_often_as_it_runs_and_a_model_what_it_learned_once():
+def test_a_file_counts_a_layer_per_run_and_a_model_its_parameters_once():
     model = seeded(shared_linear).eval()
-    facts = facts_of(export(model, 2).document)
+    cost = model_cost(export_model(model, 2).document)
     assert parameter_count(model) == 2 * 2 + 2
-    assert facts.parameters == 3 * (2 * 2 + 2)  # the file holds them three times
-    assert facts.multiplies == 3 * 2 * 2  # and a step multiplies by them three times
+    assert cost.parameters == 3 * (2 * 2 + 2)  # the file holds them three times
+    assert cost.multiplies == 3 * 2 * 2  # and a step multiplies by them three times
 
 
-class Residual(nn.Sequential):
+class ResidualSequential(nn.Sequential):
     def forward(self, frames):
         return frames + super().forward(frames)
 
 
-class Backwards(nn.Sequential):
+class ReversedSequential(nn.Sequential):
     def __iter__(self):
         return reversed(self._modules.values())
 
 
-class Doubled(nn.Sequential):
+class DoubledSequential(nn.Sequential):
     def __call__(self, frames):
         return 2 * super().__call__(frames)
 
 
-class Named(nn.Sequential):
+class PlainSequential(nn.Sequential):
     """A subclass that changes nothing."""
 
 
-class Louder(Stack):
+class ScaledStack(Stack):
     def forward(self, frames, state=()):
         outputs, after = super().forward(frames, state)
         return 2 * outputs, after
 
 
-@pytest.mark.parametrize("kind", [Residual, Backwards, Doubled])
-def test_a_sequential_that_runs_otherwise_than_its_children_stand_is_refused(kind):
+@pytest.mark.parametrize("kind", [ResidualSequential, ReversedSequential, DoubledSequential])
+def test_a_sequential_that_does_not_run_its_children_in_order_is_refused(kind):
     model = nn.Sequential(nn.Linear(2, 2), kind(nn.Linear(2, 2), nn.Tanh()))
-    with pytest.raises(ValueError, match=rf"layer 1 \({kind.__name__}\): it is no layer"):
-        export(model, 2)
+    with pytest.raises(
+        ValueError, match=rf"layer 1 \({kind.__name__}\): the format has no such layer"
+    ):
+        export_model(model, 2)
 
 
-def test_a_subclass_that_changes_nothing_is_read():
-    model = seeded(lambda: Named(nn.Linear(2, 2), nn.Tanh()))
-    assert len(export(model, 2).document["layers"]) == 1
+def test_a_subclass_that_changes_nothing_is_exported():
+    model = seeded(lambda: PlainSequential(nn.Linear(2, 2), nn.Tanh()))
+    assert len(export_model(model, 2).document["layers"]) == 1
 
 
 def test_a_forward_that_was_replaced_is_refused():
     linear = nn.Linear(2, 2)
     linear.forward = lambda frames: 2 * frames
     with pytest.raises(ValueError, match=r"layer 1 \(Linear\): its forward was replaced"):
-        export(nn.Sequential(nn.Tanh(), linear), 2)
+        export_model(nn.Sequential(nn.Tanh(), linear), 2)
     model = nn.Sequential(nn.Tanh())
     model.forward = np.abs
     with pytest.raises(ValueError, match=r"layer 0 \(Sequential\): its forward was replaced"):
-        export(model, 2)
+        export_model(model, 2)
 
 
-def test_layers_declared_by_a_class_below_the_one_that_runs_them_are_refused():
-    with pytest.raises(ValueError, match=r"\(Louder\): its forward is that of Louder, and the lay"):
-        export(Louder([nn.Linear(2, 2)]), 2)
+def test_layers_declared_by_a_base_of_the_class_with_the_forward_are_refused():
+    with pytest.raises(
+        ValueError, match=r"\(ScaledStack\): its forward is that of ScaledStack, but its dec"
+    ):
+        export_model(ScaledStack([nn.Linear(2, 2)]), 2)

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from rtneural_maker import architectures
 
 from fonoteka.models.causal import Stack
-from fonoteka.rtneural.export import export
+from fonoteka.rtneural.export import export_model
 from fonoteka.rtneural.interpreter import Network
-from fonoteka.rtneural.validate import findings, require_sound
+from fonoteka.rtneural.validate import diagnose, require_valid
 
 pytestmark = pytest.mark.torch
 DENSE, CONV, LSTM, GRU, PRELU, NORM, CURVE, LAST = range(8)
 ORDER = ("dense", "conv1d", "lstm", "gru", "prelu", "batchnorm", "activation", "dense")
 
 
-def sound():
-    """A file with a layer of each type; 3 inputs, then 4, 6, 5, 2, 2, 2, 2 and 2 outputs."""
+def valid_document():
+    """Return a valid file: a layer of each type; 3 inputs, then 4, 6, 5, 2, 2, 2, 2, 2 outputs."""
     torch.manual_seed(0)
     layers = [
         torch.nn.Linear(3, 4), torch.nn.Conv1d(4, 6, 3, dilation=2, groups=2),
@@ -30,13 +30,13 @@ def sound():
         torch.nn.PReLU(2), torch.nn.BatchNorm1d(2), torch.nn.Sigmoid(), torch.nn.Linear(2, 2),
         torch.nn.ReLU(),
     ]  # fmt: skip
-    document = export(Stack(layers).eval(), 3).document
+    document = export_model(Stack(layers).eval(), 3).document
     assert tuple(layer["type"] for layer in document["layers"]) == ORDER
     return json.loads(json.dumps(document))
 
 
-def images():
-    """A file with the two layers that work on images: 3 features of 2 channels."""
+def image_document():
+    """Return a file with the two layers that work on images: 3 features of 2 channels."""
     kernel = np.full((2, 2, 2, 4), 0.1).tolist()
     conv = {"type": "conv2d", "activation": "relu", "shape": [None, None, 2, 4],
             "weights": [kernel, [0.0] * 4], "kernel_size_time": 2, "kernel_size_feature": [2],
@@ -50,18 +50,20 @@ def images():
 
 def faults(document):
     text = document if isinstance(document, str | bytes) else json.dumps(document)
-    return [str(found) for found in findings(text) if found.fault]
+    return [str(diagnostic) for diagnostic in diagnose(text) if diagnostic.fault]
 
 
 def notes(document):
-    return [str(found) for found in findings(json.dumps(document)) if not found.fault]
+    return [
+        str(diagnostic) for diagnostic in diagnose(json.dumps(document)) if not diagnostic.fault
+    ]
 
 
-def put(at, **values):
-    """A change of keys of one layer; ... takes a key out."""
+def put(index, **values):
+    """Return a change of keys of one layer; ... removes a key."""
 
     def change(document):
-        layer = document["layers"][at]
+        layer = document["layers"][index]
         for key, value in values.items():
             if value is ...:
                 del layer[key]
@@ -71,26 +73,26 @@ def put(at, **values):
     return change
 
 
-def array(at, number, function):
-    """A change of one array of one layer."""
+def array(index, number, function):
+    """Return a change of one array of one layer."""
 
     def change(document):
-        weights = document["layers"][at]["weights"]
+        weights = document["layers"][index]["weights"]
         weights[number] = function(np.array(weights[number], float)).tolist()
 
     return change
 
 
-def fewer(at, count):
+def fewer(index, count):
     def change(document):
-        del document["layers"][at]["weights"][count:]
+        del document["layers"][index]["weights"][count:]
 
     return change
 
 
-def more(at):
+def more(index):
     def change(document):
-        weights = document["layers"][at]["weights"]
+        weights = document["layers"][index]["weights"]
         weights.append(weights[-1])
 
     return change
@@ -115,9 +117,9 @@ def narrow(x):
 
 MISTAKES = {
     "unknown type": (put(CURVE, type="layernorm"), r"layers\[6\] \(layernorm\).*drops the layer"),
-    "type in capitals": (put(LSTM, type="LSTM"), r"'LSTM' is none of .*did you mean 'lstm'\?"),
+    "type in capitals": (put(LSTM, type="LSTM"), r"'LSTM' is not one of .*did you mean 'lstm'\?"),
     "unknown type without weights": (
-        put(CURVE, type="layernorm", weights=...), r"none of .*RTNeural throws"),
+        put(CURVE, type="layernorm", weights=...), r"not one of .*RTNeural throws"),
     "type missing": (put(GRU, type=...), r"layers\[3\]: type must be a string, found no such key"),
     "layer no object": (lambda d: d["layers"].append([]), r"layers\[8\]: expected an object"),
     "weights missing": (put(CURVE, weights=...), r"weights must be a list, found no such key"),
@@ -125,14 +127,14 @@ MISTAKES = {
     "shape empty": (put(DENSE, shape=[]), r"shape is \[\]; it must end in a whole number"),
     "shape ends in null": (put(DENSE, shape=[4, None]), r"it must end in a whole number"),
     "shape of four": (put(DENSE, shape=[None, None, 2, 2]), r"four elements, .* 2 x 2"),
-    "unknown activation": (put(LAST, activation="gelu"), r"'gelu' is none of .*crashes"),
+    "unknown activation": (put(LAST, activation="gelu"), r"'gelu' is not one of .*crashes"),
     "activation in capitals": (put(LAST, activation="Tanh"), r"crashes.*did you mean 'tanh'\?"),
-    "linear activation": (put(LAST, activation="linear"), r"'linear' is none of"),
-    "unknown activation layer": (put(CURVE, activation="swish"), r"'swish' is none of"),
+    "linear activation": (put(LAST, activation="linear"), r"'linear' is not one of"),
+    "unknown activation layer": (put(CURVE, activation="swish"), r"'swish' is not one of"),
     "activation layer without one": (put(CURVE, activation=""), r"no activation; .* drops"),
     "activation null": (put(LAST, activation=None), r"must be a string, found null.*throws"),
     "activation on lstm": (put(LSTM, activation="relu"), r"\(lstm\): RTNeural ignores the activ"),
-    "activation on gru": (put(GRU, activation="sigmoid"), r"\(gru\): RTNeural ignores .* its own"),
+    "activation on gru": (put(GRU, activation="sigmoid"), r"\(gru\): RTNeural ignores .* separate"),
     "activation on prelu": (put(PRELU, activation="tanh"), r"\(prelu\): RTNeural ignores"),
     "activation on batchnorm": (put(NORM, activation="tanh"), r"\(batchnorm\): RTNeural ignores"),
     "in_shape missing": (top(in_shape=...), r"key 'in_shape' is missing; RTNeural throws"),
@@ -151,11 +153,11 @@ MISTAKES = {
     "shape smaller": (put(DENSE, shape=[None, None, 3]), r"kernel is 3 x 4, .*need 3 x 3"),
     "shape larger": (put(LSTM, shape=[None, None, 6]), r"bias is 20, but .*6 units.* need 24"),
     "kernel ragged": (
-        lambda d: d["layers"][0]["weights"][0][1].pop(), r"its rows are of different lengths"),
+        lambda d: d["layers"][0]["weights"][0][1].pop(), r"its rows have different lengths"),
     "kernel with null": (
-        lambda d: d["layers"][0]["weights"][0][1].insert(0, None), r"it holds null where a number"),
+        lambda d: d["layers"][0]["weights"][0][1].insert(0, None), r"it contains null instead"),
     "kernel with text": (
-        lambda d: d["layers"][0]["weights"][0].insert(0, ["1"] * 4), r"it holds str where"),
+        lambda d: d["layers"][0]["weights"][0].insert(0, ["1"] * 4), r"it contains str instead"),
     "dense without weights": (put(DENSE, weights=[]), r"\[kernel, bias\], found 0"),
     "dense bias too short": (array(DENSE, 1, narrow), r"bias is 3, but 4 outputs.*past its end"),
     "dense bias too long": (array(DENSE, 1, wide), r"bias is 5, but 4 outputs need 4"),
@@ -178,31 +180,31 @@ MISTAKES = {
     "padding same": (put(CONV, padding="same"), r'ignores padding "same" and computes \'causal\''),
     "padding in numbers": (put(CONV, padding=[1]), r"RTNeural ignores padding \[1\]"),
     "padding mode": (put(CONV, padding_mode="reflect"), r"RTNeural ignores padding_mode"),
-    "epsilon missing": (put(NORM, epsilon=...), r"epsilon must be a number .*no such key"),
-    "epsilon past float32": (put(NORM, epsilon=1e39), r"epsilon must be a number of float32, .*1e"),
-    "epsilon a list": (put(NORM, epsilon=[0.1]), r"epsilon must be a number .*found \[0\.1\]"),
+    "epsilon missing": (put(NORM, epsilon=...), r"epsilon must be a float32 number.*no such key"),
+    "epsilon past float32": (put(NORM, epsilon=1e39), r"epsilon must be a float32 number, .*1e"),
+    "epsilon a list": (put(NORM, epsilon=[0.1]), r"epsilon must be .*found \[0\.1\]"),
     "batchnorm too long": (array(NORM, 3, wide), r"variance is 3, but 2 features need 2.*memory"),
     "batchnorm too short": (array(NORM, 0, narrow), r"gamma is 1, but 2 features need 2"),
-    "batchnorm of three": (fewer(NORM, 3), r"found 3 arrays; RTNeural takes the first two for"),
-    "variance below zero": (array(NORM, 3, lambda x: -x), r"variance -1\.0 .*has no root; .*NaN"),
-    "batchnorm size": (put(NORM, shape=[None, None, 3]), r"shape says 3 outputs, but .* 2 inputs"),
+    "batchnorm of three": (fewer(NORM, 3), r"found 3 arrays; RTNeural uses the first two as"),
+    "variance below zero": (array(NORM, 3, lambda x: -x), r"variance -1\.0 .* not positive; .*NaN"),
+    "batchnorm size": (put(NORM, shape=[None, None, 3]), r"declares 3 outputs, but .* 2 inputs"),
     "prelu of two levels": (put(PRELU, weights=[[0.1, 0.2]]), r"weights are 1 x 2, but must be"),
     "prelu too many": (put(PRELU, weights=[[[0.1] * 3]]), r"weights are 1 x 1 x 3, but must be"),
     "prelu too few": (put(PRELU, weights=[[[]]]), r"weights are 1 x 1 x 0, but must be"),
-    "prelu broken": (put(PRELU, weights=[[None]]), r"slopes: it holds null"),
-    "activation larger": (put(CURVE, shape=[None, None, 3]), r"says 3 .*2 inputs.*past its end"),
-    "activation smaller": (put(CURVE, shape=[None, None, 1]), r"says 1 .*2 inputs.*cuts the rest"),
+    "prelu broken": (put(PRELU, weights=[[None]]), r"slopes: it contains null"),
+    "activation larger": (put(CURVE, shape=[None, None, 3]), r"declares 3 .*2 .*past its end"),
+    "activation smaller": (put(CURVE, shape=[None, None, 1]), r"declares 1 .*2 .*cuts the rest"),
     "no layers": (top(layers=[]), r"layers is empty: .*forward is undefined"),
     "layers missing": (top(layers=...), r"layers must be a list of layers, found no such key"),
-    "layers no list": (top(layers={"a": 1}), r"found \{.*; RTNeural gives no model"),
-    "past float32": (array(DENSE, 1, lambda x: x + 1e40), r"it holds 1e\+40, which is infinite"),
+    "layers no list": (top(layers={"a": 1}), r"found \{.*; RTNeural loads no model"),
+    "past float32": (array(DENSE, 1, lambda x: x + 1e40), r"it contains 1e\+40, which is infinite"),
     "weights nested too deep": (put(DENSE, weights=[[[[[[[[1]]]]]]], []]), r"nested too deep"),
 }  # fmt: skip
 
 IMAGE_MISTAKES = {
     "bias missing": (fewer(0, 1), r"\(conv2d\): weights must be .*RTNeural throws"),
-    "shape does not fit": (put(0, shape=[None, None, 3, 4]), r"ends in \[3, 4\].*make \[2, 4\]"),
-    "padding in capitals": (put(0, padding="VALID"), r"found 'VALID'; .* takes it for 'same'"),
+    "shape does not fit": (put(0, shape=[None, None, 3, 4]), r"ends in \[3, 4\].*give \[2, 4\]"),
+    "padding in capitals": (put(0, padding="VALID"), r"found 'VALID'; .* uses 'same'"),
     "padding missing": (put(0, padding=...), r"padding must be .*found None; RTNeural throws"),
     "key missing": (put(0, strides=...), r"strides must be a whole number .*no such key"),
     "other input": (top(in_shape=[None, None, 4, 2]), r"num_filters_in is 6, but .*8 inputs"),
@@ -213,54 +215,54 @@ IMAGE_MISTAKES = {
 }  # fmt: skip
 
 
-def test_files_as_they_should_be_are_not_complained_of():
-    assert findings(json.dumps(sound())) == []
-    assert findings(json.dumps(images())) == []
-    assert require_sound(json.dumps(sound()), "f")["in_shape"] == [None, None, 3]
+def test_valid_files_have_no_diagnostics():
+    assert diagnose(json.dumps(valid_document())) == []
+    assert diagnose(json.dumps(image_document())) == []
+    assert require_valid(json.dumps(valid_document()), "f")["in_shape"] == [None, None, 3]
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_named(mistake):
+def test_a_mistake_is_reported(mistake):
     change, message = MISTAKES[mistake]
-    document = sound()
+    document = valid_document()
     change(document)
-    said = faults(document)
-    assert any(re.search(message, sentence) for sentence in said), said
+    messages = faults(document)
+    assert any(re.search(message, sentence) for sentence in messages), messages
     with pytest.raises(ValueError, match=r"model\.json: "):
         Network(json.dumps(document), "model.json")
 
 
 @pytest.mark.parametrize("mistake", IMAGE_MISTAKES)
-def test_a_mistake_in_layers_on_images_is_named(mistake):
+def test_a_mistake_in_layers_on_images_is_reported(mistake):
     change, message = IMAGE_MISTAKES[mistake]
-    document = images()
+    document = image_document()
     change(document)
-    said = faults(document)
-    assert any(re.search(message, sentence) for sentence in said), said
+    messages = faults(document)
+    assert any(re.search(message, sentence) for sentence in messages), messages
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "it is no JSON, so RTNeural throws"),
-        ('{"in_shape": [1], "layers": [', "it is no JSON"),
-        ('{"in_shape": [1], "layers": []} and more', "it is no JSON"),
-        ('{"in_shape": [NaN], "layers": []}', "NaN is no JSON"),
-        ('{"in_shape": [-Infinity], "layers": []}', "-Infinity is no JSON"),
-        ("[" * 100_000, "it is no JSON"),
-        (b"\xff\xfe\x00", "it is no JSON"),
+        ("", "it is not JSON, so RTNeural throws"),
+        ('{"in_shape": [1], "layers": [', "it is not JSON"),
+        ('{"in_shape": [1], "layers": []} and more', "it is not JSON"),
+        ('{"in_shape": [NaN], "layers": []}', "NaN is not JSON"),
+        ('{"in_shape": [-Infinity], "layers": []}', "-Infinity is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
+        (b"\xff\xfe\x00", "it is not JSON"),
         ("[1, 2]", r"expected an object, found \[1, 2\]"),
         ('{"lstm.weight_ih_l0": [[1]], "out.bias": [1]}', "a dumped state_dict"),
-        ('{"in_shape": [1], "in_shape": [2], "layers": []}', "key 'in_shape' stands twice"),
+        ('{"in_shape": [1], "in_shape": [2], "layers": []}', "key 'in_shape' occurs twice"),
         ('{"in_shape": [1e400], "layers": []}', "its last element must be whole"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_no_model_is_named(text, message):
+def test_a_file_that_is_not_a_model_is_reported(text, message):
     assert re.search(message, faults(text)[0])
 
 
-def test_what_is_right_by_luck_is_noted_and_no_fault():
-    document = sound()
+def test_an_ignored_key_without_effect_is_a_note():
+    document = valid_document()
     document["layers"][LSTM]["activation"] = "tanh"  # as Keras writes it; it is what an LSTM has
     document["layers"][LAST]["name"] = "out"
     document["layers"][CONV]["strides"] = [1]
@@ -270,7 +272,7 @@ def test_what_is_right_by_luck_is_noted_and_no_fault():
     assert faults(document) == []
     assert notes(document) == [
         "file: RTNeural ignores the key 'author'",
-        "layers[0] (dense): there is no bias; RTNeural takes zeros",
+        "layers[0] (dense): there is no bias; RTNeural uses zeros",
         "layers[1] (conv1d): RTNeural ignores the key 'strides'",
         "layers[2] (lstm): RTNeural ignores the activation 'tanh' of this type",
         "layers[6] (activation): RTNeural ignores the weights of an activation",
@@ -278,8 +280,8 @@ def test_what_is_right_by_luck_is_noted_and_no_fault():
     ]
 
 
-def test_all_mistakes_of_a_file_are_named_at_once():
-    document = sound()
+def test_all_mistakes_of_a_file_are_reported_at_once():
+    document = valid_document()
     for name in ("kernel not transposed", "gru bias missing", "epsilon missing"):
         MISTAKES[name][0](document)
     assert [sentence[:9] for sentence in faults(document)] == [
@@ -288,10 +290,10 @@ def test_all_mistakes_of_a_file_are_named_at_once():
         "layers[5]",
     ]
     with pytest.raises(ValueError, match=r"f: layers\[0\].*; f: layers\[3\].*; f: layers\[5\]"):
-        require_sound(json.dumps(document), "f")
+        require_valid(json.dumps(document), "f")
 
 
 @given(architectures())
 @settings(max_examples=50, deadline=None, derandomize=True)
-def test_what_is_exported_has_nothing_to_note(drawn):
-    assert findings(export(drawn.stack(), drawn.inputs).text) == []
+def test_an_exported_file_has_no_diagnostics(spec):
+    assert diagnose(export_model(spec.stack(), spec.inputs).text) == []

@@ -27,10 +27,10 @@ from fonoteka.lineage import LEARNED, PackageParams, corpora, licence_of, read_p
 from fonoteka.onnx_export.session import open_model
 from fonoteka.packaging import CARD, PACKAGE, record
 from fonoteka.realtime.frontend import FrontEnd
-from fonoteka.rtneural.bounds import loudest_logit
-from fonoteka.rtneural.cost import facts_of, model_t
-from fonoteka.rtneural.parity import forgotten_after
-from fonoteka.rtneural.validate import require_sound
+from fonoteka.rtneural.bounds import max_abs_logit
+from fonoteka.rtneural.cost import model_cost, model_t
+from fonoteka.rtneural.parity import settling_steps
+from fonoteka.rtneural.validate import require_valid
 from stages.realtime.package_realtime.page import page
 from stages.realtime.parity_frames import proof_frames
 
@@ -65,9 +65,9 @@ def about(
     """
     name = export.name
     said, graph = export / f"{name}.json", export / f"{name}.onnx"
-    document = require_sound(said.read_bytes(), said.name)
-    loud = loudest_logit(document, end.loudest)
-    numbers, known = facts_of(document), open_model(graph).get_modelmeta().custom_metadata_map
+    document = require_valid(said.read_bytes(), said.name)
+    loud = max_abs_logit(document, end.loudest)
+    numbers, known = model_cost(document), open_model(graph).get_modelmeta().custom_metadata_map
     pairs = {
         "the name in model.json and that of its folder": (facts.get("name"), name),
         "the name in the ONNX file and in model.json": (known.get("name"), name),
@@ -158,7 +158,7 @@ def run(
     for name, export in sorted(given.items()):
         described[name] = about(export, known[name], scored["models"][name], proven[name], end)
         text = (export / f"{name}.json").read_bytes()
-        described[name]["warm_up_hops"] = forgotten_after(
+        described[name]["warm_up_hops"] = settling_steps(
             text, frames, params.forgotten, params.starts
         )
     package: dict[str, Any] = {

@@ -18,7 +18,7 @@ from fonoteka.core.files import read_json
 from fonoteka.models.store import load_small
 from fonoteka.realtime.frame_labels import QUESTIONS
 from fonoteka.rtneural.interpreter import Network
-from fonoteka.rtneural.validate import findings
+from fonoteka.rtneural.validate import diagnose
 from stages.realtime import export_realtime as stage
 from stages.realtime.export_realtime import run, said_by_torch
 from stages.realtime.parity_frames import proof_frames
@@ -46,7 +46,7 @@ def export_of(toy, model, folder, params=RTNEURAL):
 def test_an_export_is_sound_and_says_what_torch_says(phone, toy):
     model, out, _ = phone
     text = (out / "phone.json").read_bytes()
-    assert findings(text) == []
+    assert diagnose(text) == []
     frames = proof_frames(toy / "streams", toy / "times.parquet", 50)
     wanted = said_by_torch(load_small(model)[0], frames)
     np.testing.assert_allclose(Network(text).run(frames), wanted, atol=1e-6)

@@ -18,7 +18,7 @@ from fonoteka import manifest
 from fonoteka.core.files import read_json, sha256_file, write_json
 from fonoteka.packaging import CARD, PACKAGE, check_package
 from fonoteka.realtime.frame_labels import QUESTIONS
-from fonoteka.rtneural.cost import facts_of, model_t
+from fonoteka.rtneural.cost import model_cost, model_t
 from stages.realtime.package_realtime import stage
 from stages.realtime.package_realtime.page import page
 from stages.realtime.package_realtime.stage import run
@@ -64,7 +64,7 @@ def test_a_bundle_is_a_sound_package(given, package):
 def test_package_json_says_what_the_files_say(name, given, package):
     said = package["models"][name]
     document = json.loads((given["out"] / f"{name}.json").read_text())
-    numbers = facts_of(document)
+    numbers = model_cost(document)
     assert {key: said[key] for key in asdict(numbers)} == asdict(numbers)
     assert said["model_t"] == model_t(document)
     assert said["weight_bytes"] == 4 * said["parameters"] == 4 * numbers.parameters
