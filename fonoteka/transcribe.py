@@ -42,7 +42,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import stage
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.packaging import verified
-from fonoteka.scoring.decoding import Spoken, greedy
+from fonoteka.scoring.decoding import DecodedSegment, greedy
 
 Posteriors = NDArray[np.float32]
 WHOLE_S, WINDOW_S, SHARED_S = 60, 30, 4
@@ -66,7 +66,7 @@ def load_recording(path: Path) -> Signal:
     return to_mono_16k(select_channel(samples, rate_hz), rate_hz)
 
 
-def transcribe(session: Any, labels: list[str], signal: Signal) -> list[Spoken]:
+def transcribe(session: Any, labels: list[str], signal: Signal) -> list[DecodedSegment]:
     """Return the phones of a clip `[T]` at 16 kHz with their first and last frames."""
     return greedy(posteriors(session, signal), labels)
 
@@ -129,12 +129,12 @@ def seam(earlier: Posteriors, later: Posteriors) -> int:
     return edge + int((earlier[inner, 0] + later[inner, 0]).argmax())
 
 
-def lines(spoken: list[Spoken], times: bool) -> Iterator[str]:
+def lines(spoken: list[DecodedSegment], times: bool) -> Iterator[str]:
     r"""Yield the lines to print for a clip.
 
-    >>> list(lines([Spoken("a", 0, 5), Spoken("d", 9, 12)], times=False))
+    >>> list(lines([DecodedSegment("a", 0, 5), DecodedSegment("d", 9, 12)], times=False))
     ['a d']
-    >>> list(lines([Spoken("a", 0, 5)], times=True))
+    >>> list(lines([DecodedSegment("a", 0, 5)], times=True))
     ['0.00\t0.10\ta']
     """
     if not times:

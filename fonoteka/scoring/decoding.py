@@ -1,6 +1,6 @@
-"""Turn posteriors into symbols. Everything that names a phone calls this module and no other.
+"""Decoding of posteriors to symbols, for every model and every stage.
 
-Three decoders for three models would give three accuracies and none to trust.
+With a separate decoder per model, accuracies would not be comparable.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from fonoteka.phones import LABELS
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """A decoded symbol and the frames `[start, end)` in which it was the likeliest."""
+class DecodedSegment:
+    """A decoded symbol and the frames `[start, end)` in which it is the most likely one."""
 
     symbol: str
     start: int
     end: int
 
 
-def greedy(log_probs: NDArray[np.float32], labels: Sequence[str] = LABELS) -> list[Spoken]:
-    """Return the best path with repeats merged and blanks taken out.
+def greedy(log_probs: NDArray[np.float32], labels: Sequence[str] = LABELS) -> list[DecodedSegment]:
+    """Return the best path with repeats merged and blanks removed.
 
     Args:
-        log_probs: log posteriors of each frame, shape `[T, V]`.
+        log_probs: log posteriors per frame, shape `[T, V]`.
         labels: names of the V columns; the first is the blank.
 
     Raises:
-        ValueError: the shape doesn't fit the labels, or a value is NaN.
+        UserError: the shape does not fit the labels, or a value is NaN.
 
     Source: Graves et al. 2006, "Connectionist Temporal Classification".
 
@@ -41,19 +41,19 @@ def greedy(log_probs: NDArray[np.float32], labels: Sequence[str] = LABELS) -> li
     >>> [(s.symbol, s.start, s.end) for s in greedy(best, ["", "a"])]
     [('a', 1, 3), ('a', 4, 5)]
     """
-    check(log_probs, labels)
+    check_posteriors(log_probs, labels)
     best = log_probs.argmax(axis=1)
     edges = np.flatnonzero(np.diff(best, prepend=-1, append=-1))
     runs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    return [Spoken(labels[best[a]], a, b) for a, b in runs if best[a] != 0]
+    return [DecodedSegment(labels[best[a]], a, b) for a, b in runs if best[a] != 0]
 
 
 def segment_scores(log_probs: NDArray[np.float32], start: int, end: int) -> NDArray[np.float32]:
-    """Return how likely each phone is in a segment: the highest posterior it reaches in its frames.
+    """Return the scores of all phones in a segment: the maximum posterior over its frames.
 
-    The blank can't win and has no place. Not the mean: a CTC model is sure of a phone in one frame
-    and of the blank in the others, and a mean of log posteriors is decided by how sure it is of the
-    blank.
+    The blank is excluded. The maximum is used instead of the mean, because a CTC model predicts a
+    phone in one frame and the blank in the others, so the blank would dominate a mean of log
+    posteriors.
 
     Args:
         log_probs: log posteriors, shape `[T, V]`; column 0 is the blank.
@@ -64,7 +64,7 @@ def segment_scores(log_probs: NDArray[np.float32], start: int, end: int) -> NDAr
         Log probabilities of the phones, shape `[V - 1]`; as probabilities they sum to 1.
 
     Raises:
-        ValueError: no frame of the segment lies in the posteriors, or a value is NaN.
+        UserError: the posteriors have no frame of the segment, or a value is NaN.
 
     >>> peaky = np.log(np.array([[.98, .01, .01], [.1, .1, .8], [.4, .5, .1]], dtype="f4"))
     >>> [round(float(p), 3) for p in np.exp(segment_scores(peaky, 0, 3))]
@@ -72,9 +72,11 @@ def segment_scores(log_probs: NDArray[np.float32], start: int, end: int) -> NDAr
     """
     frames = log_probs[max(start, 0) : end, 1:]
     if frames.size == 0:
-        raise UserError(f"segment [{start}, {end}) holds none of {len(log_probs)} frames")
+        raise UserError(f"segment [{start}, {end}) contains none of {len(log_probs)} frames")
     if np.isnan(frames).any():
-        raise UserError(f"posteriors of segment [{start}, {end}) are NaN; the model is broken")
+        raise UserError(
+            f"posteriors of segment [{start}, {end}) are NaN; train or export the model again"
+        )
     peaks = frames.max(axis=0).astype(np.float64)
     return np.asarray(peaks - np.logaddexp.reduce(peaks), dtype=np.float32)
 
@@ -82,21 +84,21 @@ def segment_scores(log_probs: NDArray[np.float32], start: int, end: int) -> NDAr
 def segment_label(
     log_probs: NDArray[np.float32], start: int, end: int, labels: Sequence[str] = LABELS
 ) -> str:
-    """Return the one phone of a segment: the likeliest by `segment_scores`.
+    """Return the most likely phone of a segment by `segment_scores`.
 
     Raises:
-        ValueError: the shape doesn't fit the labels, a value is NaN, or no frame of the segment
-            lies in the posteriors.
+        UserError: the shape does not fit the labels, a value is NaN, or no frame of the segment is
+            in the posteriors.
 
     >>> peaky = np.log(np.array([[.98, .01, .01], [.1, .1, .8], [.4, .5, .1]], dtype="f4"))
     >>> segment_label(peaky, 0, 3, ["", "a", "b"])
     'b'
     """
-    check(log_probs, labels)
+    check_posteriors(log_probs, labels)
     return labels[1 + int(segment_scores(log_probs, start, end).argmax())]
 
 
-def frames_of(start_s: float, end_s: float, total: int) -> tuple[int, int]:
+def frame_range(start_s: float, end_s: float, total: int) -> tuple[int, int]:
     """Return the frames `[start, end)` of a segment in seconds: at least one, all below `total`.
 
     >>> frames_of(0.10, 0.16, 50), frames_of(0.999, 1.02, 50)
@@ -106,14 +108,16 @@ def frames_of(start_s: float, end_s: float, total: int) -> tuple[int, int]:
     return start, min(max(start + 1, round(end_s * FRAMES_PER_SECOND)), total)
 
 
-def check(log_probs: NDArray[np.float32], labels: Sequence[str]) -> None:
-    """Refuse posteriors that can't be decoded.
+def check_posteriors(log_probs: NDArray[np.float32], labels: Sequence[str]) -> None:
+    """Raise an error for posteriors that cannot be decoded.
 
     Raises:
-        ValueError: the shape doesn't fit the labels, or a value is NaN.
+        UserError: the shape does not fit the labels, or a value is NaN.
     """
     if log_probs.ndim != 2 or log_probs.shape[1] != len(labels):
         raise UserError(f"expected posteriors [T, {len(labels)}], found {log_probs.shape}")
     if np.isnan(log_probs).any():
-        where = int(np.flatnonzero(np.isnan(log_probs).any(axis=1))[0])
-        raise UserError(f"posteriors are NaN, first in frame {where}; the model is broken")
+        frame = int(np.flatnonzero(np.isnan(log_probs).any(axis=1))[0])
+        raise UserError(
+            f"posteriors are NaN, first in frame {frame}; train or export the model again"
+        )

@@ -1,6 +1,7 @@
-"""Phone error rates with the doubt that few speakers leave.
+"""Phone error rates with confidence intervals over speakers.
 
-Counts are kept apart for each speaker: speakers, not utterances, are what a test part has few of.
+Errors are counted per speaker and speakers are resampled, because a test part has few speakers and
+the utterances of one speaker are not independent.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from rapidfuzz.distance import Levenshtein
 from fonoteka.core.errors import UserError
 
 Pair = tuple[str | None, str | None]
-"""What was said and what was heard for it; None where nothing was said or nothing heard."""
+"""A reference symbol and its hypothesis; None on one side for an insertion or a deletion."""
 
-AT_ONCE = 2**22  # numbers of drawn rows held in memory, 32 MiB
+CHUNK_VALUES = 2**22  # values of resampled rows in memory, 32 MiB
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors against a reference; they add up.
+    """Error counts against a reference; counts can be added.
 
     Attributes:
-        substitutions, deletions, insertions: of symbols.
-        reference: symbols in the reference.
+        substitutions, deletions, insertions: numbers of symbols.
+        reference: number of symbols in the reference.
     """
 
     substitutions: int = 0
@@ -46,15 +47,15 @@ class Errors:
 
     @property
     def wrong(self) -> int:
-        """All errors."""
+        """The number of all errors."""
         return self.substitutions + self.deletions + self.insertions
 
     @property
     def rate(self) -> float:
-        """Errors a reference symbol; above 1 where much was inserted.
+        """Errors per reference symbol; above 1 if there are many insertions.
 
         Raises:
-            ValueError: there is no reference.
+            UserError: there is no reference symbol.
         """
         if not self.reference:
             raise UserError("no rate without a reference symbol; the test part is empty")
@@ -62,10 +63,10 @@ class Errors:
 
 
 def errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> Errors:
-    """Return the errors of all hypotheses.
+    """Return the summed errors of all hypotheses.
 
     Raises:
-        ValueError: the lists differ in length, or a reference is empty or holds a space.
+        UserError: the lists differ in length, or a reference is empty or contains a space.
 
     >>> errors([["a", "tʃ"]], [["a", "s", "a"]])
     Errors(substitutions=1, deletions=0, insertions=1, reference=2)
@@ -74,7 +75,7 @@ def errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[st
         raise UserError(f"{len(references)} references but {len(hypotheses)} hypotheses")
     for number, reference in enumerate(references):
         if not reference or any(not s or " " in s for s in reference):
-            raise UserError(f"reference {number} is empty or holds a space: {list(reference)}")
+            raise UserError(f"reference {number} is empty or contains a space: {list(reference)}")
     if not references:
         return Errors()
     out = jiwer.process_words(
@@ -86,94 +87,104 @@ def errors(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[st
 def errors_by(
     keys: Sequence[str], references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]
 ) -> dict[str, Errors]:
-    """Return the errors under each key, the keys sorted; a key, as a speaker, has many references.
+    """Return the errors per key, such as a speaker, sorted by key.
 
     >>> errors_by(["b", "a"], [["a"], ["o"]], [["a"], []])["a"].deletions
     1
     """
-    rows: dict[str, tuple[list[Sequence[str]], list[Sequence[str]]]] = {}
-    for key, said, heard in zip(keys, references, hypotheses, strict=True):
-        pairs = rows.setdefault(key, ([], []))
-        pairs[0].append(said)
-        pairs[1].append(heard)
-    return {key: errors(*rows[key]) for key in sorted(rows)}
+    by_key: dict[str, tuple[list[Sequence[str]], list[Sequence[str]]]] = {}
+    for key, reference, hypothesis in zip(keys, references, hypotheses, strict=True):
+        pairs = by_key.setdefault(key, ([], []))
+        pairs[0].append(reference)
+        pairs[1].append(hypothesis)
+    return {key: errors(*by_key[key]) for key in sorted(by_key)}
 
 
-def aligned(said: Sequence[str], heard: Sequence[str]) -> list[Pair]:
-    """Return what was heard for each symbol said, on one path of fewest errors.
+def aligned(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
+    """Return the alignment of a reference and a hypothesis with the fewest errors.
 
-    Either side may be empty. Where several paths have equally few errors it is the one that
-    `errors` counts, so that sums over pairs are its sums.
+    Either side may be empty. Among alignments with equally few errors it is the one that `errors`
+    counts, so sums over pairs equal its counts.
 
     >>> aligned(["a", "tʃ", "o"], ["a", "s", "o", "n"])
     [('a', 'a'), ('tʃ', 's'), ('o', 'o'), (None, 'n')]
     """
     pairs: list[Pair] = []
-    for step in Levenshtein.opcodes(said, heard):
-        # as many on both sides, or none on one of them
-        left, right = said[step.src_start : step.src_end], heard[step.dest_start : step.dest_end]
+    for step in Levenshtein.opcodes(reference, hypothesis):
+        # an operation has the same length on both sides, or is empty on one
+        left, right = (
+            reference[step.src_start : step.src_end],
+            hypothesis[step.dest_start : step.dest_end],
+        )
         pairs += zip_longest(left, right)
     return pairs
 
 
-def counted(pairs: Iterable[Pair]) -> Errors:
+def count_errors(pairs: Iterable[Pair]) -> Errors:
     """Return the errors of an alignment.
 
     >>> counted([("a", "a"), ("tʃ", "s"), (None, "a")])
     Errors(substitutions=1, deletions=0, insertions=1, reference=2)
     """
-    rows = list(pairs)
-    insertions = sum(said is None for said, _ in rows)
-    deletions = sum(heard is None for _, heard in rows)
-    wrong = sum(said != heard for said, heard in rows)
-    return Errors(wrong - insertions - deletions, deletions, insertions, len(rows) - insertions)
+    pairs_list = list(pairs)
+    insertions = sum(reference is None for reference, _ in pairs_list)
+    deletions = sum(hypothesis is None for _, hypothesis in pairs_list)
+    total = sum(reference != hypothesis for reference, hypothesis in pairs_list)
+    return Errors(
+        total - insertions - deletions, deletions, insertions, len(pairs_list) - insertions
+    )
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % interval, or the reason why there is none."""
+    """A 95 % confidence interval, or the reason why there is none."""
 
     low: float | None
     high: float | None
     reason: str = ""
 
 
-ALONE = Interval(None, None, "one speaker: no interval over speakers")
+ONE_SPEAKER = Interval(None, None, "one speaker: no interval over speakers")
 
 
 def resampled(table: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
-    """Return the sums of a table's rows when speakers are drawn with replacement.
+    """Return sums over speakers that are resampled with replacement.
 
     Args:
-        table: what adds up (errors, reference symbols, ...) of each speaker, shape `[S, ...]`.
-        resamples: how often the speakers are drawn.
-        seed: of the draws; tables of the same speakers meet the same draws.
+        table: counts (errors, reference symbols, ...) per speaker, shape `[S, ...]`.
+        resamples: number of resamples.
+        seed: of the random generator; tables of equally many speakers get the same draws.
 
     Returns:
-        Sums of each draw, shape `[resamples, ...]`.
+        Sums per resample, shape `[resamples, ...]`.
 
     Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR".
     """
-    drawn = np.random.default_rng(seed).integers(len(table), size=(resamples, len(table)))
-    step = max(1, AT_ONCE // max(1, table.size))  # many speakers times many columns is much memory
-    parts = [table[drawn[at : at + step]].sum(axis=1) for at in range(0, resamples, step)]
-    sums: NDArray[np.float64] = np.concatenate(parts)
+    draws = np.random.default_rng(seed).integers(len(table), size=(resamples, len(table)))
+    rows_per_chunk = max(
+        1, CHUNK_VALUES // max(1, table.size)
+    )  # many speakers and columns need much memory
+    chunks = [
+        table[draws[start : start + rows_per_chunk]].sum(axis=1)
+        for start in range(0, resamples, rows_per_chunk)
+    ]
+    sums: NDArray[np.float64] = np.concatenate(chunks)
     return sums
 
 
-def interval_of(values: NDArray[np.float64]) -> Interval:
-    """Return the middle 95 % of what the draws gave."""
+def percentile_interval(values: NDArray[np.float64]) -> Interval:
+    """Return the central 95 % of values, from the 2.5th to the 97.5th percentile."""
     low, high = np.quantile(values, [0.025, 0.975])
     return Interval(float(low), float(high))
 
 
 def bootstrap(pairs: Iterable[tuple[int, int]], resamples: int, seed: int) -> Interval:
-    """Return the interval of a ratio of sums when speakers are drawn with replacement.
+    """Return the bootstrap interval of a ratio of sums over speakers.
 
     Args:
-        pairs: for each speaker the numerator (errors, hits) and the denominator.
-        resamples: how often the speakers are drawn.
-        seed: of the draws.
+        pairs: numerator (errors, hits) and denominator per speaker.
+        resamples: number of resamples.
+        seed: of the random generator.
 
     >>> bootstrap([(1, 10), (1, 10)], 100, seed=1)
     Interval(low=0.1, high=0.1, reason='')
@@ -182,70 +193,71 @@ def bootstrap(pairs: Iterable[tuple[int, int]], resamples: int, seed: int) -> In
     """
     table = np.array(list(pairs), dtype=np.float64).reshape(-1, 2)
     if len(table) < 2:
-        return ALONE
+        return ONE_SPEAKER
     sums = resampled(table, resamples, seed)
-    return interval_of(sums[:, 0] / sums[:, 1])
+    return percentile_interval(sums[:, 0] / sums[:, 1])
 
 
 def bootstrap_of(
     table: NDArray[np.float64],
-    figure: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     resamples: int,
     seed: int,
 ) -> Interval:
-    """Return the interval of any figure of sums when speakers are drawn with replacement.
+    """Return the bootstrap interval of any statistic of sums over speakers.
 
     Args:
-        table: what adds up, of each speaker, shape `[S, ...]`.
-        figure: turns sums `[..., *K]` into figures `[...]`, K being a row of the table.
-        resamples: how often the speakers are drawn.
-        seed: of the draws.
+        table: counts per speaker, shape `[S, ...]`.
+        statistic: maps sums `[..., *K]` to statistics `[...]`, K being the shape of a row.
+        resamples: number of resamples.
+        seed: of the random generator.
 
     >>> table = np.array([[1.0, 10.0], [3.0, 10.0]])
-    >>> found = bootstrap_of(table, lambda sums: sums[..., 0] / sums[..., 1], 100, seed=1)
-    >>> found.low, found.high
+    >>> interval = bootstrap_of(table, lambda sums: sums[..., 0] / sums[..., 1], 100, seed=1)
+    >>> interval.low, interval.high
     (0.1, 0.3)
     """
     if len(table) < 2:
-        return ALONE
-    return interval_of(figure(resampled(table, resamples, seed)))
+        return ONE_SPEAKER
+    return percentile_interval(statistic(resampled(table, resamples, seed)))
 
 
 def paired_bootstrap(
     ours: Mapping[str, Errors], theirs: Mapping[str, Errors], resamples: int, seed: int
 ) -> tuple[Interval, float | None]:
-    """Return how far our error rate lies above theirs when both meet the same draws of speakers.
+    """Return the bootstrap interval of the difference of two error rates on the same resamples.
 
-    Two rates with wide intervals can still differ surely, since what makes one speaker hard makes
-    it hard for both; so the difference is drawn, not the two rates.
+    The difference of two rates can be significant although their intervals overlap, because a
+    speaker who is difficult for one model is difficult for both. So the difference is resampled.
 
     Args:
-        ours: the errors of each speaker.
-        theirs: those of the other model: the same speakers with the same references.
-        resamples: how often the speakers are drawn.
-        seed: of the draws.
+        ours: errors per speaker.
+        theirs: errors of the other model, for the same speakers and references.
+        resamples: number of resamples.
+        seed: of the random generator.
 
     Returns:
-        The interval of ours minus theirs (below 0: ours is better), and the share of draws in which
-        ours is the better; None where one speaker allows no draw.
+        The interval of ours minus theirs (below 0: ours is better), and the share of resamples in
+        which ours is better; None if there is only one speaker.
 
     Raises:
-        ValueError: the speakers or their references differ.
+        UserError: the speakers or their references differ.
 
     >>> ours = {"a": Errors(reference=10), "b": Errors(reference=10)}
     >>> theirs = {"a": Errors(1, reference=10), "b": Errors(1, reference=10)}
     >>> paired_bootstrap(ours, theirs, 100, seed=1)
     (Interval(low=-0.1, high=-0.1, reason=''), 1.0)
     """
-    tested = [{s: e.reference for s, e in side.items()} for side in (ours, theirs)]
-    if tested[0] != tested[1]:
-        raise UserError(f"not the same test part: {tested[0]} and {tested[1]}")
+    references = [{s: e.reference for s, e in side.items()} for side in (ours, theirs)]
+    if references[0] != references[1]:
+        counts = f"{references[0]} and {references[1]}"
+        raise UserError(f"the test parts differ: {counts} reference symbols; evaluate both again")
     table = np.array(
         [(ours[s].wrong, theirs[s].wrong, ours[s].reference) for s in sorted(ours)],
         dtype=np.float64,
     ).reshape(-1, 3)  # fmt: skip
     if len(table) < 2:
-        return ALONE, None
+        return ONE_SPEAKER, None
     sums = resampled(table, resamples, seed)
     differences = (sums[:, 0] - sums[:, 1]) / sums[:, 2]
-    return interval_of(differences), float(np.mean(differences < 0))
+    return percentile_interval(differences), float(np.mean(differences < 0))

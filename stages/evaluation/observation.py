@@ -19,7 +19,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.phones import INVENTORY, NUMBER
 from fonoteka.scoring.decoding import greedy
-from fonoteka.scoring.error_rate import Errors, Pair, aligned, counted
+from fonoteka.scoring.error_rate import Errors, Pair, aligned, count_errors
 from fonoteka.shards import read_arrays
 
 Array = NDArray[np.float32]
@@ -57,13 +57,13 @@ class Observation:
     @property
     def errors(self) -> Errors:
         """The errors of what was heard."""
-        return counted(self.pairs)
+        return count_errors(self.pairs)
 
     @property
     def int8_errors(self) -> Errors:
         """The errors of what the int8 file heard."""
         assert self.int8_pairs is not None
-        return counted(self.int8_pairs)
+        return count_errors(self.int8_pairs)
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -157,7 +157,7 @@ def observe(
             np.minimum(np.exp(scores.max(axis=1, initial=-np.inf)), 1.0),
             (order == said[:, None]).any(axis=1), len(heard),
             None if light is None else tuple(aligned(u.phones, light)),
-            0 if light is None else counted(aligned(heard, light)).wrong,
+            0 if light is None else count_errors(aligned(heard, light)).wrong,
         )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.phones import LABELS
-from fonoteka.scoring.decoding import check
+from fonoteka.scoring.decoding import check_posteriors
 from fonoteka.shards import read_arrays, read_clips, write_arrays
 from stages.evaluation.segment_rows import Hear, Times, phone_times, pooled_rows, rows_of
 
@@ -67,7 +67,7 @@ def hearing(model: Path, name: str) -> Hear:
 
     def hear(one: Array) -> Array:
         log_probs: Array = session_posteriors(session, one[None])[0]
-        check(log_probs, LABELS)
+        check_posteriors(log_probs, LABELS)
         return log_probs
 
     return hear

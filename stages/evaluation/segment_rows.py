@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fonoteka.phones import INVENTORY
-from fonoteka.scoring.decoding import frames_of, segment_scores
+from fonoteka.scoring.decoding import frame_range, segment_scores
 
 Array = NDArray[np.float32]
 Hear = Callable[[Array], Array]
@@ -34,7 +34,7 @@ def rows_of(log_probs: Array, times: Times) -> Array:
         log_probs: what a model says of a clip, `[T, V]`.
         times: start and end of each segment in seconds.
     """
-    spans = (frames_of(start_s, end_s, len(log_probs)) for start_s, end_s in times)
+    spans = (frame_range(start_s, end_s, len(log_probs)) for start_s, end_s in times)
     return _stacked([segment_scores(log_probs, start, end) for start, end in spans])
 
 
@@ -46,7 +46,7 @@ def pooled_rows(hear: Hear, frames: Array, times: Times) -> Array:
         frames: a clip's embeddings `[T, D]`.
         times: start and end of each segment in seconds.
     """
-    spans = (frames_of(start_s, end_s, len(frames)) for start_s, end_s in times)
+    spans = (frame_range(start_s, end_s, len(frames)) for start_s, end_s in times)
     means = (frames[start:end].mean(axis=0, keepdims=True) for start, end in spans)
     return _stacked([segment_scores(hear(mean), 0, 1) for mean in means])
 

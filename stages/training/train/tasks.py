@@ -19,7 +19,7 @@ from fonoteka.models.heads import LstmShape, MlpShape, Shape, TdnnShape, new_hea
 from fonoteka.models.loop import LoopParams, Task
 from fonoteka.models.oversampling import repeated
 from fonoteka.phones import LABELS, NUMBER
-from fonoteka.scoring.decoding import frames_of
+from fonoteka.scoring.decoding import frame_range
 from fonoteka.shards import read_arrays
 
 
@@ -177,7 +177,7 @@ class MlpTask:
         columns = table[["utterance", "symbol", "start_s", "end_s"]].to_numpy()
         for utterance, symbol, start_s, end_s in columns:
             frames = arrays[utterance]
-            start, end = frames_of(start_s, end_s, len(frames))
+            start, end = frame_range(start_s, end_s, len(frames))
             means.append(frames[start:end].mean(axis=0))
             labels.append(NUMBER[symbol] if symbol else 0)
         self.params, self.left_out = params, 0

@@ -152,7 +152,7 @@ def test_models_scored_on_other_test_parts_are_not_put_side_by_side(count, place
 
 def test_models_that_heard_other_voices_are_not_paired():
     other = metrics(by_speaker={"x": {"errors": 1, "phones": 200}})
-    with pytest.raises(ValueError, match=r"not the same test part: \{'s0': 100"):
+    with pytest.raises(ValueError, match=r"the test parts differ: \{'s0': 100"):
         compare(Lineup({"a": metrics(), "b": other}), PARAMS)
 
 

@@ -14,8 +14,8 @@ from corpus_maker import utterance
 from fonoteka import manifest
 from fonoteka.core.files import read_json, write_json
 from fonoteka.phones import INVENTORY, LABELS
-from fonoteka.scoring.decoding import frames_of, greedy, segment_scores
-from fonoteka.scoring.error_rate import ALONE, Interval, errors
+from fonoteka.scoring.decoding import frame_range, greedy, segment_scores
+from fonoteka.scoring.error_rate import ONE_SPEAKER, Interval, errors
 from fonoteka.shards import read_arrays, write_arrays
 from stages.evaluation.ensemble import report as contest
 from stages.evaluation.ensemble import stage
@@ -278,7 +278,7 @@ def test_the_test_part_is_decoded_once_by_each_single_and_each_best(monkeypatch)
     ],
 )  # fmt: skip
 def test_a_verdict_says_what_the_interval_allows(ours, interval, expected):
-    found = ALONE if interval[0] is None else Interval(*interval)
+    found = ONE_SPEAKER if interval[0] is None else Interval(*interval)
     assert verdict("x", "y", ours, 0.09, found) == expected
 
 
@@ -364,7 +364,7 @@ def test_segments_are_scored_on_the_average_in_the_order_of_the_table(tmp_path):
     assert scores.shape == (PHONES, len(INVENTORY))
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, atol=1e-5)
     assert [INVENTORY[i] for i in scores.argmax(axis=1)] == list(reversed(said(0)))
-    start, end = frames_of(0.06 * (PHONES - 1), 0.06 * (PHONES - 1) + 0.04, 3 * PHONES)
+    start, end = frame_range(0.06 * (PHONES - 1), 0.06 * (PHONES - 1) + 0.04, 3 * PHONES)
     assert np.array_equal(scores[0], segment_scores(found["test-u0"], start, end))
     assert found["test-u5#segments"].shape == (0, len(INVENTORY))  # it has no segment
 
