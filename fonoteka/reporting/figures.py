@@ -1,4 +1,4 @@
-"""Save a picture so that equal pictures are equal bytes."""
+"""Figures as PNG files whose bytes depend on the figure only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fonoteka.core.files import atomic_file
 
 
 def save(figure: Figure, path: Path, dpi: int) -> None:
-    """Write a figure as PNG and close it; matplotlib's name and version are left out."""
+    """Write a figure as PNG without matplotlib's name and version, and close it."""
     with atomic_file(path) as part:
         figure.savefig(part, dpi=dpi, format="png", metadata={"Software": None})
     plt.close(figure)

@@ -1,4 +1,4 @@
-"""Write nested values as keys with dots between them, as a person names them."""
+"""Nested values as dotted keys."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import yaml
 
 
-def flat(value: Any, above: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each value under its keys with dots between them, written as YAML has it.
+def flatten(value: Any, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each value as YAML under its dotted key.
 
-    >>> list(flat({"a": {"b": 1, "c": {}}, "d": [1, "x"], "e": None}))
+    >>> list(flatten({"a": {"b": 1, "c": {}}, "d": [1, "x"], "e": None}))
     [('a.b', '1'), ('a.c', '{}'), ('d', '[1, x]'), ('e', 'null')]
     """
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from flat(inner, f"{above}.{key}" if above else str(key))
+            yield from flatten(inner, f"{above}.{key}" if above else str(key))
     else:
         yield above, short(value)
 
@@ -32,7 +32,7 @@ def short(value: Any) -> str:
 
 
 def changes(old: dict[str, str], new: dict[str, str]) -> list[tuple[str, str, str]]:
-    """Return each key whose value differs, with both values, empty where there is none.
+    """Return each key with different values, with both values; empty if a key is missing.
 
     >>> changes({"a": "1", "b": "2"}, {"a": "1", "b": "3", "c": "4"})
     [('b', '2', '3'), ('c', '', '4')]

@@ -1,4 +1,4 @@
-"""What every report about speed needs: the machine, quantiles, ratios, demands."""
+"""Parts of benchmark reports: the machine, quantiles, ratios and limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fonoteka.core.errors import UserError
 
 GIB = 2**30
 CPUINFO = Path("/proc/cpuinfo")
-# What decides how fast fp32 and int8 products are on x86-64 and on ARM.
+# Instruction sets that determine the speed of fp32 and int8 products on x86-64 and ARM.
 INSTRUCTIONS = (
     "avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "asimd", "asimddp", "i8mm",
 )  # fmt: skip
@@ -26,13 +26,13 @@ PACKAGES = ("numpy", "onnxruntime", "torch", "transformers")
 
 @dataclass(frozen=True)
 class Demand:
-    """A figure of which a limit is asked.
+    """A measured value with its limit.
 
     Attributes:
-        figure: its name.
-        value: as measured.
-        limit: the worst value that will do.
-        at_most: a larger value is a worse one.
+        figure: the name of the value.
+        value: the measured value.
+        limit: the worst acceptable value.
+        at_most: whether the limit is a maximum; else it is a minimum.
     """
 
     figure: str
@@ -42,12 +42,12 @@ class Demand:
 
     @property
     def met(self) -> bool:
-        """Whether the value will do; one that is not a number won't."""
+        """Whether the value is within the limit; NaN is not."""
         return self.value <= self.limit if self.at_most else self.value >= self.limit
 
     @property
     def said(self) -> str:
-        """The figure and why it won't do.
+        """The value and the limit that it exceeds.
 
         >>> Demand("head.median_ms", 0.7, 0.5, at_most=True).said
         'head.median_ms is 0.7, above 0.5'
@@ -56,7 +56,7 @@ class Demand:
 
 
 def demanded(demands: Sequence[Demand]) -> dict[str, Any]:
-    """Return what a report says of its demands, by figure."""
+    """Return the entries of a report for its limits, by name."""
     return {
         d.figure: {k: v for k, v in asdict(d).items() if k != "figure"} | {"met": d.met}
         for d in demands
@@ -64,7 +64,7 @@ def demanded(demands: Sequence[Demand]) -> dict[str, Any]:
 
 
 def missed(reports: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return each figure of some reports that missed its limit, and by what.
+    """Return a message for each value in reports that is not within its limit.
 
     >>> missed([{"sla": demanded([Demand("ms", 0.7, 0.5, at_most=True)])}, {}])
     ['ms is 0.7, above 0.5']
@@ -78,7 +78,7 @@ def missed(reports: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def significant(value: float) -> float:
-    """Return a number with four digits that mean something.
+    """Return a number with four significant digits.
 
     >>> significant(0.00123456), significant(12345.6)
     (0.001235, 12350.0)
@@ -97,7 +97,7 @@ def quantiles(times_ms: ArrayLike) -> dict[str, float]:
 
 
 def times_as_fast(median: float, baselines: Mapping[str, float]) -> dict[str, float]:
-    """Return how many times as fast something is as each baseline: their medians over its own.
+    """Return the speed-up over each baseline: the ratio of medians.
 
     >>> times_as_fast(2.0, {"reference": 5.0})
     {'reference': 2.5}
@@ -106,10 +106,10 @@ def times_as_fast(median: float, baselines: Mapping[str, float]) -> dict[str, fl
 
 
 def require(paths: Iterable[Path]) -> None:
-    """Refuse to measure what isn't there.
+    """Require that all files and folders exist.
 
     Raises:
-        ValueError: a file or a folder is missing.
+        UserError: a file or a folder is missing.
     """
     if missing := [path for path in paths if not path.exists()]:
         more = f" and {len(missing) - 1} more are missing" if len(missing) > 1 else ": no such file"
@@ -117,19 +117,19 @@ def require(paths: Iterable[Path]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Return what a time depends on: processor, memory, versions, and who else is at work.
+    """Return what timings depend on: processor, memory, versions and load.
 
-    `load_at_start` is the number of processes at work in the last minute; above 0.5 others had part
-    of the machine. Neither its name nor a path is told.
+    `load_at_start` is the load average of the last minute; above 0.5 other processes used the
+    machine. Host name and paths are excluded.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    facts = cpu_facts(CPUINFO.read_text(encoding="utf-8") if CPUINFO.is_file() else "")
+    entries = cpu_facts(CPUINFO.read_text(encoding="utf-8") if CPUINFO.is_file() else "")
     return {
-        "processor": facts.get("model name") or platform.processor() or platform.machine(),
+        "processor": entries.get("model name") or platform.processor() or platform.machine(),
         "instructions": [
             name
             for name in INSTRUCTIONS
-            if name in (facts.get("flags") or facts.get("Features") or "").split()
+            if name in (entries.get("flags") or entries.get("Features") or "").split()
         ],
         "cores": os.cpu_count() or 1,
         "memory_gib": round(memory / GIB, 1),
@@ -140,10 +140,10 @@ def machine() -> dict[str, Any]:
 
 
 def cpu_facts(text: str) -> dict[str, str]:
-    r"""Return what Linux says of the first processor.
+    r"""Return the entries of /proc/cpuinfo for the first processor.
 
     >>> cpu_facts("model name : One CPU\nflags : avx2 fma\n\nmodel name : Another")
     {'model name': 'One CPU', 'flags': 'avx2 fma'}
     """
     lines = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
-    return {name.strip(): said.strip() for name, _, said in lines}
+    return {name.strip(): value.strip() for name, _, value in lines}

@@ -1,4 +1,4 @@
-"""Text of others in a Markdown page."""
+"""Escaping of user text in Markdown pages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>|~#&])")
 
 
 def plain(text: str) -> str:
-    r"""Return text of others so that Markdown shows it as it is, on one line.
+    r"""Return user text escaped for Markdown, on one line.
 
     >>> plain("a|b <img>\n[x](y)")
     'a\\|b \\<img\\> \\[x\\](y)'
     """
-    shown = "".join(c if c.isprintable() else " " for c in text)
-    return _MARKUP.sub(r"\\\1", " ".join(shown.split()))
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return _MARKUP.sub(r"\\\1", " ".join(printable.split()))

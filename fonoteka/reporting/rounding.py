@@ -1,4 +1,4 @@
-"""Round a report once, at its end."""
+"""Rounding of all floats in a report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def rounded(value: Any, digits: int) -> Any:
-    """Return a report with every float in it rounded; NaN, which JSON has not, is None.
+    """Return a report with every float rounded; NaN, which JSON does not have, becomes None.
 
     >>> rounded({"a": 0.12345, "b": [7, None, float("nan")]}, 3)
     {'a': 0.123, 'b': [7, None, None]}

@@ -1,4 +1,4 @@
-"""Tables that a person reads in a terminal."""
+"""Text tables for the terminal."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 def table(
     header: Sequence[str], rows: Sequence[Sequence[object]], left: Collection[int] = (0,)
 ) -> str:
-    """Return a table, a dash where nothing is to say.
+    """Return a table; missing values are dashes.
 
     Args:
         header: names of the columns.
-        rows: a cell a column; None is nothing to say.
-        left: numbers of the columns that stand left; the others stand right.
+        rows: one cell per column; None is a missing value.
+        left: indices of left-aligned columns; the others are right-aligned.
 
     >>> print(table(["head", "ms"], [["ours", 0.25], ["theirs", None]]))
     head      ms

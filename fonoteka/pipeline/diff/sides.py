@@ -17,7 +17,7 @@ import yaml
 from fonoteka.core.errors import UserError
 from fonoteka.pipeline.diff.compare_metric import Report
 from fonoteka.pipeline.revision import Revision, here
-from fonoteka.reporting.flatten import flat
+from fonoteka.reporting.flatten import flatten
 
 METRICS = "reports/metrics"
 REPORTS = "reports"
@@ -67,7 +67,7 @@ class Side:
         Raises:
             ValueError: the file is missing or isn't YAML.
         """
-        return dict(flat(self.yaml("params.yaml")))
+        return dict(flatten(self.yaml("params.yaml")))
 
     def problems(self) -> list[str]:
         """Return a sentence for each reason why this side can't be compared; none is well."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.pipeline.dvc_api import one_sentence
-from fonoteka.reporting.flatten import changes, flat
+from fonoteka.reporting.flatten import changes, flatten
 
 CODE = ("fonoteka/", "stages/")
 MOST_WORDS = 6
@@ -136,8 +136,8 @@ def _params(dep: Any) -> list[str]:
     """Return a sentence for each parameter that changed, with both values."""
     if not dep.workspace_status():
         return []
-    old = dict(flat(dep.hash_info.value or {}))
-    new = dict(flat(dep.read_params(flatten=False)))
+    old = dict(flatten(dep.hash_info.value or {}))
+    new = dict(flatten(dep.read_params(flatten=False)))
     return [
         f"{dep} {key}: {before or 'not there'} -> {now or 'not there'}"
         for key, before, now in changes(old, new)
