@@ -1,8 +1,8 @@
-"""One phone inventory for four languages, and the tables that lead to it.
+"""One phone inventory for four languages, and the tables that map to it.
 
-Bosnian, Croatian and Serbian are written as they are spoken: each letter is one phone, the same in
-all three languages and both scripts. English goes through espeak-ng. Where both say the same sound
-the label is shared; where they differ in kind (Serbian r, English ɹ) it is not.
+Bosnian, Croatian and Serbian spelling is phonemic: each letter is one phone, the same in all three
+languages and both scripts. English phones come from espeak-ng. A sound that both have shares one
+label; sounds that differ in kind (Serbian r, English ɹ) have separate ones.
 
 Source: the letter values are those of Gaj's and Karadžić's alphabets in the IPA Handbook's Croatian
 illustration; espeak-ng's names were collected by speaking text that covers both alphabets.
@@ -32,17 +32,17 @@ ENGLISH_ONLY = ("h", "w", "ŋ", "θ", "ð", "ɹ", "ɾ", "æ", "ɑ", "ʌ", "ə", 
 INVENTORY: tuple[str, ...] = (*sorted(LETTERS.values()), *sorted(ENGLISH_ONLY))
 
 BLANK = "<blank>"
-"""Label 0 of every model: no phone. For a model of segments it is the label of silence."""
+"""Label 0 of every model: no phone. In a model of segments it is the label of silence."""
 
 LABELS: tuple[str, ...] = (BLANK, *INVENTORY)
 
 NUMBER: Mapping[str, int] = MappingProxyType({label: i for i, label in enumerate(LABELS)})
 
-# Stems of compounds in which two letters meet at a seam and are two phones, not one digraph.
+# Stems of compounds in which the letters of a digraph belong to two parts and are two phones.
 SEAMS = ("injekci", "injekto", "konjug", "konjunk", "tanjug", "nadživ", "nadžup", "nadžnj",
          "odžal", "odživ", "podžup", "predživot", "podžig")  # fmt: skip
 
-# espeak-ng's names, without stress marks, that aren't in the inventory under the same name.
+# Names of espeak-ng, without stress marks, that differ from those of the inventory.
 _ENGLISH: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "aɪə": ("aɪ", "ə"), "aɪɚ": ("aɪ", "ɚ"), "aʊɚ": ("aʊ", "ɚ"), "aː": ("ɑ",), "e": ("e",),
     "i": ("i",), "iə": ("i", "ə"), "iː": ("i",), "n̩": ("ə", "n"), "o": ("oʊ",), "oː": ("ɔ",),
@@ -64,7 +64,7 @@ def from_letters(normalized: str) -> tuple[str, ...]:
     """Return the phones of normalized Bosnian, Croatian or Serbian text in Latin letters.
 
     Raises:
-        ValueError: a letter is outside the alphabet.
+        UserError: a letter is outside the alphabet.
 
     >>> from_letters("njegova džep")
     ('ɲ', 'e', 'ɡ', 'o', 'v', 'a', 'dʒ', 'e', 'p')
@@ -74,39 +74,39 @@ def from_letters(normalized: str) -> tuple[str, ...]:
     phones: list[str] = []
     for word in normalized.split():
         seams = {word.find(stem) + _seam(stem) for stem in SEAMS if stem in word}
-        at = 0
-        while at < len(word):
-            pair = word[at : at + 2]
-            letter = pair if pair in LETTERS and at not in seams else word[at]
+        index = 0
+        while index < len(word):
+            pair = word[index : index + 2]
+            letter = pair if pair in LETTERS and index not in seams else word[index]
             if letter not in LETTERS:
                 raise UserError(f"{letter!r} in {word!r} is not a letter of bs, hr or sr")
             phones.append(LETTERS[letter])
-            at += len(letter)
+            index += len(letter)
     return tuple(phones)
 
 
 def from_espeak(name: str, language: str) -> tuple[str, ...]:
-    """Return the inventory's symbols for one phoneme event of espeak-ng; a pause has none.
+    """Return the symbols of the inventory for one phoneme event of espeak-ng; none for a pause.
 
     Raises:
-        ValueError: the name is in no table.
+        UserError: the name is not in any table.
 
     >>> from_espeak("ˈɔːɹ", "en"), from_espeak("ˌɐ", "sr"), from_espeak("", "hr")
     (('ɔ', 'ɹ'), ('a',), ())
     """
-    bare = unicodedata.normalize("NFC", name).translate({ord(mark): None for mark in "ˈˌ͡|"})
-    if not bare.strip("ː"):
+    stripped = unicodedata.normalize("NFC", name).translate({ord(mark): None for mark in "ˈˌ͡|"})
+    if not stripped.strip("ː"):
         return ()
     table = _ENGLISH if language == "en" else _SOUTH_SLAVIC
-    if bare in table:
-        return table[bare]
+    if stripped in table:
+        return table[stripped]
     allowed = INVENTORY if language == "en" else tuple(LETTERS.values())
-    for candidate in (bare, bare.rstrip("ː"), bare.replace("ʲ", "")):
+    for candidate in (stripped, stripped.rstrip("ː"), stripped.replace("ʲ", "")):
         if candidate in allowed:
             return (candidate,)
     raise UserError(f"espeak-ng's phoneme {name!r} in language {language!r} is in no table")
 
 
 def _seam(stem: str) -> int:
-    """Return where in a stem the two letters stand that are no digraph."""
-    return min(at for pair in ("nj", "lj", "dž") if (at := stem.find(pair)) >= 0)
+    """Return the index of the two letters in a stem that are not a digraph."""
+    return min(index for pair in ("nj", "lj", "dž") if (index := stem.find(pair)) >= 0)

@@ -1,4 +1,4 @@
-"""The inventory, and every table that leads to it."""
+"""The inventory, and every table that maps to it."""
 
 from pathlib import Path
 
@@ -26,18 +26,18 @@ def test_thirty_letters_are_thirty_phones():
     assert len(LETTERS) == len(set(LETTERS.values())) == 30
 
 
-def test_no_symbol_stands_twice_in_the_inventory():
+def test_no_symbol_occurs_twice_in_the_inventory():
     assert len(set(INVENTORY)) == len(INVENTORY) == len(LETTERS) + len(ENGLISH_ONLY)
 
 
-def test_the_blank_is_label_zero_and_no_phone():
+def test_the_blank_is_label_zero_and_not_a_phone():
     assert LABELS[0] == BLANK
     assert LABELS[1:] == INVENTORY
     assert BLANK not in INVENTORY
 
 
 @pytest.mark.parametrize("letter", sorted(LETTERS))
-def test_a_letter_alone_is_its_phone(letter):
+def test_a_single_letter_is_its_phone(letter):
     assert from_letters(letter) == (LETTERS[letter],)
 
 
@@ -69,7 +69,7 @@ def test_a_word_without_a_seam_keeps_its_digraphs(word):
     assert len(from_letters(word)) == len(word) - digraphs
 
 
-def test_a_seam_stem_holds_two_letters_that_could_be_one():
+def test_a_seam_stem_contains_a_possible_digraph():
     assert all(any(pair in stem for pair in ("nj", "lj", "dž")) for stem in SEAMS)
 
 
@@ -97,25 +97,25 @@ def test_a_pause_has_no_phone(name):
         ("ˈuː", "bs", "u"),
     ],
 )
-def test_a_name_of_espeak_means_what_its_language_means(name, language, phones):
+def test_a_name_of_espeak_maps_to_phones_of_its_language(name, language, phones):
     assert from_espeak(name, language) == tuple(phones.split())
 
 
-def test_a_name_in_no_table_is_shown():
+def test_an_unknown_name_of_espeak_is_reported():
     with pytest.raises(ValueError, match="phoneme 'ʘ' in language 'hr' is in no table"):
         from_espeak("ʘ", "hr")
 
 
-def test_an_english_phone_is_no_phone_of_the_other_languages():
+def test_an_english_phone_is_not_one_of_the_other_languages():
     with pytest.raises(ValueError, match="'θ' in language 'sr'"):
         from_espeak("θ", "sr")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_word_of_the_corpus_is_spoken_in_the_inventory(language):
+def test_every_word_of_the_corpus_has_phones_of_the_inventory(language):
     grammar = read(WORDS / f"{language}.txt")
     rows = [row for name, rows in grammar.entries.items() for row in rows if "{" not in row]
     allowed = set(LETTERS.values()) if language in SOUTH_SLAVIC else set(INVENTORY)
-    said = {phone for row in rows for phone in speak(row, language).phones}
-    assert said <= allowed
-    assert len(said) == (30 if language in SOUTH_SLAVIC else 41)
+    phones = {phone for row in rows for phone in speak(row, language).phones}
+    assert phones <= allowed
+    assert len(phones) == (30 if language in SOUTH_SLAVIC else 41)

@@ -1,10 +1,10 @@
-"""Speak text with espeak-ng and learn when each phone was said.
+"""Speech synthesis and phonemes with times from espeak-ng.
 
-The library comes as a wheel (`espeakng-loader`), so no system package is needed. It keeps state
-between calls: the same sentence after another history can differ in its noise. Whoever needs equal
-samples speaks the same texts in the same order from the start of a process.
+The library comes as a wheel (`espeakng-loader`), so no system package is needed. It has state
+between calls: the noise in a sentence can depend on earlier sentences. For equal samples, speak the
+same texts in the same order from the start of a process.
 
-Source: espeak-ng's `speak_lib.h`, whose numbers are repeated below.
+Source: espeak-ng's `speak_lib.h`, whose constants are repeated below.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VOICES = {"bs": "bs", "en": "en-us", "hr": "hr", "sr": "sr"}
 
 _SYNCHRONOUS, _PHONEME_EVENTS, _IPA = 2, 1, 2
 _RATE, _LOUDNESS, _PITCH, _RANGE = 1, 2, 3, 4
-_PERCENT = 25  # at the usual 100 the loudest variants are clipped in one sample of a hundred
+_PERCENT = 25  # at the default of 100 the loudest variants clip 1 % of the samples
 _EVENT_END, _EVENT_PHONEME = 0, 7
 _UTF8 = 1
 
@@ -53,13 +53,13 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 @dataclass(frozen=True)
 class Speech:
-    """What was spoken.
+    """Synthesised speech with its phones.
 
     Attributes:
         samples: int16, shape `[T]`.
         sample_rate_hz: 22050 with the voices in use.
         phones: symbols of the inventory.
-        times_s: for each phone its beginning and end in seconds.
+        times_s: start and end of each phone in seconds.
     """
 
     samples: NDArray[np.int16]
@@ -69,7 +69,7 @@ class Speech:
 
 
 class _Engine:
-    """The library, initialised once a process, with the callback's buffers."""
+    """The library, initialised once per process, with the buffers of the callback."""
 
     def __init__(self) -> None:
         self.library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -83,24 +83,26 @@ class _Engine:
         self.library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         self.blocks: list[NDArray[np.int16]] = []
         self.events: list[tuple[int, str]] = []
-        self.callback = _CALLBACK(self._receive)  # kept: the library holds only its address
+        self.callback = _CALLBACK(
+            self._receive
+        )  # stored here, because the library only has its address
         self.library.espeak_SetSynthCallback(self.callback)
 
     def _receive(self, wave: Any, count: int, events: Any) -> int:
         if count > 0:
             self.blocks.append(np.ctypeslib.as_array(wave, (count,)).copy())
-        at = 0
-        while events[at].type != _EVENT_END:
-            if events[at].type == _EVENT_PHONEME:
-                name = events[at].id.string.decode("utf-8", "replace")
-                self.events.append((int(events[at].sample), name))
-            at += 1
+        index = 0
+        while events[index].type != _EVENT_END:
+            if events[index].type == _EVENT_PHONEME:
+                name = events[index].id.string.decode("utf-8", "replace")
+                self.events.append((int(events[index].sample), name))
+            index += 1
         return 0
 
 
 @functools.cache
 def variants() -> frozenset[str]:
-    """Return the names of the voice variants that came with espeak-ng."""
+    """Return the names of the voice variants of espeak-ng."""
     folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
     return frozenset(path.name for path in folder.iterdir())
 
@@ -118,23 +120,25 @@ def speak(
     pitch: int = 50,
     pitch_range: int = 50,
 ) -> Speech:
-    """Speak one text.
+    """Return the speech of one text.
 
     Args:
         text: any text of the language.
         language: a key of `VOICES`.
-        variant: one of espeak-ng's voice variants such as `f2`; empty is the plain voice.
-        rate_wpm: words a minute, 80 to 450.
-        pitch: 0 to 99, 50 is the voice's own.
+        variant: a voice variant of espeak-ng such as `f2`; empty for the default voice.
+        rate_wpm: words per minute, 80 to 450.
+        pitch: 0 to 99, 50 is the default of the voice.
         pitch_range: 0 (monotone) to 99.
 
     Raises:
-        ValueError: the language or the variant is unknown, or nothing was spoken.
+        UserError: the language or the variant is unknown, or there is no phone.
     """
     if language not in VOICES:
         raise UserError(f"language {language!r} is unknown; expected one of {sorted(VOICES)}")
-    if variant and variant not in variants():  # espeak-ng would take the plain voice in silence
-        raise UserError(f"espeak-ng has no voice variant {variant!r}")
+    if variant and variant not in variants():  # espeak-ng would silently use the default voice
+        raise UserError(
+            f"espeak-ng has no voice variant {variant!r}; see fonoteka.g2p.espeak.variants"
+        )
     engine = _engine()
     voice = VOICES[language] + (f"+{variant}" if variant else "")
     if engine.library.espeak_SetVoiceByName(voice.encode()) != 0:
@@ -142,7 +146,7 @@ def speak(
     settings = {_RATE: rate_wpm, _LOUDNESS: _PERCENT, _PITCH: pitch, _RANGE: pitch_range}
     for number, value in settings.items():
         engine.library.espeak_SetParameter(number, value, 0)
-    engine.library.espeak_ng_SetRandSeed(1)  # of breath; the clock would seed it otherwise
+    engine.library.espeak_ng_SetRandSeed(1)  # breath noise; seeded by the clock otherwise
     engine.blocks.clear()
     engine.events.clear()
     data = text.encode() + b"\0"
@@ -156,7 +160,7 @@ def speak(
 
 @functools.lru_cache(maxsize=65536)
 def phonemize(text: str, language: str) -> tuple[str, ...]:
-    """Return the phones espeak-ng says for a text, in the inventory's symbols.
+    """Return the phones of a text by espeak-ng, as symbols of the inventory.
 
     >>> phonemize("three", "en")
     ('θ', 'ɹ', 'i')
@@ -167,13 +171,14 @@ def phonemize(text: str, language: str) -> tuple[str, ...]:
 def _timed_phones(
     events: list[tuple[int, str]], total: int, rate: int, language: str
 ) -> tuple[tuple[str, ...], tuple[tuple[float, float], ...]]:
-    """Give each event the time up to the next; an event of several phones is cut into equal parts.
+    """Return phones with times: an event lasts until the next; its phones share it equally.
 
-    espeak-ng says some vowels and the l after them as one sound and then gives the l no time: such
-    an event belongs to the one before.
+    espeak-ng merges some vowels with a following l and gives the l no time: such an event is added
+    to the one before.
     """
     spans: list[tuple[int, int, tuple[str, ...]]] = []
     ends = [min(start, total) for start, _ in events[1:]] + [total]
+    # First merge events without time, then divide each span among its phones.
     for (start, name), end in zip(events, ends, strict=True):
         symbols = from_espeak(name, language)
         if end <= start and spans and spans[-1][1] == start:

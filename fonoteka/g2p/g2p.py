@@ -1,7 +1,7 @@
-"""From canonical text to phones.
+"""Phones of canonical text.
 
-It does not import `fonoteka.text`, so that a stage that needs phones alone does not depend on the
-rules of spelling.
+This module does not import `fonoteka.text`, so a stage that only needs phones does not depend on
+the text rules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def phones_of(normalized: str, language: str) -> tuple[str, ...]:
     """Return the phones of canonical text.
 
     Raises:
-        ValueError: the text has a letter that the language's table does not hold.
+        UserError: a letter is not in the table of the language.
     """
     if language in SOUTH_SLAVIC:
         return from_letters(normalized)

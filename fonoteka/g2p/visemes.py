@@ -1,10 +1,10 @@
-"""What of a phone a rig needs: the shape of the mouth, and whether the voice sounds.
+"""Visemes and voicing of phones, for facial animation.
 
-The fifteen shapes are those that lip-sync rigs share: silence and fourteen groups of sounds.
+The fifteen visemes are common to lip-sync rigs: silence and fourteen groups of sounds.
 Source: Meta's viseme reference for Oculus Lipsync, whose groups are those of MPEG-4's facial
-animation; both name English sounds. Sounds of Bosnian, Croatian and Serbian stand with those made
-at the same place: ɲ and ʎ with n and l, x with k, tɕ and dʑ with tʃ, ts with s, a trilled r with ɹ.
-A diphthong stands with its first and longer half.
+animation; both name English sounds. Sounds of Bosnian, Croatian and Serbian are grouped with those
+of the same place of articulation: ɲ and ʎ with n and l, x with k, tɕ and dʑ with tʃ, ts with s, a
+trilled r with ɹ. A diphthong is grouped with its first and longer half.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ SOUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "oh": ("o", "ɔ", "ɔɪ", "oʊ"),
     "ou": ("u", "ʊ", "w"),
 })  # fmt: skip
-"""The sounds of each shape."""
+"""The phones of each viseme."""
 
 VISEMES: tuple[str, ...] = (SILENCE, *SOUNDS)
-"""All shapes; a model's output has them in this order."""
+"""All visemes, in the order of a model's outputs."""
 
 VISEME_OF: Mapping[str, str] = MappingProxyType(
     {phone: shape for shape, phones in SOUNDS.items() for phone in phones}
 )
-"""The shape of each phone of the inventory."""
+"""The viseme of each phone of the inventory."""
 
 VOICELESS = frozenset({"f", "h", "k", "p", "s", "t", "ts", "tɕ", "tʃ", "x", "ʃ", "θ"})
 VOICED = frozenset(INVENTORY) - VOICELESS
-"""Phones in which the vocal folds swing; that a neighbour can take it away is not looked at."""
+"""Voiced phones; devoicing by neighbouring phones is ignored."""

@@ -1,4 +1,4 @@
-"""Where the words of a sentence lie among its phones."""
+"""The spans of words in the phones of a sentence."""
 
 from __future__ import annotations
 
@@ -9,33 +9,38 @@ from rapidfuzz.distance import Levenshtein
 from fonoteka.g2p.g2p import phones_of
 
 
-def word_spans(normalized: str, language: str, phones: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Return each word with its phones' first index and the index after its last.
+def word_phone_spans(
+    normalized: str, language: str, phones: Sequence[str]
+) -> list[tuple[str, int, int]]:
+    """Return each word with the indices `[first, end)` of its phones.
 
-    A word alone can sound unlike the same word in a sentence (English `the`, `a`), so the words'
-    own phones are matched to the sentence's by edit distance. A word that got none is left out.
+    A single word can have other phones than in a sentence (English `the`, `a`), so the phones of
+    single words are aligned with those of the sentence by edit distance. A word without a phone is
+    omitted.
 
-    >>> word_spans("ja i ti", "bs", ("j", "a", "i", "t", "i"))
+    >>> word_phone_spans("ja i ti", "bs", ("j", "a", "i", "t", "i"))
     [('ja', 0, 2), ('i', 2, 3), ('ti', 3, 5)]
     """
     words = normalized.split()
-    alone: list[str] = []
+    isolated: list[str] = []
     edges = [0]
     for word in words:
-        alone += phones_of(word, language)
-        edges.append(len(alone))
-    matched = _matched_edges(alone, phones, edges)
-    spans = zip(words, matched[:-1], matched[1:], strict=True)
+        isolated += phones_of(word, language)
+        edges.append(len(isolated))
+    sentence_edges = _matched_edges(isolated, phones, edges)
+    spans = zip(words, sentence_edges[:-1], sentence_edges[1:], strict=True)
     return [(word, first, after) for word, first, after in spans if after > first]
 
 
-def _matched_edges(alone: Sequence[str], spoken: Sequence[str], edges: Sequence[int]) -> list[int]:
-    """Return where the given edges in `alone` fall in `spoken`."""
-    moved: dict[int, int] = {}
-    for op in Levenshtein.opcodes(alone, spoken):
-        for at in range(op.src_start, op.src_end + 1):
-            inside = min(op.dest_end, op.dest_start + (at - op.src_start))
-            # Of two steps that meet at an edge, the first one says where it falls.
-            moved.setdefault(at, inside if op.src_end > op.src_start else op.dest_start)
-    moved[len(alone)] = len(spoken)
-    return [moved.get(edge, 0) for edge in edges]
+def _matched_edges(
+    isolated: Sequence[str], sentence: Sequence[str], edges: Sequence[int]
+) -> list[int]:
+    """Return the indices in `sentence` that correspond to edges in `isolated`."""
+    mapped: dict[int, int] = {}
+    for op in Levenshtein.opcodes(isolated, sentence):
+        for index in range(op.src_start, op.src_end + 1):
+            target = min(op.dest_end, op.dest_start + (index - op.src_start))
+            # If two operations meet at an edge, the first one decides.
+            mapped.setdefault(index, target if op.src_end > op.src_start else op.dest_start)
+    mapped[len(isolated)] = len(sentence)
+    return [mapped.get(edge, 0) for edge in edges]

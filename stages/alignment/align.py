@@ -30,9 +30,9 @@ from fonoteka.audio.dsp import FRAMES_PER_SECOND
 from fonoteka.core.files import atomic_file, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
-from fonoteka.g2p.word_spans import word_spans
+from fonoteka.g2p.word_spans import word_phone_spans
 from fonoteka.manifest import Utterance
-from fonoteka.models.ctc import fewest_frames
+from fonoteka.models.ctc import min_ctc_frames
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.heads import load_head, posteriors
 from fonoteka.phones import NUMBER
@@ -65,7 +65,7 @@ def forced_times(
         duration_s: the clip's; no time passes it.
     """
     targets = torch.tensor([[NUMBER[p] for p in phones]], dtype=torch.int32)
-    if len(log_probs) < fewest_frames(phones):
+    if len(log_probs) < min_ctc_frames(phones):
         return None
     path, _ = torchaudio.functional.forced_align(
         torch.from_numpy(log_probs)[None], targets, blank=0
@@ -95,7 +95,7 @@ def rows_of(
         last = max(last, end)
     if utterance.duration_s - last >= min_silence_s:
         yield utterance.id, part, "silence", "", last, round(utterance.duration_s, 4), origin
-    for word, first, after in word_spans(
+    for word, first, after in word_phone_spans(
         utterance.normalized, utterance.language, utterance.phones
     ):
         yield utterance.id, part, "word", word, times[first][0], times[after - 1][1], origin

@@ -1,4 +1,4 @@
-"""What espeak-ng says, and when."""
+"""Phones, times and samples of espeak-ng."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from fonoteka.phones import LANGUAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_phone_times_rise_and_lie_inside_the_sound(language):
+def test_phone_times_increase_within_the_sound(language):
     text = {"en": "The old film was filled with joy, truly."}.get(language, "Ljiljan, film i džep.")
     speech = speak(text, language)
     times = np.array(speech.times_s)
@@ -23,14 +23,14 @@ def test_phone_times_rise_and_lie_inside_the_sound(language):
     assert times[-1, 1] <= len(speech.samples) / speech.sample_rate_hz + 1e-4
 
 
-def test_a_phone_without_time_shares_that_of_the_one_before():
+def test_a_phone_without_time_shares_the_time_of_the_previous_one():
     events = [(0, "f"), (100, "i"), (300, "l"), (300, "m"), (400, "")]
     phones, times = _timed_phones(events, total=500, rate=100, language="hr")
     assert phones == ("f", "i", "l", "m")
     assert times == ((0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0))
 
 
-def test_an_event_of_two_phones_is_cut_in_the_middle():
+def test_an_event_of_two_phones_is_split_in_the_middle():
     phones, times = _timed_phones([(0, "əl")], total=200, rate=100, language="en")
     assert (phones, times) == (("ə", "l"), ((0.0, 1.0), (1.0, 2.0)))
 
@@ -40,17 +40,17 @@ def test_breath_does_not_depend_on_the_clock():
         "from fonoteka.g2p.espeak import speak; import hashlib; "
         "print(hashlib.sha256(speak('Good morning', 'en', 'Alicia').samples).hexdigest())"
     )
-    heard = set()
+    digests = set()
     for _ in range(2):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", command], capture_output=True, text=True, check=True
         )
-        heard.add(done.stdout)
+        digests.add(process.stdout)
         time.sleep(1.1)  # espeak-ng seeds itself with whole seconds
-    assert len(heard) == 1
+    assert len(digests) == 1
 
 
-def test_a_faster_voice_says_the_same_in_less_time():
+def test_a_faster_voice_has_the_same_phones_in_less_time():
     slow, fast = (speak("Moja kuća", "hr", rate_wpm=rate) for rate in (120, 220))
     assert slow.phones == fast.phones
     assert len(fast.samples) < 0.8 * len(slow.samples)
@@ -67,7 +67,7 @@ def test_every_language_has_a_voice():
     assert sorted(VOICES) == list(LANGUAGES)
 
 
-def test_phones_do_not_depend_on_what_was_said_before():
+def test_phones_do_not_depend_on_earlier_texts():
     first = phonemize("butter", "en")
     speak("Sasvim drugačije.", "sr", "f2", 200, 80, 10)
     assert speak("butter", "en").phones == first == ("b", "ʌ", "ɾ", "ɚ")
@@ -83,7 +83,7 @@ def test_an_unknown_variant_is_named():
         speak("house", "en", "nobody")
 
 
-def test_a_text_that_says_nothing_is_shown():
+def test_a_text_without_phones_is_refused():
     with pytest.raises(ValueError, match="espeak-ng said nothing for '' in 'en'"):
         speak("", "en")
 
