@@ -19,7 +19,7 @@ from fonoteka import transcribe as tool
 from fonoteka.core.files import write_json
 from fonoteka.models.encoders import embed
 from fonoteka.models.heads import TdnnShape, new_head, posteriors
-from fonoteka.onnx_export.export import MODEL_AXES, Listener, WholePath, export
+from fonoteka.onnx_export.export import MODEL_AXES, EncoderModule, EndToEndModel, export
 from fonoteka.packaging import record
 from fonoteka.phones import LABELS
 from fonoteka.scoring.decoding import greedy
@@ -38,7 +38,7 @@ def head():
 def packaged(tmp_path_factory):
     """A package with one file."""
     folder = tmp_path_factory.mktemp("toy")
-    whole = WholePath(Listener(encoder(), True), head()).eval()
+    whole = EndToEndModel(EncoderModule(encoder(), True), head()).eval()
     export(whole, torch.zeros(1, 16_000), MODEL_AXES, FACTS, folder / "model.onnx", 17)
     write_json(folder / "package.json", {"files": record(folder, ["model.onnx"])})
     return folder

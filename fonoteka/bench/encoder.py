@@ -39,7 +39,7 @@ from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
 from fonoteka.models.encoders import feature_extractor
 from fonoteka.models.numbers import parameter_count
-from fonoteka.onnx_export.export import MODEL_AXES, Listener, export
+from fonoteka.onnx_export.export import MODEL_AXES, EncoderModule, export
 from fonoteka.onnx_export.quantize import quantize
 from fonoteka.reporting.machine import Demand, demanded, significant
 
@@ -103,7 +103,9 @@ def equipment(config: Any, clips: list[Array], folder: Path, params: EncoderPara
     encoder.save_pretrained(found.torch)
     facts = {"labels": [], "name": "encoder", "sample_rate_hz": SAMPLE_RATE_HZ}
     example = torch.zeros(1, SAMPLE_RATE_HZ)
-    export(Listener(encoder, True).eval(), example, MODEL_AXES, facts, found.fp32, params.opset)
+    export(
+        EncoderModule(encoder, True).eval(), example, MODEL_AXES, facts, found.fp32, params.opset
+    )
     quantize(found.fp32, found.int8, float("inf"), found.int8)
     return found
 

@@ -33,7 +33,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.run_stage import stage
 from fonoteka.models.causal import Stack, State
-from fonoteka.models.store import load_small
+from fonoteka.models.store import load_stack
 from fonoteka.onnx_export import stateful_session
 from fonoteka.onnx_export.session import open_model
 from fonoteka.realtime import frontend
@@ -161,7 +161,7 @@ def take_turns(
     blocks = list(signal[: len(frames) * end.params.hop].reshape(-1, end.params.hop))
     matrix = np.full((-(-products // COLUMNS), COLUMNS), 0.5, np.float32)
     vectors = [np.full(COLUMNS, 0.5, np.float32)] * len(frames)
-    stream = frontend.Streamed(end)
+    stream = frontend.StreamingFrontEnd(end)
     rounds: dict[str, list[NDArray[np.float64]]] = {}
     for _ in range(pace.rounds):
         stream.reset()
@@ -190,8 +190,8 @@ def main() -> None:
     job = read_json(folder / "job.json")
     files = [job["files"][name] for name in job["order"]]
     times = take_turns(
-        [stateful_session.Streamed(open_model(Path(graph))) for graph, _ in files],
-        [ByStep(load_small(Path(model))[0]) for _, model in files],
+        [stateful_session.StatefulSession(open_model(Path(graph))) for graph, _ in files],
+        [ByStep(load_stack(Path(model))[0]) for _, model in files],
         FrontEnd.from_json(read_json(Path(job["front_end"]))),
         np.load(folder / "signal.npy"), job["products"], Pace(**job["pace"]),
     )  # fmt: skip

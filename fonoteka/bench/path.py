@@ -23,7 +23,7 @@ from fonoteka.bench.timer import Array, Pace, Task, timed
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.manifest import Utterance
-from fonoteka.onnx_export.export import spread
+from fonoteka.onnx_export.export import evenly_spaced
 from fonoteka.reporting.machine import quantiles, require, significant, times_as_fast
 from fonoteka.reporting.text_table import table
 from fonoteka.shards import read_arrays, read_clips
@@ -102,7 +102,7 @@ def run(
     """
     tasks = tasks_of(models, params.models)
     require([embeddings, audio, test])
-    utterances = spread(manifest.read(test), params.clips)
+    utterances = evenly_spaced(manifest.read(test), params.clips)
     if not utterances:
         raise UserError(f"{test}: no utterance to time")
     feeds = feeds_of(tasks, embeddings, audio, utterances)

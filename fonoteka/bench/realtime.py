@@ -24,9 +24,9 @@ from fonoteka.bench.hop_timer import Timed, timed
 from fonoteka.bench.timer import Pace
 from fonoteka.core.files import read_json
 from fonoteka.packaging import PACKAGE, verified
-from fonoteka.realtime.block_check import babble
-from fonoteka.realtime.frame_labels import QUESTIONS
-from fonoteka.realtime.model_check import said_of
+from fonoteka.realtime.block_check import synthetic_sound
+from fonoteka.realtime.frame_labels import TASKS
+from fonoteka.realtime.model_check import declared_model
 from fonoteka.reporting.machine import (
     Demand,
     demanded,
@@ -74,18 +74,18 @@ def run(bundle: Path, models: Path, params: TrainRealtimeParams) -> dict[str, An
     Raises:
         ValueError: something of the project is missing, or is not what was packaged.
     """
-    names = sorted(QUESTIONS)
+    names = sorted(TASKS)
     require([bundle / PACKAGE, *(models / name / "model.json" for name in names)])
     package = read_json(bundle / PACKAGE)
-    said = {name: said_of(package, name) for name in names}
+    said = {name: declared_model(package, name) for name in names}
     graphs = {name: verified(bundle, f"{name}.onnx") for name in names}
     front_end = verified(bundle, "frontend.json")
     hop = int(read_json(front_end)["hop"])
     seconds = (params.pace.warmup + params.pace.repetitions) * hop / SAMPLE_RATE_HZ
     products = sum(model.multiplies for model in said.values())
     found = timed(
-        graphs, {name: models / name for name in names}, front_end, babble(seconds, params.seed),
-        products, params.pace,
+        graphs, {name: models / name for name in names}, front_end,
+        synthetic_sound(seconds, params.seed), products, params.pace,
     )  # fmt: skip
     report = {
         "cores": found.cores, "threads": 1, "rounds": params.pace.rounds,

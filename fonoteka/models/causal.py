@@ -1,10 +1,10 @@
-"""Small causal networks that run alike on a whole sequence, on blocks of it and step by step.
+"""Small causal networks with equal outputs for a whole sequence, for blocks and step by step.
 
-What a layer has to remember goes in and comes out as tensors: a convolution its last inputs, a
-recurrent layer its state. So training sees the sequences as they will run, with the state carried
-from one piece to the next, and the exported file needs no memory of its own.
+The state of each layer is an argument and a result: the last inputs of a convolution, the state of
+a recurrent layer. So training runs sequences as a host does, with the state carried from one block
+to the next, and the exported file needs no internal state.
 
-Only layers are taken that RTNeural's format can say; see rtneural/export.py.
+Only layers that RTNeural's format supports are accepted; see rtneural/export.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = MappingProxyType(
      "softmax": nn.Softmax, "tanh": nn.Tanh}
 )  # fmt: skip
 BY_CHANNEL = (nn.BatchNorm1d, nn.PReLU)
-"""Layers that want the features on the second axis."""
+"""Layers that expect the features on the second axis."""
 
 STATELESS = (nn.Linear, nn.LeakyReLU, nn.Dropout, *BY_CHANNEL, *ACTIVATIONS.values())
 
@@ -36,11 +36,11 @@ class LayerShape:
 
     Attributes:
         kind: conv, dense, gru or lstm.
-        outputs: numbers a step.
+        outputs: number of outputs per step.
         kernel: taps of a convolution; 1 for others.
-        dilation: steps from one tap to the next; 1 for others.
-        groups: of a convolution; 1 for others.
-        activation: what follows: elu, none, relu, sigmoid, softmax or tanh.
+        dilation: steps between two taps; 1 for others.
+        groups: groups of a convolution; 1 for others.
+        activation: the activation after the layer: elu, none, relu, sigmoid, softmax or tanh.
     """
 
     kind: str
@@ -52,10 +52,10 @@ class LayerShape:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise UserError(f"kind {self.kind!r} is none of {', '.join(KINDS)}")
+            raise UserError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if self.activation not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise UserError(f"activation {self.activation!r} is none of {known}")
+            names = ", ".join(ACTIVATIONS)
+            raise UserError(f"activation {self.activation!r} is not one of {names}")
         sizes = (self.outputs, self.kernel, self.dilation, self.groups)
         if min(sizes) < 1:
             raise UserError(f"outputs, kernel, dilation, groups must be at least 1, found {sizes}")
@@ -71,8 +71,8 @@ class StackShape:
     """A whole network.
 
     Attributes:
-        inputs: features a step.
-        dropout: before each layer but the first, in training only.
+        inputs: features per step.
+        dropout: probability before each layer except the first, in training only.
         layers: in the order they run.
     """
 
@@ -82,17 +82,17 @@ class StackShape:
 
 
 class Stack(nn.Module):
-    """Plain layers one after another, on `[B, T, features]`, with their memory in the open."""
+    """A sequence of layers on `[B, T, features]`, with an explicit state."""
 
     def __init__(self, layers: Iterable[nn.Module]) -> None:
         """Take layers in the order they run.
 
         Args:
-            layers: Linear, LSTM and GRU (`batch_first`), Conv1d (without padding: it is given its
-                past), BatchNorm1d, PReLU, LeakyReLU, activations, Dropout and Identity.
+            layers: Linear, LSTM and GRU (`batch_first`), Conv1d (without padding: the state has
+                its past inputs), BatchNorm1d, PReLU, LeakyReLU, activations, Dropout and Identity.
 
         Raises:
-            ValueError: a layer is of another kind, or looks ahead.
+            UserError: a layer is of another kind, or depends on future steps.
         """
         super().__init__()
         self.layers = nn.ModuleList(layers)
@@ -104,14 +104,14 @@ class Stack(nn.Module):
 
         Args:
             frames: `[B, T, I]`, T >= 1.
-            state: that after the frames before these; none of it: these are the first.
+            state: the state after the previous frames; empty for the first frames.
         """
-        hidden, after, left = self._run(self.layers, frames, state)
-        assert not left, "a state of another stack"
+        hidden, after, unused = self._run(self.layers, frames, state)
+        assert not unused, "a state of another stack"
         return hidden, after
 
     def logits(self, frames: Tensor, state: Sequence[Tensor] = ()) -> tuple[Tensor, State]:
-        """Return what goes into the last layer, an activation: losses want it so."""
+        """Return the input of the last layer, an activation, as losses on logits need it."""
         assert isinstance(self.layers[-1], nn.Sigmoid | nn.Softmax)
         hidden, after, _ = self._run(self.layers[:-1], frames, state)
         return hidden, after
@@ -119,13 +119,13 @@ class Stack(nn.Module):
     def _run(
         self, layers: Iterable[nn.Module], frames: Tensor, state: Sequence[Tensor]
     ) -> tuple[Tensor, State, Sequence[Tensor]]:
-        given = state or self.initial_state(len(frames))
+        all_states = state or self.initial_state(len(frames))
         after: list[Tensor] = []
         for layer in layers:
-            before = given[len(after) : len(after) + _parts(layer)]
-            frames, own = _one(layer, frames, before)
-            after += own
-        return frames, tuple(after), given[len(after) :]
+            before = all_states[len(after) : len(after) + _state_count(layer)]
+            frames, new_state = _run_layer(layer, frames, before)
+            after += new_state
+        return frames, tuple(after), all_states[len(after) :]
 
     def initial_state(self, batch: int = 1) -> State:
         """Return the state before a first step: zeros."""
@@ -133,11 +133,11 @@ class Stack(nn.Module):
         return tuple(
             torch.zeros(shape, dtype=like.dtype, device=like.device)
             for layer in self.layers
-            for shape in _memory(layer, batch)
+            for shape in _state_shapes(layer, batch)
         )
 
     def declared_layers(self) -> list[nn.Module]:
-        """Return the layers with the zeros that stand before the first step written out."""
+        """Return the layers with explicit padding of zeros before each convolution."""
         declared: list[nn.Module] = []
         for layer in self.layers:
             if isinstance(layer, nn.Conv1d):
@@ -146,20 +146,20 @@ class Stack(nn.Module):
         return declared
 
 
-def stack_of(shape: StackShape) -> Stack:
-    """Return an untrained network; torch's seed decides its weights.
+def build_stack(shape: StackShape) -> Stack:
+    """Return an untrained network; its weights depend on torch's seed.
 
     Raises:
-        ValueError: groups of a convolution do not divide its inputs or outputs, or there is no
-            layer.
+        ValueError: groups of a convolution do not divide its inputs or outputs.
+        UserError: there is no layer.
 
     >>> gru = LayerShape("gru", 3, kernel=1, dilation=1, groups=1, activation="none")
-    >>> outputs, state = stack_of(StackShape(2, 0.0, (gru,)))(torch.zeros(1, 5, 2))
+    >>> outputs, state = build_stack(StackShape(2, 0.0, (gru,)))(torch.zeros(1, 5, 2))
     >>> outputs.shape, [part.shape for part in state]
     (torch.Size([1, 5, 3]), [torch.Size([1, 1, 3])])
     """
     if not shape.layers:
-        raise UserError("layers must hold at least one layer, found none")
+        raise UserError("layers must contain at least one layer, found none")
     layers: list[nn.Module] = []
     size = shape.inputs
     for layer in shape.layers:
@@ -186,19 +186,21 @@ def _new(layer: LayerShape, inputs: int) -> nn.Module:
 
 
 def history(layer: nn.Conv1d) -> int:
-    """Return how many steps back a convolution looks."""
+    """Return the number of past steps that a convolution depends on."""
     return (layer.kernel_size[0] - 1) * layer.dilation[0]
 
 
-def detached(state: Sequence[Tensor]) -> State:
-    """Return a state through which no gradient flows: training goes back one piece, not all."""
+def detach(state: Sequence[Tensor]) -> State:
+    """Return a state without gradients, so backpropagation ends at the start of a block."""
     return tuple(part.detach() for part in state)
 
 
 def _check(layer: nn.Module, where: str) -> None:
     if isinstance(layer, nn.Conv1d):
         if layer.padding not in ((0,), "valid") or layer.stride != (1,):
-            raise UserError(f"{where}: padding must be 0 and stride 1; its past is given to it")
+            raise UserError(
+                f"{where}: padding must be 0 and stride 1; the state has its past inputs"
+            )
     elif isinstance(layer, nn.LSTM | nn.GRU):
         if layer.bidirectional or not layer.batch_first or layer.proj_size:
             raise UserError(f"{where}: must be batch_first, not bidirectional, without proj_size")
@@ -206,12 +208,12 @@ def _check(layer: nn.Module, where: str) -> None:
         if layer.dim != -1:
             raise UserError(f"{where}: dim must be -1, found {layer.dim}")
     elif not isinstance(layer, STATELESS):
-        known = sorted({kind.__name__ for kind in (*STATELESS, nn.Conv1d, nn.LSTM, nn.GRU)})
-        raise UserError(f"{where}: it is none of {', '.join(known)}")
+        names = sorted({kind.__name__ for kind in (*STATELESS, nn.Conv1d, nn.LSTM, nn.GRU)})
+        raise UserError(f"{where}: it is not one of {', '.join(names)}")
 
 
-def _memory(layer: nn.Module, batch: int) -> list[tuple[int, ...]]:
-    """Return the shapes of what a layer remembers."""
+def _state_shapes(layer: nn.Module, batch: int) -> list[tuple[int, ...]]:
+    """Return the shapes of the state of a layer."""
     if isinstance(layer, nn.Conv1d):
         return [(batch, layer.in_channels, history(layer))] if history(layer) else []
     if isinstance(layer, nn.LSTM | nn.GRU):
@@ -220,16 +222,16 @@ def _memory(layer: nn.Module, batch: int) -> list[tuple[int, ...]]:
     return []
 
 
-def _parts(layer: nn.Module) -> int:
-    return len(_memory(layer, 1))
+def _state_count(layer: nn.Module) -> int:
+    return len(_state_shapes(layer, 1))
 
 
-def _one(layer: nn.Module, frames: Tensor, before: Sequence[Tensor]) -> tuple[Tensor, State]:
-    """Return outputs and state of one layer."""
+def _run_layer(layer: nn.Module, frames: Tensor, before: Sequence[Tensor]) -> tuple[Tensor, State]:
+    """Return the outputs and the new state of one layer."""
     if isinstance(layer, nn.Conv1d):
-        heard = torch.cat([*before, frames.transpose(1, 2)], dim=2)
-        after = (heard[:, :, -history(layer) :],) if before else ()
-        return layer(heard).transpose(1, 2), after
+        inputs = torch.cat([*before, frames.transpose(1, 2)], dim=2)
+        after = (inputs[:, :, -history(layer) :],) if before else ()
+        return layer(inputs).transpose(1, 2), after
     if isinstance(layer, nn.LSTM):
         outputs, (hidden, cell) = layer(frames, (before[0], before[1]))
         return outputs, (hidden, cell)

@@ -1,8 +1,8 @@
-"""Go on after a kill as if nothing had happened.
+"""Checkpoints of a training, from which a killed run resumes with the same result.
 
-A checkpoint is one safetensors file, replaced whole, so a kill leaves the last one or none. It
-carries a fingerprint of all that the result depends on, code included; with another one it is
-never resumed.
+A checkpoint is one safetensors file that is replaced atomically, so a kill leaves the last one or
+none. It contains a fingerprint of everything that the result depends on, code included; a
+checkpoint with another fingerprint is ignored.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def fingerprint(*parts: Any) -> str:
 
 
 class Checkpoint:
-    """One file in a folder of its own, valid for one fingerprint."""
+    """One file in its own folder, valid for one fingerprint."""
 
     def __init__(self, folder: Path, mark: str) -> None:
         self.path = folder / "state.safetensors"
         self.mark = mark
 
     def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, notes: Any) -> None:
-        """Keep weights, optimizer state and `notes`, any JSON value."""
+        """Write weights, optimizer state and `notes`, any JSON value."""
         tensors = {f"module.{k}": v.contiguous() for k, v in module.state_dict().items()}
         for number, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{k}": v.contiguous() for k, v in state.items()}
@@ -49,7 +49,7 @@ class Checkpoint:
             part.write_bytes(save({k: v.clone() for k, v in tensors.items()}, header))
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
-        """Fill module and optimizer and return the notes; None where there is nothing to resume."""
+        """Load module and optimizer and return the notes, or None if there is nothing to resume."""
         if not self.path.is_file():
             return None
         try:
@@ -57,7 +57,7 @@ class Checkpoint:
                 header = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError:
-            return None  # not ours or damaged: starting anew gives the same result
+            return None  # foreign or damaged: a new start gives the same result
         if header.get("mark") != self.mark:
             return None
         module.load_state_dict(_below("module", tensors))
@@ -70,7 +70,7 @@ class Checkpoint:
         return json.loads(header["notes"])
 
     def clear(self) -> None:
-        """Remove the checkpoint: its work is done."""
+        """Remove the checkpoint of a finished training."""
         shutil.rmtree(self.path.parent, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""What every training here shares: like-length batches, the CTC loss a phone, the rate's course."""
+"""Shared parts of all trainings: batches by length, CTC loss per phone, learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from torch import Tensor
 JITTER = 0.1
 
 
-def like_length(lengths: Sequence[int], limit: float, rng: np.random.Generator) -> list[list[int]]:
-    """Return all clip numbers in batches of like length, in random order.
+def bucket_by_length(
+    lengths: Sequence[int], limit: float, rng: np.random.Generator
+) -> list[list[int]]:
+    """Return all clip indices in batches of similar length, in random order.
 
-    Little of such a batch is padding. Lengths are blurred by up to 10 % before they are sorted, so
-    that each epoch puts other clips together.
+    Such batches have little padding. Lengths are changed by up to 10 % before they are sorted, so
+    batches differ between epochs.
 
     Args:
-        lengths: of the clips.
-        limit: longest length in a batch times its clips; one clip that is longer stands alone.
-        rng: of the blur and the order.
+        lengths: lengths of the clips.
+        limit: the longest length in a batch times its clips; a longer clip is a batch of one.
+        rng: generator of the changes and the order.
 
-    >>> sorted(like_length([5, 100, 5], 20, np.random.default_rng(1)), key=len)[0]
+    >>> sorted(bucket_by_length([5, 100, 5], 20, np.random.default_rng(1)), key=len)[0]
     [1]
     """
-    blurred = np.asarray(lengths) * rng.uniform(1 - JITTER, 1 + JITTER, len(lengths))
+    jittered = np.asarray(lengths) * rng.uniform(1 - JITTER, 1 + JITTER, len(lengths))
     groups: list[list[int]] = [[]]
     longest = 0
-    for i in np.argsort(blurred, kind="stable").tolist():
+    for i in np.argsort(jittered, kind="stable").tolist():
         longest = max(longest, lengths[i])
         if groups[-1] and longest * (len(groups[-1]) + 1) > limit:
             groups.append([])
@@ -39,25 +41,25 @@ def like_length(lengths: Sequence[int], limit: float, rng: np.random.Generator) 
     return [groups[g] for g in rng.permutation(len(groups))]
 
 
-def fewest_frames(symbols: Sequence[Hashable]) -> int:
-    """Return the frames that a CTC path of these symbols needs: one each, a blank between equals.
+def min_ctc_frames(symbols: Sequence[Hashable]) -> int:
+    """Return the minimum frames of a CTC path: one per symbol, and a blank between equal ones.
 
-    >>> fewest_frames("abba")
+    >>> min_ctc_frames("abba")
     5
     """
     return len(symbols) + sum(a == b for a, b in pairwise(symbols))
 
 
 def ctc_loss(log_probs: Tensor, targets: Sequence[Tensor], frames: Sequence[int]) -> Tensor:
-    """Return the CTC loss a phone.
+    """Return the CTC loss per phone.
 
-    A clip with too few frames for its phones, as a copy that was sped up can have, has an infinite
-    loss; it is taken as 0.
+    A clip with too few frames for its phones, such as a speed-perturbed copy, has an infinite loss;
+    it counts as 0.
 
     Args:
         log_probs: `[B, T, V]`; label 0 is the blank.
         targets: the labels of each clip.
-        frames: of each clip; those after them are padding.
+        frames: number of frames per clip; later frames are padding.
     """
     lengths = torch.tensor([len(t) for t in targets])
     total = F.ctc_loss(
@@ -67,12 +69,12 @@ def ctc_loss(log_probs: Tensor, targets: Sequence[Tensor], frames: Sequence[int]
     return total / lengths.sum()
 
 
-def rate_at(share: float, warmup: float) -> float:
-    """Return the share of the highest learning rate after a share of all updates.
+def lr_at(share: float, warmup: float) -> float:
+    """Return the fraction of the maximum learning rate after a share of all updates.
 
-    A straight rise, then a straight fall to 0.
+    Linear warm-up, then linear decay to 0.
 
-    >>> rate_at(0.05, 0.1), rate_at(0.1, 0.1), rate_at(1.0, 0.1)
+    >>> lr_at(0.05, 0.1), lr_at(0.1, 0.1), lr_at(1.0, 0.1)
     (0.5, 1.0, 0.0)
     """
     return share / warmup if share < warmup else (1 - share) / (1 - warmup)

@@ -1,4 +1,4 @@
-"""Write training curves as DVCLive does, without the clock."""
+"""Training curves in the format of DVCLive, without timestamps."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fonoteka.core.files import atomic_folder
 
 
 def write_curves(folder: Path, history: Sequence[dict[str, float]]) -> None:
-    """Write one TSV a metric into `folder`: its value after each epoch, from 0.
+    """Write one TSV per metric into `folder`: its value after each epoch, from epoch 0.
 
-    They are written when training has ended, from the history that checkpoints carry: a run that
-    was killed and resumed has the same curves as an undisturbed one.
+    The files are written at the end of a training from the history in its checkpoints, so a run
+    that was killed and resumed has the same curves as an uninterrupted one.
     """
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
-    from dvclive import Live  # late: the import is slow and only training pays for it
+    from dvclive import Live  # here, because the import is slow and only training needs it
 
     with TemporaryDirectory() as scratch, atomic_folder(folder) as part:
         with Live(scratch, dvcyaml=None, save_dvc_exp=False, monitor_system=False) as live:

@@ -1,4 +1,4 @@
-"""How much of the machine a stage may use: bytes depend on threads, so they are a parameter."""
+"""Deterministic computation: thread count, algorithms and seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ComputeParams:
     """Section `compute`.
 
     Attributes:
-        threads: for one matrix product; part of the result, see `configure`.
+        threads: threads per matrix product; results depend on it, see `configure`.
     """
 
     threads: int
@@ -25,25 +25,25 @@ class ComputeParams:
 
 
 def configure(threads: int) -> None:
-    """Fix torch's thread count and let only algorithms run that repeat bit for bit.
+    """Set torch's thread count and allow deterministic algorithms only.
 
-    oneDNN keeps scratch memory for each shape it has met; with clips of a thousand lengths that
-    grows to a gigabyte and is hardly ever used again, so it may keep few.
+    oneDNN caches scratch memory per input shape; with clips of a thousand lengths that grows to a
+    gigabyte of little use, so the cache is limited to 16 shapes.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
-    import torch  # not at the top: most stages that import this module never need torch
+    import torch  # not at the top: most stages that import this module do not need torch
 
     torch.set_num_threads(threads)
-    # The same switch as use_deterministic_algorithms(True), which also tells torch.compile of it:
-    # that imports the compiler, 3.2 CPU seconds, and nothing here is compiled.
+    # The same switch as use_deterministic_algorithms(True), which also imports the compiler of
+    # torch.compile, 3.2 CPU seconds, and nothing here is compiled.
     torch.set_deterministic_debug_mode("error")
 
 
 def seed_of(*parts: object) -> int:
     """Return a 32-bit seed that depends on the given parts alone.
 
-    Randomness is drawn anew from (seed, what, epoch), never from a running generator, so that a
-    resumed run draws what an undisturbed one draws.
+    Random numbers come from a new generator per (seed, purpose, epoch), so a resumed run draws the
+    same numbers as an uninterrupted one.
 
     >>> seed_of(1, "epoch", 2) == seed_of(1, "epoch", 2) != seed_of(1, "epoch", 3)
     True

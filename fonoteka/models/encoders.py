@@ -1,7 +1,7 @@
-"""The encoders: Wav2Vec2 and WavLM of transformers, of any size, used frozen.
+"""Frozen encoders: Wav2Vec2 and WavLM of transformers, of any size.
 
-`embed` takes one clip at a time: with group norm over time a padded clip's features differ by half
-their size from the same clip alone, so padding is not an option, and equal bytes need equal shapes.
+`embed` processes one clip at a time: group norm over time changes the features of a padded clip by
+half their size, so clips are not padded to a batch, and equal bytes need equal shapes.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 
-warnings.filterwarnings(  # WavLM's own call in transformers; nothing here could mend it
+warnings.filterwarnings(  # caused by transformers itself, in WavLM
     "ignore", message="Support for mismatched key_padding_mask and attn_mask", category=UserWarning
 )
-disable_progress_bar()  # a bar for reading one local file says nothing
+disable_progress_bar()  # no progress bar for one local file
 
 MODELS: Mapping[str, Any] = MappingProxyType({"wav2vec2": Wav2Vec2Model, "wavlm": WavLMModel})
 CONFIGS: Mapping[str, Any] = MappingProxyType({"wav2vec2": Wav2Vec2Config, "wavlm": WavLMConfig})
 
-VARIANCE_FLOOR = 1e-7  # the feature extractor's own, so that both normalise alike
+VARIANCE_FLOOR = 1e-7  # that of the feature extractor, so both give equal results
 
 
 @dataclass(frozen=True)
 class ArchitectureParams:
-    """The size of an encoder that is pretrained here.
+    """The size of an encoder that this project pretrains.
 
     Attributes:
         filters: channels of the first convolution, a filterbank at the start.
         conv_channels: channels of the other two.
         hidden: width of the transformer and of the embeddings.
         layers: transformer layers.
-        heads: attention heads; `hidden` is a multiple of it.
+        heads: attention heads; `hidden` is a multiple of this number.
         intermediate: width of the feed-forward part.
         dropout: in training only.
     """
@@ -68,10 +68,10 @@ class ArchitectureParams:
 
 
 def new_encoder(kind: str, size: ArchitectureParams) -> Any:
-    """Return an untrained encoder with one frame each 20 ms; torch's seed decides its weights.
+    """Return an untrained encoder with one frame per 20 ms; its weights depend on torch's seed.
 
-    The three convolutions have strides 20, 8 and 2: 320 samples, a frame. The first one starts as a
-    filterbank, which is what lets so small an encoder learn in minutes.
+    The three convolutions have strides 20, 8 and 2: 320 samples per frame. The first one is
+    initialised as a filterbank, so that an encoder this small learns in minutes.
     """
     config = CONFIGS[kind](
         conv_dim=(size.filters, size.conv_channels, size.conv_channels),
@@ -90,7 +90,7 @@ def new_encoder(kind: str, size: ArchitectureParams) -> Any:
         activation_dropout=size.dropout,
         feat_proj_dropout=0.0,
         layerdrop=0.0,
-        mask_time_prob=0.05,  # above 0 only so that the mask embedding exists; masks are ours
+        mask_time_prob=0.05,  # above 0 creates the mask embedding; our code makes the masks
         apply_spec_augment=True,
     )
     encoder = MODELS[kind](config)
@@ -103,8 +103,8 @@ def new_encoder(kind: str, size: ArchitectureParams) -> Any:
 def filterbank(filters: int, kernel: int) -> Tensor:
     """Return windowed cosines on a mel scale, shape `[filters, kernel]`, unit energy each.
 
-    Half of them start a quarter period later, since a cosine alone misses what lies between its
-    peaks. Frequencies follow mel(f) = 2595 log10(1 + f / 700) from 60 Hz to 7.6 kHz.
+    Half of them are shifted by a quarter period, because a cosine alone has no response to a
+    signal in quadrature. Frequencies follow mel(f) = 2595 log10(1 + f / 700) from 60 Hz to 7.6 kHz.
     """
     low, high = (2595 * math.log10(1 + f / 700) for f in (60.0, 7600.0))
     mel = torch.linspace(low, high, (filters + 1) // 2).repeat_interleave(2)[:filters]
@@ -120,7 +120,7 @@ def filterbank(filters: int, kernel: int) -> Tensor:
 
 
 def load_encoder(folder: Path | str, kind: str = "", **options: Any) -> Any:
-    """Return an encoder ready to use, from a folder or, with `revision=`, from a model hub.
+    """Return an encoder in eval mode, from a folder or, with `revision=`, from a model hub.
 
     Args:
         folder: with the encoder's files, or its name at the hub.
@@ -128,22 +128,22 @@ def load_encoder(folder: Path | str, kind: str = "", **options: Any) -> Any:
         options: of `from_pretrained`.
 
     Raises:
-        UserError: there is no such encoder, it is damaged, of another kind or without some of its
-            weights, or it does not give one frame per 20 ms.
+        UserError: the encoder is missing, damaged, of another kind or without some weights, or it
+            does not give one frame per 20 ms.
     """
     kind = kind or kind_of(Path(folder))
     try:
         encoder, report = MODELS[kind].from_pretrained(folder, output_loading_info=True, **options)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise UserError(f"{folder}: no {kind} encoder to load: {error}") from error
-    # transformers only warns of these and goes on with random weights
+    # transformers only warns about these and continues with random weights
     missing = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
     if encoder.config.model_type != kind or missing:
-        lacks = f"without {missing[0]!r}" if missing else f"of type {encoder.config.model_type!r}"
-        raise UserError(f"{folder}: an encoder {lacks}; expected a whole {kind}")
+        fault = f"without {missing[0]!r}" if missing else f"of type {encoder.config.model_type!r}"
+        raise UserError(f"{folder}: an encoder {fault}; expected a complete {kind}")
     stride = math.prod(encoder.config.conv_stride)
     if stride != FRAME_HOP:
-        raise UserError(f"{folder}: a frame each {stride} samples; expected {FRAME_HOP}")
+        raise UserError(f"{folder}: one frame per {stride} samples; expected {FRAME_HOP}")
     return encoder.eval()
 
 
@@ -164,9 +164,9 @@ def kind_of(folder: Path) -> str:
 
 
 def feature_extractor(folder: Path | str | None = None, **options: Any) -> Any:
-    """Return the extractor that belongs to an encoder; `None` is the one for encoders made here.
+    """Return the feature extractor of an encoder; `None` gives that of our own encoders.
 
-    `Wav2Vec2Processor` would ask WavLM for a tokenizer that it does not have.
+    `Wav2Vec2Processor` would require a tokenizer, which WavLM does not have.
     """
     if folder is None:
         return Wav2Vec2FeatureExtractor(
@@ -175,15 +175,15 @@ def feature_extractor(folder: Path | str | None = None, **options: Any) -> Any:
     return AutoFeatureExtractor.from_pretrained(folder, **options)
 
 
-def normalise(signal: Signal) -> Signal:
-    """Return a clip with mean 0 and variance 1, as the encoders were trained to hear it."""
-    wide = signal.astype(np.float64)
-    scaled = (wide - wide.mean()) / np.sqrt(wide.var() + VARIANCE_FLOOR)
+def zero_mean_unit_variance(signal: Signal) -> Signal:
+    """Return a clip with mean 0 and variance 1, as the encoders were trained."""
+    samples = signal.astype(np.float64)
+    scaled = (samples - samples.mean()) / np.sqrt(samples.var() + VARIANCE_FLOOR)
     return np.asarray(scaled, dtype=np.float32)
 
 
 def receptive_field(encoder: Any) -> int:
-    """Return the samples that one frame sees; a shorter clip has no frame."""
+    """Return the receptive field of a frame in samples; a shorter clip has no frame."""
     field, step = 1, 1
     for kernel, stride in zip(encoder.config.conv_kernel, encoder.config.conv_stride, strict=True):
         field += (kernel - 1) * step
@@ -193,25 +193,25 @@ def receptive_field(encoder: Any) -> int:
 
 @torch.inference_mode()
 def embed(encoder: Any, signal: Signal, normalised: bool) -> NDArray[np.float32]:
-    """Return one vector each 20 ms, shape `[T, D]`, of one clip at 16 kHz.
+    """Return one vector per 20 ms, shape `[T, D]`, of one clip at 16 kHz.
 
-    Frame i is centred on the middle of its receptive field; the clip is padded with zeros by half a
-    field less half a hop on both sides, so that frame i stands for samples 320 i to 320 (i + 1).
+    Frame i is centred on the middle of its receptive field; the clip is padded on both sides
+    by half a field minus half a hop, so that frame i covers samples 320 i to 320 (i + 1).
     """
-    samples = normalise(signal) if normalised else signal
+    samples = zero_mean_unit_variance(signal) if normalised else signal
     batch = torch.from_numpy(pad_for_frames(samples, receptive_field(encoder)))[None]
     return np.asarray(encoder(batch).last_hidden_state[0].numpy(), dtype=np.float32)
 
 
 def pad_for_frames(signal: Signal, field: int) -> Signal:
-    """Return the clip with zeros around: `frame_count` frames, in step with time."""
+    """Return the clip padded with zeros so that it has `frame_count` frames aligned with time."""
     return np.pad(signal, padding(field))
 
 
 def padding(field: int) -> tuple[int, int]:
     """Return the zeros before and after a clip for an encoder with that receptive field.
 
-    They don't depend on the clip, so that an exported graph can do the same: left l and right
+    They do not depend on the clip, so an exported graph can apply them: left l and right
     field - l - 1 give floor((T - 1) / 320) + 1 frames, which is T / 320 rounded up.
 
     >>> padding(400)
@@ -222,7 +222,7 @@ def padding(field: int) -> tuple[int, int]:
 
 
 def frame_count(samples: int) -> int:
-    """Return the frames of a clip: one each 20 ms begun, at least one.
+    """Return the number of frames of a clip: one per started 20 ms, at least one.
 
     >>> frame_count(16000), frame_count(16001), frame_count(1)
     (50, 51, 1)

@@ -1,6 +1,6 @@
-"""The heads on frozen encoders: `[B, T, D]` embeddings to `[B, T, V]` log posteriors.
+"""Heads on frozen encoders: `[B, T, D]` embeddings to `[B, T, V]` log posteriors.
 
-One shape for all three models is what lets one decoder, one exporter and one scorer serve them.
+All heads have these shapes, so one decoder, one exporter and one scorer work for all of them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TdnnShape:
         inputs: width of an embedding.
         outputs: labels.
         hidden: width.
-        dilations: a layer each, which hears a frame and those so many frames before and after it.
+        dilations: one layer each, over a frame and the frames this far before and after it.
         dropout: in training only.
     """
 
@@ -69,10 +69,10 @@ Shape = TdnnShape | LstmShape | MlpShape
 
 
 class TdnnLayer(nn.Module):
-    """A frame and two others, `dilation` before and after it, through one matrix, added to it.
+    """A residual layer over a frame and the frames `dilation` before and after it.
 
-    It is a convolution, written as a matrix product: that is what int8 kernels exist for, and a
-    convolution of so few frames is no faster.
+    It is a convolution written as a matrix product: int8 kernels exist for matrix products, and a
+    convolution of three frames is not faster.
     """
 
     def __init__(self, hidden: int, dilation: int, dropout: float) -> None:
@@ -82,18 +82,18 @@ class TdnnLayer(nn.Module):
         self.inner = nn.Linear(3 * hidden, hidden)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Return `[B, T, H]` of `[B, T, H]`; around the clip are zeros."""
+        """Return `[B, T, H]` of `[B, T, H]`; the clip is padded with zeros."""
         count, far = frames.shape[1], self.dilation
         padded = F.pad(self.dropout(frames), (0, 0, far, far))
-        heard = [padded[:, at : at + count] for at in (0, far, 2 * far)]
-        return frames + F.relu(self.inner(torch.cat(heard, -1)))
+        neighbours = [padded[:, start : start + count] for start in (0, far, 2 * far)]
+        return frames + F.relu(self.inner(torch.cat(neighbours, -1)))
 
 
 class TdnnHead(nn.Module):
     """LayerNorm, a narrow projection, time-delay layers, linear: label 0 is the blank.
 
-    The encoder below has heard the whole clip already, so a few frames of context are enough; a
-    recurrent head costs several times as much, since its frames have to wait for each other.
+    The encoder has the whole clip as context, so a few frames are enough here; a recurrent head
+    takes several times as long, because its frames are computed one after another.
 
     Source: Waibel et al. 1989, "Phoneme recognition using time-delay neural networks".
     """
@@ -116,7 +116,7 @@ class TdnnHead(nn.Module):
 
 
 class LstmHead(nn.Module):
-    """LayerNorm, BiLSTM, linear: what such heads usually are, and the yardstick for ours."""
+    """LayerNorm, BiLSTM, linear: the usual head, and the reference for ours."""
 
     def __init__(self, shape: LstmShape) -> None:
         super().__init__()
@@ -136,10 +136,10 @@ class LstmHead(nn.Module):
 
 
 class MlpHead(nn.Module):
-    """Mean of a window, one hidden layer: what a frame sounds like, without its neighbours' help.
+    """Mean over a window, then one hidden layer: a frame without further context.
 
-    It is trained on whole segments pooled to one vector, `[B, 1, D]`, whose window is the vector
-    itself; on a clip it pools `window` frames around each.
+    It is trained on segments pooled to one vector, `[B, 1, D]`, for which the window is the vector
+    itself; on a clip it pools `window` frames around each frame.
     """
 
     def __init__(self, shape: MlpShape) -> None:
@@ -166,57 +166,57 @@ KINDS: Mapping[str, tuple[type, type]] = MappingProxyType(
 
 
 def new_head(shape: Shape) -> nn.Module:
-    """Return an untrained head; torch's seed decides its weights."""
+    """Return an untrained head; its weights depend on torch's seed."""
     head: nn.Module = KINDS[_kind(shape)][1](shape)
     return head
 
 
 def _kind(shape: Shape) -> str:
-    return next(kind for kind, (into, _) in KINDS.items() if isinstance(shape, into))
+    return next(kind for kind, (shape_class, _) in KINDS.items() if isinstance(shape, shape_class))
 
 
-def save_head(folder: Path, head: nn.Module, shape: Shape, facts: dict[str, Any]) -> None:
-    """Write weights as safetensors and, beside them, what is needed to use them."""
+def save_head(folder: Path, head: nn.Module, shape: Shape, metadata: dict[str, Any]) -> None:
+    """Write the weights as safetensors and the shape and metadata as JSON."""
     with atomic_file(folder / WEIGHTS) as part:
         part.write_bytes(save({k: v.contiguous() for k, v in head.state_dict().items()}))
         digest = sha256_file(part)
-    about = {"kind": _kind(shape), "shape": asdict(shape), "weights_sha256": digest}
-    write_json(folder / CONFIG, facts | about)
+    description = {"kind": _kind(shape), "shape": asdict(shape), "weights_sha256": digest}
+    write_json(folder / CONFIG, metadata | description)
 
 
-def shape_of(facts: Mapping[str, Any], where: Path) -> Shape:
-    """Return the shape of a head as its JSON has it; `where` names that in errors.
+def shape_of(metadata: Mapping[str, Any], where: Path) -> Shape:
+    """Return the shape of a head from its JSON; `where` names the file in errors.
 
     Raises:
-        ValueError: its kind or its shape is not one of this code.
+        UserError: the kind or the shape is unknown.
     """
-    kind = facts.get("kind")
+    kind = metadata.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise UserError(f"{where}: kind {kind!r} is none of {sorted(KINDS)}")
-    shape: Shape = build(facts["shape"], KINDS[kind][0], f"{where}: shape")
+        raise UserError(f"{where}: kind {kind!r} is not one of {sorted(KINDS)}")
+    shape: Shape = build(metadata["shape"], KINDS[kind][0], f"{where}: shape")
     return shape
 
 
 def load_head(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """Return a head ready to use and its JSON.
+    """Return a head in eval mode and its JSON.
 
     Raises:
-        ValueError: a file is missing, damaged or not the one that belongs to the other.
+        UserError: a file is missing or damaged, or the two do not belong together.
     """
-    facts, weights = read_json(folder / CONFIG), folder / WEIGHTS
-    head = new_head(shape_of(facts, folder / CONFIG))
+    metadata, weights = read_json(folder / CONFIG), folder / WEIGHTS
+    head = new_head(shape_of(metadata, folder / CONFIG))
     if not weights.is_file():
         raise UserError(f"{weights}: no such file; run dvc checkout or dvc repro")
-    if (found := sha256_file(weights)) != facts.get("weights_sha256"):
+    if (digest := sha256_file(weights)) != metadata.get("weights_sha256"):
         raise UserError(
-            f"{weights}: its SHA-256 is {found[:12]}, but {CONFIG} names "
-            f"{str(facts.get('weights_sha256'))[:12]}; run dvc checkout to get the right one"
+            f"{weights}: its SHA-256 is {digest[:12]}, but {CONFIG} names "
+            f"{str(metadata.get('weights_sha256'))[:12]}; run dvc checkout to get the right one"
         )
     try:
         head.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
         raise UserError(f"{weights}: {error}") from error
-    return head.eval(), facts
+    return head.eval(), metadata
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fonoteka.core.errors import UserError
 from fonoteka.models.checkpoint import Checkpoint
-from fonoteka.models.ctc import rate_at
+from fonoteka.models.ctc import lr_at
 from fonoteka.models.determinism import seed_of
 
 
@@ -129,7 +129,7 @@ def run_epoch(
     for number, batch in enumerate(batches):
         share = (epoch + number / len(batches)) / params.epochs
         for group in optimizer.param_groups:
-            group["lr"] = params.learning_rate * rate_at(share, params.warmup_fraction)
+            group["lr"] = params.learning_rate * lr_at(share, params.warmup_fraction)
         loss: Tensor = task.loss(model, batch)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
-"""Two numbers that reports give of a model: its parameters, and a bound of its file's error.
+"""Two numbers for reports about models: the parameter count, and a rounded error bound.
 
-They stand apart from the exporter and from the heads, because a small model has neither: the
-exporter imports the encoders and so transformers, which takes 7 CPU seconds.
+They are separate from the exporter, which imports the encoders and so transformers (7 CPU seconds),
+because small models need neither.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from torch import nn
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Return how many numbers a module has learned: weights that layers share count once."""
+    """Return the number of parameters of a module; shared weights count once."""
     return sum(p.numel() for p in module.parameters())
 
 
-def ceiling(error: float) -> float:
-    """Return the next power of ten: the last bits of an error differ between machines.
+def round_up_pow10(error: float) -> float:
+    """Return the next power of ten, at least 1e-9: the last bits of an error vary by machine.
 
-    >>> ceiling(3e-7), ceiling(0.0)
+    >>> round_up_pow10(3e-7), round_up_pow10(0.0)
     (1e-06, 1e-09)
     """
     return float(10.0 ** np.ceil(np.log10(max(error, 1e-9))))

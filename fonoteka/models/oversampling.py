@@ -1,4 +1,4 @@
-"""Let a small corpus be heard more often beside a large one."""
+"""Oversampling of small corpora in training."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from fonoteka.manifest import Utterance
 Item = TypeVar("Item")
 
 
-def repeated(
+def oversample(
     utterances: Sequence[Utterance], items: Sequence[Item], times: Mapping[str, int]
 ) -> list[Item]:
-    """Return the items, one an utterance, those of some corpora several times in a row.
+    """Return the items, one per utterance, with those of some corpora repeated.
 
     Args:
-        utterances: what the items belong to, in the same order.
+        utterances: the utterances of the items, in the same order.
         items: anything.
-        times: corpus to how often its items stand in the result; others stand once.
+        times: the number of copies per corpus; 1 for others.
 
     Raises:
-        ValueError: a number is below 1, or no utterance is of that corpus.
+        UserError: a number is below 1, or a corpus has no utterance.
     """
     sources = {u.source for u in utterances}
     for corpus, count in times.items():
         if count < 1 or corpus not in sources:
             raise UserError(
-                f"repeat: {{{corpus}: {count}}} makes no sense for the corpora {sorted(sources)}; "
-                "name one of them and a number of 1 or more in params.yaml"
+                f"repeat: {{{corpus}: {count}}} is not valid for the corpora {sorted(sources)}; "
+                "name one of them and a number of at least 1 in params.yaml"
             )
     pairs = zip(utterances, items, strict=True)
     return [item for u, item in pairs for _ in range(times.get(u.source, 1))]

@@ -1,4 +1,4 @@
-"""Write torch modules as ONNX files and prove that the files say what torch says.
+"""Export of torch modules to ONNX files, and a parity check of the files with torch.
 
 The tracing exporter is used because the newer one writes an LSTM with the traced length baked in.
 """
@@ -34,8 +34,11 @@ MODEL_AXES: Axes = {
 }  # fmt: skip
 
 
-class Listener(nn.Module):
-    """Samples to embeddings: normalisation, padding and encoder in one graph."""
+class EncoderModule(nn.Module):
+    """Samples to embeddings: normalisation, padding and encoder in one graph.
+
+    The names of submodules are part of the exported bytes.
+    """
 
     def __init__(self, encoder: Any, normalised: bool) -> None:
         super().__init__()
@@ -52,13 +55,14 @@ class Listener(nn.Module):
         return hidden
 
 
-class WholePath(nn.Module):
+class EndToEndModel(nn.Module):
     """Samples to log posteriors.
 
-    Clips of one batch have one length: a padded clip would change what the encoder hears.
+    Clips of one batch have equal length, because padding would change the input of the encoder.
+    The names of submodules are part of the exported bytes.
     """
 
-    def __init__(self, listener: Listener, head: nn.Module) -> None:
+    def __init__(self, listener: EncoderModule, head: nn.Module) -> None:
         super().__init__()
         self.listener, self.head = listener, head
 
@@ -68,22 +72,27 @@ class WholePath(nn.Module):
 
 
 def export(
-    module: nn.Module, example: Tensor, axes: Axes, facts: Mapping[str, Any], path: Path, opset: int
+    module: nn.Module,
+    example: Tensor,
+    axes: Axes,
+    metadata: Mapping[str, Any],
+    path: Path,
+    opset: int,
 ) -> None:
-    """Write one file; its bytes depend on the module alone.
+    """Write one file; its bytes depend on the module only.
 
     Args:
-        module: what to write, in evaluation mode.
-        example: an input; axes that `axes` names may have other sizes later.
-        axes: the input's name and then the output's, with the names of their free axes.
-        facts: name, labels and sample_rate_hz, for the file's metadata.
+        module: the module, in evaluation mode.
+        example: an input; the axes in `axes` may have other sizes later.
+        axes: names of the input and the output, each with the names of its dynamic axes.
+        metadata: name, labels and sample_rate_hz, for the metadata of the file.
         path: the file.
-        opset: of the file.
+        opset: opset version of the file.
     """
     inputs, outputs = list(axes)[:1], list(axes)[1:]
     with atomic_file(path) as part:
         with warnings.catch_warnings():
-            # The tracer warns of every shape it reads; `prove` looks at other shapes.
+            # The tracer warns about every shape it reads; `check_parity` uses other shapes.
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module, (example,), str(part), dynamo=False, opset_version=opset,
@@ -92,54 +101,57 @@ def export(
             )  # fmt: skip
         model = onnx.load(str(part))
         onnx.helper.set_model_props(
-            model, {"labels": "\n".join(facts["labels"]), "name": str(facts["name"]),
-                    "sample_rate_hz": str(facts["sample_rate_hz"])},
+            model, {"labels": "\n".join(metadata["labels"]), "name": str(metadata["name"]),
+                    "sample_rate_hz": str(metadata["sample_rate_hz"])},
         )  # fmt: skip
         onnx.checker.check_model(model)
         onnx.save(model, str(part))
 
 
-def prove(
+def check_parity(
     path: Path, session: Any, module: nn.Module, batches: Mapping[str, Array], max_error: float
 ) -> float:
-    """Return the largest difference of a log posterior between a file and its module.
+    """Return the largest absolute difference of log posteriors between a file and its module.
 
     Args:
-        path: where the file will lie; it is only named in errors.
-        session: the file, opened.
-        module: what it was exported from.
+        path: the final path of the file, for errors only.
+        session: a session of the file.
+        module: the exported module.
         batches: real inputs of many lengths and batch sizes.
-        max_error: what is allowed.
+        max_error: the tolerance.
 
     Raises:
-        ValueError: it is above `max_error`, or a decoded symbol differs.
+        UserError: the difference is above `max_error`, or a decoded symbol differs.
     """
-    worst = 0.0
+    largest = 0.0
     for key, batch in batches.items():
         with torch.inference_mode():
-            theirs = module(torch.from_numpy(batch)).numpy()
-        ours = session_posteriors(session, batch)
-        for one, other in zip(ours, theirs, strict=True):
-            worst = max(worst, apart(one, other, max_error, f"{path}: {key}", "torch"))
-    return worst
+            expected = module(torch.from_numpy(batch)).numpy()
+        actual = session_posteriors(session, batch)
+        for ours, theirs in zip(actual, expected, strict=True):
+            error = max_abs_diff(ours, theirs, max_error, f"{path}: {key}", "torch")
+            largest = max(largest, error)
+    return largest
 
 
-def apart(ours: Array, theirs: Array, allowed: float, where: str, whose: str) -> float:
-    """Return the largest difference of two log posteriors `[T, V]` of one clip.
+def max_abs_diff(
+    actual: Array, expected: Array, allowed: float, where: str, reference: str
+) -> float:
+    """Return the largest absolute difference of two log posteriors `[T, V]` of one clip.
 
     Raises:
-        ValueError: it is above `allowed` or a NaN, or the two decode to different symbols.
+        UserError: the difference is above `allowed` or NaN, or the decoded symbols differ.
     """
-    worst = float(np.abs(ours - theirs).max())
-    if not worst <= allowed:
-        raise UserError(f"{where}: off by {worst:.2e} from {whose}; allowed is {allowed}")
-    if [s.symbol for s in greedy(ours)] != [s.symbol for s in greedy(theirs)]:
-        raise UserError(f"{where}: decodes differently than {whose}")
-    return worst
+    largest = float(np.abs(actual - expected).max())
+    if not largest <= allowed:
+        raise UserError(f"{where}: off by {largest:.2e} from {reference}; allowed is {allowed}")
+    if [s.symbol for s in greedy(actual)] != [s.symbol for s in greedy(expected)]:
+        raise UserError(f"{where}: decodes differently than {reference}")
+    return largest
 
 
-def spread(utterances: Sequence[Utterance], count: int) -> list[Utterance]:
-    """Return up to `count` utterances from the shortest to the longest, evenly spread."""
+def evenly_spaced(utterances: Sequence[Utterance], count: int) -> list[Utterance]:
+    """Return up to `count` utterances, evenly spaced from the shortest to the longest."""
     ordered = sorted(utterances, key=lambda u: (u.duration_s, u.id))
     if len(ordered) <= count:
         return ordered
@@ -147,12 +159,12 @@ def spread(utterances: Sequence[Utterance], count: int) -> list[Utterance]:
 
 
 def in_batches(arrays: Mapping[str, Array], sizes: Sequence[int], pad: bool) -> dict[str, Array]:
-    """Return all arrays in batches of each size, neighbours in length together.
+    """Return all arrays in batches of each size, sorted by length.
 
     Args:
         arrays: `[T, ...]` each, by name.
-        sizes: of the batches; the last batch of a size may be smaller.
-        pad: fill shorter arrays with zeros, or cut longer ones to the shortest.
+        sizes: batch sizes; the last batch of a size may be smaller.
+        pad: whether shorter arrays are padded with zeros; else longer ones are cut.
 
     >>> clips = {"a": np.ones(2, "f4"), "b": np.ones(3, "f4")}
     >>> {k: v.shape for k, v in in_batches(clips, [1, 2], pad=False).items()}
@@ -166,13 +178,13 @@ def _batches(
 ) -> Iterator[tuple[str, Array]]:
     ordered = sorted(arrays, key=lambda key: (len(arrays[key]), key))
     for size in sizes:
-        for at in range(0, len(ordered), size):
-            names = ordered[at : at + size]
+        for start in range(0, len(ordered), size):
+            names = ordered[start : start + size]
             rows = [arrays[name] for name in names]
             if pad:
-                far = max(map(len, rows))
-                rows = [np.pad(r, [(0, far - len(r))] + [(0, 0)] * (r.ndim - 1)) for r in rows]
+                longest = max(map(len, rows))
+                rows = [np.pad(r, [(0, longest - len(r))] + [(0, 0)] * (r.ndim - 1)) for r in rows]
             else:
                 rows = [r[: min(map(len, rows))] for r in rows]
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            yield f"{names[0]}{more}", np.stack(rows)
+            suffix = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            yield f"{names[0]}{suffix}", np.stack(rows)

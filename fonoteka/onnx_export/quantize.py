@@ -1,7 +1,7 @@
-"""Dynamic int8: the weights of matrix products as bytes, their inputs quantised as they come.
+"""Dynamic int8 quantisation: weights of matrix products as bytes, inputs quantised at run time.
 
-Only MatMul: other operators were slower and worse in int8. The scale of an input is found over the
-whole batch, so an int8 file's answer depends on the batch's other clips; an fp32 file's does not.
+Only MatMul: other operators were slower and less accurate in int8. An input scale is computed over
+the whole batch, so the outputs of an int8 file depend on the other clips of a batch.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from fonoteka.core.files import atomic_file
 
 @dataclass(frozen=True)
 class Int8Params:
-    """What an int8 file has to be.
+    """Limits for an int8 file.
 
     Attributes:
-        max_size_ratio: its bytes over those of the fp32 file, at most.
-        max_per_loss: its phone error rate less that of the fp32 file, at most.
+        max_size_ratio: the maximum ratio of its bytes to those of the fp32 file.
+        max_per_loss: the maximum increase of the phone error rate over the fp32 file.
     """
 
     max_size_ratio: float
@@ -31,21 +31,21 @@ class Int8Params:
 
 
 def quantize(source: Path, target: Path, max_size_ratio: float, named: Path) -> float:
-    """Write the int8 file of an fp32 one and return its share of the other's bytes.
+    """Write the int8 file of an fp32 file and return the ratio of their sizes.
 
-    Weights keep 7 bits and a scale for each column: with 8, processors without VNNI saturate.
+    Weights have 7 bits and one scale per column: with 8 bits, processors without VNNI saturate.
 
     Args:
         source: the fp32 file.
         target: the int8 file.
-        max_size_ratio: what is allowed.
-        named: where the int8 file will lie; it is only named in errors.
+        max_size_ratio: the largest allowed ratio.
+        named: the final path of the int8 file, for errors only.
 
     Raises:
-        ValueError: nothing was quantised, or the file is larger than `max_size_ratio` allows.
+        UserError: nothing was quantised, or the file is larger than `max_size_ratio` allows.
     """
     with atomic_file(target) as part:
-        logging.disable(logging.WARNING)  # it recommends a preprocessing that brings nothing here
+        logging.disable(logging.WARNING)  # it recommends a preprocessing that has no effect here
         try:
             quantize_dynamic(
                 source, part, op_types_to_quantize=["MatMul"], per_channel=True,

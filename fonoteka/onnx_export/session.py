@@ -1,4 +1,4 @@
-"""Run a shipped model: ONNX Runtime, one thread, nothing of torch."""
+"""Inference of an exported model in ONNX Runtime, one thread, without torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def open_model(path: Path, threads: int = 1) -> Any:
     """Return a session for an ONNX file.
 
     Raises:
-        ValueError: the file is missing, empty, truncated or no ONNX model.
+        UserError: the file is missing, empty, truncated or not an ONNX model.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such model; run the stage onnx")
@@ -26,19 +26,19 @@ def open_model(path: Path, threads: int = 1) -> Any:
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no base class
-        raise UserError(f"{path}: not a model that ONNX Runtime loads: {error}") from error
+    except Exception as error:  # the errors of ONNX Runtime have no common base class
+        raise UserError(f"{path}: ONNX Runtime cannot load it: {error}") from error
 
 
 def labels_of(session: Any, path: Path) -> list[str]:
-    """Return the label list that a model carries.
+    """Return the label list in the metadata of a model.
 
     Raises:
-        ValueError: it carries none.
+        UserError: there is none.
     """
     labels = session.get_modelmeta().custom_metadata_map.get("labels")
     if labels is None:
-        raise UserError(f"{path}: holds no label list; it was not exported by this project")
+        raise UserError(f"{path}: no label list in its metadata; export it with this project")
     return str(labels).split("\n")
 
 

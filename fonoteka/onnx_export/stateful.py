@@ -1,9 +1,9 @@
-"""Write a causal network as an ONNX file that takes its state in and gives it back.
+"""Export of a causal network to an ONNX file with its state as inputs and outputs.
 
     frames [1, hops, I], state_0, state_1, ...  ->  outputs [1, hops, O], next_state_0, ...
 
-A host starts with zeros, hands each block of one hop or more to the file, and gives the state it
-gets back with the next block. The tracing exporter is used because the newer one writes an LSTM
+A host starts with zeros, runs the file on each block of one or more hops, and passes the returned
+state with the next block. The tracing exporter is used because the newer one writes an LSTM
 with the traced length baked in.
 """
 
@@ -21,8 +21,8 @@ from fonoteka.core.files import atomic_file
 from fonoteka.models.causal import Stack
 
 
-class _Open(nn.Module):
-    """A stack whose state is one argument a part, as the tracer wants it."""
+class _FlatState(nn.Module):
+    """A stack with one argument per part of the state, as the tracer needs it."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__()
@@ -34,33 +34,33 @@ class _Open(nn.Module):
 
 
 def export_stack(
-    stack: Stack, inputs: int, facts: Mapping[str, str], path: Path, opset: int
+    stack: Stack, inputs: int, metadata: Mapping[str, str], path: Path, opset: int
 ) -> None:
-    """Write one file; its bytes depend on the stack alone.
+    """Write one file; its bytes depend on the stack only.
 
     Args:
         stack: in evaluation mode.
-        inputs: features a step.
-        facts: for the file's metadata.
+        inputs: features per step.
+        metadata: the metadata of the file.
         path: the file.
-        opset: of the file.
+        opset: opset version of the file.
     """
     assert not stack.training
     state = stack.initial_state()
     names = [f"state_{number}" for number in range(len(state))]
-    # The tracer puts all modules back into the mode of the outermost one.
-    opened = _Open(stack).eval()
+    # The tracer resets all modules to the mode of the outermost one.
+    module = _FlatState(stack).eval()
     with atomic_file(path) as part:
         with warnings.catch_warnings():
-            # The tracer warns of every shape it reads; none of them depends on the hops.
+            # The tracer warns about every shape it reads; none depends on the number of hops.
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                opened, (torch.zeros(1, 2, inputs), *state), str(part), dynamo=False,
+                module, (torch.zeros(1, 2, inputs), *state), str(part), dynamo=False,
                 opset_version=opset, input_names=["frames", *names],
                 output_names=["outputs", *(f"next_{name}" for name in names)],
                 dynamic_axes={"frames": {1: "hops"}, "outputs": {1: "hops"}},
             )  # fmt: skip
         model = onnx.load(str(part))
-        onnx.helper.set_model_props(model, dict(sorted(facts.items())))
+        onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
         onnx.checker.check_model(model)
         onnx.save(model, str(part))

@@ -1,4 +1,4 @@
-"""Hear a sound block by block, as a host does, and see that the answers are those of the whole."""
+"""Comparison of a model on a sound in blocks, as in a host, with the model on the whole sound."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.onnx_export import stateful_session
 from fonoteka.realtime import frontend
-from fonoteka.realtime.events import peaks
+from fonoteka.realtime.events import pick_peaks
 from fonoteka.realtime.frontend import FrontEnd
 from fonoteka.rtneural.interpreter import Network
 
 Array = NDArray[np.float32]
 
 ALLOWED = 1e-5
-"""The largest difference of an output, a probability. The same numbers added up in another order
-differ by less than a tenth of it; weights in another order by a hundred times as much or more."""
+"""The largest allowed difference of an output, a probability. Sums in another order differ by less
+than a tenth of it, weights in a wrong order by at least a hundred times as much."""
 
 
-def babble(seconds: float, seed: int = 1) -> Signal:
+def synthetic_sound(seconds: float, seed: int = 1) -> Signal:
     """Return bursts of noise and buzz with resonances and pauses, 16 bits as in a WAV file.
 
-    It is no speech, but it begins, ends, is voiced, voiceless, loud and quiet as often.
+    It is not speech, but it has onsets, pauses, voiced, voiceless, loud and quiet parts as often.
 
-    >>> babble(0.5).shape
+    >>> synthetic_sound(0.5).shape
     (8000,)
     """
     rng = np.random.default_rng(seed)
     length = round(seconds * SAMPLE_RATE_HZ)
-    heard = 10 ** (-60 / 20) * rng.standard_normal(length)
-    at = 0
-    while at < length:
-        at += int(rng.uniform(0.02, 0.3) * SAMPLE_RATE_HZ)
-        count = min(int(rng.uniform(0.05, 0.4) * SAMPLE_RATE_HZ), length - at)
+    signal = 10 ** (-60 / 20) * rng.standard_normal(length)
+    start = 0
+    while start < length:
+        start += int(rng.uniform(0.02, 0.3) * SAMPLE_RATE_HZ)
+        count = min(int(rng.uniform(0.05, 0.4) * SAMPLE_RATE_HZ), length - start)
         if count > 0:
-            heard[at : at + count] += _burst(count, rng)
-        at += count
-    return np.asarray(np.round(np.clip(heard, -1, 1) * 32767) / 32768, dtype=np.float32)
+            signal[start : start + count] += _burst(count, rng)
+        start += count
+    return np.asarray(np.round(np.clip(signal, -1, 1) * 32767) / 32768, dtype=np.float32)
 
 
 def _burst(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    # Not at the top: it takes 1.8 CPU seconds to import, and a sound of one's own needs none of it.
+    # Not at the top: the import takes 1.8 CPU s, and a check with a recording does not need it.
     from scipy.signal import lfilter
 
     source = rng.standard_normal(count)
@@ -59,39 +59,39 @@ def _burst(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(level * source / source.std() * np.hanning(count))
 
 
-def streamed(network: Network, end: FrontEnd, signal: Signal, size: int) -> Array:
-    """Return the outputs `[T, O]` of a sound that comes in blocks of `size` samples."""
+def run_in_blocks(network: Network, end: FrontEnd, signal: Signal, size: int) -> Array:
+    """Return the outputs `[T, O]` of a sound in blocks of `size` samples."""
     network.reset()
-    stream, found = frontend.Streamed(end), []
-    for at in range(0, len(signal), size):
-        found += [network.forward(frame) for frame in stream.push(signal[at : at + size])]
-    return np.array(found, dtype=np.float32).reshape(-1, network.outputs)
+    stream, outputs = frontend.StreamingFrontEnd(end), []
+    for start in range(0, len(signal), size):
+        outputs += [network.forward(frame) for frame in stream.push(signal[start : start + size])]
+    return np.array(outputs, dtype=np.float32).reshape(-1, network.outputs)
 
 
-def stepped(session: Any, frames: Array) -> Array:
-    """Return the outputs `[T, O]` of an ONNX file, one frame a call from a reset on."""
-    runner = stateful_session.Streamed(session)
+def run_stepwise(session: Any, frames: Array) -> Array:
+    """Return the outputs `[T, O]` of an ONNX file, one frame per call from a reset on."""
+    runner = stateful_session.StatefulSession(session)
     return np.concatenate([runner.run(frame[None]) for frame in frames])
 
 
-def answers(outputs: Array, event: bool, threshold: float) -> NDArray[np.bool_]:
-    """Return which answers are given at each hop, of outputs `[T, O]`, shape `[T, O]`.
+def decisions(outputs: Array, event: bool, threshold: float) -> NDArray[np.bool_]:
+    """Return the decisions at each hop from outputs `[T, O]`, shape `[T, O]`.
 
-    >>> answers(np.array([[0.2, 0.7, 0.1]], dtype=np.float32), False, 0.0).tolist()
+    >>> decisions(np.array([[0.2, 0.7, 0.1]], dtype=np.float32), False, 0.0).tolist()
     [[False, True, False]]
     """
-    given = np.zeros(outputs.shape, dtype=np.bool_)
+    taken = np.zeros(outputs.shape, dtype=np.bool_)
     if outputs.shape[1] > 1:
-        given[np.arange(len(outputs)), outputs.argmax(axis=1)] = True
+        taken[np.arange(len(outputs)), outputs.argmax(axis=1)] = True
     elif event:
-        given[peaks(outputs[:, 0], threshold)] = True
+        taken[pick_peaks(outputs[:, 0], threshold)] = True
     else:
-        given = outputs > threshold
-    return given
+        taken = outputs > threshold
+    return taken
 
 
 def margins(outputs: Array, event: bool, threshold: float) -> Array:
-    """Return by how much each answer was given, or was not, shape `[T, O]`.
+    """Return the margin of each decision, positive if it is taken, shape `[T, O]`.
 
     >>> margins(np.array([[0.25], [1.0], [0.0]], dtype=np.float32), True, 0.5).tolist()
     [[-0.75], [0.5], [-inf]]
@@ -109,14 +109,14 @@ def margins(outputs: Array, event: bool, threshold: float) -> Array:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A stream beside the whole.
+class BlockComparison:
+    """The result of a comparison of outputs in blocks with those of the whole sound.
 
     Attributes:
-        hops: of the sound.
-        error: the largest difference of an output.
-        close: answers that differ where two outputs, or one and its threshold, lay so close that
-            the last bits decided.
+        hops: number of hops.
+        error: the largest absolute difference of an output.
+        close: hops whose decision differs because two outputs, or an output and the threshold,
+            differ by less than rounding.
     """
 
     hops: int
@@ -124,20 +124,26 @@ class Compared:
     close: int
 
 
-def compare(found: Array, wanted: Array, event: bool, threshold: float) -> Compared:
-    """Compare outputs `[T, O]` and the answers that they give.
+def compare_outputs(
+    outputs: Array, expected: Array, event: bool, threshold: float
+) -> BlockComparison:
+    """Compare outputs `[T, O]` and the decisions that follow from them.
 
     Raises:
-        ValueError: they are of other lengths, differ by more than ALLOWED, or give another answer.
+        UserError: lengths differ, outputs differ by more than ALLOWED, or decisions differ.
     """
-    if found.shape != wanted.shape:
-        raise UserError(f"{found.shape} outputs in blocks and {wanted.shape} of the whole")
-    error = float(np.abs(found - wanted).max())
+    if outputs.shape != expected.shape:
+        raise UserError(
+            f"{outputs.shape} outputs in blocks and {expected.shape} of the whole sound"
+        )
+    error = float(np.abs(outputs - expected).max())
     if not error <= ALLOWED:
         raise UserError(f"outputs in blocks are off by {error:.2e}; allowed is {ALLOWED}")
-    other = answers(found, event, threshold) != answers(wanted, event, threshold)
-    close = np.abs(margins(wanted, event, threshold)) <= 2 * ALLOWED
-    if (other & ~close).any():
-        hop = int((other & ~close).any(axis=1).argmax())
-        raise UserError(f"another answer in blocks than of the whole, first at hop {hop}")
-    return Compared(len(found), error, int((other & close).any(axis=1).sum()))
+    differs = decisions(outputs, event, threshold) != decisions(expected, event, threshold)
+    close = np.abs(margins(expected, event, threshold)) <= 2 * ALLOWED
+    if (differs & ~close).any():
+        hop = int((differs & ~close).any(axis=1).argmax())
+        raise UserError(
+            f"decisions in blocks differ from those of the whole sound, first at hop {hop}"
+        )
+    return BlockComparison(len(outputs), error, int((differs & close).any(axis=1).sum()))

@@ -1,14 +1,14 @@
-"""Check a bundle of small models: that it is whole, that it says of itself what it is, and runs so.
+"""Check a bundle of small models: its files, its metadata and its outputs.
 
     make rtneural-check
     python -m fonoteka.realtime.bundle_check [data/models/realtime] [--wav FILE] [--seconds 20]
 
 Reads   a bundle: package.json, frontend.json, <name>.json and <name>.onnx of each model
-Writes  nothing; prints a line a check and a table; exits 1 where something is at fault
+Writes  nothing; prints one line per check and a table; exits 1 if a check fails
 
-Nothing here knows how the bundle was made. The files of RTNeural are run by an interpreter that was
-written from the format, and ONNX Runtime says what is right; what both hear comes from the front
-end of frontend.json, whole and block by block.
+The checks are independent of the code that made the bundle. An interpreter of the format runs the
+files of RTNeural, and ONNX Runtime gives the expected outputs; the inputs of both come from the
+front end of frontend.json, at once and block by block.
 """
 
 from __future__ import annotations
@@ -26,130 +26,132 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.run_stage import stage
 from fonoteka.packaging import PACKAGE, check_package
-from fonoteka.realtime.block_check import babble
-from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.realtime.block_check import synthetic_sound
+from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.realtime.frontend import FrontEnd
-from fonoteka.realtime.model_check import Model, said_of
+from fonoteka.realtime.model_check import BundledModel, declared_model
 from fonoteka.reporting.text_table import table
 from fonoteka.transcribe import load_recording
 
 FRONTEND = "frontend.json"
 SAME = 1e-12
-"""A window or matrix differs from what its numbers make by less, on any processor."""
+"""The largest difference of a window or matrix from its recomputation on another processor."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """One check: `ok`, `FAULT` or `skipped`, and what was found."""
+class CheckResult:
+    """The result of one check: its state `ok`, `FAULT` or `skipped`, its name and a message."""
 
     state: str
-    what: str
-    said: str
+    name: str
+    message: str
 
 
-def look(what: str, check: Callable[[], str]) -> Look:
-    """Return what a check says, or the fault that it raises."""
+def run_check(name: str, check: Callable[[], str]) -> CheckResult:
+    """Return the result of a check; an error becomes a fault."""
     try:
-        return Look("ok", what, check())
+        return CheckResult("ok", name, check())
     except (ValueError, OSError) as error:
-        return Look("FAULT", what, " ".join(str(error).split()))
+        return CheckResult("FAULT", name, " ".join(str(error).split()))
 
 
-def whole(folder: Path) -> str:
-    """Check that each file is the one that was packaged."""
+def check_files(folder: Path) -> str:
+    """Check that each file has its recorded hash."""
     if problems := check_package(folder):
         raise UserError("; ".join(problems))
     return f"{len(read_json(folder / PACKAGE)['files'])} files have the recorded SHA-256"
 
 
-def rebuilt(folder: Path, package: Mapping[str, Any]) -> str:
-    """Check that the window, the matrix and the words of frontend.json are what its numbers say."""
-    found = read_json(folder / FRONTEND)
-    if not isinstance(found, dict):
-        raise UserError("frontend.json: expected keys and values; export it anew")
-    end = FrontEnd.from_json(found)
-    made = FrontEnd(end.params, end.mean, end.std)
+def check_front_end(folder: Path, package: Mapping[str, Any]) -> str:
+    """Check that window, matrix and texts of frontend.json agree with its parameters."""
+    document = read_json(folder / FRONTEND)
+    if not isinstance(document, dict):
+        raise UserError("frontend.json: expected a JSON object; export it again")
+    end = FrontEnd.from_json(document)
+    recomputed = FrontEnd(end.params, end.mean, end.std)
     faults = [
-        f"{key} is off by {apart:.2g} from what the other numbers make"
-        for key, apart in (
-            ("hann", float(np.abs(end.hann - made.hann).max())),
-            ("mel", float(np.abs(end.mel - made.mel).max())),
+        f"{key} is off by {difference:.2g} from its recomputation"
+        for key, difference in (
+            ("hann", float(np.abs(end.hann - recomputed.hann).max())),
+            ("mel", float(np.abs(end.mel - recomputed.mel).max())),
         )
-        if not apart <= SAME
+        if not difference <= SAME
     ]
-    words = made.to_json()
+    texts = recomputed.to_json()
     faults += [
-        f"{key} says {found.get(key)!r}, and what is computed is {words[key]!r}"
+        f"{key} is {document.get(key)!r}, but {texts[key]!r} is computed"
         for key in ("frame", "log", "spectrum", "window_shape")
-        if found.get(key) != words[key]
+        if document.get(key) != texts[key]
     ]
     if package.get("frontend") != asdict(end.params):
-        faults.append(f"its numbers are not those of {PACKAGE}")
+        faults.append(f"its parameters differ from those in {PACKAGE}")
     if faults:
-        raise UserError(f"frontend.json: {'; '.join(faults)}; export it anew")
-    return f"{end.params.bands} bands, window and matrix are what its numbers make"
+        raise UserError(f"frontend.json: {'; '.join(faults)}; export it again")
+    return f"{end.params.bands} bands, window and matrix agree with the parameters"
 
 
-def looks(folder: Path, signal: Signal, models: list[Model]) -> Iterator[Look]:
-    """Yield each check as it is done, and put the models that are there into a list."""
-    yield look("files", lambda: whole(folder))
+def run_checks(folder: Path, signal: Signal, models: list[BundledModel]) -> Iterator[CheckResult]:
+    """Yield the result of each check, and append the models of the bundle to a list."""
+    yield run_check("files", lambda: check_files(folder))
     package = read_json(folder / PACKAGE)
     if not isinstance(package, dict):
-        raise UserError(f"{folder / PACKAGE}: expected keys and values; run dvc repro")
-    front = look(FRONTEND, lambda: rebuilt(folder, package))
-    yield front
-    for name in QUESTIONS:
+        raise UserError(f"{folder / PACKAGE}: expected a JSON object; run dvc repro")
+    front_end_result = run_check(FRONTEND, lambda: check_front_end(folder, package))
+    yield front_end_result
+    for name in TASKS:
         try:
-            model = Model(folder, name, said_of(package, name))
+            model = BundledModel(folder, name, declared_model(package, name))
         except ValueError as error:
-            yield Look("FAULT", name, str(error))
+            yield CheckResult("FAULT", name, str(error))
             continue
         models.append(model)
-        sound = look(f"{name}: format", model.format)
-        yield sound
+        format_result = run_check(f"{name}: format", model.format)
+        yield format_result
         steps: dict[str, Callable[[], str]] = {"architecture": model.architecture}
-        if front.state == "ok":
+        if front_end_result.state == "ok":
             end = FrontEnd.from_json(read_json(folder / FRONTEND))
-            steps |= _heard(model, end, signal)
-        for what, check in steps.items():
-            if sound.state == "ok":
-                yield look(f"{name}: {what}", check)
-        if sound.state != "ok" or front.state != "ok":
-            why = "its format" if sound.state != "ok" else FRONTEND
-            yield Look("skipped", f"{name}: the rest", f"{why} is at fault")
-    yield look(PACKAGE, lambda: summed(package, models))
+            steps |= _output_checks(model, end, signal)
+        for step, check in steps.items():
+            if format_result.state == "ok":
+                yield run_check(f"{name}: {step}", check)
+        if format_result.state != "ok" or front_end_result.state != "ok":
+            why = "its format" if format_result.state != "ok" else FRONTEND
+            yield CheckResult("skipped", f"{name}: the rest", f"{why} has a fault")
+    yield run_check(PACKAGE, lambda: check_sums(package, models))
 
 
-def _heard(model: Model, end: FrontEnd, signal: Signal) -> dict[str, Callable[[], str]]:
+def _output_checks(
+    model: BundledModel, end: FrontEnd, signal: Signal
+) -> dict[str, Callable[[], str]]:
     return {
-        "inputs and outputs": lambda: model.ends(end),
+        "inputs and outputs": lambda: model.interface(end),
         "round trip": lambda: model.round_trip(end, signal),
         "blocks": lambda: model.blocks(end, signal),
     }
 
 
-def summed(package: Mapping[str, Any], models: list[Model]) -> str:
+def check_sums(package: Mapping[str, Any], models: list[BundledModel]) -> str:
     """Check the sums over all models."""
     sums = {
-        "weight_bytes": sum(model.said.weight_bytes for model in models),
-        "multiplies_a_hop": sum(model.said.multiplies for model in models),
+        "weight_bytes": sum(model.declared.weight_bytes for model in models),
+        "multiplies_a_hop": sum(model.declared.multiplies for model in models),
     }
     if faults := [
-        f"{key} is {package.get(key)}, and the models' are {value}"
+        f"{key} is {package.get(key)}, but the sum over models is {value}"
         for key, value in sums.items()
         if package.get(key) != value
     ]:
         raise UserError(f"{PACKAGE}: {'; '.join(faults)}")
-    return f"{sums['weight_bytes']} bytes of weights, {sums['multiplies_a_hop']} products a hop"
+    return f"{sums['weight_bytes']} bytes of weights, {sums['multiplies_a_hop']} MACs per hop"
 
 
-def page(models: list[Model]) -> str:
+def summary_table(models: list[BundledModel]) -> str:
     """Return the table of all models."""
-    header = ["model", "parameters", "products a hop", "off by at most", "hops", "too close"]
+    header = ["model", "parameters", "MACs per hop", "max abs error", "hops", "near-tie hops"]
     return table(
         header,
         [
-            [model.name, model.said.parameters, model.said.multiplies,
+            [model.name, model.declared.parameters, model.declared.multiplies,
              f"{model.error:.1e}" if model.hops else None, model.hops or None, model.close]
             for model in models
         ],
@@ -160,21 +162,23 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="rtneural-check", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", default=Path("data/models/realtime"))
-    parser.add_argument("--wav", type=Path, help="a recording (default: made bursts of noise)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of the bursts")
-    given = parser.parse_args()
-    signal = load_recording(given.wav) if given.wav else babble(given.seconds)
+    parser.add_argument("--wav", type=Path, help="a recording (default: synthetic bursts of noise)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of the synthetic sound")
+    args = parser.parse_args()
+    signal = load_recording(args.wav) if args.wav else synthetic_sound(args.seconds)
     if len(signal) < 16_000:
-        raise UserError(f"a sound of {len(signal)} samples proves little; take a second or more")
-    models: list[Model] = []
-    found = []
-    for one in looks(given.folder, signal, models):
-        found.append(one)
-        print(f"{one.state:<8}{one.what}: {one.said}", flush=True)
-    print(f"\n{page(models)}")
-    if faults := [one for one in found if one.state == "FAULT"]:
-        said = "; ".join(f"{one.what}: {one.said}" for one in faults)
-        raise UserError(f"rtneural-check: {len(faults)} at fault: {said}")
+        raise UserError(
+            f"the sound has {len(signal)} samples; use at least one second, 16000 samples"
+        )
+    models: list[BundledModel] = []
+    results = []
+    for result in run_checks(args.folder, signal, models):
+        results.append(result)
+        print(f"{result.state:<8}{result.name}: {result.message}", flush=True)
+    print(f"\n{summary_table(models)}")
+    if faults := [result for result in results if result.state == "FAULT"]:
+        messages = "; ".join(f"{fault.name}: {fault.message}" for fault in faults)
+        raise UserError(f"rtneural-check: {len(faults)} checks failed: {messages}")
 
 
 if __name__ == "__main__":

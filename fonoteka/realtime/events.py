@@ -1,4 +1,4 @@
-"""From probabilities to answers, one hop after another, and how many of them are right."""
+"""Peak picking, event matching, counts and latencies of decisions at each hop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Counts:
-    """Answers against the truth; they add up.
+    """Counts of decisions against the truth; counts can be added.
 
     Attributes:
-        hits: yes, and right.
-        extra: yes, and wrong.
-        missed: no, and wrong.
+        hits: true positives.
+        extra: false positives.
+        missed: false negatives.
     """
 
     hits: int = 0
@@ -33,7 +33,7 @@ class Counts:
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of precision and recall; 0 where there was nothing to find.
+        """The harmonic mean of precision and recall; 0 if there is nothing to find.
 
         >>> Counts(2, 1, 1).f1 == 2 / 3
         True
@@ -41,18 +41,22 @@ class Counts:
         return 2 * self.hits / max(1, 2 * self.hits + self.extra + self.missed)
 
 
-def counts_of(said: Numbers, true: Numbers) -> Counts:
-    """Return the counts of hops that are answered with 1 or 0."""
-    yes, right = said == 1, true == 1
-    return Counts(int((yes & right).sum()), int((yes & ~right).sum()), int((~yes & right).sum()))
+def hop_counts(predicted: Numbers, true: Numbers) -> Counts:
+    """Return the counts of binary decisions at hops."""
+    positive, correct = predicted == 1, true == 1
+    return Counts(
+        int((positive & correct).sum()),
+        int((positive & ~correct).sum()),
+        int((~positive & correct).sum()),
+    )
 
 
-def peaks(probabilities: Array, threshold: float) -> Numbers:
-    """Return the hops of all peaks above a threshold, of probabilities `[T]`.
+def pick_peaks(probabilities: Array, threshold: float) -> Numbers:
+    """Return the hops of all peaks above a threshold in probabilities `[T]`.
 
-    A host knows of a peak one hop later. Of hops that are equally high the last is the peak.
+    A host knows a peak one hop later. On a plateau the last hop is the peak.
 
-    >>> peaks(np.array([0.1, 0.9, 0.9, 0.2, 0.6, 0.1]), 0.5).tolist()
+    >>> pick_peaks(np.array([0.1, 0.9, 0.9, 0.2, 0.6, 0.1]), 0.5).tolist()
     [2, 4]
     """
     before = np.concatenate([[-np.inf], probabilities[:-1]])
@@ -61,41 +65,42 @@ def peaks(probabilities: Array, threshold: float) -> Numbers:
     return np.flatnonzero(high)
 
 
-def matched(
-    said_s: Sequence[float], true_s: Sequence[float], tolerance_s: float
+def match_events(
+    predicted_s: Sequence[float], true_s: Sequence[float], tolerance_s: float
 ) -> list[tuple[int, int]]:
-    """Return pairs of moments that belong together, each in one pair at most; both are sorted.
+    """Return index pairs of predicted and true events within a tolerance; both lists are sorted.
 
-    Taking the earliest that fits is best for moments on a line: no other pairing has more pairs.
+    Each event is in at most one pair. Greedy matching from the earliest gives the most pairs.
 
-    >>> matched([0.1, 0.52], [0.11, 0.13, 0.5], 0.02)
+    >>> match_events([0.1, 0.52], [0.11, 0.13, 0.5], 0.02)
     [(0, 0), (1, 2)]
     """
-    pairs, said, true = [], 0, 0
-    while said < len(said_s) and true < len(true_s):
-        apart = said_s[said] - true_s[true]
-        if abs(apart) <= tolerance_s + 1e-9:
-            pairs.append((said, true))
-        said += apart <= tolerance_s + 1e-9
-        true += apart >= -tolerance_s - 1e-9
+    pairs, predicted, true = [], 0, 0
+    while predicted < len(predicted_s) and true < len(true_s):
+        difference = predicted_s[predicted] - true_s[true]
+        if abs(difference) <= tolerance_s + 1e-9:
+            pairs.append((predicted, true))
+        predicted += difference <= tolerance_s + 1e-9
+        true += difference >= -tolerance_s - 1e-9
     return pairs
 
 
-def event_counts(said_s: Sequence[float], true_s: Sequence[float], tolerance_s: float) -> Counts:
-    """Return the counts of moments that were said within a tolerance of the true ones."""
-    hits = len(matched(said_s, true_s, tolerance_s))
-    return Counts(hits, len(said_s) - hits, len(true_s) - hits)
+def event_counts(
+    predicted_s: Sequence[float], true_s: Sequence[float], tolerance_s: float
+) -> Counts:
+    """Return the counts of predicted events within a tolerance of true ones."""
+    hits = len(match_events(predicted_s, true_s, tolerance_s))
+    return Counts(hits, len(predicted_s) - hits, len(true_s) - hits)
 
 
 @dataclass(frozen=True)
-class Delays:
-    """How the answers followed the changes of the truth.
+class Latencies:
+    """Latencies of decisions after changes of the truth.
 
     Attributes:
-        hops: of each change that was followed: whole hops until the end of the hop with the answer,
-            at least 1.
-        without: changes that no answer followed in time.
-        before: changes whose answer was there already, so that no delay can be told.
+        hops: latencies in hops until the end of the hop with the decision, at least 1.
+        without: number of changes without a decision in time.
+        before: number of changes whose decision was already present, so they have no latency.
     """
 
     hops: list[int]
@@ -103,29 +108,29 @@ class Delays:
     before: int
 
 
-def delays(said: Numbers, true: Numbers, within: int) -> Delays:
-    """Return how many hops after each change of the truth the answer followed.
+def latencies(predicted: Numbers, true: Numbers, within: int) -> Latencies:
+    """Return the latency in hops of the decision after each change of the truth.
 
     Args:
-        said: the answer at each hop, `[T]`.
+        predicted: the decision at each hop, `[T]`.
         true: the truth at each hop, `[T]`, at the time of the sound.
-        within: hops; a later answer is none. Neither is one that comes when the truth has changed
-            to the same once more: it belongs to that change.
+        within: maximum latency in hops. Later decisions count as misses, and so does a decision
+            after the next change to the same value: it belongs to that change.
 
-    >>> delays(np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 1, 1]), 4)
-    Delays(hops=[3], without=0, before=0)
+    >>> latencies(np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 1, 1]), 4)
+    Latencies(hops=[3], without=0, before=0)
     """
     hops, without, before = [], 0, 0
     changes = np.flatnonzero(np.diff(true)) + 1
-    for number, at in enumerate(changes):
-        if said[at - 1] == true[at]:
+    for number, change in enumerate(changes):
+        if predicted[change - 1] == true[change]:
             before += 1
             continue
-        end = at + within
-        again = (c for c in changes[number + 1 :] if c >= end or true[c] == true[at])
-        hits = np.flatnonzero(said[at : min(end, next(again, end))] == true[at])
+        end = change + within
+        next_same = (c for c in changes[number + 1 :] if c >= end or true[c] == true[change])
+        hits = np.flatnonzero(predicted[change : min(end, next(next_same, end))] == true[change])
         if hits.size:
             hops.append(int(hits[0]) + 1)
         else:
             without += 1
-    return Delays(hops, without, before)
+    return Latencies(hops, without, before)

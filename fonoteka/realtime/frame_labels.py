@@ -1,4 +1,4 @@
-"""Labels of hops: what an answer at each hop of a stream should be."""
+"""Labels of hops: the expected decision of each task at each hop of a stream."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fonoteka.phones import INVENTORY
 
 Labels = NDArray[np.int64]
 Row = tuple[str, float, float]
-"""A phone, when it begins and when it ends, in seconds on a stream's clock."""
+"""A phone with its start and end, in seconds of the stream."""
 
 SIL = "sil"
 MIN_PAUSE_S = 0.1
-"""Shorter gaps between two phones, as the closure of a stop, are speech."""
+"""Shorter gaps between two phones, such as the closure of a stop, count as speech."""
 
 
 def phone_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
-    """Return the phone in the middle of each hop, shape `[hops]`: its number from 1 on, or 0.
+    """Return the phone at the centre of each hop, shape `[hops]`: its index from 1 on, or 0.
 
     >>> phone_labels([("a", 0.01, 0.03)], 4, 0.01).tolist()
     [0, 1, 1, 0]
@@ -36,7 +36,7 @@ def phone_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
 
 
 def speech_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
-    """Return 1 where somebody speaks, shape `[hops]`; a pause of a word's length is none."""
+    """Return 1 during speech, shape `[hops]`; pauses of MIN_PAUSE_S or more are not speech."""
     middle = (np.arange(hops) + 0.5) * hop_s
     labels = np.zeros(hops, dtype=np.int64)
     last_s = -np.inf
@@ -49,13 +49,13 @@ def speech_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
 
 
 def voicing_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
-    """Return 1 where a voiced phone sounds, shape `[hops]`."""
-    return _looked_up(rows, hops, hop_s, [phone in VOICED for phone in INVENTORY])
+    """Return 1 during voiced phones, shape `[hops]`."""
+    return _lookup(rows, hops, hop_s, [phone in VOICED for phone in INVENTORY])
 
 
 def viseme_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
-    """Return the number of the mouth's shape, shape `[hops]`; 0 is silence."""
-    return _looked_up(rows, hops, hop_s, [VISEMES.index(VISEME_OF[p]) for p in INVENTORY])
+    """Return the index of the viseme, shape `[hops]`; 0 is silence."""
+    return _lookup(rows, hops, hop_s, [VISEMES.index(VISEME_OF[p]) for p in INVENTORY])
 
 
 def onset_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
@@ -65,24 +65,24 @@ def onset_labels(rows: Sequence[Row], hops: int, hop_s: float) -> Labels:
     [0, 1, 0, 1, 0]
     """
     labels = np.zeros(hops, dtype=np.int64)
-    # Half a microsecond: a time that is exactly on a hop's edge belongs to the hop that begins.
-    at = np.array([int((start_s + 5e-7) / hop_s) for _, start_s, _ in rows], dtype=np.int64)
-    labels[at[at < hops]] = 1
+    # Half a microsecond: a time exactly at the edge of a hop belongs to the hop that starts there.
+    indices = np.array([int((start_s + 5e-7) / hop_s) for _, start_s, _ in rows], dtype=np.int64)
+    labels[indices[indices < hops]] = 1
     return labels
 
 
-def _looked_up(rows: Sequence[Row], hops: int, hop_s: float, values: Sequence[int]) -> Labels:
+def _lookup(rows: Sequence[Row], hops: int, hop_s: float, values: Sequence[int]) -> Labels:
     return np.array([0, *values], dtype=np.int64)[phone_labels(rows, hops, hop_s)]
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a model is asked at each hop.
+class TaskSpec:
+    """The task of a model at each hop.
 
     Attributes:
-        labels: the right answers of a stream, see above.
-        names: of the answers, in the order of the model's outputs; one name is a yes or no.
-        event: whether a yes is a moment rather than a state.
+        labels: function that returns the labels of a stream, see above.
+        names: classes in the order of the outputs; a single name is a binary task.
+        event: whether a positive decision is an event rather than a state.
     """
 
     labels: Callable[[Sequence[Row], int, float], Labels]
@@ -90,18 +90,18 @@ class Question:
     event: bool = False
 
 
-QUESTIONS: Mapping[str, Question] = MappingProxyType({
-    "speech": Question(speech_labels, ("speech",)),
-    "voicing": Question(voicing_labels, ("voiced",)),
-    "phone": Question(phone_labels, (SIL, *INVENTORY)),
-    "viseme": Question(viseme_labels, VISEMES),
-    "onset": Question(onset_labels, ("onset",), event=True),
+TASKS: Mapping[str, TaskSpec] = MappingProxyType({
+    "speech": TaskSpec(speech_labels, ("speech",)),
+    "voicing": TaskSpec(voicing_labels, ("voiced",)),
+    "phone": TaskSpec(phone_labels, (SIL, *INVENTORY)),
+    "viseme": TaskSpec(viseme_labels, VISEMES),
+    "onset": TaskSpec(onset_labels, ("onset",), event=True),
 })  # fmt: skip
-"""The five models by name."""
+"""The tasks of the five models, by name."""
 
 
 def delayed(labels: Labels, hops: int) -> Labels:
-    """Return labels as a model gives them that answers `hops` late; before the first there is 0.
+    """Return labels shifted by the delay of a model in hops; the first labels are 0.
 
     >>> delayed(np.array([1, 2, 3]), 1).tolist()
     [0, 1, 2]

@@ -1,8 +1,8 @@
-"""Causal log-mel features for models on an audio thread: a frame a hop, from what was heard so far.
+"""Causal log-mel features for models on an audio thread: one frame per hop, from past samples.
 
-The frame of a hop covers the `window` samples that end with it; before a stream begins there was
-silence. Normalisation is fixed: a stream has no statistics of its own, since it has no end. All of
-it stands in `frontend.json`, from which a host rebuilds it exactly:
+The frame of a hop covers the `window` samples that end with it; samples before the stream are
+zeros. Normalisation is fixed, because a stream has no end and so no statistics. `frontend.json`
+contains all constants, from which a host computes the same frames:
 
     frame[m] = (log(floor + sum_k mel[m, k] * |DFT(hann * samples)[k]|^2) - mean[m]) / std[m]
 
@@ -24,7 +24,7 @@ from fonoteka.core.params import build
 
 Features = NDArray[np.float32]
 
-AT_ONCE = 4096  # frames; 13 MB of windowed samples
+CHUNK_FRAMES = 4096  # frames; 13 MB of windowed samples
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class FrontEndParams:
 
     Attributes:
         hop: samples between two frames.
-        window: samples of a frame; at least `hop`.
+        window: samples per frame; at least `hop`.
         fft: points of the transform, at least `window`.
-        bands: of the mel scale.
+        bands: number of mel bands.
         low_hz: lower edge of the lowest band.
         high_hz: upper edge of the highest band, at most half the sampling rate.
-        floor: added to a band's energy, so that silence has a logarithm.
+        floor: added to the energy of a band, so that silence has a logarithm.
     """
 
     hop: int
@@ -57,23 +57,25 @@ class FrontEndParams:
             )
         if not 0 <= self.low_hz < self.high_hz <= SAMPLE_RATE_HZ / 2 or self.bands < 1:
             raise UserError(
-                f"frontend: {self.bands} bands from {self.low_hz} to {self.high_hz} Hz are none "
-                f"below {SAMPLE_RATE_HZ // 2} Hz; change them in params.yaml"
+                f"frontend: expected at least 1 band within 0 to {SAMPLE_RATE_HZ // 2} Hz, found "
+                f"{self.bands} from {self.low_hz} to {self.high_hz} Hz; change them in params.yaml"
             )
         if not self.floor > 0:
-            raise UserError(f"frontend.floor must be above 0, found {self.floor}")
+            raise UserError(
+                f"frontend.floor must be above 0, found {self.floor}; change it in params.yaml"
+            )
 
 
 class FrontEnd:
-    """What turns samples into frames, with its constants."""
+    """The computation of frames from samples, with its constants."""
 
     def __init__(
         self, params: FrontEndParams, mean: NDArray[np.float32], std: NDArray[np.float32]
     ) -> None:
-        """Take the shape of the frames and the constants of each band, shape `[M]`.
+        """Store the parameters and the normalisation constants of each band, shape `[M]`.
 
         Raises:
-            ValueError: there are not as many constants as bands, or one is not finite, or a
+            UserError: the number of constants differs from the bands, one is not finite, or a
                 deviation is not above 0.
         """
         for name, values in (("mean", mean), ("std", std)):
@@ -82,7 +84,7 @@ class FrontEnd:
         if not (std > 0).all():
             raise UserError(f"frontend: std must be above 0, found {std.min()}")
         self.params, self.mean, self.std = params, mean, std
-        # The periodic window: a frame is a period of the transform, not a symmetric filter.
+        # The periodic window, because a frame is one period of the transform.
         self.hann = np.sin(np.pi * np.arange(params.window) / params.window) ** 2
         self.mel = mel_matrix(params)
 
@@ -92,19 +94,19 @@ class FrontEnd:
         return self.params.hop / SAMPLE_RATE_HZ
 
     @property
-    def loudest(self) -> float:
-        """No number of a frame, without its sign, is above this, whatever the samples in [-1, 1].
+    def max_abs_feature(self) -> float:
+        """Upper bound of the absolute values of a frame, for any samples in [-1, 1].
 
-        No bin of a transform is above the window's sum, and silence is the logarithm of the floor.
+        A bin of the transform is at most the sum of the window; silence is the log of the floor.
         """
         highest = np.log(self.params.floor + self.mel.sum(axis=1) * self.hann.sum() ** 2)
         lowest = np.log(self.params.floor)
-        apart = np.maximum(np.abs(highest - self.mean), np.abs(lowest - self.mean))
-        return float((apart / self.std).max())
+        difference = np.maximum(np.abs(highest - self.mean), np.abs(lowest - self.mean))
+        return float((difference / self.std).max())
 
     @classmethod
-    def plain(cls, params: FrontEndParams) -> FrontEnd:
-        """Return one that leaves log energies as they are, for finding the constants."""
+    def without_normalisation(cls, params: FrontEndParams) -> FrontEnd:
+        """Return a front end without normalisation, for computing the constants."""
         return cls(params, np.zeros(params.bands, np.float32), np.ones(params.bands, np.float32))
 
     def __call__(self, signal: Signal) -> Features:
@@ -116,10 +118,13 @@ class FrontEnd:
         padded = np.concatenate([np.zeros(p.window - p.hop), signal[: count * p.hop]])
         frames = np.lib.stride_tricks.sliding_window_view(padded, p.window)[:: p.hop]
         return np.concatenate(
-            [self.of(frames[at : at + AT_ONCE]) for at in range(0, count, AT_ONCE)]
+            [
+                self.features(frames[start : start + CHUNK_FRAMES])
+                for start in range(0, count, CHUNK_FRAMES)
+            ]
         )
 
-    def of(self, frames: NDArray[np.float64]) -> Features:
+    def features(self, frames: NDArray[np.float64]) -> Features:
         """Return features `[T, bands]` of windows of samples `[T, window]`."""
         spectrum = np.fft.rfft(frames * self.hann, self.params.fft, axis=1)
         energies = (spectrum.real**2 + spectrum.imag**2) @ self.mel.T
@@ -127,7 +132,7 @@ class FrontEnd:
         return np.asarray((logs - self.mean) / self.std, dtype=np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything that a host needs, as JSON values."""
+        """Return all constants that a host needs, as JSON values."""
         p = self.params
         return {
             "version": 1, "sample_rate_hz": SAMPLE_RATE_HZ, "hop": p.hop, "window": p.window,
@@ -136,79 +141,82 @@ class FrontEnd:
             "window_shape": "hann, periodic",
             "frame": "the window's last sample is the hop's last; zeros before the stream",
             "hann": self.hann.tolist(), "mel": self.mel.tolist(),
-            # By way of text: the shortest number that is the same float32, in any parser.
+            # Through text: the shortest decimal that any parser reads as the same float32.
             "mean": [float(str(x)) for x in self.mean], "std": [float(str(x)) for x in self.std],
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> FrontEnd:
-        """Return the front end of a `frontend.json`, by its own window and matrix.
+    def from_json(cls, document: Mapping[str, Any]) -> FrontEnd:
+        """Return the front end of a `frontend.json`, with its window and matrix.
 
         Raises:
-            ValueError: it is of another version or sampling rate, a part is missing, or what is
-                there is no number or does not fit the rest.
+            UserError: the version or sampling rate differs, or a value is missing, not a number or
+                of another shape.
         """
-        if found.get("version") != 1 or found.get("sample_rate_hz") != SAMPLE_RATE_HZ:
+        if document.get("version") != 1 or document.get("sample_rate_hz") != SAMPLE_RATE_HZ:
             raise UserError(
-                f"frontend.json: version {found.get('version')} at {found.get('sample_rate_hz')} "
-                f"Hz; this code reads version 1 at {SAMPLE_RATE_HZ} Hz"
+                f"frontend.json: version {document.get('version')} at "
+                f"{document.get('sample_rate_hz')} Hz; this code reads version 1 at "
+                f"{SAMPLE_RATE_HZ} Hz"
             )
         names = {field.name for field in fields(FrontEndParams)}
-        if missing := sorted({*names, "hann", "mel", "mean", "std"} - set(found)):
-            raise UserError(f"frontend.json: {missing} are missing; export it anew")
-        params = build({name: found[name] for name in names}, FrontEndParams, "frontend.json")
-        hann, mel, mean, std = (_numbers(found, key) for key in ("hann", "mel", "mean", "std"))
+        if missing := sorted({*names, "hann", "mel", "mean", "std"} - set(document)):
+            raise UserError(f"frontend.json: {missing} are missing; export it again")
+        params = build({name: document[name] for name in names}, FrontEndParams, "frontend.json")
+        constants = ("hann", "mel", "mean", "std")
+        hann, mel, mean, std = (_numbers(document, key) for key in constants)
         end = cls(params, mean.astype(np.float32), std.astype(np.float32))
         if hann.shape != end.hann.shape or mel.shape != end.mel.shape:
             raise UserError(
-                f"frontend.json: window {hann.shape} and matrix {mel.shape} don't fit "
-                f"{params.window} samples and {params.bands} bands; export it anew"
+                f"frontend.json: window {hann.shape} and matrix {mel.shape} do not fit "
+                f"{params.window} samples and {params.bands} bands; export it again"
             )
         end.hann, end.mel = hann, mel
         return end
 
 
-class Streamed:
-    """The same, block by block: what a host does. Blocks may have any length."""
+class StreamingFrontEnd:
+    """The front end block by block, as in a host. Blocks may have any length."""
 
     def __init__(self, end: FrontEnd) -> None:
-        """Begin a stream."""
+        """Start a stream."""
         self.end = end
         self.reset()
 
     def reset(self) -> None:
-        """Forget all that was heard."""
-        self._heard = np.zeros(self.end.params.window - self.end.params.hop)
+        """Clear the history."""
+        self._samples = np.zeros(self.end.params.window - self.end.params.hop)
 
     def push(self, block: Signal) -> Features:
-        """Take samples `[N]` and return the frames that they complete, `[T, bands]`, T may be 0."""
+        """Add samples `[N]` and return the frames they complete, `[T, bands]`, T may be 0."""
         hop, window = self.end.params.hop, self.end.params.window
-        self._heard = np.concatenate([self._heard, block])
-        count = (len(self._heard) - (window - hop)) // hop
+        self._samples = np.concatenate([self._samples, block])
+        count = (len(self._samples) - (window - hop)) // hop
         frames = [
-            self.end.of(self._heard[None, at * hop : at * hop + window]) for at in range(count)
+            self.end.features(self._samples[None, start * hop : start * hop + window])
+            for start in range(count)
         ]
-        self._heard = self._heard[count * hop :]
+        self._samples = self._samples[count * hop :]
         return (
             np.concatenate(frames) if frames else np.zeros((0, self.end.params.bands), np.float32)
         )
 
 
-def _numbers(found: Mapping[str, Any], key: str) -> NDArray[np.float64]:
+def _numbers(document: Mapping[str, Any], key: str) -> NDArray[np.float64]:
     """Return a list of a `frontend.json`, nested or not, as an array."""
     try:
-        numbers = np.array(found[key], dtype=np.float64)
+        numbers = np.array(document[key], dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise UserError(f"frontend.json: {key} is not an array of numbers: {error}") from error
     if not np.isfinite(numbers).all():
-        raise UserError(f"frontend.json: {key} holds numbers that are not finite")
+        raise UserError(f"frontend.json: {key} contains numbers that are not finite")
     return numbers
 
 
 def mel_matrix(params: FrontEndParams) -> NDArray[np.float64]:
-    """Return how much of each bin of the power spectrum each band takes, `[bands, fft // 2 + 1]`.
+    """Return the weight of each bin of the power spectrum per band, `[bands, fft // 2 + 1]`.
 
-    Triangles that overlap by half on the mel scale, each with the height 1.
+    Triangles of height 1 that overlap by half on the mel scale.
 
     >>> mel_matrix(FrontEndParams(160, 400, 512, 40, 60.0, 7600.0, 1e-6)).shape
     (40, 257)
@@ -216,7 +224,7 @@ def mel_matrix(params: FrontEndParams) -> NDArray[np.float64]:
     edges_mel = np.linspace(_mel(params.low_hz), _mel(params.high_hz), params.bands + 2)
     edges_hz = 700 * (10 ** (edges_mel / 2595) - 1)
     bins_hz = np.arange(params.fft // 2 + 1) * SAMPLE_RATE_HZ / params.fft
-    low, mid, high = (edges_hz[at : at + params.bands, None] for at in range(3))
+    low, mid, high = (edges_hz[start : start + params.bands, None] for start in range(3))
     rising, falling = (bins_hz - low) / (mid - low), (high - bins_hz) / (high - mid)
     return np.maximum(0.0, np.minimum(rising, falling))
 

@@ -14,8 +14,8 @@ from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.manifest import Utterance
-from fonoteka.models.numbers import ceiling
-from fonoteka.onnx_export.export import Array, Axes, export, in_batches, prove, spread
+from fonoteka.models.numbers import round_up_pow10
+from fonoteka.onnx_export.export import Array, Axes, check_parity, evenly_spaced, export, in_batches
 from fonoteka.onnx_export.quantize import Int8Params, quantize
 from fonoteka.onnx_export.session import open_model, session_posteriors
 from fonoteka.scoring.decoding import greedy
@@ -116,12 +116,12 @@ def ship(
             export(kind.module, kind.example, kind.axes, facts, fp32, params.opset)
             clips = {u.id: kind.inputs[u.id] for u in parities}
             batches = in_batches(clips, params.batch_sizes, kind.padded)
-            worst = prove(path, open_model(fp32), kind.module, batches, params.max_error)
+            worst = check_parity(path, open_model(fp32), kind.module, batches, params.max_error)
             ratio = quantize(fp32, int8, params.int8.max_size_ratio, small)
             files = {"fp32": fp32, "int8": int8}
             rates = check_int8(files, small, heard, kind.inputs, params.int8.max_per_loss)
             report["bytes"] |= {name: fp32.stat().st_size, f"{name}_int8": int8.stat().st_size}
-            report["max_error_below"][name] = ceiling(worst)
+            report["max_error_below"][name] = round_up_pow10(worst)
             report["int8"][name] = {"size_ratio": round(ratio, 3)} | rates
     return report | {"clips": len(parities), "batch_sizes": list(params.batch_sizes)}
 
@@ -134,7 +134,7 @@ def chosen(
     Raises:
         ValueError: a part is empty.
     """
-    parities = spread(manifest.read(test), params.check_clips)
+    parities = evenly_spaced(manifest.read(test), params.check_clips)
     heard = [u for u in manifest.read(valid) if u.phones]
     if not parities or not heard:
         raise UserError(f"{valid if parities else test}: no utterance to prove the export on")

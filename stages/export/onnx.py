@@ -29,7 +29,7 @@ from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.encoders import feature_extractor, load_encoder
 from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
-from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, Listener, WholePath
+from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, EncoderModule, EndToEndModel
 from fonoteka.shards import read_arrays, read_clips
 from stages.export.export_pair import Kind, OnnxParams, chosen, ship
 
@@ -41,7 +41,9 @@ def run(
     """Export and prove one model."""
     head, facts = load_head(model)
     encoder = load_encoder(backbone)
-    whole = WholePath(Listener(encoder, bool(feature_extractor(backbone).do_normalize)), head)
+    whole = EndToEndModel(
+        EncoderModule(encoder, bool(feature_extractor(backbone).do_normalize)), head
+    )
     parities, heard, clips = chosen(valid, test, params)
     arrays, signals = read_arrays(embeddings, clips), dict(read_clips(audio, clips))
     width = next(iter(arrays.values())).shape[1]

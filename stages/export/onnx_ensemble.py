@@ -31,7 +31,7 @@ from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.encoders import feature_extractor, load_encoder
 from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
-from fonoteka.onnx_export.export import MODEL_AXES, Array, Listener, apart
+from fonoteka.onnx_export.export import MODEL_AXES, Array, EncoderModule, max_abs_diff
 from fonoteka.shards import read_arrays, read_clips
 from stages.export.export_pair import Kind, OnnxParams, chosen, ship
 
@@ -40,7 +40,7 @@ class Fused(nn.Module):
     """The weighted mean of several heads' posteriors; heads of one encoder share its embeddings."""
 
     def __init__(
-        self, listeners: Mapping[str, Listener], heads: Sequence[tuple[str, nn.Module, float]]
+        self, listeners: Mapping[str, EncoderModule], heads: Sequence[tuple[str, nn.Module, float]]
     ) -> None:
         """Take the encoders by name and, of each member, its encoder's name, head and weight."""
         super().__init__()
@@ -77,7 +77,7 @@ def fused(
     missing = {m[key] for m in members for key in ("name", "backbone")} - set(folders)
     if missing:
         raise UserError(f"the ensemble needs {sorted(missing)}, given are {sorted(folders)}")
-    listeners: dict[str, Listener] = {}
+    listeners: dict[str, EncoderModule] = {}
     heads = []
     for member in members:
         head, facts = load_head(folders[member["name"]])
@@ -89,7 +89,7 @@ def fused(
         folder = folders[member["backbone"]]
         if folder.name not in listeners:
             normalised = bool(feature_extractor(folder).do_normalize)
-            listeners[folder.name] = Listener(load_encoder(folder), normalised)
+            listeners[folder.name] = EncoderModule(load_encoder(folder), normalised)
         heads.append((folder.name, head, float(member["weight"])))
     return Fused(listeners, heads).eval()
 
@@ -110,7 +110,9 @@ def check_scored(
     for u in parities:
         with torch.inference_mode():
             said = module(torch.from_numpy(signals[u.id])[None])[0].numpy()
-        apart(scored[u.id], said, 2 * max_error, f"{posteriors}: {u.id}", "its members together")
+        max_abs_diff(
+            scored[u.id], said, 2 * max_error, f"{posteriors}: {u.id}", "its members together"
+        )
 
 
 def run(

@@ -25,11 +25,11 @@ from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.models.causal import Stack
 from fonoteka.models.determinism import ComputeParams, configure
-from fonoteka.models.numbers import ceiling, parameter_count
-from fonoteka.models.store import load_small
+from fonoteka.models.numbers import parameter_count, round_up_pow10
+from fonoteka.models.store import load_stack
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful import export_stack
-from fonoteka.onnx_export.stateful_session import Streamed
+from fonoteka.onnx_export.stateful_session import StatefulSession
 from fonoteka.rtneural.export import export_model
 from fonoteka.rtneural.parity import check_parity
 from stages.realtime.parity_frames import proof_frames
@@ -75,7 +75,7 @@ def prove_graph(graph: Path, frames: Array, wanted: Array, allowed: float, where
     Raises:
         ValueError: it is above `allowed`, or the second turn says another thing.
     """
-    runner, heard = Streamed(open_model(graph)), []
+    runner, heard = StatefulSession(open_model(graph)), []
     for _ in range(2):
         runner.reset()
         heard.append(np.concatenate([runner.run(frame[None]) for frame in frames]))
@@ -93,7 +93,7 @@ def run(
     model: Path, streams: Path, times: Path, out: Path, report: Path, params: ExportRealtimeParams
 ) -> None:
     """Export and prove one model."""
-    stack, facts = load_small(model)
+    stack, facts = load_stack(model)
     name, inputs = facts["name"], facts["shape"]["inputs"]
     frames = proof_frames(streams, times, params.steps)
     about = {
@@ -113,7 +113,8 @@ def run(
     write_json(
         report,
         {
-            "steps": params.steps, "max_error_below": {k: ceiling(v) for k, v in worst.items()},
+            "steps": params.steps,
+            "max_error_below": {k: round_up_pow10(v) for k, v in worst.items()},
             "bytes": sizes, "parameters": parameter_count(stack),
         },
     )  # fmt: skip

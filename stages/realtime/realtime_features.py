@@ -177,7 +177,7 @@ def run(
 ) -> None:  # fmt: skip
     """Write the streams of all parts."""
     times = phone_times(segments)
-    plain = FrontEnd.plain(frontend)
+    plain = FrontEnd.without_normalisation(frontend)
     frames: dict[str, Features] = {}
     rows: list[tuple[Any, ...]] = []
     report: dict[str, Any] = {}

@@ -34,7 +34,7 @@ from fonoteka.core.params import load
 from fonoteka.models.encoders import embed
 from fonoteka.models.heads import LstmShape, new_head, save_head
 from fonoteka.phones import LABELS
-from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.shards import write_arrays
 
 pytestmark = pytest.mark.torch
@@ -276,7 +276,7 @@ def test_small_models_that_are_too_slow_are_named(project, monkeypatch):
     sla = {"max_ms_per_hop": 0.0, "max_plain_ms_per_hop": 0.0}
     write_params(realtime=SECTION["realtime"] | {"sla": sla})
     # A process that measures takes 8 CPU seconds; `everything` has one.
-    by_model, alone = np.ones((2, 20, len(QUESTIONS))), np.ones((2, 20))
+    by_model, alone = np.ones((2, 20, len(TASKS))), np.ones((2, 20))
     times = {"onnx": by_model, "torch": by_model, "front_end": alone, "product": alone}
     measured_times = hop_timer.Timed(times, cores=1, modules=[])
     monkeypatch.setattr(bench_realtime, "timed", lambda *_: measured_times)

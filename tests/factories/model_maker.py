@@ -1,4 +1,4 @@
-"""Encoders and embeddings small enough to be made where a test needs them."""
+"""Toy encoders and embeddings, small enough to be made in each test."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ TOY_PHONES = ("a", "b", "d", "e", "i")
 
 
 def encoder(name: str = "wav2vec2", seed: int = 0):
-    """An encoder with random weights, ready to use."""
+    """Return an encoder with random weights in eval mode."""
     torch.manual_seed(seed)
     return new_encoder(name, SIZE).eval()
 
 
 def save_encoder(folder: Path, name: str = "wav2vec2", seed: int = 0) -> Path:
-    """A folder as the stage backbone writes it."""
+    """Write an encoder as the stage backbone does and return its folder."""
     encoder(name, seed).save_pretrained(folder)
     feature_extractor().save_pretrained(folder)
     return folder
 
 
 def toy_clip(seed: int, inputs: int = 8) -> tuple[tuple[str, ...], np.ndarray, list]:
-    """Phones, embeddings in which each phone is one direction, and the phones' times."""
+    """Return phones, embeddings with one direction per phone, and the times of phones."""
     rng = np.random.default_rng(seed)
     phones = tuple(TOY_PHONES[i] for i in rng.integers(len(TOY_PHONES), size=5))
     frames, times = [np.zeros((2, inputs))], []
     for phone in phones:
-        at = sum(map(len, frames))
+        start = sum(map(len, frames))
         frames += [np.tile(np.eye(inputs)[TOY_PHONES.index(phone)], (4, 1)), np.zeros((2, inputs))]
-        times.append((at / 50, (at + 4) / 50))
+        times.append((start / 50, (start + 4) / 50))
     clean = np.concatenate(frames)
     return phones, (clean + 0.05 * rng.standard_normal(clean.shape)).astype(np.float32), times
 
@@ -85,7 +85,7 @@ def toy_corpus(folder: Path, train: int = 24, valid: int = 6) -> tuple[Path, Pat
 
 
 def write_segments(path: Path, utterances: list[Utterance], part: str = "train") -> None:
-    """Write the phones at their times, and the silence before the first."""
+    """Write the segments of phones, and of the silence before the first."""
     rows = [
         (u.id, part, "phone", phone, start, end)
         for u in utterances
@@ -97,11 +97,11 @@ def write_segments(path: Path, utterances: list[Utterance], part: str = "train")
 
 
 class KilledError(Exception):
-    """What a kill is to a test."""
+    """Raised instead of a kill."""
 
 
 def killed_at(number: int, function):
-    """A function that fails at its n-th call."""
+    """Return a function that fails at its n-th call."""
     calls = iter(range(1, 1000))
 
     def called(*args):

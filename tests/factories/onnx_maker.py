@@ -1,4 +1,4 @@
-"""Models exported as the stage onnx does, and all that it reads."""
+"""Models exported by the stage onnx, and its inputs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.02, 0.31, 0.9
 
 
 def project(folder: Path, name: str) -> list[Path]:
-    """Write all that the stage reads and return its first six arguments."""
+    """Write the inputs of the stage and return its first six arguments."""
     kind = "wavlm" if name.startswith("wavlm") else "wav2vec2"
     backbone = save_encoder(folder / "backbone", kind)
     torch.manual_seed(1)
@@ -37,19 +37,19 @@ def project(folder: Path, name: str) -> list[Path]:
     save_head(folder / "model", new_head(SHAPES[name]), SHAPES[name], facts)
     manifest.write(folder / "valid.jsonl", save_clips(folder / "audio", CLIPS))
     shutil.copy(folder / "valid.jsonl", folder / "test.jsonl")
-    heard = {key: embed(encoder(kind), signal, True) for key, signal in CLIPS.items()}
+    embeddings = {key: embed(encoder(kind), signal, True) for key, signal in CLIPS.items()}
     (folder / "embeddings").mkdir()
-    write_arrays(folder / "embeddings", heard, 2)
+    write_arrays(folder / "embeddings", embeddings, 2)
     parts = ("model", "backbone", "embeddings", "valid.jsonl", "test.jsonl", "audio")
     return [backbone.parent / part for part in parts]
 
 
 def export_project(folder: Path, name: str) -> Path:
-    """Write what the stage reads, run it, and return the folder of the files."""
+    """Write the inputs of the stage, run it, and return the folder of its files."""
     run(*project(folder, name), folder / "out", folder / "report.json", PARAMS)
     return folder / "out"
 
 
 def shipped(factory, name: str) -> Path:
-    """Return a folder with all that the stage reads, `out` and `report.json`, made once per run."""
+    """Return a folder with the inputs of the stage, `out` and `report.json`, made once per run."""
     return artefact(factory, f"shipped-{name}", lambda folder: export_project(folder, name))

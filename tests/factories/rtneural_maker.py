@@ -13,7 +13,7 @@ from torch import nn
 from fonoteka.models.causal import Stack
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful import export_stack
-from fonoteka.onnx_export.stateful_session import Streamed
+from fonoteka.onnx_export.stateful_session import StatefulSession
 from fonoteka.rtneural.export import export_model
 from fonoteka.rtneural.interpreter import Network
 
@@ -174,7 +174,7 @@ def onnx_steps(streamed, frames, blocks=(1,)):
 def onnx_session(stack, inputs, path):
     """Return a session of the stack as an ONNX file."""
     export_stack(stack, inputs, {}, path, OPSET)
-    return Streamed(open_model(path))
+    return StatefulSession(open_model(path))
 
 
 def network(model, inputs):

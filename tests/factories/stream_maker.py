@@ -13,9 +13,9 @@ from corpus_maker import utterance
 from fonoteka import manifest
 from fonoteka.core.files import write_json
 from fonoteka.lineage import PackageParams
-from fonoteka.models.causal import stack_of
-from fonoteka.models.store import save_small
-from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.models.causal import build_stack
+from fonoteka.models.store import save_stack
+from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.realtime.frontend import FrontEnd, FrontEndParams
 from fonoteka.shards import write_arrays
 from stages.realtime import export_realtime
@@ -39,7 +39,7 @@ SOUNDS = ("a", "d", "s", "p", "i")
 PARAMS = TrainRealtimeParams(
     seed=1, epochs=12, patience=12, learning_rate=0.03, warmup_fraction=0.1, weight_decay=0.0,
     clip_norm=1.0, kernel=3, dropout=0.0, piece=60, batch_hops=400, event_weight=3.0,
-    models={name: SmallParams(delay=1, convolution=6, gru=8) for name in QUESTIONS},
+    models={name: SmallParams(delay=1, convolution=6, gru=8) for name in TASKS},
 )  # fmt: skip
 RTNEURAL = ExportRealtimeParams(opset=17, steps=300, max_error=1e-5)
 SCORED = EvaluateRealtimeParams(
@@ -93,10 +93,10 @@ def save_random(
     folder: Path, name: str, seed: int = 0, params: TrainRealtimeParams = PARAMS
 ) -> Path:
     """Write an untrained model as the stage realtime writes it, with weights that matter."""
-    question, small = QUESTIONS[name], params.models[name]
+    question, small = TASKS[name], params.models[name]
     shape = shape_of(BANDS, question, small, params)
     torch.manual_seed(seed)
-    model = stack_of(shape)
+    model = build_stack(shape)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter *= 2
@@ -105,7 +105,7 @@ def save_random(
         "delay_hops": small.delay, "threshold": 0.5, "training_data_sha256": "5" * 64,
         "best_epoch": 1, "valid_error": 0.5,
     }  # fmt: skip
-    save_small(folder / name, model.eval(), shape, facts)
+    save_stack(folder / name, model.eval(), shape, facts)
     return folder / name
 
 
@@ -148,9 +148,7 @@ def small(factory) -> Path:
 
 def _make_small(folder: Path) -> None:
     toy = toy_streams(folder / "toy")
-    models = {
-        name: save_random(folder / "models", name, seed) for seed, name in enumerate(QUESTIONS)
-    }
+    models = {name: save_random(folder / "models", name, seed) for seed, name in enumerate(TASKS)}
     scored(toy, folder, exported(toy, folder, models), models)
     write_splits(folder / "splits")
     package_realtime.run(**bundle_arguments(folder))
@@ -160,8 +158,8 @@ def bundle_arguments(folder: Path) -> dict:
     """Return what the stage bundle reads in a folder as `small` makes it."""
     toy = folder / "toy"
     return {
-        "exports": [folder / "export" / name for name in QUESTIONS],
-        "models": [folder / "models" / name for name in QUESTIONS],
+        "exports": [folder / "export" / name for name in TASKS],
+        "models": [folder / "models" / name for name in TASKS],
         "proofs": folder / "proofs", "streams": toy / "streams",
         "times": toy / "times.parquet", "frontend": toy / "frontend.json",
         "splits": folder / "splits", "metrics": folder / "realtime.json",

@@ -1,4 +1,4 @@
-"""A killed training goes on as if nothing had happened, or starts anew."""
+"""A killed training resumes with the same result, or starts again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fonoteka.models.checkpoint import Checkpoint, fingerprint
 pytestmark = pytest.mark.torch
 
 
-def pupil(seed):
+def small_model(seed):
     torch.manual_seed(seed)
     module = nn.Linear(3, 2)
     return module, torch.optim.AdamW(module.parameters(), lr=0.1)
@@ -29,7 +29,7 @@ def learn(module, optimizer, steps):
 
 
 def saved(folder, mark="m", notes=7):
-    module, optimizer = pupil(0)
+    module, optimizer = small_model(0)
     learn(module, optimizer, 3)
     Checkpoint(folder, mark).save(module, optimizer, notes)
     return module, optimizer
@@ -42,9 +42,9 @@ def same(first, second):
     )
 
 
-def test_what_is_restored_learns_on_like_what_was_saved(tmp_path):
+def test_a_restored_training_continues_like_the_saved_one(tmp_path):
     module, optimizer = saved(tmp_path, notes={"epoch": 3, "best": float("inf")})
-    other, its_optimizer = pupil(1)
+    other, its_optimizer = small_model(1)
     notes = Checkpoint(tmp_path, "m").restore(other, its_optimizer)
     assert notes == {"epoch": 3, "best": float("inf")}
     for m, o in ((module, optimizer), (other, its_optimizer)):
@@ -54,9 +54,9 @@ def test_what_is_restored_learns_on_like_what_was_saved(tmp_path):
 
 def test_a_checkpoint_with_another_mark_is_ignored(tmp_path):
     saved(tmp_path, mark="other")
-    module, optimizer = pupil(1)
+    module, optimizer = small_model(1)
     assert Checkpoint(tmp_path, "m").restore(module, optimizer) is None
-    assert same(module, pupil(1)[0])
+    assert same(module, small_model(1)[0])
 
 
 @pytest.mark.parametrize("size", [0, 9, -1])
@@ -64,13 +64,13 @@ def test_a_truncated_checkpoint_is_ignored(size, tmp_path):
     saved(tmp_path)
     checkpoint = Checkpoint(tmp_path, "m")
     checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:size])
-    module, optimizer = pupil(1)
+    module, optimizer = small_model(1)
     assert checkpoint.restore(module, optimizer) is None
-    assert same(module, pupil(1)[0])
+    assert same(module, small_model(1)[0])
 
 
 def test_without_a_checkpoint_there_is_nothing_to_restore(tmp_path):
-    assert Checkpoint(tmp_path / "none", "m").restore(*pupil(0)) is None
+    assert Checkpoint(tmp_path / "none", "m").restore(*small_model(0)) is None
 
 
 def test_a_cleared_checkpoint_leaves_no_folder(tmp_path):
@@ -79,11 +79,11 @@ def test_a_cleared_checkpoint_leaves_no_folder(tmp_path):
     assert not (tmp_path / "c").exists()
 
 
-def test_saving_replaces_the_file_whole_and_leaves_nothing_beside_it(tmp_path):
+def test_saving_replaces_the_file_atomically_and_leaves_no_other_file(tmp_path):
     saved(tmp_path, notes=1)
     saved(tmp_path, notes=2)
     assert [p.name for p in tmp_path.iterdir()] == ["state.safetensors"]
-    assert Checkpoint(tmp_path, "m").restore(*pupil(1)) == 2
+    assert Checkpoint(tmp_path, "m").restore(*small_model(1)) == 2
 
 
 def test_the_fingerprint_follows_values_and_the_source_in_use(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""How much of the machine a stage uses, and what its chance depends on."""
+"""Threads and algorithms are fixed, and seeds depend on their parts only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def test_threads_are_at_least_one():
 
 
 @pytest.mark.torch
-def test_configure_fixes_the_threads_and_refuses_what_does_not_repeat():
-    import torch  # not at the top: the other tests do without it, and it takes 4 CPU seconds
+def test_configure_sets_the_threads_and_refuses_nondeterministic_algorithms():
+    import torch  # not at the top: the other tests do not need it, and it takes 4 CPU seconds
 
     configure(1)
     assert torch.get_num_threads() == 1
@@ -22,7 +22,7 @@ def test_configure_fixes_the_threads_and_refuses_what_does_not_repeat():
     assert torch.get_deterministic_debug_mode() == 2  # an error; 1 would only warn
 
 
-def test_a_seed_fits_32_bits_and_tells_its_parts_apart():
+def test_a_seed_has_32_bits_and_distinguishes_its_parts():
     seeds = {seed_of(*parts) for parts in ((1, "a"), (1, "b"), (2, "a"), ("1a",), (1, "a", 0))}
     assert len(seeds) == 5
     assert all(0 <= seed < 2**32 for seed in seeds)

@@ -1,4 +1,4 @@
-"""An encoder hears each clip alone, one frame each 20 ms, in step with time."""
+"""An encoder processes each clip alone and gives one frame per 20 ms, aligned with time."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from fonoteka.models.encoders import (
     frame_count,
     load_encoder,
     new_encoder,
-    normalise,
     pad_for_frames,
     receptive_field,
+    zero_mean_unit_variance,
 )
 
 pytestmark = pytest.mark.torch
 BOTH = pytest.mark.parametrize("name", sorted(MODELS))
 
 
-def test_a_frame_sees_1180_samples():
+def test_the_receptive_field_is_1180_samples():
     # 400, and 15 more of the second kernel 20 apart, and 3 more of the third 160 apart
     assert receptive_field(encoder()) == 400 + 15 * 20 + 3 * 160
 
 
 @BOTH
 @pytest.mark.parametrize("samples", [1, 2, 319, 320, 321, 640, 641, 1179, 1180, 5000, 16_000])
-def test_a_clip_of_any_length_has_a_frame_for_each_20_ms_begun(name, samples):
+def test_a_clip_has_one_frame_per_started_20_ms(name, samples):
     frames = embed(encoder(name), noise(1.0)[:samples], normalised=True)
     assert frames.shape == (-(-samples // 320), SIZE.hidden)
     assert frames.dtype == np.float32
@@ -42,7 +42,7 @@ def test_a_clip_of_any_length_has_a_frame_for_each_20_ms_begun(name, samples):
 
 
 @BOTH
-def test_a_click_moves_the_frame_in_whose_middle_it_is(name):
+def test_a_click_changes_the_frame_around_it_most(name):
     listener, signal = encoder(name), noise(1.0)
     before = embed(listener, signal, normalised=False)
     lags = []
@@ -57,7 +57,7 @@ def test_a_click_moves_the_frame_in_whose_middle_it_is(name):
 
 
 @BOTH
-def test_what_was_heard_before_changes_no_bit(name):
+def test_earlier_clips_change_no_bit(name):
     listener = encoder(name)
     alone = embed(listener, noise(0.7, 1), normalised=True)
     for seconds in (0.1, 1.3, 0.7):
@@ -72,16 +72,16 @@ def test_padding_depends_on_the_receptive_field_alone():
 
 
 def test_a_normalised_clip_has_mean_0_and_variance_1():
-    found = normalise(noise(1.0) * 3 + 0.5)
-    assert found.mean() == pytest.approx(0, abs=1e-6)  # float32 sums
-    assert found.var() == pytest.approx(1, abs=1e-4)  # the floor is 1e-7 of a variance of 0.09
-    assert np.array_equal(normalise(np.zeros(9, dtype=np.float32)), np.zeros(9))
+    normalised = zero_mean_unit_variance(noise(1.0) * 3 + 0.5)
+    assert normalised.mean() == pytest.approx(0, abs=1e-6)  # float32 sums
+    assert normalised.var() == pytest.approx(1, abs=1e-4)  # the floor is 1e-7 of a variance of 0.09
+    assert np.array_equal(zero_mean_unit_variance(np.zeros(9, dtype=np.float32)), np.zeros(9))
 
 
-def test_our_normalisation_is_the_extractors_own():
+def test_our_normalisation_equals_that_of_the_extractor():
     signal = noise(0.5)
     theirs = feature_extractor()(signal, sampling_rate=16_000)["input_values"][0]
-    assert np.abs(normalise(signal) - theirs).max() < 1e-5  # they sum in float32
+    assert np.abs(zero_mean_unit_variance(signal) - theirs).max() < 1e-5  # they sum in float32
 
 
 def test_the_filterbank_rises_from_60_hz_to_7600_hz_in_pairs_a_quarter_period_apart():
@@ -92,12 +92,12 @@ def test_the_filterbank_rises_from_60_hz_to_7600_hz_in_pairs_a_quarter_period_ap
     assert peaks[0] == pytest.approx(60, abs=40)
     assert peaks[-1] == pytest.approx(7600, abs=40)
     assert (np.diff(peaks[::2]) > 0).all()
-    # sine and cosine under one window are orthogonal but at 60 Hz, where it holds few periods
+    # sine and cosine in one window are orthogonal, except at 60 Hz with its few periods
     assert np.abs((bank[2::2] * bank[3::2]).sum(axis=1)).max() < 0.02
 
 
 @BOTH
-def test_a_saved_encoder_hears_what_it_heard_before(name, tmp_path):
+def test_a_saved_encoder_gives_the_same_embeddings(name, tmp_path):
     folder = save_encoder(tmp_path / "e", name)
     before = embed(encoder(name), noise(0.3), normalised=True)
     assert np.array_equal(embed(load_encoder(folder, name), noise(0.3), normalised=True), before)
@@ -126,7 +126,7 @@ def test_a_truncated_encoder_is_refused(size, tmp_path):
         load_encoder(tmp_path / "e", "wav2vec2")
 
 
-def test_an_encoder_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_encoder_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no wavlm encoder to load"):
         load_encoder(tmp_path, "wavlm")
 

@@ -1,4 +1,4 @@
-"""Heads turn embeddings into log posteriors and come back from their files as they were."""
+"""Heads map embeddings to log posteriors and are restored from their files."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def frames(count, seed=0):
 @SHAPES
 @pytest.mark.parametrize("count", [1, 2, 50])
 def test_each_frame_has_posteriors_that_sum_to_1(shape, count):
-    found = posteriors(head_of(shape), frames(count))
-    assert found.shape == (count, 5)
-    assert np.exp(found).sum(axis=1) == pytest.approx(np.ones(count), abs=1e-5)  # float32
+    log_probs = posteriors(head_of(shape), frames(count))
+    assert log_probs.shape == (count, 5)
+    assert np.exp(log_probs).sum(axis=1) == pytest.approx(np.ones(count), abs=1e-5)  # float32
 
 
 @SHAPES
-def test_a_head_comes_back_as_it_was(shape, tmp_path):
+def test_a_saved_head_is_restored(shape, tmp_path):
     save_head(tmp_path, head_of(shape), shape, {"labels": ["x"]})
     head, facts = load_head(tmp_path)
     assert facts["labels"] == ["x"]
@@ -53,23 +53,23 @@ def test_a_head_comes_back_as_it_was(shape, tmp_path):
     assert np.array_equal(posteriors(head, frames(9)), posteriors(head_of(shape), frames(9)))
 
 
-def test_equal_heads_are_equal_bytes(tmp_path):
+def test_equal_heads_give_equal_bytes(tmp_path):
     for name in ("a", "b"):
         save_head(tmp_path / name, head_of(TDNN), TDNN, {})
     first, second = [(tmp_path / n / "model.safetensors").read_bytes() for n in ("a", "b")]
     assert first == second
 
 
-def test_the_mlp_hears_the_mean_of_its_window_and_a_segment_as_itself():
+def test_the_mlp_uses_the_mean_of_its_window_and_a_segment_unchanged():
     head, clip = head_of(MLP), frames(5)
     whole = posteriors(head, clip)
-    # at the ends the window holds two frames
-    for at, around in ((0, slice(0, 2)), (2, slice(1, 4)), (4, slice(3, 5))):
+    # at the ends the window has two frames
+    for index, around in ((0, slice(0, 2)), (2, slice(1, 4)), (4, slice(3, 5))):
         alone = posteriors(head, clip[around].mean(axis=0, keepdims=True))
-        assert np.abs(alone - whole[at]).max() < 1e-5  # sums in another order
+        assert np.abs(alone - whole[index]).max() < 1e-5  # sums in another order
 
 
-def test_whole_weights_of_another_model_are_refused(tmp_path):
+def test_complete_weights_of_another_model_are_refused(tmp_path):
     save_head(tmp_path / "ours", head_of(TDNN), TDNN, {})
     save_head(tmp_path / "other", head_of(TDNN, seed=1), TDNN, {})
     (tmp_path / "other" / "model.safetensors").replace(tmp_path / "ours" / "model.safetensors")
@@ -77,7 +77,7 @@ def test_whole_weights_of_another_model_are_refused(tmp_path):
         load_head(tmp_path / "ours")
 
 
-def test_weights_that_no_reader_takes_are_refused_though_their_hash_is_recorded(tmp_path):
+def test_unreadable_weights_are_refused_although_their_hash_matches(tmp_path):
     save_head(tmp_path, head_of(TDNN), TDNN, {})
     (tmp_path / "model.safetensors").write_bytes(b"")
     facts = json.loads((tmp_path / "model.json").read_text())
@@ -87,7 +87,7 @@ def test_weights_that_no_reader_takes_are_refused_though_their_hash_is_recorded(
         load_head(tmp_path)
 
 
-def test_a_time_delay_network_hears_as_far_as_its_dilations_reach():
+def test_the_context_of_a_time_delay_network_is_the_sum_of_its_dilations():
     head, clip = head_of(TDNN), frames(20)
     changed = clip.copy()
     changed[10, 0] += 1  # not all of the frame: LayerNorm takes a constant out
@@ -107,7 +107,7 @@ def test_a_time_delay_layer_is_a_dilated_convolution():
     assert torch.allclose(layer(clip), clip + torch.relu(inner), atol=1e-5)
 
 
-def test_an_even_window_has_no_middle():
+def test_an_even_window_is_refused():
     with pytest.raises(ValueError, match=r"mlp\.window must be odd, found 2"):
         new_head(MlpShape(inputs=8, outputs=5, hidden=4, window=2, dropout=0.0))
 
@@ -115,7 +115,7 @@ def test_an_even_window_has_no_middle():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "tree"}, "kind 'tree' is none of"),
+        ({"kind": "tree"}, "kind 'tree' is not one of"),
         ({"shape": {"inputs": 8}}, r"model\.json: shape: missing"),
         ({"shape": vars(TDNN) | {"hidden": 6}}, r"model\.safetensors: .*size mismatch"),
     ],

@@ -1,4 +1,4 @@
-"""A file is shipped when it says what its module says, and no less."""
+"""A file is accepted only if its outputs agree with those of its module."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 from clip_maker import noise, save_clips
 
 from fonoteka.models.heads import TdnnShape, new_head
-from fonoteka.onnx_export.export import HEAD_AXES, export, in_batches, prove, spread
+from fonoteka.onnx_export.export import HEAD_AXES, check_parity, evenly_spaced, export, in_batches
 from fonoteka.onnx_export.session import open_model
 from fonoteka.phones import LABELS
 
 pytestmark = pytest.mark.torch
 SHAPE = TdnnShape(inputs=6, outputs=len(LABELS), hidden=4, dilations=(1, 2), dropout=0.0)
-FACTS = {"labels": LABELS, "name": "toy", "sample_rate_hz": 16_000}
+METADATA = {"labels": LABELS, "name": "toy", "sample_rate_hz": 16_000}
 
 
 def head_of(seed=0):
@@ -25,48 +25,48 @@ def head_of(seed=0):
 
 
 def test_a_changed_weight_is_refused_with_its_error(tmp_path):
-    export(head_of(), torch.zeros(2, 9, 6), HEAD_AXES, FACTS, tmp_path / "h.onnx", 17)
+    export(head_of(), torch.zeros(2, 9, 6), HEAD_AXES, METADATA, tmp_path / "h.onnx", 17)
     changed = head_of()
     with torch.no_grad():
         changed.output.bias[3] += 0.5
     session = open_model(tmp_path / "h.onnx")
     batch = {"c7": np.zeros((1, 9, 6), dtype=np.float32)}
-    assert prove(tmp_path, session, head_of(), batch, 1e-4) < 1e-5
-    # with some 50 labels of like chance the changed one moves by nearly all of 0.5
+    assert check_parity(tmp_path, session, head_of(), batch, 1e-4) < 1e-5
+    # with about 50 labels of equal probability the changed one moves by almost 0.5
     with pytest.raises(ValueError, match=r"c7: off by 4\.\d\de-01 from torch; allowed is 0\.0001"):
-        prove(tmp_path, session, changed, batch, 1e-4)
+        check_parity(tmp_path, session, changed, batch, 1e-4)
 
 
-def said_by(log_probs):
-    """A session and a module that say something of their own."""
+def fixed_outputs(log_probs):
+    """Return a session and a module with given outputs."""
     session = SimpleNamespace(
         get_inputs=lambda: [SimpleNamespace(name="x")], run=lambda names, batch: [log_probs[None]]
     )
     return session, torch.nn.Identity()
 
 
-def test_one_decoded_symbol_more_is_refused_however_small_the_error(tmp_path):
-    theirs = np.log(np.full((3, len(LABELS)), 1 / len(LABELS), dtype=np.float32))
-    ours = theirs.copy()
-    ours[1, 5] += 1e-5
+def test_one_more_decoded_symbol_is_refused_for_any_error(tmp_path):
+    expected = np.log(np.full((3, len(LABELS)), 1 / len(LABELS), dtype=np.float32))
+    actual = expected.copy()
+    actual[1, 5] += 1e-5
     with pytest.raises(ValueError, match=r"h\.onnx: c: decodes differently than torch"):
-        prove(tmp_path / "h.onnx", *said_by(ours), {"c": theirs[None]}, 1e-4)
+        check_parity(tmp_path / "h.onnx", *fixed_outputs(actual), {"c": expected[None]}, 1e-4)
 
 
-def test_posteriors_that_are_no_numbers_are_refused(tmp_path):
-    theirs = np.zeros((3, len(LABELS)), dtype=np.float32)
-    ours = np.full_like(theirs, np.nan)
+def test_posteriors_that_are_nan_are_refused(tmp_path):
+    expected = np.zeros((3, len(LABELS)), dtype=np.float32)
+    actual = np.full_like(expected, np.nan)
     with pytest.raises(ValueError, match=r"h\.onnx: c: off by nan from torch"):
-        prove(tmp_path / "h.onnx", *said_by(ours), {"c": theirs[None]}, 1e-4)
+        check_parity(tmp_path / "h.onnx", *fixed_outputs(actual), {"c": expected[None]}, 1e-4)
 
 
 def test_clips_are_taken_from_the_shortest_to_the_longest(tmp_path):
-    told = save_clips(tmp_path, {f"c{n}": noise(0.1 * (n + 1)) for n in range(9)})
-    assert [u.id for u in spread(told, 3)] == ["c0", "c4", "c8"]
-    assert [u.id for u in spread(told, 20)] == [f"c{n}" for n in range(9)]
+    utterances = save_clips(tmp_path, {f"c{n}": noise(0.1 * (n + 1)) for n in range(9)})
+    assert [u.id for u in evenly_spaced(utterances, 3)] == ["c0", "c4", "c8"]
+    assert [u.id for u in evenly_spaced(utterances, 20)] == [f"c{n}" for n in range(9)]
 
 
-def test_batches_hold_every_clip_once_for_each_size():
+def test_batches_contain_every_clip_once_per_size():
     clips = {f"c{n}": np.full((n + 1, 2), n, dtype=np.float32) for n in range(5)}
     shapes = [batch.shape for batch in in_batches(clips, [1, 2], pad=True).values()]
     assert shapes == [(1, 1, 2), (1, 2, 2), (1, 3, 2), (1, 4, 2), (1, 5, 2),

@@ -1,4 +1,4 @@
-"""What ONNX Runtime can't load is refused in one sentence."""
+"""A file that ONNX Runtime cannot load is refused with its path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fonoteka.onnx_export.session import labels_of, open_model, session_posterio
 
 
 def save_model(path, **props):
-    """A model that adds 1 to embeddings `[B, T, 2]`."""
+    """Write a model that adds 1 to embeddings `[B, T, 2]`."""
     value = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "time", 2])
         for name in ("embeddings", "log_probs")
@@ -25,16 +25,16 @@ def save_model(path, **props):
     return path
 
 
-def test_a_model_says_its_posteriors_and_its_labels(tmp_path):
+def test_a_model_gives_posteriors_and_labels(tmp_path):
     path = save_model(tmp_path / "a.onnx", labels="<blank>\na")
     session = open_model(path)
     assert labels_of(session, path) == ["<blank>", "a"]
-    found = session_posteriors(session, np.zeros((1, 3, 2), dtype=np.float32))
-    assert np.array_equal(found, np.ones((1, 3, 2)))
+    log_probs = session_posteriors(session, np.zeros((1, 3, 2), dtype=np.float32))
+    assert np.array_equal(log_probs, np.ones((1, 3, 2)))
 
 
 @pytest.mark.parametrize("content", ["empty", "half", "foreign", "zeros"])
-def test_a_file_that_is_no_model_is_refused(content, tmp_path):
+def test_a_file_that_is_not_a_model_is_refused(content, tmp_path):
     path = save_model(tmp_path / "a.onnx")
     data = path.read_bytes()
     bad = {"empty": b"", "half": data[: len(data) // 2], "foreign": b"RIFF1234WAVE", "zeros": b"\0"}
@@ -43,12 +43,12 @@ def test_a_file_that_is_no_model_is_refused(content, tmp_path):
         open_model(path)
 
 
-def test_a_model_that_is_not_there_is_named(tmp_path):
+def test_a_missing_model_is_reported(tmp_path):
     with pytest.raises(ValueError, match=r"none\.onnx: no such model; run the stage onnx"):
         open_model(tmp_path / "none.onnx")
 
 
-def test_a_model_without_labels_is_not_ours(tmp_path):
+def test_a_model_without_labels_is_refused(tmp_path):
     path = save_model(tmp_path / "a.onnx")
     with pytest.raises(ValueError, match=r"a\.onnx: holds no label list"):
         labels_of(open_model(path), path)

@@ -1,4 +1,4 @@
-"""`make rtneural-check` passes a sound bundle, names each fault, and hears in blocks as at once."""
+"""The check accepts a valid bundle, reports each fault, and compares blocks with the whole."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ from stream_maker import END, FRONT, small
 
 from fonoteka.core.files import read_json, write_json
 from fonoteka.onnx_export.session import open_model
-from fonoteka.onnx_export.stateful_session import Streamed
+from fonoteka.onnx_export.stateful_session import StatefulSession
 from fonoteka.packaging import PACKAGE, record
 from fonoteka.realtime import bundle_check as tool
-from fonoteka.realtime.block_check import ALLOWED, answers, babble, compare, margins, streamed
-from fonoteka.realtime.bundle_check import looks
-from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.realtime.block_check import (
+    ALLOWED,
+    compare_outputs,
+    decisions,
+    margins,
+    run_in_blocks,
+    synthetic_sound,
+)
+from fonoteka.realtime.bundle_check import run_checks
+from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.realtime.frontend import FrontEnd
 from fonoteka.rtneural.interpreter import Network
 
@@ -35,50 +42,50 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture
 def planted(bundle, tmp_path):
-    """A copy in which a test plants a fault."""
+    """Return a copy of the bundle, for planting a fault."""
     return Path(shutil.copytree(bundle, tmp_path / "realtime"))
 
 
 def checked(monkeypatch, capsys, folder, *words):
-    """What the command printed, and the sentence in which it failed, or nothing."""
+    """Return the output of the command and its error message, or an empty string."""
     monkeypatch.setattr(sys, "argv", ["rtneural-check", str(folder), "--seconds", "1.5", *words])
-    said = ""
+    error = ""
     try:
         tool.main()
     except ValueError as error:
-        said = str(error)
-    return capsys.readouterr().out, said
+        error = str(error)
+    return capsys.readouterr().out, error
 
 
 def record_anew(folder):
-    """Give package.json the hashes of the files as they are: who plants well forges that too."""
+    """Record the hashes of the changed files in package.json, so that only other checks fail."""
     package = read_json(folder / PACKAGE)
     package["files"] = record(folder, package["files"])
     write_json(folder / PACKAGE, package)
 
 
-def test_a_sound_bundle_passes_and_each_check_is_a_line(bundle, monkeypatch, capsys):
-    out, said = checked(monkeypatch, capsys, bundle)
-    assert said == ""
+def test_a_valid_bundle_passes_and_each_check_is_a_line(bundle, monkeypatch, capsys):
+    out, error = checked(monkeypatch, capsys, bundle)
+    assert error == ""
     lines, table = out.split("\n\n")
     rows = lines.splitlines()
-    assert len(rows) == 3 + 5 * len(QUESTIONS)
+    assert len(rows) == 3 + 5 * len(TASKS)
     assert all(row.startswith("ok ") for row in rows)
-    assert "blocks of 64, 441, 480 samples: 450 hops answered as of the whole" in out
-    assert [row.split()[0] for row in table.splitlines()] == ["model", *QUESTIONS]
+    assert "blocks of 64, 441, 480 samples: 450 hops agree with the whole sound" in out
+    assert [row.split()[0] for row in table.splitlines()] == ["model", *TASKS]
 
 
-def test_a_recording_of_ones_own_can_be_heard(bundle, tmp_path, monkeypatch, capsys):
-    soundfile.write(tmp_path / "mine.wav", babble(1.2), 16_000)
-    out, said = checked(monkeypatch, capsys, bundle, "--wav", str(tmp_path / "mine.wav"))
-    assert (said, "120 steps from a reset and again" in out) == ("", True)
-    soundfile.write(tmp_path / "mine.wav", babble(0.5), 16_000)
-    _, said = checked(monkeypatch, capsys, bundle, "--wav", str(tmp_path / "mine.wav"))
-    assert said == "a sound of 8000 samples proves little; take a second or more"
+def test_a_recording_can_be_used(bundle, tmp_path, monkeypatch, capsys):
+    soundfile.write(tmp_path / "mine.wav", synthetic_sound(1.2), 16_000)
+    out, error = checked(monkeypatch, capsys, bundle, "--wav", str(tmp_path / "mine.wav"))
+    assert (error, "120 steps from a reset, twice" in out) == ("", True)
+    soundfile.write(tmp_path / "mine.wav", synthetic_sound(0.5), 16_000)
+    _, error = checked(monkeypatch, capsys, bundle, "--wav", str(tmp_path / "mine.wav"))
+    assert error == "the sound has 8000 samples; use at least one second, 16000 samples"
 
 
 def edited(folder, name, change):
-    """Let a function change the document of a JSON file; what it returns is written as text."""
+    """Change the document of a JSON file in place, or write the text that `change` returns."""
     document = read_json(folder / name)
     text = change(document)
     (folder / name).write_text(text or json.dumps(document), encoding="utf-8")
@@ -101,10 +108,10 @@ def shape(document):
 
 
 def square(document):
-    """Swap the first two gates: of the right size, and wrong."""
+    """Swap the first two gates: the right size in a wrong order."""
     layer = next(layer for layer in document["layers"] if layer["type"] == "gru")
     layer["weights"] = [
-        np.concatenate([np.split(np.array(w), 3, axis=-1)[at] for at in (1, 0, 2)], -1).tolist()
+        np.concatenate([np.split(np.array(w), 3, axis=-1)[gate] for gate in (1, 0, 2)], -1).tolist()
         for w in layer["weights"]
     ]
 
@@ -131,27 +138,27 @@ def mean(document):
 
 FAULTS = [
     ("speech.json", flip, "speech: round trip: speech.json: off by"),
-    ("speech.json", cut, "speech: format: speech.json: file: it is no JSON"),
-    ("phone.json", nan, "phone: format: phone.json: file: it is no JSON.*NaN"),
+    ("speech.json", cut, "speech: format: speech.json: file: it is not JSON"),
+    ("phone.json", nan, "phone: format: phone.json: file: it is not JSON.*NaN"),
     ("viseme.json", shape, r"viseme: format: viseme.json: layers\[2\] \(dense\)"),
     ("onset.json", square, "right with the first two gates swapped"),
-    ("frontend.json", mel, "frontend.json: mel is off by 0.001 from what"),
+    ("frontend.json", mel, "frontend.json: mel is off by 0.001 from its"),
     ("frontend.json", hann, "frontend.json: hann is off by"),
-    ("frontend.json", logarithm, "log says 'to base 10', and what is computed is 'natural'"),
-    ("frontend.json", hop, "its numbers are not those of package.json"),
-    ("frontend.json", mean, "mean holds numbers that are not finite"),
+    ("frontend.json", logarithm, "log is 'to base 10', but 'natural' is computed"),
+    ("frontend.json", hop, "its parameters differ from those in package.json"),
+    ("frontend.json", mean, "mean contains numbers that are not finite"),
     ("frontend.json", cut, "frontend.json: not valid JSON"),
 ]
 
 
 @pytest.mark.parametrize(("name", "change", "words"), FAULTS)
-def test_a_fault_is_named_though_its_hash_was_forged(
+def test_a_fault_is_reported_although_its_hash_matches(
     name, change, words, planted, monkeypatch, capsys
 ):
     edited(planted, name, change)
     record_anew(planted)
-    out, said = checked(monkeypatch, capsys, planted)
-    assert re.search(words, said), said
+    out, error = checked(monkeypatch, capsys, planted)
+    assert re.search(words, error), error
     assert re.search(rf"^FAULT +.*{words}", out, re.M)
     assert "ok      files: 12 files have" in out
 
@@ -161,25 +168,25 @@ def test_one_changed_byte_is_found_by_its_hash(name, planted, monkeypatch, capsy
     data = bytearray((planted / name).read_bytes())
     data[-2] ^= 1
     (planted / name).write_bytes(data)
-    _, said = checked(monkeypatch, capsys, planted)
-    assert re.search(rf"files: .*/{name}: its SHA-256 is [0-9a-f]{{12}}, but package.json", said)
+    _, error = checked(monkeypatch, capsys, planted)
+    assert re.search(rf"files: .*/{name}: its SHA-256 is [0-9a-f]{{12}}, but package.json", error)
 
 
 @pytest.mark.parametrize("name", ["frontend.json", "phone.onnx", "phone.json", "README.md"])
 def test_a_missing_file_is_found(name, planted, monkeypatch, capsys):
     (planted / name).unlink()
-    out, said = checked(monkeypatch, capsys, planted)
-    assert f"{name}: missing, but package.json records it" in said
+    out, error = checked(monkeypatch, capsys, planted)
+    assert f"{name}: missing, but package.json records it" in error
     if name == "phone.json":
-        assert re.search(r"^skipped phone: the rest: its format is at fault", out, re.M)
+        assert re.search(r"^skipped phone: the rest: its format has a fault", out, re.M)
     if name == "frontend.json":
-        assert out.count("the rest: frontend.json is at fault") == len(QUESTIONS)
+        assert out.count("the rest: frontend.json has a fault") == len(TASKS)
 
 
-def swap(folder, one, other):
-    held = (folder / one).read_bytes()
-    (folder / one).write_bytes((folder / other).read_bytes())
-    (folder / other).write_bytes(held)
+def swap(folder, first, second):
+    content = (folder / first).read_bytes()
+    (folder / first).write_bytes((folder / second).read_bytes())
+    (folder / second).write_bytes(content)
 
 
 @pytest.mark.parametrize(
@@ -198,18 +205,18 @@ def test_swapped_file_names_are_found_though_the_sizes_are_equal(
     _, before = checked(monkeypatch, capsys, planted)
     assert f"speech.{kinds[0]}: its SHA-256 is" in before
     record_anew(planted)
-    _, said = checked(monkeypatch, capsys, planted)
-    assert words in said
+    _, error = checked(monkeypatch, capsys, planted)
+    assert words in error
 
 
-def tell(key, value):
+def set_value(key, value):
     def change(package):
         package["models"]["phone"][key] = value
 
     return change
 
 
-def forget(key):
+def remove_key(key):
     def change(package):
         del package["models"]["phone"][key]
 
@@ -219,76 +226,91 @@ def forget(key):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (tell("model_t", "RTNeural::ModelT<float, 8, 1>"), "phone.json: model_t is RTNeural::Mod"),
-        (tell("multiplies", 7), r"phone.json: multiplies is \d+ in the file and 7 in package"),
-        (tell("answers", ["a", "b"]), "phone: outputs: found 51, expected 2"),
-        (tell("weights_sha256", "0" * 64), "phone: the ONNX file's weights: found"),
-        (tell("loudest_logit", 2), r"phone: the bound before a softmax: found \d+, expected 2"),
-        (tell("threshold", "high"), "models.phone: threshold: expected float, found 'high'"),
-        (forget("model_t"), r"package.json: models.phone: missing \['model_t'\]"),
+        (
+            set_value("model_t", "RTNeural::ModelT<float, 8, 1>"),
+            "phone.json: model_t is RTNeural::Mod",
+        ),
+        (set_value("multiplies", 7), r"phone.json: multiplies is \d+ in the file and 7 in package"),
+        (set_value("answers", ["a", "b"]), "phone: outputs: found 51, expected 2"),
+        (set_value("weights_sha256", "0" * 64), "phone: the ONNX file's weights: found"),
+        (
+            set_value("loudest_logit", 2),
+            r"phone: the bound before a softmax: found \d+, expected 2",
+        ),
+        (set_value("threshold", "high"), "models.phone: threshold: expected float, found 'high'"),
+        (remove_key("model_t"), r"package.json: models.phone: missing \['model_t'\]"),
         (
             lambda package: package["models"].update(phone=None),
-            "nothing is said of a model 'phone'",
+            "models has no entry 'phone'",
         ),
-        (lambda package: package.update(weight_bytes=1), "weight_bytes is 1, and the models' are"),
-        (lambda package: package.update(models=[]), "nothing is said of a model 'speech'"),
-        (lambda package: "[]", "package.json: expected keys and values; run dvc repro"),
+        (
+            lambda package: package.update(weight_bytes=1),
+            "weight_bytes is 1, but the sum over models is",
+        ),
+        (lambda package: package.update(models=[]), "models has no entry 'speech'"),
+        (lambda package: "[]", "package.json: expected a JSON object; run dvc repro"),
         (cut, "package.json: not valid JSON"),
     ],
 )
-def test_a_package_json_that_says_another_thing_is_found(
+def test_a_package_json_that_differs_from_the_files_is_found(
     change, words, planted, monkeypatch, capsys
 ):
     edited(planted, PACKAGE, change)
-    _, said = checked(monkeypatch, capsys, planted)
-    assert re.search(words, said), said
+    _, error = checked(monkeypatch, capsys, planted)
+    assert re.search(words, error), error
 
 
-def test_no_bundle_is_one_clear_sentence(tmp_path, monkeypatch, capsys):
-    _, said = checked(monkeypatch, capsys, tmp_path)
-    assert said == f"{tmp_path / PACKAGE}: no such file"
+def test_a_missing_bundle_is_reported(tmp_path, monkeypatch, capsys):
+    _, error = checked(monkeypatch, capsys, tmp_path)
+    assert error == f"{tmp_path / PACKAGE}: no such file"
 
 
-def test_all_faults_are_named_at_once(planted, monkeypatch, capsys):
+def test_all_faults_are_reported_at_once(planted, monkeypatch, capsys):
     edited(planted, "speech.json", cut)
     edited(planted, "frontend.json", mel)
     (planted / "onset.onnx").unlink()
-    _, said = checked(monkeypatch, capsys, planted)
-    assert said.startswith("rtneural-check: 3 at fault: files: ")
-    for words in ("speech.json: its SHA", "onset.onnx: missing", "mel is off", "it is no JSON"):
-        assert words in said
+    _, error = checked(monkeypatch, capsys, planted)
+    assert error.startswith("rtneural-check: 3 checks failed: files: ")
+    for words in ("speech.json: its SHA", "onset.onnx: missing", "mel is off", "it is not JSON"):
+        assert words in error
 
 
-def test_what_says_another_thing_after_a_reset_is_found(bundle, monkeypatch):
+def test_outputs_that_differ_after_a_reset_are_found(bundle, monkeypatch):
     def drifting(session, frames):
         drifting.calls += 1
         return np.full((len(frames), 1), drifting.calls, dtype=np.float32)
 
     drifting.calls = 0
-    monkeypatch.setattr("fonoteka.realtime.model_check.stepped", drifting)
-    found = [one.said for one in looks(bundle, babble(SECONDS), []) if one.state == "FAULT"]
-    assert found == [f"{name}.onnx: says another thing after a reset" for name in QUESTIONS]
+    monkeypatch.setattr("fonoteka.realtime.model_check.run_stepwise", drifting)
+    outputs = [
+        result.message
+        for result in run_checks(bundle, synthetic_sound(SECONDS), [])
+        if result.state == "FAULT"
+    ]
+    assert outputs == [
+        f"{name}.onnx: outputs differ after a reset; export it again" for name in TASKS
+    ]
 
 
 @pytest.mark.parametrize("size", [1, 64, 159, 160, 441, 480, 1 << 20])
-@pytest.mark.parametrize("name", sorted(QUESTIONS))
-def test_a_wav_in_blocks_is_answered_as_the_whole(name, size, bundle, tmp_path):
-    soundfile.write(tmp_path / "heard.wav", babble(0.6, seed=4), 16_000)
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_a_wav_in_blocks_gives_the_decisions_of_the_whole(name, size, bundle, tmp_path):
+    soundfile.write(tmp_path / "heard.wav", synthetic_sound(0.6, seed=4), 16_000)
     signal, rate_hz = soundfile.read(tmp_path / "heard.wav", dtype="float32")
     assert rate_hz == 16_000
     end = FrontEnd.from_json(read_json(bundle / "frontend.json"))
     network = Network((bundle / f"{name}.json").read_bytes())
-    found = streamed(network, end, signal, size)
-    wanted = Streamed(open_model(bundle / f"{name}.onnx")).run(end(signal))
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=ALLOWED)
-    event = QUESTIONS[name].event
-    assert np.array_equal(answers(found, event, 0.5), answers(wanted, event, 0.5))
+    outputs = run_in_blocks(network, end, signal, size)
+    expected = StatefulSession(open_model(bundle / f"{name}.onnx")).run(end(signal))
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=ALLOWED)
+    event = TASKS[name].event
+    assert np.array_equal(decisions(outputs, event, 0.5), decisions(expected, event, 0.5))
 
 
-def test_made_sound_has_pauses_and_bursts_and_is_always_the_same():
-    sound = babble(4.0)
-    assert np.array_equal(sound, babble(4.0))
-    assert not np.array_equal(sound, babble(4.0, seed=2))
+def test_the_synthetic_sound_has_pauses_and_bursts_and_is_reproducible():
+    sound = synthetic_sound(4.0)
+    assert np.array_equal(sound, synthetic_sound(4.0))
+    assert not np.array_equal(sound, synthetic_sound(4.0, seed=2))
     assert np.array_equal(sound * 32768, np.round(sound * 32768))
     quiet = np.array([np.abs(part).max() < 0.01 for part in np.split(sound, 400)])
     assert 0.1 < quiet.mean() < 0.9
@@ -298,42 +320,44 @@ def test_made_sound_has_pauses_and_bursts_and_is_always_the_same():
 OUTPUTS = np.array([[0.1], [0.8], [0.3], [0.6], [0.6], [0.2]], dtype=np.float32)
 
 
-def test_a_margin_is_above_nothing_where_an_answer_is_given():
+def test_a_margin_is_positive_if_the_decision_is_taken():
     rng = np.random.default_rng(1)
     many = rng.random((50, 4)).astype(np.float32)
-    assert np.array_equal(margins(many, False, 0.5) > 0, answers(many, False, 0.5))
-    one = rng.random((50, 1)).astype(np.float32)
+    assert np.array_equal(margins(many, False, 0.5) > 0, decisions(many, False, 0.5))
+    first = rng.random((50, 1)).astype(np.float32)
     for event in (False, True):
-        assert np.array_equal(margins(one, event, 0.5) > 0, answers(one, event, 0.5))
+        assert np.array_equal(margins(first, event, 0.5) > 0, decisions(first, event, 0.5))
 
 
-def test_another_answer_is_found_and_one_that_the_last_bits_decide_is_counted():
-    wanted = OUTPUTS.copy()
-    assert compare(OUTPUTS, wanted, True, 0.5).close == 0
-    wanted[0] += 5e-6
-    assert 0 < compare(OUTPUTS, wanted, True, 0.5).error <= ALLOWED
-    wanted[4] -= 5e-6  # of two equal hops the first is the peak now
-    assert compare(OUTPUTS, wanted, True, 0.5).close == 2
-    wanted[2] += 1e-4
+def test_another_decision_is_found_and_a_near_tie_is_counted():
+    expected = OUTPUTS.copy()
+    assert compare_outputs(OUTPUTS, expected, True, 0.5).close == 0
+    expected[0] += 5e-6
+    assert 0 < compare_outputs(OUTPUTS, expected, True, 0.5).error <= ALLOWED
+    expected[4] -= 5e-6  # of two equal hops the first is the peak now
+    assert compare_outputs(OUTPUTS, expected, True, 0.5).close == 2
+    expected[2] += 1e-4
     with pytest.raises(ValueError, match=r"outputs in blocks are off by 1.00e-04; allowed is"):
-        compare(OUTPUTS, wanted, True, 0.5)
-    with pytest.raises(ValueError, match=r"\(5, 1\) outputs in blocks and \(6, 1\) of the whole"):
-        compare(OUTPUTS[1:], OUTPUTS, True, 0.5)
-    wanted = OUTPUTS.copy()
-    wanted[0] = float("nan")
-    with pytest.raises(ValueError, match="off by nan"):
-        compare(OUTPUTS, wanted, True, 0.5)
-
-
-def test_an_answer_that_was_lost_is_found(monkeypatch):
-    given = iter((np.zeros((6, 1), bool), answers(OUTPUTS, True, 0.5)))
-    monkeypatch.setattr("fonoteka.realtime.block_check.answers", lambda *_: next(given))
+        compare_outputs(OUTPUTS, expected, True, 0.5)
     with pytest.raises(
-        ValueError, match="another answer in blocks than of the whole, first at hop 1"
+        ValueError, match=r"\(5, 1\) outputs in blocks and \(6, 1\) of the whole sound"
     ):
-        compare(OUTPUTS, OUTPUTS, True, 0.5)
+        compare_outputs(OUTPUTS[1:], OUTPUTS, True, 0.5)
+    expected = OUTPUTS.copy()
+    expected[0] = float("nan")
+    with pytest.raises(ValueError, match="off by nan"):
+        compare_outputs(OUTPUTS, expected, True, 0.5)
 
 
-def test_toy_bundles_hear_by_the_front_end_that_is_written(bundle):
+def test_a_lost_decision_is_found(monkeypatch):
+    given = iter((np.zeros((6, 1), bool), decisions(OUTPUTS, True, 0.5)))
+    monkeypatch.setattr("fonoteka.realtime.block_check.decisions", lambda *_: next(given))
+    with pytest.raises(
+        ValueError, match="decisions in blocks differ from those of the whole sound, first at hop 1"
+    ):
+        compare_outputs(OUTPUTS, OUTPUTS, True, 0.5)
+
+
+def test_toy_bundles_use_the_written_front_end(bundle):
     end = FrontEnd.from_json(read_json(bundle / "frontend.json"))
     assert (end.params, end.mean.tolist()) == (FRONT, END.mean.tolist())

@@ -30,15 +30,15 @@ from fonoteka.audio.augment import AugmentParams, augment
 from fonoteka.audio.dsp import FRAME_HOP, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
-from fonoteka.models.ctc import ctc_loss, fewest_frames, like_length
+from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
 from fonoteka.models.determinism import seed_of
 from fonoteka.models.encoders import (
     ArchitectureParams,
     frame_count,
     new_encoder,
-    normalise,
     pad_for_frames,
     receptive_field,
+    zero_mean_unit_variance,
 )
 from fonoteka.phones import LABELS, NUMBER
 
@@ -116,7 +116,7 @@ def lessons_from(
 ) -> list[Lesson]:
     """Return the lessons in the order of the utterances, with clusters found on all of them."""
     found = clusters_of([mfcc(signals[u.id]) for u in utterances], params)
-    short = sum(len(c) < fewest_frames(u.phones) for u, c in zip(utterances, found, strict=True))
+    short = sum(len(c) < min_ctc_frames(u.phones) for u, c in zip(utterances, found, strict=True))
     if short:
         print(f"{short} of {len(utterances)} clips have fewer frames than phones: no CTC loss")
     return [
@@ -178,7 +178,7 @@ def batches(lengths: Sequence[int], batch_s: float, seed: int) -> Iterator[list[
     """Yield clip numbers in batches of about `batch_s` seconds of like length, for ever."""
     for epoch in count():
         rng = np.random.default_rng(seed_of(seed, "batches", epoch))
-        yield from like_length(lengths, batch_s * SAMPLE_RATE_HZ, rng)
+        yield from bucket_by_length(lengths, batch_s * SAMPLE_RATE_HZ, rng)
 
 
 def step_loss(pupil: Pupil, lessons: Sequence[Lesson], params: PretrainParams, seed: int) -> Tensor:
@@ -188,7 +188,10 @@ def step_loss(pupil: Pupil, lessons: Sequence[Lesson], params: PretrainParams, s
     field = receptive_field(pupil.encoder)
     heard = [augment(lesson.signal, params.augment, rng) for lesson in lessons]
     sizes = [frame_count(len(signal)) for signal, _ in heard]
-    waves = [torch.from_numpy(pad_for_frames(normalise(signal), field)) for signal, _ in heard]
+    waves = [
+        torch.from_numpy(pad_for_frames(zero_mean_unit_variance(signal), field))
+        for signal, _ in heard
+    ]
     batch = nn.utils.rnn.pad_sequence(waves, batch_first=True)
     attention = torch.zeros(batch.shape, dtype=torch.long)
     for row, wave in zip(attention, waves, strict=True):

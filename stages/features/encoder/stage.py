@@ -23,10 +23,10 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file
 from fonoteka.core.params import load
 from fonoteka.models.checkpoint import Checkpoint, fingerprint
-from fonoteka.models.ctc import rate_at
+from fonoteka.models.ctc import lr_at
 from fonoteka.models.determinism import ComputeParams, configure, seed_of
 from fonoteka.models.encoders import MODELS, feature_extractor, load_encoder
-from fonoteka.models.oversampling import repeated
+from fonoteka.models.oversampling import oversample
 from fonoteka.shards import read_clips
 from stages.features.encoder.pretrain import (
     Lesson,
@@ -116,7 +116,7 @@ def pretrain(
     if not utterances:
         raise UserError(f"{train}: no utterance to pretrain on")
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
-    lessons = repeated(utterances, lessons_from(utterances, signals, params), params.repeat)
+    lessons = oversample(utterances, lessons_from(utterances, signals, params), params.repeat)
     heard = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
     mark = fingerprint(kind, asdict(params), heard, torch.get_num_threads())
     pupil = teach(Pupil(kind, params), lessons, params, Checkpoint(checkpoint, mark))
@@ -139,7 +139,7 @@ def teach(
     for number in range(done, params.steps):
         batch = [lessons[i] for i in next(order)]
         for group in optimizer.param_groups:
-            group["lr"] = params.learning_rate * rate_at(
+            group["lr"] = params.learning_rate * lr_at(
                 (number + 1) / (params.steps + 1), params.warmup_fraction
             )
         loss = step_loss(pupil, batch, params, seed_of(params.seed, "step", number))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fonoteka.realtime.events import Counts, Delays, delays, matched, peaks
-from fonoteka.realtime.frame_labels import QUESTIONS, Row, delayed
+from fonoteka.realtime.events import Counts, Latencies, latencies, match_events, pick_peaks
+from fonoteka.realtime.frame_labels import TASKS, Row, delayed
 from fonoteka.scoring.error_rate import Interval, bootstrap_of
 
 Array = NDArray[np.float32]
@@ -84,14 +84,14 @@ class Examiner:
     def __init__(
         self, facts: Mapping[str, Any], hop_s: float, params: EvaluateRealtimeParams
     ) -> None:
-        self.question = QUESTIONS[facts["name"]]
+        self.question = TASKS[facts["name"]]
         self.delay, self.threshold = facts["delay_hops"], facts["threshold"]
         self.hop_s, self.params = hop_s, params
 
     def marked(self, said: Array, stream: Heard) -> Marked:
         """Return what outputs `[T, O]` are worth."""
         if self.question.event:
-            hops = peaks(said[:, 0], self.threshold)
+            hops = pick_peaks(said[:, 0], self.threshold)
             return self._moments((hops - self.delay + 0.5) * self.hop_s, hops, stream)
         many = len(self.question.names) > 1
         answers = said.argmax(axis=1) if many else (said[:, 0] > self.threshold).astype(np.int64)
@@ -108,7 +108,7 @@ class Examiner:
             hits = (answers == 1) & (right == 1)
             extra, missed = (answers == 1) & (right == 0), (answers == 0) & (right == 1)
         within = round(self.params.longest_delay_s / self.hop_s)
-        late: Delays = delays(answers, truth, within)
+        late: Latencies = latencies(answers, truth, within)
         late_s = [hops * self.hop_s for hops in late.hops]
         hits, extra, missed = (x.astype(np.int64) for x in (hits, extra, missed))
         at = np.arange(len(answers))
@@ -117,7 +117,7 @@ class Examiner:
     def _moments(self, moments_s: Array, hops: Numbers, stream: Heard) -> Marked:
         """Return what moments are worth that were known a hop after their peak."""
         starts = sorted(start_s for _, start_s, _ in stream.rows)
-        pairs = matched(moments_s.tolist(), starts, self.params.tolerance_s)
+        pairs = match_events(moments_s.tolist(), starts, self.params.tolerance_s)
         said, true = {s for s, _ in pairs}, {t for _, t in pairs}
         last = len(stream.frames) - 1
         at = [*(hops[s] for s, _ in pairs), *(h for n, h in enumerate(hops) if n not in said)]

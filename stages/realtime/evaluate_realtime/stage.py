@@ -24,7 +24,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import load
 from fonoteka.onnx_export.session import open_model
-from fonoteka.onnx_export.stateful_session import Streamed
+from fonoteka.onnx_export.stateful_session import StatefulSession
 from fonoteka.realtime.frontend import FrontEnd
 from fonoteka.reporting.rounding import rounded
 from fonoteka.shards import read_arrays
@@ -57,7 +57,7 @@ def read_heard(streams: Path, table: pd.DataFrame, hop_s: float) -> list[Heard]:
 
 def heard_by(graph: Path, streams: Sequence[Heard]) -> Iterator[Array]:
     """Yield the outputs of each stream, from a reset."""
-    runner = Streamed(open_model(graph))
+    runner = StatefulSession(open_model(graph))
     for stream in streams:
         runner.reset()
         yield runner.run(stream.frames)

@@ -66,7 +66,7 @@ def about(
     name = export.name
     said, graph = export / f"{name}.json", export / f"{name}.onnx"
     document = require_valid(said.read_bytes(), said.name)
-    loud = max_abs_logit(document, end.loudest)
+    loud = max_abs_logit(document, end.max_abs_feature)
     numbers, known = model_cost(document), open_model(graph).get_modelmeta().custom_metadata_map
     pairs = {
         "the name in model.json and that of its folder": (facts.get("name"), name),

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fonoteka.core.errors import UserError
-from fonoteka.models.causal import LayerShape, Stack, StackShape, State, detached, stack_of
-from fonoteka.models.ctc import like_length
+from fonoteka.models.causal import LayerShape, Stack, StackShape, State, build_stack, detach
+from fonoteka.models.ctc import bucket_by_length
 from fonoteka.models.loop import LoopParams
-from fonoteka.realtime.events import Counts, counts_of, event_counts, peaks
-from fonoteka.realtime.frame_labels import QUESTIONS, Question, Row, delayed
+from fonoteka.realtime.events import Counts, event_counts, hop_counts, pick_peaks
+from fonoteka.realtime.frame_labels import TASKS, Row, TaskSpec, delayed
 from fonoteka.shards import read_arrays
 
 Frames = NDArray[np.float32]
@@ -132,7 +132,7 @@ class HearTask:
         self, streams: Mapping[str, Heard], name: str, params: TrainRealtimeParams, hop_s: float
     ) -> None:
         """Label the streams."""
-        self.params, self.small, self.question = params, params.models[name], QUESTIONS[name]
+        self.params, self.small, self.question = params, params.models[name], TASKS[name]
         self.items = [
             (torch.from_numpy(heard.frames), torch.from_numpy(labels_of(heard, self, hop_s)))
             for heard in streams.values()
@@ -141,14 +141,14 @@ class HearTask:
 
     def new(self) -> nn.Module:
         """Return a network as it is before training."""
-        return stack_of(self.shape)
+        return build_stack(self.shape)
 
     def batches(self, seed: int) -> list[Piece]:
         """Return all pieces, those of a stream in order."""
         rng = np.random.default_rng(seed)
         lengths = [len(frames) for frames, _ in self.items]
         pieces = []
-        for numbers in like_length(lengths, self.params.batch_hops, rng):
+        for numbers in bucket_by_length(lengths, self.params.batch_hops, rng):
             frames = nn.utils.rnn.pad_sequence([self.items[n][0] for n in numbers], True)
             labels = nn.utils.rnn.pad_sequence(
                 [self.items[n][1] for n in numbers], True, padding_value=NOT_HEARD
@@ -163,7 +163,7 @@ class HearTask:
         """Return the cross entropy a hop, and keep the state for the piece that follows."""
         assert isinstance(model, Stack)
         logits, state = model.logits(batch.frames, batch.state.pop() if batch.state else ())
-        batch.state.append(detached(state))
+        batch.state.append(detach(state))
         if len(self.question.names) > 1:
             return F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten())
         heard = batch.labels != NOT_HEARD
@@ -180,7 +180,7 @@ def labels_of(heard: Heard, task: HearTask, hop_s: float) -> NDArray[np.int64]:
 
 
 def shape_of(
-    inputs: int, question: Question, small: SmallParams, params: TrainRealtimeParams
+    inputs: int, question: TaskSpec, small: SmallParams, params: TrainRealtimeParams
 ) -> StackShape:
     """Return the network of a model: a convolution, a GRU and the answer."""
     convolution = LayerShape("conv", small.convolution or 1, params.kernel, 1, 1, "relu")
@@ -198,7 +198,7 @@ class Examined:
 
     def __init__(self, streams: Mapping[str, Heard], name: str, delay: int, hop_s: float) -> None:
         """Take streams of voices that are not trained on."""
-        self.streams, self.question = list(streams.values()), QUESTIONS[name]
+        self.streams, self.question = list(streams.values()), TASKS[name]
         self.delay, self.hop_s = delay, hop_s
 
     def error(self, model: nn.Module) -> float:
@@ -234,10 +234,10 @@ class Examined:
         found = Counts()
         for one, stream in zip(said, self.streams, strict=True):
             if self.question.event:
-                moments = (peaks(one[:, 0], threshold) - self.delay + 0.5) * self.hop_s
+                moments = (pick_peaks(one[:, 0], threshold) - self.delay + 0.5) * self.hop_s
                 starts = sorted(start_s for _, start_s, _ in stream.rows)
                 found += event_counts(moments.tolist(), starts, TOLERANCE_S)
             else:
                 yes = (one[:, 0] > threshold).astype(np.int64)
-                found += counts_of(yes, self._labels(stream))
+                found += hop_counts(yes, self._labels(stream))
         return found.f1

@@ -25,8 +25,8 @@ from fonoteka.models.checkpoint import Checkpoint, fingerprint
 from fonoteka.models.curves import write_curves
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.loop import fit
-from fonoteka.models.store import save_small
-from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.models.store import save_stack
+from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.realtime.frontend import FrontEnd
 from stages.realtime.train_realtime.realtime_task import (
     Examined,
@@ -41,9 +41,9 @@ def run(
     checkpoint: Path, params: TrainRealtimeParams,
 ) -> None:  # fmt: skip
     """Train one model and write it with its curves."""
-    if set(params.models) != set(QUESTIONS):
+    if set(params.models) != set(TASKS):
         raise UserError(
-            f"train_realtime.models must be {sorted(QUESTIONS)}, found {sorted(params.models)}; "
+            f"train_realtime.models must be {sorted(TASKS)}, found {sorted(params.models)}; "
             "change it in params.yaml"
         )
     end = FrontEnd.from_json(read_json(frontend))
@@ -61,20 +61,20 @@ def run(
     assert isinstance(model, Stack)
     model.eval()  # the loop only ever asks the one in training; dropout would move the threshold
     facts: dict[str, Any] = {
-        "name": name, "answers": list(QUESTIONS[name].names), "event": QUESTIONS[name].event,
+        "name": name, "answers": list(TASKS[name].names), "event": TASKS[name].event,
         "delay_hops": small.delay, "threshold": examined.threshold(model),
         "training_data_sha256": sha256_json(lineage), "best_epoch": progress.best_epoch,
         "valid_error": round(progress.best, 6),
     }  # fmt: skip
     write_curves(curves, progress.history or [])
-    save_small(out, model, task.shape, facts)
+    save_stack(out, model, task.shape, facts)
     keep.clear()
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=sorted(QUESTIONS))
+    parser.add_argument("name", choices=sorted(TASKS))
     for name in ("streams", "times", "frontend", "out", "curves"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--checkpoint", type=Path, required=True)

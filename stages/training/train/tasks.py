@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
-from fonoteka.models.ctc import ctc_loss, fewest_frames, like_length
+from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
 from fonoteka.models.heads import LstmShape, MlpShape, Shape, TdnnShape, new_head
 from fonoteka.models.loop import LoopParams, Task
-from fonoteka.models.oversampling import repeated
+from fonoteka.models.oversampling import oversample
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.scoring.decoding import frame_range
 from fonoteka.shards import read_arrays
@@ -117,13 +117,13 @@ class CtcTask:
         self.params = params
         pairs = [
             (frames, torch.tensor([NUMBER[phone] for phone in u.phones]))
-            for u in repeated(utterances, utterances, params.repeat)
+            for u in oversample(utterances, utterances, params.repeat)
             for frames in views[u.id]
         ]
         self.items = [
             (frames, phones)
             for frames, phones in pairs
-            if len(frames) >= fewest_frames(phones.tolist())
+            if len(frames) >= min_ctc_frames(phones.tolist())
         ]
         self.left_out = len(pairs) - len(self.items)
         if not self.items:
@@ -142,7 +142,7 @@ class CtcTask:
     def batches(self, seed: int) -> list[list[int]]:
         """Return clip numbers in batches of like length, in random order."""
         lengths = [len(frames) for frames, _ in self.items]
-        return like_length(lengths, self.params.batch_frames, np.random.default_rng(seed))
+        return bucket_by_length(lengths, self.params.batch_frames, np.random.default_rng(seed))
 
     def loss(self, model: nn.Module, batch: list[int]) -> Tensor:
         """Return the CTC loss a phone."""

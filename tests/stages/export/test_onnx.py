@@ -18,7 +18,7 @@ from fonoteka import manifest
 from fonoteka.core.files import read_json
 from fonoteka.models.encoders import embed, feature_extractor, frame_count, load_encoder
 from fonoteka.models.heads import load_head, posteriors
-from fonoteka.onnx_export.export import Listener, WholePath, prove
+from fonoteka.onnx_export.export import EncoderModule, EndToEndModel, check_parity
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.phones import LABELS
 from stages.export import export_pair as shipping
@@ -123,9 +123,9 @@ def test_nothing_is_written_unless_both_files_are_proven(wrong, tmp_path, monkey
     def prove_or_refuse(path, *rest):
         if path.stem == wrong:
             raise ValueError(f"{path}: planted")
-        return prove(path, *rest)
+        return check_parity(path, *rest)
 
-    monkeypatch.setattr(shipping, "prove", prove_or_refuse)
+    monkeypatch.setattr(shipping, "check_parity", prove_or_refuse)
     with pytest.raises(ValueError, match=rf"out/{wrong}\.onnx: planted"):
         export_project(tmp_path, "mlp")
     files = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
@@ -134,7 +134,7 @@ def test_nothing_is_written_unless_both_files_are_proven(wrong, tmp_path, monkey
 
 
 def test_an_encoder_that_does_not_normalise_is_exported_so(tmp_path):
-    whole = WholePath(Listener(encoder(), False), torch.nn.Identity())
+    whole = EndToEndModel(EncoderModule(encoder(), False), torch.nn.Identity())
     extractor = feature_extractor()
     assert extractor.do_normalize
     signal = noise(0.3)

@@ -15,7 +15,7 @@ from stream_maker import BANDS, HOP_S, SCORED, scored, small
 
 from fonoteka.core.files import read_json, write_json
 from fonoteka.realtime.events import Counts
-from fonoteka.realtime.frame_labels import QUESTIONS, delayed
+from fonoteka.realtime.frame_labels import TASKS, delayed
 from stages.realtime.evaluate_realtime import stage
 from stages.realtime.evaluate_realtime.hop_scores import Examiner, Heard, counts_by, report_of
 from stages.realtime.evaluate_realtime.stage import read_heard
@@ -37,7 +37,7 @@ def examiner(name, delay=DELAY):
 
 def answers(name, rows=ROWS, late=DELAY, hops=HOPS):
     """The outputs of a model that knows all and answers `late` hops after the sound."""
-    question = QUESTIONS[name]
+    question = TASKS[name]
     labels = delayed(question.labels(rows, hops, HOP_S), late)
     if len(question.names) == 1:
         return labels[:, None].astype(np.float32)
@@ -50,7 +50,7 @@ def reported(name, said, streams, delay=DELAY):
     return report_of(asked, iter(said), streams, habit)
 
 
-@pytest.mark.parametrize("name", sorted(QUESTIONS))
+@pytest.mark.parametrize("name", sorted(TASKS))
 def test_a_model_that_knows_all_scores_one(name):
     found = reported(name, [answers(name)] * 2, [heard(), heard(speaker="mine/ivo")])
     assert (found["score"], found["low"], found["high"]) == (1, 1, 1)
@@ -60,7 +60,7 @@ def test_a_model_that_knows_all_scores_one(name):
 
 @pytest.mark.parametrize("name", ["speech", "voicing", "phone", "viseme"])
 def test_a_model_that_always_says_the_commonest_scores_as_habit_does(name):
-    names = len(QUESTIONS[name].names)
+    names = len(TASKS[name].names)
     commonest = int(examiner(name).habit_of([(ROWS, HOPS)]))
     assert commonest == (1 if names == 1 else 0)  # silence, in these rows
     said = np.eye(max(2, names), dtype=np.float32)[np.full(HOPS, commonest)]
@@ -70,7 +70,7 @@ def test_a_model_that_always_says_the_commonest_scores_as_habit_does(name):
 
 
 def test_the_habit_of_yes_and_no_is_counted_by_hand():
-    speech = QUESTIONS["speech"].labels(ROWS, HOPS, HOP_S).sum()
+    speech = TASKS["speech"].labels(ROWS, HOPS, HOP_S).sum()
     found = reported("speech", [np.zeros((HOPS, 1), np.float32)], [heard()])
     assert found["baseline"] == pytest.approx(2 * speech / (speech + HOPS))
     assert found["score"] == 0

@@ -15,8 +15,8 @@ import yaml
 from stream_maker import RTNEURAL, save_random, small
 
 from fonoteka.core.files import read_json
-from fonoteka.models.store import load_small
-from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.models.store import load_stack
+from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.rtneural.interpreter import Network
 from fonoteka.rtneural.validate import diagnose
 from stages.realtime import export_realtime as stage
@@ -48,7 +48,7 @@ def test_an_export_is_sound_and_says_what_torch_says(phone, toy):
     text = (out / "phone.json").read_bytes()
     assert diagnose(text) == []
     frames = proof_frames(toy / "streams", toy / "times.parquet", 50)
-    wanted = said_by_torch(load_small(model)[0], frames)
+    wanted = said_by_torch(load_stack(model)[0], frames)
     np.testing.assert_allclose(Network(text).run(frames), wanted, atol=1e-6)
 
 
@@ -60,7 +60,7 @@ def test_a_report_says_how_far_apart_and_how_large(phone):
     assert found["bytes"] == {
         kind: (out / f"phone.{kind}").stat().st_size for kind in ("json", "onnx")
     }
-    assert found["parameters"] == sum(p.numel() for p in load_small(model)[0].parameters())
+    assert found["parameters"] == sum(p.numel() for p in load_stack(model)[0].parameters())
 
 
 def test_an_onnx_file_says_whose_it_is_and_what_it_answers(phone):
@@ -68,7 +68,7 @@ def test_an_onnx_file_says_whose_it_is_and_what_it_answers(phone):
     facts = read_json(model / "model.json")
     known = {p.key: p.value for p in onnx.load(str(out / "phone.onnx")).metadata_props}
     assert known == {
-        "answers": "\n".join(QUESTIONS["phone"].names), "name": "phone",
+        "answers": "\n".join(TASKS["phone"].names), "name": "phone",
         "weights_sha256": facts["weights_sha256"],
     }  # fmt: skip
 
@@ -102,19 +102,19 @@ def test_the_proof_fails_on_a_changed_weight(phone, toy, tmp_path, monkeypatch):
 
 def test_the_proof_fails_on_another_models_graph(phone, toy, tmp_path, monkeypatch):
     original, other = stage.export_stack, save_random(tmp_path, "phone", seed=9)
-    stack = load_small(other)[0]
+    stack = load_stack(other)[0]
     monkeypatch.setattr(stage, "export_stack", lambda _, *rest: original(stack, *rest))
     with pytest.raises(ValueError, match=r"phone.onnx: off by .* within 300 steps; allowed is"):
         export_of(toy, phone[0], tmp_path)
 
 
 def test_the_proof_fails_on_what_a_reset_does_not_forget(phone, toy, tmp_path, monkeypatch):
-    class Forgetless(stage.Streamed):
+    class Forgetless(stage.StatefulSession):
         def reset(self):
             if not hasattr(self, "state"):
                 super().reset()
 
-    monkeypatch.setattr(stage, "Streamed", Forgetless)
+    monkeypatch.setattr(stage, "StatefulSession", Forgetless)
     with pytest.raises(ValueError, match=r"phone.onnx: says another thing after a reset"):
         export_of(toy, phone[0], tmp_path)
 

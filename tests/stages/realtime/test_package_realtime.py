@@ -17,7 +17,7 @@ from stream_maker import BANDS, BUNDLE, LICENCE, bundle_arguments, small
 from fonoteka import manifest
 from fonoteka.core.files import read_json, sha256_file, write_json
 from fonoteka.packaging import CARD, PACKAGE, check_package
-from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.rtneural.cost import model_cost, model_t
 from stages.realtime.package_realtime import stage
 from stages.realtime.package_realtime.page import page
@@ -55,12 +55,12 @@ def copied(folders, tmp_path):
 
 def test_a_bundle_is_a_sound_package(given, package):
     assert check_package(given["out"]) == []
-    models = [f"{name}.{kind}" for name in QUESTIONS for kind in ("json", "onnx")]
+    models = [f"{name}.{kind}" for name in TASKS for kind in ("json", "onnx")]
     assert sorted(package["files"]) == sorted([CARD, "frontend.json", *models])
     assert given["frontend"].read_bytes() == (given["out"] / "frontend.json").read_bytes()
 
 
-@pytest.mark.parametrize("name", sorted(QUESTIONS))
+@pytest.mark.parametrize("name", sorted(TASKS))
 def test_package_json_says_what_the_files_say(name, given, package):
     said = package["models"][name]
     document = json.loads((given["out"] / f"{name}.json").read_text())
@@ -69,7 +69,7 @@ def test_package_json_says_what_the_files_say(name, given, package):
     assert said["model_t"] == model_t(document)
     assert said["weight_bytes"] == 4 * said["parameters"] == 4 * numbers.parameters
     assert (said["inputs"], said["outputs"]) == (BANDS, len(said["answers"]))
-    assert said["answers"] == list(QUESTIONS[name].names)
+    assert said["answers"] == list(TASKS[name].names)
     scored = read_json(given["metrics"])["models"][name]
     assert (said["metrics"]["score"], said["delay_ms"]) == (scored["score"], scored["delay_ms"])
     assert 0 <= said["warm_up_hops"] < BUNDLE.steps
@@ -95,7 +95,7 @@ def test_lineage_names_what_was_learned_from(given, package):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(QUESTIONS))
+@pytest.mark.parametrize("name", sorted(TASKS))
 def test_the_page_has_the_numbers_and_the_type_of_each_model(name, package, text):
     said = package["models"][name]
     (cost,) = re.findall(rf"^\| {name} \| {said['parameters']} \|.*$", text, re.M)

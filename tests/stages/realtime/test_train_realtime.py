@@ -16,8 +16,8 @@ from stream_maker import HOP_S, PARAMS, toy_frames, toy_rows, toy_streams
 
 from fonoteka.core.files import read_json
 from fonoteka.models import loop
-from fonoteka.models.store import load_small
-from fonoteka.realtime.frame_labels import QUESTIONS
+from fonoteka.models.store import load_stack
+from fonoteka.realtime.frame_labels import TASKS
 from stages.realtime.train_realtime import stage
 from stages.realtime.train_realtime.realtime_task import (
     NOT_HEARD,
@@ -131,8 +131,8 @@ def test_pieces_of_a_stream_are_in_order_and_complete():
 @pytest.mark.parametrize("delay", [0, 2])
 def test_a_label_is_as_late_as_the_answer_may_be(delay):
     small = SmallParams(delay, 0, 4)
-    task = task_of({"a": heard(1)}, "speech", models=dict.fromkeys(QUESTIONS, small))
-    true = QUESTIONS["speech"].labels(toy_rows(1), len(task.items[0][0]), HOP_S)
+    task = task_of({"a": heard(1)}, "speech", models=dict.fromkeys(TASKS, small))
+    true = TASKS["speech"].labels(toy_rows(1), len(task.items[0][0]), HOP_S)
     assert task.items[0][1].tolist() == [0] * delay + true[: len(true) - delay].tolist()
 
 
@@ -141,7 +141,7 @@ def test_a_small_model_learns_phones_of_one_direction_each(name, error, toy, tmp
     params = replace(PARAMS, epochs=6)  # more do not lower an error: 0.134, 0 and 0 after four
     facts = read_json(trained(toy, tmp_path, name, params) / "model.json")
     assert facts["valid_error"] < error
-    assert facts["answers"] == list(QUESTIONS[name].names)
+    assert facts["answers"] == list(TASKS[name].names)
     assert (facts["name"], facts["delay_hops"]) == (name, 1)
     rows = (tmp_path / "curves" / "valid_error.tsv").read_text().splitlines()
     assert len(rows) == 1 + params.epochs
@@ -172,7 +172,7 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes(kill, few, whole, tmp_path
 
 def test_the_threshold_is_the_best_of_the_model_as_it_will_run(few, tmp_path):
     params = replace(PARAMS, epochs=4, dropout=0.5)  # dropped values would move the outputs
-    model, facts = load_small(trained(few, tmp_path, "onset", params))
+    model, facts = load_stack(trained(few, tmp_path, "onset", params))
     valid = read_streams(few / "streams", few / "times.parquet", "valid")
     examined = Examined(valid, "onset", 1, HOP_S)
     assert facts["threshold"] == examined.threshold(model)
@@ -237,13 +237,13 @@ def test_a_damaged_model_is_one_clear_sentence(whole, tmp_path):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
     with pytest.raises(ValueError, match=r"its SHA-256 is .* but model.json names"):
-        load_small(folder)
+        load_stack(folder)
     weights.unlink()
     with pytest.raises(ValueError, match="no such file; run dvc checkout"):
-        load_small(folder)
+        load_stack(folder)
     (folder / "model.json").write_text("{}")
     with pytest.raises(ValueError, match=r"model.json: shape: missing"):
-        load_small(folder)
+        load_stack(folder)
 
 
 def test_the_command_reads_its_section_and_its_paths(few, tmp_path, monkeypatch):
