@@ -1,7 +1,7 @@
-"""One training loop for all models, which goes on after a kill as if nothing had happened.
+"""One training loop for all models, which resumes after a kill with the same result.
 
-What differs between models is a task: what a batch is and what its loss is. All are judged while
-they train by an error on the validation voices, and the weights of the best epoch are kept.
+A task defines the batches and the loss of a model. Each epoch ends with an error on the validation
+part, and the weights of the best epoch are the result.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from fonoteka.models.determinism import seed_of
 
 @dataclass(frozen=True)
 class LoopParams:
-    """What every section of a trained model has.
+    """Training parameters in the section of every model.
 
     Attributes:
-        seed: of weights, batches and dropout.
-        epochs: at most.
+        seed: seed of weights, batches and dropout.
+        epochs: maximum number of epochs.
         patience: epochs without a lower validation error before training stops.
-        learning_rate: highest, after `warmup_fraction` of all epochs; then it falls to 0.
-        warmup_fraction: share of the epochs in which the rate rises.
-        weight_decay: of AdamW.
-        clip_norm: longest gradient.
+        learning_rate: maximum, after `warmup_fraction` of all epochs; then it decreases to 0.
+        warmup_fraction: share of the epochs in which the rate increases.
+        weight_decay: weight decay of AdamW.
+        clip_norm: maximum gradient norm.
     """
 
     seed: int
@@ -48,22 +48,22 @@ class LoopParams:
             )
 
 
-class Task(Protocol):
-    """What the training loop needs to know."""
+class TrainingTask(Protocol):
+    """The interface of a model for the training loop."""
 
     def new(self) -> nn.Module:
-        """Return a model as it is before training."""
+        """Return an untrained model."""
 
     def batches(self, seed: int) -> Sequence[Any]:
-        """Return one epoch's batches."""
+        """Return the batches of one epoch."""
 
     def loss(self, model: nn.Module, batch: Any) -> Tensor:
         """Return the loss of one batch."""
 
 
 @dataclass
-class Progress:
-    """How far a run is: JSON beside the weights in a checkpoint."""
+class TrainingProgress:
+    """The state of a run, stored as JSON with the weights in a checkpoint."""
 
     epoch: int = 0
     best_epoch: int = 0
@@ -71,8 +71,8 @@ class Progress:
     history: list[dict[str, float]] | None = None
 
 
-class Keeper(nn.Module):
-    """The model in training beside its best state so far, so that a checkpoint holds both."""
+class BestModelTracker(nn.Module):
+    """The model in training and its best state so far, so that a checkpoint contains both."""
 
     def __init__(self, model: nn.Module, best: nn.Module) -> None:
         super().__init__()
@@ -81,46 +81,55 @@ class Keeper(nn.Module):
 
 
 def fit(
-    task: Task, error: Callable[[nn.Module], float], name: str, params: LoopParams,
+    task: TrainingTask, error: Callable[[nn.Module], float], name: str, params: LoopParams,
     checkpoint: Checkpoint,
-) -> tuple[nn.Module, Progress]:  # fmt: skip
-    """Return the best model and the story of its training.
+) -> tuple[nn.Module, TrainingProgress]:  # fmt: skip
+    """Return the best model and the progress of its training.
 
     Args:
-        task: what is learned.
-        error: of a model on the validation part; less is better.
-        name: of that error, in curves and on the screen.
-        params: the loop's.
-        checkpoint: of this very run.
+        task: batches and loss.
+        error: returns the error of a model on the validation part; lower is better.
+        name: name of that error, in curves and on the terminal.
+        params: parameters of the loop.
+        checkpoint: the checkpoint of this run.
     """
     torch.manual_seed(seed_of(params.seed, "weights"))
-    keeper = Keeper(task.new(), task.new())
+    tracker = BestModelTracker(task.new(), task.new())
     optimizer = torch.optim.AdamW(
-        keeper.model.parameters(), params.learning_rate, weight_decay=params.weight_decay
+        tracker.model.parameters(), params.learning_rate, weight_decay=params.weight_decay
     )
-    notes = checkpoint.restore(keeper, optimizer)
-    progress = Progress(**notes) if notes else Progress(history=[])
+    notes = checkpoint.restore(tracker, optimizer)
+    progress = TrainingProgress(**notes) if notes else TrainingProgress(history=[])
     assert progress.history is not None
+    # Patience counts from the restored epoch too, so a resumed run stops where the first would.
     while progress.epoch < params.epochs:
         if progress.epoch - progress.best_epoch >= params.patience:
             break
-        loss = run_epoch(task, keeper.model, optimizer, progress.epoch, params)
+        loss = run_epoch(task, tracker.model, optimizer, progress.epoch, params)
         progress.epoch += 1
-        keeper.model.eval()
-        found = error(keeper.model)
-        if found < progress.best:
-            progress.best, progress.best_epoch = found, progress.epoch
-            keeper.best.load_state_dict(keeper.model.state_dict())
-        progress.history.append({"train_loss": round(loss, 6), f"valid_{name}": round(found, 6)})
-        checkpoint.save(keeper, optimizer, asdict(progress))
-        print(f"epoch {progress.epoch}: loss {loss:.3f}, valid {name} {found:.4f}", flush=True)
-    return keeper.best, progress
+        tracker.model.eval()
+        valid_error = error(tracker.model)
+        if valid_error < progress.best:
+            progress.best, progress.best_epoch = valid_error, progress.epoch
+            tracker.best.load_state_dict(tracker.model.state_dict())
+        progress.history.append(
+            {"train_loss": round(loss, 6), f"valid_{name}": round(valid_error, 6)}
+        )
+        checkpoint.save(tracker, optimizer, asdict(progress))
+        print(
+            f"epoch {progress.epoch}: loss {loss:.3f}, valid {name} {valid_error:.4f}", flush=True
+        )
+    return tracker.best, progress
 
 
 def run_epoch(
-    task: Task, model: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, params: LoopParams
+    task: TrainingTask,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+    params: LoopParams,
 ) -> float:
-    """Go once through the training part and return the mean loss."""
+    """Train one epoch and return the mean loss."""
     seed = seed_of(params.seed, "epoch", epoch)
     torch.manual_seed(seed)
     batches = task.batches(seed)

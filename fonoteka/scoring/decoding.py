@@ -101,7 +101,7 @@ def segment_label(
 def frame_range(start_s: float, end_s: float, total: int) -> tuple[int, int]:
     """Return the frames `[start, end)` of a segment in seconds: at least one, all below `total`.
 
-    >>> frames_of(0.10, 0.16, 50), frames_of(0.999, 1.02, 50)
+    >>> frame_range(0.10, 0.16, 50), frame_range(0.999, 1.02, 50)
     ((5, 8), (49, 50))
     """
     start = min(round(start_s * FRAMES_PER_SECOND), total - 1)

@@ -123,7 +123,7 @@ def aligned(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
 def count_errors(pairs: Iterable[Pair]) -> Errors:
     """Return the errors of an alignment.
 
-    >>> counted([("a", "a"), ("tʃ", "s"), (None, "a")])
+    >>> count_errors([("a", "a"), ("tʃ", "s"), (None, "a")])
     Errors(substitutions=1, deletions=0, insertions=1, reference=2)
     """
     pairs_list = list(pairs)

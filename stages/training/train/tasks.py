@@ -16,7 +16,7 @@ from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
 from fonoteka.models.heads import LstmShape, MlpShape, Shape, TdnnShape, new_head
-from fonoteka.models.loop import LoopParams, Task
+from fonoteka.models.loop import LoopParams, TrainingTask
 from fonoteka.models.oversampling import oversample
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.scoring.decoding import frame_range
@@ -85,7 +85,7 @@ class MlpParams(HeadParams):
     batch_segments: int
 
 
-class HeadTask(Task, Protocol):
+class HeadTask(TrainingTask, Protocol):
     """A task whose model is a head on embeddings."""
 
     shape: Shape

@@ -16,7 +16,7 @@ from fonoteka.core.files import read_json
 from fonoteka.models import loop
 from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.heads import load_head, posteriors
-from fonoteka.models.loop import Progress, fit
+from fonoteka.models.loop import TrainingProgress, fit
 from fonoteka.phones import LABELS
 from fonoteka.shards import read_arrays
 from stages.training.train import stage
@@ -130,7 +130,7 @@ def test_a_run_that_was_killed_at_its_end_trains_no_more(toy, tmp_path):
     keep = Checkpoint(tmp_path, "m")
     first, _ = fit(task, Told(0.5).per, "per", task.params, keep)
     again, progress = fit(task, Told().per, "per", task.params, keep)
-    assert isinstance(progress, Progress)
+    assert isinstance(progress, TrainingProgress)
     assert torch.equal(first.output.weight, again.output.weight)
 
 
