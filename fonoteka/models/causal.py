@@ -166,6 +166,7 @@ def build_stack(shape: StackShape) -> Stack:
         if layers and shape.dropout:
             layers.append(nn.Dropout(shape.dropout))
         layers.append(_new(layer, size))
+        # Softmax needs an axis: features are on the last one.
         if layer.activation == "softmax":
             layers.append(nn.Softmax(dim=-1))
         elif layer.activation != "none":

@@ -32,6 +32,7 @@ def bucket_by_length(
     jittered = np.asarray(lengths) * rng.uniform(1 - JITTER, 1 + JITTER, len(lengths))
     groups: list[list[int]] = [[]]
     longest = 0
+    # A stable sort, so that equal lengths have the same order on every machine.
     for i in np.argsort(jittered, kind="stable").tolist():
         longest = max(longest, lengths[i])
         if groups[-1] and longest * (len(groups[-1]) + 1) > limit:

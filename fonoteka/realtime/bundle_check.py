@@ -68,6 +68,7 @@ def check_front_end(folder: Path, package: Mapping[str, Any]) -> str:
     if not isinstance(document, dict):
         raise UserError("frontend.json: expected a JSON object; export it again")
     end = FrontEnd.from_json(document)
+    # Computed from the parameters alone, so it shows errors in window and matrix.
     recomputed = FrontEnd(end.params, end.mean, end.std)
     faults = [
         f"{key} is off by {difference:.2g} from its recomputation"
@@ -105,6 +106,7 @@ def run_checks(folder: Path, signal: Signal, models: list[BundledModel]) -> Iter
             yield CheckResult("FAULT", name, str(error))
             continue
         models.append(model)
+        # The later checks run the model, so they need a valid format and a valid front end.
         format_result = run_check(f"{name}: format", model.format)
         yield format_result
         steps: dict[str, Callable[[], str]] = {"architecture": model.architecture}

@@ -123,6 +123,7 @@ def latencies(predicted: Numbers, true: Numbers, within: int) -> Latencies:
     hops, without, before = [], 0, 0
     changes = np.flatnonzero(np.diff(true)) + 1
     for number, change in enumerate(changes):
+        # A decision that is already present when the truth changes has no latency.
         if predicted[change - 1] == true[change]:
             before += 1
             continue

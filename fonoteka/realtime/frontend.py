@@ -171,6 +171,7 @@ class FrontEnd:
                 f"frontend.json: window {hann.shape} and matrix {mel.shape} do not fit "
                 f"{params.window} samples and {params.bands} bands; export it again"
             )
+        # The constants of the file, because a host uses them and not a recomputation.
         end.hann, end.mel = hann, mel
         return end
 

@@ -44,6 +44,7 @@ def max_abs_logit(document: Mapping[str, Any], max_abs_input: float) -> float | 
         activation = layer.get("activation", "") if has_activation else ""
         if activation == "softmax":
             logits.append(float(bound.max()))
+        # These end in [-1, 1]; ELU is at least -1 and grows with its input.
         if activation in ("softmax", "tanh", "sigmoid"):
             bound = np.ones_like(bound)
         elif activation == "elu":

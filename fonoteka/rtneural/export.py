@@ -100,6 +100,7 @@ def export_model(model: Layers, inputs: int | None = None) -> ExportedModel:
     features = _feature_axes(parts)
     exporter = _Exporter(inputs)
     for part in parts:
+        # In a list a softmax runs on [batch, time, features]; in a Sequential its axes vary.
         if isinstance(part.module, nn.Softmax):
             _check_softmax_axis(features if part.in_sequential else {-1, 2}, part)
         exporter.add(part.module, part.where)

@@ -199,6 +199,7 @@ class Network:
         self.dtype = np.dtype(dtype)
         self.layers: list[StepLayer] = []
         for number, layer in enumerate(document["layers"]):
+            # Validated files may have layers on images, which no model of ours uses.
             if layer["type"].endswith("2d"):
                 name = f"layers[{number}] ({layer['type']})"
                 raise UserError(f"{where}: {name} works on images; only vectors are supported here")

@@ -78,6 +78,7 @@ def to_decimals(tensor: Tensor | None, where: str, name: str, zeros: tuple[int, 
         )
         nearest = "the model of the last step at which its loss was finite"
         raise unsupported(where, f"{why}{indices[0]}", nearest)
+    # str() of a float32 is the shortest decimal that gives the same bits.
     short = np.array([float(str(value)) for value in array.ravel()]).reshape(array.shape)
     assert np.array_equal(short.astype(np.float32), array)
     return short.tolist()

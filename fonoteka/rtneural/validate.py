@@ -64,6 +64,7 @@ def _check_file(text: str | bytes) -> Iterator[Diagnostic]:
             f"{constant} is not JSON; train the model again, one of its weights is not finite"
         )
 
+    # Python's parser silently accepts duplicate keys, NaN and infinities; a file must have none.
     try:
         document = json.loads(_decoded(text), object_pairs_hook=pairs, parse_constant=refuse)
     except (ValueError, RecursionError) as error:

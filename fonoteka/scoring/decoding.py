@@ -77,6 +77,7 @@ def segment_scores(log_probs: NDArray[np.float32], start: int, end: int) -> NDAr
         raise UserError(
             f"posteriors of segment [{start}, {end}) are NaN; train or export the model again"
         )
+    # float64, so that the normalisation adds no rounding to the float32 scores.
     peaks = frames.max(axis=0).astype(np.float64)
     return np.asarray(peaks - np.logaddexp.reduce(peaks), dtype=np.float32)
 

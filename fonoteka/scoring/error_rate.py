@@ -258,6 +258,7 @@ def paired_bootstrap(
     ).reshape(-1, 3)  # fmt: skip
     if len(table) < 2:
         return ONE_SPEAKER, None
+    # One table with both models, so that both get the same resampled speakers.
     sums = resampled(table, resamples, seed)
     differences = (sums[:, 0] - sums[:, 1]) / sums[:, 2]
     return percentile_interval(differences), float(np.mean(differences < 0))

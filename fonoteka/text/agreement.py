@@ -204,6 +204,7 @@ def counted_gender(word: str, number: int) -> tuple[Gender, bool]:
     """
     word = word.lower()
     form = FORMS.get(word)
+    # 11 and 12 are invariable, and words of up to two letters are not nouns.
     if (
         len(word) < 3
         or word in _NOT_NOUNS

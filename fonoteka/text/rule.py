@@ -90,6 +90,7 @@ def rule(
         def replace_match(match: re.Match[str]) -> str:
             nonlocal fired
             new = replace if isinstance(replace, str) else replace(match, language)
+            # A replacement by the same text is not a change and is not counted.
             if new is None or new == match[0]:
                 return match[0]
             fired += 1
@@ -145,6 +146,7 @@ def replacement(match: re.Match[str], words: str, after_letters: bool = False) -
     """
     start, end, text = match.start(), match.end(), match.string
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    # Most numerals are between spaces; the checks below are needed for the others only.
     if before in _GAP and after in _GAP:
         return words
     if _continues_before(match, after_letters) or _continues_after(match):

@@ -98,6 +98,7 @@ def repair_homoglyphs(text: str) -> tuple[str, int, tuple[str, ...]]:
     """
     if not (has_cyrillic(text) and (_TOUCHING.search(text) or _STRAY.search(text))):
         return text, 0, ()
+    # The script of the other words decides words that fit both scripts.
     cyrillic, latin = _weights(text)
     mended, failed = 0, []
 

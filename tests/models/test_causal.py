@@ -149,9 +149,9 @@ def test_a_layer_that_looks_ahead_or_is_unknown_is_refused(layer, message):
 def test_an_onnx_file_runs_blocks_of_any_length_and_returns_its_state(tmp_path):
     frames = noise(50, 5)
     streamed = onnx_session(new_stack(), 5, tmp_path / "m.onnx")
-    wanted = torch_steps(new_stack(), frames)
+    expected = torch_steps(new_stack(), frames)
     for blocks in ((50,), (1,), (2, 5)):
-        assert max_rel_diff(onnx_steps(streamed, frames, blocks), wanted) < 1e-5
+        assert max_rel_diff(onnx_steps(streamed, frames, blocks), expected) < 1e-5
     names = {given.name: given.shape for given in streamed.session.get_inputs()}
     assert names == {"frames": [1, "hops", 5], "state_0": [1, 5, 4], "state_1": [1, 1, 4],
                      "state_2": [1, 1, 4], "state_3": [1, 1, 4]}  # fmt: skip

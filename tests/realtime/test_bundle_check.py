@@ -350,8 +350,8 @@ def test_another_decision_is_found_and_a_near_tie_is_counted():
 
 
 def test_a_lost_decision_is_found(monkeypatch):
-    given = iter((np.zeros((6, 1), bool), decisions(OUTPUTS, True, 0.5)))
-    monkeypatch.setattr("fonoteka.realtime.block_check.decisions", lambda *_: next(given))
+    results = iter((np.zeros((6, 1), bool), decisions(OUTPUTS, True, 0.5)))
+    monkeypatch.setattr("fonoteka.realtime.block_check.decisions", lambda *_: next(results))
     with pytest.raises(
         ValueError, match="decisions in blocks differ from those of the whole sound, first at hop 1"
     ):

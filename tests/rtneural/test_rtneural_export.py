@@ -256,9 +256,9 @@ def test_a_convolution_without_padding_starts_late_by_skipped_steps():
     exported, frames = export_model(model), noise(30, 2)
     assert exported.skipped_steps == 5
     with torch.inference_mode():
-        wanted = model(torch.from_numpy(frames.T.copy())[None])[0].numpy().T
-    assert len(wanted) == 25
-    assert max_rel_diff(network(model, 2).run(frames)[5:], wanted) < 1e-5
+        expected = model(torch.from_numpy(frames.T.copy())[None])[0].numpy().T
+    assert len(expected) == 25
+    assert max_rel_diff(network(model, 2).run(frames)[5:], expected) < 1e-5
 
 
 def test_torch_on_its_own_axes_agrees_with_the_file():
@@ -269,8 +269,8 @@ def test_torch_on_its_own_axes_agrees_with_the_file():
     )  # fmt: skip
     model, frames = randomized(model).eval(), noise(30, 2)
     with torch.inference_mode():
-        wanted = model(torch.from_numpy(frames.T.copy())[None])[0].numpy().T
-    assert max_rel_diff(network(model, 2).run(frames), wanted) < 1e-5
+        expected = model(torch.from_numpy(frames.T.copy())[None])[0].numpy().T
+    assert max_rel_diff(network(model, 2).run(frames), expected) < 1e-5
 
 
 def test_every_refusal_names_a_class_that_torch_has():

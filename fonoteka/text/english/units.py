@@ -57,7 +57,7 @@ _PER_WORDS = (
 )  # fmt: skip
 _NO_MEASURE = frozenset("%‰°$£¢€′″") | {"bn", "tn"}
 _PER = {
-    **{symbol: one for symbol, (one, _) in UNITS.items() if symbol not in _NO_MEASURE},
+    **{symbol: singular for symbol, (singular, _) in UNITS.items() if symbol not in _NO_MEASURE},
     **{word: word for word in _PER_WORDS}, "s²": "second squared", "s2": "second squared",
     "d": "day",
 }  # fmt: skip

@@ -90,6 +90,8 @@ def reading_of_four_digits(text: str, start: int, end: int) -> YearReading | Non
     context = number_context(text, start, end)
     if _is_paired(context):
         return "pairs"
+    # From the safest evidence to the weakest: the form of the number, hyphens, units, eras, and
+    # only then the word before it, after which many numbers stay ambiguous.
     if not all(_YEAR.fullmatch(str(number)) for number in context.numbers):
         return "quantity"
     if (reading := _hyphened(text, start, end)) != "no":
