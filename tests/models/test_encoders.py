@@ -106,7 +106,7 @@ def test_a_saved_encoder_gives_the_same_embeddings(name, tmp_path):
 
 def test_an_encoder_of_the_other_class_is_refused(tmp_path):
     folder = save_encoder(tmp_path / "e", "wavlm")
-    with pytest.raises(ValueError, match="of type 'wavlm'; expected a whole wav2vec2"):
+    with pytest.raises(ValueError, match="of type 'wavlm'; expected a complete wav2vec2"):
         load_encoder(folder, "wav2vec2")
 
 
@@ -114,7 +114,9 @@ def test_an_encoder_without_some_of_its_weights_is_refused(tmp_path):
     folder = save_encoder(tmp_path / "e")
     config = json.loads((folder / "config.json").read_text()) | {"num_hidden_layers": 2}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError, match=r"without 'encoder\.layers\.1\..*expected a whole wav2"):
+    with pytest.raises(
+        ValueError, match=r"without 'encoder\.layers\.1\..*expected a complete wav2"
+    ):
         load_encoder(folder, "wav2vec2")
 
 
@@ -135,7 +137,7 @@ def test_an_encoder_of_another_frame_rate_is_refused(tmp_path):
     other = new_encoder("wav2vec2", SIZE)
     other.config.conv_stride = (20, 8, 4)
     other.save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="a frame each 640 samples; expected 320"):
+    with pytest.raises(ValueError, match="one frame per 640 samples; expected 320"):
         load_encoder(tmp_path, "wav2vec2")
 
 

@@ -17,5 +17,5 @@ def test_items_of_a_corpus_are_repeated_as_requested():
 
 @pytest.mark.parametrize("times", [{"small": 0}, {"none": 2}])
 def test_an_unknown_corpus_and_a_number_below_1_are_refused(times):
-    with pytest.raises(ValueError, match=r"makes no sense for the corpora \['large', 'small'\]"):
+    with pytest.raises(ValueError, match=r"is not valid for the corpora \['large', 'small'\]"):
         oversample(TOLD, "xyz", times)

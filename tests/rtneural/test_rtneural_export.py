@@ -74,7 +74,7 @@ REFUSALS = {
         [nn.Linear(2, 2), ResidualModule(2)],
         r"layer 1 \(ResidualModule\): the format has no such layer, .* no residual, branch, .*list"
     ),
-    "layer norm": ([nn.LayerNorm(2)], r"\(LayerNorm\): it normalises with statistics, .* BatchN"),
+    "layer norm": ([nn.LayerNorm(2)], r"\(LayerNorm\): it normalises with statistics .* BatchN"),
     "gelu": ([nn.GELU()], r"\(GELU\): the format supports tanh, .* the nearest that works is ELU"),
     "silu": ([nn.SiLU()], r"\(SiLU\): the format supports"),
     "log softmax": ([nn.LogSoftmax(-1)], r"Softmax\(dim=-1\), with the logarithm taken on the hos"),
