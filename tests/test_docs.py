@@ -9,7 +9,7 @@ from dvc_yaml import TOP
 
 from fonoteka.audiocheck.containers.container import NOT_STATED
 from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED
-from fonoteka.audiocheck.containers.tags import behind
+from fonoteka.audiocheck.containers.tags import trailing_note
 from fonoteka.corpus.importers.add import parser
 from fonoteka.corpus.importers.layouts.detect import LAYOUTS
 from stages.corpus.inventory.problems import PROBLEMS
@@ -62,4 +62,4 @@ def test_each_option_of_the_importers_is_one():
 
 def test_each_note_of_the_inventory_is_listed():
     notes = {row[2].strip("`") for row in rows("What is read, what is a note, what is refused")}
-    assert {NOT_STATED, TAG_DOUBTED, behind(15), behind(9)} < notes
+    assert {NOT_STATED, TAG_DOUBTED, trailing_note(15), trailing_note(9)} < notes
