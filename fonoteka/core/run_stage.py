@@ -1,4 +1,4 @@
-"""Run a stage's main: one sentence for a user's mistake, no orphans, the traceback for ours."""
+"""Run a stage or a command: one sentence for a user's mistake, a traceback for a fault of ours."""
 
 from __future__ import annotations
 
@@ -18,28 +18,45 @@ from typing import NoReturn
 from fonoteka.core.errors import UserError
 
 PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
+DONE, FAILED, UNDECIDED = 0, 1, 2
 
 
-def stage(main: Callable[[], None]) -> NoReturn:
-    """Call `main` and exit: 0, or 1 after one line on stderr for a `UserError` or `OSError`.
+def run_command(
+    function: Callable[[], int | None], undecided: int = UNDECIDED, stopped: str = "stopped"
+) -> NoReturn:
+    """Call a function and exit with the code that it returns, or with 0 if it returns None.
 
-    The message of a `UserError` is written for the user. Any other exception but OSError is a fault
-    of the code and keeps its traceback, a plain `ValueError` of numpy or torch too.
+    A `UserError` or `OSError` is printed to stderr as `error: ...`, because its message is written
+    for the user. Any other exception is a fault of the code and keeps its traceback, a plain
+    `ValueError` of numpy or torch too. With FONOTEKA_TRACEBACK set both keep it.
+
+    Args:
+        function: does the work of the command and returns its exit code.
+        undecided: the exit code after a `UserError` or `OSError`.
+        stopped: printed after Ctrl-C or a signal that raises `KeyboardInterrupt`; the exit code is
+            then 128 and the number of the signal, which is the exception's argument if it has one.
     """
-    die_with_parent()
-    die_with_dvc()
-    _name_the_program()
     # A process ends with a search for cycles among all objects: 0.7 CPU seconds if torch was
     # imported, 2.1 if transformers was. Frozen objects are not searched; this function runs last.
     atexit.register(gc.freeze)
     try:
-        main()
+        sys.exit(function() or DONE)
     except (UserError, OSError) as error:
         if os.environ.get("FONOTEKA_TRACEBACK"):
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(1)
-    sys.exit(0)
+        raise SystemExit(undecided) from error
+    except KeyboardInterrupt as error:
+        print(stopped, file=sys.stderr)
+        sys.exit(128 + int(error.args[0] if error.args else signal.SIGINT))
+
+
+def stage(main: Callable[[], None]) -> NoReturn:
+    """Call `main` and exit as `run_command` does, with 1 after an error; end with the parent."""
+    die_with_parent()
+    die_with_dvc()
+    _name_the_program()
+    run_command(main, undecided=FAILED)
 
 
 def _name_the_program() -> None:

@@ -54,6 +54,24 @@ def test_a_mistake_of_the_user_is_one_line_and_exit_code_1(kind, capsys):
     assert capsys.readouterr() == ("", "error: a.wav: not sound\n")
 
 
+@pytest.mark.parametrize(
+    ("function", "code", "message"),
+    [
+        (lambda: None, 0, ""),
+        (lambda: 1, 1, ""),
+        (fails_with(UserError("a.wav: not  sound")), 2, "error: a.wav: not sound\n"),
+        (fails_with(OSError("no space")), 2, "error: no space\n"),
+        (fails_with(KeyboardInterrupt()), 130, "stopped\n"),
+        (fails_with(KeyboardInterrupt(signal.SIGTERM)), 143, "stopped\n"),
+    ],
+)
+def test_a_command_exits_with_a_code_that_tells_how_it_ended(function, code, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_stage.run_command(function)
+    assert ended.value.code == code
+    assert capsys.readouterr() == ("", message)
+
+
 def test_an_error_that_is_not_ours_keeps_its_traceback():
     # Shapes that do not fit are a fault of the code: one sentence would hide where it is.
     def main():
