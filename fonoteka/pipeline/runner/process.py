@@ -42,6 +42,7 @@ class Child:
         command = ["--wait-for-lock", "repro", "-s", name]
         # A stage's lines are to be seen while it works; dvc's reports of use would outlive it.
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}
+        environment["PATH"] = path_of_this_python()
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         with log.open("ab") as out:  # appending: dvc and the stage write to it in turns
@@ -94,6 +95,12 @@ class Child:
             os.killpg(self._process.pid, number)
         except (ProcessLookupError, PermissionError):
             self._group_gone = True
+
+
+def path_of_this_python() -> str:
+    """Return PATH with the folder of this interpreter first: the `python` that a stage starts."""
+    folder, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    return path if path.split(os.pathsep)[0] == folder else f"{folder}{os.pathsep}{path}"
 
 
 def stop(children: Iterable[Child], patience_s: float = PATIENCE_S) -> None:
