@@ -1,0 +1,133 @@
+"""The project is written in the language of docs/style.md, but for what is listed as exempt."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections import Counter
+
+import language
+import pytest
+from language import Passage
+
+LOWER = "python tests/support/language.py --update writes the lower number"
+
+
+@pytest.fixture(scope="module")
+def exempt():
+    return language.exempt()
+
+
+def test_no_folder_has_more_violations_than_listed(exempt):
+    items = language.violations()
+    counts, listed = Counter(language.counts(items)), Counter(exempt["violations"])
+    more = counts - listed
+    shown = [str(item) for item in items if language.group(item.path) in more]
+    assert not more, f"docs/style.md: more than listed: {dict(more)}\n" + "\n".join(shown[:200])
+    fewer = {folder: (listed[folder], counts[folder]) for folder in listed - counts}
+    assert not fewer, f"fewer than listed (listed, counted): {fewer}; {LOWER}"
+
+
+def test_no_two_classes_share_a_name(exempt):
+    shared = language.shared_class_names()
+    listed = exempt["classes"]
+    more = {name: places for name, places in shared.items() if len(places) > listed.get(name, 1)}
+    assert not more, "give each class a name of its own"
+    counted = {name: len(places) for name, places in shared.items()}
+    assert listed == counted, f"fewer than listed; {LOWER}"
+
+
+def test_no_folder_has_more_than_twenty_python_files(exempt):
+    crowded = language.crowded_folders()
+    more = Counter(crowded) - Counter(exempt["folders"])
+    assert not more, f"split the folder: {crowded}"
+    assert exempt["folders"] == crowded, f"fewer than listed; {LOWER}"
+
+
+@pytest.mark.parametrize("phrase", language.rules().phrases, ids=lambda phrase: phrase.name)
+def test_a_pattern_matches_its_bad_sentence_and_not_its_good_one(phrase):
+    assert phrase.pattern.search(phrase.bad)
+    assert not phrase.pattern.search(phrase.good)
+    assert phrase.plain
+
+
+def test_plain_names_are_not_banned_themselves():
+    for table in language.rules()[1:4]:
+        plain = {name for text in table.values() for name in text.split(", ")}
+        assert not plain & {*table}
+
+
+def test_a_phrase_is_found_across_a_line_break_with_its_line():
+    text = Passage(10, "the table\nhas a row\na file")
+    (item,) = language.phrases_in("a.py", [text])
+    assert (item.path, item.line, item.rule) == ("a.py", 11, "x a y")
+    assert str(item).startswith("a.py:11: x a y: the table has a row a file -> one ... per")
+
+
+def test_paths_options_and_addresses_are_not_prose():
+    text = "see stages/corpus/heard.py, heard.json, --told and https://example.org/said"
+    assert not [*language.phrases_in("a.md", [Passage(1, text)])]
+
+
+SOURCE = textwrap.dedent('''
+    """First line.
+
+    Second."""
+    # one comment
+    # on two lines
+    def test_a_name_is_text(first, *rest):
+        value = f"a {first} b"  # beside code
+        for item, other in rest:
+            item.attribute = "plain"
+''').lstrip()
+
+
+def test_comments_docstrings_strings_and_test_names_are_read():
+    texts = language.passages(SOURCE, ast.parse(SOURCE))
+    assert {*texts} == {
+        Passage(4, "one comment\non two lines"),
+        Passage(7, "beside code"),
+        Passage(1, "First line.\n\nSecond."),
+        Passage(6, "a name is text"),
+        Passage(7, "a {} b"),
+        Passage(9, "plain"),
+    }
+
+
+def test_strings_of_quoted_folders_are_left_out():
+    texts = language.passages(SOURCE, ast.parse(SOURCE), strings=False)
+    assert {text.text for text in texts} == {
+        "one comment\non two lines",
+        "beside code",
+        "First line.\n\nSecond.",
+        "a name is text",
+    }
+
+
+def test_names_are_those_that_a_module_binds():
+    names = [(kind, name) for _, kind, name in language.bound_names(ast.parse(SOURCE), "made")]
+    assert sorted(names) == [
+        ("attribute", "attribute"),
+        ("function", "test_a_name_is_text"),
+        ("module", "made"),
+        ("parameter", "first"),
+        ("parameter", "rest"),
+        ("variable", "item"),
+        ("variable", "other"),
+        ("variable", "value"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "comment", "reported"),
+    [(24, "", False), (25, "", True), (25, "  # a reason", False)],
+)
+def test_a_long_function_needs_a_comment(lines, comment, reported):
+    source = "def function():\n" + "    value = 1\n" * lines
+    source = source.replace("value = 1", f"value = 1{comment}", 1)
+    assert bool([*language.without_comment(source, ast.parse(source))]) == reported
+
+
+def test_a_docstring_does_not_make_a_function_long():
+    source = 'def function():\n    """Title.\n' + "    text\n" * 30 + '    """\n    value = 1\n'
+    assert not [*language.without_comment(source, ast.parse(source))]
