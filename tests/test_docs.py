@@ -1,4 +1,4 @@
-"""What docs/ says is what the code does."""
+"""The pages in docs/ agree with the code."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ CORPUS = TOP / "docs" / "corpus.md"
 
 
 def rows(heading):
-    """Return the cells of the table below a heading, its own heading left out."""
+    """Return the cells of the table below a heading, without the table's header."""
     section = CORPUS.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")
     lines = re.findall(r"^\| (.*) \|$", section[0], re.M)
     return [re.split(r" +(?<!\\)\| *", line) for line in lines][1:]
 
 
-def test_the_examples_give_what_they_show():
+def test_the_examples_return_what_they_show():
     failed, tried = doctest.testfile(str(CORPUS), module_relative=False, encoding="utf-8")
     assert tried >= 4
     assert failed == 0
 
 
-def test_each_problem_of_the_inventory_is_listed_with_what_to_do():
-    assert dict(rows("Inventory: a row a file")) == PROBLEMS
+def test_each_problem_of_the_inventory_is_listed_with_its_remedy():
+    assert dict(rows("Inventory: one row per file")) == PROBLEMS
 
 
 def test_each_layout_is_listed():
-    assert sorted(row[0].strip("`") for row in rows("Taking recordings in")) == sorted(LAYOUTS)
+    assert sorted(row[0].strip("`") for row in rows("Import recordings")) == sorted(LAYOUTS)
 
 
 def test_each_reason_to_refuse_a_row_is_listed():
@@ -45,7 +45,7 @@ def test_each_reason_to_refuse_a_row_is_listed():
         "no access",
         "no speaker",
         "unknown language",
-    }  # which are chosen
+    }  # which are chosen at run time
     listed = [
         name for row in rows("What importers refuse, row by row") for name in row[0].split(", ")
     ]
