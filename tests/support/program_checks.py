@@ -1,4 +1,4 @@
-"""What has to hold for a file that a program wrote, once it is read: length and waveform."""
+"""Checks of a file that a program wrote: its length and waveform after reading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scipy.signal import correlate, resample_poly
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.probe import Probe, probe
 
-LIKENESS = 0.9  # correlation of two waveforms, once one is shifted by the coder's delay
+MIN_SIMILARITY = 0.9  # correlation of two waveforms, once one is shifted by the coder's delay
 LOST = 2048  # samples at the beginning that ffmpeg's decoder of WMA leaves out
 FOREIGN = (".webm", ".m4a", ".mp4", ".aac", ".wma", ".amr", ".awb", "speex.ogg")
 
@@ -28,51 +28,53 @@ def written(folder: Path, rate: int, channels: int) -> list[ProgramFile]:
 
 
 def faults(files: Iterable[ProgramFile]) -> dict[str, str]:
-    """Return what is wrong with each file, if anything is, by its name."""
-    found = ((one.path.name, fault_of(one)) for one in files)
-    return {name: fault for name, fault in found if fault}
+    """Return the fault of each file that has one, by its name."""
+    result = ((file.path.name, fault_of(file)) for file in files)
+    return {name: fault for name, fault in result if fault}
 
 
-def fault_of(one: ProgramFile) -> str:
-    """Return what is wrong with a file; empty if it is read as what it was made from."""
-    found = probe(one.path)
-    if found.problem or found.channels != one.channels or found.sound is None:
-        return f"{found.problem}: {found.detail}"
-    whole, _ = sf.read(one.whole, dtype="int16", always_2d=True)
-    sound = found.sound.reshape(-1, found.channels)
-    if fault := _of_length(one, found, len(whole)):
+def fault_of(file: ProgramFile) -> str:
+    """Return the fault of a file; empty if it is read as its source."""
+    result = probe(file.path)
+    if result.problem or result.channels != file.channels or result.sound is None:
+        return f"{result.problem}: {result.detail}"
+    whole, _ = sf.read(file.whole, dtype="int16", always_2d=True)
+    sound = result.sound.reshape(-1, result.channels)
+    if fault := _of_length(file, result, len(whole)):
         return fault
-    if not one.path.name.endswith(FOREIGN) and not _is_read(one.path, found):
+    if not file.path.name.endswith(FOREIGN) and not _is_read(file.path, result):
         return "preprocessing reads something else"
-    if one.kind.exact:
-        room = 0 if one.kind.exact == 16 else 1 << 16 - one.kind.exact
+    if file.kind.exact:
+        room = 0 if file.kind.exact == 16 else 1 << 16 - file.kind.exact
         off = np.abs(sound[: len(whole)].astype(int) - whole).max()
         return f"a sample is off by {off}" if off > room else ""
-    likeness = _likeness(sound, found.sample_rate_hz, whole, one.rate)
-    return "" if likeness > LIKENESS else f"its correlation is {likeness:.3f}"
+    similarity = _similarity(sound, result.sample_rate_hz, whole, file.rate)
+    return "" if similarity > MIN_SIMILARITY else f"its correlation is {similarity:.3f}"
 
 
-def _of_length(one: ProgramFile, found: Probe, frames: int) -> str:
-    """Hold the length against the source's: equal, or within a frame of the codec and its delay."""
-    extra = found.frames * one.rate / found.sample_rate_hz - frames
-    least = -LOST if one.path.suffix == ".wma" else -1
-    return "" if least <= extra <= one.kind.frame + one.kind.delay else f"has {extra} samples more"
-
-
-def _is_read(path: Path, found: Probe) -> bool:
-    """Tell whether preprocessing reads what the inventory has checked."""
-    samples, rate = read_sound(path)
-    heard = np.clip(np.rint(samples.reshape(-1) * 32768.0), -32768, 32767).astype(int)
-    return rate == found.sample_rate_hz and (
-        heard.size == found.sound.size and np.abs(heard - found.sound).max() <= 1
+def _of_length(file: ProgramFile, result: Probe, frames: int) -> str:
+    """Compare the length with the source's: equal, or within a frame of the codec and its delay."""
+    extra = result.frames * file.rate / result.sample_rate_hz - frames
+    least = -LOST if file.path.suffix == ".wma" else -1
+    return (
+        "" if least <= extra <= file.kind.frame + file.kind.delay else f"has {extra} samples more"
     )
 
 
-def _likeness(sound: np.ndarray, rate: int, whole: np.ndarray, wanted: int) -> float:
-    """Return the correlation of the first channels where they fit best."""
+def _is_read(path: Path, result: Probe) -> bool:
+    """Return whether preprocessing reads the samples that the inventory has checked."""
+    samples, rate = read_sound(path)
+    read = np.clip(np.rint(samples.reshape(-1) * 32768.0), -32768, 32767).astype(int)
+    return rate == result.sample_rate_hz and (
+        read.size == result.sound.size and np.abs(read - result.sound).max() <= 1
+    )
+
+
+def _similarity(sound: np.ndarray, rate: int, whole: np.ndarray, target_rate: int) -> float:
+    """Return the correlation of the first channels at the best shift."""
     ours = sound[:, 0] / 32768.0
-    if rate != wanted:  # Opus is at 48 kHz, and some programs at the rate of the source
-        ours = resample_poly(ours, wanted, rate)
+    if rate != target_rate:  # Opus is at 48 kHz, and some programs at the rate of the source
+        ours = resample_poly(ours, target_rate, rate)
     theirs = whole[:, 0] / 32768.0
     lag = int(correlate(ours, theirs, method="fft").argmax()) - len(theirs) + 1
     ours, theirs = ours[max(0, lag) :], theirs[max(0, -lag) :]
