@@ -1,4 +1,4 @@
-"""dvc.yaml says what the code does: what it omits, DVC would call up to date when it is not."""
+"""dvc.yaml declares what the code uses: DVC would miss a change of anything it omits."""
 
 import ast
 import re
@@ -55,7 +55,7 @@ LAYERS = [
         "pipeline.review", "erasure", "bench",
     )
 ]  # fmt: skip
-# What others can use on its own, and all that each needs beside itself.
+# Packages that can be used alone, with everything that each imports besides itself.
 CORE = "fonoteka.core"
 LIFTABLE = {
     "fonoteka.rtneural": {CORE},
@@ -76,8 +76,8 @@ def data(paths):
     return {path for path in paths if not path.startswith(CODE)}
 
 
-# The tests below loop over stages and modules: as items of pytest's own they were 750, and each
-# item costs more than what it asks. The assertions name the stage.
+# The tests below loop over stages and modules: as items of pytest they were 750, and each item
+# costs more than its assertion. The assertions contain the stage.
 
 
 def test_a_stage_declares_the_code_it_runs_and_no_other():
@@ -104,7 +104,7 @@ def test_every_section_of_params_is_loaded_by_a_stage_or_a_tool():
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_params_and_profiles_have_the_keys_that_stages_load(overlay, tmp_path):
-    # By the source alone; tests/test_params_load.py imports the stages and loads the values too.
+    # From the source alone; tests/test_params_load.py imports the stages and loads the values too.
     path = tmp_path / "params.yaml"
     path.write_bytes((TOP / "params.yaml").read_bytes())
     if overlay:
@@ -118,7 +118,7 @@ def test_params_and_profiles_have_the_keys_that_stages_load(overlay, tmp_path):
 
 @cache
 def classes_of(stage_module):
-    """Return the classes of a stage module and of all that it imports, by name."""
+    """Return the classes of a stage module and its imports, by name."""
     trees = (tree(module) for module in closure(stage_module))
     return {node.name: node for t in trees for node in t.body if isinstance(node, ast.ClassDef)}
 
@@ -145,9 +145,9 @@ def test_every_declared_data_path_is_in_the_command():
     for stage in STAGES:
         named = {PurePosixPath(word) for word in words(stage)}
         for path in map(PurePosixPath, data(entries(stage, "deps", *RESULTS))):
-            known = named | {word.with_suffix(path.suffix) for word in named if word.suffix}
-            known |= {file.parent for file in named if path == PurePosixPath("data/audio")}
-            assert path in known or path.parent in known, (stage, path)
+            allowed = named | {word.with_suffix(path.suffix) for word in named if word.suffix}
+            allowed |= {file.parent for file in named if path == PurePosixPath("data/audio")}
+            assert path in allowed or path.parent in allowed, (stage, path)
 
 
 def test_data_that_is_read_is_a_whole_output_or_the_users():
@@ -216,7 +216,7 @@ def test_stages_import_their_own_room_and_the_library_alone():
 
 
 def test_a_stage_that_is_a_package_is_used_by_itself_alone():
-    # Its folder is one dependency: what two stages share stands beside their folders.
+    # Its folder is one dependency: modules that two stages share are beside their folders.
     own = {folder for stage in STAGES if (folder := folder_of(module_of(stage)))}
     for module in modules("stages"):
         for name in imported(module):
@@ -242,7 +242,7 @@ def test_packages_import_each_other_in_one_direction():
 
 
 def layer_of(module):
-    """Return the package in `LAYERS` that a module is in: a folder that is not there is part of it.
+    """Return a module's package in `LAYERS`; a folder that is not listed belongs to its parent.
 
     >>> layer_of("fonoteka.text.english.years"), layer_of("fonoteka.pipeline.diff.gate")
     ('fonoteka.text', 'fonoteka.pipeline.diff')
@@ -257,11 +257,11 @@ def test_a_package_that_others_can_use_alone_depends_on_little():
     for package, allowed in LIFTABLE.items():
         needs = {name for module in modules(package) for name in imported(module)}
         outside = {name for name in needs if not name.startswith(f"{package}.")}
-        assert {where(name) for name in outside} <= allowed, package
+        assert {package_or_module(name) for name in outside} <= allowed, package
 
 
-def where(module):
-    """Return the package of a module, or the module if it is of the library's top."""
+def package_or_module(module):
+    """Return the package of a module, or the module itself at the top of the library."""
     return module if package_of(module) == LIBRARY else package_of(module)
 
 
@@ -270,15 +270,15 @@ def test_no_stage_is_imported():
     assert not stages & {name for module in modules() for name in imported(module)}
 
 
-def test_no_module_lies_idle():
+def test_every_module_is_used():
     used = {name for stage in STAGES for name in closure(module_of(stage))}
     programs = [m for m in modules("fonoteka") if '__name__ == "__main__"' in source(m).read_text()]
     used |= {name for program in programs for name in closure(program)}
     assert {*modules()} == used
 
 
-def test_what_is_no_code_is_read_by_a_module_beside_it():
-    found = {name for module in modules() for name in beside(module)}
+def test_every_data_file_of_a_package_is_read_by_a_module_beside_it():
+    read = {name for module in modules() for name in beside(module)}
     files = [
         path
         for top in TOPS
@@ -286,7 +286,7 @@ def test_what_is_no_code_is_read_by_a_module_beside_it():
         if path.is_file() and path.suffix not in (".py", ".pyc")
     ]
     rest = {p.parent.relative_to(TOP).as_posix() for p in files}
-    assert rest - found == {"fonoteka/pipeline/profiles"}
+    assert rest - read == {"fonoteka/pipeline/profiles"}
 
 
 def test_only_one_module_opens_params_and_none_imports_by_name():
@@ -337,7 +337,7 @@ def test_dvc_finds_the_pointers_to_recordings(tmp_path):
 
 @pytest.mark.dvc
 def test_a_half_written_file_is_neither_in_git_nor_in_a_hash_of_dvc():
-    # One that a killed process left in data/raw would change what every stage below it reads.
+    # A file that a killed process leaves in data/raw would change the input of every later stage.
     assert ignored("reports/.corpus.json.17.part")
     done = call_dvc("check-ignore", "data/raw/.embedded.17.part", folder=TOP)
     assert done.stdout == "data/raw/.embedded.17.part\n"

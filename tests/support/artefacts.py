@@ -1,4 +1,4 @@
-"""What takes seconds to make, made once per test run and shared by all of its workers."""
+"""Artefacts that take seconds to make, made once per test run and shared by its workers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 
 def artefact(factory, name: str, make: Callable[[Path], object]) -> Path:
-    """Return a folder that `make` filled, once per test run; a test that changes it copies it.
+    """Return a folder that `make` filled, once per test run; a test that changes it has to copy it.
 
     Args:
         factory: pytest's `tmp_path_factory`.
         name: one per way of making; equal names are equal contents.
-        make: fills the folder that it is given. It may ask for other artefacts.
+        make: fills the folder that it gets. It may request other artefacts.
     """
     own = factory.getbasetemp()
     shared = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "artefacts"
@@ -35,7 +35,7 @@ def artefact(factory, name: str, make: Callable[[Path], object]) -> Path:
 
 
 def _state(folder: Path) -> dict[str, list[int]]:
-    """Return the size and the time of change of each file: cheap, and no test keeps both."""
+    """Return size and modification time of each file: cheap, and a change alters one of them."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     stats = {path.relative_to(folder).as_posix(): path.stat() for path in files}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}

@@ -1,4 +1,4 @@
-"""Clones of this repository in temporary folders, on the small profile, built as a person would."""
+"""Clones of this repository in temporary folders, with the small profile, built by the runner."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Clone:
             "DVC_NO_ANALYTICS": "1",
             "PYTHONUNBUFFERED": "1",
         }
-        # The tests of each stage reach its lines. Tracing the 48 stages of a build and dvc around
-        # them takes 750 CPU seconds in place of 474.
+        # The tests of each stage cover its lines. With tracing, the 48 stages of a build and dvc
+        # take 750 CPU seconds instead of 474.
         self.environment.pop("COVERAGE_PROCESS_CONFIG", None)
 
     def __truediv__(self, path: str) -> Path:
@@ -47,13 +47,13 @@ class Clone:
         )  # fmt: skip
 
     def call(self, *command: str) -> subprocess.CompletedProcess:
-        """Run a command and return what it said and how it ended."""
+        """Run a command and return its output and exit code."""
         with self.start(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             out, err = process.communicate()
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def run(self, *command: str) -> str:
-        """Run a command that has to end well and return what it said."""
+        """Run a command that must succeed and return its output."""
         done = self.call(*command)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -71,7 +71,7 @@ class Clone:
 
 @contextmanager
 def once(factory) -> Iterator[Path]:
-    """Give a folder that all workers of this run share, to one of them at a time."""
+    """Yield a folder that all workers of this run share, to one worker at a time."""
     own = factory.getbasetemp()
     shared = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "clones"
     shared.mkdir(exist_ok=True)
@@ -81,7 +81,7 @@ def once(factory) -> Iterator[Path]:
 
 
 def fresh(factory, folder: Path) -> Clone:
-    """Return a clone of the working tree as it was when the first test asked for one."""
+    """Return a clone of the working tree, in its state when the first test requested one."""
     with once(factory) as shared:
         return _fresh(shared, folder)
 
@@ -97,28 +97,28 @@ def _fresh(shared: Path, folder: Path) -> Clone:
     return Clone(folder)
 
 
-def _copy_working_tree(to: Path) -> None:
-    """Copy what git tracks or would track, changes included, lay the small profile over it, commit.
+def _copy_working_tree(target: Path) -> None:
+    """Copy what git tracks or would track with its changes, apply the small profile, and commit.
 
-    Without the pointers in data/: they are to recordings that only their owner has.
+    The pointers in data/ are left out: only their owner has the recordings.
     """
     listed = [*GIT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=TOP, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
         pointer = name.startswith("data/") and name.endswith(".dvc")
         if (TOP / name).is_file() and not pointer:
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TOP / name, to / name)
-    overrides.lay_over(overrides.find("small"), to / "params.yaml")
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TOP / name, target / name)
+    overrides.lay_over(overrides.find("small"), target / "params.yaml")
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "small"]):
-        subprocess.run([*GIT, *command], cwd=to, check=True)
+        subprocess.run([*GIT, *command], cwd=target, check=True)
 
 
 def built(factory) -> tuple[Clone, bytes]:
     """Return a clone that the runner has built, made once for all workers, and its lock file.
 
-    It starts with what an earlier run has built, if that was kept: then `kept.lock` beside it is
-    the lock file that it started with. What the build printed is in `first.txt`.
+    It starts from the build that an earlier run cached, if there is one: then `kept.lock` in the
+    same folder is the lock file that it started with. `first.txt` contains the build's output.
     """
     with once(factory) as shared:
         folder, lock = shared / "built", shared / "undisturbed.lock"
@@ -137,38 +137,38 @@ def built(factory) -> tuple[Clone, bytes]:
 
 
 def committed(factory, folder: Path) -> Clone:
-    """Return a clone of one's own with all that was built, its results committed as `built`."""
+    """Return a new clone with the built pipeline, its results committed as `built`."""
     built(factory)
     with once(factory) as shared:
         shutil.copytree(shared / "committed", folder, symlinks=True)
     return Clone(folder)
 
 
-def _copy_with_results(clone: Clone, to: Path) -> None:
-    """Copy a clone with its cache, as it is when nobody has changed anything in it yet."""
-    shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(clone.folder, to, symlinks=True, ignore=shutil.ignore_patterns("tmp"))
-    copy = Clone(to)
+def _copy_with_results(clone: Clone, target: Path) -> None:
+    """Copy a clone with its cache, before any test has changed it."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(clone.folder, target, symlinks=True, ignore=shutil.ignore_patterns("tmp"))
+    copy = Clone(target)
     copy.git("add", "--all")
     copy.git("commit", "--quiet", "-m", "built")
 
 
 def at_work(folder: Path) -> list[str]:
-    """Return the numbers of the processes that work in a folder; the dead have no folder."""
-    found = []
+    """Return the ids of the processes whose current folder this is; zombies have no folder."""
+    numbers = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cwd").readlink() == folder:
-                found.append(process.name)
+                numbers.append(process.name)
         except OSError:
-            continue  # it ended meanwhile, or is another user's
-    return found
+            continue  # it has ended, or belongs to another user
+    return numbers
 
 
 def until(condition, seconds: float = 900.0):
-    """Wait for a condition and return what it gave; the limit matters to a test that fails only."""
+    """Wait for a condition and return its value; only a failing test reaches the limit."""
     limit = time.monotonic() + seconds
     while not (result := condition()):
-        assert time.monotonic() < limit, "waited in vain"
+        assert time.monotonic() < limit, "the condition did not become true in time"
         time.sleep(0.005)
     return result

@@ -1,4 +1,4 @@
-"""Which files pytest imports at all: those with tests or examples that this run wants.
+"""Import only the files with tests or examples that this run selects.
 
 A plugin, registered by tests/conftest.py, because the hooks of a conftest.py do not reach the
 examples in docstrings of `stages`.
@@ -17,8 +17,8 @@ import pytest
 def pytest_collect_file(file_path):
     """Collect examples only from files that have some.
 
-    pytest would import every helper of the tests and search every test file for examples: a third
-    of the time in which it collects.
+    Otherwise pytest imports every helper of the tests and searches every test file for examples: a
+    third of the collection time.
     """
     collectors = yield
     if file_path.suffix == ".py" and ">>> " not in file_path.read_text(encoding="utf-8"):
@@ -27,7 +27,7 @@ def pytest_collect_file(file_path):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Leave out a file without importing it if all of its tests are left out."""
+    """Skip a file without importing it if all of its tests are deselected."""
     if collection_path.suffix != ".py":
         return None
     if collection_path.name.startswith("test_"):

@@ -1,8 +1,8 @@
 """What a test may cost: dvc, training with torch and the built pipeline each need a mark.
 
-The marks are `COSTS`, described in pyproject.toml; `make test-fast` runs the tests that have none
-of them. tests/conftest.py names the running test here and turns every use that its marks do not
-allow into a failure, so that the fast tests stay fast.
+The marks are `COSTS`, described in pyproject.toml; `make test-fast` runs the tests without any
+of them. tests/conftest.py registers the running test here, and every cost that its marks do not
+allow is a failure, so that the fast tests stay fast.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _allowed: set[str] = set()
 
 
 def begin(test: str | None, marks: set[str]) -> None:
-    """Name the test that runs from now on, and its marks; None between two tests."""
+    """Register the test that starts and its marks; None between two tests."""
     global _test, _allowed
     _test = test
     _allowed = marks.union(*(INCLUDES.get(mark, set()) for mark in marks))
 
 
-def spend(cost: str, what: str) -> None:
-    """Fail if the test that runs has no mark for this cost.
+def spend(cost: str, action: str) -> None:
+    """Fail if the running test has no mark for this cost.
 
-    Fixtures of a session or a module run inside the first test that asks for them.
+    Fixtures of a session or a module run inside the first test that requests them.
     """
     if _test is not None and cost not in _allowed:
-        raise AssertionError(f"{_test} {what}; mark it with pytest.mark.{cost}")
+        raise AssertionError(f"{_test} {action}; mark it with pytest.mark.{cost}")
 
 
 def starts_dvc(command: object) -> bool:
@@ -74,7 +74,7 @@ def watch() -> None:
 
 
 def watch_torch() -> None:
-    """Let training and exporting by torch count as soon as torch is loaded; call it per test."""
+    """Count training and exporting by torch once torch is loaded; to be called per test."""
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "autograd"):
         return
@@ -83,14 +83,14 @@ def watch_torch() -> None:
         _count(onnx, "export", "exports with torch")
 
 
-def _count(module: object, name: str, what: str) -> None:
+def _count(module: object, name: str, action: str) -> None:
     function = getattr(module, name)
     if hasattr(function, "__wrapped__") and function.__module__ == __name__:
         return
 
     @functools.wraps(function)
     def counted(*arguments, **options):
-        spend("torch", what)
+        spend("torch", action)
         return function(*arguments, **options)
 
     counted.__module__ = __name__
@@ -110,7 +110,7 @@ def marks_of(path: Path) -> frozenset[str]:
 
 
 def _mark_names(value: ast.expr) -> Iterator[str]:
-    """Give `x` for each `pytest.mark.x` in an expression."""
+    """Yield `x` for each `pytest.mark.x` in an expression."""
     for node in ast.walk(value):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pytest.mark":
             yield node.attr

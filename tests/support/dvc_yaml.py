@@ -55,35 +55,35 @@ def package_of(module: str) -> str:
 @cache
 def imported(module: str) -> frozenset[str]:
     """Return the modules of `fonoteka` and `stages` that a module imports, inside functions too."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: a relative import"
             assert node.module
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name for name in inner if source(name).is_file()} or {node.module}
-    return frozenset(name for name in found if name.split(".")[0] in TOPS)
+            names |= {name for name in inner if source(name).is_file()} or {node.module}
+    return frozenset(name for name in names if name.split(".")[0] in TOPS)
 
 
 @cache
 def closure(module: str) -> frozenset[str]:
-    """Return a module with all that it imports, and that those import.
+    """Return a module and its imports, direct and indirect.
 
     Packages are excluded: their `__init__.py` contain a docstring and lazy exports alone.
     """
-    found, todo = set(), [module]
+    names, todo = set(), [module]
     while todo:
         name = todo.pop()
-        if name not in found:
-            found.add(name)
+        if name not in names:
+            names.add(name)
             todo += imported(name)
-    return frozenset(name for name in found if source(name).name != "__init__.py")
+    return frozenset(name for name in names if source(name).name != "__init__.py")
 
 
 def at_start(body: list[ast.stmt]) -> Iterator[str]:
-    """Yield the names that a module imports when it is imported: not inside its functions."""
+    """Yield the names that importing a module imports: those outside its functions."""
     for node in body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -98,7 +98,7 @@ def at_start(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def module_named(name: str) -> str | None:
-    """Return the module of ours that an imported name is or is taken from."""
+    """Return the module of this project that an imported name is, or is defined in."""
     for module in (name, name.rpartition(".")[0]):
         if source(module).is_file() and source(module).name != "__init__.py":
             return module
@@ -107,27 +107,27 @@ def module_named(name: str) -> str | None:
 
 @cache
 def loaded_at_start(module: str) -> dict[str, str]:
-    """Return the packages from elsewhere that importing a module imports, each with the way to it.
+    """Return the third-party packages that importing a module imports, with the chain of imports.
 
-    What a function imports when it is called does not count.
+    Imports inside functions do not count.
     """
     ways: dict[str, str] = {}
     seen, todo = {module}, [(module, module)]
     while todo:
-        here, way = todo.pop(0)
-        for name in at_start(tree(here).body):
+        current, way = todo.pop(0)
+        for name in at_start(tree(current).body):
             package = name.split(".")[0]
             if package not in TOPS:
                 ways.setdefault(package, way)
-            elif (there := module_named(name)) and there not in seen:
-                seen.add(there)
-                todo.append((there, f"{way} > {there}"))
+            elif (target := module_named(name)) and target not in seen:
+                seen.add(target)
+                todo.append((target, f"{way} > {target}"))
     return ways
 
 
 @cache
 def beside(module: str) -> set[str]:
-    """Return the files and folders that a module finds by its own place, from the top."""
+    """Return the files and folders that a module finds beside itself, relative to the top."""
     return {
         (source(module).parent / str(node.args[0].value)).relative_to(TOP).as_posix()
         for node in ast.walk(tree(module))
@@ -138,7 +138,7 @@ def beside(module: str) -> set[str]:
 
 
 def code(module: str) -> set[str]:
-    """Return the files and folders of ours that decide what a stage module does."""
+    """Return the files and folders of this project that a stage module runs or reads."""
     names = closure(module)
     files = {source(name).relative_to(TOP).as_posix() for name in names}
     files = files.union(*(beside(name) for name in names))
@@ -146,7 +146,7 @@ def code(module: str) -> set[str]:
 
 
 def unit_of(path: str, used: set[str], module: str) -> str:
-    """Return what dvc.yaml names for a file that a stage uses: the file or a folder with it."""
+    """Return the dependency in dvc.yaml for a file that a stage uses: the file or its folder."""
     own = folder_of(module)
     if own and path.startswith(f"{own}/"):
         return own
@@ -177,7 +177,7 @@ def loads(module: str, head: str) -> list[tuple[str, str]]:
 
 @cache
 def _loads(module: str, head: str) -> list[tuple[str, str]]:
-    """Return the pairs of one module: a walk of its source, which 48 stages ask for."""
+    """Return the pairs of one module; cached, because 48 stages request the same modules."""
     calls = _calls(tree(module), head)
     return [(ast.literal_eval(call.args[0]), ast.unparse(call.args[1])) for call in calls]
 
@@ -185,8 +185,8 @@ def _loads(module: str, head: str) -> list[tuple[str, str]]:
 def _calls(node: ast.AST, head: str) -> Iterator[ast.Call]:
     if isinstance(node, ast.IfExp) and ast.unparse(node.test).startswith("args.head == "):
         assert isinstance(node.test, ast.Compare)
-        taken = ast.literal_eval(node.test.comparators[0]) == head
-        yield from _calls(node.body if taken else node.orelse, head)
+        selected = ast.literal_eval(node.test.comparators[0]) == head
+        yield from _calls(node.body if selected else node.orelse, head)
         return
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "params.load"):
         yield node
@@ -242,7 +242,7 @@ def _filled(value, key: str, item):
 
 
 def words(stage: str) -> list[str]:
-    """Return the command of a stage as a shell takes it apart."""
+    """Return the command of a stage, split as by a shell."""
     return shlex.split(pipeline()[stage]["cmd"])
 
 
@@ -259,15 +259,15 @@ def program(module: str) -> str:
 
 
 def head_of(stage: str) -> str:
-    """Return what a stage gives as `--head`, or nothing."""
+    """Return the value of a stage's option `--head`, or nothing."""
     _, _, after = pipeline()[stage]["cmd"].partition(" --head ")
     return after.split()[0] if after else ""
 
 
 def entries(stage: str, *kinds: str) -> dict[str, dict]:
-    """Return the paths of some lists of a stage, each with what is said of it."""
-    found: dict[str, dict] = {}
+    """Return the paths of some lists of a stage, each with its options."""
+    paths: dict[str, dict] = {}
     for kind in kinds:
         for entry in pipeline()[stage].get(kind, []):
-            found |= entry if isinstance(entry, dict) else {entry: {}}
-    return found
+            paths |= entry if isinstance(entry, dict) else {entry: {}}
+    return paths

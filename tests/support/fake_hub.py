@@ -1,4 +1,4 @@
-"""A model hub on this machine: serves folders as the real one does, notes what it is asked."""
+"""A model hub on this machine: serves folders with the hub's headers and records its requests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 @contextmanager
 def hub(repositories: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
     """Yield the address of a hub that serves folders at one revision, and its list of requests."""
-    asked: list[str] = []
+    requests: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    # The headers that huggingface_hub needs: commit, ETag, and the code of an error.
+    class HubHandler(BaseHTTPRequestHandler):
         def do_HEAD(self):
             self.answer(body=False)
 
@@ -26,15 +27,15 @@ def hub(repositories: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
             self.answer(body=True)
 
         def answer(self, body):
-            asked.append(unquote(self.path))
+            requests.append(unquote(self.path))
             owner_name, _, rest = unquote(self.path).strip("/").partition("/resolve/")
             revision, _, file = rest.partition("/")
             path = repositories.get(owner_name, Path("none")) / file
-            found = revision == REVISION and path.is_file()
-            data = path.read_bytes() if found else b""
-            self.send_response(200 if found else 404)
+            exists = revision == REVISION and path.is_file()
+            data = path.read_bytes() if exists else b""
+            self.send_response(200 if exists else 404)
             self.send_header("X-Repo-Commit", REVISION)
-            if found:
+            if exists:
                 self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
             elif owner_name in repositories:
                 missing = "EntryNotFound" if revision == REVISION else "RevisionNotFound"
@@ -49,11 +50,11 @@ def hub(repositories: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *args):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), HubHandler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}", requests
     finally:
         server.shutdown()
         thread.join()

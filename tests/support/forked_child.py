@@ -21,7 +21,7 @@ from fonoteka.pipeline.runner import process as stage_process
 
 
 class ForkedChild:
-    """What `children.Child` uses of `subprocess.Popen`; it refuses any command but the child's."""
+    """The part of `subprocess.Popen` that the runner uses, for the command of `dvc_child` only."""
 
     def __init__(self, command, *, cwd, env, stdin, stdout, stderr, start_new_session) -> None:
         assert command[:3] == [sys.executable, "-P", dvc_child.__file__]
@@ -52,7 +52,7 @@ class ForkedChild:
 
 
 def _work(parent: int, arguments: list[str], beginning: int) -> int:
-    """Do what `dvc_child.main` does, in a session of its own, without the parent's handlers."""
+    """Run the body of `dvc_child.main` in a session of its own, without the parent's handlers."""
     os.setsid()
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     dvc_child.watch(parent)
@@ -63,12 +63,12 @@ def _work(parent: int, arguments: list[str], beginning: int) -> int:
 
 
 def fork_stages(patch: pytest.MonkeyPatch) -> None:
-    """Let the runner start its stages as forks, as long as `patch` holds."""
+    """Make the runner start its stages as forks while `patch` is active."""
     names = vars(subprocess) | {"Popen": ForkedChild}
     patch.setattr(stage_process, "subprocess", SimpleNamespace(**names))
 
 
 @pytest.fixture
 def forked_stages(monkeypatch):
-    """Let the runner start its stages as forks."""
+    """Make the runner start its stages as forks."""
     fork_stages(monkeypatch)

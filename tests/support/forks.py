@@ -16,7 +16,7 @@ from pathlib import Path
 from clones import Clone
 from toy import forked
 
-# What dvc imports within its functions; without it each child spends 0.4 s on the same imports.
+# Modules that dvc imports inside functions; otherwise each child spends 0.4 s on them.
 DVC = (
     "configobj.validate", "dvc._debug", "dvc.cachemgr", "dvc.cli.parser", "dvc.data_cloud",
     "dvc.dirs", "dvc.dvcfile", "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.experiments",
@@ -29,7 +29,7 @@ DVC = (
     "dvc_studio_client.model_registry", "fsspec.implementations.local", "gto.base", "gto.tag",
     "networkx", "psutil", "pygit2", "requests", "rich.progress", "scmrepo.fs", "scmrepo.git.lfs",
 )  # fmt: skip
-# The same at the first use of a remote, by the names in `servers`.
+# The same for the first use of a remote, by the names in `servers`.
 CLIENTS = {
     "folder": (),
     "http": ("dvc_http", "aiohttp", "aiohttp_retry", "fsspec.implementations.http"),
@@ -42,7 +42,7 @@ SILENT = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, Resource
 
 
 class ForkedClone(Clone):
-    """A clone that forks instead of starting Python anew; git and all else stay processes."""
+    """A clone whose Python commands are forks of this process; git and other commands are not."""
 
     def call(self, *command: str) -> subprocess.CompletedProcess:
         """Run a command and return its output and exit code."""
@@ -52,25 +52,25 @@ class ForkedClone(Clone):
 
 
 def python(
-    option: str, what: str, *arguments: str, folder: Path | str = ".", environment=None
+    option: str, program: str, *arguments: str, folder: Path | str = ".", environment=None
 ) -> subprocess.CompletedProcess:
-    """Do what `python -m module` or `python -c code` does in a folder, in a forked child."""
+    """Run `python -m module` or `python -c code` in a folder, in a forked child."""
     imported(*DVC)
 
     def main() -> None:
         _as_new()
-        sys.argv = [what, *arguments]
+        sys.argv = [program, *arguments]
         if option == "-m":
-            runpy.run_module(what, run_name="__main__", alter_sys=True)
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
         else:
             assert option == "-c", option
-            exec(what, {"__name__": "__main__"})
+            exec(program, {"__name__": "__main__"})
 
     return forked(main, folder=folder, environment=environment)
 
 
 def imported(*modules: str) -> None:
-    """Import modules once in this process, for all children; what they warn of is theirs."""
+    """Import modules once in this process, for all children, without their warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in modules:
@@ -78,7 +78,7 @@ def imported(*modules: str) -> None:
 
 
 def _as_new() -> None:
-    """Give this child the warning filters of a new interpreter; `forked` has seen to the rest."""
+    """Give this child the warning filters of a new interpreter; `forked` resets the rest."""
     warnings.resetwarnings()
     for category in SILENT:
         warnings.simplefilter("ignore", category)

@@ -1,14 +1,14 @@
-"""Keep between test runs what the pipeline of the small profile was built into.
+"""Cache the built pipeline of the small profile between test runs.
 
-    FONOTEKA_TEST_CACHE=folder    where; conftest.py names a folder of pytest's cache by default
+    FONOTEKA_TEST_CACHE=folder    the cache; by default conftest.py sets a folder of pytest's cache
 
-Kept are dvc.lock, and what it names in DVC's cache. The next clone starts with them, and what is
-stale then, DVC's hashes decide. The stages of which an output is neither cached nor a metric or a
-plot always run, since DVC's cache has no copy of it: `licences`, `audit` and `compare`.
+The cache contains dvc.lock and the objects of DVC's cache that it lists. The next clone starts
+with them, and DVC's hashes decide what is stale. Stages with an output that is neither cached nor a
+metric or a plot always run, because DVC's cache has no copy of it: `licences`, `audit`, `compare`.
 
-A run that is killed leaves the last build or none: a new one is written beside it and renamed. Runs
-at the same time wait for each other's copying, a second each. What the newest build does not use
-is dropped. Nothing names the checkout, so that a folder can be kept by a CI service.
+A killed run leaves the previous build or none: a new one is written under a temporary name and
+renamed. Simultaneous runs wait for each other's copying, 1 s each. Objects that the newest build
+does not use are removed. No path of the checkout is stored, so a CI service can restore the folder.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DURATIONS = Path(".dvc/tmp/durations.json")
 
 
 def lay(clone: Path) -> bool:
-    """Lay the kept build into a fresh clone; return whether there was one that fits."""
+    """Copy the cached build into a fresh clone; return whether one fits."""
     with _held() as top:
         if top is None or not _fits(top / "build"):
             return False
@@ -48,7 +48,7 @@ def lay(clone: Path) -> bool:
             if path.is_file():
                 _copy(path, clone / path.relative_to(build))
         _copy(build / DURATIONS, clone / DURATIONS)
-        # With an order of its own the lock file of the clone has to be written anew by DVC.
+        # If the order of stages differs, DVC has to write the clone's lock file again.
         if list(lock) == list(stages(clone / "dvc.lock")):
             _copy(build / "dvc.lock", clone / "dvc.lock")
             for out in outputs(lock):
@@ -57,7 +57,7 @@ def lay(clone: Path) -> bool:
 
 
 def keep(clone: Path) -> None:
-    """Keep a clone that was built, in place of what is kept."""
+    """Cache a built clone, in place of the cached one."""
     with _held() as top:
         if top is None:
             return
@@ -83,8 +83,8 @@ def keep(clone: Path) -> None:
 
 
 def mark() -> dict[str, object]:
-    """Return what decides the bytes of a build and is in no hash of DVC's."""
-    packages = {found.name: found.version for found in distributions()}
+    """Return what a build's bytes depend on and DVC does not hash."""
+    packages = {package.name: package.version for package in distributions()}
     return {"packages": packages, "processor": processor().kind, "python": sys.version}
 
 
@@ -94,10 +94,10 @@ def stages(lock: Path) -> dict[str, dict]:
 
 
 def bare(lock: Path) -> None:
-    """Take all but the names and commands of the stages out of a lock file.
+    """Reduce a lock file to the names and commands of its stages.
 
-    All stages are stale then, as with another profile's results in it, in the same order. DVC reads
-    the whole file before each stage and writes it after, 5 CPU s for 6,000 lines.
+    All stages are then stale, as with the results of another profile, in the same order. DVC reads
+    the whole file before each stage and writes it afterwards: 5 CPU s for 6,000 lines.
     """
     names = {name: {"cmd": entry["cmd"]} for name, entry in stages(lock).items()}
     text = yaml.safe_dump({"schema": "2.0", "stages": names}, sort_keys=False)
@@ -112,7 +112,7 @@ def outputs(lock: dict[str, dict]) -> Iterator[dict]:
 
 @contextmanager
 def _held() -> Iterator[Path | None]:
-    """Give the folder in which a build is kept to one run at a time; None if none is kept."""
+    """Yield the cache folder to one run at a time; None if there is no cache."""
     if not (named := os.environ.get(VARIABLE)):
         yield None
         return
@@ -131,13 +131,13 @@ def _fits(build: Path) -> bool:
 
 
 def _check_out(clone: Path, out: dict) -> None:
-    """Put an output of the lock file into the workspace, if the cache has all of it.
+    """Restore an output of the lock file into the workspace, if the cache has all of it.
 
     DVC does the same for cached outputs, but not for the metrics and plots that are in git.
     """
     files = _files(clone, out)
     if not files or not all((clone / _object(oid)).is_file() for _, oid in files):
-        return  # it is stale then, and DVC has to see to it
+        return  # the stage is stale, and DVC runs it
     path = clone / out["path"]
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     for name, oid in files:
@@ -174,7 +174,7 @@ def _digest(path: Path) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file if it is there, with its mode: DVC takes write protection for proof of a hash."""
+    """Copy a file if it exists, with its mode: DVC trusts the hash of a write-protected file."""
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)

@@ -1,4 +1,4 @@
-"""Servers on loopback, each a process of its own, that hold a folder as remote storage does.
+"""Servers on loopback, each in a process of its own, that serve a folder as remote storage.
 
 python tests/support/servers.py http|sftp|webdav PORT FOLDER
 """
@@ -24,14 +24,14 @@ from pathlib import Path
 
 import pytest
 
-WORD = "a word that opens # it"  # a password; what is written nowhere but in .dvc/config.local
+WORD = "a word that opens # it"  # a password; it must be in no file but .dvc/config.local
 BUCKET = "fonoteka"
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
 
 @dataclass
 class Server:
-    """A server that runs.
+    """A running server.
 
     Attributes:
         url: where it is.
@@ -49,9 +49,9 @@ class Server:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    with socket.socket() as server_socket:
+        server_socket.bind(("127.0.0.1", 0))
+        return server_socket.getsockname()[1]
 
 
 @contextmanager
@@ -81,29 +81,29 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def folder(here: Path) -> Iterator[Server]:
-    yield Server(str(here / "store"))
+def folder(base: Path) -> Iterator[Server]:
+    yield Server(str(base / "store"))
 
 
 @contextmanager
-def http(here: Path) -> Iterator[Server]:
-    """Hand out the folder `store`, to which something else writes."""
-    (here / "store").mkdir(exist_ok=True)
+def http(base: Path) -> Iterator[Server]:
+    """Serve the folder `store` read-only; tests write to it directly."""
+    (base / "store").mkdir(exist_ok=True)
     port = free_port()
-    command = [sys.executable, __file__, "http", str(port), str(here / "store")]
-    with running(command, port, here / "http.log") as process:
+    command = [sys.executable, __file__, "http", str(port), str(base / "store")]
+    with running(command, port, base / "http.log") as process:
         yield Server(f"http://127.0.0.1:{port}", process)
 
 
 @contextmanager
-def sftp(here: Path) -> Iterator[Server]:
-    """SSH by asyncssh, which is there wherever dvc's own client is."""
-    store, key = here / "store", _key(here, "id")
+def sftp(base: Path) -> Iterator[Server]:
+    """SSH by asyncssh, which dvc's own client requires."""
+    store, key = base / "store", _key(base, "id")
     store.mkdir(exist_ok=True)
-    _key(here, "host")
+    _key(base, "host")
     port = free_port()
-    command = [sys.executable, __file__, "sftp", str(port), str(here)]
-    with running(command, port, here / "sftp.log") as process:
+    command = [sys.executable, __file__, "sftp", str(port), str(base)]
+    with running(command, port, base / "sftp.log") as process:
         user = getpass.getuser()
         yield Server(
             f"ssh://{user}@127.0.0.1:{port}{store}", process, secrets={"keyfile": str(key)}
@@ -111,32 +111,32 @@ def sftp(here: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def sshd(here: Path) -> Iterator[Server]:
+def sshd(base: Path) -> Iterator[Server]:
     """SSH by OpenSSH's own server."""
     if SSHD is None:
         pytest.skip("sshd is not installed: Debian's package is openssh-server")
-    store, key, host = here / "store", _key(here, "id"), _key(here, "host")
+    store, key, host = base / "store", _key(base, "id"), _key(base, "host")
     store.mkdir(exist_ok=True)
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # what the package's service makes at its start
+        Path("/run/sshd").mkdir(exist_ok=True)  # the package's service creates it at its start
     port = free_port()
-    config = here / "sshd_config"
+    config = base / "sshd_config"
     config.write_text(
         f"ListenAddress 127.0.0.1:{port}\nHostKey {host}\nAuthorizedKeysFile {key}.pub\n"
         "PidFile none\nStrictModes no\nPasswordAuthentication no\nUsePAM no\n"
         "Subsystem sftp internal-sftp\n"
     )
-    with running([SSHD, "-D", "-e", "-f", str(config)], port, here / "sshd.log") as process:
+    with running([SSHD, "-D", "-e", "-f", str(config)], port, base / "sshd.log") as process:
         user = getpass.getuser()
         yield Server(
             f"ssh://{user}@127.0.0.1:{port}{store}", process, secrets={"keyfile": str(key)}
         )
 
 
-def _key(here: Path, name: str) -> Path:
+def _key(base: Path, name: str) -> Path:
     import asyncssh
 
-    path = here / name
+    path = base / name
     if not path.exists():
         key = asyncssh.generate_private_key("ssh-ed25519")
         key.write_private_key(str(path))
@@ -146,11 +146,11 @@ def _key(here: Path, name: str) -> Path:
 
 
 @contextmanager
-def s3(here: Path) -> Iterator[Server]:
+def s3(base: Path) -> Iterator[Server]:
     """S3 by moto, whose buckets are in memory."""
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-p", str(port)]
-    with running(command, port, here / "s3.log") as process:
+    with running(command, port, base / "s3.log") as process:
         end = f"http://127.0.0.1:{port}"
         urllib.request.urlopen(urllib.request.Request(f"{end}/{BUCKET}", method="PUT")).close()
         yield Server(
@@ -163,77 +163,77 @@ def s3(here: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def webdav(here: Path) -> Iterator[Server]:
-    """WebDAV by WsgiDAV, which asks for a name and a word."""
-    (here / "store" / "data").mkdir(parents=True, exist_ok=True)
+def webdav(base: Path) -> Iterator[Server]:
+    """WebDAV by WsgiDAV, with a user name and a password."""
+    (base / "store" / "data").mkdir(parents=True, exist_ok=True)
     port = free_port()
-    command = [sys.executable, __file__, "webdav", str(port), str(here)]
-    with running(command, port, here / "webdav.log") as process:
+    command = [sys.executable, __file__, "webdav", str(port), str(base)]
+    with running(command, port, base / "webdav.log") as process:
         secrets = {"user": "someone", "password": WORD}
         yield Server(f"webdav://127.0.0.1:{port}/data", process, secrets=secrets)
 
 
-def serve_http(port: int, here: Path) -> None:
-    handler = partial(SimpleHTTPRequestHandler, directory=str(here))
+def serve_http(port: int, base: Path) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(base))
     ThreadingHTTPServer(("127.0.0.1", port), handler).serve_forever()
 
 
-def serve_sftp(port: int, here: Path) -> None:
+def serve_sftp(port: int, base: Path) -> None:
     import asyncio
 
     import asyncssh
 
     async def listen() -> None:
         server = await asyncssh.listen(
-            "127.0.0.1", port, server_host_keys=[str(here / "host")],
-            authorized_client_keys=str(here / "id.pub"), sftp_factory=True,
+            "127.0.0.1", port, server_host_keys=[str(base / "host")],
+            authorized_client_keys=str(base / "id.pub"), sftp_factory=True,
         )  # fmt: skip
         await server.wait_closed()
 
     asyncio.run(listen())
 
 
-def serve_webdav(port: int, here: Path) -> None:
+def serve_webdav(port: int, base: Path) -> None:
     config = {
         "host": "127.0.0.1", "port": port, "server": "cheroot",
-        "provider_mapping": {"/": str(here / "store")},
+        "provider_mapping": {"/": str(base / "store")},
         "simple_dc": {"user_mapping": {"*": {"someone": {"password": WORD}}}},
     }  # fmt: skip
-    (here / "wsgidav.json").write_text(json.dumps(config))
+    (base / "wsgidav.json").write_text(json.dumps(config))
     from wsgidav.server.server_cli import run
 
-    sys.argv = ["wsgidav", "-c", str(here / "wsgidav.json")]
+    sys.argv = ["wsgidav", "-c", str(base / "wsgidav.json")]
     run()
 
 
 def serve_proxy(port: int, target: int, most: int) -> None:
-    """Pass bytes on in both directions, and end with code 3, unheard, when `most` have passed."""
+    """Forward bytes in both directions, and exit with code 3 once more than `most` have passed."""
     passed = 0
     lock = threading.Lock()
 
-    def carry(one: socket.socket, other: socket.socket) -> None:
+    def carry(source: socket.socket, target_socket: socket.socket) -> None:
         nonlocal passed
         with suppress(OSError):
-            while data := one.recv(1 << 14):
+            while data := source.recv(1 << 14):
                 with lock:
                     passed += len(data)
                     if passed > most:
                         os._exit(3)
-                other.sendall(data)
-        for end in (one, other):
+                target_socket.sendall(data)
+        for end in (source, target_socket):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    with socket.create_server(("127.0.0.1", port)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as server_socket:
         while True:
-            one, _ = listener.accept()
-            other = socket.create_connection(("127.0.0.1", target))
-            for pair in ((one, other), (other, one)):
+            source, _ = server_socket.accept()
+            target_socket = socket.create_connection(("127.0.0.1", target))
+            for pair in ((source, target_socket), (target_socket, source)):
                 threading.Thread(target=carry, args=pair, daemon=True).start()
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "proxy":
         serve_proxy(*map(int, sys.argv[2:]))
-    _, what, at, place = sys.argv
-    {"http": serve_http, "sftp": serve_sftp, "webdav": serve_webdav}[what](int(at), Path(place))
+    _, kind, port, place = sys.argv
+    {"http": serve_http, "sftp": serve_sftp, "webdav": serve_webdav}[kind](int(port), Path(place))

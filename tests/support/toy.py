@@ -73,14 +73,14 @@ def forked(
 
 
 def become(main, folder, environment, out: int, err: int) -> None:
-    """Turn this forked child into a command: run it and exit, whatever it does."""
+    """Turn this forked child into a command: run it and exit, even after an error."""
     code = 70  # of a child that fails before `main` runs
     try:
         with Path(os.devnull).open("rb") as nothing:
             os.dup2(nothing.fileno(), 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
-        # pytest has put its own objects in their place
+        # pytest has replaced them
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
         _leave_the_test()
@@ -96,10 +96,10 @@ def become(main, folder, environment, out: int, err: int) -> None:
 
 
 def _leave_the_test() -> None:
-    """Undo what pytest and dvc's own calls in this process have set: a command begins without it.
+    """Undo the settings of pytest and of dvc calls in this process: a command starts without them.
 
-    dvc's loggers write to the streams that they found when dvc was imported, which are pytest's,
-    and `pipeline.read` makes them leave out the lines by which the runner knows how a stage ended.
+    dvc's loggers write to the streams of the time when dvc was imported, which are pytest's, and
+    `pipeline.read` makes them omit the lines from which the runner reads how a stage ended.
     """
     warnings.simplefilter("ignore")
     if "dvc" in sys.modules:
@@ -127,10 +127,10 @@ def _exit_code(main) -> int:
 
 
 def import_dvc() -> None:
-    """Import what every dvc command needs, in the parent: once in place of once per child."""
+    """Import what every dvc command needs in the parent: once instead of once per child."""
     for module in WHAT_DVC_IMPORTS:
         import_module(module)
-    sys.modules["dvc.cli.parser"].get_main_parser()  # kept by dvc; a third of a child's time
+    sys.modules["dvc.cli.parser"].get_main_parser()  # cached by dvc; a third of a child's time
 
 
 def call_dvc(*arguments: str, folder: Path | str = ".", **options) -> subprocess.CompletedProcess:
@@ -143,26 +143,26 @@ def call_dvc(*arguments: str, folder: Path | str = ".", **options) -> subprocess
 
 
 def run_dvc(*arguments: str, folder: Path | str = ".", **options) -> str:
-    """Run a dvc command that has to end well in a forked child and return its stdout."""
+    """Run a dvc command that must succeed in a forked child and return its stdout."""
     done = call_dvc(*arguments, folder=folder, **options)
     assert done.returncode == 0, f"dvc {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-def copied(origin: Path, to: Path) -> Path:
+def copied(origin: Path, target: Path) -> Path:
     """Copy a built toy repository with its cache; links and times stay as they are."""
-    shutil.copytree(origin, to, symlinks=True)
-    return to
+    shutil.copytree(origin, target, symlinks=True)
+    return target
 
 
 def keep_apart(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Keep what dvc knows of all repositories of a user in `folder`, and its reports of use off."""
+    """Put dvc's per-user state into `folder` and turn its usage reports off."""
     patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site"))
     patch.setenv("DVC_NO_ANALYTICS", "1")
 
 
 def empty(factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that `dvc init --no-scm` made, once per process, to be copied."""
+    """Return a folder made by `dvc init --no-scm`, once per process; to be copied."""
     folder = factory.getbasetemp() / "empty-toy"
     if not (folder / ".dvc" / "config").exists():
         folder.mkdir(exist_ok=True)
@@ -174,7 +174,7 @@ def empty(factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(name="toy")
 def toy_repository(tmp_path, tmp_path_factory, monkeypatch):
-    """Make a dvc repository with the given stages in a folder of its own, and step into it."""
+    """Return a function that makes a dvc repository with some stages and changes into it."""
     keep_apart(monkeypatch, tmp_path)
 
     def make(stages: str, name: str = "toy") -> Path:
