@@ -1,4 +1,4 @@
-"""What all tests share with pytest: marks by cost, the order of files, a part of the files."""
+"""Configure pytest for all tests: marks by cost, the order of files, a part of the files."""
 
 import os
 from collections import Counter
@@ -10,11 +10,11 @@ import kept_build
 import pytest
 from hypothesis import settings
 
-# Hypothesis fails a test whose draw takes over 200 ms; two busy cores take that for any draw.
+# Hypothesis fails a test if a draw takes over 200 ms, which any draw does on two busy cores.
 settings.register_profile("fonoteka", deadline=None)
 settings.load_profile("fonoteka")
 
-# The order in which files start: the longest first, or one worker ends alone with them.
+# Files start in this order: the longest first, or one worker runs them alone at the end.
 ORDER = ("pipeline", "torch", "dvc")
 
 
@@ -23,7 +23,7 @@ def pytest_addoption(parser):
     group.addoption(
         "--fast",
         action="store_true",
-        help="leave out tests with a mark of cost: " + str(costs.COSTS),
+        help="skip tests with a mark of cost: " + str(costs.COSTS),
     )
     group.addoption(
         "--part", metavar="K/N", help="run the K-th of N parts of the test files, K from 1 on"
@@ -31,7 +31,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    # The folder that keeps the built clone between runs, if pytest has a cache at all.
+    # The folder that caches the built clone between runs, if pytest has a cache.
     if cache := getattr(config, "cache", None):
         os.environ.setdefault(kept_build.VARIABLE, str(cache.mkdir("small-pipeline")))
     costs.watch()
@@ -41,15 +41,15 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     chosen = [item for item in items if not (config.option.fast and marks(item))]
     if config.option.part:
-        here = part(config.option.part, sorted({item.path for item in chosen}))
-        chosen = [item for item in chosen if item.path in here]
+        selected = part(config.option.part, sorted({item.path for item in chosen}))
+        chosen = [item for item in chosen if item.path in selected]
     if left_out := [item for item in items if item not in {*chosen}]:
         config.hook.pytest_deselected(items=left_out)
     dearest = {}
     for item in chosen:
         rank = min((ORDER.index(mark) for mark in marks(item) if mark in ORDER), default=len(ORDER))
         dearest[item.path] = min(rank, dearest.get(item.path, rank))
-    items[:] = sorted(chosen, key=lambda item: dearest[item.path])  # stable: else the order stays
+    items[:] = sorted(chosen, key=lambda item: dearest[item.path])  # stable
 
 
 def marks(item):
@@ -62,10 +62,10 @@ def part(text, paths):
     >>> sorted(part("2/3", ["a", "b", "c", "d", "e"]))
     ['b', 'e']
     """
-    number, _, of = text.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+    number, _, total = text.partition("/")
+    if not (number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
         raise pytest.UsageError(f"--part: expected K/N with K from 1 to N, got {text!r}")
-    return {*paths[int(number) - 1 :: int(of)]}
+    return {*paths[int(number) - 1 :: int(total)]}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -79,7 +79,7 @@ def pytest_runtest_protocol(item):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Below `--durations`, name the files that took longest, which one worker runs alone."""
+    """Below `--durations`, list the slowest files, because one worker runs a whole file."""
     if not config.option.durations:
         return
     seconds = Counter()
@@ -88,5 +88,5 @@ def pytest_terminal_summary(terminalreporter, config):
             if hasattr(report, "duration") and hasattr(report, "nodeid"):
                 seconds[report.nodeid.partition("::")[0]] += report.duration
     terminalreporter.section("slowest 10 files")
-    for path, taken in seconds.most_common(10):
-        terminalreporter.line(f"{taken:8.2f}s {Path(path)}")
+    for path, duration_s in seconds.most_common(10):
+        terminalreporter.line(f"{duration_s:8.2f}s {Path(path)}")

@@ -1,4 +1,4 @@
-"""The list of mutants, and the page that shows what became of each."""
+"""The list of mutants, and the page with the result of each."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Mutant:
         file: the module that is changed.
         old, new: the text that is replaced, which occurs once, and what replaces it.
         breaks: what becomes wrong.
-        tests: the files that can notice, from the top, or tests in them as pytest names them; the
-            module's doctests are run after them.
+        tests: files that can fail, relative to the top, or pytest ids of tests in them; the
+            module's doctests run after them.
         before: the test that killed it when the list was made; empty if none did.
     """
 
@@ -58,18 +58,18 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a mutant.
+    """The result of a mutant.
 
     Attributes:
         id: of the mutant.
         outcome: killed or survived.
-        by: the first test that failed, or why there is none.
+        by: the first test that failed, or the reason why there is none.
         seconds: CPU seconds, with those of the processes that the tests started.
     """
 
     id: str
     outcome: str
-    by: str
+    killer: str
     seconds: float
 
 
@@ -79,23 +79,23 @@ def read(path: Path = LIST) -> list[Mutant]:
     Raises:
         ValueError: an id occurs twice, or a mutant lacks a value.
     """
-    found = []
+    mutants = []
     for row in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]:
         try:
-            found.append(Mutant(**row | {"tests": tuple(row["tests"])}))
+            mutants.append(Mutant(**row | {"tests": tuple(row["tests"])}))
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path.name}: {row.get('id', 'a mutant')}: {error}") from error
-    ids = [mutant.id for mutant in found]
+    ids = [mutant.id for mutant in mutants]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise ValueError(f"{path.name}: {', '.join(twice)} occur more than once")
-    return found
+    return mutants
 
 
 def check(mutants: Iterable[Mutant], code: Path, tests: Path) -> None:
     """Check that each mutant can be applied and that its test files exist.
 
     Raises:
-        ValueError: they do not; all reasons are in the message, a line each.
+        ValueError: one cannot, or a file is missing; the message has one line per reason.
     """
     problems = []
     for mutant in mutants:
@@ -138,9 +138,9 @@ def page(mutants: Sequence[Mutant], results: Sequence[Result]) -> str:
 
 
 def _line(mutant: Mutant, result: Result) -> str:
-    by = _test(result.by) if result.outcome == KILLED else "**survives**"
+    killer = _test(result.killer) if result.outcome == KILLED else "**survives**"
     cells = (
-        mutant.id, mutant.file, change(mutant), mutant.breaks, by,
+        mutant.id, mutant.file, change(mutant), mutant.breaks, killer,
         f"{result.seconds:.0f}", _test(mutant.before) or "survived",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""Change the code in one place at a time and run the tests that should notice.
+"""Apply one mutant to the code at a time and run the tests that should fail.
 
     python tests/mutate.py                          all mutants of tests/mutants.toml
     python tests/mutate.py --only ID ...            some of them
@@ -7,12 +7,12 @@
     python tests/mutate.py --json FILE --write      write the results; write tests/mutants.md
 
 Reads   the working tree, tests/mutants.toml
-Writes  nothing in the working tree, unless it is asked to
+Writes  tests/mutants.md, with --write; nothing else in the working tree
 
-The working tree is copied to a temporary folder, where each mutant is applied, tested and taken
-back. The tests are run in a forked process, because the import of torch, onnxruntime and scipy
+The working tree is copied to a temporary folder, where each mutant is applied, tested and
+reverted. The tests run in a forked process, because the import of torch, onnxruntime and scipy
 costs 6 CPU seconds, more than most mutants: the parent process imports these packages once, and
-never one of ours. A mutant is killed if a test fails or takes too long. The exit code is
+no module of this project. A mutant is killed if a test fails or takes too long. The exit code is
 0 if each mutant is killed that was killed before (its `before` in the list names a test), 1 if one
 survives, and 2 if the list is wrong or the tests fail without a mutant.
 """
@@ -43,7 +43,7 @@ THIRD_PARTY = (
     "pytest", "hypothesis", "yaml", "numpy", "scipy.signal", "sklearn.metrics", "jiwer", "torch",
     "onnx", "onnxruntime", "dvc.repo",
 )  # fmt: skip
-# One thread in each process: OpenBLAS would start its threads at the import, before the fork.
+# One thread per process: OpenBLAS would start its threads at the import, before the fork.
 ALONE = {
     "DVC_NO_ANALYTICS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -51,32 +51,32 @@ ALONE = {
 OPTIONS = (
     "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov",
     "-m", "not faults and not pipeline", "--hypothesis-profile=mutants",
-    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # what the parent imported stays as it is
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of the parent's imports
 )  # fmt: skip
 PATIENCE_S = 60.0
 TICK_S = 0.02
 
 
-def copy(to: Path, tests: Path) -> None:
+def copy(target_folder: Path, tests: Path) -> None:
     """Copy what git tracks or would track, changes included, with the folder `tests` of `tests`."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=TOP, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
         if (TOP / name).is_file() and not (tests != TOP and name.startswith("tests/")):
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TOP / name, to / name)
+            (target_folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TOP / name, target_folder / name)
     if tests != TOP:
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(tests / "tests", to / "tests", ignore=ignored)
-    # Its own configuration is found first, and tests that ask git or dvc find this repository.
-    subprocess.run(["git", "init", "--quiet"], cwd=to, check=True)
+        shutil.copytree(tests / "tests", target_folder / "tests", ignore=ignored)
+    # With a repository of its own, tests that call git or dvc use it, and not this one.
+    subprocess.run(["git", "init", "--quiet"], cwd=target_folder, check=True)
 
 
 class Watch:
-    """A plugin of pytest that keeps the first failure, and runs the most likely test first.
+    """A plugin of pytest that records the first failure, and runs the most likely test first.
 
-    That is the test that killed the mutant before, wherever it is now: a mutant that dies early is
-    a cheap one. The order of the other tests stays.
+    That is the test that killed the mutant before, in whichever file it is now, so that most runs
+    end early. The order of the other tests does not change.
     """
 
     def __init__(self, likely: str) -> None:
@@ -98,7 +98,7 @@ class Watch:
             self.first = report.nodeid
 
 
-class Place:
+class TestTree:
     """A copy of the working tree in which one process at a time runs tests."""
 
     def __init__(self, folder: Path, tests: Path) -> None:
@@ -109,14 +109,14 @@ class Place:
         self._time_s = 10**9
 
     def write(self, file: str, text: str) -> None:
-        """Write a module, with a time that no compiled module of another text has."""
+        """Write a module, with a new modification time, so that Python compiles it again."""
         path = self.folder / file
         path.write_text(text, encoding="utf-8")
         self._time_s += 1
         os.utime(path, (self._time_s, self._time_s))
 
     def start(self, files: Sequence[str], likely: str = "") -> int:
-        """Run tests in a process of its own, the likely one first, and return its number."""
+        """Run tests in a new process, the likely one first, and return the process id."""
         self.answer.unlink(missing_ok=True)
         shutil.rmtree(self.scratch, ignore_errors=True)
         sys.stdout.flush()
@@ -128,6 +128,7 @@ class Place:
     def _run(self, files: Sequence[str], likely: str) -> NoReturn:
         code = 70
         try:
+            # A session of its own, so that a timeout kills the tests' own children too.
             os.setsid()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             log = os.open(self.log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
@@ -135,12 +136,12 @@ class Place:
             for source, target in ((nothing, 0), (log, 1), (log, 2)):
                 os.dup2(source, target)
             os.chdir(self.folder)
-            own = {
+            removed = {
                 "",
                 str(TOP),
                 *(str(TOP / "tests" / name) for name in ("", "support", "factories")),
             }
-            sys.path[:] = [str(self.folder), *(path for path in sys.path if path not in own)]
+            sys.path[:] = [str(self.folder), *(path for path in sys.path if path not in removed)]
             sys.argv[:] = ["pytest"]
             import pytest
 
@@ -157,7 +158,7 @@ class Place:
             os._exit(code)
 
     def first_failure(self) -> str:
-        """Return the first test that failed; empty if the process did not get so far."""
+        """Return the first test that failed; empty if the process ended before writing it."""
         try:
             return str(json.loads(self.answer.read_text(encoding="utf-8")))
         except (OSError, ValueError):
@@ -165,8 +166,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a run of tests ended: its exit code (None: too late), first failure and CPU seconds."""
+class TestRun:
+    """A finished run of tests: its exit code (None: timeout), first failure and CPU seconds."""
 
     code: int | None
     first: str
@@ -174,26 +175,26 @@ class Ended:
     output: str
 
 
-def wait(place: Place, number: int, limit_s: float) -> Ended:
-    """Wait for a run of tests, at most `limit_s` seconds, and end what it left."""
+def wait(tree: TestTree, number: int, limit_s: float) -> TestRun:
+    """Wait for a run of tests, at most `limit_s` seconds, and kill the processes that it left."""
     begin_s, code, pid = time.monotonic(), None, 0
     try:
         while not pid and time.monotonic() - begin_s < limit_s:
             time.sleep(TICK_S)
             pid, status, used = os.wait4(number, os.WNOHANG)
-    finally:  # where this process is interrupted, too
+    finally:  # also if this process is interrupted
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(number, signal.SIGKILL)
     if pid:
         code = os.waitstatus_to_exitcode(status)
     else:
         _, _, used = os.wait4(number, 0)
-    output = place.log.read_text(encoding="utf-8", errors="replace")
-    return Ended(code, place.first_failure(), used.ru_utime + used.ru_stime, output)
+    output = tree.log.read_text(encoding="utf-8", errors="replace")
+    return TestRun(code, tree.first_failure(), used.ru_utime + used.ru_stime, output)
 
 
-def baseline(place: Place, mutants: Sequence[Mutant]) -> dict[str, float]:
-    """Return the wall seconds that each test file takes without a mutant.
+def baseline(tree: TestTree, mutants: Sequence[Mutant]) -> dict[str, float]:
+    """Return the wall time of each test file without a mutant, in seconds.
 
     Raises:
         ValueError: a test fails.
@@ -201,74 +202,76 @@ def baseline(place: Place, mutants: Sequence[Mutant]) -> dict[str, float]:
     seconds = {}
     for name in dict.fromkeys(name for mutant in mutants for name in (*mutant.tests, mutant.file)):
         begin_s = time.monotonic()
-        ended = wait(place, place.start([name]), 1800)
+        test_run = wait(tree, tree.start([name]), 1800)
         # 5: nothing was collected, as in a module without a doctest.
-        if ended.code != 0 and not (ended.code == 5 and name.startswith(("fonoteka/", "stages/"))):
-            why = ended.first or f"exit code {ended.code}"
-            raise ValueError(f"without a mutant, {name} fails: {why}\n{ended.output[-3000:]}")
+        if test_run.code != 0 and not (
+            test_run.code == 5 and name.startswith(("fonoteka/", "stages/"))
+        ):
+            reason = test_run.first or f"exit code {test_run.code}"
+            raise ValueError(f"without a mutant, {name} fails: {reason}\n{test_run.output[-3000:]}")
         seconds[name] = time.monotonic() - begin_s
-        print(f"{name}: passes without a mutant, {ended.seconds:.1f} CPU s", flush=True)
+        print(f"{name}: passes without a mutant, {test_run.seconds:.1f} CPU s", flush=True)
     return seconds
 
 
-def tested(place: Place, mutant: Mutant, limit_s: float) -> Result:
-    """Apply a mutant, run its tests and take it back.
+def tested(tree: TestTree, mutant: Mutant, limit_s: float) -> Result:
+    """Apply a mutant, run its tests and revert it.
 
     Raises:
         ValueError: the tests neither passed nor failed.
     """
-    path = place.folder / mutant.file
+    path = tree.folder / mutant.file
     text = path.read_text(encoding="utf-8")
-    place.write(mutant.file, mutant.applied(text))
+    tree.write(mutant.file, mutant.applied(text))
     try:
-        number = place.start([*mutant.tests, mutant.file], mutant.before)
-        ended = wait(place, number, limit_s)
+        number = tree.start([*mutant.tests, mutant.file], mutant.before)
+        test_run = wait(tree, number, limit_s)
     finally:
-        place.write(mutant.file, text)
-    seconds = round(ended.seconds, 1)
-    if ended.code == 0:
+        tree.write(mutant.file, text)
+    seconds = round(test_run.seconds, 1)
+    if test_run.code == 0:
         return Result(mutant.id, SURVIVED, "no test fails", seconds)
-    if ended.code is None:
+    if test_run.code is None:
         return Result(mutant.id, KILLED, f"more than {limit_s:.0f} s", seconds)
-    if not ended.first:
-        raise ValueError(f"{mutant.id}: exit code {ended.code}\n{ended.output[-3000:]}")
-    return Result(mutant.id, KILLED, ended.first, seconds)
+    if not test_run.first:
+        raise ValueError(f"{mutant.id}: exit code {test_run.code}\n{test_run.output[-3000:]}")
+    return Result(mutant.id, KILLED, test_run.first, seconds)
 
 
 def run(mutants: Sequence[Mutant], tests: Path) -> Iterator[Result]:
-    """Yield what becomes of each mutant.
+    """Yield the result of each mutant.
 
     Raises:
         ValueError: the list does not fit the code, or a test fails without a mutant.
     """
     check(mutants, TOP, tests)
     os.environ |= ALONE
-    # A shell has what it starts in the background ignore SIGINT, and the tests would inherit that.
+    # A shell makes background processes ignore SIGINT, and the tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.dont_write_bytecode = False
     for name in THIRD_PARTY:
         importlib.import_module(name)
-    # The same examples each time, and the first that fails is enough: it is not made smaller.
+    # The same examples each time, without shrinking: the first failing example is enough.
     hypothesis = sys.modules["hypothesis"]
     hypothesis.settings.register_profile(
         "mutants", hypothesis.settings.get_profile("ci"),
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
     )  # fmt: skip
     sys.modules["torch"].set_num_threads(1)
-    gc.freeze()  # else each child would copy the pages of all that is imported
+    gc.freeze()  # otherwise each child copies the memory pages of all imported modules
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        place = Place(Path(folder), tests)
-        seconds = baseline(place, mutants)
+        tree = TestTree(Path(folder), tests)
+        seconds = baseline(tree, mutants)
         for mutant in mutants:
             files = (*mutant.tests, mutant.file)
-            yield tested(place, mutant, PATIENCE_S + 4 * sum(seconds[name] for name in files))
+            yield tested(tree, mutant, PATIENCE_S + 4 * sum(seconds[name] for name in files))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="mutate", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", metavar="ID", help="these mutants alone")
+    parser.add_argument("--only", nargs="+", metavar="ID", help="run only these mutants")
     parser.add_argument("--list", action="store_true", help="show the mutants and run nothing")
     parser.add_argument(
         "--tests-from", type=Path, default=TOP, metavar="FOLDER",
@@ -294,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = []
         for result in run(chosen, options.tests_from.resolve()):
             results.append(result)
-            print(f"{result.id}: {result.outcome}: {result.by}, {result.seconds} s", flush=True)
+            print(f"{result.id}: {result.outcome}: {result.killer}, {result.seconds} s", flush=True)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -317,7 +320,7 @@ def chosen_of(mutants: Sequence[Mutant], ids: Sequence[str]) -> list[Mutant]:
 
 
 def verdict(mutants: Sequence[Mutant], results: Sequence[Result]) -> int:
-    """Print how many are killed, name those that survive, and return the exit code."""
+    """Print the number of killed mutants and the ids that survive; return the exit code."""
     alive = {result.id for result in results if result.outcome == SURVIVED}
     lost = [mutant.id for mutant in mutants if mutant.id in alive and mutant.before]
     print(f"{len(results) - len(alive)} of {len(results)} mutants are killed")

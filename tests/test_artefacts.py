@@ -1,4 +1,4 @@
-"""An artefact is made once per run, whole or not at all, and stays as it was made."""
+"""An artefact is made once per run, completely or not at all, and does not change."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from artefacts import artefact
 
 
 def test_an_artefact_is_made_once(tmp_path_factory):
-    made = []
+    calls = []
 
     def make(folder):
-        made.append(folder)
+        calls.append(folder)
         (folder / "a.txt").write_text("a")
 
     first, second = (artefact(tmp_path_factory, "once", make) for _ in range(2))
-    assert first == second == made[0]
-    assert len(made) == 1
+    assert first == second == calls[0]
+    assert len(calls) == 1
     assert (first / "a.txt").read_text() == "a"
 
 
-def test_an_artefact_that_could_not_be_made_is_made_anew(tmp_path_factory):
+def test_an_artefact_whose_making_failed_is_made_again(tmp_path_factory):
     def fail(folder):
         (folder / "half").touch()
         raise OSError("disk full")

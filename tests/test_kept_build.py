@@ -1,4 +1,4 @@
-"""What was built is kept whole, for the same packages and processor alone, and never grows."""
+"""A built pipeline is cached completely, for the same packages and processor, and never grows."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ RUN = Path(".dvc/cache/runs/ab/abc")
 
 @pytest.fixture
 def top(tmp_path, monkeypatch):
-    """Name a folder to keep builds in."""
+    """Set a folder as the cache of builds."""
     monkeypatch.setenv(kept_build.VARIABLE, str(tmp_path / "kept"))
     monkeypatch.setattr(kept_build, "mark", lambda: {"python": "3.11"})
     return tmp_path / "kept"
@@ -30,7 +30,7 @@ def put(folder, data, suffix=""):
 
 
 def clone(folder, words="one", names=("make", "page")):
-    """Write what a build leaves: a folder as output, and a page that is in git alone."""
+    """Write the results of a build: a folder as output, and a page that is only in git."""
     listed = [{"md5": put(folder, words.encode()), "relpath": "in/words.txt"}]
     inside = put(folder, json.dumps(listed).encode(), ".dir")
     entry = {"cmd": "x", "outs": [{"path": "data", "md5": inside}]}
@@ -46,7 +46,7 @@ def clone(folder, words="one", names=("make", "page")):
 
 
 def fresh(folder, names=("make", "page")):
-    """Write what a clone has before it is built: other results, and the page."""
+    """Write a clone before its build: other results, and the page."""
     clone(folder, "committed", names)
     (folder / "data/extra.txt").touch()
     (folder / "page.md").write_text("page")
@@ -102,9 +102,9 @@ def test_with_other_packages_or_another_processor_nothing_is_taken(top, tmp_path
 
 
 def test_the_mark_names_packages_processor_and_python():
-    found = kept_build.mark()
-    assert set(found) == {"packages", "processor", "python"}
-    assert "dvc" in found["packages"]
+    mark = kept_build.mark()
+    assert set(mark) == {"packages", "processor", "python"}
+    assert "dvc" in mark["packages"]
 
 
 def test_a_lock_file_of_other_stages_is_left_to_the_run_cache(top, tmp_path):

@@ -1,4 +1,4 @@
-"""The list of mutants fits the code, so that `python tests/mutate.py` can run any day."""
+"""The list of mutants fits the code, so that `python tests/mutate.py` can run."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_a_mutant_that_does_not_fit_and_a_test_file_that_moved_are_errors():
     ]
     with pytest.raises(ValueError, match=r"a-gone: .* has the old text 0 times") as caught:
         mutants.check(wrong, mutants.TOP, mutants.TOP)
-    gone, twice, broken, moved = str(caught.value).splitlines()
-    assert "expected 1" in gone
+    missing, twice, broken, moved = str(caught.value).splitlines()
+    assert "expected 1" in missing
     assert twice.startswith("a-twice: ")
     assert broken.startswith("a-broken: the change is not valid Python: ")
     assert moved.startswith("a-moved: there is no tests/test_moved.py in ")
@@ -62,11 +62,11 @@ def test_an_id_that_occurs_twice_is_an_error(tmp_path):
 
 
 def test_a_mutant_that_was_killed_before_and_survives_is_an_error(capsys):
-    one, other = replace(MUTANTS[0], before="a test"), replace(MUTANTS[1], before="")
-    killed = [mutants.Result(m.id, mutants.KILLED, "a test", 1.0) for m in (one, other)]
-    alive = [mutants.Result(m.id, mutants.SURVIVED, "no test fails", 1.0) for m in (one, other)]
-    assert mutate.verdict([one, other], killed) == 0
-    assert mutate.verdict([one, other], [killed[0], alive[1]]) == 0
+    listed, other = replace(MUTANTS[0], before="a test"), replace(MUTANTS[1], before="")
+    killed = [mutants.Result(m.id, mutants.KILLED, "a test", 1.0) for m in (listed, other)]
+    alive = [mutants.Result(m.id, mutants.SURVIVED, "no test fails", 1.0) for m in (listed, other)]
+    assert mutate.verdict([listed, other], killed) == 0
+    assert mutate.verdict([listed, other], [killed[0], alive[1]]) == 0
     assert f"these survive, as before: {other.id}" in capsys.readouterr().out
-    assert mutate.verdict([one, other], [alive[0], killed[1]]) == 1
-    assert f"killed before and survive: {one.id}" in capsys.readouterr().err
+    assert mutate.verdict([listed, other], [alive[0], killed[1]]) == 1
+    assert f"killed before and survive: {listed.id}" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The whole pipeline on the small profile in a clone: built, asked what is stale, changed."""
+"""The whole pipeline with the small profile in a clone: built, checked for changes, changed."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from toy import run_dvc
 
 from fonoteka.packaging import check_package
 
-# dvc's own use of pygtrie; its warnings are not about this project.
+# Warnings of dvc's use of pygtrie, not of this project.
 pytestmark = [
     pytest.mark.pipeline,
     pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning"),
@@ -42,12 +42,16 @@ PLOTS = (
     "Phone error rate on the validation voices",
     "Training loss",
     "Phone error rate by language",
-    *(f"{name}: {what}" for name in MODELS for what in ("phones said and what", "recall of each")),
+    *(
+        f"{name}: {title}"
+        for name in MODELS
+        for title in ("phones said and what", "recall of each")
+    ),
 )
 UP_TO_DATE = f"everything is up to date: {len(STAGES)} stages\n"
 
 
-# What DVC's cache has no copy of: an output in git that is neither a metric nor a plot.
+# Stages with an output that DVC does not cache: in git, and neither a metric nor a plot.
 UNCACHED = {s for s in STAGES if any(e.get("cache") is False for e in entries(s, "outs").values())}
 
 
@@ -59,16 +63,16 @@ def first(tmp_path_factory):
 
 @pytest.fixture
 def clone(first):
-    """The built clone; whatever a test changes in it, it has to change back.
+    """The built clone; a test has to undo its changes.
 
-    The last test of this file asks DVC whether all of them did.
+    The last test of this file checks with DVC that all of them did.
     """
     return first[0]
 
 
 @pytest.fixture
 def changed(clone, first):
-    """Write another text into a file of the clone, and put the old one back after the test."""
+    """Write another text into a file of the clone, and restore the old one after the test."""
     before = {}
 
     def write(path, edit):
@@ -85,9 +89,9 @@ def changed(clone, first):
 
 @contextmanager
 def opened(clone):
-    """Open the pipeline of a clone in this process and give its stages.
+    """Open the pipeline of a clone in this process and yield its stages.
 
-    DVC reads dvc.yaml and dvc.lock once, 2 s; what a stage depends on is hashed when it is asked.
+    DVC reads dvc.yaml and dvc.lock once, 2 s, and hashes dependencies when their status is read.
     """
     from dvc.repo import Repo, lock_repo
 
@@ -106,10 +110,10 @@ def read(clone, path):
     return json.loads((clone / path).read_text(encoding="utf-8"))
 
 
-def test_a_build_runs_what_is_not_kept_and_ends_with_the_table(clone):
+def test_a_build_runs_what_is_not_cached_and_ends_with_the_table(clone):
     output = (clone.folder.parent / "first.txt").read_text(encoding="utf-8")
     summary = re.search(rf"^{len(STAGES)} stages: (.*), in [\d.]+ s$", output, re.M)[1]
-    counts = {how: int(number) for number, how in re.findall(r"(\d+) ([a-z ]+)", summary)}
+    counts = {kind: int(number) for number, kind in re.findall(r"(\d+) ([a-z ]+)", summary)}
     assert sum(counts.values()) == len(STAGES)
     ran = re.findall(r"^\[ *\d+/\d+\] (\S+): done in ", output, re.M)
     assert counts["ran"] == len(ran) == len({*ran})
@@ -120,11 +124,11 @@ def test_a_build_runs_what_is_not_kept_and_ends_with_the_table(clone):
     assert output.endswith((clone / "reports/comparison.md").read_text(encoding="utf-8"))
 
 
-def test_what_ran_again_with_the_same_inputs_gave_the_bytes_that_were_kept(clone, first):
-    kept = clone.folder.parent / "kept.lock"
-    if not kept.exists():
+def test_stages_that_ran_again_with_the_same_inputs_wrote_the_cached_bytes(clone, first):
+    cached_lock = clone.folder.parent / "kept.lock"
+    if not cached_lock.exists():
         pytest.skip("this build started from nothing")
-    before, after = locked(kept), locked(clone / "dvc.lock")
+    before, after = locked(cached_lock), locked(clone / "dvc.lock")
     inputs = {
         name: {k: v for k, v in entry.items() if k != "outs"} for name, entry in after.items()
     }
@@ -136,7 +140,7 @@ def test_a_second_build_runs_nothing(clone):
     assert clone.repro() == UP_TO_DATE
 
 
-def test_a_build_changes_the_reports_and_the_lock_file_and_leaves_nothing_lying(clone):
+def test_a_build_changes_only_the_reports_and_the_lock_file(clone):
     changes = clone.git("status", "--porcelain", "--untracked-files=all").splitlines()
     assert {re.sub("/.*", "/", line[3:]) for line in changes} <= {
         "DATA_LICENSES.md", "dvc.lock", "reports/",
@@ -146,7 +150,7 @@ def test_a_build_changes_the_reports_and_the_lock_file_and_leaves_nothing_lying(
     assert not [path for path in (clone / "checkpoints").rglob("*") if path.is_file()]
 
 
-def test_the_comparison_holds_what_others_read(clone):
+def test_the_comparison_contains_what_others_read(clone):
     models = read(clone, "reports/comparison.json")["models"]
     assert set(models) == MODELS
     for values in models.values():
@@ -159,7 +163,7 @@ def test_the_comparison_holds_what_others_read(clone):
     assert len({(m["test_speakers"], m["test_utterances"]) for m in models.values()}) == 1
 
 
-def test_each_package_holds_what_it_recorded_and_the_gate_asks_for_more(clone):
+def test_each_package_contains_what_it_recorded_and_the_gate_fails(clone):
     folders = [clone / f"data/models/{name}" for name in sorted(MODELS)]
     assert [check_package(folder) for folder in folders] == [[], [], [], []]
     done = clone.call(*PYTHON, "fonoteka.pipeline.diff.gate", "--base", "HEAD")
@@ -190,7 +194,7 @@ def test_the_ensemble_is_chosen_on_the_validation_part_and_compared_on_test(clon
     assert metrics["per"] == report["average"]["test_per"]
 
 
-def test_the_corpus_report_holds_what_others_read(clone):
+def test_the_corpus_report_contains_what_others_read(clone):
     corpus = read(clone, "reports/corpus.json")
     assert corpus["files"] == corpus["accepted"] + sum(corpus["quarantined"].values())
     voices = yaml.safe_load((clone / "params.yaml").read_text())["synthesize"]["voices"]
@@ -203,7 +207,7 @@ def test_the_corpus_report_holds_what_others_read(clone):
 
 
 def other(value):
-    """Return a value with its first number, text or list, however deep, changed; a yes is a no."""
+    """Return a value with its first number, text, boolean or list changed, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if (new := other(inner)) != inner:
@@ -220,36 +224,36 @@ def other(value):
 
 
 def test_a_changed_section_makes_those_stages_stale_that_load_it(clone, changed):
-    # All sections change at once: of each stage DVC names the sections that it finds changed.
+    # All sections change at once: for each stage DVC lists the changed sections.
     params = yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))
     new = {section: other(value) for section, value in params.items()}
     assert [section for section in params if new[section] == params[section]] == []
     with opened(clone) as stages:
         changed("params.yaml", lambda _: yaml.safe_dump(new))
-        found = {s.addressing: {*changes(s, "params.yaml")} for s in stages}
-    assert found == {s: params.keys() & dict(loads(module_of(s), head_of(s))) for s in STAGES}
+        stale = {s.addressing: {*changes(s, "params.yaml")} for s in stages}
+    assert stale == {s: params.keys() & dict(loads(module_of(s), head_of(s))) for s in STAGES}
 
 
 def changes(stage, below):
-    """Return what DVC finds changed of the files below a path on which a stage depends."""
+    """Yield the changed dependencies of a stage below a path, according to DVC."""
     deps = (dep for dep in stage.deps if dep.def_path.startswith(below))
     for dep in deps:
-        for how in dep.status().values():
-            yield from how if isinstance(how, dict) else [dep.def_path]
+        for kind in dep.status().values():
+            yield from kind if isinstance(kind, dict) else [dep.def_path]
 
 
-def test_a_value_that_stands_in_a_command_makes_that_stage_stale(clone, changed):
+def test_a_value_that_is_in_a_command_makes_that_stage_stale(clone, changed):
     sections = yaml.safe_load((clone / "params.yaml").read_text(encoding="utf-8"))
-    told = {s: [n for n in sections if f"${{{n}." in pipeline()[s]["cmd"]] for s in STAGES}
-    assert set().union(*told.values()) == {"encoder", "encoders"}
+    in_command = {s: [n for n in sections if f"${{{n}." in pipeline()[s]["cmd"]] for s in STAGES}
+    assert set().union(*in_command.values()) == {"encoder", "encoders"}
     changed("params.yaml", lambda text: text.replace("source: pretrain", "source: hub"))
     with opened(clone) as stages:
         stale = {s.addressing for s in stages if s.cmd_changed}
-    assert stale == {stage for stage in STAGES if told[stage]}
+    assert stale == {stage for stage in STAGES if in_command[stage]}
 
 
-def test_a_changed_file_makes_those_stages_stale_whose_code_holds_it(clone):
-    # All files change at once: of each stage DVC names the files that it finds changed.
+def test_a_changed_file_makes_those_stages_stale_that_use_it(clone):
+    # All files change at once: for each stage DVC lists the changed files.
     holders = {stage: code(module_of(stage)) for stage in STAGES}
     files = [
         path for top in ("fonoteka", "stages") for path in (clone / top).rglob("*")
@@ -258,8 +262,8 @@ def test_a_changed_file_makes_those_stages_stale_whose_code_holds_it(clone):
     with opened(clone) as stages, ExitStack() as stack:
         for path in files:
             stack.enter_context(appended(path))
-        found = {s.addressing: {*changes(s, ("fonoteka/", "stages/"))} for s in stages}
-    assert found == holders
+        stale = {s.addressing: {*changes(s, ("fonoteka/", "stages/"))} for s in stages}
+    assert stale == holders
     held = set().union(*holders.values())
     names = {path: path.relative_to(clone.folder) for path in files}
     idle = [n for n in names.values() if not {p.as_posix() for p in (n, *n.parents)} & held]
@@ -286,7 +290,7 @@ def test_one_mlp_parameter_reaches_the_mlp_and_the_comparison_alone(clone, chang
             reached |= more
         names = {s.addressing for s in reached}
     own = {f"{stage}@mlp" for stage in ("train", "onnx", "posteriors", "evaluate", "package")}
-    # The ensemble has the MLP in it, and the comparison both.
+    # The ensemble contains the MLP, and the comparison contains both.
     after = {"ensemble", "onnx_ensemble", "evaluate@ensemble", "package_ensemble", "compare"}
     assert names == own | after
 
@@ -301,18 +305,18 @@ def test_a_changed_result_is_compared_with_the_committed_one_and_comes_back(
     output = dvc(clone, "repro", "ensemble")
     assert re.findall(r"^Running stage '(.*)'", output, flags=re.MULTILINE) == ["ensemble"]
 
-    # What follows uses the two results that are there now: one in git, one in the workspace.
+    # There are now two results: one in git, one in the workspace.
     for revisions in ([], ["HEAD"]):
         table = dvc(clone, "metrics", "diff", *revisions)
         rows = {line.split()[0] for line in table.splitlines()[1:]}
         assert rows == {"reports/ensemble.json"}
-    for how, *revisions in (["show"], ["diff", "HEAD"]):
-        dvc(clone, "plots", how, *revisions, "--out", str(tmp_path / how))
-        page = (tmp_path / how / "index.html").read_text(encoding="utf-8")
+    for kind, *revisions in (["show"], ["diff", "HEAD"]):
+        dvc(clone, "plots", kind, *revisions, "--out", str(tmp_path / kind))
+        page = (tmp_path / kind / "index.html").read_text(encoding="utf-8")
         for title in PLOTS:
-            assert title in page, (how, title)
+            assert title in page, (kind, title)
 
-    # The old value brings the old result back from the run-cache.
+    # With the old value, DVC restores the old result from the run cache.
     clone.git("checkout", "--", "params.yaml")
     assert "Running stage" not in dvc(clone, "repro", "ensemble")
 
@@ -336,9 +340,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("old", "new", "stage", "sentence"), MISTAKES)
-def test_a_mistake_is_one_sentence_and_leaves_what_was_there(
-    clone, changed, old, new, stage, sentence
-):
+def test_a_mistake_is_one_sentence_and_changes_no_output(clone, changed, old, new, stage, sentence):
     before = contents(clone)
     changed("params.yaml", lambda text: text.replace(old, new, 1))
     done = clone.call(*words(stage))
@@ -347,7 +349,7 @@ def test_a_mistake_is_one_sentence_and_leaves_what_was_there(
     assert contents(clone) == before
 
 
-def test_a_build_with_a_mistake_names_the_stage_and_leaves_what_was_there(clone, changed):
+def test_a_build_with_a_mistake_names_the_stage_and_changes_no_output(clone, changed):
     before = contents(clone)
     old, new, stage, sentence = MISTAKES[0]
     changed("params.yaml", lambda text: text.replace(old, new, 1))
@@ -359,7 +361,7 @@ def test_a_build_with_a_mistake_names_the_stage_and_leaves_what_was_there(clone,
     assert contents(clone) == before
 
 
-def test_lost_data_comes_back_from_the_cache(clone):
+def test_lost_data_is_restored_from_the_cache(clone):
     before = contents(clone)
     lost = ("package_realtime", "package@mlp", "package_ensemble")  # which no stage reads
     for out in (out for stage in lost for out in entries(stage, "outs")):
@@ -370,6 +372,6 @@ def test_lost_data_comes_back_from_the_cache(clone):
     assert contents(clone) == before
 
 
-def test_plain_dvc_finds_everything_as_it_was_built(clone, first):
+def test_plain_dvc_finds_everything_up_to_date(clone, first):
     assert "Data and pipelines are up to date." in dvc(clone, "repro")
     assert (clone / "dvc.lock").read_bytes() == first[1]

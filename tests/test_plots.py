@@ -1,4 +1,4 @@
-"""What `dvc plots show` makes of the tables that the stages evaluate and compare write."""
+"""`dvc plots show` draws the tables that the stages evaluate and compare write."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_both_tables_are_drawn_without_an_error(shown):
     }  # fmt: skip
 
 
-def test_bars_of_models_stand_side_by_side_and_begin_at_zero(shown):
+def test_bars_of_models_are_side_by_side_and_begin_at_zero(shown):
     content = shown["data"]["by language"][0]["content"]
     drawn = content["spec"]["encoding"]
     assert (drawn["x"]["field"], drawn["y"]["field"]) == ("per", "language")
@@ -59,7 +59,7 @@ def test_bars_of_models_stand_side_by_side_and_begin_at_zero(shown):
     assert "<DVC" not in json.dumps(content)
 
 
-def test_a_confusion_has_a_row_a_segment(shown):
+def test_a_confusion_has_one_row_per_segment(shown):
     content = shown["data"]["confusion"][0]["content"]
     drawn = [(row["said"], row["heard"]) for row in content["data"]["values"]]
     assert drawn == [("dʑ", "dʒ"), ("a", "a")]

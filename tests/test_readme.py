@@ -1,4 +1,4 @@
-"""What README.md and docs/ tell a newcomer to type is there, and the programs they show run."""
+"""The commands and paths in README.md and docs/ exist, and the programs they show run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
 MAKEFILE = (TOP / "Makefile").read_text(encoding="utf-8")
 NOT_OURS = {"--durations", "--dist"}  # of pytest
 
-# What the program must not need can't be imported while it runs.
+# Packages that the program must not need cannot be imported while it runs.
 ALONE = """\
 import runpy, sys
 for name in ("fonoteka", "onnx", "stages", "torch", "torchaudio", "transformers"):
@@ -48,7 +48,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def save_toy(path):
-    """A model that hears each 20 ms through one random matrix, with the interface of ours."""
+    """Write a model that maps each 20 ms through a random matrix, with the interface of ours."""
     weights = np.random.default_rng(1).standard_normal((FRAME, len(TOY_LABELS))).astype(np.float32)
     shape = np.array([0, -1, FRAME], dtype=np.int64)
     nodes = [
@@ -65,14 +65,18 @@ def save_toy(path):
     )  # fmt: skip
     opsets = [helper.make_opsetid("", 17)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-    facts = {"labels": "\n".join(TOY_LABELS), "name": "toy", "sample_rate_hz": str(SAMPLE_RATE_HZ)}
-    helper.set_model_props(model, facts)
+    metadata = {
+        "labels": "\n".join(TOY_LABELS),
+        "name": "toy",
+        "sample_rate_hz": str(SAMPLE_RATE_HZ),
+    }
+    helper.set_model_props(model, metadata)
     onnx.save(model, str(path))
     return path
 
 
 def save_wav(path, rate=SAMPLE_RATE_HZ, channels=1, samples=FRAME * 60):
-    """Noise: to the toy model each frame of it is another label, now and then the same again."""
+    """Write noise: the toy model predicts another label for most of its frames."""
     noise = 0.1 * np.random.default_rng(2).standard_normal((samples, channels))
     sf.write(path, noise, rate, subtype="PCM_16")
     return path
@@ -94,7 +98,7 @@ def program(tmp_path):
     return called
 
 
-def said_by_this_repository(model, wav):
+def transcribed_by_this_repository(model, wav):
     samples, _ = sf.read(wav, dtype="float32")
     session = open_model(model)
     posteriors = session_posteriors(session, samples[None])
@@ -106,40 +110,40 @@ def test_the_readme_shows_one_program_and_it_is_the_one_of_the_model_cards():
     assert BLOCKS == [PROGRAM]
 
 
-def test_the_program_says_what_this_repository_says(program, tmp_path):
+def test_the_program_prints_what_this_repository_predicts(program, tmp_path):
     model, wav = save_toy(tmp_path / "model.onnx"), save_wav(tmp_path / "clip.wav")
     done = program(PROGRAM, model, wav)
     assert (done.returncode, done.stderr) == (0, "")
-    expected = said_by_this_repository(model, wav)
+    expected = transcribed_by_this_repository(model, wav)
     assert done.stdout.split() == expected
     assert len(expected) < 60  # so blanks were taken out and repeats merged
     assert set(expected) == set(TOY_LABELS[1:])
 
 
 @pytest.mark.parametrize("name", MODELS or ["none"])
-def test_the_program_says_of_a_shipped_model_what_this_repository_says(name, program, tmp_path):
+def test_the_program_agrees_with_this_repository_on_a_shipped_model(name, program, tmp_path):
     model = TOP / "data/models" / name / "model.onnx"
     if not model.is_file():
         pytest.skip("no model is built here")
     wav = save_wav(tmp_path / "clip.wav")
     done = program(PROGRAM, model, wav)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == said_by_this_repository(model, wav)
+    assert done.stdout.split() == transcribed_by_this_repository(model, wav)
 
 
 @pytest.mark.parametrize(
-    ("wav", "why"),
+    ("wav", "message"),
     [
         ({"rate": 8000}, "clip.wav: (19200, 1) at 8000 Hz is not mono at 16000 Hz"),
         ({"channels": 2}, "clip.wav: (19200, 2) at 16000 Hz is not mono at 16000 Hz"),
         ({"samples": 0}, "clip.wav: (0, 1) at 16000 Hz is not mono at 16000 Hz"),
     ],
 )
-def test_the_program_refuses_sound_that_the_model_was_not_made_for(wav, why, program, tmp_path):
+def test_the_program_refuses_sound_that_the_model_was_not_made_for(wav, message, program, tmp_path):
     model, path = save_toy(tmp_path / "model.onnx"), save_wav(tmp_path / "clip.wav", **wav)
     done = program(PROGRAM, model, path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.endswith(f"{why}\n")
+    assert done.stderr.endswith(f"{message}\n")
 
 
 def test_a_program_that_needs_torch_would_be_noticed(program, tmp_path):

@@ -1,4 +1,4 @@
-"""A whole corpus as the audit meets it, made clip by clip, so that a test can spoil one thing."""
+"""A whole corpus as the audit reads it, made clip by clip, so that a test can spoil one thing."""
 
 from __future__ import annotations
 
@@ -35,30 +35,28 @@ LEFT_OUT = ("id", "reason", "detail")
 
 @cache
 def babble(name, seconds=0.6):
-    """Noise whose loudness and colour change like syllables; each name has its own.
+    """Return noise whose level and spectrum change like syllables; each name has its own.
 
-    It is made once per process, since scenes share most of their clips, and can't be written to.
+    It is made once per process, because scenes share most of their clips, and is read-only.
     """
     random = np.random.default_rng(zlib.crc32(name.encode()))
     length = round(seconds * SAMPLE_RATE_HZ)
-    at = np.linspace(0, 6, length)
-    loud = np.abs(np.interp(at, np.arange(7), random.standard_normal(7)))
+    position = np.linspace(0, 6, length)
+    loud = np.abs(np.interp(position, np.arange(7), random.standard_normal(7)))
     tones = [
-        np.interp(at, np.arange(7), random.standard_normal(7))
+        np.interp(position, np.arange(7), random.standard_normal(7))
         * np.sin(2 * np.pi * hz * np.arange(length) / SAMPLE_RATE_HZ)
         for hz in random.uniform(150, 3300, 12)
     ]
     signal = loud * (np.sum(tones, axis=0) + 0.3 * random.standard_normal(length))
-    made = (0.5 * signal / np.abs(signal).max()).astype(np.float32)
-    made.flags.writeable = False
-    return made
+    normalised = (0.5 * signal / np.abs(signal).max()).astype(np.float32)
+    normalised.flags.writeable = False
+    return normalised
 
 
 @dataclass
 class Scene:
-    """A corpus without a leak: three voices to train on, two to validate, two to test; two clips
-    each. What is known only of clips that are in no part stands in `others`, by reason.
-    """
+    """A corpus without a leak: three train, two valid and two test voices, with two clips each."""
 
     parts: dict = field(default_factory=dict)
     inventory: dict = field(default_factory=dict)
@@ -76,7 +74,7 @@ class Scene:
                     self.add(part, f"c/{voice}", number, session=f"c/day of {voice}")
 
     def add(self, part, speaker, number=0, sound=None, **more):
-        """Add a clip with its sound and its rows; return its line."""
+        """Add a clip with its audio and its rows; return its utterance."""
         row = utterance(speaker, number, **more)
         sound = babble(row.id) if sound is None else sound
         audio = f"shard-0{len(self.sounds) % 2}.tar/{row.id}.flac"
@@ -91,10 +89,10 @@ class Scene:
         }  # fmt: skip
         return row
 
-    def change(self, part, at, **more):
-        """Change the line of a clip, in its manifest alone; return it."""
-        self.parts[part][at] = replace(self.parts[part][at], **more)
-        return self.parts[part][at]
+    def change(self, part, position, **more):
+        """Change the utterance of a clip in its manifest only; return it."""
+        self.parts[part][position] = replace(self.parts[part][position], **more)
+        return self.parts[part][position]
 
     def lay(self, folder: Path) -> Paths:
         """Write everything."""
@@ -129,8 +127,8 @@ class Scene:
     def audit(self, folder: Path, params=PARAMS, workers=1, draw=False):
         """Write everything, audit it and return the report.
 
-        The picture is nine tenths of an audit's 2 CPU seconds and nothing reads it, so it is drawn
-        only where a test asks for it.
+        The picture takes nine tenths of an audit's 2 CPU seconds, so it is drawn only if a test
+        requests it.
         """
         outputs = Outputs(folder / "c.json", folder / "c.md", folder / "c.png")
         with pytest.MonkeyPatch.context() as monkeypatch:

@@ -1,4 +1,4 @@
-"""Test parts with posteriors that are heard as it is written."""
+"""Utterances of the test split with posteriors that decode to given phones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ABOUT = {
 }
 COLUMNS = ["utterance", "part", "kind", "symbol", "start_s", "end_s", "origin"]
 
-# speaker, language, what was said, what is heard, what the segments are named
+# speaker, language, reference phones, decoded phones, predicted phones of the segments
 HEARD = [
     ("real/ana", "hr", "d a", "d a", "d a"),
     ("real/ana", "hr", "d a", "d o", "d o"),
@@ -28,51 +28,51 @@ HEARD = [
 ]
 
 
-def said_as(said: str) -> np.ndarray:
-    """Log posteriors that are heard as `said`: two frames a phone and a blank after it."""
-    best = [LABELS.index(p) for phone in said.split() for p in [phone] * 2 + [LABELS[0]]]
+def said_as(phones: str) -> np.ndarray:
+    """Return log posteriors that decode to `phones`: two frames per phone and a blank after it."""
+    best = [LABELS.index(p) for phone in phones.split() for p in [phone] * 2 + [LABELS[0]]]
     rows = np.full((len(best), len(LABELS)), np.log(0.1 / (len(LABELS) - 1)), dtype=np.float32)
     rows[np.arange(len(best)), best] = np.log(0.9)
     return rows
 
 
-def named_as(named: str, sure: float = 0.8) -> np.ndarray:
-    """Log probabilities of segments that are named `named`, each with confidence `sure`."""
-    best = [INVENTORY.index(phone) for phone in named.split()]
-    rest = (1 - sure) / (len(INVENTORY) - 1)
+def named_as(symbols: str, confidence: float = 0.8) -> np.ndarray:
+    """Return log probabilities of segments predicted as `symbols`, each with one confidence."""
+    best = [INVENTORY.index(phone) for phone in symbols.split()]
+    rest = (1 - confidence) / (len(INVENTORY) - 1)
     rows = np.full((len(best), len(INVENTORY)), rest, dtype=np.float32)
-    rows[np.arange(len(best)), best] = sure
+    rows[np.arange(len(best)), best] = confidence
     return np.log(rows)
 
 
-def part_of(heard=HEARD, light=None, synthetic=True):
-    """Utterances, their posteriors and the table of their segments.
+def part_of(clips=HEARD, light=None, synthetic=True):
+    """Return utterances, their posteriors and the table of their segments.
 
-    With `light`, what the int8 file hears of each.
+    `light` are the phones that the int8 file predicts for each.
     """
-    told, arrays, rows = [], {}, []
-    for number, (speaker, language, said, decoded, named) in enumerate(heard):
+    utterances, arrays, rows = [], {}, []
+    for number, (speaker, language, phones, hypothesis, symbols) in enumerate(clips):
         u = utterance(
-            speaker, number, language, phones=tuple(said.split()), id=f"u{number}",
+            speaker, number, language, phones=tuple(phones.split()), id=f"u{number}",
             synthetic=synthetic and speaker.startswith("tts"),
         )  # fmt: skip
-        told.append(u)
-        arrays[u.id] = said_as(decoded)
-        arrays[f"{u.id}#segments"] = named_as(named)
+        utterances.append(u)
+        arrays[u.id] = said_as(hypothesis)
+        arrays[f"{u.id}#segments"] = named_as(symbols)
         if light is not None:
             arrays[f"{u.id}#int8"] = said_as(light[number])
         rows += [
-            (u.id, "test", "phone", phone, 0.06 * at, 0.06 * at + 0.04, "corpus")
-            for at, phone in enumerate(u.phones)
+            (u.id, "test", "phone", phone, 0.06 * index, 0.06 * index + 0.04, "corpus")
+            for index, phone in enumerate(u.phones)
         ]
-    return told, arrays, pd.DataFrame(rows, columns=COLUMNS)
+    return utterances, arrays, pd.DataFrame(rows, columns=COLUMNS)
 
 
-def save_part(folder: Path, told, arrays, segments) -> list[Path]:
-    """Write what the stage evaluate reads, in the order in which it takes it."""
+def save_part(folder: Path, utterances, arrays, segments) -> list[Path]:
+    """Write what the stage evaluate reads; return the paths in the order of its arguments."""
     (folder / "posteriors").mkdir()
     write_arrays(folder / "posteriors", arrays, 2)
-    manifest.write(folder / "test.jsonl", told)
+    manifest.write(folder / "test.jsonl", utterances)
     foreign = segments.assign(part="train", symbol="x")
     words = segments.assign(kind="word", symbol="da")
     pd.concat([segments, foreign, words]).to_parquet(folder / "s.parquet", index=False)

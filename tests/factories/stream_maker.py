@@ -34,7 +34,7 @@ FRONT = FrontEndParams(160, 400, 512, BANDS, 60.0, 7600.0, 1e-6)
 # The deviations are such that toy streams and sounds of the front end have about one size.
 END = FrontEnd(FRONT, np.full(BANDS, -3, np.float32), np.full(BANDS, 4, np.float32))
 SOUNDS = ("a", "d", "s", "p", "i")
-"""Each of them is a direction of its own in a toy stream: voiced, voiced, voiceless twice."""
+"""Each phone is a direction of its own in a toy stream."""
 
 PARAMS = TrainRealtimeParams(
     seed=1, epochs=12, patience=12, learning_rate=0.03, warmup_fraction=0.1, weight_decay=0.0,
@@ -50,20 +50,20 @@ LICENCE = PackageParams("Apache-2.0", ("CC0",))
 
 
 def toy_rows(seed: int, words: int = 4) -> list[tuple[str, float, float]]:
-    """Phones of a stream, whole hops each, with pauses between words."""
+    """Return the phones of a stream, in whole hops, with pauses between words."""
     rng = np.random.default_rng(seed)
-    rows, at = [], 15
+    rows, start = [], 15
     for _ in range(words):
         for sound in rng.integers(len(SOUNDS), size=rng.integers(2, 5)):
             hops = int(rng.integers(5, 12))
-            rows.append((SOUNDS[sound], round(at * HOP_S, 4), round((at + hops) * HOP_S, 4)))
-            at += hops
-        at += int(rng.integers(15, 30))
+            rows.append((SOUNDS[sound], round(start * HOP_S, 4), round((start + hops) * HOP_S, 4)))
+            start += hops
+        start += int(rng.integers(15, 30))
     return rows
 
 
 def toy_frames(rows, seed: int) -> np.ndarray:
-    """Frames `[T, BANDS]` in which each phone is one direction."""
+    """Return frames `[T, BANDS]` in which each phone is one direction."""
     hops = round(rows[-1][2] / HOP_S) + 20
     frames = 0.05 * np.random.default_rng(seed).standard_normal((hops, BANDS))
     for phone, start_s, end_s in rows:
@@ -72,7 +72,7 @@ def toy_frames(rows, seed: int) -> np.ndarray:
 
 
 def toy_streams(folder: Path, train: int = 12, valid: int = 3, test: int = 4) -> Path:
-    """Write what the stage streams writes: each stream is another speaker's."""
+    """Write the outputs of the stage streams: each stream has another speaker."""
     arrays, table = {}, []
     parts = ["train"] * train + ["valid"] * valid + ["test"] * test
     for seed, part in enumerate(parts):
@@ -132,8 +132,8 @@ def write_splits(folder: Path) -> Path:
     """Write manifests of three real voices and three synthetic ones under one licence."""
     folder.mkdir()
     for number, part in enumerate(("train", "valid", "test")):
-        made = utterance(f"tts/v{number}", number, synthetic=True)
-        manifest.write(folder / f"{part}.jsonl", [utterance(f"mine/s{number}", number), made])
+        synthetic = utterance(f"tts/v{number}", number, synthetic=True)
+        manifest.write(folder / f"{part}.jsonl", [utterance(f"mine/s{number}", number), synthetic])
     return folder
 
 
