@@ -19,7 +19,7 @@ from fonoteka.phones import (
 )
 from stages.corpus.synthesize.grammar import read
 
-WORDS = Path(__file__).parents[1] / "stages/corpus/synthesize/words"
+WORDS = Path(__file__).parents[2] / "stages/corpus/synthesize/words"
 
 
 def test_thirty_letters_are_thirty_phones():
