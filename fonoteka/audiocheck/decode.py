@@ -16,8 +16,8 @@ import soundfile as sf
 
 from fonoteka.audiocheck.containers.container import CorruptFileError, Layout
 from fonoteka.audiocheck.containers.sniff import layout_of
-from fonoteka.audiocheck.dr_flac import odd_flac, quick_flac
-from fonoteka.audiocheck.ffmpeg import decode_foreign, foreign_kind
+from fonoteka.audiocheck.dr_flac import decode_flac_12_20, decode_flac_16
+from fonoteka.audiocheck.ffmpeg import decode_with_ffmpeg, ffmpeg_format
 from fonoteka.core.errors import UserError
 
 _MAX_S = 24 * 3600.0  # `probe` has checked the length
@@ -40,19 +40,19 @@ def read_sound(path: Path) -> tuple[npt.NDArray[np.float32], int]:
     """
     data = path.read_bytes()
     try:
-        name = foreign_kind(data)
+        name = ffmpeg_format(data)
         layout = Layout(ffmpeg_format=name) if name else layout_of(data)
     except CorruptFileError as broken:
         if sf.info(path).frames >= _UNKNOWN_FRAMES:
             raise UserError(f"states no length ({broken.detail}); convert it") from broken
         layout = Layout()
     if layout.ffmpeg_format:
-        sound = decode_foreign(path, layout.ffmpeg_format, _MAX_S)
+        sound = decode_with_ffmpeg(path, layout.ffmpeg_format, _MAX_S)
         return _from_16_bits(sound.samples, sound.channels), sound.sample_rate_hz
     part = layout.parts[0] if len(layout.parts) == 1 else data
-    if (pcm := quick_flac(part, layout)) is not None:
+    if (pcm := decode_flac_16(part, layout)) is not None:
         return _from_16_bits(pcm, layout.channels), layout.sample_rate_hz
-    if (samples_32 := odd_flac(part, layout)) is not None:
+    if (samples_32 := decode_flac_12_20(part, layout)) is not None:
         scaled = (samples_32 * 2.0**-31).astype(np.float32)
         return _by_channel(scaled, layout.channels), layout.sample_rate_hz
     frames = layout.sound_frames or -1

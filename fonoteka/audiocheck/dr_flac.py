@@ -1,9 +1,8 @@
-"""Decode short FLAC files of 16 bits in half of libsndfile's time, to be held against their MD5.
+"""Decode short FLAC files with dr_flac, in half of libsndfile's time, and verify their MD5.
 
-The decoder is dr_flac, which the package miniaudio brings. It is asked first because a FLAC file
-carries the MD5 of its samples: who decoded them doesn't matter where that agrees. What it doesn't
-decode to that MD5 is left to libsndfile, whose verdict counts. Files of 12 and 20 bits, which
-libsndfile lacks, are decoded here alone, under the same proof.
+The package miniaudio contains dr_flac. It comes first because a FLAC file stores the MD5 of its
+samples, so any decoder whose samples have this MD5 is right. All other files are left to
+libsndfile. Only dr_flac decodes 12 and 20 bits, which libsndfile lacks, with the same check.
 """
 
 from __future__ import annotations
@@ -25,26 +24,26 @@ NAMES = (
 )  # fmt: skip
 require("miniaudio", PINNED, _miniaudio, NAMES)
 
-MOST_SAMPLES = 1 << 21
-"""Of all channels, which lie in memory at once: 4 MiB."""
+MAX_SAMPLES = 1 << 21
+"""Largest number of samples of all channels, which are in memory at once: 4 MiB."""
 
 _C: Any = _miniaudio.ffi
 _LIBRARY: Any = _miniaudio.lib
 
 
-def quick_flac(data: bytes, layout: Layout) -> npt.NDArray[np.int16] | None:
-    """Return a FLAC file's samples, interleaved, if they are those that its MD5 was made of.
+def decode_flac_16(data: bytes, layout: Layout) -> npt.NDArray[np.int16] | None:
+    """Return the interleaved samples of a 16-bit FLAC file if they have the file's MD5.
 
     Args:
         data: the file.
-        layout: what its structure says.
+        layout: of the file.
 
     Returns:
-        Shape `[frames * channels]`; None where the file isn't a FLAC file of 16 bits with an MD5
-        and of `MOST_SAMPLES` at most, or doesn't decode to its MD5.
+        Shape `[frames * channels]`; None if the file is not a FLAC file of 16 bits with an MD5 and
+        at most `MAX_SAMPLES`, or if its samples do not have this MD5.
     """
     size = (layout.frames or 0) * layout.channels
-    if layout.bits != 16 or not layout.md5 or layout.start or not 0 < size <= MOST_SAMPLES:
+    if layout.bits != 16 or not layout.md5 or layout.start or not 0 < size <= MAX_SAMPLES:
         return None
     samples = np.empty(size, np.int16)
     if not _decode(data, layout, samples, "s16"):
@@ -52,37 +51,41 @@ def quick_flac(data: bytes, layout: Layout) -> npt.NDArray[np.int16] | None:
     return samples if _md5(samples.astype("<i2", copy=False)) == layout.md5 else None
 
 
-def odd_flac(data: bytes, layout: Layout) -> npt.NDArray[np.int32] | None:
-    """Return samples as `quick_flac` does, of the depths that libsndfile lacks: 12 and 20 bits.
+def decode_flac_12_20(data: bytes, layout: Layout) -> npt.NDArray[np.int32] | None:
+    """Return samples as `decode_flac_16` does, for 12 and 20 bits, which libsndfile lacks.
 
     Returns:
-        Shape `[frames * channels]`, full scale is 2**31; None as in `quick_flac`.
+        Shape `[frames * channels]`, full scale is 2**31; None as for `decode_flac_16`.
     """
     size = (layout.frames or 0) * layout.channels
-    if layout.bits not in (12, 20) or not layout.md5 or not 0 < size <= MOST_SAMPLES:
+    if layout.bits not in (12, 20) or not layout.md5 or not 0 < size <= MAX_SAMPLES:
         return None
     samples = np.empty(size, np.int32)
     if layout.start or not _decode(data, layout, samples, "s32"):
         return None
     values = (samples >> (32 - layout.bits)).astype("<i4")
-    kept = values.view(np.uint8).reshape(-1, 4)[:, : -(-layout.bits // 8)]
-    return samples if _md5(np.ascontiguousarray(kept)) == layout.md5 else None
+    packed = values.view(np.uint8).reshape(-1, 4)[:, : -(-layout.bits // 8)]
+    return samples if _md5(np.ascontiguousarray(packed)) == layout.md5 else None
 
 
-def _decode(data: bytes, layout: Layout, samples: npt.NDArray[Any], kind: str) -> bool:
-    """Fill an array with a file's samples; False where they are others than the layout says."""
-    opened = _LIBRARY.ma_dr_flac_open_memory(data, len(data), _C.NULL)
-    if opened == _C.NULL:
+def _decode(data: bytes, layout: Layout, samples: npt.NDArray[Any], sample_format: str) -> bool:
+    """Fill an array with a file's samples; return whether they fit the layout."""
+    decoder = _LIBRARY.ma_dr_flac_open_memory(data, len(data), _C.NULL)
+    if decoder == _C.NULL:
         return False
     try:
-        if (opened.channels, opened.bitsPerSample) != (layout.channels, layout.bits):
+        if (decoder.channels, decoder.bitsPerSample) != (layout.channels, layout.bits):
             return False
-        into = _C.from_buffer(f"ma_dr_flac_int{kind[1:]}[]", samples, require_writable=True)
-        read = getattr(_LIBRARY, f"ma_dr_flac_read_pcm_frames_{kind}")(opened, layout.frames, into)
+        target = _C.from_buffer(
+            f"ma_dr_flac_int{sample_format[1:]}[]", samples, require_writable=True
+        )
+        read = getattr(_LIBRARY, f"ma_dr_flac_read_pcm_frames_{sample_format}")(
+            decoder, layout.frames, target
+        )
     finally:
-        _LIBRARY.ma_dr_flac_close(opened)
+        _LIBRARY.ma_dr_flac_close(decoder)
     return bool(read == layout.frames)
 
 
-def _md5(kept: npt.NDArray[Any]) -> bytes:
-    return hashlib.md5(kept.data, usedforsecurity=False).digest()
+def _md5(samples: npt.NDArray[Any]) -> bytes:
+    return hashlib.md5(samples.data, usedforsecurity=False).digest()

@@ -1,7 +1,7 @@
-"""Decode with ffmpeg what libsndfile can't read: m4a, webm, amr, wma, aac.
+"""Decode the formats that libsndfile lacks with ffmpeg: m4a, webm, amr, wma, aac.
 
-ffmpeg is not part of this project: it is asked where it is installed, and it is told what the file
-is, so that it can't take it for a playlist and open what the playlist names.
+ffmpeg is not part of this project and is used only if it is installed. It is given the format of
+the file, so that it does not read the file as a playlist and open what the playlist names.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import numpy.typing as npt
 from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import child_preexec
 
-HEAD_BYTES = 1 << 13  # by which a kind is known: the first frame of AAC may be as long
+HEAD_BYTES = 1 << 13  # enough to detect a format: the first frame of AAC may be as long
 _AU_HEAD = 24
-_DECODE_S = 300  # the inventory's workers have a limit of their own that is far below
+_DECODE_S = 300  # far above the time limit of the inventory's workers
 
 
 @dataclass(frozen=True)
-class Sound:
-    """What ffmpeg made of a file.
+class DecodedAudio:
+    """The samples of a file that ffmpeg decoded.
 
     Attributes:
         samples: interleaved, at 16 bits, shape `[frames * channels]`.
-        sample_rate_hz: samples of one channel in a second.
+        sample_rate_hz: samples per second and channel.
         channels: number of channels.
         codec: `ffmpeg` and its name of the container.
     """
@@ -41,13 +41,13 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class ForeignFormat:
+class FfmpegFormat:
     """A container that only ffmpeg reads.
 
     Attributes:
-        name: ffmpeg's.
+        name: ffmpeg's name of the format.
         suffixes: of its files.
-        signature: the bytes of each file from byte `offset` on; empty for AAC, which has none.
+        signature: bytes that every file has at `offset`; empty for AAC, which has no signature.
         offset: in bytes.
     """
 
@@ -57,28 +57,28 @@ class ForeignFormat:
     offset: int = 0
 
 
-FOREIGN_FORMATS = (
-    ForeignFormat("mov", (".m4a", ".mp4"), b"ftyp", 4),
-    ForeignFormat("matroska", (".webm",), b"\x1a\x45\xdf\xa3"),
-    ForeignFormat("amr", (".amr",), b"#!AMR"),
-    ForeignFormat("asf", (".wma",), bytes.fromhex("3026b2758e66cf11")),
-    ForeignFormat("aac", (".aac",)),
+FFMPEG_FORMATS = (
+    FfmpegFormat("mov", (".m4a", ".mp4"), b"ftyp", 4),
+    FfmpegFormat("matroska", (".webm",), b"\x1a\x45\xdf\xa3"),
+    FfmpegFormat("amr", (".amr",), b"#!AMR"),
+    FfmpegFormat("asf", (".wma",), bytes.fromhex("3026b2758e66cf11")),
+    FfmpegFormat("aac", (".aac",)),
 )
-FOREIGN_SUFFIXES = MappingProxyType(
-    {s: each.name for each in FOREIGN_FORMATS for s in each.suffixes}
+FFMPEG_SUFFIXES = MappingProxyType(
+    {s: known_format.name for known_format in FFMPEG_FORMATS for s in known_format.suffixes}
 )
 """ffmpeg's name of the format for each suffix."""
 
 
-def foreign_kind(data: bytes) -> str:
+def ffmpeg_format(data: bytes) -> str:
     """Return ffmpeg's name of the format of a file that only ffmpeg reads; else an empty string.
 
-    >>> foreign_kind(b"#!AMR" + bytes(1)), foreign_kind(b"RIFF")
+    >>> ffmpeg_format(b"#!AMR" + bytes(1)), ffmpeg_format(b"RIFF")
     ('amr', '')
     """
-    for each in FOREIGN_FORMATS:
-        if each.signature and data.startswith(each.signature, each.offset):
-            return each.name
+    for known_format in FFMPEG_FORMATS:
+        if known_format.signature and data.startswith(known_format.signature, known_format.offset):
+            return known_format.name
     return "aac" if _is_adts(data) else ""
 
 
@@ -94,23 +94,23 @@ def input_options(path: Path, kind: str) -> list[str]:
 
 
 def _is_adts(data: bytes) -> bool:
-    """Tell whether bytes are AAC as it is broadcast: one head, and another where the first says."""
+    """Return whether bytes are AAC in ADTS: a header, and another one at the end of its frame."""
     if len(data) < 7 or data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
         return False
     size = int.from_bytes(data[3:6], "big") >> 5 & 0x1FFF
     return size >= 7 and data[size : size + 2] == data[:2]
 
 
-def decode_foreign(path: Path, kind: str, max_s: float) -> Sound:
-    """Return the first audio stream of a file, and of a longer one a second more than `max_s`.
+def decode_with_ffmpeg(path: Path, kind: str, max_s: float) -> DecodedAudio:
+    """Return the first audio stream of a file, at most `max_s` and one second.
 
     Args:
         path: of the file.
-        kind: ffmpeg's name of its format, see `foreign_kind`.
+        kind: ffmpeg's name of its format, see `ffmpeg_format`.
         max_s: seconds of sound.
 
     Raises:
-        ValueError: ffmpeg isn't installed, fails, or finds a fault in the file.
+        ValueError: ffmpeg is not installed, fails, or reports an error in the file.
     """
     program = shutil.which("ffmpeg")
     if not program:
@@ -121,28 +121,30 @@ def decode_foreign(path: Path, kind: str, max_s: float) -> Sound:
         "-c:a", "pcm_s16be", "-flags", "+bitexact", "-f", "au", "pipe:1",
     ]  # fmt: skip
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command,
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
             timeout=_DECODE_S,
-            preexec_fn=child_preexec(),  # a worker that is ended ends it too
+            preexec_fn=child_preexec(),  # ffmpeg ends with its worker
         )
     except subprocess.TimeoutExpired as error:
         raise UserError(f"ffmpeg did not finish within {_DECODE_S} s") from error
-    if done.returncode or done.stderr.strip():
-        said = done.stderr.decode("utf-8", "replace").replace(str(path), path.name)
-        raise UserError(f"ffmpeg found a fault: {' '.join(said.split())[-200:]!a}")
-    return _from_au(done.stdout, kind)
+    if result.returncode or result.stderr.strip():
+        message = result.stderr.decode("utf-8", "replace").replace(str(path), path.name)
+        raise UserError(f"ffmpeg found a fault: {' '.join(message.split())[-200:]!a}")
+    return _from_au(result.stdout, kind)
 
 
-def _from_au(data: bytes, kind: str) -> Sound:
-    """Return what ffmpeg wrote: AU, the one format whose head it can finish without seeking."""
+def _from_au(data: bytes, kind: str) -> DecodedAudio:
+    """Parse ffmpeg's output: AU, the only format whose header it can write without seeking."""
     if data[:4] != b".snd" or len(data) < _AU_HEAD:
         raise UserError("ffmpeg gave no sound")
-    offset, rate, channels = (int.from_bytes(data[at : at + 4], "big") for at in (4, 16, 20))
+    offset, rate, channels = (
+        int.from_bytes(data[position : position + 4], "big") for position in (4, 16, 20)
+    )
     if not rate or not channels or (len(data) - offset) % (2 * channels):
         raise UserError(f"ffmpeg gave {len(data) - offset} bytes of {channels} channels")
     samples = np.frombuffer(data, ">i2", offset=offset).astype(np.int16)
-    return Sound(samples, rate, channels, f"ffmpeg {kind}")
+    return DecodedAudio(samples, rate, channels, f"ffmpeg {kind}")

@@ -1,8 +1,8 @@
 """Decode a sound file with libsndfile from its first sample to its last, without seeking.
 
-`soundfile` seeks after each block that it reads. For FLAC, Ogg and MP3 that begins the decoder
-anew, which is slow, can fail, and in MP3 changes samples. So the library that `soundfile` brings is
-called here without it; this is the one place that does.
+`soundfile` seeks after each block that it reads. For FLAC, Ogg and MP3 this restarts the decoder,
+which is slow, can fail, and in MP3 changes samples. So this module, and no other, calls the library
+in the package `soundfile` directly.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ class Decoder:
     """An open sound file.
 
     Attributes:
-        frames: samples of one channel, as libsndfile understood the file.
-        sample_rate_hz: samples of one channel in a second.
+        frames: samples per channel, according to libsndfile.
+        sample_rate_hz: samples per second and channel.
         channels: number of channels.
         codec: container and encoding, such as `FLAC PCM_16`.
-        dtype: in which `read` gives samples without loss at 16 bits: the file's own depth.
+        dtype: type of the samples that `read` returns, which holds the file's own depth.
     """
 
     def __init__(self, descriptor: int) -> None:
-        """Open the file whose descriptor this is, from where it stands; it stays the caller's.
+        """Open the file of a descriptor at its current position; the caller closes the descriptor.
 
         Raises:
-            ValueError: libsndfile can't read it; the message is libsndfile's.
+            ValueError: libsndfile cannot read it; the message is libsndfile's.
         """
         info = _C.new("SF_INFO*")
         self._file = _LIBRARY.sf_open_fd(descriptor, _LIBRARY.SFM_READ, info, 0)
@@ -88,24 +88,24 @@ class Decoder:
         _LIBRARY.sf_close(self._file)
 
     def blocks(self, frames: int, size: int) -> Iterator[Block]:
-        """Give so many samples of one channel, and no more: what lies behind them may be a tag.
+        """Yield blocks of `frames` samples per channel in all, because a tag may follow them.
 
         Args:
-            frames: samples of one channel, in all.
-            size: samples of all channels in a block, at most.
+            frames: samples per channel, in all.
+            size: largest number of samples of all channels in a block.
         """
-        most = max(1, size // self.channels)
-        while frames > 0 and (block := self.read(min(most, frames))).size:
+        block_frames = max(1, size // self.channels)
+        while frames > 0 and (block := self.read(min(block_frames, frames))).size:
             yield block
             frames -= block.size // self.channels
 
     def read(self, frames: int) -> Block:
-        """Return the next samples, interleaved, shape `[at most frames * channels]`; then none.
+        """Return the next samples, interleaved, at most `[frames * channels]`; empty at the end.
 
         Integers fill their type: full scale is 2**15 or 2**31.
 
         Raises:
-            ValueError: the decoder reports a fault; the message is libsndfile's.
+            ValueError: the decoder reports an error; the message is libsndfile's.
         """
         pointer, call = _CALLS[self.dtype]
         block: Block = np.empty(frames * self.channels, self.dtype)
@@ -116,20 +116,20 @@ class Decoder:
 
 
 @contextmanager
-def opened(descriptor: int, start: int, parts: Sequence[bytes]) -> Iterator[list[Decoder]]:
-    """Open a file from byte `start` on, or in its place several parts, each from that byte on."""
+def open_decoders(descriptor: int, start: int, parts: Sequence[bytes]) -> Iterator[list[Decoder]]:
+    """Open a file from byte `start` on, or instead of it several parts, each from that byte on."""
     with ExitStack() as stack:
-        given = [descriptor]
+        descriptors = [descriptor]
         if parts:
-            # libsndfile reads a file quicker than it asks for bytes.
+            # libsndfile is faster on a file than on callbacks that return bytes.
             files = [stack.enter_context(TemporaryFile()) for _ in parts]
             for file, part in zip(files, parts, strict=True):
                 file.write(part)
                 file.flush()
-            given = [file.fileno() for file in files]
-        for one in given:
-            os.lseek(one, start, os.SEEK_SET)
-        yield [stack.enter_context(Decoder(one)) for one in given]
+            descriptors = [file.fileno() for file in files]
+        for number in descriptors:
+            os.lseek(number, start, os.SEEK_SET)
+        yield [stack.enter_context(Decoder(number)) for number in descriptors]
 
 
 def _sentence(code: int) -> str:

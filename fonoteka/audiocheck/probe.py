@@ -25,10 +25,10 @@ import soundfile as sf
 from fonoteka.audiocheck.containers import container
 from fonoteka.audiocheck.containers.container import CorruptFileError, Layout
 from fonoteka.audiocheck.containers.sniff import layout_of
-from fonoteka.audiocheck.dr_flac import odd_flac, quick_flac
-from fonoteka.audiocheck.ffmpeg import decode_foreign, foreign_kind
+from fonoteka.audiocheck.dr_flac import decode_flac_12_20, decode_flac_16
+from fonoteka.audiocheck.ffmpeg import decode_with_ffmpeg, ffmpeg_format
 from fonoteka.audiocheck.levels import FULL_SCALE, LevelMeter, decibels
-from fonoteka.audiocheck.libsndfile import Block, Decoder, opened
+from fonoteka.audiocheck.libsndfile import Block, Decoder, open_decoders
 from fonoteka.audiocheck.sample_checks import check_blocks
 
 DECODE_ERRORS = (sf.LibsndfileError, ValueError, TypeError, RuntimeError, OSError)
@@ -135,7 +135,7 @@ def _probe(descriptor: int, path: str, limits: ProbeLimits) -> Probe:
     data = _read(descriptor, status.st_size)
     partial = Probe(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
     try:
-        if kind := foreign_kind(data):
+        if kind := ffmpeg_format(data):
             return _ffmpeg_probe(path, kind, partial, limits)
         layout = layout_of(data)
         # Cheapest first: uncompressed samples of 16 bits, then FLAC by dr_flac, which takes
@@ -146,13 +146,13 @@ def _probe(descriptor: int, path: str, limits: ProbeLimits) -> Probe:
         if layout.ffmpeg_format:
             return _ffmpeg_probe(path, layout.ffmpeg_format, partial, limits, layout)
         data = layout.parts[0] if len(layout.parts) == 1 else data
-        if (samples := quick_flac(data, layout)) is not None:
+        if (samples := decode_flac_16(data, layout)) is not None:
             return _decoded_probe(samples, layout, "FLAC PCM_16", partial, limits, layout.md5)
-        if (samples_32 := odd_flac(data, layout)) is not None:
+        if (samples_32 := decode_flac_12_20(data, layout)) is not None:
             return _decoded_probe(
                 samples_32, layout, f"FLAC PCM_{layout.bits}", partial, limits, b""
             )
-        with opened(descriptor, layout.start, layout.parts) as decoders:
+        with open_decoders(descriptor, layout.start, layout.parts) as decoders:
             return _stream_probe(decoders, data, layout, partial, limits)
     except _LimitExceededError as exceeded:
         return exceeded.probe
@@ -349,7 +349,7 @@ def _ffmpeg_probe(
         limits: for the sound.
         layout: of the file, if its structure was checked here; None if only ffmpeg checks it.
     """
-    sound = decode_foreign(Path(path), kind, limits.max_s)
+    sound = decode_with_ffmpeg(Path(path), kind, limits.max_s)
     partial = partial._replace(
         sample_rate_hz=sound.sample_rate_hz, channels=sound.channels, codec=sound.codec
     )

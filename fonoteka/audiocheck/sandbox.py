@@ -1,8 +1,9 @@
-"""Do work on many items in processes that may crash, hang or run out of memory.
+"""Process many items in workers that may crash, hang or run out of memory.
 
-A library written in C can take its whole process down, and no try stops that. So items are worked
-on in a few long-lived processes that note which item they are at. The item at which one dies or
-stays too long is named, and the others go on. `ProcessPoolExecutor` ends when a worker dies.
+A library written in C can end its whole process, which no `try` prevents. So a few long-lived
+processes work on the items and record the index of the current one. If a worker dies or exceeds its
+time, its item becomes a `WorkerFailure`, and the other items continue. `ProcessPoolExecutor` would
+end.
 
 This is hand-written because `pebble` names the guilty item only if it hands over one item at a
 time: 2,000 items of 1.1 ms then took 42 % more CPU time than here, in chunks of 64.
@@ -17,24 +18,24 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Generic, TypeVar
 
-from fonoteka.audiocheck.sandbox_worker import Lost, Worker, limits_memory
+from fonoteka.audiocheck.sandbox_worker import Worker, WorkerFailure, limits_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_CHUNK = 64  # items handed over at once, at most: enough to hide the time that a message takes
-_CHUNKS_A_WORKER = 4  # at least, so that one long item doesn't keep the others waiting
-_AHEAD = 3  # chunks that a worker has, so that it need not wait for its next one
+_CHUNK = 64  # most items per message: enough to hide the time of a message
+_CHUNKS_A_WORKER = 4  # fewest chunks per worker, so that one long item does not delay the others
+_AHEAD = 3  # chunks in a worker's queue, so that it does not wait for its next one
 _FAILED_STARTS = 3
 
 
 @dataclass(frozen=True)
-class Allowance:
-    """What a worker may use.
+class WorkerLimits:
+    """The limits of a worker.
 
     Attributes:
-        item_s: seconds on the clock for one item.
-        memory_mib: above what the process holds when it starts; enforced on Linux alone.
+        item_s: seconds of wall time per item.
+        memory_mib: memory in addition to what the process has at its start; enforced only on Linux.
     """
 
     item_s: float
@@ -42,25 +43,25 @@ class Allowance:
 
 
 def guarded(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int, allowance: Allowance
-) -> Iterator[Result | Lost]:
-    """Give `function(item)` for each item, in order, or why there is none.
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, limits: WorkerLimits
+) -> Iterator[Result | WorkerFailure]:
+    """Yield `function(item)` for each item, in order, or a `WorkerFailure`.
 
-    An item at which a worker dies gets a second worker before it is given up, for the system may
-    have ended the first for another's hunger. One that takes too long gets no second chance.
+    An item whose worker dies is tried once more, because the system may have ended the worker to
+    free memory for another process. An item that takes too long is not repeated.
 
     Raises:
-        Exception: what `function` raised.
+        Exception: an exception of `function`.
         OSError: workers die before they begin.
     """
     if not limits_memory():
         print(
-            f"memory: the limit of {allowance.memory_mib} MiB per worker is not enforced, because "
+            f"memory: the limit of {limits.memory_mib} MiB per worker is not enforced, because "
             f"{sys.platform} limits no process's memory",
             file=sys.stderr,
         )
     chunk = max(1, min(_CHUNK, len(items) // (workers * _CHUNKS_A_WORKER)))
-    pool = _Pool(function, items, allowance, chunk)
+    pool = _Pool(function, items, limits, chunk)
     try:
         yield from pool.run(min(workers, len(items)))
     finally:
@@ -72,26 +73,26 @@ class _Pool(Generic[Item, Result]):
         self,
         function: Callable[[Item], Result],
         items: Sequence[Item],
-        allowance: Allowance,
+        limits: WorkerLimits,
         chunk: int,
     ) -> None:
-        self._function, self._items, self._allowance = function, items, allowance
+        self._function, self._items, self._limits = function, items, limits
         starts = range(0, len(items), chunk)
         self._todo = deque(range(start, min(start + chunk, len(items))) for start in starts)
-        self._done: dict[int, Result | Lost] = {}
+        self._done: dict[int, Result | WorkerFailure] = {}
         self._workers: list[Worker] = []
         self._died_once: set[int] = set()
         self._failed_starts = 0
 
-    def run(self, count: int) -> Iterator[Result | Lost]:
-        """Give the results in order."""
+    def run(self, count: int) -> Iterator[Result | WorkerFailure]:
+        """Yield the results in order."""
         self._workers = [self._begin() for _ in range(count)]
-        given = 0
-        while given < len(self._items):
+        next_item = 0
+        while next_item < len(self._items):
             self._step()
-            while given in self._done:
-                yield self._done.pop(given)
-                given += 1
+            while next_item in self._done:
+                yield self._done.pop(next_item)
+                next_item += 1
 
     def close(self) -> None:
         """End all workers."""
@@ -99,27 +100,27 @@ class _Pool(Generic[Item, Result]):
             worker.end()
 
     def _begin(self) -> Worker:
-        return Worker(self._function, self._items, self._allowance.memory_mib)
+        return Worker(self._function, self._items, self._limits.memory_mib)
 
     def _step(self) -> None:
-        """Hand out work, wait for any worker, and take what it did or put another in its place."""
+        """Hand out work, wait for any worker, and receive its results or replace it."""
         for _ in range(_AHEAD):
             for worker in self._workers:
                 if self._todo and len(worker.chunks) < _AHEAD:
                     worker.hand_over(self._todo.popleft())
-        pause = min(1.0, self._allowance.item_s / 4)
+        pause = min(1.0, self._limits.item_s / 4)
         ready = wait([worker.connection for worker in self._workers], timeout=pause)
         for index, worker in enumerate(self._workers):
             if worker.connection in ready:
-                if not self._take(worker):
-                    self._bury(worker)
+                if not self._receive(worker):
+                    self._replace_dead(worker)
                     self._workers[index] = self._begin()
-            elif worker.overdue(self._allowance.item_s):
-                self._give_up(worker)
+            elif worker.overdue(self._limits.item_s):
+                self._stop_overdue(worker)
                 self._workers[index] = self._begin()
 
-    def _take(self, worker: Worker) -> bool:
-        """Take the results of a chunk; False where the worker is dead."""
+    def _receive(self, worker: Worker) -> bool:
+        """Receive the results of a chunk; return False if the worker is dead."""
         try:
             results = worker.connection.recv()
         except (EOFError, OSError):
@@ -130,32 +131,32 @@ class _Pool(Generic[Item, Result]):
         self._done.update(zip(worker.chunks.popleft(), results, strict=True))
         return True
 
-    def _give_up(self, worker: Worker) -> None:
-        """End a worker that has been at one item for too long."""
+    def _stop_overdue(self, worker: Worker) -> None:
+        """End a worker that has exceeded the time for one item."""
         item = worker.item()
         worker.end()
         if item is not None:
-            detail = f"took more than {self._allowance.item_s:g} s to decode"
-            self._done[item] = Lost("time", detail)
+            detail = f"took more than {self._limits.item_s:g} s to decode"
+            self._done[item] = WorkerFailure("time", detail)
         self._put_back(worker, item)
 
-    def _bury(self, worker: Worker) -> None:
-        """Find out at which item a worker died."""
+    def _replace_dead(self, worker: Worker) -> None:
+        """Determine the item at which a worker died, and repeat it once."""
         item, ended = worker.item(), worker.end()
         if item is None:
             self._failed_starts += 1
             if self._failed_starts == _FAILED_STARTS:
                 raise OSError(f"{_FAILED_STARTS} workers ended before they began: {ended}")
         elif item in self._died_once:
-            self._done[item] = Lost("crash", f"its decoder crashed twice: {ended}")
+            self._done[item] = WorkerFailure("crash", f"its decoder crashed twice: {ended}")
         self._put_back(worker, item)
         if item is not None and item not in self._died_once:
             self._died_once.add(item)
             self._todo.append(range(item, item + 1))
 
     def _put_back(self, worker: Worker, without: int | None) -> None:
-        """Let others do what a worker left; what it had done of a chunk is lost with it."""
+        """Return a worker's chunks to the queue; results of an unfinished chunk are lost."""
         for chunk in reversed(worker.chunks):
-            at = chunk.stop if without is None or without not in chunk else without
-            parts = range(chunk.start, at), range(at + 1, chunk.stop)
+            split = chunk.stop if without is None or without not in chunk else without
+            parts = range(chunk.start, split), range(split + 1, chunk.stop)
             self._todo.extendleft(part for part in reversed(parts) if part)

@@ -1,7 +1,7 @@
-"""One worker of `sandbox`: a process that takes chunks of indices and sends back results.
+"""One worker of `sandbox`: a process that receives chunks of indices and sends results.
 
-It keeps its own limits, for nobody else can: how much memory it may take, that it leaves none of it
-on the disk, and that it ends when the process that began it does.
+The process sets its own limits: its memory, that it writes no core dump, and that it ends with the
+process that started it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from <malloc.h>
 
 
 @dataclass(frozen=True)
-class Lost:
+class WorkerFailure:
     """An item without a result; `cause` is `time`, `memory` or `crash`."""
 
     cause: str
@@ -35,29 +35,29 @@ class Lost:
 
 
 class Worker:
-    """One process, the pipe to it, and the two numbers by which it says where it is.
+    """One process, the pipe to it, and shared memory with its current item and start time.
 
     Attributes:
-        connection: gives a list of results for each chunk, or an exception, or ends.
-        chunks: handed over and not answered.
+        connection: receives a list of results per chunk, or an exception, or ends.
+        chunks: chunks that were handed over and have no results yet.
     """
 
     def __init__(
         self, function: Callable[[Any], Any], items: Sequence[Any], memory_mib: int
     ) -> None:
-        """Start the process. Where processes fork, it has the items already."""
+        """Start the process; if processes fork, it inherits the items."""
         context = multiprocessing.get_context()
-        self._at = context.RawArray("d", 2)  # when the item began, and its index
-        self._at[0] = self._at[1] = _IDLE
-        self.connection, theirs = context.Pipe()
-        given = (function, items, theirs, self._at, memory_mib, os.getpid())
-        self._process = context.Process(target=_work, args=given, daemon=True)
+        self._position = context.RawArray("d", 2)  # when the item began, and its index
+        self._position[0] = self._position[1] = _IDLE
+        self.connection, worker_end = context.Pipe()
+        arguments = (function, items, worker_end, self._position, memory_mib, os.getpid())
+        self._process = context.Process(target=_work, args=arguments, daemon=True)
         self._process.start()
-        theirs.close()
+        worker_end.close()
         self.chunks: deque[range] = deque()
 
     def hand_over(self, chunk: range) -> None:
-        """Give the process more to do; one that is dead is found when it is next listened to."""
+        """Send the process a chunk; a dead process is detected when its results are received."""
         self.chunks.append(chunk)
         try:
             self.connection.send(chunk)
@@ -65,17 +65,17 @@ class Worker:
             return
 
     def item(self) -> int | None:
-        """Return the index of the item that is worked on, or was when the process died."""
-        index = int(self._at[1])
+        """Return the index of the current item, or of the last one if the process died."""
+        index = int(self._position[1])
         return index if any(index in chunk for chunk in self.chunks) else None
 
     def overdue(self, item_s: float) -> bool:
-        """Tell whether the item that is worked on has taken too long."""
-        began: float = self._at[0]
+        """Return whether the current item has taken too long."""
+        began: float = self._position[0]
         return began >= 0 and time.monotonic() - began > item_s
 
     def end(self) -> str:
-        """End the process if it lives, and return how it ended."""
+        """End the process if it runs, and return its exit status or signal."""
         self._process.kill()
         self._process.join()
         self.connection.close()
@@ -87,7 +87,7 @@ def _work(
     function: Callable[[Any], Any],
     items: Sequence[Any],
     connection: Connection,
-    at: Any,
+    position: Any,
     memory_mib: int,
     parent: int,
 ) -> None:
@@ -105,13 +105,13 @@ def _work(
         results = []
         try:
             for index in chunk:
-                at[1] = index
-                at[0] = time.monotonic()
+                position[1] = index
+                position[0] = time.monotonic()
                 results.append(_result(function, items[index], memory_mib))
         except Exception as error:  # a fault of ours, raised where it is seen
             connection.send(error)
             return
-        at[0] = at[1] = _IDLE
+        position[0] = position[1] = _IDLE
         connection.send(results)
 
 
@@ -119,7 +119,7 @@ def _result(function: Callable[[Any], Any], item: Any, memory_mib: int) -> Any:
     try:
         return function(item)
     except MemoryError:
-        return Lost("memory", f"needs more than {memory_mib} MiB of memory")
+        return WorkerFailure("memory", f"needs more than {memory_mib} MiB of memory")
 
 
 def limits_memory() -> bool:
@@ -131,7 +131,7 @@ def limits_memory() -> bool:
 
 
 def _limit(memory_mib: int) -> None:
-    """Keep this process from taking more memory, and from leaving its memory on the disk."""
+    """Limit the memory of this process, and disable core dumps."""
     resource = _resource()
     if resource is None:
         return
@@ -154,9 +154,10 @@ def _resource() -> Any:
 
 
 def _keep_freed_memory() -> None:
-    """Ask the C library not to give memory back between items: to take it anew costs more.
+    """Configure the C library to keep freed memory between items.
 
-    On short clips it was half of the time. Elsewhere than with glibc this does nothing.
+    On short clips, returning and requesting memory took half of the time. Without glibc this does
+    nothing.
     """
     if sys.platform == "linux":
         allocator = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -166,7 +167,7 @@ def _keep_freed_memory() -> None:
 
 
 def _held_bytes() -> int:
-    """Return the address space in use, 0 where the system doesn't say."""
+    """Return the bytes of address space in use, 0 if the system does not report them."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")

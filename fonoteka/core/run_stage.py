@@ -69,11 +69,11 @@ def _name_the_program() -> None:
 def die_with_parent(parent: int | None = None) -> None:
     """Ask Linux to end this process when its parent dies.
 
-    A killed `dvc repro` would otherwise leave its stage at work, beside the one that the next
-    `dvc repro` starts. Elsewhere than on Linux this does nothing.
+    A killed `dvc repro` would otherwise leave its stage running, beside the one that the next
+    `dvc repro` starts. This does nothing on other systems.
 
     Args:
-        parent: the parent's process id, where it is known: if it died before this call, no signal
+        parent: the parent's process id, if known: if the parent died before this call, no signal
             will come, so this process ends at once.
     """
     if sys.platform == "linux":
@@ -91,13 +91,13 @@ def child_preexec() -> Callable[[], None] | None:
 
 
 def die_with_dvc() -> None:
-    """End this process with the dvc that runs it, where a shell stands between the two.
+    """End this process with the dvc that runs it, if a shell is between the two.
 
-    dvc starts a stage's command by `$SHELL`, or by /bin/sh where that is not set. Most shells
-    become the command, but Debian's sh starts it as a child, waits, and outlives a killed dvc: the
-    parent is that shell then, and dvc is the shell's. It is known by the name of the stage among
-    its variables, which dvc itself does not have. Where the system tells nothing of other
-    processes, or can't watch them, the stage goes on unwatched.
+    dvc starts a stage's command by `$SHELL`, or by /bin/sh if that is not set. Most shells replace
+    themselves by the command, but Debian's sh starts it as a child, waits, and outlives a killed
+    dvc: then the parent is the shell, and dvc is the shell's parent. The shell has the variable
+    DVC_STAGE, which dvc itself does not have. If the system does not report other processes, or
+    cannot watch them, the stage continues unwatched.
     """
     if "DVC_STAGE" not in os.environ or not Path("/proc/self").exists():
         return

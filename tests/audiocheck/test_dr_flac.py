@@ -10,7 +10,7 @@ from corpus_maker import RATE
 from fonoteka.audiocheck import dr_flac as module
 from fonoteka.audiocheck.containers.container import CorruptFileError
 from fonoteka.audiocheck.containers.sniff import layout_of
-from fonoteka.audiocheck.dr_flac import quick_flac
+from fonoteka.audiocheck.dr_flac import decode_flac_16
 from fonoteka.audiocheck.probe import probe
 
 
@@ -31,23 +31,23 @@ def write(tmp_path):
 @pytest.mark.parametrize("frames", [1, 4096, 50_001])
 def test_samples_are_those_that_libsndfile_gives(channels, frames, write):
     data, path = write(channels, frames)
-    samples = quick_flac(data, layout_of(data))
+    samples = decode_flac_16(data, layout_of(data))
     assert np.array_equal(samples, sf.read(path, dtype="int16")[0].ravel())
 
 
 def test_what_is_deeper_or_too_long_is_left_to_libsndfile(write, monkeypatch):
     data, _ = write(subtype="PCM_24")
-    assert quick_flac(data, layout_of(data)) is None
+    assert decode_flac_16(data, layout_of(data)) is None
     data, path = write(2)
-    monkeypatch.setattr(module, "MOST_SAMPLES", 2 * RATE - 1)
-    assert quick_flac(data, layout_of(data)) is None
+    monkeypatch.setattr(module, "MAX_SAMPLES", 2 * RATE - 1)
+    assert decode_flac_16(data, layout_of(data)) is None
     assert probe(path).frames == RATE
 
 
 def test_a_file_without_an_md5_is_left_to_libsndfile_and_taken(write):
     data, path = write()
     without = data[:26] + bytes(16) + data[42:]
-    assert quick_flac(without, layout_of(without)) is None
+    assert decode_flac_16(without, layout_of(without)) is None
     path.write_bytes(without)
     assert (probe(path).problem, probe(path).frames) == ("", RATE)
 
@@ -61,14 +61,14 @@ def test_no_sample_passes_that_the_md5_is_not_of(write):
             layout = layout_of(changed)
         except CorruptFileError:
             continue
-        samples = quick_flac(changed, layout)
-        assert samples is None or np.array_equal(samples, quick_flac(data, layout_of(data)))
+        samples = decode_flac_16(changed, layout)
+        assert samples is None or np.array_equal(samples, decode_flac_16(data, layout_of(data)))
 
 
 def test_both_decoders_give_a_clip_one_hash(write, monkeypatch):
     _, path = write(2)
     quick = probe(path)
-    monkeypatch.setattr(module, "MOST_SAMPLES", 0)
+    monkeypatch.setattr(module, "MAX_SAMPLES", 0)
     slow = probe(path)
     assert quick._replace(sound=None) == slow._replace(sound=None)
     assert np.array_equal(quick.sound, slow.sound)

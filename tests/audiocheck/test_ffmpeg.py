@@ -1,6 +1,6 @@
-"""What only ffmpeg reads is read where it is installed, and is a row with that reason elsewhere.
+"""Formats that only ffmpeg reads are read if it is installed; else their row states the reason.
 
-A small program stands in for ffmpeg, for it is not part of what this project needs.
+A small program replaces ffmpeg, which is not a requirement of this project.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def ffmpeg(folder):
 
 
 def ended(process):
-    """Wait for a process that is being ended; one that nobody has asked for yet is a zombie."""
+    """Wait for a process to end; one whose parent has not read its status is a zombie."""
     for _ in range(100):
         path = Path(f"/proc/{process}/cmdline")
         if not path.exists() or not path.read_bytes():

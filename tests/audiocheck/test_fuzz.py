@@ -1,4 +1,4 @@
-"""Two thousand damaged files: each has a row, and none is taken for sound that it isn't."""
+"""Two thousand damaged files: each has a row, and no accepted file has wrong samples."""
 
 from __future__ import annotations
 

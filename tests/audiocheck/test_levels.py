@@ -1,4 +1,4 @@
-"""Levels are what mathematics says they are, and noise is told from speech."""
+"""Levels have their mathematical values, and noise is distinguished from speech."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ DECODED_WRONG = {
 # Libsndfile decodes no file whose head states no length. This one ends with a whole frame, and its
 # samples are those that its MD5 was made of.
 UNSTATED = "flac/subset/45 - no total number of samples set.flac"
-# Of a depth that libsndfile lacks; their samples are those of their MD5.
+# Files of depths that libsndfile lacks; their samples have the stored MD5.
 ODD_DEPTHS = (
     "flac/subset/22 - 12 bit per sample.flac",
     "flac/subset/62 - predictor overflow check, 20-bit.flac",

@@ -68,7 +68,7 @@ def test_a_flac_file_that_ends_early_is_noticed(tmp_path):
 def test_a_wav_file_that_states_no_length_cannot_be_known_to_be_whole(size, tmp_path):
     write_clip(tmp_path / "a.wav", tone())
     data = bytearray((tmp_path / "a.wav").read_bytes())
-    data[40:44] = size.to_bytes(4, "little")  # what writers leave that can't seek back
+    data[40:44] = size.to_bytes(4, "little")  # as programs write to a pipe
     (tmp_path / "a.wav").write_bytes(data)
     assert probe(tmp_path / "a.wav").problem == "unknown length"
 

@@ -1,4 +1,4 @@
-"""Work goes on when a worker crashes, hangs, hungers or is killed."""
+"""Work continues if a worker crashes, hangs, needs too much memory or is killed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from functools import partial
 import pytest
 
 from fonoteka.audiocheck import sandbox_worker
-from fonoteka.audiocheck.sandbox import Allowance, guarded
-from fonoteka.audiocheck.sandbox_worker import Lost
+from fonoteka.audiocheck.sandbox import WorkerLimits, guarded
+from fonoteka.audiocheck.sandbox_worker import WorkerFailure
 
-ALLOWANCE = Allowance(item_s=20.0, memory_mib=256)
+ALLOWANCE = WorkerLimits(item_s=20.0, memory_mib=256)
 ITEMS = list(range(50))
 
 
@@ -55,9 +55,12 @@ def test_all_results_come_in_order(workers):
 @pytest.mark.parametrize(
     ("failure", "lost"),
     [
-        (crash, Lost("crash", f"its decoder crashed twice: signal {signal.SIGSEGV.value}")),
-        (stop, Lost("crash", "its decoder crashed twice: exit status 3")),
-        (hunger, Lost("memory", "needs more than 256 MiB of memory")),
+        (
+            crash,
+            WorkerFailure("crash", f"its decoder crashed twice: signal {signal.SIGSEGV.value}"),
+        ),
+        (stop, WorkerFailure("crash", "its decoder crashed twice: exit status 3")),
+        (hunger, WorkerFailure("memory", "needs more than 256 MiB of memory")),
     ],
 )
 def test_an_item_that_takes_its_worker_along_is_named_and_the_others_are_done(failure, lost):
@@ -67,10 +70,10 @@ def test_an_item_that_takes_its_worker_along_is_named_and_the_others_are_done(fa
 
 def test_an_item_that_hangs_is_ended_at_its_limit():
     began = time.monotonic()
-    result = results(hang, (7,), allowance=Allowance(0.4, 256))
+    result = results(hang, (7,), allowance=WorkerLimits(0.4, 256))
     assert time.monotonic() - began < 10  # not the minute that it would sleep
-    assert result[7] == Lost("time", "took more than 0.4 s to decode")
-    assert [item for item in result if isinstance(item, Lost)] == [result[7]]
+    assert result[7] == WorkerFailure("time", "took more than 0.4 s to decode")
+    assert [item for item in result if isinstance(item, WorkerFailure)] == [result[7]]
 
 
 def test_a_worker_that_is_killed_once_costs_no_item(tmp_path):
@@ -111,7 +114,9 @@ def test_where_memory_cannot_be_limited_that_is_one_sentence_and_the_work_is_don
 ):
     system(monkeypatch)
     assert results(stop, (7,)) == [
-        Lost("crash", "its decoder crashed twice: exit status 3") if item == 7 else item * item
+        WorkerFailure("crash", "its decoder crashed twice: exit status 3")
+        if item == 7
+        else item * item
         for item in ITEMS
     ]
     assert capsys.readouterr().err == (

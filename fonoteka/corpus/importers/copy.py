@@ -21,7 +21,7 @@ from fonoteka.corpus.corpus import (
     TABLE_COLUMNS,
     Card,
 )
-from fonoteka.corpus.importers.layouts.audio_io import Part, convert, cut
+from fonoteka.corpus.importers.layouts.audio_io import AudioPart, convert, cut
 from fonoteka.corpus.importers.plan import PlannedClip
 from fonoteka.tables import write_table
 
@@ -48,12 +48,12 @@ def copy(
         ValueError: a part cannot be cut.
     """
     failed: dict[str, str] = {}
-    parts: dict[str, list[Part]] = defaultdict(list)
+    parts: dict[str, list[AudioPart]] = defaultdict(list)
     with atomic_folder(out) as part:
         for planned in clips:
             target = part / planned.clip.path
             if planned.span_s is not None:
-                parts[planned.source].append(Part(*planned.span_s, target))
+                parts[planned.source].append(AudioPart(*planned.span_s, target))
             elif planned.clip.path == planned.source:
                 _copy_file(folder, planned.source, part)
             elif problem := convert(folder / planned.source, target):
@@ -81,7 +81,7 @@ def _copy_file(folder: Path, path: str, out: Path) -> None:
     shutil.copyfile(folder / path, target)
 
 
-def _cut(path: Path, parts: list[Part]) -> None:
+def _cut(path: Path, parts: list[AudioPart]) -> None:
     try:
         cut(path, parts)
     except DECODE_ERRORS as error:

@@ -11,7 +11,7 @@ from fonoteka.corpus.corpus import CorpusClip, TimedPhones
 from fonoteka.corpus.importers.clip_record import check_required_fields, make_clip
 from fonoteka.corpus.importers.layouts.audio_io import (
     SAME_S,
-    Sound,
+    AudioHeader,
     needs_ffmpeg,
     sound_of,
     suffix_of_part,
@@ -69,7 +69,7 @@ class ImportPlan:
     rowless: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     by_end: list[tuple[str, str]] = field(default_factory=list)
-    sounds: dict[str, Sound | None] = field(default_factory=dict)
+    sounds: dict[str, AudioHeader | None] = field(default_factory=dict)
     unknown_sexes: Counter[str] = field(default_factory=Counter)
     unknown_labels: Counter[str] = field(default_factory=Counter)
     phoneless: list[str] = field(default_factory=list)
@@ -238,7 +238,7 @@ class _Planner:
         self.plan.phoneless.append(path)
         return None
 
-    def sound(self, path: str) -> Sound | None:
+    def sound(self, path: str) -> AudioHeader | None:
         """Return a file's header, which is read once; None if it cannot be read."""
         if path not in self.plan.sounds:
             self.plan.sounds[path] = sound_of(self.source.folder / path)

@@ -31,8 +31,8 @@ import numpy as np
 
 from fonoteka.audiocheck.downmix import ChannelChoice, choose_channel
 from fonoteka.audiocheck.probe import Probe, ProbeLimits, probe
-from fonoteka.audiocheck.sandbox import Allowance, guarded
-from fonoteka.audiocheck.sandbox_worker import Lost
+from fonoteka.audiocheck.sandbox import WorkerLimits, guarded
+from fonoteka.audiocheck.sandbox_worker import WorkerFailure
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, write_json
@@ -213,7 +213,7 @@ def _channel(found: Probe) -> ChannelChoice | None:
     return choose_channel(found.sound.reshape(-1, found.channels), found.sample_rate_hz)
 
 
-def given_up(item: Item, lost: Lost) -> Look:
+def given_up(item: Item, lost: WorkerFailure) -> Look:
     """Return what the inventory says of a file that took a worker with it."""
     problem = TOO_LARGE if lost.cause == "memory" else UNREADABLE
     return _line(item, Probe(), problem, lost.detail)
@@ -238,10 +238,10 @@ def _print(found: Probe, problem: str, one: ChannelChoice | None) -> Codes:
 
 def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -> Iterator[Look]:
     """Give what the inventory says of each item, in order."""
-    allowance = Allowance(params.max_decode_s, params.memory_mib)
+    allowance = WorkerLimits(params.max_decode_s, params.memory_mib)
     answers = guarded(partial(look, raw=raw, params=params), items, workers, allowance)
     for item, answer in zip(items, answers, strict=True):
-        yield given_up(item, answer) if isinstance(answer, Lost) else answer
+        yield given_up(item, answer) if isinstance(answer, WorkerFailure) else answer
 
 
 @dataclass(frozen=True)

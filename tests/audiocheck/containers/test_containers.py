@@ -13,7 +13,7 @@ from fonoteka.audiocheck.containers.container import CorruptFileError
 from fonoteka.audiocheck.containers.flac import flac
 from fonoteka.audiocheck.containers.mpeg import parse_header
 from fonoteka.audiocheck.containers.sniff import layout_of
-from fonoteka.audiocheck.ffmpeg import foreign_kind
+from fonoteka.audiocheck.ffmpeg import ffmpeg_format
 from fonoteka.audiocheck.probe import ProbeLimits, probe
 
 RATE = 16000
@@ -270,4 +270,4 @@ def test_a_head_that_states_years_of_sound_costs_nothing(tmp_path):
     ],
 )  # fmt: skip
 def test_formats_that_only_ffmpeg_reads_are_known_by_their_first_bytes(head, kind):
-    assert foreign_kind(head) == kind
+    assert ffmpeg_format(head) == kind

@@ -1,4 +1,4 @@
-"""Parts keep their samples; what soundfile can't read goes through ffmpeg where there is one."""
+"""Parts keep their samples; ffmpeg, if installed, converts what soundfile cannot read."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import soundfile as sf
 from corpus_maker import tone
 from layout_maker import write_audio, write_lines
 
-from fonoteka.audiocheck.ffmpeg import FOREIGN_SUFFIXES
+from fonoteka.audiocheck.ffmpeg import FFMPEG_SUFFIXES
 from fonoteka.corpus.corpus import read_clips
 from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.corpus.importers.layouts.audio_io import (
-    Part,
-    Sound,
+    AudioHeader,
+    AudioPart,
     convert,
     cut,
     sound_of,
@@ -44,7 +44,7 @@ def test_a_part_has_the_samples_of_the_whole(name, tmp_path):
     form = "OGG" if subtype == "OPUS" else None
     sf.write(tmp_path / file, np.clip(NOISE, -0.9, 0.9), RATE, subtype=subtype, format=form)
     times = [(1.0, 2.0), (0.25, 1.5), (2.5, 3.0)]  # two overlap
-    parts = [Part(a, b, tmp_path / f"x/{n}{suffix}") for n, (a, b) in enumerate(times)]
+    parts = [AudioPart(a, b, tmp_path / f"x/{n}{suffix}") for n, (a, b) in enumerate(times)]
     cut(tmp_path / file, parts)
     whole = sf.read(tmp_path / file)[0]
     step = 0.0 if subtype.startswith(("PCM", "FLOAT", "DOUBLE", "ULAW")) else 0.5 / 32768 + 2**-24
@@ -57,7 +57,7 @@ def test_a_part_has_the_samples_of_the_whole(name, tmp_path):
 def test_channels_are_kept(tmp_path):
     both = np.stack([tone(), -tone()], axis=1)
     sf.write(tmp_path / "a.wav", both, 8000)
-    cut(tmp_path / "a.wav", [Part(0.0, 0.25, tmp_path / "b.flac")])
+    cut(tmp_path / "a.wav", [AudioPart(0.0, 0.25, tmp_path / "b.flac")])
     np.testing.assert_array_equal(
         sf.read(tmp_path / "b.flac")[0], sf.read(tmp_path / "a.wav")[0][:2000]
     )
@@ -66,7 +66,7 @@ def test_channels_are_kept(tmp_path):
 def test_a_recording_that_ends_before_its_part_is_reported(tmp_path):
     sf.write(tmp_path / "a.wav", tone(), 8000)
     with pytest.raises(ValueError, match=r"a\.wav: ends before 1\.2 s; leave out that part"):
-        cut(tmp_path / "a.wav", [Part(0.0, 1.2, tmp_path / "b.flac")])
+        cut(tmp_path / "a.wav", [AudioPart(0.0, 1.2, tmp_path / "b.flac")])
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_a_recording_that_ends_before_its_part_is_reported(tmp_path):
     [((0, 2), None), ((0.05, 1.96), None), ((0.5, math.inf), (0.5, 2)), ((0.5, 2.5), (0.5, 2))],
 )
 def test_times_are_kept_within_the_recording(span, expected):
-    assert within(span, Sound(2, "PCM_16", 1)) == expected
+    assert within(span, AudioHeader(2, "PCM_16", 1)) == expected
 
 
 @pytest.mark.parametrize("span", [(-1, 1), (1, 1), (2, 3), (0, 2.6), (math.nan, 1), (0, math.nan)])
 def test_times_that_are_not_within_are_refused(span):
     with pytest.raises(ValueError, match=r"s is not within its 2\.000 s"):
-        within(span, Sound(2, "PCM_16", 1))
+        within(span, AudioHeader(2, "PCM_16", 1))
 
 
 def test_a_header_without_a_length_is_not_used(tmp_path):
@@ -93,7 +93,7 @@ def test_a_header_without_a_length_is_not_used(tmp_path):
 
 @pytest.fixture
 def foreign(tmp_path, monkeypatch):
-    """A corpus with a recording that soundfile can't read, its child, and one that it can."""
+    """A corpus with a recording that soundfile cannot read, its child, and one that it can."""
     monkeypatch.chdir(tmp_path)
     write_audio(tmp_path / "from/a.wav", 1)
     (tmp_path / "from/b.m4a").write_bytes(b"\0\0\0\x18ftypM4A ")
@@ -129,10 +129,10 @@ def test_without_ffmpeg_the_recording_is_added_and_the_consequence_is_printed(
 
 
 def test_with_ffmpeg_it_is_written_as_flac(foreign, monkeypatch, capsys):
-    sf.write(foreign / "heard.flac", tone(), 8000)
+    sf.write(foreign / "decoded.flac", tone(), 8000)
     put_ffmpeg(
         foreign, monkeypatch, "import shutil",
-        f"shutil.copy({str(foreign / 'heard.flac')!r}, sys.argv[-1].removeprefix('file:'))",
+        f"shutil.copy({str(foreign / 'decoded.flac')!r}, sys.argv[-1].removeprefix('file:'))",
     )  # fmt: skip
     out = add(foreign, monkeypatch)
     assert "1 (.m4a 1): will be written as FLAC by ffmpeg" in capsys.readouterr().out
@@ -148,7 +148,7 @@ def test_when_ffmpeg_fails_the_recording_is_added_as_it_is(foreign, monkeypatch,
     assert [(c.path, c.parent) for c in read_clips(out)] == [("a.wav", "b.m4a"), ("b.m4a", "")]
 
 
-@pytest.mark.parametrize("suffix", sorted(FOREIGN_SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(FFMPEG_SUFFIXES))
 def test_ffmpeg_is_given_the_format_and_reads_one_file(suffix, tmp_path, monkeypatch):
     put_ffmpeg(tmp_path, monkeypatch, "sys.exit(' '.join(sys.argv[1:]))")
     output = convert(tmp_path / f"a{suffix}", tmp_path / "b.flac")
@@ -157,7 +157,7 @@ def test_ffmpeg_is_given_the_format_and_reads_one_file(suffix, tmp_path, monkeyp
     monkeypatch.setattr(subprocess, "run", lambda command, **more: calls.append(command) or _Done)
     convert(tmp_path / f"a{suffix}", tmp_path / "b.flac")
     ((*command,),) = calls
-    assert command[command.index("-i") - 1] == FOREIGN_SUFFIXES[suffix]
+    assert command[command.index("-i") - 1] == FFMPEG_SUFFIXES[suffix]
     assert command[command.index("-protocol_whitelist") + 1] == "file"
     assert "-nostdin" in command
 
@@ -191,6 +191,6 @@ def test_the_length_of_flac_from_a_pipe_is_counted(tmp_path):
     data[21] &= 0xF0  # no number of samples, no MD5
     data[22:26], data[26:42] = bytes(4), bytes(16)
     (tmp_path / "a.flac").write_bytes(data)
-    assert sound_of(tmp_path / "a.flac") == whole == Sound(3.0, "PCM_16", 1)
+    assert sound_of(tmp_path / "a.flac") == whole == AudioHeader(3.0, "PCM_16", 1)
     (tmp_path / "a.flac").write_bytes(data[:-1])
     assert sound_of(tmp_path / "a.flac") is None

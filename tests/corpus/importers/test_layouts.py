@@ -1,4 +1,4 @@
-"""Each layout gives back what was put in, and one sentence for what is wrong with it."""
+"""Each layout returns the clips that were written, and one sentence per error."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     add_digits(tmp_path, monkeypatch)
     params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
     params["inventory"] = INVENTORY
-    same = {"same_sentences": ["fsdd"]}  # everybody says the same ten words
+    same = {"same_sentences": ["fsdd"]}  # all speakers read the same ten words
     params["split"] |= {"assigned": ASSIGNED, "valid_fraction": 0.0, "test_fraction": 0.0} | same
     params["audit"] |= same
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))

@@ -245,7 +245,9 @@ def test_one_damaged_row_is_named_and_all_others_stay_as_they_were(layout, folde
             whole = preview_folder(top, case.options)
             before = kept_clips(whole)
             assert (len(before), whole.plan.refused) == (CLIPS, []), (name, rows)
-            index = rng.randrange(layout == "bars", CLIPS)  # whose first row tells the quotes
+            index = rng.randrange(
+                layout == "bars", CLIPS
+            )  # the first row between bars decides about quotes
             rows[index] = damage(rows[index])
             case.write(top, rows)
             damaged = preview_folder(top, case.options)

@@ -18,6 +18,7 @@ ONE = [(0, 1, "dobro"), (1, 2, "jutro")]
 
 def written(form, *tiers, end="2"):
     """Return a TextGrid as Praat writes it, of (name, intervals) or (name, points, "points")."""
+    # Praat's short form has the same values in the same order, without names and indentation.
     long = form == "long"
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
 
@@ -66,7 +67,7 @@ NOISE = {
     "six decimals": [("0", "1.3333340", "dobro"), ("1.3333333", "2", "jutro")],
     "a rest between": [("0", "1", "dobro"), ("1", "1.0000000000000002", ""),
                        ("1.0000000000000002", "2", "jutro")],
-    "a rest that is none": [("0", "1", "dobro"), ("1", "1", ""), ("1", "2", "jutro")],
+    "an empty interval": [("0", "1", "dobro"), ("1", "1", ""), ("1", "2", "jutro")],
     "a rest that ends before": [("0", "1.0000000000000002", "dobro"),
                                 ("1.0000000000000002", "1", ""), ("1", "2", "jutro")],
     "just above 0": [("5.551115123125783e-17", "1", "dobro"), ("1", "2", "jutro")],

@@ -1,4 +1,4 @@
-"""One recording: what its header says, and parts of it or another format without loss."""
+"""Read a recording's header, cut parts out of it, and convert it to FLAC."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ import soundfile as sf
 
 from fonoteka.audiocheck.containers.container import CorruptFileError
 from fonoteka.audiocheck.containers.sniff import layout_of
-from fonoteka.audiocheck.ffmpeg import FOREIGN_SUFFIXES, input_options
+from fonoteka.audiocheck.ffmpeg import FFMPEG_SUFFIXES, input_options
 from fonoteka.audiocheck.probe import DECODE_ERRORS
 from fonoteka.core.errors import UserError
 
-UNKNOWN_FRAMES = 2**62  # from here on a header says that it doesn't know the length
-SAME_S = 0.1  # a part that leaves out no more than this is the whole
-OVERSHOOT_S = 0.5  # a part may end so far behind the sound, as in Kaldi, and then ends with it
+UNKNOWN_FRAMES = 2**62  # from here on a header states that the length is unknown
+SAME_S = 0.1  # a part that omits at most this much is the whole recording
+OVERSHOOT_S = 0.5  # a part may end this far after the sound, as in Kaldi, and is cut at its end
 FLAC_CHANNELS = 8
 BLOCK = 65536
 CONVERT_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True)
-class Sound:
-    """What the header of a recording says."""
+class AudioHeader:
+    """The fields of a recording's header that an import uses."""
 
     seconds: float
     subtype: str
@@ -36,49 +36,49 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a recording, in seconds, and the file that it is kept in."""
+class AudioPart:
+    """A part of a recording, in seconds, and the file to write it to."""
 
     start_s: float
     end_s: float
     path: Path
 
 
-def sound_of(path: Path) -> Sound | None:
-    """Return what a header says, or None where soundfile can't read it.
+def sound_of(path: Path) -> AudioHeader | None:
+    """Return a recording's header, or None if soundfile cannot read it.
 
-    A FLAC file from a pipe states no length; its frames are counted, and None is for a cut one.
+    A FLAC file from a pipe states no length, so its frames are counted; None if it was cut.
     """
     try:
         info = sf.info(path)
-        known = info.frames < UNKNOWN_FRAMES
-        frames = info.frames if known else layout_of(path.read_bytes()).frames or 0
+        is_stated = info.frames < UNKNOWN_FRAMES
+        frames = info.frames if is_stated else layout_of(path.read_bytes()).frames or 0
     except (*DECODE_ERRORS, CorruptFileError):
         return None
-    return Sound(frames / info.samplerate, info.subtype, info.channels)
+    return AudioHeader(frames / info.samplerate, info.subtype, info.channels)
 
 
-def needs_ffmpeg(path: str, sound: Sound | None) -> bool:
-    """Tell whether only ffmpeg may be able to read a file.
+def needs_ffmpeg(path: str, sound: AudioHeader | None) -> bool:
+    """Return whether only ffmpeg may be able to read a file.
 
     >>> needs_ffmpeg("a.m4a", None), needs_ffmpeg("broken.wav", None)
     (True, False)
     """
-    return sound is None and PurePosixPath(path).suffix.lower() in FOREIGN_SUFFIXES
+    return sound is None and PurePosixPath(path).suffix.lower() in FFMPEG_SUFFIXES
 
 
 def ffmpeg_is_there() -> bool:
-    """Tell whether ffmpeg is installed."""
+    """Return whether ffmpeg is installed."""
     return shutil.which("ffmpeg") is not None
 
 
-def within(span_s: tuple[float, float], sound: Sound) -> tuple[float, float] | None:
-    """Return a part's times within a recording, or None where the part is the whole.
+def within(span_s: tuple[float, float], sound: AudioHeader) -> tuple[float, float] | None:
+    """Return the times of a part within a recording, or None if it is the whole recording.
 
     Raises:
-        ValueError: it is not within; the message says how long the recording is.
+        ValueError: the part is outside; the message states the length of the recording.
 
-    >>> within((0.5, math.inf), Sound(2.0, "PCM_16", 1))
+    >>> within((0.5, math.inf), AudioHeader(2.0, "PCM_16", 1))
     (0.5, 2.0)
     """
     start, end = span_s
@@ -89,23 +89,26 @@ def within(span_s: tuple[float, float], sound: Sound) -> tuple[float, float] | N
     return None if start + sound.seconds - end_s <= SAME_S else (start, end_s)
 
 
-def suffix_of_part(sound: Sound) -> str:
-    """Return what a part is kept as: FLAC, or WAV where FLAC can't hold it without loss.
+def suffix_of_part(sound: AudioHeader) -> str:
+    """Return the suffix of a part: FLAC, or WAV if FLAC cannot store it without loss.
 
-    >>> suffix_of_part(Sound(1.0, "PCM_16", 1)), suffix_of_part(Sound(1.0, "FLOAT", 1))
+    >>> suffix_of_part(AudioHeader(1.0, "PCM_16", 1)), suffix_of_part(AudioHeader(1.0, "FLOAT", 1))
     ('.flac', '.wav')
     """
-    kept = sound.channels <= FLAC_CHANNELS and _kept_as(sound.subtype)[0] in ("PCM_16", "PCM_24")
-    return ".flac" if kept else ".wav"
+    fits_flac = sound.channels <= FLAC_CHANNELS and _kept_as(sound.subtype)[0] in (
+        "PCM_16",
+        "PCM_24",
+    )
+    return ".flac" if fits_flac else ".wav"
 
 
-def cut(path: Path, parts: Sequence[Part]) -> None:
-    """Write parts of a recording, each with the samples that it has there.
+def cut(path: Path, parts: Sequence[AudioPart]) -> None:
+    """Write parts of a recording with unchanged samples.
 
-    What was stored with loss is kept at 16 bits, like everything later on.
+    Lossy encodings are stored at 16 bits, as in all later stages.
 
     Raises:
-        ValueError: the recording ends before a part does, or can't be read.
+        ValueError: the recording ends before a part does, or cannot be read.
     """
     reader = sf.SoundFile(path)
     exact = reader.format not in ("OGG", "MP3", "MPEG")  # Opus is off by a little after a seek
@@ -135,33 +138,33 @@ def cut(path: Path, parts: Sequence[Part]) -> None:
 
 
 def _kept_as(subtype: str) -> tuple[str, str]:
-    """Return the encoding that parts of an encoding are kept in, and the type to read it as."""
+    """Return the encoding for parts of a recording, and the type to read its samples as."""
     same = {"PCM_16": "int16", "PCM_24": "int32", "PCM_32": "int32", "FLOAT": "float32",
             "DOUBLE": "float64"}  # fmt: skip
     return (subtype, same[subtype]) if subtype in same else ("PCM_16", "float32")
 
 
 def convert(path: Path, flac: Path) -> str:
-    """Let ffmpeg write a recording's sound as FLAC; return why it could not, or nothing.
+    """Convert a recording to FLAC with ffmpeg; return the error message, empty on success.
 
-    Tags are left behind, and ffmpeg writes nothing about itself.
+    Tags are not copied, and ffmpeg does not add its own.
     """
     flac.parent.mkdir(parents=True, exist_ok=True)
-    kind = FOREIGN_SUFFIXES[path.suffix.lower()]
+    kind = FFMPEG_SUFFIXES[path.suffix.lower()]
     command = [
         "ffmpeg", "-nostdin", "-v", "error", *input_options(path, kind),
         "-map_metadata", "-1", "-sample_fmt", "s16",
         "-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", "flac", f"file:{flac}",
     ]  # fmt: skip
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False,
             timeout=CONVERT_TIMEOUT_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         flac.unlink(missing_ok=True)
         return f"ffmpeg took longer than {CONVERT_TIMEOUT_S} s"
-    if done.returncode or sound_of(flac) is None:
+    if result.returncode or sound_of(flac) is None:
         flac.unlink(missing_ok=True)
-        return " ".join(done.stderr.split())[-200:] or f"ffmpeg ended with {done.returncode}"
+        return " ".join(result.stderr.split())[-200:] or f"ffmpeg ended with {result.returncode}"
     return ""

@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from fonoteka.audiocheck.ffmpeg import FOREIGN_SUFFIXES
+from fonoteka.audiocheck.ffmpeg import FFMPEG_SUFFIXES
 from fonoteka.core.errors import UserError
 from fonoteka.corpus.clip_terms import AS_THE_CORPUS, ClipTerms
 from fonoteka.corpus.corpus import TimedPhones, is_audio
@@ -166,7 +166,7 @@ def sounds(path: str) -> bool:
     >>> sounds("a.amr"), sounds("a.wav"), sounds("a.txt")
     (True, True, False)
     """
-    return is_audio(path) or PurePosixPath(path).suffix.lower() in FOREIGN_SUFFIXES
+    return is_audio(path) or PurePosixPath(path).suffix.lower() in FFMPEG_SUFFIXES
 
 
 def nfc(text: str) -> str:
