@@ -1,1 +1,1 @@
-"""Encoders, heads and what training them needs."""
+"""Encoders, heads, causal networks and their training."""

@@ -52,8 +52,8 @@ def checked(monkeypatch, capsys, folder, *words):
     error = ""
     try:
         tool.main()
-    except ValueError as error:
-        error = str(error)
+    except ValueError as refusal:
+        error = str(refusal)
     return capsys.readouterr().out, error
 
 

@@ -93,7 +93,7 @@ def changed_weight(original):
 
 
 def test_the_proof_fails_on_a_changed_weight(phone, toy, tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "export", changed_weight(stage.export))
+    monkeypatch.setattr(stage, "export_model", changed_weight(stage.export_model))
     with pytest.raises(ValueError, match=r"phone.json: off by .* from the first step on"):
         export_of(toy, phone[0], tmp_path)
     assert not (tmp_path / "out").exists()
