@@ -94,12 +94,13 @@ def test_comments_docstrings_strings_and_test_names_are_read():
     }
 
 
-def test_strings_of_quoted_folders_are_left_out():
-    texts = language.passages(SOURCE, ast.parse(SOURCE), strings=False)
+def test_strings_and_examples_of_quoted_folders_are_left_out():
+    source = SOURCE.replace("Second.", ">>> f()\n    'it'")
+    texts = language.passages(source, ast.parse(source), strings=False)
     assert {text.text for text in texts} == {
         "one comment\non two lines",
         "beside code",
-        "First line.\n\nSecond.",
+        "First line.\n\n\n",
         "a name is text",
     }
 

@@ -176,11 +176,21 @@ def passages(source: str, tree: ast.Module, *, strings: bool = True) -> list[Pas
                 result.append(Passage(node.lineno, _joined(node)))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             if id(node) not in parts and (strings or id(node) in docstrings):
-                lines = (line.strip() for line in node.value.split("\n"))
-                result.append(Passage(node.lineno, "\n".join(lines)))
+                text = "\n".join(line.strip() for line in node.value.split("\n"))
+                result.append(Passage(node.lineno, text if strings else _without_doctests(text)))
         elif isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             result.append(Passage(node.lineno, node.name[5:].replace("_", " ")))
     return result
+
+
+def _without_doctests(text: str) -> str:
+    """Blank the examples of a docstring, which are strings of a quoted folder too.
+
+    >>> _without_doctests("a\\n>>> f(1)\\n2\\n\\nb")
+    'a\\n\\n\\n\\nb'
+    """
+    example = re.compile(r"^>>> .*(?:\n.+)*", re.MULTILINE)
+    return example.sub(lambda match: "\n" * match[0].count("\n"), text)
 
 
 def _docstrings(tree: ast.Module) -> Iterator[ast.Constant]:
