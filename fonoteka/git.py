@@ -71,7 +71,7 @@ def entered() -> Iterator[Path]:
 def given_path(text: str) -> Path:
     """Return a path of the command line that is also valid at the top of the project.
 
-    For argparse: a relative path given in another folder becomes absolute.
+    A path that is given in another folder counts from there, and becomes absolute.
     """
     path, here = Path(text), Path.cwd()
     return path if path.is_absolute() or project(here) == here else here / path

@@ -1,7 +1,6 @@
 """Transcribe recordings to phones with a packaged model whose hash is verified.
 
-    make transcribe WAV=clip.wav [MODEL=ensemble]
-    python -m fonoteka.transcribe data/models/ensemble clip.wav ... [--times] [--int8]
+    python -m fonoteka transcribe clip.wav ... [--model ensemble] [--times] [--int8]
 
 Reads   a model's folder with package.json, and recordings of any rate and number of channels
 Writes  nothing; prints one line per recording, or with --times one line per phone: start, end,
@@ -19,8 +18,7 @@ or doubled. Then all frames are decoded at once.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +37,7 @@ from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.downmix import select_channel
 from fonoteka.audiocheck.probe import DECODE_ERRORS
 from fonoteka.core.errors import UserError
-from fonoteka.core.run_stage import stage
+from fonoteka.git import project
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.packaging import verified
 from fonoteka.scoring.decoding import DecodedSegment, greedy
@@ -144,26 +142,35 @@ def lines(spoken: list[DecodedSegment], times: bool) -> Iterator[str]:
         yield f"{s.start / FRAMES_PER_SECOND:.2f}\t{s.end / FRAMES_PER_SECOND:.2f}\t{s.symbol}"
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="a folder such as data/models/ensemble")
-    parser.add_argument("recordings", type=Path, nargs="+")
-    parser.add_argument("--times", action="store_true", help="a line a phone, with seconds")
-    parser.add_argument("--int8", action="store_true", help="the smaller file")
-    args = parser.parse_args()
-    path = verified(args.model, "model.int8.onnx" if args.int8 else "model.onnx")
+def model_folder(model: str) -> Path:
+    """Return the folder of a model: `model` if it is one, else that name below data/models.
+
+    >>> model_folder("none").as_posix().endswith("/data/models/none")
+    True
+    """
+    return Path(model) if Path(model).is_dir() else project() / "data" / "models" / model
+
+
+def run(recordings: Sequence[Path], model: str, *, times: bool, int8: bool) -> None:
+    """Print the phones of recordings.
+
+    Args:
+        recordings: files of any rate and number of channels.
+        model: the name of a model in data/models, or a folder.
+        times: whether to print a line per phone, with seconds.
+        int8: whether to use the quantized file.
+
+    Raises:
+        ValueError: a recording or the model cannot be used.
+    """
+    path = verified(model_folder(model), "model.int8.onnx" if int8 else "model.onnx")
     session = open_model(path)
     labels = labels_of(session, path)
     rate = session.get_modelmeta().custom_metadata_map.get("sample_rate_hz")
     if rate != str(SAMPLE_RATE_HZ):
         raise UserError(f"{path}: hears {rate} Hz, expected {SAMPLE_RATE_HZ}; export it anew")
-    for recording in args.recordings:
+    for recording in recordings:
         spoken = transcribe(session, labels, load_recording(recording))
-        start = f"{recording}:" if len(args.recordings) > 1 else ""
-        for line in lines(spoken, args.times):
+        start = f"{recording}:" if len(recordings) > 1 else ""
+        for line in lines(spoken, times):
             print(f"{start}{line}")
-
-
-if __name__ == "__main__":
-    stage(main)

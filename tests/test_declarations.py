@@ -52,7 +52,7 @@ LAYERS = [
         "corpus", "corpus.importers.layouts", "corpus.importers", "models", "onnx_export",
         "reporting", "realtime", "pipeline", "pipeline.runner", "pipeline.status",
         "pipeline.diff", "pipeline.verify", "pipeline.merge", "pipeline.remote",
-        "pipeline.review", "erasure", "bench",
+        "pipeline.review", "erasure", "bench", "cli",
     )
 ]  # fmt: skip
 # Packages that can be used alone, with everything that each imports besides itself.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import doctest
 import re
 
+from command_line import options
 from dvc_yaml import TOP
 
 from fonoteka.audiocheck.containers.container import NOT_STATED
 from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED
 from fonoteka.audiocheck.containers.tags import trailing_note
-from fonoteka.corpus.importers.add import parser
 from fonoteka.corpus.importers.layouts.detect import LAYOUTS
 from stages.corpus.inventory.problems import PROBLEMS
 
@@ -56,8 +56,8 @@ def test_each_reason_to_refuse_a_row_is_listed():
 def test_each_option_of_the_importers_is_one():
     text = CORPUS.read_text(encoding="utf-8").partition("\n## Inventory")[0]
     named = set(re.findall(r"--[a-z][a-z-]*", text))
-    known = {name for action in parser()._actions for name in action.option_strings}
-    assert {"--phones-tier", "--leave-out", "--look", "--text-column"} <= named <= known
+    known = options("corpus", "add")
+    assert {"--phones-tier", "--leave-out", "--text-column"} <= named <= known
 
 
 def test_each_note_of_the_inventory_is_listed():

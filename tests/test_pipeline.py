@@ -166,7 +166,7 @@ def test_the_comparison_contains_what_others_read(clone):
 def test_each_package_contains_what_it_recorded_and_the_gate_fails(clone):
     folders = [clone / f"data/models/{name}" for name in sorted(MODELS)]
     assert [check_package(folder) for folder in folders] == [[], [], [], []]
-    done = clone.call(*PYTHON, "fonoteka.pipeline.diff.gate", "--base", "HEAD")
+    done = clone.call(*PYTHON, "fonoteka", "gate", "--base", "HEAD")
     # what was learned in seconds is worth nothing, and the gate says so by name
     assert done.returncode == 1
     assert re.search(
@@ -177,7 +177,7 @@ def test_each_package_contains_what_it_recorded_and_the_gate_fails(clone):
     weights.unlink()  # a link into the cache, where it is one
     weights.write_bytes(whole[:-1])
     try:
-        done = clone.call(*PYTHON, "fonoteka.pipeline.diff.gate")
+        done = clone.call(*PYTHON, "fonoteka", "gate")
         assert re.search(r"data/models/mlp: .*model\.onnx", done.stderr)
     finally:
         weights.write_bytes(whole)
@@ -353,7 +353,7 @@ def test_a_build_with_a_mistake_names_the_stage_and_changes_no_output(clone, cha
     before = contents(clone)
     old, new, stage, sentence = MISTAKES[0]
     changed("params.yaml", lambda text: text.replace(old, new, 1))
-    done = clone.call(*PYTHON, "fonoteka.pipeline.runner.run", stage, "--jobs", "1")
+    done = clone.call(*PYTHON, "fonoteka", "repro", stage, "--jobs", "1")
     assert done.returncode == 1
     reason, then = done.stderr.splitlines()
     assert re.search(f"^error: .*{sentence}", reason)

@@ -8,12 +8,12 @@ import re
 import shlex
 import subprocess
 import sys
-from functools import cache
 
 import numpy as np
 import onnx
 import pytest
 import soundfile as sf
+from command_line import commands, options, problem_of
 from dvc_yaml import TOP
 from forks import python
 from onnx import TensorProto, helper, numpy_helper
@@ -152,66 +152,77 @@ def test_a_program_that_needs_torch_would_be_noticed(program, tmp_path):
     assert "import of torch halted" in done.stderr
 
 
-def shell_lines(text):
+def command_lines(text):
     """Return the command lines of a page, without comments; a line that ends in \\ goes on."""
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    inline = [code for code in re.findall(r"(?<!`)`([^`\n]+)`", text) if code.startswith("make ")]
-    return [line.partition("  #")[0].strip() for line in lines + inline]
+    inline = re.findall(r"(?<!`)`((?:make|python -m) [^`\n]+)`", text)
+    whole = [line.partition("  #")[0].strip() for line in lines + inline]
+    return [shlex.split(line) for line in whole if "…" not in line]
 
 
-def test_every_target_of_make_that_a_page_names_is_in_the_makefile():
-    makefile = (TOP / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
+def test_every_target_and_variable_of_make_that_a_page_names_is_in_the_makefile():
+    targets = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.M))
+    recipes = dict(re.findall(r"^([a-z][a-z-]*):([^\n]*\n(?:\t[^\n]*\n)+)", MAKEFILE, re.M))
     for page, text in PAGES.items():
-        lines = "\n".join(shell_lines(text))
-        named = set(re.findall(r"\bmake ([a-z][a-z-]*)", lines))
-        assert named <= targets, (page, named - targets)
+        for words in command_lines(text):
+            if words[:1] == ["make"]:
+                named = [word for word in words[1:] if "=" not in word]
+                assert {*named} <= targets, (page, words)
+                variables = {word.partition("=")[0] for word in words[1:] if "=" in word} - {"JOBS"}
+                for name in variables:
+                    assert re.search(rf"\b{name}\b", recipes[named[0]]), (page, words)
 
 
-def test_every_variable_and_option_that_a_page_gives_to_make_is_one_of_that_target():
-    makefile = (TOP / "Makefile").read_text(encoding="utf-8")
-    recipes = dict(re.findall(r"^([a-z][a-z-]*):[^\n]*\n((?:\t[^\n]*\n)+)", makefile, re.M))
-    shown = dict(re.findall(r"^([a-z][a-z-]*):([^\n]*)\n", makefile, re.M))
+def test_every_command_line_of_ours_that_a_page_names_can_be_read():
     checked = 0
     for page, text in PAGES.items():
-        for line in shell_lines(text):
-            words = shlex.split(line) if "…" not in line else []
-            if len(words) < 2 or words[0] != "make" or words[1] not in recipes:
-                continue
-            about = recipes[words[1]] + shown[words[1]]
-            for name, _, value in (word.partition("=") for word in words[2:] if "=" in word):
-                assert name in about or name == "JOBS", (page, line)
-                if name == "ARGS" and words[1] not in ("test", "test-fast", "test-faults"):
-                    known = help_of(re.search(r"python -m (\S+)", about)[1])
-                    for option in re.findall(r"(--[a-z-]+)", value):
-                        assert option in known, (page, line)
-                        checked += 1
-    assert checked >= 3
+        for words in command_lines(text):
+            if words[:3] == ["python", "-m", "fonoteka"] and words[3:] not in ([], ["COMMAND"]):
+                assert problem_of(words[3:]) is None, (page, words)
+                checked += 1
+    assert checked >= 20
 
 
-@cache
-def help_of(module):
-    """Return what a command prints for --help."""
-    done = python("-m", module, "--help", folder=TOP)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("diff --base main", None),
+        ("repro --jobs 2 train", None),
+        ("corpus add x --name mine", "Missing option '--licence'."),
+        ("corpus add x --licnce CC0", "No such option: --licnce"),
+        ("dif", "no command"),
+        ("corpus", "no command"),
+        ("transcribe", "Missing argument 'WAV'."),
+    ],
+)
+def test_a_command_line_that_is_wrong_is_noticed(line, problem):
+    assert (problem_of(line.split()) or "").split(" (")[0] == (problem or "")
+
+
+def test_every_row_of_the_table_of_commands_is_one_and_every_command_has_a_row():
+    table = PAGES["docs/commands.md"].partition("| command of `python")[2].partition("\n\n")[0]
+    lines = re.findall(r"`([^`]+)`", "\n".join(row.split("|")[1] for row in table.splitlines()[2:]))
+    ours = [line.replace("FOLDER", "x").split() for line in lines if not line.startswith("make ")]
+    assert [words for words in ours if problem_of(words)] == []
+    named = {words for words in commands() if any(line[: len(words)] == [*words] for line in ours)}
+    assert named == {*commands()}
 
 
 def test_every_option_that_a_page_names_is_one_of_a_command():
     # In running text an option stands alone: `--leave-out`. Each must be known to some command.
-    known = "".join(map(help_of, sorted(set(re.findall(r"python -m (fonoteka\S+)", MAKEFILE)))))
-    known += (TOP / "tests/mutate.py").read_text(encoding="utf-8")
+    known = set().union(*(options(*words) for words in commands()))
+    known |= {"--help", "--install-completion"}
+    known |= set(re.findall(r"--[a-z-]+", (TOP / "tests/mutate.py").read_text(encoding="utf-8")))
     for page, text in PAGES.items():
         for option in re.findall(r"(?<!`)`(--[a-z][a-z-]*)", text):
             assert option in known or option in NOT_OURS, (page, option)
 
 
 def test_every_word_of_make_is_explained_and_phony_where_it_makes_no_file():
-    makefile = (TOP / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M))
-    explained = set(re.findall(r"^([a-z][a-z-]*):.*## ", makefile, re.M))
-    phony = set(" ".join(re.findall(r"^\.PHONY: (.*)$", makefile, re.M)).split())
+    targets = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.M))
+    explained = set(re.findall(r"^([a-z][a-z-]*):.*## ", MAKEFILE, re.M))
+    phony = set(" ".join(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.M)).split())
     assert targets == explained == phony
 
 

@@ -1,7 +1,7 @@
 """Hash data again, since dvc trusts what it once hashed, and take away what is damaged.
 
-    make intact                                 all that dvc.lock and the .dvc files name
-    python -m fonoteka.pipeline.fsck [STAGE...]
+    python -m fonoteka fsck                all that dvc.lock and the .dvc files name
+    python -m fonoteka fsck preprocess     what one stage wrote
 
 Reads   the cache, the workspace, dvc.lock
 Writes  nothing where all is whole; else it removes each damaged file and names it, and exits 1
@@ -9,12 +9,11 @@ Writes  nothing where all is whole; else it removes each damaged file and names 
 An object of the cache is never hashed again: it is write-protected, and dvc takes that as proof. A
 byte that flips on the disk is then checked out as if it were the result, and everything is called
 up to date. A damaged file that is removed is a missing one, which the next build makes anew and
-`make pull` fetches; one that is whole in the workspace goes back to the cache.
+`python -m fonoteka pull` fetches; one that is whole in the workspace goes back to the cache.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import shutil
@@ -26,7 +25,6 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
-from fonoteka.core.run_stage import stage as command
 from fonoteka.git import entered
 from fonoteka.pipeline.dvc_api import one_sentence
 
@@ -55,23 +53,20 @@ class Kept:
         return self.oid.removesuffix(".dir")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line.
+def run(stages: Sequence[str] = ()) -> None:
+    """Hash the files of all stages, or of those named, and print how many are whole.
 
     Raises:
-        ValueError: something was damaged.
+        ValueError: something was damaged, or there is no such stage.
     """
-    parser = argparse.ArgumentParser(prog="intact", description="hash data again")
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help="all by default")
-    options = parser.parse_args(arguments)
     from dvc.repo import Repo, lock_repo
 
     # dvc names a stage by its file as seen from the current folder: from the top it is short.
     with entered(), one_sentence(), Repo(_wait_for_lock=True) as repo, lock_repo(repo):
         known = {found.addressing for found in repo.index.stages}
-        if unknown := set(options.stages) - known:
+        if unknown := set(stages) - known:
             raise UserError(f"no stage is named {sorted(unknown)[0]!r}; see dvc stage list")
-        files = list(dict.fromkeys(kept(repo, options.stages or None)))
+        files = list(dict.fromkeys(kept(repo, stages or None)))
         if found := repair(files):
             raise UserError(f"{len(found)} of {len(files)} files were damaged: {told(found)}")
     print(f"{len(files)} files are whole, in the cache and in the workspace, where they are there")
@@ -92,7 +87,10 @@ def require(root: Path, name: str) -> None:
 
 def told(found: Sequence[str]) -> str:
     """Return what was damaged as the end of a sentence."""
-    return f"{'; '.join(found)}; make repro makes anew what is missing, or make pull fetches it"
+    return (
+        f"{'; '.join(found)}; make repro makes anew what is missing, or python -m fonoteka pull "
+        "fetches it"
+    )
 
 
 def kept(repo: Any, names: Collection[str] | None = None) -> Iterator[Kept]:
@@ -158,7 +156,3 @@ def repair(files: Iterable[Kept]) -> list[str]:
         else:
             found.append(f"{name} (md5 {md5}), removed")
     return found
-
-
-if __name__ == "__main__":
-    command(main)

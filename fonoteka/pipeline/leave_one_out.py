@@ -1,8 +1,7 @@
 """Leave one speaker out: an experiment for each, in which that speaker alone is test.
 
-    make folds CORPUS=fsdd                  # shows them
-    make folds CORPUS=fsdd ARGS=--queue     # hands them to DVC; then: dvc queue start
-    python -m fonoteka.pipeline.leave_one_out data/splits/speakers.csv --corpus fsdd --queue
+    python -m fonoteka folds --corpus fsdd            # shows them
+    python -m fonoteka folds --corpus fsdd --queue    # hands them to DVC; then: dvc queue start
 
 Reads   speakers.csv, as the stage split writes it
 Writes  nothing; with --queue a DVC experiment a fold
@@ -15,7 +14,6 @@ one fold.
 
 from __future__ import annotations
 
-import argparse
 import re
 import shlex
 import subprocess
@@ -24,7 +22,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.run_stage import stage
 from fonoteka.tables import Row, read_table
 
 
@@ -74,21 +71,16 @@ def commands(speakers: Sequence[str]) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("speakers", type=Path)
-    parser.add_argument("--corpus", default="")
-    parser.add_argument("--queue", action="store_true")
-    given = parser.parse_args()
-    chosen = folds(read_table(given.speakers, ("speaker", "together")), given.corpus)
+def run(speakers: Path, *, corpus: str, queue: bool) -> None:
+    """Print the command of each fold, and with `queue` run it.
+
+    Raises:
+        ValueError: no speaker is of that corpus, or a command fails.
+    """
+    chosen = folds(read_table(speakers, ("speaker", "together")), corpus)
     for command in commands(chosen):
         print(shlex.join(command))
-        if given.queue:
+        if queue:
             done = subprocess.run([sys.executable, "-m", *command], check=False)
             if done.returncode:
                 raise UserError(f"{shlex.join(command)} failed; what it said is above")
-
-
-if __name__ == "__main__":
-    stage(main)

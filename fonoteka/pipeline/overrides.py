@@ -1,6 +1,6 @@
 """Lay a profile, a set of values, over params.yaml, keeping its comments and its order.
 
-    python -m fonoteka.pipeline.overrides NAME|FILE [--params params.yaml]
+    python -m fonoteka profile NAME|FILE [--params params.yaml]
 
 A profile is YAML with some sections and some of their keys. It cannot add a key: a name that
 params.yaml does not know is a misspelling, and is refused before anything is written.
@@ -8,7 +8,6 @@ params.yaml does not know is a misspelling, and is refused before anything is wr
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from ruamel.yaml.error import YAMLError
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_text
-from fonoteka.core.run_stage import stage
 from fonoteka.pipeline.yaml_edit import editor, put, same
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -146,15 +144,11 @@ def _parse(yaml: YAML, text: str, path: Path) -> Any:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="profile", description="lay a profile over params.yaml")
-    parser.add_argument("profile", help=f"a file, or a name in {PROFILES.name}/ beside this module")
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    options = parser.parse_args(arguments)
-    lines = lay_over(find(options.profile), options.params)
-    print("\n".join(lines) or f"{options.params} has the values of {options.profile!r} already")
+def run(profile: str, params: Path) -> None:
+    """Lay a profile, given by name or by path, over a file and print the changes.
 
-
-if __name__ == "__main__":
-    stage(main)
+    Raises:
+        ValueError: there is no such profile, or it does not fit the file.
+    """
+    lines = lay_over(find(profile), params)
+    print("\n".join(lines) or f"{params} has the values of {profile!r} already")

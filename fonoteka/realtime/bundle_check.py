@@ -1,7 +1,6 @@
 """Check a bundle of small models: its files, its metadata and its outputs.
 
-    make rtneural-check
-    python -m fonoteka.realtime.bundle_check [data/models/realtime] [--wav FILE] [--seconds 20]
+    python -m fonoteka realtime check [FOLDER] [--wav FILE] [--seconds 20]
 
 Reads   a bundle: package.json, frontend.json, <name>.json and <name>.onnx of each model
 Writes  nothing; prints one line per check and a table; exits 1 if a check fails
@@ -13,7 +12,6 @@ front end of frontend.json, at once and block by block.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +22,7 @@ import numpy as np
 from fonoteka.audio.dsp import Signal
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.core.run_stage import stage
+from fonoteka.git import project
 from fonoteka.packaging import PACKAGE, check_package
 from fonoteka.realtime.block_check import synthetic_sound
 from fonoteka.realtime.frame_labels import TASKS
@@ -160,28 +158,28 @@ def summary_table(models: list[BundledModel]) -> str:
     )  # fmt: skip
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="rtneural-check", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("data/models/realtime"))
-    parser.add_argument("--wav", type=Path, help="a recording (default: synthetic bursts of noise)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="length of the synthetic sound")
-    args = parser.parse_args()
-    signal = load_recording(args.wav) if args.wav else synthetic_sound(args.seconds)
+def run(folder: Path | None, *, wav: Path | None, seconds: float) -> None:
+    """Print each check of a bundle and the table of its models.
+
+    Args:
+        folder: the bundle; data/models/realtime of the project by default.
+        wav: a recording to run the models on; bursts of noise by default.
+        seconds: how long the bursts are.
+
+    Raises:
+        ValueError: a check found a fault, or the sound is too short to prove anything.
+    """
+    signal = load_recording(wav) if wav else synthetic_sound(seconds)
     if len(signal) < 16_000:
         raise UserError(
             f"the sound has {len(signal)} samples; use at least one second, 16000 samples"
         )
     models: list[BundledModel] = []
     results = []
-    for result in run_checks(args.folder, signal, models):
+    for result in run_checks(folder or project() / "data/models/realtime", signal, models):
         results.append(result)
         print(f"{result.state:<8}{result.name}: {result.message}", flush=True)
     print(f"\n{summary_table(models)}")
     if faults := [result for result in results if result.state == "FAULT"]:
         messages = "; ".join(f"{fault.name}: {fault.message}" for fault in faults)
-        raise UserError(f"rtneural-check: {len(faults)} checks failed: {messages}")
-
-
-if __name__ == "__main__":
-    stage(main)
+        raise UserError(f"realtime check: {len(faults)} checks failed: {messages}")

@@ -1,4 +1,4 @@
-"""Write the same three recordings in each layout that `add_corpus` knows."""
+"""Write the same three recordings in each layout that `corpus add` knows."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def sentence(done):
 
 
 def build(clone, *words):
-    return clone.call(*PYTHON, "fonoteka.pipeline.runner.run", "--jobs", "2", *words)
+    return clone.call(*PYTHON, "fonoteka", "repro", "--jobs", "2", *words)
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def test_a_bit_that_flipped_in_the_cache_is_noticed_before_anything_is_computed_
     assert said == [
         "error: stage 'embed@wavlm' came damaged from the cache: "
         f"{cause(whole, oid, out)}, removed; "
-        "make repro makes anew what is missing, or make pull fetches it",
+        "make repro makes anew what is missing, or python -m fonoteka pull fetches it",
     ]
     assert build(whole, "embed@wavlm").returncode == 0
     assert results(whole) == expected
-    assert whole.run(*PYTHON, "fonoteka.pipeline.fsck").endswith(
+    assert whole.run(*PYTHON, "fonoteka", "fsck").endswith(
         "files are whole, in the cache and in the workspace, where they are there\n"
     )
 
@@ -177,7 +177,7 @@ def test_a_bit_that_flipped_in_the_cache_alone_is_put_back_from_the_workspace(wh
     expected = results(whole)
     oid, _ = largest(whole, "preprocess")
     flip(cached(whole, oid))
-    done = whole.call(*PYTHON, "fonoteka.pipeline.fsck", "preprocess")
+    done = whole.call(*PYTHON, "fonoteka", "fsck", "preprocess")
     assert re.match(rf"error: 1 of \d+ files .* \(md5 {oid}\) in the cache, put back", done.stderr)
     assert done.returncode == 1
     assert build(whole).stdout == UP_TO_DATE
@@ -191,11 +191,11 @@ def test_a_bit_that_flipped_in_a_model_is_refused_where_it_is_used_and_put_right
     weights = whole / "data/models/wavlm_ctc/model.onnx"
     flip(weights)
     os.utime(weights)  # a program wrote it: dvc looks at the time
-    words = ("fonoteka.transcribe", "data/models/wavlm_ctc", "data/none.wav")
+    words = ("fonoteka", "transcribe", "data/none.wav", "--model", "wavlm_ctc")
     used = whole.call(*PYTHON, *words)
     assert used.returncode == 1
     assert re.match(r"error: .*model\.onnx: its SHA-256 is", used.stderr), used.stderr
-    gate = whole.call(*PYTHON, "fonoteka.pipeline.diff.gate")
+    gate = whole.call(*PYTHON, "fonoteka", "gate")
     assert re.search(r"data/models/wavlm_ctc: .*model\.onnx", gate.stderr)
     assert build(whole, "onnx@wavlm_ctc").returncode == 0
     assert results(whole) == expected
@@ -206,7 +206,7 @@ def test_two_builds_at_once_are_one_build_and_a_sentence(whole):
     forget(whole, "embed@wavlm")
     log = whole.folder.with_suffix(".log")
     with log.open("w+") as out:
-        command = (*PYTHON, "fonoteka.pipeline.runner.run", "--jobs", "2", "embed@wavlm")
+        command = (*PYTHON, "fonoteka", "repro", "--jobs", "2", "embed@wavlm")
         with whole.start(*command, stdout=out, stderr=subprocess.STDOUT) as first:
             holder = whole / HOLDER
             until(lambda: holder.is_file() and holder.read_text() == str(first.pid))

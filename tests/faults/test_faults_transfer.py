@@ -91,14 +91,14 @@ def names(clone, server, url):
         words = ["--read", url, "--write", str(clone.folder.parent / "store")]
     else:
         words = ["--url", url]
-    clone.run(*PYTHON, "fonoteka.pipeline.remote.command", *words)
+    clone.run(*PYTHON, "fonoteka", "remote", *words)
     opens(clone, server)
 
 
 def opens(clone, server):
     for option, value in server.secrets.items():
         clone.environment["FONOTEKA_SECRET"] = value
-        clone.run(*PYTHON, "fonoteka.pipeline.remote.command", "--secret", option)
+        clone.run(*PYTHON, "fonoteka", "remote", "--secret", option)
 
 
 def one_sentence(done, pattern):
@@ -126,7 +126,7 @@ def test_a_server_that_goes_away_costs_one_sentence_and_the_next_try_brings_the_
 ):
     with limited(place, 0, tmp_path / "proxy.log") as (url, start):
         names(owner, place, url)
-        push = (*PYTHON, "fonoteka.pipeline.remote.transfer", "push")
+        push = (*PYTHON, "fonoteka", "push")
         if not url.startswith("http") or place.options:  # by HTTP nothing is sent
             gone = start(5 * FILE_BYTES // 2)
             assert one_sentence(in_a_process(owner, *push), rf"push to storage {GONE}")
@@ -141,7 +141,7 @@ def test_a_server_that_goes_away_costs_one_sentence_and_the_next_try_brings_the_
         clone.environment |= place.environment
         names(clone, place, url)
         gone = start(5 * FILE_BYTES // 2)
-        pull = (*PYTHON, "fonoteka.pipeline.remote.transfer", "pull")
+        pull = (*PYTHON, "fonoteka", "pull")
         assert one_sentence(in_a_process(clone, *pull), rf"pull from storage {GONE}")
         assert gone.wait() == 3
         start(1 << 40)
@@ -157,30 +157,30 @@ def contents(clone):
 
 def test_a_damaged_object_is_not_taken_and_is_sent_anew_by_whom_has_it_whole(owner, tmp_path):
     store = tmp_path / "store"
-    owner.run(*PYTHON, "fonoteka.pipeline.remote.command", "--url", str(store))
-    owner.run(*PYTHON, "fonoteka.pipeline.remote.transfer", "push")
+    owner.run(*PYTHON, "fonoteka", "remote", "--url", str(store))
+    owner.run(*PYTHON, "fonoteka", "push")
     clone = colleague(owner, servers.Server(str(store)), "colleague")
     some = max(path for path in (store / "files").rglob("*") if path.stat().st_size == FILE_BYTES)
     flip(some)
     md5 = some.parent.name + some.name
-    pull = (*PYTHON, "fonoteka.pipeline.remote.transfer", "pull")
+    pull = (*PYTHON, "fonoteka", "pull")
     assert one_sentence(
         clone.call(*pull),
         rf"pull from storage \(.*\) did not end well: \d files are not there, or damaged and "
-        rf"therefore not taken: .*{md5}.*; where they are whole, make push AGAIN=md5 .*",
+        rf"therefore not taken: .*{md5}.*; where they are whole, python -m fonoteka push .*",
     )
     assert not list(clone.folder.rglob(some.name))
-    owner.run(*PYTHON, "fonoteka.pipeline.remote.transfer", "push", "--again", md5)
+    owner.run(*PYTHON, "fonoteka", "push", "--again", md5)
     clone.run(*pull)
     assert contents(clone) == contents(owner)
     # What isn't here can't be sent again from here, and nothing damaged is sent at all.
-    again = clone.call(*PYTHON, "fonoteka.pipeline.remote.transfer", "push", "--again", "0" * 32)
+    again = clone.call(*PYTHON, "fonoteka", "push", "--again", "0" * 32)
     assert one_sentence(again, rf".*{'0' * 32} is not in this cache.*")
     flip(clone / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}")
     for used in (clone / "data/raw/mine", clone / "out"):
         for path in used.iterdir():
             path.unlink()
-    again = clone.call(*PYTHON, "fonoteka.pipeline.remote.transfer", "push")
+    again = clone.call(*PYTHON, "fonoteka", "push")
     assert one_sentence(
         again, rf"nothing was pushed, since data is damaged: .*{md5}.*, removed; .*"
     )

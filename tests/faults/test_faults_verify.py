@@ -29,7 +29,7 @@ def clone(tmp_path_factory):
 
 
 def verify(clone, *options):
-    return clone.call(*PYTHON, "fonoteka.pipeline.verify.command", *options)
+    return clone.call(*PYTHON, "fonoteka", "verify", *options)
 
 
 def test_a_rebuild_with_all_changed_that_must_not_matter_gives_the_same_bytes(clone):
@@ -69,7 +69,7 @@ def test_two_branches_that_were_built_are_merged_without_building_them_again(clo
     assert clone.call(*GIT, "merge", "yours").returncode == 1
     # As text the two lock files fit together, into an entry of `compare` that no build wrote.
     assert "dvc.lock\n" in clone.git("diff", "--name-only", "--diff-filter=U")
-    done = clone.call(*PYTHON, "fonoteka.pipeline.merge.command")
+    done = clone.call(*PYTHON, "fonoteka", "merge-lock")
     assert done.returncode == 0, done.stdout + done.stderr
     # `compare` reads what both branches changed; everything else is as one of the two built it.
     assert "\nran: compare\n" in done.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 import soundfile
 import torch
 from clip_maker import noise
+from command_line import run_fonoteka
 from model_maker import encoder
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -50,9 +50,8 @@ def model(packaged, tmp_path):
     return shutil.copytree(packaged, tmp_path / "toy")
 
 
-def printed(monkeypatch, capsys, *words):
-    monkeypatch.setattr(sys, "argv", ["transcribe", *map(str, words)])
-    tool.main()
+def printed(capsys, model, *words):
+    run_fonoteka("transcribe", "--model", model, *words)
     return capsys.readouterr().out
 
 
@@ -61,9 +60,9 @@ def test_the_phones_are_those_that_torch_predicts(model, tmp_path, monkeypatch, 
     soundfile.write(tmp_path / "a.wav", clip, 16_000, subtype="FLOAT")
     spoken = greedy(posteriors(head(), embed(encoder(), clip, True)))
     assert spoken
-    out = printed(monkeypatch, capsys, model, tmp_path / "a.wav")
+    out = printed(capsys, model, tmp_path / "a.wav")
     assert out == " ".join(s.symbol for s in spoken) + "\n"
-    rows = printed(monkeypatch, capsys, model, tmp_path / "a.wav", "--times").splitlines()
+    rows = printed(capsys, model, tmp_path / "a.wav", "--times").splitlines()
     assert [row.split("\t")[2] for row in rows] == [s.symbol for s in spoken]
     assert rows[0].startswith(f"{spoken[0].start / 50:.2f}\t{spoken[0].end / 50:.2f}\t")
 
@@ -72,7 +71,7 @@ def test_stereo_at_another_rate_is_decoded_too(model, tmp_path, monkeypatch, cap
     both = np.stack([noise(0.7), noise(0.7, 1)], axis=1)
     soundfile.write(tmp_path / "a.wav", both, 44_100)
     soundfile.write(tmp_path / "b.flac", both, 8_000)
-    out = printed(monkeypatch, capsys, model, tmp_path / "a.wav", tmp_path / "b.flac")
+    out = printed(capsys, model, tmp_path / "a.wav", tmp_path / "b.flac")
     assert [line.split(":")[0] for line in out.splitlines()] == [
         str(tmp_path / "a.wav"), str(tmp_path / "b.flac"),
     ]  # fmt: skip
@@ -85,9 +84,9 @@ def test_a_model_of_other_bytes_is_refused_though_it_would_load(
     path.write_bytes(path.read_bytes().replace(b"toy", b"tot"))
     soundfile.write(tmp_path / "a.wav", noise(0.3), 16_000)
     with pytest.raises(ValueError, match=r"model\.onnx: its SHA-256 is .* dvc pull"):
-        printed(monkeypatch, capsys, model, tmp_path / "a.wav")
+        printed(capsys, model, tmp_path / "a.wav")
     with pytest.raises(ValueError, match=r"model\.int8\.onnx: not recorded"):
-        printed(monkeypatch, capsys, model, tmp_path / "a.wav", "--int8")
+        printed(capsys, model, tmp_path / "a.wav", "--int8")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_a_file_that_is_not_a_recording_is_refused(
     soundfile.write(path, noise(0.3), 16_000)
     spoil(path)
     with pytest.raises(ValueError, match=reason):
-        printed(monkeypatch, capsys, model, path)
+        printed(capsys, model, path)
 
 
 class Local:
@@ -188,7 +187,7 @@ def test_the_packaged_model_names_phones_of_a_long_recording_in_order(
     model, tmp_path, monkeypatch, capsys
 ):
     soundfile.write(tmp_path / "long.wav", np.tile(noise(1.0), 70), 16_000, subtype="FLOAT")
-    out = printed(monkeypatch, capsys, model, tmp_path / "long.wav", "--times")
+    out = printed(capsys, model, tmp_path / "long.wav", "--times")
     rows = [line.split("\t") for line in out.splitlines()]
     starts = [float(row[0]) for row in rows]
     assert starts == sorted(starts)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from command_line import exit_code
 from forked_child import forked_stages  # noqa: F401 - a fixture
 from toy import toy_repository  # noqa: F401 - a fixture
 
 from fonoteka.pipeline import durations
 from fonoteka.pipeline.durations import FILE, remember, remembered
-from fonoteka.pipeline.runner import run as runner
 
 
 def test_a_stage_is_remembered_beside_the_others(tmp_path):
@@ -46,10 +46,10 @@ stages:
   top: {cmd: cat in.txt > top.txt, deps: [in.txt], outs: [top.txt]}
   slow: {cmd: sleep 0.6; cat top.txt > slow.txt, deps: [top.txt], outs: [slow.txt]}
 """)
-    assert runner.main([]) == 0
+    assert exit_code("repro") == 0
     before = remembered(Path())
     assert sorted(before) == ["slow", "top"]
     assert before["slow"] >= 0.6  # it sleeps that long
     Path("top.txt").unlink()  # comes back from the cache, which says nothing of how long it takes
-    assert runner.main([]) == 0
+    assert exit_code("repro") == 0
     assert remembered(Path()) == before

@@ -5,11 +5,11 @@ import re
 import subprocess
 
 import pytest
+from command_line import run_fonoteka
 from forks import python
 from toy import copied
 
 from fonoteka.pipeline import fsck
-from fonoteka.pipeline.remote import transfer
 from fonoteka.pipeline.runner import build_lock
 
 pytestmark = pytest.mark.dvc
@@ -73,7 +73,7 @@ def damage(path):
 
 
 def test_what_is_whole_is_counted(repo, capsys):
-    fsck.main([])
+    run_fonoteka("fsck")
     # the list of the folder, its two files in data and in out, and the file that is alone
     assert capsys.readouterr().out.startswith("6 files are whole")
     assert "up to date" in dvc("status")
@@ -91,23 +91,23 @@ def test_dvc_calls_damage_up_to_date_and_this_does_not(repo):
     assert "up to date" in dvc("status")  # the reason why this tool exists
 
     with pytest.raises(ValueError, match=r"a\.bin and alone\.bin \(md5 .*\), removed; "):
-        fsck.main([])
+        run_fonoteka("fsck")
     assert not kept.exists()
     assert {path.name for path in (*repo.glob("data/*"), *repo.glob("*.bin"))} == {"b.bin"}
     assert "not in cache" in dvc("status")
     (repo / "data/a.bin").write_bytes(A)
     dvc("repro", "--quiet")
-    fsck.main([])
+    run_fonoteka("fsck")
 
 
 def test_an_object_that_the_workspace_has_whole_is_put_back(repo, capsys):
     kept = object_of(repo, A)
     damage(kept)
     with pytest.raises(ValueError, match=r"1 of 6 files were damaged: .* put back from the works"):
-        fsck.main([])
+        run_fonoteka("fsck")
     assert kept.read_bytes() == A
     assert kept.stat().st_mode & 0o777 == fsck.CACHE_MODE
-    fsck.main(["copy"])
+    run_fonoteka("fsck", "copy")
     assert capsys.readouterr().out.startswith("4 files are whole")
 
 
@@ -116,7 +116,7 @@ def test_what_a_person_changed_is_no_damage(repo):
     for path in ("data/a.bin", "out/a.bin", "alone.bin"):
         (repo / path).write_bytes(b"mine")
     with pytest.raises(ValueError, match=r"\), removed; make repro makes anew what is missing"):
-        fsck.main([])
+        run_fonoteka("fsck")
     assert (repo / "data/a.bin").read_bytes() == b"mine"
 
 
@@ -131,27 +131,27 @@ def test_a_damaged_list_of_a_folder_is_removed_too(repo):
 
 def test_a_stage_that_is_not_there_is_a_sentence(repo):
     with pytest.raises(ValueError, match=r"no stage is named 'cpoy'; see dvc stage list"):
-        fsck.main(["cpoy"])
+        run_fonoteka("fsck", "cpoy")
 
 
 def test_nothing_damaged_is_sent_and_what_is_damaged_there_is_sent_anew(repo, tmp_path, capsys):
     dvc("remote", "add", "--default", "storage", str(tmp_path / "store"))
     dvc("config", "remote.storage.verify", "true")
-    transfer.main(["push"])
+    run_fonoteka("push")
     assert re.match(r"pushed 3 files and 1 runs to storage", capsys.readouterr().out)
     there = object_there(tmp_path / "store", A)
     damage(there)
-    transfer.main(["push"])
+    run_fonoteka("push")
     assert there.read_bytes() != A  # it is there, so dvc doesn't look
-    transfer.main(["push", "--again", there.parent.name + there.name])
+    run_fonoteka("push", "--again", there.parent.name + there.name)
     assert object_there(tmp_path / "store", A) == there
     with pytest.raises(ValueError, match="0000 is not in this cache, so it can't be sent again"):
-        transfer.main(["push", "--again", "0000"])
+        run_fonoteka("push", "--again", "0000")
 
     damage(object_of(repo, A))
     with pytest.raises(ValueError, match=r"nothing was pushed, since data is damaged: .* put back"):
-        transfer.main(["push"])
-    transfer.main(["push"])
+        run_fonoteka("push")
+    run_fonoteka("push")
 
 
 def object_there(store, data):
@@ -161,15 +161,15 @@ def object_there(store, data):
 
 def test_a_pull_names_what_is_not_there(repo, tmp_path):
     dvc("remote", "add", "--default", "storage", str(tmp_path / "store"))
-    transfer.main(["push"])
+    run_fonoteka("push")
     object_there(tmp_path / "store", B).unlink()
     object_of(repo, B).unlink()
     for path in ("data/b.bin", "out/b.bin"):
         (repo / path).unlink()
     with pytest.raises(ValueError, match=r"files? .*b\.bin \(md5 .*|not transferred, the first"):
-        transfer.main(["pull"])
+        run_fonoteka("pull")
     with pytest.raises(ValueError, match=r"pull from storage .* did not end well"):
-        transfer.main(["pull", "data"])
+        run_fonoteka("pull", "data")
 
 
 def test_one_build_at_a_time_works_in_a_folder(tmp_path):
@@ -184,5 +184,5 @@ def test_one_build_at_a_time_works_in_a_folder(tmp_path):
 
 
 def test_pulling_where_that_takes_a_secret_can_be_left_out(repo, capsys):
-    transfer.main(["pull", "--if-public"])
+    run_fonoteka("pull", "--if-public")
     assert capsys.readouterr().out.startswith("nothing was pulled: no place is named that can be")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from command_line import run_fonoteka
 from dvc.utils.hydra import apply_overrides
 
-from fonoteka.pipeline import leave_one_out as tool
 from fonoteka.pipeline.leave_one_out import commands, folds, override
 from fonoteka.tables import write_table
 
@@ -41,10 +41,9 @@ def test_no_two_folds_have_one_name():
     assert names == ["fold-1-c", "fold-2-c", "fold-3-c"]
 
 
-def test_the_command_line_shows_the_folds_and_queues_none(tmp_path, monkeypatch, capsys):
+def test_the_command_line_shows_the_folds_and_queues_none(tmp_path, capsys):
     write_table(tmp_path / "s.csv", ("speaker", "together"), ROWS)
-    monkeypatch.setattr("sys.argv", ["folds", str(tmp_path / "s.csv"), "--corpus", "d"])
-    tool.main()
+    run_fonoteka("folds", "--speakers", tmp_path / "s.csv", "--corpus", "d")
     assert capsys.readouterr().out == (
         "dvc exp run --queue --name fold-1-d-x --set-param 'split.held_out='\"'\"'d/x'\"'\"''\n"
     )
@@ -54,6 +53,5 @@ def test_the_command_line_shows_the_folds_and_queues_none(tmp_path, monkeypatch,
 def test_a_fold_that_dvc_refuses_is_an_error(tmp_path, monkeypatch):
     write_table(tmp_path / "s.csv", ("speaker", "together"), ROWS)
     monkeypatch.chdir(tmp_path)  # no repository
-    monkeypatch.setattr("sys.argv", ["folds", "s.csv", "--queue"])
     with pytest.raises(ValueError, match=r"fold-1-c-a .* failed; what it said is above"):
-        tool.main()
+        run_fonoteka("folds", "--speakers", "s.csv", "--queue")

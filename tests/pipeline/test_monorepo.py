@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from command_line import exit_code
 from corpus_maker import make_corpus
 from forked_child import forked_stages  # noqa: F401 - a fixture
 from forks import python
@@ -20,7 +21,6 @@ from toy import GIT, copied, keep_apart, run_dvc
 from fonoteka import git as tree
 from fonoteka.erasure import git_history
 from fonoteka.pipeline import lockfile, merge_conflict
-from fonoteka.pipeline.merge import command as merge_lock
 from fonoteka.pipeline.review import command as review
 from fonoteka.pipeline.review.command import Answer
 from fonoteka.pipeline.revision import revision_of
@@ -53,11 +53,6 @@ stages:
     outs: [{reports/sum.txt: {cache: false}}]
 """
 ASKED = {"file": "reports/metrics/one.json", "key": "per", "direction": "lower", "limit": 9}
-MODULES = {
-    "add_corpus": "fonoteka.corpus.importers.add", "forget": "fonoteka.erasure.command",
-    "gate": "fonoteka.pipeline.diff.gate", "intact": "fonoteka.pipeline.fsck",
-    "lock_mend": "fonoteka.pipeline.runner.repair_lock", **review.MODULES,
-}  # fmt: skip
 NUMBERS = yaml.safe_dump({"gate": NO_MODELS | {"numbers": {"per": ASKED | {"tolerance": 0}}}})
 FILES = {
     "dvc.yaml": STAGES, "params.yaml": f"one: 1\n\n\n\n\ntwo: 2\n\n\n\n\n{NUMBERS}",
@@ -177,10 +172,10 @@ class Project:
             git("init", "--quiet", str(folder / "other"))
             self.environment |= {"GIT_DIR": f"{folder}/other/.git", "GIT_PREFIX": "x/"}
 
-    def ask(self, tool: str, *words: str) -> tuple[int, str]:
-        """Return a tool's exit code and output, without what differs from place to place."""
+    def ask(self, *words: str) -> tuple[int, str]:
+        """Return a command's exit code and output, without what differs from place to place."""
         where = self.top / "reports/metrics" if self.kind == "below" else self.top
-        done = python("-m", MODULES[tool], *words, folder=where, environment=self.environment)
+        done = python("-m", "fonoteka", *words, folder=where, environment=self.environment)
         said = (done.stdout + done.stderr).replace(str(self.top), "TOP")
         return done.returncode, re.sub(r"\b[0-9a-f]{7}\b", "COMMIT", said)
 
@@ -205,7 +200,7 @@ def place(origin, tmp_path, monkeypatch) -> Callable[[str], Project]:
 def test_tools_answer_the_same_wherever_the_project_lies(kind, place):
     project = place(kind)
 
-    code, said = project.ask("forget", "--speaker", "mine/ana")
+    code, said = project.ask("corpus", "erase", "--speaker", "mine/ana")
     # main, mine and yours have the one version of the corpus, in a commit each.
     assert code == 0
     version = next(line for line in said.splitlines() if line.startswith("version"))
@@ -232,7 +227,7 @@ def test_a_merge_is_settled_wherever_the_project_lies(kind, place, forked_stages
     project = place(kind)
     git("merge", "yours", code=1)
     assert list(merge_conflict.under_way().conflicts) == ["dvc.lock", "reports/sum.txt"]
-    assert merge_lock.main(["--run", "--jobs", "2"]) == 0
+    assert exit_code("merge-lock", "--run", "--jobs", "2") == 0
     said = capfd.readouterr().out
     assert "4 stages; 1 the same on both sides, 1 as ours, 1 as theirs" in said
     assert "all is added" in said
@@ -251,7 +246,7 @@ def test_a_conflict_beside_the_project_is_left_and_named(place, forked_stages, c
         git("add", "README", folder=mono)
         git("commit", "--quiet", "-m", "note")
     git("merge", "yours", code=1)
-    assert merge_lock.main(["--run", "--jobs", "2"]) == 0
+    assert exit_code("merge-lock", "--run", "--jobs", "2") == 0
     assert "still in conflict, and no result: README" in capfd.readouterr().out
 
 
@@ -286,9 +281,9 @@ def test_the_clone_of_a_rebuild_has_the_commit_and_the_recordings(kind, place, m
 def test_a_review_asks_the_project_and_no_other(kind, place, monkeypatch):
     project = place(kind)
 
-    def ask(tool, *words):
+    def ask(*words):
         assert Path.cwd() == project.top
-        done = python("-m", MODULES[tool], *words)
+        done = python("-m", "fonoteka", *words)
         return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
 
     monkeypatch.setattr(review, "ask", ask)
@@ -298,9 +293,8 @@ def test_a_review_asks_the_project_and_no_other(kind, place, monkeypatch):
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     monkeypatch.chdir(project.top / "reports" if kind == "below" else project.top)
     here = Path.cwd()
-    with pytest.raises(SystemExit) as ended:
-        review.main(["--base", "main", "--page", "page.md", "--json", "verdict.json"])
-    assert ended.value.code == 1  # `one` is worse than on main
+    words = ("--base", "main", "--page", "page.md", "--json", "verdict.json")
+    assert exit_code("review", *words) == 1  # `one` is worse than on main
     text = (here / "page.md").read_text(encoding="utf-8")
     assert "## A regression against main" in text
     assert "5 stages: 5 fresh" in text
@@ -309,18 +303,17 @@ def test_a_review_asks_the_project_and_no_other(kind, place, monkeypatch):
 
 def test_tools_work_from_a_folder_of_the_project(place):
     project = place("below")
-    code, said = project.ask("forget", "--speaker", "mine/ana")
+    code, said = project.ask("corpus", "erase", "--speaker", "mine/ana")
     assert code == 0
     assert "of the corpus holds them; in 3 commits, at the tip of main, mine, yours" in said
     assert "11 is worse by 10 than 1 at the base" in project.ask("gate", "--base", "main")[1]
     assert project.ask("status") == (0, "5 stages: 5 fresh\n")
-    code, said = project.ask("intact", "copy")
+    code, said = project.ask("fsck", "copy")
     assert (code, said.split(",")[0]) == (0, "1 files are whole")
-    assert project.ask("lock_mend") == (0, "dvc.lock is whole\n")
     here = project.top / "reports/metrics"
     make_corpus(here, ["eva/1.wav,dan,eva,hr"], name="from")
     words = ("from", "--name", "new", "--licence", "CC0-1.0", "--layout", "table", "--no-dvc")
-    code, said = project.ask("add_corpus", *words, "--table", "metadata.csv")
+    code, said = project.ask("corpus", "add", *words, "--table", "metadata.csv")
     assert code == 0, said
     assert (project.top / "data/raw/new/eva/1.wav").is_file()
 

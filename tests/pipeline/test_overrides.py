@@ -1,6 +1,7 @@
 """Profiles are laid over a params file that has every kind of value and of comment."""
 
 import pytest
+from command_line import run_fonoteka
 from ruamel.yaml import YAML
 
 from fonoteka.pipeline import overrides
@@ -136,8 +137,8 @@ def test_a_profile_is_found_by_name_or_by_path(tmp_path):
 def test_the_command_says_what_it_changed_or_that_it_changed_nothing(tmp_path, capsys):
     (tmp_path / "params.yaml").write_text(PARAMS)
     (tmp_path / "small.yaml").write_text("train: {epochs: 1}\n")
-    command = [str(tmp_path / "small.yaml"), "--params", str(tmp_path / "params.yaml")]
-    overrides.main(command)
+    command = ["profile", tmp_path / "small.yaml", "--params", tmp_path / "params.yaml"]
+    run_fonoteka(*command)
     assert capsys.readouterr().out == "train.epochs: 3 -> 1\n"
-    overrides.main(command)
+    run_fonoteka(*command)
     assert "has the values of" in capsys.readouterr().out

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from command_line import run_fonoteka
 from stream_maker import END, FRONT, small
 
 from fonoteka.core.files import read_json, write_json
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful_session import StatefulSession
 from fonoteka.packaging import PACKAGE, record
-from fonoteka.realtime import bundle_check as tool
 from fonoteka.realtime.block_check import (
     ALLOWED,
     compare_outputs,
@@ -46,12 +45,11 @@ def planted(bundle, tmp_path):
     return Path(shutil.copytree(bundle, tmp_path / "realtime"))
 
 
-def checked(monkeypatch, capsys, folder, *words):
+def checked(capsys, folder, *words):
     """Return the output of the command and its error message, or an empty string."""
-    monkeypatch.setattr(sys, "argv", ["rtneural-check", str(folder), "--seconds", "1.5", *words])
     error = ""
     try:
-        tool.main()
+        run_fonoteka("realtime", "check", folder, "--seconds", "1.5", *words)
     except ValueError as refusal:
         error = str(refusal)
     return capsys.readouterr().out, error
@@ -65,7 +63,7 @@ def record_anew(folder):
 
 
 def test_a_valid_bundle_passes_and_each_check_is_a_line(bundle, monkeypatch, capsys):
-    out, error = checked(monkeypatch, capsys, bundle)
+    out, error = checked(capsys, bundle)
     assert error == ""
     lines, table = out.split("\n\n")
     rows = lines.splitlines()
@@ -77,10 +75,10 @@ def test_a_valid_bundle_passes_and_each_check_is_a_line(bundle, monkeypatch, cap
 
 def test_a_recording_can_be_used(bundle, tmp_path, monkeypatch, capsys):
     soundfile.write(tmp_path / "mine.wav", synthetic_sound(1.2), 16_000)
-    out, error = checked(monkeypatch, capsys, bundle, "--wav", str(tmp_path / "mine.wav"))
+    out, error = checked(capsys, bundle, "--wav", str(tmp_path / "mine.wav"))
     assert (error, "120 steps from a reset, twice" in out) == ("", True)
     soundfile.write(tmp_path / "mine.wav", synthetic_sound(0.5), 16_000)
-    _, error = checked(monkeypatch, capsys, bundle, "--wav", str(tmp_path / "mine.wav"))
+    _, error = checked(capsys, bundle, "--wav", str(tmp_path / "mine.wav"))
     assert error == "the sound has 8000 samples; use at least one second, 16000 samples"
 
 
@@ -157,7 +155,7 @@ def test_a_fault_is_reported_although_its_hash_matches(
 ):
     edited(planted, name, change)
     record_anew(planted)
-    out, error = checked(monkeypatch, capsys, planted)
+    out, error = checked(capsys, planted)
     assert re.search(words, error), error
     assert re.search(rf"^FAULT +.*{words}", out, re.M)
     assert "ok      files: 12 files have" in out
@@ -168,14 +166,14 @@ def test_one_changed_byte_is_found_by_its_hash(name, planted, monkeypatch, capsy
     data = bytearray((planted / name).read_bytes())
     data[-2] ^= 1
     (planted / name).write_bytes(data)
-    _, error = checked(monkeypatch, capsys, planted)
+    _, error = checked(capsys, planted)
     assert re.search(rf"files: .*/{name}: its SHA-256 is [0-9a-f]{{12}}, but package.json", error)
 
 
 @pytest.mark.parametrize("name", ["frontend.json", "phone.onnx", "phone.json", "README.md"])
 def test_a_missing_file_is_found(name, planted, monkeypatch, capsys):
     (planted / name).unlink()
-    out, error = checked(monkeypatch, capsys, planted)
+    out, error = checked(capsys, planted)
     assert f"{name}: missing, but package.json records it" in error
     if name == "phone.json":
         assert re.search(r"^skipped phone: the rest: its format has a fault", out, re.M)
@@ -202,10 +200,10 @@ def test_swapped_file_names_are_found_though_the_sizes_are_equal(
 ):
     for kind in kinds:
         swap(planted, f"speech.{kind}", f"voicing.{kind}")
-    _, before = checked(monkeypatch, capsys, planted)
+    _, before = checked(capsys, planted)
     assert f"speech.{kinds[0]}: its SHA-256 is" in before
     record_anew(planted)
-    _, error = checked(monkeypatch, capsys, planted)
+    _, error = checked(capsys, planted)
     assert words in error
 
 
@@ -256,12 +254,12 @@ def test_a_package_json_that_differs_from_the_files_is_found(
     change, words, planted, monkeypatch, capsys
 ):
     edited(planted, PACKAGE, change)
-    _, error = checked(monkeypatch, capsys, planted)
+    _, error = checked(capsys, planted)
     assert re.search(words, error), error
 
 
 def test_a_missing_bundle_is_reported(tmp_path, monkeypatch, capsys):
-    _, error = checked(monkeypatch, capsys, tmp_path)
+    _, error = checked(capsys, tmp_path)
     assert error == f"{tmp_path / PACKAGE}: no such file"
 
 
@@ -269,8 +267,8 @@ def test_all_faults_are_reported_at_once(planted, monkeypatch, capsys):
     edited(planted, "speech.json", cut)
     edited(planted, "frontend.json", mel)
     (planted / "onset.onnx").unlink()
-    _, error = checked(monkeypatch, capsys, planted)
-    assert error.startswith("rtneural-check: 3 checks failed: files: ")
+    _, error = checked(capsys, planted)
+    assert error.startswith("realtime check: 3 checks failed: files: ")
     for words in ("speech.json: its SHA", "onset.onnx: missing", "mel is off", "it is not JSON"):
         assert words in error
 

@@ -63,7 +63,7 @@ class Clone:
 
     def repro(self, *arguments: str) -> str:
         """Do what `make repro` does."""
-        return self.run(*PYTHON, "fonoteka.pipeline.runner.run", "--jobs", "2", *arguments)
+        return self.run(*PYTHON, "fonoteka", "repro", "--jobs", "2", *arguments)
 
     def git(self, *arguments: str) -> str:
         return self.run(*GIT, *arguments)

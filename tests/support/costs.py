@@ -17,11 +17,8 @@ from pathlib import Path
 COSTS = ("dvc", "torch", "pipeline", "faults")
 # Marks that include a cost: the pipeline is built by dvc, and a stage of it trains.
 INCLUDES = {"pipeline": {"dvc", "torch"}, "faults": {"dvc", "torch", "pipeline"}}
-# Programs that start dvc themselves.
-STARTERS = {
-    "fonoteka.pipeline.merge.command", "fonoteka.pipeline.remote.transfer",
-    "fonoteka.pipeline.runner.run", "fonoteka.pipeline.verify.command",
-}  # fmt: skip
+# Commands that start dvc themselves.
+STARTERS = {"merge-lock", "pull", "push", "repro", "verify"}
 
 _test: str | None = None
 _allowed: set[str] = set()
@@ -48,16 +45,17 @@ def starts_dvc(command: object) -> bool:
 
     >>> starts_dvc(["/usr/bin/python", "-m", "dvc", "status"]), starts_dvc(["git", "dvc"])
     (True, False)
-    >>> starts_dvc(["python", "-m", "fonoteka.pipeline.runner.run", "--jobs", "2"])
+    >>> starts_dvc(["python", "-m", "fonoteka", "repro", "--jobs", "2"])
     True
     """
     if not isinstance(command, list | tuple):
         return False
     words = [str(word) for word in command]
     modules = {word for flag, word in pairwise(words) if flag == "-m"}
+    commands = {word for module, word in pairwise(words) if module == "fonoteka"}
     return (
         "dvc" in modules
-        or bool(STARTERS & modules)
+        or bool(STARTERS & commands)
         or any(Path(word).name == "dvc_child.py" for word in words[:4])
         or Path(words[0] if words else "").name == "dvc"
     )

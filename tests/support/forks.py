@@ -1,6 +1,6 @@
 """Clones whose Python commands run in forked copies of this process.
 
-`python -m fonoteka.pipeline.remote.transfer` spends 2 s of CPU on imports, and 3 s if it loads a
+`python -m fonoteka push` spends 2 s of CPU on imports, and 3 s if it loads a
 client of S3; a forked child runs the same module as `__main__` after 20 ms.
 """
 

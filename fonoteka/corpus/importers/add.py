@@ -1,8 +1,7 @@
 """Put a folder of recordings under data/raw, tracked by DVC, whatever its layout is.
 
-    make add-corpus FROM=folder NAME=mine LICENCE="CC BY 4.0" SOURCE="who and where"
-    python -m fonoteka.corpus.importers.add FROM --name NAME --licence TEXT --source TEXT
-    python -m fonoteka.corpus.importers.add FROM --look
+    python -m fonoteka corpus add FOLDER --name mine --licence "CC BY 4.0" --source "who and where"
+    python -m fonoteka corpus look FOLDER
 
 Reads   a folder with audio and what is said in it, in one of the layouts of `layouts`
 Writes  data/raw/NAME/ with the audio, metadata.csv, corpus.json and, where phones are known,
@@ -15,16 +14,14 @@ reports hang on its bytes.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.run_stage import stage
-from fonoteka.corpus.clip_terms import OWN_COLUMNS
-from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS, Card, check_corpus_name
+from fonoteka.corpus.corpus import Card, check_corpus_name
 from fonoteka.corpus.importers.copy import copy
 from fonoteka.corpus.importers.layouts.audio_io import ffmpeg_is_there
 from fonoteka.corpus.importers.layouts.base import ImportOptions, ParsedLayout, SourceFolder, scan
@@ -34,8 +31,6 @@ from fonoteka.corpus.importers.plan import ImportPlan, PlannedClip, plan
 from fonoteka.corpus.importers.portable_names import check_names, shown
 from fonoteka.corpus.importers.preview import describe, few
 from fonoteka.git import entered, given_path
-
-TIERS = ("words", "phones")
 
 
 @dataclass(frozen=True)
@@ -134,16 +129,6 @@ def add(
     return out
 
 
-def look(folder: Path, options: ImportOptions, allow_untranscribed: bool, leave_out: bool) -> None:
-    """Print the plan of an import, and whether the folder would be refused."""
-    preview = preview_folder(folder, options)
-    print(preview.shown)
-    try:
-        check_whole(preview, allow_untranscribed, leave_out)
-    except ValueError as error:
-        print(f"refused    {error}")
-
-
 def track(out: Path) -> None:
     """Let DVC track a folder.
 
@@ -171,93 +156,72 @@ def next_steps(out: Path, tracked: bool) -> str:
 
 
 def table_path(text: str) -> Path:
-    """Return a table of the command line: one that is here, or else one inside of FROM."""
+    """Return a table of the command line: one that is here, or else one inside of the folder."""
     here = given_path(text)
     return here if here.exists() else Path(text)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
-    line = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    line.add_argument("folder", type=given_path, metavar="FROM", help="audio and its texts")
-    line.add_argument("--look", action="store_true", help="show what is understood, and stop")
-    line.add_argument("--name", help="folder below data/raw; letters, digits, - _")
-    line.add_argument("--licence", help="under which the recordings may be used")
-    line.add_argument(
-        "--source", default="not stated",
-        help="where the recordings come from; DATA_LICENSES.md shows it",
-    )  # fmt: skip
-    line.add_argument("--layout", choices=sorted(LAYOUTS), default="", help="default: by its files")
-    line.add_argument(
-        "--table", type=table_path, action="append", default=[],
-        help="the table, wav.scp or manifest, where not all shall be read; may be given again",
-    )  # fmt: skip
-    for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS):
-        line.add_argument(
-            f"--{name}-column",
-            metavar="COLUMN",
-            help=f"the table's column of {name}, its number for ljspeech",
-        )
-    for name in TIERS:
-        line.add_argument(f"--{name}-tier", metavar="TIER", help=f"the TextGrids' tier of {name}")
-    line.add_argument("--speaker", help="the speaker of all clips")
-    line.add_argument("--language", help="the language of all clips: bs, en, hr or sr")
-    line.add_argument(
-        "--pattern", help="what paths without suffix say, as '{speaker}/{session}_{}'; {} is any"
-    )
-    line.add_argument("--synthetic", action="store_true", help="a machine spoke")
-    line.add_argument("--allow-untranscribed", action="store_true", help="add clips without text")
-    line.add_argument("--leave-out", action="store_true", help="add what is right, and no more")
-    line.add_argument("--raw", type=given_path, default=Path("data/raw"), help="default: data/raw")
-    line.add_argument("--no-dvc", action="store_true", help="don't let DVC track the folder")
-    return line
+def given_by(
+    layout: str | None,
+    tables: Sequence[str],
+    columns: Mapping[str, str],
+    tiers: Mapping[str, str],
+    shared: Mapping[str, str],
+    pattern: str | None,
+) -> ImportOptions:
+    """Return what the command line says of a folder.
 
-
-def given_by(line: argparse.Namespace) -> ImportOptions:
-    """Return what the command line says of the folder.
+    Args:
+        layout: one of `LAYOUTS`; None if the folder's files decide.
+        tables: the tables to read; all if empty.
+        columns: the table's column of each value that the layout need not find.
+        tiers: the TextGrids' tier of words and of phones, the same.
+        shared: the speaker or the language of all clips.
+        pattern: which values the paths contain, as `filename_pattern.parse` reads it.
 
     Raises:
-        ValueError: a pattern is wrong or says what an option says too.
+        ValueError: a pattern is wrong or gives a value that an option gives too.
     """
-    pattern = None if line.pattern is None else parse(line.pattern)
-    shared = {name: value for name in ("speaker", "language") if (value := getattr(line, name))}
-    if pattern is not None and (twice := pattern.fields & set(shared)):
+    parsed = None if pattern is None else parse(pattern)
+    if parsed is not None and (twice := parsed.fields & set(shared)):
         name = min(twice)
         raise UserError(f"--{name} and --pattern both say the {name}; give one of them")
-    columns = {
-        name: value
-        for name in (*TABLE_COLUMNS, *KNOWN_COLUMNS, *OWN_COLUMNS)
-        if (value := getattr(line, f"{name}_column")) is not None
-    }
-    tiers = {name: value for name in TIERS if (value := getattr(line, f"{name}_tier")) is not None}
-    return ImportOptions(line.layout, tuple(line.table), columns, shared, pattern, tiers)
+    paths = tuple(map(table_path, tables))
+    return ImportOptions(layout or "", paths, dict(columns), dict(shared), parsed, dict(tiers))
 
 
-def main() -> None:
-    """Read the command line."""
-    line = parser().parse_args()
-    given = given_by(line)
-    with entered():
-        run(line, given)
-
-
-def run(line: argparse.Namespace, given: ImportOptions) -> None:
-    """Look at a folder or add it, as the command line says, at the top of the project.
+def look(folder: Path, options: ImportOptions, allow_untranscribed: bool, leave_out: bool) -> None:
+    """Print how a folder is understood, and whether it would be added.
 
     Raises:
-        ValueError: the folder is refused, or the name or the licence is missing.
+        ValueError: the folder is refused as a whole.
     """
-    if line.look:
-        look(line.folder, given, line.allow_untranscribed, line.leave_out)
-        return
-    if not line.name or line.licence is None:
-        raise UserError("--name and --licence are needed to add a corpus; --look only shows it")
-    card = Card(line.name, line.licence, line.source, line.synthetic)
-    out = add(line.folder, line.raw, card, given, line.allow_untranscribed, line.leave_out)
-    if not line.no_dvc:
-        track(out)
-    print(next_steps(out, tracked=not line.no_dvc))
+    with entered():
+        preview = preview_folder(folder, options)
+        print(preview.shown)
+        try:
+            check_whole(preview, allow_untranscribed, leave_out)
+        except ValueError as error:
+            print(f"refused    {error}")
 
 
-if __name__ == "__main__":
-    stage(main)
+def run(
+    folder: Path,
+    raw: Path,
+    card: Card,
+    options: ImportOptions,
+    allow_untranscribed: bool,
+    leave_out: bool,
+    *,
+    dvc: bool,
+) -> None:
+    """Add a folder at the top of the project, and print what is left to do.
+
+    Raises:
+        ValueError: the folder, the name or the licence is refused.
+    """
+    with entered():
+        out = add(folder, raw, card, options, allow_untranscribed, leave_out)
+        if dvc:
+            track(out)
+        print(next_steps(out, tracked=dvc))

@@ -1,9 +1,7 @@
 """Judge a branch: what it did to every metric, to the corpus and to the parameters.
 
-    make diff                               against main; on main itself, the commit before
-    make diff BASE=v1.2                     against another revision
-    python -m fonoteka.pipeline.diff.command [--base REV] [--markdown FILE] [--json FILE]
-                                             [--plots FOLDER]
+    python -m fonoteka diff                 against main; on main itself, the commit before
+    python -m fonoteka diff --base v1.2     against another revision
 
 Reads   reports, dvc.yaml, dvc.lock and params.yaml, here and, through git, at the base; manifests
         of the parts, from dvc's cache
@@ -19,7 +17,6 @@ these parameters.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from dataclasses import asdict
@@ -28,8 +25,7 @@ from pathlib import Path
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json, write_text
 from fonoteka.core.params import load
-from fonoteka.core.run_stage import stage
-from fonoteka.git import entered, given_path
+from fonoteka.git import entered
 from fonoteka.pipeline.diff import metrics as diff_metrics
 from fonoteka.pipeline.diff.compare_metric import UNDECIDED
 from fonoteka.pipeline.diff.corpus import corpus_change
@@ -82,35 +78,33 @@ def pictures(base: str, folder: Path | None) -> str:
     return f"Training curves, confusions and phones side by side: {folder / 'index.html'}"
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="diff", description=__doc__.splitlines()[0])
-    parser.add_argument("--base", help="revision to compare with (default: main, on it HEAD~1)")
-    parser.add_argument(
-        "--markdown", type=given_path, metavar="FILE", help="write the page there too"
-    )
-    parser.add_argument("--json", type=given_path, metavar="FILE", help="write the verdict as JSON")
-    parser.add_argument(
-        "--plots", type=given_path, metavar="FOLDER", help="have dvc draw pictures there"
-    )
-    options = parser.parse_args()
-    try:
-        with entered():
-            base = revision_of(usual_base() if options.base is None else options.base)
-            found = decide(load("gate", GateParams), base, "")
-            found = Verdict(**vars(found) | {"plots": pictures(base.name, options.plots)})
-        print(page(found))
-        if options.markdown:
-            write_text(options.markdown, page(found))
-        if options.json:
-            write_json(options.json, asdict(found))
-    except (UserError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(CODES[UNDECIDED])
+def run(
+    base: str | None = None,
+    *,
+    markdown: Path | None = None,
+    json: Path | None = None,
+    plots: Path | None = None,
+) -> int:
+    """Print the verdict on the working tree, write it where asked, and return its exit code.
+
+    Args:
+        base: the revision to compare with; main by default, on main itself the commit before.
+        markdown: where to write the page too.
+        json: where to write the verdict as JSON.
+        plots: the folder in which dvc draws the plots of both sides.
+
+    Raises:
+        ValueError: one of the two sides cannot be read.
+    """
+    with entered():
+        revision = revision_of(usual_base() if base is None else base)
+        found = decide(load("gate", GateParams), revision, "")
+        found = Verdict(**vars(found) | {"plots": pictures(revision.name, plots)})
+    print(page(found))
+    if markdown:
+        write_text(markdown, page(found))
+    if json:
+        write_json(json, asdict(found))
     if found.verdict != FINE:
         print(f"diff: {headline(found)}", file=sys.stderr)
-    sys.exit(CODES[found.verdict])
-
-
-if __name__ == "__main__":
-    stage(main)
+    return CODES[found.verdict]

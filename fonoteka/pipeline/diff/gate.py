@@ -1,8 +1,7 @@
 """Say whether the numbers are good enough, and none has become worse than it may.
 
-    make gate                               against the last commit
-    make gate BASE=main                     against another revision
-    python -m fonoteka.pipeline.diff.gate --base REV [--json]
+    python -m fonoteka gate                 against the last commit
+    python -m fonoteka gate --base main     against another revision
 
 Reads   the reports and the packages that section `gate` of params.yaml names; the same reports at
         a base revision, through git
@@ -16,7 +15,6 @@ packages are checked here alone.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -26,7 +24,6 @@ from pathlib import Path
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
-from fonoteka.core.run_stage import stage
 from fonoteka.git import entered
 from fonoteka.packaging import check_package, recorded
 from fonoteka.pipeline.diff.compare_metric import NEW, UNDECIDED, WORSE, Number, Report, plain
@@ -141,29 +138,21 @@ def decide(params: GateParams, base: Revision) -> list[Row]:
     return rows + [inspect(Path(folder)) for folder in params.packages]
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="gate", description=__doc__.splitlines()[0])
-    parser.add_argument("--base", default="HEAD", help="revision to compare with (default: HEAD)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options = parser.parse_args()
-    try:
-        with entered():
-            params = load("gate", GateParams)
-            base = revision_of(options.base)
-            rows = decide(params, base)
-    except (UserError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(CODES[UNDECIDED])
+def run(base: str, *, as_json: bool) -> int:
+    """Print every number and package with its verdict, and return the exit code of the worst.
+
+    Raises:
+        ValueError: a report, section `gate` or the revision `base` cannot be read.
+    """
+    with entered():
+        params = load("gate", GateParams)
+        revision = revision_of(base)
+        rows = decide(params, revision)
     verdict = max((row.verdict for row in rows), key=CODES.__getitem__)
-    if options.json:
-        answer = {"base": asdict(base), "rows": [*map(asdict, rows)], "verdict": verdict}
+    if as_json:
+        answer = {"base": asdict(revision), "rows": [*map(asdict, rows)], "verdict": verdict}
         print(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
-        print(f"base: {base.said}\n", page(rows), sep="\n")
+        print(f"base: {revision.said}\n", page(rows), sep="\n")
     print(*sentences(rows), sep="\n", end="\n" * (verdict != PASS), file=sys.stderr)
-    sys.exit(CODES[verdict])
-
-
-if __name__ == "__main__":
-    stage(main)
+    return CODES[verdict]

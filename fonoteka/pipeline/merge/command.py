@@ -1,8 +1,7 @@
 """After a merge that conflicts in `dvc.lock`: make it anew, running only what really changed.
 
-    make resolve-lock                  in a merge, once dvc.yaml, params.yaml and code are merged
-    make resolve-lock ARGS=--run       compute what the cache lacks, too
-    python -m fonoteka.pipeline.merge.command [--run] [--jobs N]
+    python -m fonoteka merge-lock          once dvc.yaml, params.yaml and code are merged
+    python -m fonoteka merge-lock --run    compute what the cache lacks, too
 
 Reads   both sides of the merge, from git; results of both, from the cache and dvc's run-cache
 Writes  dvc.lock, outputs, and both to git's index: the merge is then ready to be committed
@@ -15,14 +14,11 @@ where it can't be done yet.
 
 from __future__ import annotations
 
-import argparse
-import signal
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
+from fonoteka.core.run_stage import DONE, FAILED
 from fonoteka.git import entered, git
 from fonoteka.pipeline import lockfile, merge_conflict
 from fonoteka.pipeline.lock_check import below, disagreeing, opened
@@ -35,27 +31,23 @@ from fonoteka.pipeline.verify.record import REPORT
 
 LOCK = Path("dvc.lock")
 SOURCES = ("dvc.yaml", "params.yaml", "fonoteka", "stages", "data", "requirements.lock")
-DONE, FAILED, UNDECIDED = 0, 1, 2
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
-    parser = argparse.ArgumentParser(prog="resolve-lock", description="settle dvc.lock in a merge")
-    parser.add_argument("--run", action="store_true", help="compute what the cache lacks, too")
-    parser.add_argument("--jobs", type=runner.number_of_jobs, default=worker_count())
-    options = parser.parse_args(arguments)
-    try:
-        with runner.stoppable(), entered():
-            return run(run_lacking=options.run, jobs=options.jobs)
-    except (UserError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return UNDECIDED
-    except KeyboardInterrupt as error:
-        print("stopped: the merge is as it was for git; run it again to go on", file=sys.stderr)
-        return 128 + int(error.args[0] if error.args else signal.SIGINT)
 
 
 def run(*, run_lacking: bool, jobs: int) -> int:
+    """Settle the lock file of a merge and return the exit code.
+
+    Args:
+        run_lacking: whether to run stages whose outputs the cache lacks.
+        jobs: how many stages may run at a time.
+
+    Raises:
+        ValueError: there is nothing to settle, or something else has to be settled first.
+    """
+    with runner.stoppable(), entered():
+        return settle(run_lacking=run_lacking, jobs=jobs)
+
+
+def settle(*, run_lacking: bool, jobs: int) -> int:
     """Settle the lock file and return the exit code.
 
     Raises:
@@ -75,8 +67,8 @@ def run(*, run_lacking: bool, jobs: int) -> int:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         raise UserError(
             f"dvc.lock is whole again, but the cache lacks {', '.join(lacking[:3])}{more}, which "
-            "no stage has to make anew; fetch with dvc pull --run-cache and run make resolve-lock "
-            "again, or compute it here with make resolve-lock ARGS=--run"
+            "no stage has to make anew; fetch with dvc pull --run-cache and run python -m fonoteka "
+            "merge-lock again, or compute it here with python -m fonoteka merge-lock --run"
         )
     done = runner.bring((), jobs)
     if done.failed:
@@ -117,7 +109,7 @@ def refuse_unmerged(merge: Merge, locks: tuple[Lock, Lock]) -> None:
     if waiting := sorted({path for path in (*marked, *open_) if not part_of(path, own)}):
         raise UserError(
             f"still in conflict: {', '.join(waiting)}; what has to run depends on that, so settle "
-            "it, git add it, and run make resolve-lock again"
+            "it, git add it, and run python -m fonoteka merge-lock again"
         )
 
 
@@ -199,7 +191,3 @@ def sentences(
     if rest:
         return [*said, f"still in conflict, and no result: {', '.join(rest)}"]
     return [*said, "all is added: look at git diff --cached and commit the merge"]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,12 +1,12 @@
 """Name where data is read from and written to, so that no secret is ever committed.
 
-    make remote                              show what is named
-    make remote URL=/mnt/fonoteka            read and write at one place
-    make remote READ=https://… WRITE=s3://…  read and write at two [ENDPOINT=https://…]
-    make remote SECRET=password [FOR=storage-write]
+    python -m fonoteka remote                                  show the remotes
+    python -m fonoteka remote --url /mnt/fonoteka              read and write at one place
+    python -m fonoteka remote --read https://… --write s3://…  read and write at two places
+    python -m fonoteka remote --secret password                store a secret
 
 Reads   .dvc/config, .dvc/config.local
-Writes  .dvc/config, which is committed; with SECRET .dvc/config.local, which git ignores
+Writes  .dvc/config, which is committed; with --secret .dvc/config.local, which git ignores
 
 The address of a place is everybody's, what opens it is not: an address with a password in it is
 refused. A secret is typed unseen or comes from the variable FONOTEKA_SECRET, never from the command
@@ -18,16 +18,14 @@ it doesn't, and a damaged object never comes into the cache.
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.run_stage import stage
 from fonoteka.pipeline.dvc_api import one_sentence
 from fonoteka.pipeline.remote.urls import FOLDER, KINDS, READ, SECRETS, WRITE, Place, masked, place
 from fonoteka.reporting.text_table import table
@@ -35,32 +33,39 @@ from fonoteka.reporting.text_table import table
 SECRET_VARIABLE = "FONOTEKA_SECRET"  # noqa: S105  the name of a variable
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    options = parse(arguments)
+def run(
+    url: str | None = None,
+    *,
+    read: str | None = None,
+    write: str | None = None,
+    endpoint: str | None = None,
+    secret: str | None = None,
+    remote: str = READ,
+) -> None:
+    """Name remotes, or store a secret, as the arguments ask; then print the remotes.
+
+    Args:
+        url: the address to read from and to write to.
+        read: the address to read from, if it is another than the one to write to.
+        write: the address to write to.
+        endpoint: the server of an S3 address that is not Amazon's.
+        secret: the option of `remote` whose value is asked for or read from the environment.
+        remote: the remote that `secret` belongs to.
+
+    Raises:
+        ValueError: an address or a secret is refused.
+    """
     with one_sentence():
         from dvc.repo import Repo
 
         root = Path(Repo.find_root())
-    if options.secret:
-        ask(root, options.remote, options.secret)
-    elif options.url or options.read or options.write:
-        name(root, options.url, options.read, options.write, options.endpoint)
-    elif options.endpoint:
-        raise UserError("ENDPOINT says where the server of an S3 place is; name the place too")
+    if secret:
+        ask(root, remote, secret)
+    elif url or read or write:
+        name(root, url, read, write, endpoint)
+    elif endpoint:
+        raise UserError("--endpoint is the server of an S3 address; give the address too")
     print(shown(root))
-
-
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="remote", description="name where data is kept")
-    parser.add_argument("--url", help="read and write here")
-    parser.add_argument("--read", help="read here")
-    parser.add_argument("--write", help="write here")
-    parser.add_argument("--endpoint", help="the server of an S3 place that is not Amazon's")
-    parser.add_argument("--secret", metavar="OPTION", help="an option for .dvc/config.local")
-    parser.add_argument("--remote", default=READ, metavar="NAME", help="whose (%(default)s)")
-    return parser.parse_args(arguments)
 
 
 def name(
@@ -72,7 +77,7 @@ def name(
         ValueError: an address is refused, or nothing could be read or written with what is named.
     """
     if url and (read or write):
-        raise UserError("URL is where to read and to write; give it alone, or READ and WRITE")
+        raise UserError("--url is where to read and to write; give it alone, or --read and --write")
     places = {
         remote: place(text, root)
         for remote, text in ((READ, url or read), (WRITE, write))
@@ -81,13 +86,13 @@ def name(
     target = places.get(READ if url else WRITE)
     if target and not target.kind.writable:
         raise UserError(
-            f"{target.url}: by {target.kind.name} a place can only be read; name it with READ, and "
-            "with WRITE the address by which you write there, if you do"
+            f"{target.url}: by {target.kind.name} a place can only be read; name it with --read, "
+            "and with --write the address by which you write there, if you do"
         )
     if endpoint:
         place(endpoint, root)  # it is committed too
         if "s3" not in {found.url.partition(":")[0] for found in places.values()}:
-            raise UserError(f"ENDPOINT is {endpoint!r}, but no s3:// place was named")
+            raise UserError(f"--endpoint is {endpoint!r}, but no s3:// place was named")
     with _edited(root, "repo") as config:
         remotes = config.setdefault("remote", {})
         if url:
@@ -97,7 +102,7 @@ def name(
             if endpoint and found.url.startswith("s3://"):
                 remotes[remote]["endpointurl"] = endpoint
         if READ not in remotes:
-            raise UserError("WRITE alone leaves nothing to read from; give READ too, or URL")
+            raise UserError("--write alone leaves nothing to read from; give --read too, or --url")
         config.setdefault("core", {})["remote"] = READ
 
 
@@ -108,7 +113,9 @@ def ask(root: Path, remote: str, option: str) -> None:
         ValueError: there is no such remote, or it has no such option.
     """
     if remote not in _config(root)["remote"]:
-        raise UserError(f"no remote is named {remote!r}; make remote shows which there are")
+        raise UserError(
+            f"no remote is named {remote!r}; python -m fonoteka remote shows which there are"
+        )
     value = os.environ.get(SECRET_VARIABLE) or getpass.getpass(f"{option} of {remote}: ")
     if not value:
         raise UserError(f"{option} of {remote} is empty; nothing was changed")
@@ -176,12 +183,15 @@ def shown(root: Path) -> str:
         raise UserError(
             f".dvc/config is committed and has {' and '.join(secrets)} in it; take it out, change "
             "the secret, since git keeps the old one, and put the new one into .dvc/config.local "
-            "with make remote SECRET=..."
+            "with python -m fonoteka remote --secret OPTION"
         )
     config = _config(root)
     named = [name for name in (READ, WRITE) if name in config["remote"]]
     if not named:
-        return "no place is named; name one with make remote URL=..., or READ=... and WRITE=..."
+        return (
+            "no place is named; name one with python -m fonoteka remote --url URL, "
+            "or --read URL and --write URL"
+        )
     roles = {READ: "read and write" if named == [READ] else "read", WRITE: "write"}
     rows, notes = [], []
     for remote in named:
@@ -213,7 +223,3 @@ def is_public(root: Path) -> str | None:
 def _place(url: str) -> Place:
     """Return the place of an address that is in the configuration already."""
     return Place(KINDS.get(url.partition("://")[0], FOLDER), url)
-
-
-if __name__ == "__main__":
-    stage(main)

@@ -1,11 +1,10 @@
 """Push data to where it is written or pull it from where it is read, and say how it went.
 
-    make push                                what dvc.lock names and the run-cache
-    make pull [WHAT=data/raw/embedded]       the same, or some of it
-    make push AGAIN="4633b29e7ed22c60..."    an object that is damaged there
-    python -m fonoteka.pipeline.remote.transfer push|pull [--no-run-cache] [PATH...] [--again MD5]
+    python -m fonoteka push                     what dvc.lock names and the run-cache
+    python -m fonoteka pull data/raw/embedded   the same, or some of it
+    python -m fonoteka push --again MD5         an object that is damaged there
 
-Reads   the remotes that `make remote` names
+Reads   the remotes that `python -m fonoteka remote` names
 Writes  the remote, or the cache and the workspace
 
 It is `dvc push` and `dvc pull` with four things settled: the remote, which for pushing is another
@@ -15,7 +14,6 @@ goes away, where dvc prints a traceback for each file; and that nothing damaged 
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -24,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.run_stage import stage
 from fonoteka.pipeline import fsck
 from fonoteka.pipeline.dvc_api import one_sentence, top
 from fonoteka.pipeline.fsck import Kept
@@ -32,27 +29,6 @@ from fonoteka.pipeline.remote.command import is_public
 from fonoteka.pipeline.remote.urls import KINDS, READ, WRITE, masked
 
 SHOWN = 5  # names in a sentence
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="transfer", description="push or pull data")
-    parser.add_argument("way", choices=("push", "pull"))
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="outputs; all by default")
-    parser.add_argument("--no-run-cache", action="store_true", help="leave the run-cache out")
-    parser.add_argument(
-        "--again", action="append", default=[], metavar="MD5", help="send this object anew"
-    )
-    parser.add_argument(
-        "--if-public", action="store_true", help="pull nothing where that would take a secret"
-    )
-    options = parser.parse_intermixed_args(arguments)
-    if options.way == "push":
-        print(push(options.paths, not options.no_run_cache, options.again))
-    elif options.if_public and is_public(top()) is None:
-        print("nothing was pulled: no place is named that can be read without a secret")
-    else:
-        print(pull(options.paths, not options.no_run_cache))
 
 
 def push(paths: Sequence[str], run_cache: bool, again: Sequence[str] = ()) -> str:
@@ -93,6 +69,13 @@ def pull(paths: Sequence[str], run_cache: bool) -> str:
             fetched = repo.pull(targets=list(paths), remote=remote)["stats"]["fetched"]
             runs = _runs(repo, remote) if run_cache else "no runs"
     return f"pulled {fetched} files and {runs} from {remote} ({url}); they are in the workspace"
+
+
+def pull_if_public(paths: Sequence[str], run_cache: bool) -> str:
+    """Do what `pull` does if that takes no secret, and return a sentence that says how it went."""
+    if is_public(top()) is None:
+        return "nothing was pulled: no place is named that can be read without a secret"
+    return pull(paths, run_cache)
 
 
 def _drop(repo: Any, remote: str, files: Sequence[Kept], again: Sequence[str]) -> None:
@@ -154,7 +137,7 @@ def _missing(repo: Any, paths: Sequence[str]) -> Iterator[None]:
         named = ", ".join(lacking[:SHOWN]) + (" and more" if len(lacking) > SHOWN else "")
         raise UserError(
             f"{len(lacking)} files are not there, or damaged and therefore not taken: {named}; "
-            "where they are whole, make push AGAIN=md5 sends one anew"
+            "where they are whole, python -m fonoteka push --again MD5 sends one anew"
         ) from error
 
 
@@ -192,12 +175,16 @@ def _remote(repo: Any, way: str) -> tuple[str, str]:
     default = repo.config["core"].get("remote", READ)
     remote = WRITE if way == "push" and WRITE in remotes else default
     if remote not in remotes:
-        raise UserError(f"nothing is named to {way} {_PREPOSITION[way]}; make remote URL=... does")
+        raise UserError(
+            f"no place is named to {way} {_PREPOSITION[way]}; name one with python -m fonoteka "
+            "remote --url URL"
+        )
     url = remotes[remote]["url"]
     kind = KINDS.get(url.partition("://")[0])
     if way == "push" and kind and not kind.writable:
         raise UserError(
-            f"{masked(url)} can only be read; name where to write with make remote WRITE=..."
+            f"{masked(url)} can only be read; name where to write with python -m fonoteka remote "
+            "--write URL"
         )
     return remote, masked(url)
 
@@ -261,7 +248,3 @@ def _sentence(error: BaseException) -> str:
     """Return what an exception says, with its name where it says little."""
     said = masked(" ".join(str(error).split()))
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
-
-
-if __name__ == "__main__":
-    stage(main)

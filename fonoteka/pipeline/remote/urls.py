@@ -39,7 +39,8 @@ class Kind:
     credentials: str
 
 
-_TYPED = "make remote FOR={name} SECRET=password (asks for it; the same for user)"
+_ASK = "python -m fonoteka remote --remote {name} --secret"
+_TYPED = f"{_ASK} password (asks for it; the same for user)"
 
 _PUBLIC = "none for a public place, else " + _TYPED.replace("user)", "user, and for auth basic)")
 
@@ -47,13 +48,12 @@ FOLDER = Kind("folder", True, False, "none")
 KINDS = {
     "ssh": Kind(
         "SSH", True, True,
-        "a key that ssh-agent holds or ~/.ssh has, or one that make remote FOR={name} "
-        "SECRET=keyfile names",
+        f"a key that ssh-agent holds or ~/.ssh has, or one that {_ASK} keyfile names",
     ),
     "s3": Kind(
         "S3", True, False,
-        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or make remote "
-        "FOR={name} SECRET=access_key_id and again with SECRET=secret_access_key",
+        f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or {_ASK} "
+        "access_key_id and again with --secret secret_access_key",
     ),
     "webdav": Kind("WebDAV", True, True, _TYPED),
     "webdavs": Kind("WebDAV", True, True, _TYPED),
@@ -134,7 +134,10 @@ def _folder(text: str, root: Path) -> Path:
 
 def _refuse_secrets(text: str, parts: SplitResult, kind: Kind) -> None:
     """Refuse an address that would commit a secret: `.dvc/config` is in git."""
-    where = "put it into .dvc/config.local, with make remote SECRET=..., or into the environment"
+    where = (
+        "put it into .dvc/config.local, with python -m fonoteka remote --secret OPTION, or into "
+        "the environment"
+    )
     if parts.password is not None or (parts.username is not None and not kind.may_name_user):
         raise UserError(
             f"{masked(text)}: there is a password or a name in the address, and .dvc/config is "

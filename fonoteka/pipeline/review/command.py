@@ -1,9 +1,8 @@
 """Look at a branch as a reviewer would: is it fresh, can its data be had, has anything got worse.
 
-    make review [BASE=origin/main]
-    python -m fonoteka.pipeline.review.command [--base REV] [--page FILE] [--json FILE]
+    python -m fonoteka review [--base origin/main] [--page FILE] [--json FILE]
 
-Reads   what make status, make pull and make diff read
+Reads   what `status`, `pull` and `diff` read
 Writes  a page in Markdown on standard output, where it is asked to, and to $GITHUB_STEP_SUMMARY
         where that is set; exits 0 where all is well, 1 where something is stale or worse, 2 where
         it can't be decided
@@ -15,17 +14,14 @@ asked by its own command, so that a person gets the same answer at home.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.core.files import write_text
-from fonoteka.core.run_stage import stage
-from fonoteka.git import entered, given_path
+from fonoteka.git import entered
 from fonoteka.pipeline.remote.command import is_public
 from fonoteka.pipeline.remote.urls import masked
 
@@ -33,12 +29,6 @@ MARK = "<!-- fonoteka: review -->"
 """The first line of the page, by which the workflow finds its comment again."""
 
 MOST_CHARACTERS = 65_000  # GitHub accepts 65,536 in a comment
-
-MODULES = {
-    "status": "fonoteka.pipeline.status.command", "diff": "fonoteka.pipeline.diff.command",
-    "transfer": "fonoteka.pipeline.remote.transfer",
-}  # fmt: skip
-"""What is run for each command that the page asks."""
 
 FINE, WORSE, UNDECIDED = 0, 1, 2
 VERDICTS = {FINE: "all is well", WORSE: "something is stale or worse", UNDECIDED: "cannot decide"}
@@ -53,24 +43,23 @@ class Answer:
     complained: str
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with the verdict."""
-    parser = argparse.ArgumentParser(prog="review", description="look at a branch as a reviewer")
-    parser.add_argument("--base", default="origin/main", metavar="REV", help="(%(default)s)")
-    parser.add_argument(
-        "--page", type=given_path, metavar="FILE", help="write the page there too, for a comment"
-    )
-    parser.add_argument("--json", type=given_path, metavar="FILE", help="the verdict of make diff")
-    options = parser.parse_args(arguments)
+def run(base: str, *, page: Path | None = None, json: Path | None = None) -> int:
+    """Print the page, write it where asked, and return the exit code of the verdict.
+
+    Args:
+        base: the revision to compare with.
+        page: where to write the page too.
+        json: where `diff` writes its verdict.
+    """
     with entered():
-        code, text = review(options.base, options.json)
-    if options.page:
-        write_text(options.page, fitting(text))
+        code, text = review(base, json)
+    if page:
+        write_text(page, fitting(text))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")
     print(text)
-    sys.exit(code)
+    return code
 
 
 def review(base: str, verdict: Path | None = None) -> tuple[int, str]:
@@ -113,16 +102,16 @@ def _pull() -> tuple[bool, str]:
     url = is_public(Path.cwd())
     if url is None:
         return False, "No public place to read data from is named, so none was pulled."
-    done = ask("transfer", "pull", "--no-run-cache")
+    done = ask("pull", "--no-run-cache")
     if done.code:
         return False, f"Data could not be pulled: {done.complained.strip()}"
     return True, f"Data was pulled from {masked(url)}."
 
 
-def ask(tool: str, *words: str) -> Answer:
-    """Return the answer of one of `MODULES`."""
+def ask(command: str, *words: str) -> Answer:
+    """Return the answer of a command."""
     done = subprocess.run(
-        [sys.executable, "-m", MODULES[tool], *words],
+        [sys.executable, "-m", "fonoteka", command, *words],
         capture_output=True, check=False, text=True, encoding="utf-8", errors="replace",
     )  # fmt: skip
     return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
@@ -152,7 +141,3 @@ def _quoted(text: str) -> str:
     while fence in text:
         fence += "`"
     return f"{fence}text\n{text}\n{fence}"
-
-
-if __name__ == "__main__":
-    stage(main)

@@ -1,9 +1,6 @@
 """Make `dvc.lock` whole where a dvc that was killed left it half written.
 
-    python -m fonoteka.pipeline.runner.repair_lock        make repro does the same before it starts
-
-Reads   dvc.lock, and the last commit's
-Writes  dvc.lock, where it was broken
+`repro` and `fsck` do this before they start.
 
 dvc writes its lock file in place, line by line, and for a pipeline of this size that takes a good
 part of a second. Killed within it dvc leaves the beginning, or nothing, and then refuses to start.
@@ -21,7 +18,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fonoteka.core.run_stage import stage
 from fonoteka.git import entered, git, has_commit, names
 from fonoteka.pipeline import lockfile
 from fonoteka.pipeline.merge_conflict import marked
@@ -32,12 +28,11 @@ RWLOCK = Path(".dvc/tmp/rwlock")
 WRITING_S = 0.5
 
 
-def main() -> None:
-    """Run the command line."""
+def repair() -> None:
+    """Make both files of the project whole, and print what was done."""
     with entered() as root:
-        if message := mend_rwlock(root):
+        for message in filter(None, (mend_rwlock(root), mend(root))):
             print(message)
-        print(mend(root) or f"{LOCK} is whole")
 
 
 def mend_rwlock(root: Path) -> str | None:
@@ -66,7 +61,7 @@ def _torn(path: Path) -> bool:
 def mend(root: Path) -> str | None:
     """Make the lock file of a repository whole; return what was done, or None where it is whole.
 
-    A file with the marks of a merge conflict is not touched: `make resolve-lock` is for that.
+    A file with the marks of a merge conflict is not touched: that is for `merge-lock`.
     """
     path = root / LOCK
     if not path.exists():
@@ -118,7 +113,3 @@ def _committed(root: Path) -> str:
     if not has_commit(root) or not names("ls-tree", "-z", "HEAD", "--", LOCK, root=root):
         return ""
     return git("show", f"HEAD:./{LOCK}", root=root)
-
-
-if __name__ == "__main__":
-    stage(main)

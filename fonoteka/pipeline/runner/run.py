@@ -1,6 +1,6 @@
 """Rebuild what is stale, filling the cores with stages that do not wait for each other.
 
-    python -m fonoteka.pipeline.runner.run [--jobs N] [--show FILE] [STAGE...]
+    python -m fonoteka repro [--jobs N] [--show FILE] [STAGE...]
 
 The bytes a stage computes depend on its number of threads, so each has the one that params.yaml
 gives it, and the cores are filled by running stages side by side. Each is run by dvc itself, with
@@ -9,7 +9,6 @@ gives it, and the cores are filled by running stages side by side. Each is run b
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 import time
@@ -20,8 +19,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from fonoteka.core.cpu_count import worker_count
-from fonoteka.core.errors import UserError
 from fonoteka.git import dvc_top
 from fonoteka.pipeline import durations, dvc_api, fsck, lockfile
 from fonoteka.pipeline.dvc_api import Pipeline
@@ -34,53 +31,6 @@ from fonoteka.pipeline.runner.repair_lock import mend, mend_rwlock
 from fonoteka.pipeline.scheduler import Outcome, Schedule
 
 LOGS = Path(".dvc/tmp/repro")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
-    options = parse(arguments)
-    try:
-        with stoppable():
-            return run(options.targets, options.jobs, options.show)
-    except (UserError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as error:
-        number = error.args[0] if error.args else signal.SIGINT
-        print("stopped: what was done is kept, run it again to go on", file=sys.stderr)
-        return 128 + int(number)
-
-
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="repro", description="rebuild what is stale")
-    parser.add_argument(
-        "targets",
-        nargs="*",
-        metavar="STAGE",
-        help="a stage or a group of them, with all upstream; everything by default",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=number_of_jobs,
-        default=worker_count(),
-        metavar="N",
-        help="how many stages may run at a time (default: the cores, %(default)s)",
-    )
-    parser.add_argument(
-        "--show",
-        type=Path,
-        metavar="FILE",
-        help="print this file when the whole pipeline is up to date",
-    )
-    return parser.parse_args(arguments)
-
-
-def number_of_jobs(text: str) -> int:
-    """Read a number of jobs from the command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found {text!r}")
-    return int(text)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
@@ -103,8 +53,23 @@ def _on_signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
-    """Bring the pipeline up to date and return the exit code."""
+def run(targets: Sequence[str] = (), jobs: int = 1, show: Path | None = None) -> int:
+    """Bring the pipeline up to date and return the exit code.
+
+    Args:
+        targets: stages, or groups of them, that are brought up to date with all upstream; all
+            stages if empty.
+        jobs: how many stages may run at a time.
+        show: a file to print when the whole pipeline is up to date.
+
+    Raises:
+        ValueError: the pipeline cannot be read, or a target is not the name of a stage.
+    """
+    with stoppable():
+        return _run(targets, jobs, show)
+
+
+def _run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
     if not targets and (folder := dvc_top()) and (said := noop_check.said(folder)):
         print(said)
         if show:
@@ -267,7 +232,3 @@ def _print_file(path: Path) -> None:
         print(path.read_text(encoding="utf-8"), end="")
     else:
         print(f"{path.name}: not there, so there is no table to show")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,6 @@
 """Say what a run would do before it is started: what is stale, why, and what it would cost.
 
-    make status                     everything that is not fresh
-    python -m fonoteka.pipeline.status.command [--allow-missing] [--json]
+    python -m fonoteka status [--allow-missing] [--json]
 
 Reads   dvc.yaml, dvc.lock, params.yaml and what lies in the working tree, through dvc;
         reports/corpus.json, for numbers of clips; .dvc/tmp/durations.json, for seconds
@@ -18,17 +17,14 @@ without data.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.core.run_stage import stage
+from fonoteka.core.run_stage import DONE
 from fonoteka.pipeline.durations import remembered
 from fonoteka.pipeline.status.classify import Row, State, decide
 from fonoteka.pipeline.status.inspect import look
@@ -37,7 +33,7 @@ from fonoteka.reporting.text_table import table
 HEADER = ("stage", "state", "clips", "bytes", "took last", "why")
 CORPUS = Path("reports/corpus.json")
 MOST_REASONS = 6
-SETTLED, TO_DO, UNDECIDED = 0, 1, 2
+TO_DO = 1
 
 
 def page(rows: Sequence[Row], allow_missing: bool = False) -> str:
@@ -120,28 +116,18 @@ def audited(root: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="status", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--allow-missing", action="store_true", help="what dvc.lock knows doesn't have to be here"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options = parser.parse_args()
-    try:
-        found = look()
-        rows = decide(found, audited(found.root), remembered(found.root))
-    except (UserError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(UNDECIDED)
-    settled = all(row.settled(options.allow_missing) for row in rows)
-    if options.json:
+def run(*, allow_missing: bool, as_json: bool) -> int:
+    """Print what is to be done and return 0 if that is nothing, else 1.
+
+    Raises:
+        ValueError: the pipeline cannot be read.
+    """
+    found = look()
+    rows = decide(found, audited(found.root), remembered(found.root))
+    settled = all(row.settled(allow_missing) for row in rows)
+    if as_json:
         answer = {"settled": settled, "remote": found.remote, "stages": [*map(asdict, rows)]}
         print(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
-        print(page(rows, options.allow_missing))
-    sys.exit(SETTLED if settled else TO_DO)
-
-
-if __name__ == "__main__":
-    stage(main)
+        print(page(rows, allow_missing))
+    return DONE if settled else TO_DO

@@ -86,7 +86,7 @@ class Copy:
         """Rebuild the whole pipeline, in sight of the terminal, and return the exit code."""
         (self.folder / "dvc.lock").unlink(missing_ok=True)
         jobs = ("--jobs", str(build_environment.jobs(self.around)))
-        return self._start([sys.executable, "-m", "fonoteka.pipeline.runner.run", *jobs]).returncode
+        return self._start([sys.executable, "-m", "fonoteka", "repro", *jobs]).returncode
 
     def build_alone(self, stage: str) -> int:
         """Run one stage, whatever is known of it, and return the exit code."""

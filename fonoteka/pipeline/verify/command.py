@@ -1,11 +1,11 @@
 """Rebuild everything from nothing elsewhere, and hold every output to `dvc.lock`.
 
-    make verify                  as here, in a temporary clone of the last commit
-    make verify VARY=1           with another path, locale, time zone, umask, order of files, seed
-                                 of hashes and number of cores
-    make verify VARY=processor   as on an older processor of the same sort
-    make verify SAMPLE=split     one stage alone, on what the cache holds of its inputs
-    python -m fonoteka.pipeline.verify.command [--vary WHAT] [--sample STAGE]
+    python -m fonoteka verify                        as here, in a temporary clone of HEAD
+    python -m fonoteka verify --vary surroundings    with another path, locale, time zone, umask,
+                                                     order of files, seed of hashes and number of
+                                                     cores
+    python -m fonoteka verify --vary processor       as on an older processor of the same sort
+    python -m fonoteka verify --sample split         one stage alone, on cached inputs
 
 Reads   the last commit; of the cache at hand the recordings under data/raw that dvc tracks and,
         with --sample, what the stage reads
@@ -21,8 +21,6 @@ their tolerances. Where it isn't known what it was rebuilt on, every byte has to
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -43,7 +41,7 @@ from fonoteka.pipeline.verify import cpu_kind, record
 from fonoteka.pipeline.verify import environment as build_environment
 from fonoteka.pipeline.verify.clean_clone import Copy, copied
 from fonoteka.pipeline.verify.environment import Surroundings
-from fonoteka.pipeline.verify.result import SAME, UNDECIDED, Answer, VerifyParams
+from fonoteka.pipeline.verify.result import SAME, Answer, VerifyParams
 from fonoteka.pipeline.verify.tolerance import held
 
 AROUND = {
@@ -53,39 +51,24 @@ AROUND = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
-    options = parse(arguments)
-    try:
-        with stoppable(), entered():
-            answer, said = run(options.vary, options.sample)
-    except (UserError, OSError) as error:
-        print(f"error: cannot decide: {' '.join(str(error).split())}", file=sys.stderr)
-        return UNDECIDED
-    except KeyboardInterrupt as error:
-        print("stopped: the clone is removed, nothing was decided", file=sys.stderr)
-        return 128 + int(error.args[0] if error.args else signal.SIGINT)
+def run(vary: str = "nothing", sample: str | None = None) -> int:
+    """Print whether a rebuild gives what `dvc.lock` names, and return the exit code.
+
+    Args:
+        vary: one of `AROUND`.
+        sample: a stage or a group of them, which alone is rebuilt.
+
+    Raises:
+        ValueError: it cannot be decided.
+    """
+    with stoppable(), entered():
+        answer, said = compared(vary, sample)
     print(answer.page())
     print(*answer.sentences(), *said, sep="\n", end="\n", file=sys.stderr)
     return answer.code
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="verify", description="hold a rebuild to dvc.lock")
-    parser.add_argument(
-        "--vary",
-        choices=sorted(AROUND),
-        default="nothing",
-        help="what to have otherwise than here (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--sample", metavar="STAGE", help="rebuild a stage or a group of them, and nothing else"
-    )
-    return parser.parse_args(arguments)
-
-
-def run(vary: str, sample: str | None) -> tuple[Answer, list[str]]:
+def compared(vary: str, sample: str | None) -> tuple[Answer, list[str]]:
     """Rebuild and return what came of it, and what else a person is told.
 
     Raises:
@@ -173,7 +156,3 @@ def rebuilt(copy: Copy, declared: Declared, names: Sequence[str], *, alone: bool
             if code := copy.build_alone(name):
                 raise UserError(f"stage {name!r} ended with {code}; what it said is above")
     return lockfile.read(copy.folder / "dvc.lock")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

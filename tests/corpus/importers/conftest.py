@@ -1,8 +1,7 @@
 """A folder to import, and the command line on it."""
 
 import pytest
-
-from fonoteka.corpus.importers import add as add_corpus
+from command_line import run_fonoteka
 
 
 @pytest.fixture
@@ -13,12 +12,11 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def command(folder, monkeypatch):
-    """Call the command line on the folder; return where the corpus should be."""
+def command(folder):
+    """Call `corpus add` or `corpus look` on the folder; return where the corpus should be."""
 
-    def call(*options):
-        monkeypatch.setattr("sys.argv", ["add_corpus", str(folder), *options])
-        add_corpus.main()
+    def call(*options, what="add"):
+        run_fonoteka("corpus", what, str(folder), *options)
         return folder.parent / "data/raw/mine"
 
     return call

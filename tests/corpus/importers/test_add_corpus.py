@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from command_line import run_fonoteka
 from corpus_maker import tone, write_clip
 
 from fonoteka.core.files import read_json
 from fonoteka.corpus.corpus import read_card, read_clips
-from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.corpus.importers.layouts.table_rows import delimiter_of
 
 HEADER = "file,speaker,lang,sentence"
@@ -32,8 +32,7 @@ def add(monkeypatch, folder, *options):
     """Run the command line in the folder's parent; return where the corpus should be."""
     monkeypatch.chdir(folder.parent)
     arguments = ["--name", "mine", "--licence", "CC0", "--source", "me", "--no-dvc", *options]
-    monkeypatch.setattr("sys.argv", ["add_corpus", str(folder), *arguments])
-    add_corpus.main()
+    run_fonoteka("corpus", "add", str(folder), *arguments)
     return folder.parent / "data/raw/mine"
 
 
@@ -186,8 +185,7 @@ def test_dvc_tracks_the_corpus_and_the_next_steps_are_printed(folder, monkeypatc
     (folder.parent / ".dvc").mkdir()
     (folder.parent / ".dvc/config").touch()  # all that `dvc init` is needed for; it takes 1.5 s
     options = ["--name", "mine", "--licence", "CC0", "--raw", "data/raw"]
-    monkeypatch.setattr("sys.argv", ["add_corpus", "from", *options])
-    add_corpus.main()
+    run_fonoteka("corpus", "add", "from", *options)
     assert (folder.parent / "data/raw/mine.dvc").is_file()
     assert "git add data/raw/mine.dvc data/raw/.gitignore" in capsys.readouterr().out
 
@@ -195,11 +193,10 @@ def test_dvc_tracks_the_corpus_and_the_next_steps_are_printed(folder, monkeypatc
 @pytest.mark.dvc
 def test_when_dvc_fails_the_corpus_stays_and_the_command_is_given(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)  # which is no DVC repository
-    monkeypatch.setattr("sys.argv", ["add_corpus", "from", "--name", "mine", "--licence", "CC0"])
     with pytest.raises(
         ValueError, match=r"dvc add failed: .*then run it .*: dvc add data/raw/mine"
     ):
-        add_corpus.main()
+        run_fonoteka("corpus", "add", "from", "--name", "mine", "--licence", "CC0")
     assert (folder.parent / "data/raw/mine/corpus.json").is_file()
 
 
@@ -213,10 +210,7 @@ def look(monkeypatch, capsys, folder, lines, *options, name="clips.csv"):
     for path in SOUNDS:
         write_clip(folder.parent / "other" / path, tone())
     write_table(folder.parent / "other", *lines, name=name)
-    monkeypatch.setattr(
-        "sys.argv", ["add_corpus", str(folder.parent / "other"), "--look", *options]
-    )
-    add_corpus.main()
+    run_fonoteka("corpus", "look", str(folder.parent / "other"), *options)
     return capsys.readouterr().out
 
 

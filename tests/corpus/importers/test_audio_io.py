@@ -10,12 +10,12 @@ import sys
 import numpy as np
 import pytest
 import soundfile as sf
+from command_line import run_fonoteka
 from corpus_maker import tone
 from layout_maker import write_audio, write_lines
 
 from fonoteka.audiocheck.ffmpeg import FFMPEG_SUFFIXES
 from fonoteka.corpus.corpus import read_clips
-from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.corpus.importers.layouts.audio_io import (
     AudioHeader,
     AudioPart,
@@ -104,8 +104,7 @@ def foreign(tmp_path, monkeypatch):
 
 def add(foreign, monkeypatch):
     options = ["--name", "mine", "--licence", "CC0", "--no-dvc"]
-    monkeypatch.setattr("sys.argv", ["add_corpus", str(foreign / "from"), *options])
-    add_corpus.main()
+    run_fonoteka("corpus", "add", str(foreign / "from"), *options)
     return foreign / "data/raw/mine"
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from pathlib import Path
 
 import pytest
+from command_line import run_fonoteka
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layout_maker import write_audio, write_lines
 
 from fonoteka.corpus.corpus import LANGUAGES, read_clips
-from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.corpus.importers.layouts.audio_path import AudioPathResolver
 from fonoteka.corpus.importers.layouts.base import ImportOptions, RefusedError, scan
 from fonoteka.corpus.importers.layouts.filename_pattern import parse
@@ -24,8 +25,7 @@ ADDED = ["--name", "mine", "--licence", "CC0", "--no-dvc"]
 
 
 def add(monkeypatch, folder, *options):
-    monkeypatch.setattr("sys.argv", ["add_corpus", str(folder), *ADDED, *options])
-    add_corpus.main()
+    run_fonoteka("corpus", "add", str(folder), *ADDED, *options)
     return folder.parent / "data/raw/mine"
 
 
@@ -83,7 +83,7 @@ def test_another_speakers_file_of_the_same_name_is_not_taken(path, tmp_path):
 def test_no_path_is_ever_found_outside(path, base, by_name):
     files = ("a/b.wav", "b", "č/a", "a/a")
     try:
-        result = resolver_of(add_corpus.Path("corpus"), by_name, *files).resolve(path, base, "t:1")
+        result = resolver_of(Path("corpus"), by_name, *files).resolve(path, base, "t:1")
     except RefusedError:
         return
     assert result in files

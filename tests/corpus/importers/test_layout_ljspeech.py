@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import layout_maker as maker
 import pytest
+from command_line import run_fonoteka
 from layout_maker import ADDED, write_audio, write_lines
 
 from fonoteka.corpus.clip_terms import ClipTerms, own_terms
 from fonoteka.corpus.corpus import read_clips
-from fonoteka.corpus.importers import add as add_corpus
 
 SENTENCES = ("Dobro jutro svima.", "Laku noć svima.", "Vidimo se sutra.", "Nema na čemu.")
 NAMES = ("ana", "ivo", "ana", "ivo")
@@ -25,8 +25,7 @@ def command(tmp_path, monkeypatch):
             write_audio(tmp_path / f"from/wavs/{name}.wav", number, seconds=0.1)
         rows = ["|".join(row) for row in zip(ids, *columns, strict=True)]
         write_lines(tmp_path / "from/metadata.csv", *rows)
-        monkeypatch.setattr("sys.argv", ["add_corpus", str(tmp_path / "from"), *ADDED, *options])
-        add_corpus.main()
+        run_fonoteka("corpus", "add", str(tmp_path / "from"), *ADDED, *options)
         return read_clips(tmp_path / "data/raw/mine")
 
     return call
@@ -158,8 +157,7 @@ def test_quotes_are_text(command):
 def test_ljspeech_itself_reads_as_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = maker.ljspeech(tmp_path / "from")
-    monkeypatch.setattr("sys.argv", ["add_corpus", str(tmp_path / "from"), *ADDED, *options])
-    add_corpus.main()
+    run_fonoteka("corpus", "add", str(tmp_path / "from"), *ADDED, *options)
     texts = {clip.text for clip in read_clips(tmp_path / "data/raw/mine")}
     assert texts == {recording.text for recording in maker.RECORDINGS}
 

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from command_line import run_fonoteka
 from layout_maker import ADDED, LEAVE_OUT, write_audio, write_lines
 
 from fonoteka.corpus.corpus import read_clips
-from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.corpus.importers.layouts.base import scan
 from fonoteka.corpus.importers.layouts.folder_walk import list_folder
 
@@ -92,7 +92,7 @@ def test_what_a_link_would_lose_is_named_and_the_rest_can_be_added(make, folder,
     with pytest.raises(ValueError, match=sentence):
         command(*ADDED, *OPTIONS)
     assert not (folder.parent / "data").exists()
-    command("--look", *OPTIONS)
+    command(*OPTIONS, what="look")
     assert f"1: {folder}" in capsys.readouterr().out or make in (a_file, round_in_a_circle)
     assert [clip.path for clip in read_clips(command(*ADDED, *OPTIONS, LEAVE_OUT))] == ["ana/0.wav"]
 
@@ -115,8 +115,7 @@ def test_links_to_files_of_the_folder_are_files(folder):
 def test_a_folder_that_is_a_link_itself_is_read(folder, monkeypatch, capsys):
     link = folder.parent / "link"
     link.symlink_to(folder)
-    monkeypatch.setattr("sys.argv", ["add_corpus", str(link), "--look", *OPTIONS])
-    add_corpus.main()
+    run_fonoteka("corpus", "look", str(link), *OPTIONS)
     assert "speakers   1: ana" in capsys.readouterr().out
 
 
@@ -126,7 +125,7 @@ def test_a_linked_folder_with_all_transcripts_is_named(folder, command):
     with pytest.raises(
         ValueError, match=r"contains no transcripts .*; .*ana is a link to the folder"
     ):
-        command("--look", *OPTIONS)
+        command(*OPTIONS, what="look")
 
 
 def test_folders_and_files_without_permission_are_named(folder, command, monkeypatch):

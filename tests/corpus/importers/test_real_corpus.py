@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from command_line import run_fonoteka
 from corpus_maker import shared_corpus
 from dvc_yaml import TOP, pipeline, program
 
 from fonoteka.core.files import read_json
-from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.tables import read_table, write_table
 
 STAGES = ("inventory", "dedupe", "normalize", "preprocess", "manifest", "split", "audit")
@@ -82,5 +82,4 @@ def add_digits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_table(recordings / "labels.csv", list(rows[0]), rows)
     options = ["--name", "fsdd", "--licence", "CC BY-SA 4.0", "--no-dvc"]
     raw = str(folder / "data" / "raw")
-    monkeypatch.setattr("sys.argv", ["add_corpus", str(recordings), *options, "--raw", raw])
-    add_corpus.main()
+    run_fonoteka("corpus", "add", str(recordings), *options, "--raw", raw)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from command_line import run_fonoteka
 from layout_maker import ADDED, write_audio, write_grid
 
 from fonoteka.corpus.corpus import read_clips, read_phones
-from fonoteka.corpus.importers import add as add_corpus
 from fonoteka.corpus.importers.layouts.base import ImportOptions, RefusedError
 from fonoteka.corpus.importers.layouts.textgrid import read_tiers
 
@@ -182,12 +182,10 @@ def test_one_textgrid_that_is_broken_costs_its_clip(case, tmp_path, monkeypatch,
         path = write_audio(tmp_path / f"from/{name}.wav", 0, seconds=2).with_suffix(".TextGrid")
         path.write_bytes(content if name == "a" else written("short", ("words", ONE)).encode())
     options = [*ADDED, "--speaker", "ana", "--language", "hr"]
-    monkeypatch.setattr("sys.argv", ["add_corpus", "from", *options])
     with pytest.raises(ValueError, match=sentence):
-        add_corpus.main()
+        run_fonoteka("corpus", "add", "from", *options)
     assert "wrong row  1: from/a.TextGrid" in capsys.readouterr().out
-    monkeypatch.setattr("sys.argv", ["add_corpus", "from", *options, "--leave-out"])
-    add_corpus.main()
+    run_fonoteka("corpus", "add", "from", *options, "--leave-out")
     assert [clip.path for clip in read_clips(tmp_path / "data/raw/mine")] == ["b.wav", "c.wav"]
 
 
@@ -198,8 +196,7 @@ def test_phones_keep_their_times_where_they_meet(tmp_path, monkeypatch):
     tiers_made = written("long", ("words", [(0, 2, "da")]), ("phones", phones))
     (tmp_path / "from/a.TextGrid").write_text(tiers_made)
     options = [*ADDED, "--speaker", "ana", "--language", "hr"]
-    monkeypatch.setattr("sys.argv", ["add_corpus", "from", *options])
-    add_corpus.main()
+    run_fonoteka("corpus", "add", "from", *options)
     assert read_phones(tmp_path / "data/raw/mine")["a.wav"].times_s == ((0, 0.3), (0.3, 2))
 
 

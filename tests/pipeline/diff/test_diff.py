@@ -6,16 +6,15 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from clones import GIT, PYTHON, Clone, committed
+from command_line import exit_code
 from gate_maker import NO_MODELS
 
 from fonoteka.core.files import read_json, write_json
-from fonoteka.pipeline.diff import command as diff
 from fonoteka.pipeline.diff.corpus import clips
 
 MODELS = ("one", "two")
@@ -124,11 +123,9 @@ def call(project, monkeypatch, capsys):
 
     def called(*arguments):
         answer = project / "answer.json"
-        monkeypatch.setattr(sys, "argv", ["diff", "--json", str(answer), *arguments])
-        with pytest.raises(SystemExit) as ended:
-            diff.main()
+        code = exit_code("diff", "--json", answer, *arguments)
         said = capsys.readouterr()
-        return ended.value.code, said.out, said.err, read_json(answer) if answer.exists() else None
+        return code, said.out, said.err, read_json(answer) if answer.exists() else None
 
     return called
 
@@ -400,7 +397,7 @@ def test_on_the_real_reports_a_model_of_two_epochs_is_worse_than_the_committed_o
     clone = committed(tmp_path_factory, tmp_path / "clone")
     # The commit before that of its own results has the numbers of the embedded corpus.
     base, answer = ("--base", "HEAD~1"), tmp_path / "answer.json"
-    done = clone.call(*PYTHON, "fonoteka.pipeline.diff.command", *base, "--json", str(answer))
+    done = clone.call(*PYTHON, "fonoteka", "diff", *base, "--json", str(answer))
     assert done.returncode == 1, done.stderr
     worse = {row["number"] for row in read_json(answer)["rows"] if row["regression"]}
     assert {"mlp.per", "wav2vec2_ctc.per", "wavlm_ctc.per", "ensemble.per"} <= worse
@@ -411,7 +408,7 @@ def test_on_the_real_reports_a_model_of_two_epochs_is_worse_than_the_committed_o
     renamed = tmp_path / "renamed"
     subprocess.run([*GIT, "clone", "--quiet", clone.folder, renamed], check=True)
     git("-C", str(renamed), "mv", "reports/metrics/mlp.json", "reports/metrics/mlp2.json")
-    done = Clone(renamed).call(*PYTHON, "fonoteka.pipeline.diff.command", "--base", "HEAD~1")
+    done = Clone(renamed).call(*PYTHON, "fonoteka", "diff", "--base", "HEAD~1")
     assert done.returncode == 2
     assert (
         "reports/metrics/mlp.json is not there, and by dvc.lock stage 'evaluate@mlp'" in done.stdout

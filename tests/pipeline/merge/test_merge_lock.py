@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from command_line import exit_code
 from forked_child import forked_stages  # noqa: F401 - a fixture
 from toy import GIT, copied, keep_apart, run_dvc
 
 from fonoteka.pipeline import lockfile, merge_conflict
-from fonoteka.pipeline.merge import command as merge_lock
 
 pytestmark = [
     pytest.mark.dvc,
@@ -137,7 +137,7 @@ ONE, TWO = '{"value": 11}\n', '{"value": 22}\n'
 
 
 def test_what_a_side_built_is_taken_and_only_what_reads_both_runs(merged, capsys):
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert ran() == ["sum"]
     assert values() == [ONE, TWO, ONE + TWO]
     said = capsys.readouterr().out
@@ -154,7 +154,7 @@ def test_what_a_side_built_is_taken_and_only_what_reads_both_runs(merged, capsys
 
 
 def test_the_lock_file_is_the_one_that_a_build_of_the_merged_files_writes(merged):
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     settled = Path("dvc.lock").read_bytes()
     Path("dvc.lock").unlink()
     build()
@@ -168,7 +168,7 @@ def test_what_someone_built_before_comes_back_from_the_run_cache(toy, capsys):
     build()
     git("merge", "yours", code=1)
     ran()
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert ran() == []
     assert "restored from the run-cache: sum\nran: nothing\n" in capsys.readouterr().out
     assert values() == [ONE, TWO, ONE + TWO]
@@ -176,21 +176,21 @@ def test_what_someone_built_before_comes_back_from_the_run_cache(toy, capsys):
 
 def test_a_file_without_marks_is_settled_as_well(merged):
     git("checkout", "--ours", "--", "dvc.lock", "reports")
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert ran() == ["sum"]
     assert values() == [ONE, TWO, ONE + TWO]
 
 
 def test_marks_that_were_added_are_settled_as_well(merged):
     git("add", "dvc.lock")
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert ran() == ["sum"]
 
 
 def test_marks_that_were_committed_cost_the_run_cache_a_question(merged, capsys):
     git("add", "--all")
     git("commit", "--quiet", "--message", "marks and all")
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert ran() == ["sum"]
     assert "restored from the run-cache: top, one, two\nran: sum\n" in capsys.readouterr().out
     assert values() == [ONE, TWO, ONE + TWO]
@@ -200,14 +200,14 @@ def test_what_git_left_as_it_was_is_settled_as_well(toy):
     write(**{".gitattributes": "/dvc.lock -merge\n"})
     git("merge", "yours", code=1)
     assert not merge_conflict.marked(Path("dvc.lock").read_text())
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert ran() == ["sum"]
     assert values() == [ONE, TWO, ONE + TWO]
 
 
 def test_a_rebase_is_settled_as_a_merge_is(toy):
     git("rebase", "yours", code=1)
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert ran() == ["sum"]
     assert values() == [ONE, TWO, ONE + TWO]
     git("-c", "core.editor=true", "rebase", "--continue")
@@ -222,7 +222,7 @@ def test_a_stash_is_settled_as_a_merge_is(toy):
     git("checkout", "--quiet", "mine")
     git("stash", "pop", code=1)
     ran()
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert ran() == ["sum"]
     assert values() == [ONE, TWO, ONE + TWO]
 
@@ -238,7 +238,7 @@ def test_params_that_are_in_conflict_are_named_and_nothing_is_written(toy, capsy
         git("add", "params.yaml")
     before = Path("dvc.lock").read_bytes()
     ran()
-    assert merge_lock.main([]) == 2
+    assert exit_code("merge-lock") == 2
     assert "still in conflict: params.yaml; what has to run depends" in capsys.readouterr().err
     assert Path("dvc.lock").read_bytes() == before
     assert ran() == []
@@ -248,7 +248,7 @@ def test_params_that_are_in_conflict_are_named_and_nothing_is_written(toy, capsy
         "checkout", "yours", "--", "params.yaml"
     )
     git("add", "params.yaml")
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert ran() == []
     assert lockfile.read(Path("dvc.lock")) == lockfile.parse(git("show", "yours:dvc.lock"), "")
 
@@ -259,7 +259,7 @@ def test_code_in_conflict_is_named(toy, capsys):
         edit("report.sh", "mkdir", f": {branch}; mkdir")
         commit("code")
     git("merge", "yours", code=1)
-    assert merge_lock.main([]) == 2
+    assert exit_code("merge-lock") == 2
     assert "still in conflict: report.sh; what has to run" in capsys.readouterr().err
 
 
@@ -269,7 +269,7 @@ def test_what_is_no_business_of_a_stage_may_wait(toy, capsys):
         write(**{"reports/note.md": branch})
         commit("note")
     git("merge", "yours", code=1)
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert "still in conflict, and no result: reports/note.md\n" in capsys.readouterr().out
     assert set(merge_conflict.under_way().conflicts) == {"reports/note.md"}
 
@@ -277,27 +277,27 @@ def test_what_is_no_business_of_a_stage_may_wait(toy, capsys):
 def test_an_output_that_the_cache_lacks_is_named_with_the_way_to_get_it(merged, capsys):
     lost = yaml.safe_load(git("show", "yours:dvc.lock"))["stages"]["top"]["outs"][0]["md5"]
     (merged / ".dvc/cache/files/md5" / lost[:2] / lost[2:]).unlink()
-    assert merge_lock.main([]) == 2
+    assert exit_code("merge-lock") == 2
     said = capsys.readouterr().err
     assert "the cache lacks top.txt" in said
     assert "fetch with dvc pull --run-cache" in said
     assert "dvc.lock" in merge_conflict.under_way().conflicts
     lockfile.read(Path("dvc.lock"))  # so that dvc pull can
     assert ran() == []
-    assert merge_lock.main(["--run"]) == 0
+    assert exit_code("merge-lock", "--run") == 0
     assert values() == [ONE, TWO, ONE + TWO]
 
 
 def test_a_stage_that_fails_leaves_the_merge_open(merged, capsys):
     (merged / "reports/two.json").unlink()
     edit("work.sh", 'cat "$@"', 'case "$*" in *two.json) exit 3;; esac; cat "$@"')
-    assert merge_lock.main([]) == 1
+    assert exit_code("merge-lock") == 1
     assert "error: stage 'sum' failed" in capsys.readouterr().err
     assert "dvc.lock" in merge_conflict.under_way().conflicts
 
 
 def test_without_a_merge_there_is_nothing_to_settle(toy, capsys):
-    assert merge_lock.main([]) == 2
+    assert exit_code("merge-lock") == 2
     assert "no merge is under way and dvc.lock holds no conflict" in capsys.readouterr().err
 
 
@@ -312,7 +312,7 @@ def test_a_merge_without_a_conflict_in_results_is_left_alone(toy, capsys):
     git("commit", "--quiet", "--message", "b")
     git("merge", "side", code=1)
     before = Path("dvc.lock").read_bytes()
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert "nothing to settle" in capsys.readouterr().out
     assert Path("dvc.lock").read_bytes() == before
 
@@ -320,7 +320,7 @@ def test_a_merge_without_a_conflict_in_results_is_left_alone(toy, capsys):
 def test_outside_of_a_checkout_is_one_sentence(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert merge_lock.main([]) == 2
+    assert exit_code("merge-lock") == 2
     assert "not a git repository" in capsys.readouterr().err
 
 
@@ -334,5 +334,5 @@ def test_a_report_that_git_mixed_from_two_is_put_right(toy):
         git("commit", "--quiet", "--all", "--message", "mixed", "--allow-empty")
     git("checkout", "--quiet", "mine")
     git("merge", "yours", code=1)
-    assert merge_lock.main([]) == 0
+    assert exit_code("merge-lock") == 0
     assert values() == [ONE, TWO, ONE + TWO]

@@ -3,11 +3,11 @@
 import subprocess
 
 import pytest
+from command_line import run_fonoteka
 from dvc_yaml import TOP
 from toy import copied, run_dvc
 
 from fonoteka.pipeline.remote import command as remote
-from fonoteka.pipeline.remote import transfer
 from fonoteka.pipeline.remote import urls as remote_urls
 from fonoteka.pipeline.remote.urls import place
 
@@ -84,15 +84,15 @@ def test_a_folder_in_the_repository_is_refused(tmp_path):
 
 @pytest.mark.dvc
 def test_one_place_is_read_and_written_and_two_are_each(repo, capsys):
-    remote.main(["--url", "../store"])
+    run_fonoteka("remote", "--url", "../store")
     store = {"url": str(repo.parent / "store"), "verify": "true"}
     assert named(repo) == ("storage", {"storage": store})
     said = capsys.readouterr().out
     assert f"storage  read and write  folder  {repo.parent / 'store'}\n" in said
 
-    remote.main(
-        ["--read", "https://data.example.org/x", "--write", "s3://bucket/x", "--endpoint",
-         "https://s3.example.org"]
+    run_fonoteka(
+        "remote", "--read", "https://data.example.org/x", "--write", "s3://bucket/x",
+        "--endpoint", "https://s3.example.org",
     )  # fmt: skip
     default, remotes = named(repo)
     assert default == "storage"
@@ -104,37 +104,39 @@ def test_one_place_is_read_and_written_and_two_are_each(repo, capsys):
     assert "storage-write  write  S3    s3://bucket/x at https://s3.example.org\n" in said
     assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment" in said
 
-    remote.main(["--write", "ssh://host/srv"])  # what isn't named stays
+    run_fonoteka("remote", "--write", "ssh://host/srv")  # what isn't named stays
     assert named(repo)[1]["storage"]["url"] == "https://data.example.org/x"
     assert named(repo)[1]["storage-write"] == {"url": "ssh://host/srv", "verify": "true"}
-    remote.main(["--url", "ssh://host/srv"])
+    run_fonoteka("remote", "--url", "ssh://host/srv")
     assert list(named(repo)[1]) == ["storage"]
 
 
 @pytest.mark.dvc
 def test_nothing_named_says_how_to_name(repo, capsys):
-    remote.main([])
-    assert capsys.readouterr().out.startswith("no place is named; name one with make remote URL=")
+    run_fonoteka("remote")
+    assert capsys.readouterr().out.startswith(
+        "no place is named; name one with python -m fonoteka remote --url"
+    )
 
 
 @pytest.mark.dvc
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--url", "https://host/x"], r"by HTTP a place can only be read; name it with READ"),
+        (["--url", "https://host/x"], r"by HTTP a place can only be read; name it with --read"),
         (["--read", "/a", "--write", "http://host/x"], r"by HTTP a place can only be read"),
-        (["--url", "/a", "--write", "/b"], r"give it alone, or READ and WRITE"),
-        (["--write", "/b"], r"WRITE alone leaves nothing to read from"),
+        (["--url", "/a", "--write", "/b"], r"give it alone, or --read and --write"),
+        (["--write", "/b"], r"--write alone leaves nothing to read from"),
         (["--url", "/a", "--endpoint", "https://host"], r"but no s3:// place was named"),
         (["--url", "s3://a", "--endpoint", "https://a:word@host"], r"there is a password"),
-        (["--endpoint", "https://host"], r"name the place too"),
+        (["--endpoint", "https://host"], r"give the address too"),
         (["--secret", "password"], r"no remote is named 'storage'"),
     ],
 )
 def test_what_could_not_be_read_or_written_is_refused_and_changes_nothing(repo, words, sentence):
     before = (repo / ".dvc/config").read_bytes()
     with pytest.raises(ValueError, match=sentence):
-        remote.main(words)
+        run_fonoteka("remote", *words)
     assert (repo / ".dvc/config").read_bytes() == before
     assert not (repo / ".dvc/config.local").exists()
 
@@ -143,13 +145,13 @@ def test_what_could_not_be_read_or_written_is_refused_and_changes_nothing(repo, 
 def test_a_secret_goes_into_a_file_that_git_ignores_and_only_its_owner_reads(
     repo, monkeypatch, capsys
 ):
-    remote.main(["--url", "webdavs://me@cloud.example.org/x"])
+    run_fonoteka("remote", "--url", "webdavs://me@cloud.example.org/x")
     monkeypatch.setattr("getpass.getpass", lambda prompt: f"typed at {prompt}")
-    remote.main(["--secret", "password"])
+    run_fonoteka("remote", "--secret", "password")
     local = repo / ".dvc/config.local"
     assert "typed at password of storage" in local.read_text()
     monkeypatch.setenv(remote.SECRET_VARIABLE, "from the environment")
-    remote.main(["--secret", "password"])
+    run_fonoteka("remote", "--secret", "password")
     assert "from the environment" in local.read_text()
     assert local.stat().st_mode & 0o777 == 0o600
     assert subprocess.run(["git", "check-ignore", "-q", local], cwd=repo).returncode == 0
@@ -160,21 +162,21 @@ def test_a_secret_goes_into_a_file_that_git_ignores_and_only_its_owner_reads(
 @pytest.mark.dvc
 @pytest.mark.parametrize(("value", "sentence"), [("", "is empty"), ("lozinkač", "than ASCII")])
 def test_a_secret_that_dvc_could_not_keep_is_refused(repo, monkeypatch, value, sentence):
-    remote.main(["--url", "webdavs://me@cloud.example.org/x"])
+    run_fonoteka("remote", "--url", "webdavs://me@cloud.example.org/x")
     monkeypatch.delenv(remote.SECRET_VARIABLE, raising=False)
     monkeypatch.setattr("getpass.getpass", lambda _prompt: value)
     with pytest.raises(ValueError, match=sentence):
-        remote.main(["--secret", "password"])
+        run_fonoteka("remote", "--secret", "password")
 
 
 @pytest.mark.dvc
 def test_an_option_of_another_kind_leaves_the_file_as_it_was(repo, monkeypatch):
-    remote.main(["--url", "ssh://host/srv"])
+    run_fonoteka("remote", "--url", "ssh://host/srv")
     monkeypatch.setenv(remote.SECRET_VARIABLE, "~/.ssh/id")
-    remote.main(["--secret", "keyfile"])
+    run_fonoteka("remote", "--secret", "keyfile")
     before = (repo / ".dvc/config").read_bytes()
     with pytest.raises(ValueError, match=r"\.dvc/config was left as it was, since dvc refuses"):
-        remote.main(["--url", "s3://bucket/x"])
+        run_fonoteka("remote", "--url", "s3://bucket/x")
     assert (repo / ".dvc/config").read_bytes() == before
 
 
@@ -203,11 +205,15 @@ def test_this_repository_has_no_secret_in_what_it_commits():
 
 @pytest.mark.dvc
 def test_push_and_pull_say_what_is_not_named(repo):
-    with pytest.raises(ValueError, match=r"nothing is named to push to; make remote URL=\.\.\."):
-        transfer.main(["push"])
-    remote.main(["--read", "http://127.0.0.1:9/x"])
-    with pytest.raises(ValueError, match=r"can only be read; name where to write with make remote"):
-        transfer.main(["push"])
+    with pytest.raises(
+        ValueError, match=r"no place is named to push to; name one with python -m fonoteka"
+    ):
+        run_fonoteka("push")
+    run_fonoteka("remote", "--read", "http://127.0.0.1:9/x")
+    with pytest.raises(
+        ValueError, match=r"can only be read; name where to write with python -m fonoteka"
+    ):
+        run_fonoteka("push")
 
 
 @pytest.mark.parametrize(

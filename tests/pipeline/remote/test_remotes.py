@@ -95,11 +95,11 @@ def secret(clone, option, value, *more):
 
 
 def remote(clone, *arguments):
-    return clone.run(*PYTHON, "fonoteka.pipeline.remote.command", *arguments)
+    return clone.run(*PYTHON, "fonoteka", "remote", *arguments)
 
 
 def transfer(clone, *arguments):
-    return clone.run(*PYTHON, "fonoteka.pipeline.remote.transfer", *arguments)
+    return clone.run(*PYTHON, "fonoteka", *arguments)
 
 
 def published(publisher, server, here):

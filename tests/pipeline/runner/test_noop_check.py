@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import exit_code
 from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
 from toy import copied, empty, keep_apart
 
 from fonoteka.git import dvc_top
 from fonoteka.pipeline import dvc_api
 from fonoteka.pipeline.runner import noop_check
-from fonoteka.pipeline.runner import run as runner
 
 pytestmark = [
     pytest.mark.dvc,
@@ -45,7 +45,7 @@ def origin(tmp_path_factory):
         keep_apart(patch, folder.parent)
         fork_stages(patch)
         patch.chdir(folder)
-        assert runner.main([]) == 0
+        assert exit_code("repro") == 0
     return folder
 
 
@@ -55,7 +55,7 @@ def built(origin, tmp_path, monkeypatch):
     keep_apart(monkeypatch, tmp_path)
     monkeypatch.setattr(noop_check, "_SETTLED_NS", -(10**18))  # what is seconds old has settled
     monkeypatch.chdir(copied(origin, tmp_path / "toy"))
-    assert runner.main([]) == 0
+    assert exit_code("repro") == 0
     asked, read = [], dvc_api.read
 
     def counted(targets=()):
@@ -69,7 +69,7 @@ def built(origin, tmp_path, monkeypatch):
 def test_where_nothing_has_changed_dvc_is_not_asked(built, capsys, monkeypatch):
     capsys.readouterr()
     monkeypatch.chdir("in")
-    assert runner.main(["--show", "in/a.txt"]) == 0
+    assert exit_code("repro", "--show", "in/a.txt") == 0
     assert capsys.readouterr().out == f"{UP_TO_DATE}hello\n"
     assert built == []
 
@@ -77,15 +77,17 @@ def test_where_nothing_has_changed_dvc_is_not_asked(built, capsys, monkeypatch):
 def test_a_run_with_nothing_to_do_does_not_load_dvc(built):
     code = (
         "import sys\n"
-        "from fonoteka.pipeline.runner import run\n"
-        "assert run.main([]) == 0\n"
-        "print('dvc' in sys.modules)"
+        "from fonoteka.__main__ import main\n"
+        "try:\n"
+        "    main(['repro'])\n"
+        "except SystemExit as ended:\n"
+        "    print('dvc' in sys.modules, ended.code)"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout == f"{UP_TO_DATE}False\n"
+    assert done.stdout == f"{UP_TO_DATE}False 0\n"
 
 
 def rewrite_with_its_old_time():
@@ -115,30 +117,30 @@ def rewrite_with_its_old_time():
 )
 def test_whatever_has_changed_dvc_is_asked(change, built):
     change()
-    runner.main([])
+    exit_code("repro")
     assert built
 
 
 def test_a_build_of_one_stage_is_never_taken_for_one_of_all(built):
-    assert runner.main(["copy"]) == 0
+    assert exit_code("repro", "copy") == 0
     assert built == [["copy"]]
 
 
 def test_a_file_that_was_just_written_is_not_trusted_yet(built, monkeypatch):
     monkeypatch.setattr(noop_check, "_SETTLED_NS", 10**18)
     (dvc_top() / noop_check.NOTE).unlink()
-    assert runner.main([]) == 0
+    assert exit_code("repro") == 0
     assert not (dvc_top() / noop_check.NOTE).exists()
 
 
 def test_another_version_of_dvc_looks_again(built, monkeypatch):
     monkeypatch.setattr(noop_check, "version", lambda _: "0.0")
-    assert runner.main([]) == 0
-    assert built == [[]]
+    assert exit_code("repro") == 0
+    assert built == [()]
 
 
 def test_a_note_that_cannot_be_written_fails_nothing(built, capsys):
     (dvc_top() / noop_check.NOTE).unlink()
     (dvc_top() / noop_check.NOTE).mkdir()
-    assert runner.main([]) == 0
+    assert exit_code("repro") == 0
     assert capsys.readouterr().out.endswith(UP_TO_DATE)

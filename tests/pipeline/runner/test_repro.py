@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from command_line import exit_code
 from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
 from toy import DIAMOND, run_dvc, toy_repository  # noqa: F401 - a fixture
 
 from fonoteka.pipeline import dvc_api, lockfile
 from fonoteka.pipeline.runner import process as stage_process
-from fonoteka.pipeline.runner import run as repro
 from fonoteka.pipeline.scheduler import Outcome
 
 pytestmark = [
@@ -34,7 +34,7 @@ def start(folder, *arguments):
     A shell that starts the tests in the background lets them ignore SIGINT; the runner must not.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "fonoteka.pipeline.runner.run", *arguments],
+        [sys.executable, "-m", "fonoteka", "repro", *arguments],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(TOP)}, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
@@ -61,35 +61,35 @@ def test_the_lock_file_has_the_bytes_of_plain_dvc(toy, capsys, monkeypatch):
     plain = toy(DIAMOND, "plain")
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], check=True)
     toy(DIAMOND, "beside")
-    assert repro.main(["--jobs", "3"]) == 0
+    assert exit_code("repro", "--jobs", "3") == 0
     assert Path("dvc.lock").read_bytes() == (plain / "dvc.lock").read_bytes()
     assert "6 stages: 6 ran" in capsys.readouterr().out
 
     # What follows uses the same two builds: a second run has nothing to do, and starts nothing.
     fork_stages(monkeypatch)
     logs = {path: path.stat().st_mtime_ns for path in Path(".dvc/tmp/repro").iterdir()}
-    assert repro.main(["--show", "end.txt"]) == 0
+    assert exit_code("repro", "--show", "end.txt") == 0
     assert capsys.readouterr().out == "everything is up to date: 6 stages\nhello\nh\nh\n"
     assert logs == {path: path.stat().st_mtime_ns for path in Path(".dvc/tmp/repro").iterdir()}
 
     # The first letter stays, so `end` finds a and b unchanged, and an entry keeps its place.
     for folder in (Path(), plain):
         (folder / "in.txt").write_text("halo\n")
-    assert repro.main([]) == 0
+    assert exit_code("repro") == 0
     assert "6 stages: 5 ran, 1 up to date" in capsys.readouterr().out
     run_dvc("repro", "-q", folder=plain)
     assert Path("dvc.lock").read_bytes() == (plain / "dvc.lock").read_bytes()
 
     # Lost outputs come back from the cache, what reads them finds them unchanged.
     Path("top.txt").unlink()
-    assert repro.main([]) == 0
+    assert exit_code("repro") == 0
     assert "6 stages: 1 from the cache, 3 unchanged, 2 up to date" in capsys.readouterr().out
 
 
 @forks
 def test_a_target_is_built_with_all_upstream_and_nothing_else(toy, capsys):
     toy(DIAMOND)
-    assert repro.main(["pair", "--show", "in.txt"]) == 0
+    assert exit_code("repro", "pair", "--show", "in.txt") == 0
     assert sorted(lockfile.entries(Path("dvc.lock"))) == ["pair@a", "pair@b", "top"]
     assert "hello" not in capsys.readouterr().out  # the table is shown for the whole pipeline only
 
@@ -98,16 +98,16 @@ def test_a_half_written_rwlock_does_not_stop_a_build(toy, capsys):
     toy("stages:\n  a: {cmd: echo 1 > a.txt, outs: [a.txt]}\n")
     Path(".dvc/tmp").mkdir(exist_ok=True)
     Path(".dvc/tmp/rwlock").write_text("")
-    assert repro.main([]) == 0
+    assert exit_code("repro") == 0
     assert Path("a.txt").read_text() == "1\n"
     assert "rwlock was left half written by a dvc" in capsys.readouterr().err
 
 
 def test_an_unknown_target_is_named_with_its_neighbours(toy, capsys):
     toy(DIAMOND)
-    assert repro.main(["pear"]) == 1
+    assert exit_code("repro", "pear") == 1
     assert "no stage is named 'pear'; did you mean 'pair'" in capsys.readouterr().err
-    assert repro.main(["xyzzy"]) == 1
+    assert exit_code("repro", "xyzzy") == 1
     assert "no stage is named 'xyzzy'; see dvc stage list" in capsys.readouterr().err
 
 
@@ -119,7 +119,7 @@ stages:
   below: {cmd: cat long.txt > below.txt, deps: [long.txt], outs: [below.txt]}
   quick: {cmd: echo 1 > quick.txt, outs: [quick.txt]}
 """)
-    assert repro.main(["--jobs", "3"]) == 1
+    assert exit_code("repro", "--jobs", "3") == 1
     said = capsys.readouterr()
     assert said.err.startswith("out\nerr\nerror: stage 'bad' failed after ")
     assert said.err.endswith("(stopped with it: long); run it alone with: dvc repro -s bad\n")
@@ -140,10 +140,10 @@ stages:
     plots: [{shown: {cache: false}}]
 """.replace("hello;", "hello || { echo half > big.txt; exit 3; };")
     )
-    assert repro.main([]) == 0
+    assert exit_code("repro") == 0
     Path("in.txt").write_text("bad\n")
     lock = Path("dvc.lock").read_bytes()
-    assert repro.main([]) == 1
+    assert exit_code("repro") == 1
     assert "stage 'both' failed" in capsys.readouterr().err
     assert (folder / "big.txt").read_text() == (folder / "shown/small.txt").read_text() == "hello\n"
     assert Path("dvc.lock").read_bytes() == lock
@@ -152,7 +152,7 @@ stages:
 @forks
 def test_a_stage_that_never_ended_well_has_no_result_to_keep(toy):
     toy("stages:\n  half: {cmd: echo 1 > half.txt; exit 3, outs: [half.txt]}\n")
-    assert repro.main([]) == 1
+    assert exit_code("repro") == 1
     assert not Path("dvc.lock").exists()
     assert Path("half.txt").read_text() == "1\n"
 
@@ -164,9 +164,9 @@ stages:
   ice: {cmd: echo 1 > ice.txt, outs: [ice.txt], frozen: true}
   warm: {cmd: echo 1 > warm.txt, outs: [warm.txt]}
 """)
-    assert repro.main([]) == 0
+    assert exit_code("repro") == 0
     assert "2 stages: 1 ran, 1 frozen" in capsys.readouterr().out
-    assert repro.main([]) == 0
+    assert exit_code("repro") == 0
     assert capsys.readouterr().out == "everything is up to date: 2 stages, 1 of them frozen\n"
 
 
@@ -175,9 +175,9 @@ def test_changed_data_has_its_new_hash_written_down(toy, capsys):
     toy("stages:\n  copy: {cmd: cat in.txt > out.txt, deps: [in.txt], outs: [out.txt]}\n")
     run_dvc("add", "-q", "in.txt")
     Path("in.txt").write_text("other\n")
-    assert repro.main([]) == 0
+    assert exit_code("repro") == 0
     assert "2 stages: 2 ran" in capsys.readouterr().out
-    assert repro.main([]) == 0
+    assert exit_code("repro") == 0
     assert capsys.readouterr().out == "everything is up to date: 1 stages\n"
 
 
@@ -203,7 +203,7 @@ def test_outside_a_pipeline_is_one_sentence(toy, tmp_path, monkeypatch, capsys):
     with pytest.raises(ValueError, match=r"there is no dvc\.yaml here"):
         dvc_api.read()
     monkeypatch.chdir(tmp_path)
-    assert repro.main([]) == 1
+    assert exit_code("repro") == 1
     assert "not inside of a DVC repository" in capsys.readouterr().err
 
 

@@ -1,12 +1,14 @@
 """Parts of the runner that start nothing: its order of stages, its display, its command line."""
 
 import io
+import sys
+from pathlib import Path
 
 import pytest
+from command_line import exit_code
 from rich.console import Console
 
 from fonoteka.pipeline.runner import process as stage_process
-from fonoteka.pipeline.runner import run as runner
 from fonoteka.pipeline.runner.progress import Progress, table
 from fonoteka.pipeline.scheduler import Outcome, Schedule, Step
 
@@ -88,11 +90,18 @@ def test_a_pipe_sees_plain_lines_only():
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "two"])
 def test_the_number_of_jobs_is_at_least_one(jobs, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        runner.main([f"--jobs={jobs}"])
-    assert f"expected a whole number from 1 on, found '{jobs}'" in capsys.readouterr().err
+    assert exit_code("repro", f"--jobs={jobs}") == 2
+    assert "Invalid value for '--jobs'" in capsys.readouterr().err
 
 
 def test_what_dvc_itself_has_to_say_is_kept():
     missing = "ERROR: failed to reproduce 'a': missing data 'source': in.txt"
     assert stage_process.without_noise(f"Running stage 'a':\n> cat in.txt\n{missing}\n") == missing
+
+
+def test_a_stage_starts_the_python_that_runs_the_command(monkeypatch):
+    folder = str(Path(sys.executable).parent)
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert stage_process.path_of_this_python() == f"{folder}:/usr/bin"
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin")
+    assert stage_process.path_of_this_python() == f"{folder}:/usr/bin"

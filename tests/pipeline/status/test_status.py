@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import exit_code, run_fonoteka
 from toy import copied, empty, keep_apart, run_dvc
 
 from fonoteka.core.files import write_json
 from fonoteka.pipeline.durations import remember
-from fonoteka.pipeline.status import command as status
 
 pytestmark = [
     pytest.mark.dvc,
@@ -69,12 +68,10 @@ def call(project, monkeypatch, capsys):
     """Run the command; return its exit code, what it printed, and each stage that it told of."""
 
     def called(*arguments):
-        monkeypatch.setattr(sys, "argv", ["status", "--json", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            status.main()
+        code = exit_code("status", "--json", *arguments)
         said = capsys.readouterr()
         stages = json.loads(said.out)["stages"] if said.out else []
-        return ended.value.code, {stage["stage"]: stage for stage in stages}, said.err
+        return code, {stage["stage"]: stage for stage in stages}, said.err
 
     return called
 
@@ -100,9 +97,7 @@ def test_what_was_just_built_is_fresh(call, project, monkeypatch, capsys):
     code, stages, _ = call()
     assert (code, states(stages)) == (0, {})
     assert list(stages) == ["grow", "fold", "gather", "count", "lone"]
-    monkeypatch.setattr(sys, "argv", ["status"])
-    with pytest.raises(SystemExit):
-        status.main()
+    run_fonoteka("status")
     assert capsys.readouterr().out == "5 stages: 5 fresh\n"
 
 
@@ -269,10 +264,7 @@ def test_a_table_for_a_person_has_reasons_and_sums(call, project, monkeypatch, c
     remember(project, "grow", 3.2)
     (project / "in.txt").write_text("halo\n")
     (project / "params.yaml").write_text("grow: {by: 3, tall: true}\n")
-    monkeypatch.setattr(sys, "argv", ["status"])
-    with pytest.raises(SystemExit) as ended:
-        status.main()
-    assert ended.value.code == 1
+    assert exit_code("status") == 1
     head, grow, second, *rest = capsys.readouterr().out.splitlines()
     assert head.split() == ["stage", "state", "clips", "bytes", "took", "last", "why"]
     assert grow.split() == ["grow", "stale", "-", "11", "B", "3.2", "s", "in.txt:", "changed"]
@@ -287,10 +279,8 @@ def test_a_table_for_a_person_has_reasons_and_sums(call, project, monkeypatch, c
 
 def test_what_may_be_missing_is_not_in_the_table_but_counted(call, project, monkeypatch, capsys):
     lose("grown.txt", "data/folded", "list.txt", "lone.txt")
-    monkeypatch.setattr(sys, "argv", ["status", "--allow-missing"])
-    with pytest.raises(SystemExit) as ended:
-        status.main()
-    assert (ended.value.code, capsys.readouterr().out) == (0, "5 stages: 1 fresh, 4 missing\n")
+    run_fonoteka("status", "--allow-missing")
+    assert capsys.readouterr().out == "5 stages: 1 fresh, 4 missing\n"
 
 
 @pytest.mark.parametrize(

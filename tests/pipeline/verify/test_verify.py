@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from clones import GIT
+from command_line import exit_code
 from dvc_yaml import TOP
 from forks import python
 from gate_maker import NO_MODELS
@@ -21,7 +22,6 @@ from toy import copied
 
 from fonoteka.pipeline import lockfile
 from fonoteka.pipeline.verify import clean_clone, cpu_kind, record
-from fonoteka.pipeline.verify import command as verify
 
 pytestmark = [
     pytest.mark.dvc,
@@ -145,9 +145,7 @@ def fork_rebuilds(monkeypatch):
     def start(copy, command, folder=None, *, capture_output=False):
         if command[0] != sys.executable:
             return start_process(copy, command, folder, capture_output=capture_output)
-        runs = (
-            command[1:] if "fonoteka.pipeline.runner.run" not in command else ("-m", "dvc", "repro")
-        )
+        runs = command[1:] if "fonoteka" not in command else ("-m", "dvc", "repro")
         done = python(*runs, folder=folder or copy.folder, environment=copy.environment)
         if not capture_output:
             print(done.stdout, end="")
@@ -176,7 +174,7 @@ def proven_elsewhere():
 
 
 def test_a_rebuild_that_gives_all_bytes_is_the_same_and_is_remembered(toy, monkeypatch, capfd):
-    assert verify.main([]) == 0
+    assert exit_code("verify") == 0
     said = capfd.readouterr()
     assert "3 stages: 3 ran" in said.out
     rows = [line.split() for line in said.out.splitlines() if line.startswith("exact")]
@@ -193,14 +191,14 @@ def test_a_rebuild_that_gives_all_bytes_is_the_same_and_is_remembered(toy, monke
 
     # The report of the first run doesn't hinder the second.
     fork_rebuilds(monkeypatch)
-    assert verify.main(["--sample", "model"]) == 0
+    assert exit_code("verify", "--sample", "model") == 0
     assert "rebuilt before: on this kind of processor" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(("path", "stage"), [("model.txt", "model"), ("text.txt", "text")])
 def test_an_output_that_is_not_the_one_of_the_lock_file_is_named(forking, path, stage, capfd):
     was = tamper(path)
-    assert verify.main([]) == 1
+    assert exit_code("verify") == 1
     said = capfd.readouterr().err
     assert f"different: {path} ({stage}): dvc.lock has aaaaaaaa, rebuilt it is {was[:8]}" in said
     assert "its inputs were the same" in said
@@ -211,7 +209,7 @@ def test_an_output_that_is_not_the_one_of_the_lock_file_is_named(forking, path, 
 def test_a_report_in_git_that_is_not_the_one_of_the_lock_file_is_named(forking, capfd):
     edit("reports/one.json", "0.25", "0.2500")
     commit()
-    assert verify.main(["--sample", "score"]) == 1
+    assert exit_code("verify", "--sample", "score") == 1
     assert "different: reports/one.json in git is not the one of dvc.lock" in capfd.readouterr().err
 
 
@@ -220,10 +218,10 @@ def test_a_stage_that_fails_decides_nothing(toy, capfd):
     edit("dvc.yaml", "cp text.txt model.txt", "test -e hidden && cp text.txt model.txt")
     dvc("repro", "-q")
     commit()
-    assert verify.main([]) == 2
+    assert exit_code("verify") == 2
     said = capfd.readouterr().err
     assert "stage 'model' failed" in said
-    assert "cannot decide: the rebuild ended with 1" in said
+    assert "error: the rebuild ended with 1" in said
 
 
 def reported(text):
@@ -237,7 +235,7 @@ def reported(text):
 def test_on_another_kind_of_processor_numbers_have_to_be_within_their_tolerances(forking, capfd):
     reported('{"per": 0.259}\n')
     proven_elsewhere()
-    assert verify.main([]) == 0
+    assert exit_code("verify") == 0
     said = capfd.readouterr()
     assert "on another kind of processor: another (x86_64, another)" in said.out
     assert "0 differences; 1 outputs may differ on this kind of processor, and all 1" in said.err
@@ -247,7 +245,7 @@ def test_on_another_kind_of_processor_numbers_have_to_be_within_their_tolerances
 
     reported('{"per": 0.27}\n')
     proven_elsewhere()
-    assert verify.main(["--sample", "score"]) == 1
+    assert exit_code("verify", "--sample", "score") == 1
     said = capfd.readouterr().err
     assert "different: one.per: 0.27 in git, 0.25 rebuilt, and 0.01 is tolerated" in said
     assert "different: 0 of 1 outputs and 1 of 1 numbers" in said
@@ -257,7 +255,7 @@ def test_on_another_kind_of_processor_some_outputs_are_the_same_nonetheless(fork
     tamper("text.txt")
     tamper("model.txt", "b" * 32)
     proven_elsewhere()
-    assert verify.main([]) == 1
+    assert exit_code("verify") == 1
     said = capfd.readouterr().err
     assert "different: text.txt (text)" in said
     assert "model.txt" not in said
@@ -266,7 +264,7 @@ def test_on_another_kind_of_processor_some_outputs_are_the_same_nonetheless(fork
 def test_bytes_alone_decide_nothing_on_another_kind_of_processor(forking, capfd):
     tamper("model.txt")
     proven_elsewhere()
-    assert verify.main(["--sample", "model"]) == 2
+    assert exit_code("verify", "--sample", "model") == 2
     assert "cannot decide: model.txt may differ on this kind" in capfd.readouterr().err
 
 
@@ -277,10 +275,10 @@ def test_what_depends_on_its_surroundings_is_found(forking, capfd):
         os.environ.pop(name, None)
     dvc("repro", "-q")
     commit()
-    assert verify.main([]) == 0
+    assert exit_code("verify") == 0
     capfd.readouterr()
     mask, cores = os.umask(0o022), os.sched_getaffinity(0)
-    assert verify.main(["--vary", "surroundings"]) == 1
+    assert exit_code("verify", "--vary", "surroundings") == 1
     assert (os.umask(mask), os.sched_getaffinity(0)) == (0o022, cores)
     said = capfd.readouterr()
     assert "different: model.txt (model)" in said.err
@@ -292,27 +290,27 @@ def test_what_depends_on_its_surroundings_is_found(forking, capfd):
 def test_a_sample_runs_the_named_stage_alone(forking, capfd):
     shutil.rmtree("data")
     run(*GIT, "checkout", "--", "data")
-    assert verify.main(["--sample", "text"]) == 0
+    assert exit_code("verify", "--sample", "text") == 0
     said = capfd.readouterr().out
     assert "Running stage 'text'" in said
     assert "Running stage 'model'" not in said
     assert not Path("reports/verify.json").exists()
-    assert verify.main(["--sample", "txt"]) == 2
+    assert exit_code("verify", "--sample", "txt") == 2
     assert "no stage is named 'txt'; did you mean 'text'?" in capfd.readouterr().err
 
 
 def test_recordings_that_the_cache_lacks_are_named(forking, capfd):
     shutil.rmtree(".dvc/cache")
-    assert verify.main([]) == 2
+    assert exit_code("verify") == 2
     said = capfd.readouterr().err
-    assert "cannot decide: data/raw/mine: not whole in the cache, so fetch it with dvc pull" in said
+    assert "error: data/raw/mine: not whole in the cache, so fetch it with dvc pull" in said
 
 
 def test_other_recordings_than_those_of_the_lock_file_decide_nothing(forking, capfd):
     Path("data/raw/mine/a.txt").write_text("c\n")
     dvc("add", "-q", "data/raw/mine")
     commit()
-    assert verify.main(["--sample", "text"]) == 2
+    assert exit_code("verify", "--sample", "text") == 2
     said = capfd.readouterr().err
     assert "dvc.lock is out of date: it was written with another version of data/raw" in said
 
@@ -345,9 +343,9 @@ def test_other_recordings_than_those_of_the_lock_file_decide_nothing(forking, ca
 )  # fmt: skip
 def test_where_nothing_can_be_compared_it_says_why(forking, capfd, change, sentence):
     change()
-    assert verify.main([]) == 2
+    assert exit_code("verify") == 2
     said = capfd.readouterr()
-    assert said.err.startswith("error: cannot decide: ")
+    assert said.err.startswith("error: ")
     assert said.err.count("\n") == 1
     assert re.search(sentence, said.err)
 
@@ -357,7 +355,7 @@ def test_a_stopped_run_leaves_nothing(forking, monkeypatch, capfd):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(clean_clone.Copy, "build", stop)
-    assert verify.main([]) == 130
+    assert exit_code("verify") == 130
     assert "stopped: the clone is removed" in capfd.readouterr().err
     assert sorted(path.name for path in forking.parent.iterdir()) == ["fonoteka", "site"]
 
@@ -379,6 +377,6 @@ def test_a_folder_of_a_larger_repository_is_rebuilt_as_a_whole_one_is(
     monkeypatch.chdir(project / "data")  # of the project's folders any
     monkeypatch.setenv("GIT_DIR", str(mono / ".git"))  # as in a hook
     fork_rebuilds(monkeypatch)
-    assert verify.main(["--vary", vary]) == 0
+    assert exit_code("verify", "--vary", vary) == 0
     assert "the same: 0 differences\n" in capfd.readouterr().err
     assert (project / "reports/verify.json").is_file()

@@ -16,7 +16,7 @@ def clone(tmp_path_factory):
 
 
 def verify(clone, *options):
-    return clone.call(*PYTHON, "fonoteka.pipeline.verify.command", *options)
+    return clone.call(*PYTHON, "fonoteka", "verify", *options)
 
 
 def test_a_sample_finds_what_was_tampered_with(clone):

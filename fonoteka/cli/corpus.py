@@ -1,0 +1,149 @@
+"""Commands that add recordings to the corpus, and that erase a person's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from fonoteka.core.run_stage import FAILED, run_command
+from fonoteka.git import given_path
+
+if TYPE_CHECKING:
+    from fonoteka.corpus.importers.layouts.base import ImportOptions
+
+Folder = Annotated[
+    Path, typer.Argument(parser=given_path, metavar="FOLDER", help="audio and its texts")
+]
+LayoutName = Literal[
+    "audiofolder", "commonvoice", "kaldi", "librispeech", "ljspeech", "nemo", "sidecar", "table",
+    "textgrid",
+]  # fmt: skip
+Layout = Annotated[LayoutName | None, typer.Option(help="the layout  [default: by its files]")]
+Tables = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE", help="the table, wav.scp or manifest, if not all are read; may be repeated"
+    ),
+]
+Column = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="this column of the table, its number for ljspeech"),
+]
+Tier = Annotated[str | None, typer.Option(metavar="TIER", help="this tier of the TextGrids")]
+Speaker = Annotated[str | None, typer.Option(help="the speaker of all clips")]
+Language = Annotated[str | None, typer.Option(help="the language of all clips: bs, en, hr or sr")]
+Pattern = Annotated[
+    str | None,
+    typer.Option(
+        help="values in paths without suffix, as '{speaker}/{session}_{}'; {} is anything"
+    ),
+]
+AllowUntranscribed = Annotated[
+    bool, typer.Option("--allow-untranscribed", help="add clips without text")
+]
+LeaveOut = Annotated[bool, typer.Option("--leave-out", help="add what is right, and no more")]
+
+app = typer.Typer(
+    help="Add recordings, show what would be added, or erase a person's.", no_args_is_help=True
+)
+
+
+@app.command()
+def look(
+    context: typer.Context,
+    folder: Folder,
+    layout: Layout = None,
+    table: Tables = None,
+    path_column: Column = None,
+    text_column: Column = None,
+    speaker_column: Column = None,
+    language_column: Column = None,
+    session_column: Column = None,
+    sex_column: Column = None,
+    parent_column: Column = None,
+    licence_column: Column = None,
+    source_column: Column = None,
+    words_tier: Tier = None,
+    phones_tier: Tier = None,
+    speaker: Speaker = None,
+    language: Language = None,
+    pattern: Pattern = None,
+    allow_untranscribed: AllowUntranscribed = False,
+    leave_out: LeaveOut = False,
+) -> None:
+    """Show how a folder is understood, and copy nothing."""
+    from fonoteka.corpus.importers.add import look
+
+    run_command(
+        lambda: look(folder, _given(context), allow_untranscribed, leave_out), undecided=FAILED
+    )
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    folder: Folder,
+    name: Annotated[str, typer.Option(help="folder below data/raw; letters, digits, - _")],
+    licence: Annotated[str, typer.Option(help="under which the recordings may be used")],
+    source: Annotated[
+        str, typer.Option(help="where they come from; DATA_LICENSES.md shows it")
+    ] = "not stated",
+    layout: Layout = None,
+    table: Tables = None,
+    path_column: Column = None,
+    text_column: Column = None,
+    speaker_column: Column = None,
+    language_column: Column = None,
+    session_column: Column = None,
+    sex_column: Column = None,
+    parent_column: Column = None,
+    licence_column: Column = None,
+    source_column: Column = None,
+    words_tier: Tier = None,
+    phones_tier: Tier = None,
+    speaker: Speaker = None,
+    language: Language = None,
+    pattern: Pattern = None,
+    allow_untranscribed: AllowUntranscribed = False,
+    leave_out: LeaveOut = False,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="a machine spoke")] = False,
+    raw: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_path, metavar="FOLDER", help="where corpora are  [default: data/raw]"
+        ),
+    ] = None,
+    no_dvc: Annotated[bool, typer.Option("--no-dvc", help="do not track the copy by DVC")] = False,
+) -> None:
+    """Copy a folder of recordings to data/raw, and track the copy by DVC."""
+    from fonoteka.corpus.corpus import Card
+    from fonoteka.corpus.importers.add import run
+
+    run_command(
+        lambda: run(
+            folder, raw or Path("data/raw"), Card(name, licence, source, synthetic),
+            _given(context), allow_untranscribed, leave_out, dvc=not no_dvc,
+        ),
+        undecided=FAILED,
+    )  # fmt: skip
+
+
+def _given(context: typer.Context) -> ImportOptions:
+    """Return how the folder is to be read, from the options that both commands share."""
+    from fonoteka.corpus.importers.add import given_by
+
+    values = context.params
+    columns, tiers = (
+        {
+            key.removesuffix(end): text
+            for key, text in values.items()
+            if key.endswith(end) and text is not None
+        }
+        for end in ("_column", "_tier")
+    )
+    shared = {key: values[key] for key in ("speaker", "language") if values[key]}
+    return given_by(
+        values["layout"], values["table"] or (), columns, tiers, shared, values["pattern"]
+    )
