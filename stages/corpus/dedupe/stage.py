@@ -258,7 +258,7 @@ def run(given: InPaths, out: OutPaths, params: DedupeParams, workers: int) -> No
         reasons = Counter(problem for (_, problem), _ in rows)
         raise UserError(
             f"{given.inventory}: none of {reasons.total()} files can be used: "
-            f"{dict(sorted(reasons.items()))}; add recordings with make add-corpus FROM=folder"
+            f"{dict(sorted(reasons.items()))}; add some with python -m fonoteka corpus add"
         )
     codes = prints.read(given.prints, sounds.places, sounds.hashes)
     found = find_copies(entries, codes, given.raw, params.similarity, params.outside_s, workers)

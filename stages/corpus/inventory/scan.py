@@ -74,7 +74,7 @@ def corpus_folders(raw: Path, names: Iterable[str]) -> list[Path]:
     if raw.is_dir():
         there = sorted(p.name for p in raw.iterdir() if p.is_dir() and p.name[0] != ".")
     if not there:
-        raise UserError(f"{raw} holds no corpus: add one with make add-corpus FROM=folder")
+        raise UserError(f"{raw} holds no corpus: add one with python -m fonoteka corpus add")
     for name in names:
         if name not in there:
             raise UserError(
