@@ -37,6 +37,18 @@ PATHSPECS = frozenset(f"GIT_{kind}_PATHSPECS" for kind in ("GLOB", "ICASE", "LIT
 PLAIN = {"GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
+class GitError(UserError):
+    """git exited with another code than 0.
+
+    Attributes:
+        code: the exit code. Some commands answer "no" with 1, such as `git grep` without a match.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def dvc_top(folder: Path | None = None) -> Path | None:
     """Return the nearest parent with `.dvc`, of the current folder by default, or None."""
     start = (folder or Path.cwd()).resolve()
@@ -87,7 +99,8 @@ def git(*arguments: str, root: Path | None = None, stdin: str = "", errors: str 
         errors: handling of bytes that are not UTF-8, as in `bytes.decode`.
 
     Raises:
-        ValueError: git failed, or its output is not UTF-8.
+        GitError: git failed.
+        UnicodeDecodeError: the output is not UTF-8 and `errors` is "strict".
         FileNotFoundError: git is not installed.
     """
     return _git(arguments, root, stdin).decode("utf-8", errors)
@@ -105,7 +118,7 @@ def _git(arguments: Sequence[str], root: Path | None, stdin: str) -> bytes:
     )  # fmt: skip
     if result.returncode:
         message = result.stderr.decode("utf-8", "replace").strip()
-        raise UserError(f"git {arguments[0]}: {message[-300:]}")
+        raise GitError(f"git {arguments[0]}: {message[-300:]}", result.returncode)
     return result.stdout
 
 
@@ -157,8 +170,10 @@ def has_commit(root: Path | None = None) -> bool:
         raise UserError(f"{folder}: a git checkout, but git is not installed") from error
     try:
         git("rev-parse", "--verify", "--quiet", "HEAD", root=root)
-    except ValueError:
-        return False
+    except GitError as error:
+        if error.code == 1:  # no commit yet; 128 is a failure, such as a damaged repository
+            return False
+        raise
     return True
 
 
