@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro status diff gate verify forget bench bench-corpus bench-runner bench-realtime test test-fast test-faults coverage check requirements clean
+.PHONY: help repro status diff gate verify bench bench-corpus bench-runner bench-realtime test test-fast test-faults coverage check requirements clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -60,12 +60,6 @@ check: $(INSTALLED) ## lint, layout and types
 	ruff check .
 	ruff format --check .
 	mypy
-
-forget: $(INSTALLED) ## show a person's recordings and what came from them: SPEAKER=corpus/name or SOURCE=corpus [ARGS=--yes]
-	@test -n "$$SPEAKER$$SOURCE" || { \
-	  echo "usage: make forget SPEAKER=corpus/name [ARGS=--yes], or SOURCE=corpus, or SOURCE=corpus/source" >&2; \
-	  exit 2; }
-	@python -m fonoteka.erasure.command $${SPEAKER:+--speaker="$$SPEAKER"} $${SOURCE:+--source="$$SOURCE"} $(ARGS)
 
 # `pip list` and not `pip freeze`: it knows names and versions only, no paths and no addresses. What
 # torch brings for CUDA exists for Linux alone.

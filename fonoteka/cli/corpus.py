@@ -130,6 +130,25 @@ def add(
     )  # fmt: skip
 
 
+@app.command()
+def erase(
+    speaker: Annotated[str, typer.Option(metavar="CORPUS/NAME", help="whose recordings")] = "",
+    source: Annotated[
+        str,
+        typer.Option(metavar="CORPUS[/SOURCE]", help="a whole corpus, or what came from a source"),
+    ] = "",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="another file of the corpus; may be repeated"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="remove the recordings")] = False,
+) -> None:
+    """Show a person's recordings and all that was made from them, or remove them."""
+    from fonoteka.erasure.command import erase
+
+    run_command(lambda: erase(speaker, source, also or (), yes=yes), undecided=FAILED)
+
+
 def _given(context: typer.Context) -> ImportOptions:
     """Return how the folder is to be read, from the options that both commands share."""
     from fonoteka.corpus.importers.add import given_by

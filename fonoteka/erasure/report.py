@@ -1,73 +1,25 @@
-"""Say where a person is, what was taken out, and what is left to do and by whom."""
+"""Write what exists of a subject, one line per place, and the commands that remove the rest."""
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from fonoteka.corpus.importers.portable_names import shown
-from fonoteka.corpus.importers.preview import few
-from fonoteka.erasure.cache import Storage, removal
-from fonoteka.erasure.find_clips import Who
-from fonoteka.erasure.git_history import branch
-from fonoteka.erasure.lineage import holds
-from fonoteka.erasure.trace import Past, Places, Trace
-from fonoteka.erasure.workspace import Theirs
+from fonoteka.corpus.importers.preview import WIDTH, few
+from fonoteka.erasure.find_clips import PersonalData, Subject
+from fonoteka.erasure.storage import Storage
+from fonoteka.erasure.trace import SPEAKERS, Trace
 from fonoteka.git import prefix
 
-WIDTH = 10  # of the words on the left
 
-
-def found(places: Places, who: Who, theirs: Theirs, trace: Trace) -> Iterator[str]:
-    """Give what there is of them, a line a place."""
-    folder = places.folder(who)
-    if theirs.files:
-        yield line(
-            "here",
-            f"{folder}: {theirs.recordings} recordings, {theirs.beside} files beside them, "
-            f"{theirs.rows} rows, {theirs.lines} lines of phones"
-            + ("; no other row is left, so the whole folder goes" if theirs.whole else ""),
-        )
-    names = sorted(theirs.found.spelled - {who.speaker}) if who.speaker else []
-    if names:
-        yield line("spelled", f"{few(names)} too, which the split takes for the same voice")
-    if theirs.found.elsewhere:
-        clips = [f"{path} of {other}" for path, other in theirs.found.elsewhere.items()]
-        yield line("copies", f"{len(clips)} under another name, by their parents: {few(clips)}")
-    for what, examples in theirs.look:
-        yield line("look", f"{len(examples)} {what}: {few(examples)}")
-    if trace.alike:
-        said = f"{len(trace.alike)} clips of others that sound the same: {few(trace.alike)}"
-        yield line("look", said)
-    if trace.table:
-        yield line("table", f"{places.speakers}: {len(trace.table)} rows")
-    if trace.built:
-        yield line("built", f"{len(trace.built)} outputs of the last build came from them")
-        yield from (f"{'':{WIDTH}} {a.path} ({a.stage}): {holds(a.path)}" for a in trace.built)
-    yield from map(past_line, trace.past)
-    if trace.older:
-        paths = sorted({artefact.path for artefact in trace.older})
-        yield line("older", f"{len(trace.older)} outputs of builds in history: {few(paths)}")
-    if trace.objects:
-        yield line(
-            "objects",
-            f"{len(trace.objects)} that nothing else uses are theirs or were built of them: "
-            f"{trace.cached} are in the cache, {trace.runs} are remembered runs",
-        )
-    if trace.names:
-        yield line("named", f"in {few(trace.names)}")
-    if trace.named:
-        yield line("history", f"commits named them in {few(trace.named)}")
-
-
-def past_line(past: Past) -> str:
-    """Return one version of the corpus that holds them."""
-    version = past.version
-    may = "holds them" if version.known else "may hold them: it isn't in the cache, dvc fetch it"
-    where = f"{len(past.commits)} commits" if past.commits else "no commit yet"
-    tips = f", at the tip of {few(past.tips)}" if past.tips else ""
-    return line("version", f"{version.md5[:8]} of the corpus {may}; in {where}{tips}")
+def command(subject: Subject, option: str = "") -> str:
+    """Return the command that shows a subject's data, or does what `option` says."""
+    kind = "speaker" if subject.speaker else "source"
+    request = f"python -m fonoteka corpus erase --{kind} {shlex.quote(shown(str(subject)))}"
+    return f"{request} {option}" if option else request
 
 
 def line(label: str, text: str) -> str:
@@ -75,108 +27,86 @@ def line(label: str, text: str) -> str:
     return f"{label:<{WIDTH}} {text}"
 
 
-def command(who: Who) -> str:
-    """Return what to run to ask again."""
-    return f"make forget {who.option}={shlex.quote(shown(str(who)))}"
+def findings(subject: Subject, data: PersonalData, trace: Trace) -> Iterator[str]:
+    """Yield what exists of a subject."""
+    if data.files:
+        whole = "; no row remains, so the folder is removed" if data.whole_corpus else ""
+        yield line("files", f"{subject.folder}: {data.counts}{whole}")
+    spellings = data.spellings - {subject.speaker} if subject.speaker else set()
+    built = [line("", f"{artefact.path} ({artefact.stage})") for artefact in trace.built]
+    lists = [
+        ("spellings", "other spellings of the name", sorted(spellings)),
+        ("related", "clips that are copies or parents of these", data.related),
+        *(("review", description, names) for description, names in data.review),
+        ("speakers", f"rows of {SPEAKERS}", [row["speaker"] for row in trace.speakers]),
+        ("older", "outputs of committed builds", sorted({a.path for a in trace.older})),
+        ("named", "tracked files contain the name", trace.tracked),
+        ("history", "files contained the name in some commit", trace.committed),
+    ]
+    yield from (line(label, f"{len(n)} {text}: {few(n)}") for label, text, n in lists if n)
+    if trace.built:
+        yield "\n".join([line("built", f"{len(built)} outputs of the last build:"), *built])
+    for version in trace.versions:
+        contains = "contains" if version.readable else "is not in the cache and may contain"
+        text = f"{version.md5[:8]} of the corpus {contains} the recordings"
+        refs = f", at the tip of {few(version.refs)}" if version.refs else ""
+        yield line("version", f"{text}; in {len(version.commits)} commits{refs}")
+    if not all(version.readable for version in trace.versions):
+        yield line("fetch", f"to look into all versions: dvc fetch --all-commits {subject.pointer}")
+    if trace.objects:
+        runs = sum(path.startswith("runs/") for path in trace.objects)
+        text = f"{len(trace.objects)} that nothing else uses, {runs} of them run-cache entries"
+        yield line("objects", f"{text}; {trace.cached} are in the cache")
 
 
 def steps(
-    places: Places, who: Who, theirs: Theirs, trace: Trace, storage: Storage | None, listed: Path
-) -> list[str]:
-    """Return what is left to do, in order, each with its command; only what applies.
-
-    Args:
-        places: where things are.
-        who: they.
-        theirs: what was taken out, or would be.
-        trace: where they are beside that.
-        storage: dvc's cache and remotes; None where there is no dvc.
-        listed: the file that names the objects to delete.
-    """
-    return [
-        *_settings(who, theirs, trace),
-        *_rebuild(places, who, trace),
-        *_caches(trace, storage, listed),
-        *_history(places, who, trace),
-        *_others(trace, storage),
-    ]
-
-
-def _settings(who: Who, theirs: Theirs, trace: Trace) -> Iterator[str]:
-    if theirs.whole:
-        yield f"take {who.corpus} out of inventory.corpora in params.yaml"
-    if trace.names:
-        yield f"take {few([str(who)])} out of {few(trace.names)}"
-    if theirs.look or trace.alike:
-        yield f"look at what is listed as look; {command(who)} ARGS='--also PATH' takes a file too"
-
-
-def _rebuild(places: Places, who: Who, trace: Trace) -> Iterator[str]:
+    subject: Subject, data: PersonalData, trace: Trace, storage: Storage | None, listed: Path
+) -> Iterator[str]:
+    """Yield what is left to do, in order, with the commands; `listed` names the objects."""
+    if data.whole_corpus:
+        yield f"remove {subject.corpus} from inventory.corpora in params.yaml"
+    if trace.tracked:
+        yield f"remove {few(trace.words)} from {few(trace.tracked)}"
+    if any(names for _, names in data.review):
+        yield f"review the names above; this removes a file: {command(subject, '--also PATH')}"
     if trace.built:
-        yield "make the rest anew without them: make repro"
-    pointer, table = places.pointer(who), places.speakers
-    changed = [pointer, *[table] * bool(trace.table)]
-    changed += [path for path in (places.lock, Path("reports")) if (places.root / path).exists()]
-    yield f"commit it: git add -A {' '.join(map(str, changed))} && git commit"
+        yield "rebuild without the recordings: rm -rf checkpoints .dvc/tmp/repro && make repro"
+    yield "commit: git add --update . && git commit"
     if trace.built:
+        yield f"run this again, because a new build frees objects: {command(subject, '--yes')}"
+    if storage is not None and trace.objects:
+        yield from _object_steps(storage, listed)
+    # The branch that is checked out is past the recordings after the commit above.
+    if refs := [ref for version in trace.versions for ref in version.refs if " -> " not in ref]:
         yield (
-            f"then ask again: {command(who)} ARGS=--yes; only then it is known which objects of "
-            "earlier builds nothing uses any more"
+            f"move or delete the branches and tags whose tip has the recordings, {few(refs)}: "
+            "git branch -D, git tag -d, git push --delete"
         )
+    if trace.committed:
+        yield _history_step(subject, trace)
+    yield "withdraw models that learned from the recordings; inform owners of clones and backups"
 
 
-def _caches(trace: Trace, storage: Storage | None, listed: Path) -> Iterator[str]:
-    if storage is None or not trace.objects:
-        return
-    yield (
-        f"delete their objects from the cache, after which the versions above can't be checked "
-        f"out: (cd {shlex.quote(str(storage.cache))} && xargs rm -f) < {listed}"
+def _object_steps(storage: Storage, listed: Path) -> Iterator[str]:
+    places = {"the cache": str(storage.cache)}
+    places |= {f"remote {name}": url for name, url in storage.remotes.items()}
+    for place, url in places.items():
+        if "://" in url:
+            yield f"delete the objects listed in {listed} from {place}, {url}, with its own client"
+        else:
+            delete = f"(cd {shlex.quote(url)} && xargs rm -f) < {listed}"
+            yield f"delete the objects from {place}: {delete}"
+    remotes = "".join(f", dvc gc --workspace --cloud -r {name}" for name in storage.remotes)
+    unused = "all that the files checked out do not use, although other branches may"
+    yield f"or delete {unused}: dvc gc --workspace{remotes}"
+
+
+def _history_step(subject: Subject, trace: Trace) -> str:
+    rules = [f"regex:(?i){re.escape(word)}==>{subject.corpus}/removed" for word in trace.words]
+    quoted = " ".join(shlex.quote(shown(rule)) for rule in rules)
+    around = f" of the whole repository around {prefix()}" if prefix() else ""
+    return (
+        f"remove the name from the history{around}, in a new clone: printf '%s\\n' {quoted} "
+        "> names.txt && git filter-repo --replace-text names.txt && git push --force --all && "
+        "git push --force --tags"
     )
-    for remote in storage.remotes:
-        yield f"and from remote {remote.name}: {removal(remote, listed)}"
-    yield (
-        "or let dvc drop all that the files here don't need, also what only other branches and "
-        "tags do: dvc gc --workspace"
-    )
-    for remote in storage.remotes:
-        yield (
-            f"and on remote {remote.name}: dvc gc --workspace --cloud -r {remote.name}; with "
-            "--all-commits instead it would keep them, for history still points to them"
-        )
-
-
-def _history(places: Places, who: Who, trace: Trace) -> Iterator[str]:
-    tips = {tip for past in trace.past for tip in past.tips}
-    if others := sorted(
-        tips - {branch(places.root)}
-    ):  # this branch is past it with the next commit
-        yield (
-            f"move or delete the branches and tags at whose tip they still are, {few(others)}: git "
-            "branch -D, git tag -d, git push --delete; a commit that stays names hashes, not sounds"
-        )
-    if trace.named:
-        files = " ".join(shlex.quote(shown(name)) for name in list(trace.named)[:5])
-        inside = prefix(places.root)
-        around = f", of the whole repository that {inside} is a folder of" if inside else ""
-        yield (
-            f"earlier commits name them in {files}: to rewrite history, write "
-            f"{shlex.quote(shown(str(who)) + '==>' + who.corpus + '/removed')} into a file "
-            "and run git filter-repo --replace-text FILE, then git push --force --all --tags; "
-            f"every clone has to be made anew{around}"
-        )
-    left = [path for path in (Path("checkpoints"), Path(".dvc/tmp/repro"), Path(".dvc/tmp/exps"))
-            if (places.root / path).exists()]  # fmt: skip
-    if left:
-        yield f"delete what runs left behind: rm -rf {' '.join(map(str, left))}"
-
-
-def _others(trace: Trace, storage: Storage | None) -> Iterator[str]:
-    if trace.built or trace.older:
-        yield "withdraw models and packages that were handed out; weights learned from them stay so"
-    if trace.past or (storage is not None and storage.remotes):
-        yield "tell those who have a clone, a fork, a backup or a cache of their own"
-
-
-def numbered(lines: Sequence[str]) -> Iterable[str]:
-    """Return steps with their numbers."""
-    return (f"{number:>2}. {text}" for number, text in enumerate(lines, start=1))

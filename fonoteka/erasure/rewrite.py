@@ -1,7 +1,7 @@
-"""Write a corpus anew without some of its clips, so that a failure half-way loses nothing.
+"""Rewrite a corpus without some of its clips, so that an interruption loses nothing.
 
-The new folder is made beside the old one, of hard links where the disk allows, and then takes its
-place. Two renames do that; `settle` ends what a kill between them left.
+The new folder is made beside the old one, from hard links if the disk supports them, and then
+replaces it by two renames. `recover` finishes what a kill between the renames left.
 """
 
 from __future__ import annotations
@@ -13,99 +13,75 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from fonoteka.core.files import write_text
 from fonoteka.corpus.corpus import PHONES, TABLE
-from fonoteka.erasure.find_clips import clip_path
-from fonoteka.tables import Row, read_numbered, write_table
+from fonoteka.tables import Row, read_table, write_table
+
+COLUMNS = ("path", "speaker")  # of metadata.csv, without which no clip is anybody's
 
 
-def every_file(folder: Path) -> list[str]:
-    """Return all files below a folder, hidden ones and links too, as paths relative to it."""
-    found = []
-    for base, folders, names in os.walk(folder):
-        links = [name for name in folders if (Path(base) / name).is_symlink()]
-        inside = Path(base).relative_to(folder)
-        found += [(inside / name).as_posix() for name in [*names, *links]]
-    return sorted(found)
+def all_files(folder: Path) -> list[str]:
+    """Return the relative paths of all files in a folder, hidden files and links included."""
+    files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
-def rows_of(folder: Path) -> list[Row]:
-    """Return the rows of a corpus's table, in its order.
+def clip_path(row: Row) -> str:
+    """Return the path of a row's clip, relative to the folder of its corpus."""
+    return PurePosixPath(row["path"].strip()).as_posix()
 
-    Raises:
-        ValueError: the table is missing or broken, or has no column for path or speaker.
+
+def rewrite(folder: Path, removed: Collection[str]) -> None:
+    """Remove files with their rows and phones from a corpus; the whole folder if no row remains."""
+    rows = read_table(folder / TABLE, COLUMNS)
+    remaining = [row for row in rows if clip_path(row) not in removed]
+    old, new, whole = _beside(folder)
+    if not remaining:
+        folder.rename(whole)  # in one step: no half of a corpus is ever in place
+        shutil.rmtree(whole)
+        return
+    try:
+        new.mkdir()
+        for name in all_files(folder):
+            if name not in removed and name not in {TABLE, PHONES}:
+                _link(folder / name, new / name)
+        write_table(new / TABLE, list(rows[0]), remaining)
+        if phones := _remaining_phones(folder / PHONES, removed):
+            (new / PHONES).write_bytes(phones)
+        folder.rename(old)
+        new.rename(folder)
+    finally:
+        recover(folder)
+
+
+def _remaining_phones(path: Path, removed: Collection[str]) -> bytes:
+    """Return phones.jsonl without the lines of some clips; empty if there is no such file.
+
+    A line that cannot be parsed belongs to no known clip and remains.
     """
-    return [row for _, row in read_numbered(folder / TABLE, ("path", "speaker"))]
+    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    return b"".join(line for line in lines if _clip_of(line) not in removed)
 
 
-def lines_of(folder: Path, gone: Collection[str]) -> tuple[list[str], int]:
-    """Return the lines of phones.jsonl that stay, and how many go.
-
-    A line that can't be read is of nobody that is known, and stays.
-    """
-    path = folder / PHONES
-    if not path.is_file():
-        return [], 0
-    lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-    kept = [line for line in lines if _path_of(line) not in gone]
-    return kept, len(lines) - len(kept)
-
-
-def _path_of(line: str) -> str:
+def _clip_of(line: bytes) -> str:
     with suppress(ValueError, TypeError, KeyError):
         return PurePosixPath(str(json.loads(line)["path"])).as_posix()
     return ""
 
 
-def rewrite(folder: Path, gone: Collection[str]) -> None:
-    """Take files, their rows and their phones out of a corpus.
-
-    Args:
-        folder: of the corpus.
-        gone: paths below it. Where no row is left the whole folder goes.
-    """
-    rows = rows_of(folder)
-    kept = [row for row in rows if clip_path(row) not in gone]
-    before, after, whole = _beside(folder)
-    if not kept:
-        folder.rename(whole)
-        shutil.rmtree(whole)
-        return
-    lines, fewer = lines_of(folder, gone)
-    made_anew = {TABLE, *[PHONES] * bool(fewer)}
-    try:
-        after.mkdir()
-        for name in every_file(folder):
-            if name not in gone and name not in made_anew:
-                _link(folder / name, after / name)
-        write_table(after / TABLE, list(rows[0]), kept)
-        if fewer and lines:
-            write_text(after / PHONES, "\n".join(lines))
-        folder.rename(before)
-        after.rename(folder)
-    finally:
-        settle(folder)
-
-
 def _beside(folder: Path) -> tuple[Path, Path, Path]:
-    """Return where the old folder waits, where the new one is made and where a whole one goes."""
-    before, after, whole = (
+    """Return the temporary names of the old folder, the new one and one that is removed whole."""
+    old, new, whole = (
         folder.with_name(f".{folder.name}.{word}.part") for word in ("before", "after", "whole")
     )
-    return before, after, whole
+    return old, new, whole
 
 
-def is_unsettled(folder: Path) -> bool:
-    """Tell whether an earlier run was killed while it changed folders."""
-    return any(path.exists() for path in _beside(folder))
-
-
-def settle(folder: Path) -> None:
-    """End what was begun: the old folder comes back where no new one is in its place, else goes."""
-    before, after, whole = _beside(folder)
-    if before.exists() and not folder.exists():
-        before.rename(folder)
-    for path in (before, after, whole):
+def recover(folder: Path) -> None:
+    """Put the old folder back if no new one is in its place, and remove what is temporary."""
+    old, new, whole = _beside(folder)
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for path in (old, new, whole):
         if path.exists():
             shutil.rmtree(path)
 

@@ -1,4 +1,4 @@
-"""Put together where a person is beside the corpus itself: what was built, cached and committed."""
+"""Find what exists of a subject outside the corpus: outputs, cached objects, committed files."""
 
 from __future__ import annotations
 
@@ -7,196 +7,97 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fonoteka.corpus.corpus import read_card
 from fonoteka.erasure import git_history as git
-from fonoteka.erasure.cache import Storage, Version, here, look_into, object_name
-from fonoteka.erasure.find_clips import Who
-from fonoteka.erasure.lineage import (
-    Artefact,
-    Entry,
-    all_hashes,
-    artefacts,
-    read_lock,
-    run_cache,
-    tainted_runs,
-)
-from fonoteka.erasure.workspace import Theirs, source_of
-from fonoteka.manifest import utterance_id
+from fonoteka.erasure.find_clips import RAW, PersonalData, Subject
+from fonoteka.erasure.lineage import Artefact, Entry, artefacts, outputs, read_lock
+from fonoteka.erasure.storage import CorpusVersion, Storage, object_path, read_version
+from fonoteka.git import has_commit
 from fonoteka.tables import Row, read_table
 from fonoteka.text.transliteration import name_key
 
-
-@dataclass(frozen=True)
-class Places:
-    """Where things are, from the top of the repository.
-
-    Attributes:
-        root: the top.
-        raw: the folder of corpora.
-        inventory: the table that the pipeline made of them.
-        duplicates: the table of what it found to be alike.
-        speakers: the committed table of speakers.
-        lock: what dvc built last.
-    """
-
-    root: Path = Path()
-    raw: Path = Path("data/raw")
-    inventory: Path = Path("data/corpus/inventory.csv")
-    duplicates: Path = Path("data/corpus/duplicates.csv")
-    speakers: Path = Path("data/speakers.csv")
-    lock: Path = Path("dvc.lock")
-
-    def folder(self, who: Who) -> Path:
-        """The corpus."""
-        return self.raw / who.corpus
-
-    def pointer(self, who: Who) -> Path:
-        """Where dvc says which version of the corpus it is."""
-        return self.raw / f"{who.corpus}.dvc"
-
-
-@dataclass
-class Past:
-    """A version of the corpus in git's history that holds them, or may."""
-
-    version: Version
-    commits: list[str]
-    tips: list[str]
+INVENTORY, LOCK = Path("data/corpus/inventory.csv"), Path("dvc.lock")
+SPEAKERS = Path("data/speakers.csv")
 
 
 @dataclass
 class Trace:
-    """Where they are beside the corpus itself.
+    """What exists of a subject outside the corpus."""
 
-    Attributes:
-        table: rows of the committed table of speakers.
-        built: what the last build made of them; empty once it was made without them.
-        past: versions of the corpus in history.
-        older: what earlier builds made of them.
-        objects: names below the cache, and below a remote, that may be deleted now.
-        cached: how many of them are in the cache here.
-        runs: how many of them are remembered runs.
-        alike: clips of others that are the same sound as one of theirs, or nearly.
-        names: tracked files that name them, but for the table of speakers.
-        named: files that named them in some commit, and in how many commits that changed.
-    """
-
-    table: list[Row] = field(default_factory=list)
-    built: list[Artefact] = field(default_factory=list)
-    past: list[Past] = field(default_factory=list)
-    older: set[Artefact] = field(default_factory=set)
-    objects: list[str] = field(default_factory=list)
-    cached: int = 0
-    runs: int = 0
-    alike: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    named: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing of them is left."""
-        return not (self.table or self.built or self.past)
+    words: list[str]  # `corpus/name` in each spelling, by which tracked files name a speaker
+    speakers: list[Row] = field(default_factory=list)  # of data/speakers.csv
+    built: list[Artefact] = field(default_factory=list)  # none after a build without the subject
+    versions: list[CorpusVersion] = field(default_factory=list)  # with the subject's data
+    older: set[Artefact] = field(default_factory=set)  # built in git's history
+    objects: list[str] = field(default_factory=list)  # paths in a cache or remote, not used else
+    cached: int = 0  # how many of them are in the cache
+    tracked: list[str] = field(default_factory=list)  # files with a word, except speakers.csv
+    committed: list[str] = field(default_factory=list)  # files with a word in any commit
 
 
-def trace(places: Places, who: Who, theirs: Theirs, storage: Storage | None) -> Trace:
-    """Return where they are beside the corpus: in what was built, in the cache, in history."""
-    found = Trace()
-    words = words_of(who, theirs)
-    if places.speakers.is_file():
-        rows = read_table(places.speakers, ("speaker",))
-        found.table = [row for row in rows if names_them(row["speaker"], who, theirs)]
-    lock: dict[str, Entry] = {}
-    if places.lock.is_file():
-        lock = read_lock(places.lock.read_text(encoding="utf-8"))
-    if built_with(places, who, theirs):
-        found.built = artefacts(lock, places.raw.as_posix(), who.corpus)
-    found.alike = alike(places, who, theirs)
-    table = places.speakers.as_posix()
-    found.names = [name for name in git.tracked_that_name(places.root, words) if name != table]
-    found.named = git.past_that_names(places.root, words)
+def find_trace(subject: Subject, data: PersonalData, storage: Storage | None) -> Trace:
+    """Return what exists of a subject outside the corpus."""
+    spellings = data.spellings | {subject.speaker} if subject.speaker else set()
+    trace = Trace(sorted(f"{subject.corpus}/{name}" for name in spellings))
+    if SPEAKERS.is_file():
+        rows = read_table(SPEAKERS, ("speaker",))
+        trace.speakers = [row for row in rows if _names(row["speaker"], subject, data)]
+    lock = read_lock(LOCK.read_text(encoding="utf-8")) if LOCK.is_file() else {}
+    if _is_built(subject, data):
+        trace.built = artefacts(lock, subject.folder.as_posix())
+    if trace.words and has_commit():
+        tracked = git.tracked_files_with(trace.words)
+        trace.tracked = [path for path in tracked if path != SPEAKERS.as_posix()]
+        trace.committed = git.committed_files_with(trace.words)
     if storage is not None:
-        _into_the_past(places, who, storage, found)
-        _objects(places, who, storage, found, lock)
-    return found
+        _find_versions(subject, storage, trace)
+        _find_objects(storage, trace, lock)
+    return trace
 
 
-def alike(places: Places, who: Who, theirs: Theirs) -> list[str]:
-    """Return the clips that the pipeline grouped with theirs, and that aren't theirs by the table.
-
-    They are recordings of the same person under another name, or in another corpus.
-    """
-    if not places.duplicates.is_file():
-        return []
-    ids = {utterance_id(who.corpus, path) for path in theirs.files}
-    rows = read_table(places.duplicates, ("group", "id"))
-    groups = {row["group"] for row in rows if row["id"] in ids}
-    return sorted(row["id"] for row in rows if row["group"] in groups and row["id"] not in ids)
-
-
-def words_of(who: Who, theirs: Theirs) -> list[str]:
-    """Return the words by which files of git name them: `corpus/name`, in each spelling."""
-    if not who.speaker:
-        return []
-    return sorted(f"{who.corpus}/{name}" for name in theirs.found.spelled | {who.speaker} if name)
-
-
-def names_them(speaker: str, who: Who, theirs: Theirs) -> bool:
-    """Tell whether `corpus/name` is one of whom no clip is to be left."""
+def _names(speaker: str, subject: Subject, data: PersonalData) -> bool:
     corpus, _, name = speaker.partition("/")
-    if corpus != who.corpus:
-        return False
-    return theirs.whole or bool(who.speaker and name_key(name) == name_key(who.speaker))
+    is_speaker = bool(subject.speaker) and name_key(name) == name_key(subject.speaker)
+    return corpus == subject.corpus and (data.whole_corpus or is_speaker)
 
 
-def built_with(places: Places, who: Who, theirs: Theirs) -> bool:
-    """Tell whether the last build had clips that go, or that are gone already."""
-    if not places.inventory.is_file():
-        return bool(theirs.files)
-    folder, start = places.folder(who), f"{who.corpus}/"
-    rows = read_table(places.inventory, ("path",))
-    paths = [row["path"].removeprefix(start) for row in rows if row["path"].startswith(start)]
-    return any(path in theirs.files or not os.path.lexists(folder / path) for path in paths)
+def _is_built(subject: Subject, data: PersonalData) -> bool:
+    """Return whether the last build had clips that are removed, now or by an earlier run."""
+    if not INVENTORY.is_file():
+        return bool(data.files)
+    start = f"{subject.corpus}/"
+    paths = [row["path"] for row in read_table(INVENTORY, ("path",))]
+    clips = [path.removeprefix(start) for path in paths if path.startswith(start)]
+    return any(clip in data.files or not os.path.lexists(subject.folder / clip) for clip in clips)
 
 
-def _into_the_past(places: Places, who: Who, storage: Storage, found: Trace) -> None:
-    """Find the versions of the corpus that hold them, and what was built of those."""
-    history = git.history_of(places.root, places.pointer(who).as_posix(), places.lock.as_posix())
-    source, locks = source_of(places.folder(who)), set[str]()
-    versions: dict[str, list[str]] = {}
-    for blob, commits in history.of_pointer().items():
-        if md5 := git.md5_of(git.text_of(places.root, blob)):
-            versions.setdefault(md5, []).extend(commits)
-    for md5, commits in versions.items():
-        version = look_into(storage, md5, who, source)
-        if version.holds:
-            found.past.append(Past(version, commits, history.tips_at(commits)))
-            locks |= {history.commits[commit].lock for commit in commits} - {""}
-    for blob in sorted(locks):
-        lock = read_lock(git.text_of(places.root, blob))
-        found.older |= set(artefacts(lock, places.raw.as_posix(), who.corpus))
-    if places.pointer(who).is_file():
-        now = git.md5_of(places.pointer(who).read_text(encoding="utf-8"))
-        if now and now not in versions and (now_held := look_into(storage, now, who, source)).holds:
-            found.past.append(Past(now_held, [], []))
+def _find_versions(subject: Subject, storage: Storage, trace: Trace) -> None:
+    """Find the versions of the corpus with the subject's data, and what was built from them."""
+    history = git.history(subject.pointer) if has_commit() else []
+    blobs = {commit.pointer for commit in history} - {""}
+    hashes = {blob: git.pointer_md5(git.blob_text(blob)) for blob in sorted(blobs)}
+    if subject.pointer.is_file():  # it may not be committed yet
+        hashes["checked out"] = git.pointer_md5(subject.pointer.read_text(encoding="utf-8"))
+    source = read_card(subject.folder).source if subject.folder.is_dir() else ""
+    for md5 in sorted(set(hashes.values()) - {""}):
+        version = read_version(storage, md5, subject, source)
+        if version.personal:
+            version.commits = [c for c in history if hashes.get(c.pointer) == md5]
+            trace.versions.append(version)
+    commits = (commit for version in trace.versions for commit in version.commits)
+    for blob in {commit.lock for commit in commits} - {""}:
+        trace.older |= set(artefacts(read_lock(git.blob_text(blob)), subject.folder.as_posix()))
 
 
-def _objects(
-    places: Places, who: Who, storage: Storage, found: Trace, lock: Mapping[str, Entry]
-) -> None:
-    """Find the objects that are theirs and that nothing uses that stays."""
-    used = {md5 for entry in lock.values() for out in entry.get("outs") or []
-            for md5 in storage.objects_of(str(out.get("md5", "")))}  # fmt: skip
-    for pointer in sorted(places.raw.glob("*.dvc")):
-        if pointer != places.pointer(who):
-            used |= storage.objects_of(git.md5_of(pointer.read_text(encoding="utf-8")))
-    for past in found.past:
-        used |= past.version.others
-    hashes = set[str]().union(*(past.version.theirs for past in found.past))
-    derived = {md5 for artefact in found.older for md5 in storage.objects_of(artefact.md5)}
-    kept_in_git = git.tracked(places.root)
-    derived -= {artefact.md5 for artefact in found.older if artefact.path in kept_in_git}
-    clean = set() if found.built else all_hashes(lock)
-    known = {artefact.md5 for artefact in [*found.built, *found.older]}
-    runs = tainted_runs(run_cache(storage.cache), who.corpus, known, clean)
-    purged = (hashes | derived) - used
-    found.objects = sorted({*map(object_name, purged), *runs})
-    found.cached, found.runs = len(here(storage, purged)), len(runs)
+def _find_objects(storage: Storage, trace: Trace, lock: Mapping[str, Entry]) -> None:
+    """Find the subject's objects that the files checked out and other clips do not use."""
+    # A corpus from which the subject was removed may share files with the version before.
+    pointers = {git.pointer_md5(path.read_text(encoding="utf-8")) for path in RAW.glob("*.dvc")}
+    tracked = pointers - {version.md5 for version in trace.versions}
+    tracked |= {md5 for entry in lock.values() for _, md5 in outputs(entry)}
+    used = {md5 for output in tracked for md5 in storage.objects_of(output)}
+    used = used.union(*(version.other for version in trace.versions))
+    derived = (storage.objects_of(artefact.md5) for artefact in trace.older)
+    personal = set[str]().union(*(version.personal for version in trace.versions), *derived) - used
+    trace.objects = sorted([*map(object_path, personal), *storage.runs_with(personal)])
+    trace.cached = sum((storage.cache / path).is_file() for path in trace.objects)
