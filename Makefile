@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro status diff gate verify bench bench-corpus bench-runner bench-realtime test test-fast test-faults coverage check requirements clean
+.PHONY: help repro status diff gate verify test test-fast test-faults coverage check requirements clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -75,18 +75,6 @@ requirements: ## resolve pyproject.toml anew into requirements.lock
 	{ echo '# Made by `make requirements` from pyproject.toml, on Linux: versions that were installed together.'; \
 	  sed -E -e 's/\+[a-z0-9.]*$$//' -e '/^(cuda-|nvidia-[^m]|triton)/s/$$/; sys_platform == "linux"/' \
 	    "$$folder/found" | LC_ALL=C sort -f; } > requirements.lock
-
-bench: $(INSTALLED) ## time heads, whole paths and embedding against named baselines: [WHAT="head path encoder realtime"]
-	@python -m fonoteka.bench.command $(WHAT)
-
-bench-corpus: $(INSTALLED) ## time the corpus side, and count what near duplicates it finds: [ARGS=--full]
-	@python -m fonoteka.bench.corpus $(ARGS)
-
-bench-runner: $(INSTALLED) ## time make repro with nothing to do, and with one job and many: [WHAT="idle jobs"]
-	@python -m fonoteka.bench.runner $(WHAT)
-
-bench-realtime: $(INSTALLED) ## time the five small models, a hop a call on one core, and their front end
-	@python -m fonoteka.bench.command realtime
 
 clean: ## remove what tools and interrupted training left, never data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* checkpoints

@@ -1,4 +1,4 @@
-"""Decode all FLAC files below a folder with soundfile and do nothing with them: the baseline.
+"""Decode all FLAC files below a folder with soundfile and discard the samples: the baseline.
 
 python -m fonoteka.bench.decode_baseline data/raw
 """
@@ -15,8 +15,8 @@ from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.run_stage import die_with_parent, stage
 
 
-def samples_of(path: Path) -> int:
-    """Return how many samples a file has, having decoded them all."""
+def sample_count(path: Path) -> int:
+    """Return the number of samples of a file, after decoding all of them."""
     return int(soundfile.read(path, dtype="float32")[0].size)
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     paths = sorted(parser.parse_args().folder.rglob("*.flac"))
     with ProcessPoolExecutor(worker_count(), initializer=die_with_parent) as pool:
-        total = sum(pool.map(samples_of, paths, chunksize=32))
+        total = sum(pool.map(sample_count, paths, chunksize=32))
     print(f"decode: {len(paths)} files, {total} samples")
 
 

@@ -1,7 +1,6 @@
-"""Change a recording as recordings are changed on their way, and keep it under another name.
+"""Degrade a recording as recordings are degraded on their way, and write it as a new file.
 
-Opus and AAC are written by ffmpeg, as sites that people fetch speech from do it. Without ffmpeg
-those kinds can't be made, see `possible`.
+Opus and AAC are written by ffmpeg, as sites that publish speech do; see `available_kinds`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from math import gcd
 from pathlib import Path
 from typing import Any
@@ -22,109 +20,113 @@ from scipy.signal import resample_poly, sosfilt
 
 from fonoteka.core.errors import UserError
 
-Sound = NDArray[np.float64]
+Samples = NDArray[np.float64]
 Rng = np.random.Generator
 
 SHIFT_S = 0.5  # at most
 LEFT_S = 0.3  # of a clip, at least
-NOISE_DB = -20.0  # under the clip
-GAIN_DB = (2.0, 4.0)  # of each of an equaliser's three filters, up or down
-AAC = ("-c:a", "aac", "-b:a", "32k")
+NOISE_DB = -20.0  # below the clip
+GAIN_DB = (2.0, 4.0)  # of each of the three filters of an equaliser, up or down
+# libsndfile takes a level between the lowest and the highest bit rate of a sample rate.
+MP3_LEVEL = {8000: 0.0, 16000: 0.7, 22050: 0.65, 24000: 0.65, 44100: 0.88, 48000: 0.88}
 
 
 @dataclass(frozen=True)
-class Changed:
-    """A changed clip and how it is kept.
+class DegradedClip:
+    """A degraded clip and its file format.
 
     Attributes:
         samples: shape `[T]`.
         sample_rate_hz: rate of the samples.
         suffix: of the file.
-        encoder: ffmpeg's options; none if soundfile writes the file.
+        encoder: options of ffmpeg; empty if soundfile writes the file.
     """
 
-    samples: Sound
+    samples: Samples
     sample_rate_hz: int
     suffix: str = ".flac"
     encoder: tuple[str, ...] = ()
 
 
-def _mp3(x: Sound, rate: int, _: Rng) -> Changed:
-    return Changed(x, rate, ".mp3")
+Degradation = Callable[[Samples, int, Rng], DegradedClip]
 
 
-def _vorbis(x: Sound, rate: int, _: Rng) -> Changed:
-    return Changed(x, rate, ".ogg")
+def _resample(x: Samples, rate: int, target: int) -> Samples:
+    common = gcd(rate, target)
+    return np.asarray(resample_poly(x, target // common, rate // common))
 
 
-def _at_8_khz(x: Sound, rate: int, _: Rng) -> Changed:
-    return Changed(_resampled(x, rate, 8000), 8000)
-
-
-def _through_8_khz(x: Sound, rate: int, _: Rng) -> Changed:
+def _through_8_khz(x: Samples, rate: int, _: Rng) -> DegradedClip:
     higher = 16000 if rate == 8000 else rate
-    return Changed(_resampled(_resampled(x, rate, 8000), 8000, higher), higher)
+    return DegradedClip(_resample(_resample(x, rate, 8000), 8000, higher), higher)
 
 
-def _scaled(x: Sound, rate: int, rng: Rng) -> Changed:
-    return Changed(x * 10 ** (rng.uniform(-20, 6) / 20), rate)
+def _cut_length(x: Samples, rate: int, rng: Rng) -> int:
+    """Return a number of samples to cut: up to half a second, if `LEFT_S` remain."""
+    most = min(SHIFT_S * rate, len(x) - LEFT_S * rate)
+    return round(rng.uniform(0.1, 1.0) * max(most, 0))
 
 
-def _padded(x: Sound, rate: int, rng: Rng) -> Changed:
+def _padded(x: Samples, rate: int, rng: Rng) -> DegradedClip:
     silence = np.zeros(round(rng.uniform(0.05, SHIFT_S) * rate))
-    return Changed(np.concatenate([silence, x]), rate)
+    return DegradedClip(np.concatenate([silence, x]), rate)
 
 
-def _cut(x: Sound, rate: int, rng: Rng) -> Changed:
-    gone = _some(x, rate, rng)
-    return Changed(x[gone:] if rng.random() < 0.5 else x[: len(x) - gone], rate)
+def _cut(x: Samples, rate: int, rng: Rng) -> DegradedClip:
+    length = _cut_length(x, rate, rng)
+    return DegradedClip(x[length:] if rng.random() < 0.5 else x[: len(x) - length], rate)
 
 
-def _trimmed(x: Sound, rate: int, rng: Rng) -> Changed:
-    gone = _some(x, rate, rng)
-    start = round(gone * rng.uniform(0.2, 0.8))
-    return Changed(x[start : len(x) - (gone - start)], rate)
+def _trimmed(x: Samples, rate: int, rng: Rng) -> DegradedClip:
+    length = _cut_length(x, rate, rng)
+    start = round(length * rng.uniform(0.2, 0.8))
+    return DegradedClip(x[start : len(x) - (length - start)], rate)
 
 
-def _noisy(x: Sound, rate: int, rng: Rng) -> Changed:
+def _noisy(x: Samples, rate: int, rng: Rng) -> DegradedClip:
     level = np.sqrt(np.mean(x * x)) * 10 ** (NOISE_DB / 20)
-    return Changed(x + level * rng.standard_normal(len(x)), rate)
+    return DegradedClip(x + level * rng.standard_normal(len(x)), rate)
 
 
-def _all_at_once(x: Sound, rate: int, rng: Rng) -> Changed:
+def _trimmed_noisy_ogg(x: Samples, rate: int, rng: Rng) -> DegradedClip:
     x = _noisy(_trimmed(x, rate, rng).samples, rate, rng).samples
-    return Changed(0.6 * x, rate, ".ogg")
+    return DegradedClip(0.6 * x, rate, ".ogg")
 
 
-def _opus(x: Sound, rate: int, _: Rng, kbit_s: int) -> Changed:
-    return Changed(x, rate, ".opus", ("-c:a", "libopus", "-b:a", f"{kbit_s}k"))
+def _opus(kbit_s: int) -> Degradation:
+    options = ("-c:a", "libopus", "-b:a", f"{kbit_s}k")
+    return lambda x, rate, _: DegradedClip(x, rate, ".opus", options)
 
 
-def _aac(x: Sound, rate: int, _: Rng) -> Changed:
-    return Changed(x, rate, ".m4a", AAC)
+def _aac(x: Samples, rate: int, _: Rng) -> DegradedClip:
+    return DegradedClip(x, rate, ".m4a", ("-c:a", "aac", "-b:a", "32k"))
 
 
-def _equalised(x: Sound, rate: int, rng: Rng) -> Changed:
-    """Turn the bass, one octave of the middle and the treble up or down, each by `GAIN_DB`."""
+def _equalised(x: Samples, rate: int, rng: Rng) -> DegradedClip:
+    """Change the bass, one octave of the middle and the treble by `GAIN_DB` each."""
     gains = rng.uniform(*GAIN_DB, size=3) * rng.choice([-1, 1], size=3)
     middle_hz = np.exp(rng.uniform(np.log(500), np.log(2500)))
     sections = [
         shelf(rng.uniform(100, 300) / rate, gains[0]),
         peak(middle_hz / rate, gains[1]),
-        shelf(rng.uniform(2000, 3500) / rate, -gains[2]),
+        shelf(rng.uniform(2000, 3500) / rate, -gains[2]),  # less below, and more of the whole
     ]
     y = np.asarray(sosfilt(np.array(sections), x * 10 ** (gains[2] / 20)))
-    return Changed(y / max(1.0, float(np.abs(y).max())), rate)
+    return DegradedClip(y / max(1.0, float(np.abs(y).max())), rate)
+
+
+def _equalised_then(encode: Degradation) -> Degradation:
+    return lambda x, rate, rng: encode(_equalised(x, rate, rng).samples, rate, rng)
 
 
 def peak(frequency: float, gain_db: float) -> list[float]:
-    """Return a filter's section that lifts an octave or so around a frequency.
+    """Return a filter section that changes about an octave around a frequency.
 
     Source: Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients",
     with Q = 1.
 
     Args:
-        frequency: of the sample rate, below 0.5.
+        frequency: as a fraction of the sample rate, below 0.5.
         gain_db: at that frequency.
     """
     a, w = 10 ** (gain_db / 40), 2 * np.pi * frequency
@@ -133,10 +135,7 @@ def peak(frequency: float, gain_db: float) -> list[float]:
 
 
 def shelf(frequency: float, gain_db: float) -> list[float]:
-    """Return a filter's section that lifts all below a frequency; `peak` has the source; slope 1.
-
-    Less of it and as much more of the whole is a lift of all that is above.
-    """
+    """Return a filter section that changes all below a frequency; source as in `peak`, slope 1."""
     a, c = 10 ** (gain_db / 40), np.cos(2 * np.pi * frequency)
     slope = np.sqrt(2 * a) * np.sin(2 * np.pi * frequency)
     more, less = a + 1, a - 1
@@ -150,82 +149,64 @@ def _normed(section: list[float]) -> list[float]:
     return [float(value / section[3]) for value in section]
 
 
-def _then(x: Sound, rate: int, rng: Rng, encode: Callable[[Sound, int, Rng], Changed]) -> Changed:
-    return encode(_equalised(x, rate, rng).samples, rate, rng)
-
-
-KINDS: dict[str, Callable[[Sound, int, Rng], Changed]] = {
-    "mp3 64 kbit/s": _mp3,
-    "ogg vorbis": _vorbis,
-    "kept at 8 kHz": _at_8_khz,
+KINDS: dict[str, Degradation] = {
+    "mp3 64 kbit/s": lambda x, rate, _: DegradedClip(x, rate, ".mp3"),
+    "ogg vorbis": lambda x, rate, _: DegradedClip(x, rate, ".ogg"),
+    "kept at 8 kHz": lambda x, rate, _: DegradedClip(_resample(x, rate, 8000), 8000),
     "through 8 kHz": _through_8_khz,
-    "scaled": _scaled,
+    "scaled": lambda x, rate, rng: DegradedClip(x * 10 ** (rng.uniform(-20, 6) / 20), rate),
     "padded": _padded,
     "cut": _cut,
     "trimmed": _trimmed,
     "noise 20 dB below": _noisy,
-    "trimmed, noisy, ogg": _all_at_once,
-    "opus 16 kbit/s": partial(_opus, kbit_s=16),
-    "opus 24 kbit/s": partial(_opus, kbit_s=24),
-    "opus 32 kbit/s": partial(_opus, kbit_s=32),
+    "trimmed, noisy, ogg": _trimmed_noisy_ogg,
+    "opus 16 kbit/s": _opus(16),
+    "opus 24 kbit/s": _opus(24),
+    "opus 32 kbit/s": _opus(32),
     "aac 32 kbit/s": _aac,
     "equalised": _equalised,
-    "equalised, opus 16 kbit/s": partial(_then, encode=partial(_opus, kbit_s=16)),
-    "equalised, opus 24 kbit/s": partial(_then, encode=partial(_opus, kbit_s=24)),
-    "equalised, aac 32 kbit/s": partial(_then, encode=_aac),
+    "equalised, opus 16 kbit/s": _equalised_then(_opus(16)),
+    "equalised, opus 24 kbit/s": _equalised_then(_opus(24)),
+    "equalised, aac 32 kbit/s": _equalised_then(_aac),
 }
 
-# libsndfile has no bit rate but a level between the lowest and the highest of a sample rate's.
-MP3_LEVEL = {8000: 0.0, 16000: 0.7, 22050: 0.65, 24000: 0.65, 44100: 0.88, 48000: 0.88}
 
+def degrade(kind: str, samples: Samples, sample_rate_hz: int, rng: Rng) -> DegradedClip:
+    """Return a clip after one kind of degradation, clipped to full scale.
 
-def changed(kind: str, samples: Sound, sample_rate_hz: int, rng: Rng) -> Changed:
-    """Return a clip after one kind of change, no louder than full scale.
-
-    >>> made = changed("cut", np.ones(16000), 16000, np.random.default_rng(1))
-    >>> 4800 <= len(made.samples) < 16000
+    >>> clip = degrade("cut", np.ones(16000), 16000, np.random.default_rng(1))
+    >>> 4800 <= len(clip.samples) < 16000
     True
     """
-    made = KINDS[kind](samples, sample_rate_hz, rng)
-    return replace(made, samples=np.clip(made.samples, -1, 1))
+    clip = KINDS[kind](samples, sample_rate_hz, rng)
+    return replace(clip, samples=np.clip(clip.samples, -1, 1))
 
 
-def possible() -> list[str]:
-    """Return the kinds that can be made here: without ffmpeg none of Opus and AAC."""
+def available_kinds() -> list[str]:
+    """Return the kinds that can be written here: all but Opus and AAC without ffmpeg."""
     ffmpeg = shutil.which("ffmpeg")
     return [kind for kind in KINDS if ffmpeg or not ("opus" in kind or "aac" in kind)]
 
 
-def write(copy: Changed, stem: Path) -> Path:
-    """Write a changed clip as its kind is kept, and return the path with the kind's suffix.
+def write(clip: DegradedClip, stem: Path) -> Path:
+    """Write a degraded clip in its format and return the path, `stem` with the suffix.
 
     Raises:
-        ValueError: ffmpeg failed; its message is included.
+        UserError: ffmpeg failed; its message is included.
     """
-    path = stem.with_name(stem.name + copy.suffix)
-    rate = copy.sample_rate_hz
-    if not copy.encoder:
-        options: dict[str, Any] = {} if copy.suffix == ".ogg" else {"subtype": "PCM_16"}
-        if copy.suffix == ".mp3":
-            level = MP3_LEVEL.get(rate, 0.7)
-            options = {"bitrate_mode": "CONSTANT", "compression_level": level}
-        soundfile.write(path, copy.samples, rate, **options)
+    path, rate = stem.with_name(stem.name + clip.suffix), clip.sample_rate_hz
+    if clip.encoder:
+        source = ["-f", "f32le", "-ar", str(rate), "-ac", "1", "-i", "-"]
+        command = ["ffmpeg", "-nostdin", "-v", "error", *source, *clip.encoder, str(path)]
+        data = clip.samples.astype("<f4").tobytes()
+        done = subprocess.run(command, input=data, capture_output=True, check=False)
+        if done.returncode:
+            message = done.stderr.decode(errors="replace").strip()
+            raise UserError(f"{path}: ffmpeg failed: {message}")
         return path
-    given = ["-f", "f32le", "-ar", str(rate), "-ac", "1", "-i", "-"]
-    command = ["ffmpeg", "-nostdin", "-v", "error", *given, *copy.encoder, str(path)]
-    sound = copy.samples.astype("<f4").tobytes()
-    done = subprocess.run(command, input=sound, capture_output=True, check=False)
-    if done.returncode:
-        raise UserError(f"{path}: ffmpeg failed: {done.stderr.decode(errors='replace').strip()}")
+    options: dict[str, dict[str, Any]] = {
+        ".ogg": {}, ".flac": {"subtype": "PCM_16"},
+        ".mp3": {"bitrate_mode": "CONSTANT", "compression_level": MP3_LEVEL.get(rate, 0.7)},
+    }  # fmt: skip
+    soundfile.write(path, clip.samples, rate, **options[clip.suffix])
     return path
-
-
-def _some(x: Sound, rate: int, rng: Rng) -> int:
-    """Return how many samples go: up to half a second, as long as enough is left."""
-    most = min(SHIFT_S * rate, len(x) - LEFT_S * rate)
-    return round(rng.uniform(0.1, 1.0) * max(most, 0))
-
-
-def _resampled(x: Sound, rate: int, wanted: int) -> Sound:
-    common = gcd(rate, wanted)
-    return np.asarray(resample_poly(x, wanted // common, rate // common))

@@ -1,19 +1,18 @@
-"""How many changed copies dedupe finds, and how many of what it finds are no copies.
+"""Count the degraded copies that dedupe finds, and the pairs it finds that are not copies.
 
-Every clip of the voices that are held out is there, and one copy of each of some of them: other
-takes of the same word by the same voice are what could be taken for copies. Thresholds were chosen
-on the voices that are not held out. Real and synthetic speech are searched apart, since a
-synthesiser repeats its waves, and the figure that counts is that of real speech.
+Each corpus to search contains every clip of the held-out speakers and one copy of some of them, so
+takes of one word by one speaker could pass for copies. Thresholds were tuned on the other speakers.
+Real and synthetic speech are searched apart, because a synthesiser repeats its waves.
 
 A corpus is a folder as in data/raw, or one with a `labels.tsv` of columns `path` and `speaker`,
-which needs no texts and counts as real. Of a recording above 10 s pieces of 0.8 to 6 s are taken.
+which needs no texts and counts as real. Of recordings above 10 s it takes pieces of 0.8 to 6 s.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,14 +22,15 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from fonoteka.bench.corpus_commands import DEDUPE, INVENTORY, timed, write_params
-from fonoteka.bench.degradations import KINDS, LEFT_S, changed, possible, write
+from fonoteka.bench import report
+from fonoteka.bench.corpus_speed import COMMANDS, write_params
+from fonoteka.bench.degradations import KINDS, LEFT_S, available_kinds, degrade, write
 from fonoteka.bench.synthetic_clips import write_card
+from fonoteka.bench.timer import time_command
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import unit_interval
 from fonoteka.corpus.corpus import CARD, read_card, read_clips
 from fonoteka.reporting.machine import Demand, demanded
-from fonoteka.reporting.text_table import table
 from fonoteka.tables import read_table
 
 NAME = "copies"
@@ -38,33 +38,33 @@ SALT = "duplicates"
 LABELS = "labels.tsv"
 LONGEST_S = 10.0
 PIECE_S = (0.8, 6.0)
-RECALL_LIMIT, PRECISION_LIMIT = 0.97, 0.99
-REAL, SYNTHETIC = "real", "synthetic"
+LIMITS = {"recall": 0.97, "precision": 0.99}
 COUNTS = ("made", "found", "false", "recall", "precision")
+Rates = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A recording that may be copied, or a piece of one.
+class SourceClip:
+    """A recording to degrade, or a piece of one.
 
     Attributes:
         corpus: name of its folder.
         path: of the file.
-        voice: who speaks.
-        begin_s, end_s: of the piece; of a whole recording both 0.
+        speaker: its speaker.
+        begin_s, end_s: of the piece; both 0 for a whole recording.
     """
 
     corpus: str
     path: Path
-    voice: str
+    speaker: str
     begin_s: float = 0.0
     end_s: float = 0.0
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return what tells it from all others."""
+        """Return what distinguishes it from all other clips."""
         piece = (str(self.begin_s),) if self.end_s else ()
-        return (self.corpus, self.path.name, self.voice, *piece)
+        return (self.corpus, self.path.name, self.speaker, *piece)
 
     def read(self) -> tuple[NDArray[np.float64], int]:
         """Return its samples as one channel, and their rate."""
@@ -74,198 +74,180 @@ class Source:
         return samples if samples.ndim == 1 else samples.mean(axis=1), rate
 
 
-def speech_of(folder: Path) -> str:
-    """Return whether a corpus is of real or of synthetic speech."""
-    synthetic = (folder / CARD).is_file() and read_card(folder).synthetic
-    return SYNTHETIC if synthetic else REAL
+def speech_type(folder: Path) -> str:
+    """Return `real` or `synthetic`."""
+    return "synthetic" if (folder / CARD).is_file() and read_card(folder).synthetic else "real"
 
 
-def sources(corpora: Sequence[Path], tuning: bool) -> list[Source]:
-    """Return the recordings of the voices that are held out, or with `tuning` of the others.
+def source_clips(corpora: Sequence[Path], tuning: bool) -> list[SourceClip]:
+    """Return the clips of the held-out speakers, or with `tuning` of the others, in random order.
 
     Raises:
-        ValueError: there are none.
+        UserError: there are none.
     """
-    found = [
-        Source(folder.name, folder / path, voice)
+    clips = [
+        clip
         for folder in corpora
-        for path, voice in _recordings(folder)
-        if (unit_interval(SALT, folder.name, voice) < 0.5) == tuning
+        for path, speaker in _recordings(folder)
+        if (unit_interval(SALT, folder.name, speaker) < 0.5) == tuning
+        for clip in _pieces(SourceClip(folder.name, folder / path, speaker))
     ]
-    fit = [piece for source in found for piece in _pieces(source)]
-    if not fit:
+    if not clips:
         raise UserError(
-            f"no clip of {LEFT_S} to {LONGEST_S:g} s by a voice that is held out in "
-            f"{[str(folder) for folder in corpora]}; add recordings of more voices"
+            f"no clip of {LEFT_S} to {LONGEST_S:g} s by a held-out speaker in "
+            f"{[str(folder) for folder in corpora]}; add recordings of more speakers"
         )
-    return sorted(fit, key=lambda s: unit_interval(SALT, *s.key))
+    return sorted(clips, key=lambda clip: unit_interval(SALT, *clip.key))
 
 
 def _recordings(folder: Path) -> list[tuple[str, str]]:
-    """Return path and voice of each recording of a corpus."""
+    """Return path and speaker of each recording of a corpus."""
     if (folder / LABELS).is_file() and not (folder / CARD).is_file():
         rows = read_table(folder / LABELS, ("path", "speaker"), "\t")
         return [(row["path"], row["speaker"]) for row in rows]
     return [(clip.path, clip.speaker) for clip in read_clips(folder)]
 
 
-def _pieces(source: Source) -> Iterator[Source]:
-    """Give a recording if its length fits, and the pieces of a longer one, end to end."""
-    duration = soundfile.info(source.path).duration
+def _pieces(clip: SourceClip) -> Iterator[SourceClip]:
+    """Yield a recording if its length fits, or the pieces of a longer one, end to end."""
+    duration = soundfile.info(clip.path).duration
     if LEFT_S <= duration <= LONGEST_S:
-        yield source
+        yield clip
     begin, (least, most) = 0.0, PIECE_S
     while duration > LONGEST_S:
-        draw = unit_interval(SALT, *source.key, str(begin))
+        draw = unit_interval(SALT, *clip.key, str(begin))
         end = round(begin + least * (most / least) ** draw, 3)
         if end > duration:
             return
-        yield Source(source.corpus, source.path, source.voice, begin, end)
+        yield replace(clip, begin_s=begin, end_s=end)
         begin = end
 
 
-def write_copies(raw: Path, found: Sequence[Source], per_kind: int) -> dict[str, str]:
-    """Write all recordings and `per_kind` copies a kind and corpus; return the kind by path."""
-    folder, rows, kinds = raw / NAME, [], {}
-    names = possible()
+def write_copies(raw: Path, clips: Sequence[SourceClip], per_kind: int) -> dict[str, str]:
+    """Write all clips and `per_kind` copies per kind and corpus.
+
+    Returns:
+        The kind of each copy, by its path in the folder of the corpus.
+    """
+    names, paths, kinds = available_kinds(), [], {}
     made: Counter[tuple[str, str]] = Counter()
-    for number, source in enumerate(found):
-        samples, rate = source.read()
-        (folder / f"{number:05d}").mkdir(parents=True)
-        rows.append(_write_original(source, folder / f"{number:05d}"))
-        kind = min(names, key=lambda kind: (made[source.corpus, kind], names.index(kind)))
-        if made[source.corpus, kind] >= per_kind:
-            continue
-        made[source.corpus, kind] += 1
-        copy = changed(kind, samples, rate, np.random.default_rng(number))
-        path = write(copy, folder / f"{number:05d}" / "copy")
-        rows.append(path)
-        kinds[f"{path.parent.name}/{path.name}"] = f"{source.corpus}: {kind}"
-    lines = [f"{path.parent.name}/{path.name},da,voice,hr" for path in rows]
-    (folder / "metadata.csv").write_text(
-        "\n".join(["path,text,speaker,language", *lines]) + "\n", encoding="utf-8"
-    )
-    write_card(folder)
+    for number, clip in enumerate(clips):
+        folder = raw / NAME / f"{number:05d}"
+        folder.mkdir(parents=True)
+        paths.append(_write_original(clip, folder))
+        kind = min(names, key=lambda kind: (made[clip.corpus, kind], names.index(kind)))
+        if made[clip.corpus, kind] < per_kind:
+            made[clip.corpus, kind] += 1
+            degraded = degrade(kind, *clip.read(), np.random.default_rng(number))
+            paths.append(write(degraded, folder / "copy"))
+            kinds[f"{folder.name}/{paths[-1].name}"] = kind
+    rows = [f"{path.parent.name}/{path.name},da,voice,hr\n" for path in paths]
+    table = "path,text,speaker,language\n" + "".join(rows)
+    (raw / NAME / "metadata.csv").write_text(table, encoding="utf-8")
+    write_card(raw / NAME)
     return kinds
 
 
-def _write_original(source: Source, folder: Path) -> Path:
-    """Keep a recording as it is, and a piece without loss."""
-    path = folder / f"original{'.flac' if source.end_s else source.path.suffix}"
-    if source.end_s:
-        soundfile.write(path, *source.read(), subtype="PCM_16")
+def _write_original(clip: SourceClip, folder: Path) -> Path:
+    """Copy a recording, or write a piece without loss."""
+    path = folder / f"original{'.flac' if clip.end_s else clip.path.suffix}"
+    if clip.end_s:
+        soundfile.write(path, *clip.read(), subtype="PCM_16")
     else:
-        path.write_bytes(source.path.read_bytes())
+        path.write_bytes(clip.path.read_bytes())
     return path
 
 
 def run(params: Path, corpora: Sequence[Path], per_kind: int, tuning: bool) -> dict[str, Any]:
-    """Return recall and precision of real and of synthetic speech, all and by kind of change."""
-    by_speech = defaultdict(list)
-    for folder in corpora:
-        by_speech[speech_of(folder)].append(folder)
-    speech = {
-        name: _searched(params, by_speech[name], per_kind, tuning)
-        for name in (REAL, SYNTHETIC)
-        if by_speech[name]
-    }
+    """Return recall and precision on real and on synthetic speech, by kind of degradation.
+
+    Args:
+        params: params.yaml.
+        corpora: folders; all of data/raw if empty.
+        per_kind: copies per kind and corpus.
+        tuning: use the speakers that are not held out.
+    """
+    corpora = corpora or sorted(card.parent for card in Path("data/raw").glob("*/corpus.json"))
+    if not corpora:
+        raise UserError("data/raw contains no corpus to degrade; run make repro first")
+    speech = {}
+    for name in ("real", "synthetic"):
+        if folders := [folder for folder in corpora if speech_type(folder) == name]:
+            speech[name] = search(params, source_clips(folders, tuning), per_kind)
     demands = [
-        Demand(f"duplicates.{name}.{figure}", found["kinds"]["all"][figure], limit, at_most=False)
-        for name, found in speech.items()
-        for figure, limit in (("recall", RECALL_LIMIT), ("precision", PRECISION_LIMIT))
+        Demand(f"duplicates.{name}.{figure}", result["kinds"]["all"][figure], limit, at_most=False)
+        for name, result in speech.items()
+        for figure, limit in LIMITS.items()
     ]
     return {
         "voices": "tuning" if tuning else "held out",
         "speech": speech,
-        "left_out": [kind for kind in KINDS if kind not in possible()],
+        "left_out": sorted(set(KINDS) - set(available_kinds()), key=list(KINDS).index),
         "sla": demanded(demands),
     }
 
 
-def _searched(params: Path, corpora: Sequence[Path], per_kind: int, tuning: bool) -> dict[str, Any]:
-    """Return what dedupe finds among the recordings of some corpora and copies of them."""
-    found = sources(corpora, tuning)
+def search(params: Path, clips: Sequence[SourceClip], per_kind: int) -> dict[str, Any]:
+    """Return what dedupe finds among clips and degraded copies of them."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        kinds = write_copies(folder / "raw", found, per_kind)
+        kinds = write_copies(folder / "raw", clips, per_kind)
         write_params(folder, params, [NAME], near="group")
-        timed(INVENTORY, folder)
-        timed(DEDUPE, folder)
-        paths = _paths(folder / "inventory.csv")
+        for stage in ("inventory", "dedupe"):
+            time_command(COMMANDS[stage], folder)
+        rows = read_table(folder / "inventory.csv", ("id", "path"))
+        paths = {row["id"]: row["path"].partition("/")[2] for row in rows}
         rows = read_table(folder / "duplicates.csv", ("group", "id"))
-        groups = [(row["group"], paths[row["id"]]) for row in rows]
+    groups = [(row["group"], paths[row["id"]]) for row in rows]
+    speakers = {(clip.corpus, clip.speaker) for clip in clips}
     return {
-        "speakers": len({(s.corpus, s.voice) for s in found}),
-        "originals": len(found),
-        "kinds": counted(groups, kinds),
-    }
+        "speakers": len(speakers), "originals": len(clips), "kinds": count_pairs(groups, kinds)
+    }  # fmt: skip
 
 
-def _paths(inventory: Path) -> dict[str, str]:
-    rows = read_table(inventory, ("id", "path"))
-    return {row["id"]: row["path"].partition("/")[2] for row in rows}
+def count_pairs(groups: Sequence[tuple[str, str]], kinds: Mapping[str, str]) -> dict[str, Rates]:
+    """Return the pairs made, found and false, by kind and for all.
 
-
-def counted(
-    groups: Sequence[tuple[str, str]], kinds: dict[str, str]
-) -> dict[str, dict[str, float | int]]:
-    """Return pairs made, found and false, by kind and for all.
-
-    Two clips of one group are a found pair; it is false where they come from two recordings. A
-    false pair counts against the kinds of the copies in it, one of two originals as `takes`.
+    Two clips of one group are a found pair; it is false if they come from two recordings. A false
+    pair counts against the kinds of the copies in it, or as `takes` if both are originals.
 
     >>> copies = {"1/copy.flac": "cut", "2/copy.flac": "cut"}
     >>> pairs = [("a", "1/original.wav"), ("a", "1/copy.flac")]
-    >>> counted(pairs, copies)["cut"]
+    >>> count_pairs(pairs, copies)["cut"]
     {'made': 2, 'found': 1, 'false': 0, 'recall': 0.5, 'precision': 1.0}
     """
     members = defaultdict(list)
     for group, path in groups:
         members[group].append(path)
-    made = Counter(kinds.values())
-    right: Counter[str] = Counter()
-    wrong: Counter[str] = Counter()
-    for paths in members.values():
-        for one, other in combinations(sorted(paths), 2):
-            of = {kinds[path] for path in (one, other) if path in kinds}
-            if one.split("/")[0] == other.split("/")[0]:
-                right.update(of)
-            else:
-                wrong.update(of or {"takes"})
-                wrong["all"] += 1
-    made["all"], right["all"] = made.total(), right.total()
-    return {kind: _rated(made[kind], right[kind], wrong[kind]) for kind in sorted({*made, *wrong})}
+    made, found, false = Counter(kinds.values()), Counter[str](), Counter[str]()
+    for first, second in (p for paths in members.values() for p in combinations(sorted(paths), 2)):
+        in_pair = {kinds[path] for path in (first, second) if path in kinds}
+        if first.split("/")[0] == second.split("/")[0]:
+            found.update(in_pair)
+        else:
+            false.update({"all", *(in_pair or {"takes"})})
+    made["all"], found["all"] = made.total(), found.total()
+    return {name: _rates(made[name], found[name], false[name]) for name in sorted({*made, *false})}
 
 
-def _rated(made: int, found: int, false: int) -> dict[str, float | int]:
-    """Return counts with recall and precision, which are 1 of nothing."""
+def _rates(made: int, found: int, false: int) -> Rates:
+    """Return counts with recall and precision, which are 1 without pairs."""
     recall = round(found / made, 4) if made else 1.0
     precision = round(found / (found + false), 4) if found + false else 1.0
-    values = (made, found, false, recall, precision)
-    return dict(zip(COUNTS, values, strict=True))
+    return dict(zip(COUNTS, (made, found, false, recall, precision), strict=True))
 
 
-def page(found: dict[str, Any]) -> str:
-    """Return what a person reads: real and synthetic speech side by side, all corpora of each."""
-    speech = {name: _by_kind(one["kinds"]) for name, one in found["speech"].items()}
-    of = "; ".join(
-        f"{name}: {one['originals']} recordings of {one['speakers']} voices"
-        for name, one in found["speech"].items()
-    )
-    header = ["change", *(f"{name} {what}" for name in speech for what in COUNTS)]
-    every = {kind: None for kinds in speech.values() for kind in kinds}
+def page(result: Mapping[str, Any]) -> str:
+    """Return the report as text."""
     rows = [
-        [kind, *(kinds.get(kind, {}).get(what) for kinds in speech.values() for what in COUNTS)]
-        for kind in sorted(every, key=lambda kind: (kind == "all", kind))
+        [f"{name}: {kind}", *rates.values()]
+        for name, part in result["speech"].items()
+        for kind, rates in part["kinds"].items()
     ]
-    left_out = found["left_out"]
-    without = f"\nleft out, because ffmpeg is missing: {', '.join(left_out)}" if left_out else ""
-    return f"near duplicates ({found['voices']}): {of}\n{table(header, rows)}{without}"
-
-
-def _by_kind(kinds: dict[str, dict[str, float | int]]) -> dict[str, dict[str, float | int]]:
-    """Return the counts of a change over all corpora."""
-    sums: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, counts in kinds.items():
-        sums[name.rpartition(": ")[2]].update({what: int(counts[what]) for what in COUNTS[:3]})
-    return {kind: _rated(s["made"], s["found"], s["false"]) for kind, s in sums.items()}
+    sizes = "; ".join(
+        f"{name}: {part['originals']} recordings of {part['speakers']} speakers"
+        for name, part in result["speech"].items()
+    )
+    left_out = ", ".join(result["left_out"]) or "nothing"
+    title = f"near duplicates ({result['voices']}): {sizes}"
+    return report.page(title, ["copies", *COUNTS], rows, f"left out without ffmpeg: {left_out}")

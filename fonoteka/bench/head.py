@@ -1,47 +1,34 @@
-"""Time the shipped head on one core, beside the head that it is measured by.
+"""Time the shipped head on one core, beside the reference head.
 
-Reads   data/models/<shipped>, data/models/reference, reports/reference.json
+Reads   model.json of data/models/<shipped> and data/models/<reference>
 Params  bench.head
 
-The demand is made at the width of a base-size encoder, 768, which the encoders that are pretrained
-here don't have. A head's speed does not depend on its weights, so there they are random; the files
-that are shipped are timed at their own width.
+The limits are for embeddings of a base-size encoder, 768 wide; the encoders that are pretrained
+here are narrower. The speed of a head does not depend on its weights, so they are random.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
-from fonoteka.bench.timer import Pace, Task, Timed, timed
+from fonoteka.bench import report
+from fonoteka.bench.timer import Measurement, Repeats, TimedFile, measure_alone, time_files
 from fonoteka.core.files import read_json
-from fonoteka.models.heads import Shape, new_head, shape_of
-from fonoteka.models.numbers import parameter_count
-from fonoteka.onnx_export.export import HEAD_AXES, export
-from fonoteka.onnx_export.quantize import quantize
-from fonoteka.reporting.machine import (
-    GIB,
-    Demand,
-    demanded,
-    quantiles,
-    require,
-    times_as_fast,
-)
-from fonoteka.reporting.text_table import table
+from fonoteka.reporting.machine import GIB, Demand, demanded, quantiles, require, times_as_fast
 
-QUALITY = ("shipped", "reference", "difference", "difference_low", "difference_high")
+BASELINES = {"shipped": ("reference",), "shipped_int8": ("reference", "shipped"), "reference": ()}
 
 
 @dataclass(frozen=True)
-class SlaParams:
-    """What is asked of the shipped head at `width`, fp32, on one core.
+class HeadLimits:
+    """Limits of the shipped head in fp32, on one core.
 
     Attributes:
         median_ms: of one call, at most.
@@ -57,172 +44,115 @@ class SlaParams:
 
 
 @dataclass(frozen=True)
-class HeadParams:
+class HeadBenchParams:
     """Section `bench.head`.
 
     Attributes:
         seed: of the weights and the embeddings.
-        opset: of the files that are made.
-        frames: of the embeddings, 50 a second.
+        opset: of the ONNX files.
+        frames: of the embeddings, 50 per second.
         width: of an embedding.
-        pace: how often is measured.
-        sla: what is asked.
+        repeats: how often to measure.
+        sla: the limits.
     """
 
     seed: int
     opset: int
     frames: int
     width: int
-    pace: Pace
-    sla: SlaParams
+    repeats: Repeats
+    sla: HeadLimits
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A head in a file.
-
-    Attributes:
-        name: in the report.
-        path: of the file.
-        width: of the embeddings that it hears.
-        parameters: how many, where they are random; None of a file that was trained.
-        baselines: the names of those that it is compared with: the reference, then fp32.
-    """
-
-    name: str
-    path: Path
-    width: int
-    parameters: int | None
-    baselines: tuple[str, ...]
-
-
-def shape_in(model: Path, width: int | None) -> Shape:
-    """Return the shape of a trained head, for embeddings as wide as `width` or as its own."""
-    shape = shape_of(read_json(model / "model.json"), model / "model.json")
-    return shape if width is None else replace(shape, inputs=width)
-
-
-def untrained(shape: Shape, path: Path, params: HeadParams) -> int:
-    """Write a head with random weights as ONNX and return how many they are."""
-    torch.manual_seed(params.seed)
-    head = new_head(shape).eval()
-    facts = {"labels": [], "name": path.stem, "sample_rate_hz": SAMPLE_RATE_HZ}
-    export(head, torch.zeros(2, 60, shape.inputs), HEAD_AXES, facts, path, params.opset)
-    return parameter_count(head)
-
-
-def variants(shipped: Path, reference: Path, folder: Path, params: HeadParams) -> list[Variant]:
-    """Return all heads; what isn't shipped is written into a folder."""
-    wide, narrow = shape_in(shipped, params.width), shape_in(shipped, None)
-    usual = shape_in(reference, params.width)
-    shapes = {
-        "shipped": wide, "reference": usual,
-        "reference_own_width": replace(usual, inputs=narrow.inputs),
-    }  # fmt: skip
-    paths = {name: folder / f"{name}.onnx" for name in (*shapes, "shipped_int8")}
-    counts = {name: untrained(shape, paths[name], params) for name, shape in shapes.items()}
-    # Its size is the export's business.
-    quantize(paths["shipped"], paths["shipped_int8"], float("inf"), paths["shipped_int8"])
-    own = ("reference_own_width", "shipped_file")
-    return [
-        Variant("shipped", paths["shipped"], wide.inputs, counts["shipped"], ("reference",)),
-        Variant("shipped_int8", paths["shipped_int8"], wide.inputs, counts["shipped"],
-                ("reference", "shipped")),
-        Variant("reference", paths["reference"], wide.inputs, counts["reference"], ()),
-        Variant("shipped_file", shipped / "head.onnx", narrow.inputs, None, own[:1]),
-        Variant("shipped_file_int8", shipped / "head.int8.onnx", narrow.inputs, None, own),
-        Variant("reference_own_width", paths["reference_own_width"], narrow.inputs,
-                counts["reference_own_width"], ()),
-    ]  # fmt: skip
-
-
-def measure(heads: Sequence[Variant], params: HeadParams) -> tuple[Timed, dict[str, float]]:
-    """Return the times of all heads in turns, and the GiB that a process with each alone holds."""
-    rng = np.random.default_rng(params.seed)
-    feeds = {
-        str(width): [rng.standard_normal((params.frames, width)).astype(np.float32)]
-        for width in sorted({head.width for head in heads})
-    }
-    tasks = {head.name: Task(head.path, str(head.width)) for head in heads}
-    short = replace(params.pace, rounds=1)
-    alone = {
-        name: timed({name: task}, {task.feed: feeds[task.feed]}, short).peak_memory_bytes / GIB
-        for name, task in tasks.items()
-    }
-    return timed(tasks, feeds, params.pace), alone
-
-
-def run(shipped: Path, reference: Path, quality: Path, params: HeadParams) -> dict[str, Any]:
-    """Return the report: six heads in turns.
+def run(shipped: Path, reference: Path, params: HeadBenchParams) -> dict[str, Any]:
+    """Return the report: three heads in turns.
 
     Raises:
-        ValueError: something of the project is missing.
+        UserError: an input is missing.
     """
-    needed = [shipped / name for name in ("head.onnx", "head.int8.onnx", "model.json")]
-    require([*needed, reference / "model.json", quality])
-    with tempfile.TemporaryDirectory() as folder:
-        heads = variants(shipped, reference, Path(folder), params)
-        found, alone = measure(heads, params)
-        rows = {
-            head.name: {
-                "input": [1, params.frames, head.width], "bytes": head.path.stat().st_size,
-                "weights": "trained" if head.parameters is None else "random",
-                "parameters": head.parameters, "peak_memory_gib": round(alone[head.name], 3),
-                **figures(found, head.name, params.frames),
-            }
-            for head in heads
-        }  # fmt: skip
-    for head in heads:
-        medians = {name: rows[name]["median_ms"] for name in head.baselines}
-        median = rows[head.name]["median_ms"]
-        rows[head.name]["times_as_fast_as"] = times_as_fast(median, medians)
-    return {
-        "cores": found.cores, "threads": 1, "rounds": params.pace.rounds,
-        "repetitions": params.pace.repetitions, "warmup": params.pace.warmup,
-        "process_holds": found.modules, "shipped": shipped.name, "heads": rows,
-        "quality": {key: value for key, value in read_json(quality).items() if key in QUALITY},
+    require([shipped / "model.json", reference / "model.json"])
+    with TemporaryDirectory() as name:
+        parameters = write_heads(shipped, reference, Path(name), params)
+        files = {head: TimedFile(Path(name) / f"{head}.onnx", "frames") for head in BASELINES}
+        measurement, memory_gib = measure(files, params)
+    rows: dict[str, dict[str, Any]] = {}
+    for head, times in measurement.times_ms.items():
+        figures = quantiles(times)
+        rows[head] = figures | {
+            "input": [1, params.frames, params.width],
+            "parameters": parameters[head.removesuffix("_int8")],
+            "peak_memory_gib": memory_gib[head],
+            "frames_per_second": round(1000 * params.frames / figures["median_ms"]),
+            "round_medians_ms": [quantiles(turn)["median_ms"] for turn in times],
+        }
+    for head, row in rows.items():
+        medians = {baseline: rows[baseline]["median_ms"] for baseline in BASELINES[head]}
+        row["times_as_fast_as"] = times_as_fast(row["median_ms"], medians)
+    return measurement.conditions(params.repeats) | {
+        "shipped": shipped.name,
+        "heads": rows,
         "sla": demanded(demands(rows["shipped"], params.sla)),
-    }  # fmt: skip
-
-
-def figures(found: Timed, name: str, frames: int) -> dict[str, Any]:
-    """Return what a head's times come to."""
-    times = found.times_ms[name]
-    said: dict[str, Any] = dict(quantiles(times))
-    return said | {
-        "frames_per_second": round(1000 * frames / said["median_ms"]),
-        "round_medians_ms": [quantiles(turn)["median_ms"] for turn in times],
     }
 
 
-def demands(row: Mapping[str, Any], sla: SlaParams) -> list[Demand]:
-    """Return what is asked of the shipped head and what it reached."""
-    return [
-        Demand("head.median_ms", row["median_ms"], sla.median_ms, at_most=True),
-        Demand("head.p99_ms", row["p99_ms"], sla.p99_ms, at_most=True),
-        Demand(
-            "head.frames_per_second", row["frames_per_second"], sla.frames_per_second,
-            at_most=False,
-        ),
-        Demand("head.peak_memory_gib", row["peak_memory_gib"], sla.memory_gib, at_most=True),
-    ]  # fmt: skip
+def write_heads(
+    shipped: Path, reference: Path, folder: Path, params: HeadBenchParams
+) -> dict[str, int]:
+    """Write heads of the models' shapes as ONNX files and return their numbers of parameters."""
+    import torch
+
+    from fonoteka.models.heads import new_head, shape_of
+    from fonoteka.models.numbers import parameter_count
+    from fonoteka.onnx_export.export import HEAD_AXES, export
+    from fonoteka.onnx_export.quantize import quantize
+
+    parameters = {}
+    for name, model in (("shipped", shipped), ("reference", reference)):
+        shape = shape_of(read_json(model / "model.json"), model / "model.json")
+        torch.manual_seed(params.seed)
+        head = new_head(replace(shape, inputs=params.width)).eval()
+        metadata = {"labels": [], "name": name, "sample_rate_hz": SAMPLE_RATE_HZ}
+        example = torch.zeros(2, 60, params.width)
+        export(head, example, HEAD_AXES, metadata, folder / f"{name}.onnx", params.opset)
+        parameters[name] = parameter_count(head)
+    int8 = folder / "shipped_int8.onnx"
+    quantize(folder / "shipped.onnx", int8, float("inf"), int8)  # the export limits its size
+    return parameters
 
 
-def page(report: Mapping[str, Any]) -> str:
-    """Return the report as a person reads it."""
-    header = ["head", "input", "median ms", "p99 ms", "frames/s", "GiB", "x reference", "x fp32"]
-    rows = [
-        [name, "x".join(map(str, row["input"])), row["median_ms"], row["p99_ms"],
-         row["frames_per_second"], row["peak_memory_gib"],
-         *[*row["times_as_fast_as"].values(), None, None][:2]]
-        for name, row in report["heads"].items()
-    ]  # fmt: skip
-    said = report["quality"]
-    return "\n".join(
-        [
-            "head: one call on one core, ONNX Runtime", "", table(header, rows), "",
-            f"PER on the test part: shipped {said['shipped']['per']}, reference "
-            f"{said['reference']['per']}, difference {said['difference']} "
-            f"({said['difference_low']} to {said['difference_high']})",
-        ]
+def measure(
+    files: Mapping[str, TimedFile], params: HeadBenchParams
+) -> tuple[Measurement, dict[str, float]]:
+    """Return the times of all heads in turns, and the GiB of a process that runs one head alone."""
+    rng = np.random.default_rng(params.seed)
+    inputs = {"frames": [rng.standard_normal((params.frames, params.width)).astype(np.float32)]}
+    memory_gib = {}
+    for name, file in files.items():
+        alone = measure_alone(time_files, {name: file}, inputs, replace(params.repeats, rounds=1))
+        memory_gib[name] = round(alone.peak_memory_bytes / GIB, 3)
+    return measure_alone(time_files, files, inputs, params.repeats), memory_gib
+
+
+def demands(row: Mapping[str, Any], limits: HeadLimits) -> list[Demand]:
+    """Return the limits of the shipped head with what it reached."""
+    asked = (
+        ("median_ms", limits.median_ms, True), ("p99_ms", limits.p99_ms, True),
+        ("frames_per_second", limits.frames_per_second, False),
+        ("peak_memory_gib", limits.memory_gib, True),
     )  # fmt: skip
+    return [Demand(f"head.{name}", row[name], limit, at_most) for name, limit, at_most in asked]
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Return the report as text."""
+    columns = ("median_ms", "p99_ms", "frames_per_second", "peak_memory_gib")
+    rows = [
+        [
+            name,
+            *(row[column] for column in columns),
+            *map(row["times_as_fast_as"].get, ("reference", "shipped")),
+        ]
+        for name, row in result["heads"].items()
+    ]
+    header = ["head", "median ms", "p99 ms", "frames/s", "GiB", "x reference", "x fp32"]
+    return report.page("head: one call on one core, ONNX Runtime", header, rows)

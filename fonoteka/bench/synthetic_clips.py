@@ -1,4 +1,4 @@
-"""Make clips that sound like speech to a program: voiced and hissing syllables, no two alike."""
+"""Make clips that resemble speech to a program: voiced and noisy syllables, no two equal."""
 
 from __future__ import annotations
 

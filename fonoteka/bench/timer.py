@@ -1,48 +1,45 @@
-"""Time ONNX files in a fresh process that is tied to one core and holds no torch.
+"""Time functions in a process of their own, and commands together with what they start.
 
-    python -m fonoteka.bench.timer FOLDER
-
-Reads   FOLDER/job.json: the files, what each hears, how often; FOLDER/feeds.npz: what is heard
-Writes  FOLDER/times.npz: for each file ms `[rounds, inputs, repetitions]`; FOLDER/process.json
-
-What is compared is measured in turns, A B A B: a machine that becomes slower does so for both.
+What is compared is measured in turns, A B A B: if the machine slows down, all of it slows down.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import read_json, write_json
-from fonoteka.core.run_stage import stage
-from fonoteka.onnx_export.session import open_model, session_posteriors
+from fonoteka.core.run_stage import die_with_parent
 
 Array = NDArray[np.float32]
+Times = NDArray[np.float64]
 TOP = Path(__file__).resolve().parents[2]
 STATUS = Path("/proc/self/status")
+PACKAGES = ("numpy", "onnxruntime", "torch", "transformers")
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How often is measured.
+class Repeats:
+    """How often to measure.
 
     Attributes:
-        rounds: in each of which everything has its turn.
-        repetitions: timed calls of a turn.
-        warmup: calls before them that aren't timed.
+        rounds: in each round every candidate has one turn.
+        repetitions: timed calls per turn.
+        warmup: calls before them that are not timed.
     """
 
     rounds: int
@@ -50,106 +47,67 @@ class Pace:
     warmup: int
 
     def __post_init__(self) -> None:
-        if self.rounds < 1 or self.repetitions < 1 or self.warmup < 1:
+        if min(self.rounds, self.repetitions, self.warmup) < 1:
             raise UserError(f"rounds, repetitions and warmup must be at least 1, found {self}")
 
 
 @dataclass(frozen=True)
-class Task:
-    """A file to be timed and the name of what it hears."""
+class Measurement:
+    """Times in ms by candidate, and the process that measured them: peak memory, cores, modules."""
 
-    file: Path
-    feed: str
-
-
-@dataclass(frozen=True)
-class Timed:
-    """What came out.
-
-    Attributes:
-        times_ms: for each task `[rounds, inputs, repetitions]`.
-        peak_memory_bytes: the most that the process held.
-        cores: on which it was allowed to run.
-        modules: those loaded of numpy, onnxruntime, torch and transformers.
-    """
-
-    times_ms: dict[str, NDArray[np.float64]]
+    times_ms: dict[str, Times]
     peak_memory_bytes: int
     cores: int
     modules: list[str]
 
+    def conditions(self, repeats: Repeats) -> dict[str, Any]:
+        """Return how it was measured, for a report."""
+        process = {"cores": self.cores, "threads": 1, "process_holds": self.modules}
+        return process | asdict(repeats)
 
-def timed(tasks: Mapping[str, Task], feeds: Mapping[str, Sequence[Array]], pace: Pace) -> Timed:
-    """Time files in a fresh process.
+
+def measure_alone(function: Callable[..., dict[str, Times]], *arguments: Any) -> Measurement:
+    """Call a function in a fresh process with one core and one thread.
+
+    The process imports the module of `__main__` and that of the function. Neither may import torch
+    at its top: memory and `modules` would count it.
 
     Args:
-        tasks: by name, in the order in which they take turns.
-        feeds: inputs without the batch axis, by name; each task hears all of its feed in turn. All
-            feeds have as many inputs.
-        pace: how often.
+        function: returns times in ms by candidate. It and its arguments are pickled.
+        arguments: of the function.
 
     Raises:
-        ValueError: a file can't be run; the sentence is the child's own.
+        UserError: the function raised one, or the process was killed.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        job = {
-            "tasks": {n: {"file": str(t.file.resolve()), "feed": t.feed} for n, t in tasks.items()},
-            "order": list(tasks), "pace": asdict(pace),
-        }  # fmt: skip
-        write_json(folder / "job.json", job)
-        arrays = {f"{feed}/{i}": a for feed, many in feeds.items() for i, a in enumerate(many)}
-        np.savez(folder / "feeds.npz", **arrays)  # type: ignore[arg-type]
-        done = subprocess.run(
-            [sys.executable, "-m", "fonoteka.bench.timer", name],
-            env=os.environ | {"PYTHONPATH": str(TOP)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            said = done.stderr.strip().removeprefix("error: ") or f"exit code {done.returncode}"
-            raise UserError(said)
-        with np.load(folder / "times.npz") as times:
-            return Timed({n: times[n] for n in tasks}, **read_json(folder / "process.json"))
+    spawn = get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, spawn, _use_one_core, (os.getpid(),)) as pool:
+            return pool.submit(_measure, function, arguments).result()
+    except BrokenProcessPool as error:
+        raise UserError("the timing process was killed; check the free memory") from error
 
 
-def take_turns(
-    sessions: Mapping[str, Any], feeds: Mapping[str, Sequence[Array]], pace: Pace
-) -> dict[str, NDArray[np.float64]]:
-    """Return the times of each session in ms, `[rounds, inputs, repetitions]`."""
-    inputs = min(map(len, feeds.values()))
-    shape = (pace.rounds, inputs, pace.repetitions)
-    times = {name: np.zeros(shape) for name in sessions}
-    for turn in range(pace.rounds):
-        for at in range(inputs):
-            for name, session in sessions.items():
-                batch = feeds[name][at][None]
-                for _ in range(pace.warmup):
-                    session_posteriors(session, batch)
-                for repetition in range(pace.repetitions):
-                    start_ns = time.perf_counter_ns()
-                    session_posteriors(session, batch)
-                    took_ns = time.perf_counter_ns() - start_ns
-                    times[name][turn, at, repetition] = took_ns / 1e6
-    return times
+def _use_one_core(parent: int) -> None:
+    """Move this process to the last of its cores, because a system prefers the first for itself."""
+    die_with_parent(parent)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def tie_to_one_core() -> int:
-    """Tie this process to the last of its cores and return on how many it may run.
+def _measure(function: Callable[..., dict[str, Times]], arguments: Sequence[Any]) -> Measurement:
+    from threadpoolctl import threadpool_limits
 
-    The first core is where a system likes to do its own work. Where a process can't be tied, its
-    one thread may wander.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        return os.cpu_count() or 1
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    return len(os.sched_getaffinity(0))
+    with threadpool_limits(1):
+        times = function(*arguments)
+    modules = [name for name in PACKAGES if name in sys.modules]
+    return Measurement(times, peak_memory_bytes(), worker_count(), modules)
 
 
 def peak_memory_bytes() -> int:
-    """Return the most memory that this process held.
+    """Return the most memory that this process had.
 
-    On Linux `ru_maxrss` of a child starts at what its parent held, so the kernel's own count of
-    this program is read where there is one.
+    On Linux `ru_maxrss` of a child starts at its parent's value, so the kernel's count for this
+    program, VmHWM, is preferred.
     """
     if STATUS.is_file():
         for line in STATUS.read_text(encoding="utf-8").splitlines():
@@ -159,32 +117,72 @@ def peak_memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    cores = tie_to_one_core()
-    job = read_json(folder / "job.json")
-    with np.load(folder / "feeds.npz") as stored:
-        found = {key: stored[key] for key in stored.files}
-    feeds: dict[str, list[Array]] = {}
-    for key in sorted(found, key=lambda key: (key.split("/")[0], int(key.split("/")[1]))):
-        feeds.setdefault(key.split("/")[0], []).append(found[key])
-    tasks = {name: job["tasks"][name] for name in job["order"]}
-    sessions = {name: open_model(Path(task["file"])) for name, task in tasks.items()}
-    heard = {name: feeds[task["feed"]] for name, task in tasks.items()}
-    times = take_turns(sessions, heard, Pace(**job["pace"]))
-    np.savez(folder / "times.npz", **times)  # type: ignore[arg-type]
-    watched = ("numpy", "onnxruntime", "torch", "transformers")
-    write_json(
-        folder / "process.json",
-        {
-            "cores": cores, "modules": [name for name in watched if name in sys.modules],
-            "peak_memory_bytes": peak_memory_bytes(),
-        },
-    )  # fmt: skip
+def timed_call(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+    """Return the ms that a call took, and its result."""
+    start_ns = time.perf_counter_ns()
+    result = function(*arguments)
+    return (time.perf_counter_ns() - start_ns) / 1e6, result
 
 
-if __name__ == "__main__":
-    stage(main)
+@dataclass(frozen=True)
+class TimedFile:
+    """An ONNX file and the name of the inputs that it is run on."""
+
+    path: Path
+    inputs: str
+
+
+def time_files(
+    files: Mapping[str, TimedFile], inputs: Mapping[str, Sequence[Array]], repeats: Repeats
+) -> dict[str, Times]:
+    """Return the ms per call of each ONNX file, `[rounds, inputs, repetitions]`.
+
+    Args:
+        files: by name, in the order of their turns.
+        inputs: by name, without the batch axis; each name has the same number of them.
+        repeats: how often.
+
+    Raises:
+        UserError: ONNX Runtime cannot load a file.
+    """
+    from fonoteka.onnx_export.session import open_model, session_posteriors
+
+    sessions = {name: open_model(file.path) for name, file in files.items()}
+    count = min(map(len, inputs.values()))
+    times = {name: np.zeros((repeats.rounds, count, repeats.repetitions)) for name in files}
+    for turn, index in np.ndindex(repeats.rounds, count):
+        for name, file in files.items():
+            call = session_posteriors, sessions[name], inputs[file.inputs][index][None]
+            for _ in range(repeats.warmup):
+                timed_call(*call)
+            for repetition in range(repeats.repetitions):
+                times[name][turn, index, repetition], _ = timed_call(*call)
+    return times
+
+
+@dataclass(frozen=True)
+class CommandCost:
+    """Wall time of a command, and the peak memory of its largest process."""
+
+    seconds: float
+    peak_mib: float
+
+
+def time_command(command: Sequence[str], folder: Path) -> CommandCost:
+    """Run a module with arguments in a folder.
+
+    Raises:
+        UserError: it failed; the end of its output is in the message.
+    """
+    environment = os.environ | {"PYTHONPATH": str(TOP)}
+    begin = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=folder, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        output = process.stdout.read() if process.stdout else ""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise UserError(f"{' '.join(command)} failed: {output.strip()[-400:]}")
+    return CommandCost(time.perf_counter() - begin, usage.ru_maxrss / 1024)

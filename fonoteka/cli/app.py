@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from fonoteka.cli import corpus, models, pipeline, remotes
+from fonoteka.cli import bench, corpus, models, pipeline, remotes
 
 app = typer.Typer(
     help="Version speech data, the models trained on it and every reported number together.",
@@ -20,5 +20,6 @@ app = typer.Typer(
 )
 for commands in (pipeline.app, remotes.app, models.app):
     app.add_typer(commands)
+app.add_typer(bench.app, name="bench")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(models.realtime, name="realtime")

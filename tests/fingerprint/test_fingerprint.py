@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from fonoteka.bench.degradations import changed
+from fonoteka.bench.degradations import degrade
 from fonoteka.bench.synthetic_clips import speech_like
 from fonoteka.fingerprint.fingerprint import DETAIL_BITS, SIZE, band_energy, fingerprint
 
@@ -24,7 +24,7 @@ def shared(first: np.ndarray, second: np.ndarray) -> int:
 )
 def test_a_changed_copy_shares_many_codes(kind):
     clip = speech_like(3, 2.0, RATE)
-    copy = changed(kind, clip.astype(np.float64), RATE, np.random.default_rng(1))
+    copy = degrade(kind, clip.astype(np.float64), RATE, np.random.default_rng(1))
     copied = fingerprint(copy.samples.astype(np.float32), copy.sample_rate_hz)
     assert shared(fingerprint(clip, RATE), copied) >= 6  # of 48; two or three make a proposal
 

@@ -10,7 +10,7 @@ import soundfile
 from corpus_maker import shared_corpus
 
 from fonoteka.audiocheck.decode import read_sound
-from fonoteka.bench.degradations import changed, write
+from fonoteka.bench.degradations import degrade, write
 from fonoteka.fingerprint.fingerprint import SIZE, fingerprint
 from stages.corpus.dedupe.groups import Entry
 from stages.corpus.dedupe.near_duplicates import find_copies
@@ -48,7 +48,7 @@ def pairs_found(folder, sounds, kind):
     raw.mkdir()
     for number, (samples, rate) in enumerate(sounds):
         soundfile.write(raw / f"{number:02d}.flac", samples, rate, subtype="PCM_16")
-        copy = changed(kind, samples, rate, np.random.default_rng(number))
+        copy = degrade(kind, samples, rate, np.random.default_rng(number))
         write(copy, raw / f"{number:02d}-copy")
     entries, codes = [], []
     for path in sorted(raw.iterdir()):

@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import sosfilt
 
 from fonoteka.audiocheck.decode import read_sound
-from fonoteka.bench.degradations import KINDS, changed, peak, possible, shelf, write
+from fonoteka.bench.degradations import KINDS, available_kinds, degrade, peak, shelf, write
 from fonoteka.bench.synthetic_clips import speech_like
 from fonoteka.fingerprint.similarity import RATE_HZ, Match, match, telephone_band
 from fonoteka.g2p.espeak import speak
@@ -18,9 +18,9 @@ OLD = [kind for kind in KINDS if "opus" not in kind and "aac" not in kind and ki
 
 def copied(kind, clip, folder, seed=4, rate=RATE):
     """Return a changed clip as it comes back from its file; skip without a program for it."""
-    if kind not in possible():
+    if kind not in available_kinds():
         pytest.skip("ffmpeg is not installed")
-    copy = changed(kind, clip.astype(np.float64), rate, np.random.default_rng(seed))
+    copy = degrade(kind, clip.astype(np.float64), rate, np.random.default_rng(seed))
     return read_sound(write(copy, folder / "copy"))
 
 

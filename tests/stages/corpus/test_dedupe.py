@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fonoteka.audiocheck.decode import read_sound
-from fonoteka.bench.degradations import changed
+from fonoteka.bench.degradations import degrade
 from fonoteka.bench.synthetic_clips import speech_like
 from fonoteka.core.files import read_json
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, INVENTORY_COLUMNS
@@ -75,7 +75,7 @@ def record(folder, **sounds):
 def three(tmp_path):
     """A recording, another one, and a noisy copy of the first that begins 0.3 s later."""
     one, other = speech_like(1, 1.2, RATE), speech_like(2, 1.2, RATE)
-    noisy = changed("noise 20 dB below", one.astype(float), RATE, np.random.default_rng(1)).samples
+    noisy = degrade("noise 20 dB below", one.astype(float), RATE, np.random.default_rng(1)).samples
     record(tmp_path, a=one, b=other, c=np.r_[np.zeros(4800), 0.5 * noisy][:20000])
     return tmp_path
 

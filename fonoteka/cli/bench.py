@@ -1,0 +1,116 @@
+"""Commands that measure speed on this machine, and fail if a demand is not met."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fonoteka.core.run_stage import FAILED, run_command
+from fonoteka.git import entered, given_path
+
+Busy = Annotated[bool, typer.Option("--busy", help="measure although the machine has other work")]
+
+app = typer.Typer(
+    help="Measure speed on this machine against named baselines; exit with 1 if a demand of "
+    "params.yaml is not met.",
+    no_args_is_help=True,
+)
+
+
+class CorpusBenchmark(StrEnum):
+    """What `bench corpus` measures."""
+
+    SPEED = "speed"
+    DUPLICATES = "duplicates"
+    TEXT = "text"
+
+
+class RunnerBenchmark(StrEnum):
+    """What `bench runner` measures."""
+
+    IDLE = "idle"
+    JOBS = "jobs"
+
+
+@app.command()
+def heads(busy: Busy = False) -> None:
+    """Time the heads alone."""
+    _models("head", busy=busy)
+
+
+@app.command()
+def paths(busy: Busy = False) -> None:
+    """Time whole models, from samples to posteriors, on test clips."""
+    _models("path", busy=busy)
+
+
+@app.command()
+def realtime(busy: Busy = False) -> None:
+    """Time the causal models and their front end, one hop per call on one core."""
+    _models("realtime", busy=busy)
+
+
+@app.command("all")
+def all_(busy: Busy = False) -> None:
+    """Time heads, whole models and the causal models, one after another."""
+    _models(busy=busy)
+
+
+@app.command()
+def corpus(
+    parts: Annotated[
+        list[CorpusBenchmark] | None, typer.Argument(metavar="PART", help="speed, duplicates, text")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="100,000 short clips too")] = False,
+    corpora: Annotated[
+        list[Path] | None,
+        typer.Option(
+            parser=given_path,
+            metavar="FOLDER",
+            help="a corpus to make copies of; may be repeated  [default: all of data/raw]",
+        ),
+    ] = None,
+    per_kind: Annotated[int, typer.Option(min=1, help="copies of a kind and corpus")] = 60,
+    tuning: Annotated[bool, typer.Option("--tuning", help="use the voices not held out")] = False,
+    busy: Busy = False,
+) -> None:
+    """Measure inventory, near duplicates and text rules."""
+    from fonoteka.bench.corpus import bench_corpus
+
+    def work() -> None:
+        with entered():
+            bench_corpus(parts or (), full, corpora or (), per_kind, tuning, busy)
+
+    run_command(work, undecided=FAILED)
+
+
+@app.command()
+def runner(
+    parts: Annotated[
+        list[RunnerBenchmark] | None, typer.Argument(metavar="PART", help="idle, jobs")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="idle runs")] = 5,
+    busy: Busy = False,
+) -> None:
+    """Time a build with nothing to do, and a build with one job and with many."""
+    from fonoteka.bench.runner import bench_runner
+
+    def work() -> None:
+        with entered():
+            bench_runner(parts or (), rounds, busy)
+
+    run_command(work, undecided=FAILED)
+
+
+def _models(*names: str, busy: bool) -> None:
+    """Run benchmarks of the models by name; all if there is none."""
+    from fonoteka.bench.command import bench_models
+
+    def work() -> None:
+        with entered():
+            bench_models(names, busy)
+
+    run_command(work, undecided=FAILED)
