@@ -10,8 +10,8 @@ from corpus_maker import utterance
 
 from fonoteka.erasure.find_clips import find_clips, parse_subject
 from fonoteka.text.transliteration import name_key, to_latin
-from stages.corpus.audit.leakage import leaks
-from stages.corpus.split.speaker_groups import tied
+from stages.corpus.audit.leakage import find_leaks
+from stages.corpus.split.speaker_groups import speaker_groups
 
 SAME = [
     ("Ana", "Ана"),  # Latin, Cyrillic
@@ -74,11 +74,11 @@ def test_a_key_is_its_own_key_and_that_of_both_scripts():
 
 def test_one_voice_in_two_scripts_is_tied_and_a_leak_where_it_is_parted():
     rows = [utterance("mine/Ana", 1, "sr"), utterance("mine/Ана", 2, "sr"), utterance("mine/ivo")]
-    first, second = tied(rows, {})
+    first, second = speaker_groups(rows, {})
     assert first.speakers == ("mine/Ana", "mine/Ана")
     assert first.ties == ("name mine / ana",)
     assert second.speakers == ("mine/ivo",)
-    found = leaks({"train": rows[:1], "test": rows[1:]}, {})["speaker"]
+    found = find_leaks({"train": rows[:1], "test": rows[1:]}, {})["speaker"]
     assert [leak.value for leak in found] == ["mine/ana"]
 
 
@@ -87,9 +87,9 @@ def test_a_session_in_two_scripts_is_one_too():
         utterance("mine/ivo", session="mine/Студио 1"),
         utterance("mine/eva", session="mine/studio 1"),
     ]
-    (both,) = tied(rows, {})
+    (both,) = speaker_groups(rows, {})
     assert both.speakers == ("mine/eva", "mine/ivo")
-    found = leaks({"train": rows[:1], "test": rows[1:]}, {})["session"]
+    found = find_leaks({"train": rows[:1], "test": rows[1:]}, {})["session"]
     assert [leak.value for leak in found] == ["mine/studio 1"]
 
 

@@ -24,7 +24,7 @@ from fonoteka.manifest import write
 from fonoteka.shards import add_to_tar
 from fonoteka.tables import write_table
 from stages.corpus.audit import stage
-from stages.corpus.audit.stage import AuditParams, Outputs, Paths, run
+from stages.corpus.audit.stage import AuditOutputs, AuditParams, AuditPaths, run
 
 PARAMS = AuditParams(
     "refuse", same_sentences=(), same_recording_correlation=0.85, min_test_speakers=1,
@@ -94,7 +94,7 @@ class Scene:
         self.parts[part][position] = replace(self.parts[part][position], **more)
         return self.parts[part][position]
 
-    def lay(self, folder: Path) -> Paths:
+    def lay(self, folder: Path) -> AuditPaths:
         """Write everything."""
         tables = {
             "inventory": (
@@ -119,7 +119,7 @@ class Scene:
         parts = {part: folder / f"{part}.jsonl" for part in self.parts}
         for part, rows in self.parts.items():
             write(parts[part], rows)
-        return Paths(
+        return AuditPaths(
             folder / "inventory.csv", folder / "quarantined.csv", folder / "refused.csv",
             folder / "audio", folder / "left_out.csv", parts,
         )  # fmt: skip
@@ -130,7 +130,7 @@ class Scene:
         The picture takes nine tenths of an audit's 2 CPU seconds, so it is drawn only if a test
         requests it.
         """
-        outputs = Outputs(folder / "c.json", folder / "c.md", folder / "c.png")
+        outputs = AuditOutputs(folder / "c.json", folder / "c.md", folder / "c.png")
         with pytest.MonkeyPatch.context() as monkeypatch:
             if not draw:
                 monkeypatch.setattr(stage, "picture", lambda *_: None)

@@ -1,4 +1,4 @@
-"""Say in plain words what to record next, from the finished counts."""
+"""Recommend in sentences what to record next, from the finished counts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Below which numbers something is to be recorded.
+class AdviceLimits:
+    """The numbers below which something should be recorded.
 
     Attributes:
-        test_speakers: of a language in test.
-        train_tokens: of a phone in train.
-        test_tokens: of a phone in test.
-        snr_db: of half the clips of a part.
-        level_dbfs: of half the clips of a part.
+        test_speakers: speakers of a language in test.
+        train_tokens: tokens of a phone in train.
+        test_tokens: tokens of a phone in test.
+        snr_db: median of a split.
+        level_dbfs: median of a split.
     """
 
     test_speakers: int
@@ -32,48 +32,48 @@ class Limits:
     level_dbfs: float
 
 
-def recommendations(report: Mapping[str, Any], limits: Limits) -> list[str]:
-    """Return sentences, the gravest first."""
+def recommendations(report: Mapping[str, Any], limits: AdviceLimits) -> list[str]:
+    """Return the recommendations, the most serious first."""
     parts = report["parts"]
     spoken = sorted({name for part in parts.values() for name in part["languages"]})
     return [
-        *(line for name in spoken for line in of_language(name, parts, limits.test_speakers)),
-        *of_phones(report["phones"], limits),
-        *of_sentences(report["leakage"], parts["test"]["utterances"]),
-        *of_sexes(parts),
-        *of_sound(parts, limits),
-        *of_machines(parts),
+        *(line for name in spoken for line in language_advice(name, parts, limits.test_speakers)),
+        *phone_advice(report["phones"], limits),
+        *sentence_advice(report["leakage"], parts["test"]["utterances"]),
+        *sex_advice(parts),
+        *sound_advice(parts, limits),
+        *synthetic_advice(parts),
     ]
 
 
-def of_language(code: str, parts: Mapping[str, Any], least: int) -> Iterator[str]:
-    """Say where a language has too few voices, or has them in the wrong place."""
-    voices = {part: _voices(parts[part], code) for part in PARTS}
-    total, tested, name = sum(voices.values()), voices["test"], NAMES.get(code, code)
+def language_advice(code: str, parts: Mapping[str, Any], least: int) -> Iterator[str]:
+    """Yield the splits in which a language has too few speakers."""
+    speakers = {part: _speaker_count(parts[part], code) for part in PARTS}
+    total, tested, name = sum(speakers.values()), speakers["test"], NAMES.get(code, code)
     be = "is" if tested == 1 else "are"
-    here = f"{tested} of {total} {name} speakers {be} in test"
-    if not voices["train"]:
+    counts = f"{tested} of {total} {name} speakers {be} in test"
+    if not speakers["train"]:
         yield f"record {name} for train: none of its {total} speakers is there"
     if tested < least:
         yield (
-            f"{here}: record {least - tested} more who are in no other part, for with fewer than "
+            f"{counts}: record {least - tested} more who are in no other part, for with fewer than "
             f"{least} its scores say little about another voice"
         )
-    if 0 < voices["train"] <= tested:
+    if 0 < speakers["train"] <= tested:
         yield (
-            f"{here} and {voices['train']} in train: record more {name} speakers for train, or "
+            f"{counts} and {speakers['train']} in train: record more {name} speakers for train, or "
             f"give some another part in split.assigned"
         )
-    if voices["train"] and not voices["valid"]:
+    if speakers["train"] and not speakers["valid"]:
         yield f"{name} has no speaker in valid: models are chosen without it; record another"
 
 
-def _voices(part: Mapping[str, Any], code: str) -> int:
+def _speaker_count(part: Mapping[str, Any], code: str) -> int:
     return int(part["languages"].get(code, {"speakers": 0})["speakers"])
 
 
-def of_phones(phones: Mapping[str, Mapping[str, int]], limits: Limits) -> Iterator[str]:
-    """Say which phones are too rare to be learned or scored."""
+def phone_advice(phones: Mapping[str, Mapping[str, int]], limits: AdviceLimits) -> Iterator[str]:
+    """Yield the phones that are too rare to be learned or scored."""
     for part, least in (("train", limits.train_tokens), ("test", limits.test_tokens)):
         rare = [f"{phone} {n[part]}" for phone, n in phones.items() if n[part] < least]
         if rare:
@@ -83,40 +83,40 @@ def of_phones(phones: Mapping[str, Mapping[str, int]], limits: Limits) -> Iterat
             )
 
 
-def of_sentences(leakage: Mapping[str, int], tested: int) -> Iterator[str]:
-    """Say how much of the test is a text that was trained on."""
-    if known := leakage["test_utterances_with_a_train_sentence"]:
+def sentence_advice(leakage: Mapping[str, int], tested: int) -> Iterator[str]:
+    """Yield how many test utterances have a sentence of train."""
+    if train_sentences := leakage["test_utterances_with_a_train_sentence"]:
         yield (
-            f"{known} of {tested} test utterances say what train says too, so that scores are of "
-            f"known sentences: record other sentences for test"
+            f"{train_sentences} of {tested} test utterances say what train says too, so that "
+            f"scores are of known sentences: record other sentences for test"
         )
 
 
-def of_sexes(parts: Mapping[str, Any]) -> Iterator[str]:
-    """Say where a part knows the voices of one sex only, if it is known of all of them."""
+def sex_advice(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the splits whose speakers have one sex, if the sex of each speaker is known."""
     for part in ("train", "test"):
-        found = parts[part]["speakers_by_sex"]
-        if UNKNOWN not in found and len(found) == 1:
-            (there,) = found
-            absent = SEXES["m" if there == "f" else "f"]
-            yield f"all {found[there]} speakers of {part} are {SEXES[there]}: record {absent}"
+        speakers_by_sex = parts[part]["speakers_by_sex"]
+        if UNKNOWN not in speakers_by_sex and len(speakers_by_sex) == 1:
+            (only_sex,) = speakers_by_sex
+            count, absent = speakers_by_sex[only_sex], SEXES["m" if only_sex == "f" else "f"]
+            yield f"all {count} speakers of {part} are {SEXES[only_sex]}: record {absent}"
 
 
-def of_sound(parts: Mapping[str, Any], limits: Limits) -> Iterator[str]:
-    """Say where half the clips or more are too noisy or too quiet."""
-    advice = (
+def sound_advice(parts: Mapping[str, Any], limits: AdviceLimits) -> Iterator[str]:
+    """Yield the splits in which at least half of the clips are too noisy or too quiet."""
+    checks = (
         ("snr_db", limits.snr_db, "dB of speech over noise", "record nearer or in a quieter room"),
         ("level_dbfs", limits.level_dbfs, "dBFS", "raise the recording level"),
     )
-    for measure, least, unit, act in advice:
+    for measure, least, unit, action in checks:
         for part in PARTS:
             median = parts[part]["measures"][measure].get("median")
             if median is not None and median < least:
-                yield f"half of {part} has {median:g} {unit} or less, below {least:g}: {act}"
+                yield f"half of {part} has {median:g} {unit} or less, below {least:g}: {action}"
 
 
-def of_machines(parts: Mapping[str, Any]) -> Iterator[str]:
-    """Say which parts no person speaks in."""
-    machine = [part for part, n in parts.items() if n["synthetic_hours"] == n["hours"]]
-    if machine:
-        yield f"record people for {', '.join(machine)}: a machine spoke all of it"
+def synthetic_advice(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the splits in which all audio is synthetic."""
+    synthetic_parts = [part for part, n in parts.items() if n["synthetic_hours"] == n["hours"]]
+    if synthetic_parts:
+        yield f"record people for {', '.join(synthetic_parts)}: a machine spoke all of it"

@@ -1,4 +1,4 @@
-"""Draw a corpus: hours, speakers, durations, levels, noise and phones, a colour a part."""
+"""Draw hours, speakers, durations, levels, noise and phones, with one colour per split."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ def picture(
 
     Args:
         report: the finished counts.
-        parts: the utterances of each part.
-        inventory: its rows by id, for what was measured on the recordings.
-        least_phones: of each in training, drawn as a line.
+        parts: the utterances of each split.
+        inventory: its rows by id, for the measurements of the recordings.
+        least_phones: the tokens that each phone should have in train, drawn as a line.
         path: of the PNG.
         dpi: of the picture.
     """
+    # Six columns, so that rows of two, three and one panels have the same width.
     figure, axes = plt.subplot_mosaic(
         [["hours"] * 3 + ["speakers"] * 3, ["duration"] * 2 + ["level"] * 2 + ["noise"] * 2,
          ["phones"] * 6],
@@ -46,8 +47,8 @@ def picture(
         (axes["level"], "level_dbfs", "level as recorded, dBFS"),
         (axes["noise"], "snr_db", "speech over noise, dB"),
     ):
-        found = {part: values_of(rows, inventory, column) for part, rows in parts.items()}
-        _histogram(panel, found, title)
+        values = {part: values_of(rows, inventory, column) for part, rows in parts.items()}
+        _histogram(panel, values, title)
     _phones(axes["phones"], report["phones"], least_phones)
     for panel in axes.values():
         panel.spines[["top", "right"]].set_visible(False)
@@ -62,7 +63,7 @@ def _hours(axes: Axes, parts: Mapping[str, Any]) -> None:
     for name, part in parts.items():
         heights = [part["languages"].get(code, {"hours": 0.0})["hours"] for code in spoken]
         axes.bar(spoken, heights, bottom=bottom, color=COLOURS[name], label=name, width=0.6)
-        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
+        bottom = [below + height for below, height in zip(bottom, heights, strict=True)]
     axes.set_title("hours by language", fontsize=10)
 
 
@@ -70,8 +71,8 @@ def _speakers(axes: Axes, parts: Parts) -> None:
     start = 0
     for name, rows in parts.items():
         hours = speaker_hours(rows)
-        at = range(start, start + len(hours))
-        axes.bar(at, [60 * each for each in hours], color=COLOURS[name], width=0.9)
+        positions = range(start, start + len(hours))
+        axes.bar(positions, [60 * duration for duration in hours], color=COLOURS[name], width=0.9)
         start += len(hours)
     axes.set_title("minutes of each speaker", fontsize=10)
     axes.set_xticks([])
@@ -93,7 +94,7 @@ def _histogram(axes: Axes, values: Mapping[str, list[float]], title: str) -> Non
 def _phones(axes: Axes, phones: Mapping[str, Mapping[str, int]], least: int) -> None:
     rarest = sorted(phones.items(), key=lambda item: (-item[1]["train"], item[0]))
     for name, colour in COLOURS.items():
-        # Where there is none at all, a dot at half a count: a log axis has no zero.
+        # A phone that does not occur is a dot at half a count: a log axis has no zero.
         heights = [max(0.5, n[name]) for _, n in rarest]
         axes.plot(range(len(rarest)), heights, ".", markersize=4, color=colour)
     axes.axhline(least, color="grey", linewidth=0.8, linestyle="dotted")

@@ -1,17 +1,19 @@
-"""Say what the corpus is, prove that no part knows another, and what to record next.
+"""Describe the corpus, check that splits share nothing, and recommend what to record next.
 
     python -m stages.corpus.audit data/corpus/inventory.csv data/corpus/quarantined.csv \
         data/corpus/refused.csv data/audio data/splits/left_out.csv data/splits/train.jsonl \
         data/splits/valid.jsonl data/splits/test.jsonl reports/corpus.json \
         --page reports/corpus.md --picture reports/corpus.png
 
-Reads   every table on the way from files to parts, the parts, and the sound in the shards
-Writes  corpus.json: counts, parts, phones, leakage, recommendations; the same as a page, and drawn
+Reads   the tables of all earlier stages, the splits, and the audio in the shards
+Writes  corpus.json: counts, splits, phones, leakage, recommendations; the same as a page and as a
+        picture
 Params  audit
 
-Leakage is found anew from the data, not taken from the stage that split it: by name, by family, by
-text and by ear. Every file is counted once: in a part, or with the reason why it is in none;
-numbers that don't add up are an error. No speaker, session or clip is named in what is written.
+Leakage is searched in the data and not taken from the stage `split`, so that a fault of that stage
+is found: by name, parent, text and waveform. Every file is counted once, in a split or with the
+reason why it is not in one, and a sum that differs is an error. The outputs name no speaker,
+session or clip.
 """
 
 from __future__ import annotations
@@ -36,12 +38,12 @@ from fonoteka.corpus.corpus import (
 )
 from fonoteka.manifest import read
 from fonoteka.tables import Row, read_table
-from stages.corpus.audit.advice import Limits, recommendations
+from stages.corpus.audit.advice import AdviceLimits, recommendations
 from stages.corpus.audit.figure import picture
 from stages.corpus.audit.leakage import Parts
 from stages.corpus.audit.numbers import counts, part_summary, phone_counts
 from stages.corpus.audit.page import page
-from stages.corpus.audit.proof import Evidence, prove
+from stages.corpus.audit.proof import AuditData, check_leakage
 
 PARTS = ("train", "valid", "test")
 
@@ -51,14 +53,14 @@ class AuditParams:
     """Section `audit`.
 
     Attributes:
-        shared_sentences: `refuse` a sentence that is in two parts, or `report` how many are.
-        same_sentences: corpora whose speakers all say the same; there it is reported in any case.
-        same_recording_correlation: 0 to 1, of two waveforms that count as one recording.
-        min_test_speakers: of a language; fewer are a recommendation, as are the next four.
-        min_train_tokens: of a phone.
-        min_test_tokens: of a phone.
-        min_snr_db: speech over noise, of half the clips of a part.
-        min_level_dbfs: RMS, of half the clips of a part.
+        shared_sentences: `refuse` a sentence that is in two splits, or `report` how many are.
+        same_sentences: corpora whose speakers read the same sentences; there it is only reported.
+        same_recording_correlation: 0 to 1; waveforms that reach it count as one recording.
+        min_test_speakers: per language; fewer give a recommendation, as in the next four.
+        min_train_tokens: per phone.
+        min_test_tokens: per phone.
+        min_snr_db: speech over noise, median of a split.
+        min_level_dbfs: RMS, median of a split.
         dpi: of the picture.
     """
 
@@ -73,7 +75,7 @@ class AuditParams:
     dpi: int
 
     def __post_init__(self) -> None:
-        """Refuse a word that is neither, and a correlation that none or all would reach."""
+        """Raise for an unknown word, and for a correlation that no or every pair would reach."""
         if self.shared_sentences not in ("refuse", "report"):
             raise UserError(
                 f"audit.shared_sentences must be refuse or report, found {self.shared_sentences!r}"
@@ -85,17 +87,17 @@ class AuditParams:
             )
 
     @property
-    def limits(self) -> Limits:
-        """Below which numbers something is to be recorded."""
-        return Limits(
+    def limits(self) -> AdviceLimits:
+        """The numbers below which something should be recorded."""
+        return AdviceLimits(
             self.min_test_speakers, self.min_train_tokens, self.min_test_tokens, self.min_snr_db,
             self.min_level_dbfs,
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Paths:
-    """Where the stage reads; `parts` maps each of `PARTS` to its manifest."""
+class AuditPaths:
+    """The files that the stage reads; `parts` maps each of `PARTS` to its manifest."""
 
     inventory: Path
     quarantined: Path
@@ -106,8 +108,8 @@ class Paths:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """Where the stage writes."""
+class AuditOutputs:
+    """The files that the stage writes."""
 
     report: Path
     page: Path
@@ -115,8 +117,8 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Tables:
-    """What the stages before left behind, as they wrote it."""
+class CorpusTables:
+    """The tables of the earlier stages."""
 
     inventory: list[Row]
     quarantined: list[Row]
@@ -125,26 +127,29 @@ class Tables:
     left_out: list[Row]
 
 
-def whereabouts(tables: Tables, parts: Parts) -> dict[str, Any]:
-    """Return how many files there are and how many left the way to the parts, by reason.
+def count_files(tables: CorpusTables, parts: Parts) -> dict[str, Any]:
+    """Return the number of files, and how many each stage left out, by reason.
 
-    A text that was refused counts as refused, whatever happened to its sound.
+    A clip whose text was refused counts as refused, whether or not its audio was prepared.
 
     Raises:
-        ValueError: a file is nowhere or twice, because the tables are of different runs.
+        UserError: a file is missing or counted twice, because the tables are of different runs.
     """
+    # Each set is what the stage passes on; the tables must agree on it to the last clip.
     files = {row["id"] for row in tables.inventory}
     accepted = files - {row["id"] for row in tables.quarantined}
     spelled = accepted - {row["id"] for row in tables.refused}
     problems = {row["id"]: row["problem"] for row in tables.index}
-    reasons = {key: problems.get(key, "not in the index") for key in sorted(spelled)}
-    kept = {key for key, problem in reasons.items() if not problem}
+    reasons = {id_: problems.get(id_, "not in the index") for id_ in sorted(spelled)}
+    prepared = {id_ for id_, problem in reasons.items() if not problem}
     left_out = {row["id"]: row["reason"] for row in tables.left_out}
     in_parts = [utterance.id for rows in parts.values() for utterance in rows]
-    if astray := sorted(kept ^ {*in_parts, *left_out}) or sorted({*in_parts} & {*left_out}):
+    if unexplained := sorted(prepared ^ {*in_parts, *left_out}) or sorted(
+        {*in_parts} & {*left_out}
+    ):
         raise UserError(
-            f"{len(astray)} clips are in a part and in no table or the other way round, first "
-            f"{astray[0]!r}; the files are of different runs: run dvc repro"
+            f"{len(unexplained)} clips are in a part and in no table or the other way round, first "
+            f"{unexplained[0]!r}; the files are of different runs: run dvc repro"
         )
     return {
         "files": len(files),
@@ -156,9 +161,9 @@ def whereabouts(tables: Tables, parts: Parts) -> dict[str, Any]:
     }
 
 
-def run(paths: Paths, outputs: Outputs, params: AuditParams, workers: int) -> None:
+def run(paths: AuditPaths, outputs: AuditOutputs, params: AuditParams, workers: int) -> None:
     """Write the report, its page and its picture. A leak writes nothing."""
-    tables = Tables(
+    tables = CorpusTables(
         read_table(paths.inventory, INVENTORY_COLUMNS),
         read_table(paths.quarantined, QUARANTINE_COLUMNS),
         read_table(paths.refused, REFUSED_COLUMNS),
@@ -168,22 +173,22 @@ def run(paths: Paths, outputs: Outputs, params: AuditParams, workers: int) -> No
     parts = {part: read(paths.parts[part]) for part in PARTS}
     inventory = {row["id"]: row for row in tables.inventory}
     index = {row["id"]: row for row in tables.index}
-    evidence = Evidence(parts, inventory, index, paths.audio, workers)
-    with threadpool_limits(1):  # the shards are heard side by side, each in one thread
-        leakage = prove(
-            evidence, params.shared_sentences, params.same_sentences,
+    data = AuditData(parts, inventory, index, paths.audio, workers)
+    with threadpool_limits(1):  # the shards are decoded in parallel, each in one thread
+        leakage = check_leakage(
+            data, params.shared_sentences, params.same_sentences,
             params.same_recording_correlation,
         )  # fmt: skip
-    found = whereabouts(tables, parts)
-    found["leakage"] = leakage
-    found["parts"] = {part: part_summary(rows, inventory) for part, rows in parts.items()}
-    found["phones"] = phone_counts(parts)
-    found["recommendations"] = recommendations(found, params.limits)
-    write_text(outputs.page, page(found, outputs.picture.name))
-    picture(found, parts, inventory, params.min_train_tokens, outputs.picture, params.dpi)
-    write_json(outputs.report, found)
-    print(f"audit: {found['files']} files, {found['accepted']} accepted, {found['leakage']}")
-    for line in found["recommendations"]:
+    report = count_files(tables, parts)
+    report["leakage"] = leakage
+    report["parts"] = {part: part_summary(rows, inventory) for part, rows in parts.items()}
+    report["phones"] = phone_counts(parts)
+    report["recommendations"] = recommendations(report, params.limits)
+    write_text(outputs.page, page(report, outputs.picture.name))
+    picture(report, parts, inventory, params.min_train_tokens, outputs.picture, params.dpi)
+    write_json(outputs.report, report)
+    print(f"audit: {report['files']} files, {report['accepted']} accepted, {report['leakage']}")
+    for line in report["recommendations"]:
         print(f"audit: {line}")
 
 
@@ -194,10 +199,10 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--page", type=Path, required=True)
     parser.add_argument("--picture", type=Path, required=True)
-    given = parser.parse_args()
-    paths = Paths(
-        given.inventory, given.quarantined, given.refused, given.audio, given.left_out,
-        {part: getattr(given, part) for part in PARTS},
+    args = parser.parse_args()
+    paths = AuditPaths(
+        args.inventory, args.quarantined, args.refused, args.audio, args.left_out,
+        {part: getattr(args, part) for part in PARTS},
     )  # fmt: skip
-    outputs = Outputs(given.report, given.page, given.picture)
+    outputs = AuditOutputs(args.report, args.page, args.picture)
     run(paths, outputs, load("audit", AuditParams), worker_count())

@@ -1,4 +1,4 @@
-"""The audit counts every file once and lets no leak through."""
+"""The audit counts every file once and finds every leak."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INJECTIONS = {}
 
 
 def injection(kind):
-    """Register a way to spoil a scene; it returns the ids that the audit has to name."""
+    """Register a function that puts a leak into a scene and returns the ids to be named."""
 
     def register(spoil):
         INJECTIONS[f"{kind}: {spoil.__name__.replace('_', ' ')}"] = kind, spoil
@@ -88,9 +88,9 @@ def a_copy_of_a_copy_that_was_set_aside(scene):
 
 @injection("parent")
 def a_circle_of_copies(scene):
-    one, other = scene.parts["train"][0].id, scene.parts["test"][0].id
-    scene.change("train", 0, parent=other)
-    return one, scene.change("test", 0, parent=one).id
+    first, second = scene.parts["train"][0].id, scene.parts["test"][0].id
+    scene.change("train", 0, parent=second)
+    return first, scene.change("test", 0, parent=first).id
 
 
 @injection("id")
@@ -109,16 +109,16 @@ def one_recording_under_two_names(scene):
 
 @injection("sound")
 def one_sound_in_the_shards(scene):
-    one, other = scene.parts["valid"][0], scene.parts["test"][0]
-    scene.sounds[other.audio] = scene.sounds[one.audio]
-    return one.id, other.id
+    first, second = scene.parts["valid"][0], scene.parts["test"][0]
+    scene.sounds[second.audio] = scene.sounds[first.audio]
+    return first.id, second.id
 
 
 @injection("audio")
 def a_file_referred_to_twice(scene):
-    one, other = scene.parts["train"][0], scene.parts["train"][1]
-    scene.change("train", 1, audio=one.audio)
-    return one.id, other.id
+    first, second = scene.parts["train"][0], scene.parts["train"][1]
+    scene.change("train", 1, audio=first.audio)
+    return first.id, second.id
 
 
 @injection("missing")
@@ -135,7 +135,7 @@ def a_shard_that_is_not_there(scene):
 
 
 @injection("missing")
-def a_file_that_is_no_sound(scene):
+def a_file_that_is_not_audio(scene):
     row = scene.parts["train"][5]
     scene.sounds[row.audio] = b"fLaC and no more"
     return (row.id,)
@@ -150,26 +150,26 @@ def a_clip_of_another_length(scene):
 
 @injection("reference")
 def two_clips_with_each_others_sound(scene):
-    one, other = scene.parts["train"][0], scene.parts["test"][0]
-    scene.change("train", 0, audio=other.audio)
-    return one.id, scene.change("test", 0, audio=one.audio).id
+    first, second = scene.parts["train"][0], scene.parts["test"][0]
+    scene.change("train", 0, audio=second.audio)
+    return first.id, scene.change("test", 0, audio=first.audio).id
 
 
 @injection("recording")
 def a_copy_that_is_noisy_shifted_and_quieter(scene):
-    one = scene.parts["train"][0]
-    sound = 0.4 * np.pad(scene.sounds[one.audio], (5000, 3000))
+    original = scene.parts["train"][0]
+    sound = 0.4 * np.pad(scene.sounds[original.audio], (5000, 3000))
     noise = np.random.default_rng(0).standard_normal(len(sound)) * sound.std() / 10  # 20 dB below
-    return one.id, scene.add("test", "c/x", sound=(sound + noise).astype(np.float32)).id
+    return original.id, scene.add("test", "c/x", sound=(sound + noise).astype(np.float32)).id
 
 
 @injection("sentence")
 def a_sentence_in_two_parts(scene):
-    known = scene.parts["train"][2].normalized
-    return scene.parts["train"][2].id, scene.change("test", 0, normalized=known).id
+    sentence = scene.parts["train"][2].normalized
+    return scene.parts["train"][2].id, scene.change("test", 0, normalized=sentence).id
 
 
-def test_a_corpus_without_a_leak_passes_and_says_so(tmp_path):
+def test_a_corpus_without_a_leak_passes_with_zero_leaks(tmp_path):
     assert set(Scene().audit(tmp_path)["leakage"].values()) == {0}
 
 
@@ -180,9 +180,11 @@ def test_each_leak_is_caught_and_named_with_its_clips(tmp_path, name, capsys):
     ids = spoil(scene)
     with pytest.raises(ValueError, match=re.escape(REMEDIES[kind])) as caught:
         scene.audit(tmp_path)
-    (said,) = [p for p in str(caught.value).split("; ") if re.match(rf"{kind}(:| '.* is in )", p)]
-    assert all(key in said for key in ids)
-    assert said.partition(", one of ")[0] in capsys.readouterr().out
+    (message,) = [
+        part for part in str(caught.value).split("; ") if re.match(rf"{kind}(:| '.* is in )", part)
+    ]
+    assert all(key in message for key in ids)
+    assert message.partition(", one of ")[0] in capsys.readouterr().out
     assert not list(tmp_path.glob("c.*"))
 
 
@@ -201,10 +203,10 @@ def test_further_leaks_are_counted_in_the_sentence_and_listed(tmp_path, capsys):
     assert "audit: speaker 'c/b' is in train" in capsys.readouterr().out
 
 
-def test_shared_sentences_are_counted_where_they_are_allowed(tmp_path):
+def test_shared_sentences_are_counted_if_they_are_allowed(tmp_path):
     scene = Scene()
-    for part, at in (("train", 0), ("valid", 0), ("test", 0), ("test", 1)):
-        scene.change(part, at, normalized="zero")
+    for part, position in (("train", 0), ("valid", 0), ("test", 0), ("test", 1)):
+        scene.change(part, position, normalized="zero")
     scene.change("valid", 1, normalized=scene.parts["test"][2].normalized)
     report = scene.audit(tmp_path, replace(PARAMS, shared_sentences="report"))
     assert report["leakage"]["sentences"] == 2
@@ -212,7 +214,7 @@ def test_shared_sentences_are_counted_where_they_are_allowed(tmp_path):
     assert "2 of 4 test utterances say what train says too" in report["recommendations"][1]
 
 
-def test_a_corpus_that_may_say_the_same_says_nothing_of_another(tmp_path):
+def test_a_corpus_whose_sentences_may_be_shared_does_not_excuse_another(tmp_path):
     scene = Scene()
     for part in ("train", "test"):
         scene.add(part, f"digits/{part}", normalized="zero")
@@ -246,11 +248,11 @@ def test_every_file_is_counted_once(tmp_path):
     assert "| quarantined | silent | 1 |" in (tmp_path / "c.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("where", ["nowhere", "left out"])
-def test_a_clip_that_no_table_explains_is_an_error(tmp_path, where):
+@pytest.mark.parametrize("table", ["none", "left out"])
+def test_a_clip_that_no_table_explains_is_an_error(tmp_path, table):
     scene = Scene()
     key = scene.parts["valid"][0].id
-    if where == "nowhere":
+    if table == "none":
         scene.index[key]["problem"] = "silent"
     else:
         scene.left_out.append({"id": key, "reason": "its sentence is in test"})
@@ -283,7 +285,7 @@ def test_a_part_is_summed_up(tmp_path):
     assert parts["valid"]["measures"]["duration_s"]["p95"] == 0.6
 
 
-def test_what_was_not_measured_is_not_known_and_no_number(tmp_path):
+def test_values_that_were_not_measured_are_counted_as_unknown(tmp_path):
     scene = Scene()
     for row in scene.inventory.values():
         row["level_dbfs"], row["snr_db"], row["sample_rate_hz"] = "", "inf", ""
@@ -293,25 +295,25 @@ def test_what_was_not_measured_is_not_known_and_no_number(tmp_path):
     assert "| level (RMS), dBFS | train | - | - | - | 6 |" in (tmp_path / "c.md").read_text()
 
 
-def test_no_speaker_session_or_clip_is_named_in_what_is_written(tmp_path):
+def test_the_outputs_name_no_speaker_session_or_clip(tmp_path):
     scene = Scene()
     scene.audit(tmp_path)
-    said = (tmp_path / "c.json").read_text() + (tmp_path / "c.md").read_text()
-    assert not re.search(r"c/[abcvwtu]|day of|c-[abcvwtu]-\d", said)
+    text = (tmp_path / "c.json").read_text() + (tmp_path / "c.md").read_text()
+    assert not re.search(r"c/[abcvwtu]|day of|c-[abcvwtu]-\d", text)
 
 
 def test_workers_and_the_order_of_files_change_no_byte(tmp_path):
-    (one := Scene()).audit(tmp_path / "one", workers=1)
-    other = Scene()
+    (first := Scene()).audit(tmp_path / "one", workers=1)
+    second = Scene()
     for name in ("inventory", "index", "sounds"):
-        setattr(other, name, dict(reversed(getattr(other, name).items())))
-    other.audit(tmp_path / "two", workers=2)
-    assert one.parts == other.parts
+        setattr(second, name, dict(reversed(getattr(second, name).items())))
+    second.audit(tmp_path / "two", workers=2)
+    assert first.parts == second.parts
     for name in ("c.json", "c.md"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_phones_that_nobody_said_are_counted_too():
+def test_phones_that_do_not_occur_are_counted_too():
     parts = {"train": [utterance("c/a"), utterance("c/b", language="en")], "test": []}
     counts = phone_counts(parts)
     assert counts["d"] == {"train": 2, "test": 0}
@@ -326,7 +328,7 @@ def advise(tmp_path, scene, **params):
     return recommendations(scene.audit(tmp_path, params), params.limits)
 
 
-def test_nothing_is_recommended_where_nothing_is_missing(tmp_path):
+def test_nothing_is_recommended_if_nothing_is_missing(tmp_path):
     scene = Scene()
     assert advise(tmp_path, scene, min_train_tokens=0) == []
     assert "Nothing is missing." in (tmp_path / "c.md").read_text()
@@ -353,14 +355,14 @@ def test_rare_phones_are_listed(tmp_path):
     assert any("a 4, " in line and "fewer than 9 times in test" in line for line in advice)
 
 
-def test_one_sex_alone_is_pointed_out_where_all_are_known(tmp_path):
+def test_one_sex_alone_is_pointed_out_if_all_are_known(tmp_path):
     scene = Scene()
-    for at in range(4):
-        scene.change("test", at, sex="f")
-    for at in range(5):
-        scene.change("train", at, sex="m" if at < 4 else None)
-    assert "all 2 speakers of test are women: record men" in (said := advise(tmp_path, scene))
-    assert not any("speakers of train" in line for line in said)
+    for position in range(4):
+        scene.change("test", position, sex="f")
+    for position in range(5):
+        scene.change("train", position, sex="m" if position < 4 else None)
+    assert "all 2 speakers of test are women: record men" in (advice := advise(tmp_path, scene))
+    assert not any("speakers of train" in line for line in advice)
 
 
 def test_noise_and_quiet_recordings_are_pointed_out(tmp_path):
@@ -374,8 +376,8 @@ def test_noise_and_quiet_recordings_are_pointed_out(tmp_path):
 
 def test_a_machines_voice_is_pointed_out(tmp_path):
     scene = Scene()
-    for at in range(4):
-        scene.change("valid", at, synthetic=True)
+    for position in range(4):
+        scene.change("valid", position, synthetic=True)
     assert "record people for valid: a machine spoke all of it" in advise(tmp_path, scene)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fonoteka.manifest import read, write
 from fonoteka.tables import read_table, write_table
-from stages.corpus.audit.leakage import flat, leaks
+from stages.corpus.audit.leakage import find_leaks, flatten
 from stages.corpus.split import stage
 from stages.corpus.split.assign import PARTS, SplitParams, drawn_part, place
 from stages.corpus.split.speaker_groups import tied
@@ -79,7 +79,7 @@ def test_whatever_hangs_together_the_audits_own_search_finds_no_leak(seed, ties)
         assert "can't be parted" in str(error) or "fell into" in str(error)  # noqa: PT017
     else:
         inventory = {child: {"parent": parent} for child, parent in parents.items()}
-        assert not list(flat(leaks(parts, inventory)))
+        assert not list(flatten(find_leaks(parts, inventory)))
 
 
 def test_added_speakers_and_clips_move_nobody():
