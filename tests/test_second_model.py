@@ -42,11 +42,11 @@ def test_it_is_compared_and_has_the_numbers_of_its_twin(clone):
     # The new names are as long as the old ones, so that the ONNX files are of equal size too.
     models = json.loads((clone / "reports/comparison.json").read_text())["models"]
     assert models["other_ctc"] == models["wavlm_ctc"]
-    assert "| other_ctc |" in (clone / "reports/comparison.md").read_text(encoding="utf-8")
+    assert "| other_ctc " in (clone / "reports/comparison.md").read_text(encoding="utf-8")
 
 
 def test_it_is_gated(clone):
-    done = clone.call(*PYTHON, "fonoteka.pipeline.diff.gate", "--base", "HEAD", "--json")
+    done = clone.call(*PYTHON, "fonoteka", "gate", "--base", "HEAD", "--json")
     rows = {row["number"]: row for row in json.loads(done.stdout)["rows"]}
     for metric in ("accuracy", "ece", "per"):
         assert rows[f"other_ctc.{metric}"]["base"] == "new"

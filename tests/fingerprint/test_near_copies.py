@@ -12,7 +12,7 @@ from corpus_maker import shared_corpus
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.bench.degradations import degrade, write
 from fonoteka.fingerprint.fingerprint import SIZE, fingerprint
-from stages.corpus.dedupe.groups import Entry
+from stages.corpus.dedupe.groups import DedupeClip
 from stages.corpus.dedupe.near_duplicates import find_copies
 
 ENCODED = [
@@ -55,7 +55,7 @@ def pairs_found(folder, sounds, kind):
         copied, rate = read_sound(path)
         copy_codes = fingerprint(copied, rate)
         codes.append(np.pad(copy_codes, (0, SIZE - len(copy_codes))))
-        entries.append(Entry(path.name, path.name, "", rate, len(copied) / rate, ""))
+        entries.append(DedupeClip(path.name, path.name, "", rate, len(copied) / rate, ""))
     result = find_copies(entries, np.stack(codes), raw, 0.97, 0.6, 1)
     return sorted((int(c.first[:2]), int(c.second[:2])) for c in result.copies)
 

@@ -1,8 +1,8 @@
-"""Which clips belong together, and which of them stays.
+"""Group the clips that belong together, and choose which copy of a recording stays.
 
-Copies of one recording are one group, and so are a clip and those that the corpus says were made
-from it. Of copies the best one stays, in this order: it is lossless by its codec, has the higher
-sample rate, is longer, has the first id. A clip with a parent is meant to be there and stays.
+Copies of one recording are one group, and so are a clip and the clips that name it as their parent.
+The best copy stays: a lossless codec first, then the higher sample rate, the longer duration, the
+first id. A clip with a parent is an intended copy and stays.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ALAC_")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What must be known of a clip to tell whether it stays; fields as in the inventory."""
+class DedupeClip:
+    """The values of a clip that decide whether it stays; fields as in the inventory."""
 
     id: str
     path: str
@@ -29,8 +29,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """Two clips that hold one recording, by id, and how alike they are."""
+class CopyPair:
+    """Two clips of one recording, by id, with their similarity."""
 
     first: str
     second: str
@@ -38,56 +38,57 @@ class Copy:
     lag_s: float
 
 
-def goodness(entry: Entry) -> tuple[bool, int, float, str]:
-    """Return what clips are sorted by, the best first.
+def quality_key(clip: DedupeClip) -> tuple[bool, int, float, str]:
+    """Return the sort key that puts the best clip first.
 
-    >>> flac = Entry("b", "b.flac", "FLAC PCM_16", 16000, 1.0, "")
-    >>> goodness(flac) < goodness(Entry("a", "a.mp3", "MP3 MPEG_LAYER_III", 44100, 2.0, ""))
+    >>> flac = DedupeClip("b", "b.flac", "FLAC PCM_16", 16000, 1.0, "")
+    >>> mp3 = DedupeClip("a", "a.mp3", "MP3 MPEG_LAYER_III", 44100, 2.0, "")
+    >>> quality_key(flac) < quality_key(mp3)
     True
     """
-    encoding = entry.codec.rpartition(" ")[2]
+    encoding = clip.codec.rpartition(" ")[2]
     lossy = not encoding.startswith(_LOSSLESS)
-    return lossy, -entry.sample_rate_hz, -entry.duration_s, entry.id
+    return lossy, -clip.sample_rate_hz, -clip.duration_s, clip.id
 
 
-def stand_ins(entries: Mapping[str, Entry], copies: Iterable[Copy]) -> dict[str, str]:
-    """Return the clips that leave, each with the one of its recording that stays."""
-    sets, named = UnionFind[str](), set()
-    for copy in copies:
-        sets.join(copy.first, copy.second)
-        named |= {copy.first, copy.second}
-    members = defaultdict(list)
-    for name in sorted(named):
-        if not entries[name].parent:
-            members[sets.first(name)].append(entries[name])
-    leaving: dict[str, str] = {}
-    for clips in members.values():
-        best = min(clips, key=goodness)
-        leaving |= {clip.id: best.id for clip in clips if clip.id != best.id}
-    return leaving
+def replacements(clips: Mapping[str, DedupeClip], pairs: Iterable[CopyPair]) -> dict[str, str]:
+    """Return the clips that leave, each with the clip of its recording that stays."""
+    recording_sets, copied_ids = UnionFind[str](), set()
+    for pair in pairs:
+        recording_sets.join(pair.first, pair.second)
+        copied_ids |= {pair.first, pair.second}
+    recordings = defaultdict(list)
+    for id_ in sorted(copied_ids):
+        if not clips[id_].parent:
+            recordings[recording_sets.first(id_)].append(clips[id_])
+    replaced_by: dict[str, str] = {}
+    for copies in recordings.values():
+        best = min(copies, key=quality_key)
+        replaced_by |= {clip.id: best.id for clip in copies if clip.id != best.id}
+    return replaced_by
 
 
-def group_of(
-    staying: Iterable[Entry], copies: Iterable[Copy], same: Mapping[str, str]
+def group_ids(
+    staying: Iterable[DedupeClip], pairs: Iterable[CopyPair], exact: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the first id of its group for each clip that stays and is not alone.
+    """Return the first id of its group, for each clip that stays and is in a group.
 
     Args:
         staying: the clips that stay.
-        copies: pairs of one recording, also those of which one leaves.
-        same: clips that left as exact duplicates, each with the clip it equals; one may be the
-            parent of a clip that stays.
+        pairs: clips of one recording, also those of which one leaves.
+        exact: clips that left as exact duplicates, each with the clip that it equals; one may be
+            the parent of a clip that stays.
     """
     sets = UnionFind[str]()
-    for copy in copies:
-        sets.join(copy.first, copy.second)
-    for gone, kept in same.items():
-        sets.join(gone, kept)
+    for pair in pairs:
+        sets.join(pair.first, pair.second)
+    for removed, equal in exact.items():
+        sets.join(removed, equal)
     staying = list(staying)
-    for entry in staying:
-        if entry.parent:
-            sets.join(entry.id, entry.parent)
+    for clip in staying:
+        if clip.parent:
+            sets.join(clip.id, clip.parent)
     members = defaultdict(list)
-    for entry in staying:
-        members[sets.first(entry.id)].append(entry.id)
+    for clip in staying:
+        members[sets.first(clip.id)].append(clip.id)
     return {name: min(ids) for ids in members.values() if len(ids) > 1 for name in ids}

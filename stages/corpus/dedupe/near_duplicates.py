@@ -1,7 +1,7 @@
-"""Find the pairs of clips that hold one recording: propose few by their prints, compare those.
+"""Find the pairs of clips that are one recording: fingerprints propose pairs, waveforms decide.
 
-The inventory made the prints, so a clip is decoded here only where it is proposed with another.
-Nothing of a clip but its print outlives its turn, so memory grows by some 400 bytes a clip.
+The inventory computed the fingerprints, so only clips in a proposed pair are decoded here. Only the
+fingerprints stay in memory, about 400 bytes per clip.
 """
 
 from __future__ import annotations
@@ -25,71 +25,74 @@ from fonoteka.core.run_stage import die_with_parent
 from fonoteka.fingerprint.candidates import candidate_pairs
 from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, Codes
 from fonoteka.fingerprint.similarity import Match, Wave, match, telephone_band
-from stages.corpus.dedupe.groups import Copy, Entry
+from stages.corpus.dedupe.groups import CopyPair, DedupeClip
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search for copies found.
+class CopySearch:
+    """The result of a search for copies.
 
     Attributes:
-        copies: pairs at least as alike as was asked, sorted.
-        proposed: pairs that were compared.
-        nearest: the highest similarity of a pair that is not alike enough; 0 where there is none.
-        unheard: why clips have no print, with their number.
+        copies: pairs that reach the similarity, sorted.
+        proposed: the number of pairs that were compared.
+        nearest: the highest similarity of a pair that does not reach it; 0 without such a pair.
+        not_compared: the number of clips without a fingerprint, by reason.
     """
 
-    copies: tuple[Copy, ...]
+    copies: tuple[CopyPair, ...]
     proposed: int
     nearest: float
-    unheard: dict[str, int]
+    not_compared: dict[str, int]
 
 
 def find_copies(
-    entries: Sequence[Entry],
-    prints: Codes,
+    clips: Sequence[DedupeClip],
+    codes: Codes,
     raw: Path,
     similarity: float,
     outside_s: float,
     workers: int,
-) -> Found:
-    """Return the pairs of clips that hold one recording.
+) -> CopySearch:
+    """Return the pairs of clips that are one recording.
 
     Args:
-        entries: clips, sorted by id.
-        prints: of each, shape `[clips, codes]`; zeros are no codes.
-        raw: the folder that their paths lie in.
-        similarity: at which two clips are copies, see `fonoteka.fingerprint.similarity`.
-        outside_s: how much of a clip may be missing from the other one at either end.
-        workers: processes; nothing in the result depends on them.
+        clips: sorted by id.
+        codes: the fingerprint of each clip, shape `[clips, codes]`; zeros are padding.
+        raw: the folder of the clips' paths.
+        similarity: from which two clips are copies, see `fonoteka.fingerprint.similarity`.
+        outside_s: how much of a clip may be missing from the other one at either end, in seconds.
+        workers: processes; the result does not depend on the number.
     """
-    pairs = candidate_pairs(prints, [entry.duration_s for entry in entries])
+    # Pairs are sorted, so one job decodes a clip once and compares it with all of its partners.
+    pairs = candidate_pairs(codes, [entry.duration_s for entry in clips])
     jobs = [
-        (entries[first].path, tuple(entries[pair[1]].path for pair in group))
+        (clips[first].path, tuple(clips[pair[1]].path for pair in group))
         for first, group in groupby(pairs.tolist(), key=lambda pair: pair[0])
     ]
-    with _mapper(min(workers, len(jobs))) as spread:
-        matched = spread(partial(matches_of, raw=raw, outside_s=outside_s), jobs)
-        found = [one for many in matched for one in many]
+    with _process_map(min(workers, len(jobs))) as map_jobs:
+        matched = map_jobs(partial(matches_of, raw=raw, outside_s=outside_s), jobs)
+        matches = [each for file_matches in matched for each in file_matches]
     copies = tuple(
-        Copy(entries[first].id, entries[second].id, round(one.similarity, 3), round(one.lag_s, 3))
-        for (first, second), one in zip(pairs.tolist(), found, strict=True)
-        if one.is_copy(similarity)
+        CopyPair(clips[first].id, clips[second].id, round(each.similarity, 3), round(each.lag_s, 3))
+        for (first, second), each in zip(pairs.tolist(), matches, strict=True)
+        if each.is_copy(similarity)
     )
-    others = [one.similarity for one in found if not one.is_copy(similarity)]
-    return Found(copies, len(found), round(max(others, default=0.0), 3), _unheard(entries, prints))
+    below = [each.similarity for each in matches if not each.is_copy(similarity)]
+    return CopySearch(
+        copies, len(matches), round(max(below, default=0.0), 3), _not_compared(clips, codes)
+    )
 
 
-def _unheard(entries: Sequence[Entry], prints: Codes) -> dict[str, int]:
-    """Return why clips have no print, with their number."""
-    without = np.flatnonzero(~prints.any(axis=1)).tolist()
-    rates = (entries[place].sample_rate_hz for place in without)
+def _not_compared(clips: Sequence[DedupeClip], codes: Codes) -> dict[str, int]:
+    """Return the number of clips without a fingerprint, by reason."""
+    without = np.flatnonzero(~codes.any(axis=1)).tolist()
+    rates = (clips[index].sample_rate_hz for index in without)
     low = f"below {MIN_RATE_HZ} Hz"
     return dict(Counter(low if rate < MIN_RATE_HZ else "no sound in the band" for rate in rates))
 
 
 def matches_of(job: tuple[str, tuple[str, ...]], raw: Path, outside_s: float) -> list[Match]:
-    """Return how a file lies on each of some others."""
+    """Return the best match of a file with each of some others."""
     first = _wave(raw / job[0])
     return [match(first, _wave(raw / path), outside_s) for path in job[1]]
 
@@ -100,17 +103,17 @@ def _wave(path: Path) -> Wave:
 
 
 @contextmanager
-def _mapper(workers: int) -> Iterator[Any]:
-    """Give a `map` over processes, or one in this process where a single one is asked for."""
+def _process_map(workers: int) -> Iterator[Any]:
+    """Yield a `map` over processes, or the builtin one for a single worker."""
     if workers <= 1:
         with threadpool_limits(limits=1):
             yield map
         return
-    with ProcessPoolExecutor(workers, initializer=_begin) as pool:
+    with ProcessPoolExecutor(workers, initializer=_init_worker) as pool:
         yield partial(pool.map, chunksize=4)
 
 
-def _begin() -> None:
-    """Make a worker that ends with its parent and leaves the other cores to the other workers."""
+def _init_worker() -> None:
+    """Let a worker end with its parent, and leave the other cores to the other workers."""
     die_with_parent()
     threadpool_limits(limits=1)

@@ -1,17 +1,17 @@
-"""Set aside what can't be used: files with a problem and sounds that are there already.
+"""Quarantine files with a problem and copies of recordings.
 
     python -m stages.corpus.dedupe data/corpus/inventory.csv data/corpus/prints.npy data/raw \
         data/corpus/accepted.csv data/corpus/quarantined.csv data/corpus/duplicates.csv \
         reports/duplicates.json
 
-Reads   inventory.csv and prints.npy; data/raw (the sound of clips that may be copies)
+Reads   inventory.csv and prints.npy; data/raw (the audio of clips that may be copies)
 Writes  accepted.csv: the inventory's rows that stay, with their group; quarantined.csv: the others,
-        with the reason; duplicates.csv: every group, a row a clip; duplicates.json: their numbers
+        with the reason; duplicates.csv: all groups, with one row per clip; duplicates.json: counts
 Params  dedupe
 
-Equal sounds are found by the hash of their decoded samples, so a FLAC copy of a WAV file is one. A
-copy that was re-encoded, scaled, shifted, cut or made noisy is found by what stays alike in it, see
-`fingerprint`, `candidates` and `similarity`. Which of several stays depends on the clips alone.
+Equal clips are found by the hash of their decoded samples, so a FLAC copy of a WAV file counts. A
+copy that was re-encoded, scaled, shifted, cut or made noisy is found by its fingerprint and its
+waveform, see `fonoteka.fingerprint`. The choice of the copy that stays depends on the clips alone.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ from fonoteka.core.files import atomic_file, write_json
 from fonoteka.core.params import load
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from fonoteka.csv_stream import each_row
-from fonoteka.fingerprint import store as prints
+from fonoteka.fingerprint import store
 from fonoteka.tables import table_line, write_table
-from stages.corpus.dedupe.groups import Copy, Entry, group_of, stand_ins
-from stages.corpus.dedupe.near_duplicates import Found, find_copies
+from stages.corpus.dedupe.groups import CopyPair, DedupeClip, group_ids, replacements
+from stages.corpus.dedupe.near_duplicates import CopySearch, find_copies
 
 DUPLICATES_COLUMNS = ("group", "id", "stays", "reason", "like", "similarity", "lag_s")
 EXACT, NEAR = "duplicate", "near duplicate"
-_TOLD = ("text", "speaker", "language")  # what copies should agree about
-_HEARD = ("id", "path", "codec", "sample_rate_hz", "duration_s", "parent", "pcm_sha256", "problem")
-_PARTING = ("id", "path", "duration_s", "problem", "detail", *_TOLD)
+_COMPARED = ("text", "speaker", "language")  # columns that copies should agree in
+_CLIP_COLUMNS = (
+    "id", "path", "codec", "sample_rate_hz", "duration_s", "parent", "pcm_sha256", "problem",
+)  # fmt: skip
+_OUTPUT_COLUMNS = ("id", "path", "duration_s", "problem", "detail", *_COMPARED)
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ class DedupeParams:
     """Section `dedupe`.
 
     Attributes:
-        near: what becomes of near duplicates: `quarantine` all but the best, `group` them, so that
-            they fall into one part, or only `report` them.
-        similarity: of two waveforms, at which they are one recording; above 0, at most 1.
-        outside_s: how much of a clip may be missing from its copy at either end, 0 or more.
+        near: the policy for near duplicates: `quarantine` all but the best, `group` them, so that
+            they are in one split, or only `report` them.
+        similarity: above 0, at most 1; two waveforms that reach it are one recording.
+        outside_s: how much of a clip may be missing from its copy at either end, in seconds.
     """
 
     near: str
@@ -58,7 +60,7 @@ class DedupeParams:
     outside_s: float
 
     def __post_init__(self) -> None:
-        """Refuse what no search could be made with."""
+        """Raise for values that no search can use."""
         if self.near not in ("quarantine", "group", "report"):
             raise UserError(f"dedupe.near must be quarantine, group or report, found {self.near!r}")
         if not 0 < self.similarity <= 1:
@@ -70,8 +72,8 @@ class DedupeParams:
 
 
 @dataclass(frozen=True)
-class InPaths:
-    """What is read: the inventory's table, its prints, and the folder of the clips."""
+class DedupeInputs:
+    """The files that are read: the inventory, its fingerprints, and the folder of the clips."""
 
     inventory: Path
     prints: Path
@@ -79,7 +81,7 @@ class InPaths:
 
 
 @dataclass(frozen=True)
-class OutPaths:
+class DedupeOutputs:
     """The files that are written."""
 
     accepted: Path
@@ -89,206 +91,210 @@ class OutPaths:
 
 
 @dataclass(frozen=True)
-class Sounds:
-    """The clips without a problem, of equal sounds the first.
+class UniqueClips:
+    """The clips without a problem; only the first of equal ones is in `clips`.
 
     Attributes:
-        entries: sorted by id.
-        places: of each, the row in the inventory's table.
-        hashes: of each, see `store.mark_of`.
-        same: the other clips, each with the one that it equals.
+        clips: sorted by id.
+        rows: the row of each clip in the inventory.
+        hashes: the hash of each clip's samples, see `store.mark_of`.
+        exact: the other clips, each with the clip that it equals.
     """
 
-    entries: list[Entry]
-    places: array[int]
+    clips: list[DedupeClip]
+    rows: array[int]
     hashes: array[int]
-    same: dict[str, str]
+    exact: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What becomes of the clips that have no problem of their own.
+class DedupeResult:
+    """Which clips without a problem stay, and in which group they are.
 
     Attributes:
-        same: exact duplicates, each with the clip that it equals.
-        worse: near duplicates that leave, each with the clip that stays for it.
-        groups: the first id of its group, for each clip that stays and is not alone.
-        alike: for each clip that has near duplicates, the most similar of them.
+        exact: exact duplicates, each with the clip that it equals.
+        near: near duplicates that leave, each with the clip that stays for it.
+        groups: the first id of its group, for each clip that stays and is in a group.
+        closest: for each clip that has near duplicates, the pair with the most similar one.
     """
 
-    same: dict[str, str]
-    worse: dict[str, str]
+    exact: dict[str, str]
+    near: dict[str, str]
     groups: dict[str, str]
-    alike: dict[str, Copy]
+    closest: dict[str, CopyPair]
 
-    def stand_in(self, clip: str) -> str:
-        """Return the clip that stays for one that leaves; empty for one that stays."""
-        return self.same.get(clip) or self.worse.get(clip, "")
+    def replacement(self, clip: str) -> str:
+        """Return the clip that stays for a clip that leaves; empty for a clip that stays."""
+        return self.exact.get(clip) or self.near.get(clip, "")
 
 
-def exact(inventory: Path) -> Sounds:
-    """Return the clips without a problem that equal none before them, and those that do.
+def find_exact_copies(inventory: Path) -> UniqueClips:
+    """Return the clips without a problem that equal no earlier clip, and those that do.
 
     Raises:
-        ValueError: the inventory is not sorted by id, so that "before" would mean nothing.
+        UserError: the inventory is not sorted by id, so "earlier" is not defined.
     """
-    found, last = Sounds([], array("q"), array("Q"), {}), ""
-    first: dict[str, str] = {}
-    for place, (values, _) in enumerate(each_row(inventory, INVENTORY_COLUMNS, _HEARD)):
+    unique, last = UniqueClips([], array("q"), array("Q"), {}), ""
+    first_with: dict[str, str] = {}
+    for row, (values, _) in enumerate(each_row(inventory, INVENTORY_COLUMNS, _CLIP_COLUMNS)):
         name, path, codec, rate, duration, parent, pcm, problem = values
         if name <= last:
-            raise UserError(
-                f"{inventory}: id {name!r} stands after {last!r}; run the inventory again"
-            )
+            raise UserError(f"{inventory}: id {name!r} is after {last!r}; run the inventory again")
         last = name
         if problem:
             continue
-        known = first.setdefault(pcm, name)
-        if known != name:
-            found.same[name] = known
+        original = first_with.setdefault(pcm, name)
+        if original != name:
+            unique.exact[name] = original
             continue
-        # Of codecs there are few: one string for all clips that have it.
-        entry = Entry(name, path, sys.intern(codec), int(rate), float(duration), parent)
-        found.entries.append(entry)
-        found.places.append(place)
-        found.hashes.append(prints.mark_of(pcm))
-    return found
+        # There are few codecs: all clips with one codec share one string.
+        clip = DedupeClip(name, path, sys.intern(codec), int(rate), float(duration), parent)
+        unique.clips.append(clip)
+        unique.rows.append(row)
+        unique.hashes.append(store.mark_of(pcm))
+    return unique
 
 
-def judge(
-    entries: Sequence[Entry], same: dict[str, str], copies: Sequence[Copy], near: str
-) -> Verdict:
-    """Return what becomes of each clip under the policy `near`."""
-    worse = {}
-    if near == "quarantine":
-        worse = stand_ins({entry.id: entry for entry in entries}, copies)
-    # A copy of a copy may have left as an exact duplicate of a clip that leaves as a near one.
-    same = {gone: worse.get(kept, kept) for gone, kept in same.items()}
-    staying = [entry for entry in entries if entry.id not in worse]
-    groups = group_of(staying, () if near == "report" else copies, same)
-    alike: dict[str, Copy] = {}
-    for copy in copies:
-        for name in (copy.first, copy.second):
-            if name not in alike or copy.similarity > alike[name].similarity:
-                alike[name] = copy
-    return Verdict(same, worse, groups, alike)
+def resolve_copies(
+    clips: Sequence[DedupeClip], exact: dict[str, str], copies: Sequence[CopyPair], policy: str
+) -> DedupeResult:
+    """Return which clips stay under a policy of `DedupeParams.near`."""
+    near = {}
+    if policy == "quarantine":
+        near = replacements({clip.id: clip for clip in clips}, copies)
+    # A clip may equal a clip that leaves as a near duplicate: then it has the same replacement.
+    exact = {removed: near.get(replacement, replacement) for removed, replacement in exact.items()}
+    staying = [clip for clip in clips if clip.id not in near]
+    groups = group_ids(staying, () if policy == "report" else copies, exact)
+    closest: dict[str, CopyPair] = {}
+    for pair in copies:
+        for name in (pair.first, pair.second):
+            if name not in closest or pair.similarity > closest[name].similarity:
+                closest[name] = pair
+    return DedupeResult(exact, near, groups, closest)
 
 
-def parted(inventory: Path, verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Give each row of the inventory as a line of the table that it goes to, and its problem.
+def output_lines(inventory: Path, result: DedupeResult) -> Iterator[tuple[str, str]]:
+    """Yield the problem of each row of the inventory, and the row as a line of its output table.
 
-    A row without a problem stays: as it was written, with its group. Any other leaves with the
-    reason, and with what it disagrees about with the clip that stays for it.
+    A row without a problem stays as it was written, with its group. Any other row leaves with its
+    reason, and with the columns in which it differs from the clip that stays for it.
     """
-    kept = {*verdict.same.values(), *verdict.worse.values()}
-    rows = each_row(inventory, INVENTORY_COLUMNS, ("id", *_TOLD)) if kept else ()
-    told = {name: texts for (name, *texts), _ in rows if name in kept}
-    for values, line in each_row(inventory, INVENTORY_COLUMNS, _PARTING):
+    originals = {*result.exact.values(), *result.near.values()}
+    rows = each_row(inventory, INVENTORY_COLUMNS, ("id", *_COMPARED)) if originals else ()
+    original_texts = {name: texts for (name, *texts), _ in rows if name in originals}
+    for values, line in each_row(inventory, INVENTORY_COLUMNS, _OUTPUT_COLUMNS):
         name, path, duration, problem, detail, *texts = values
-        of = verdict.stand_in(name)
-        if of:
-            pairs = zip(_TOLD, texts, told[of], strict=True)
-            detail = "; ".join(f"{what} {ours!r}, there {theirs!r}"
-                               for what, ours, theirs in pairs if ours != theirs)  # fmt: skip
-            problem = EXACT if name in verdict.same else NEAR
+        original = result.replacement(name)
+        if original:
+            pairs = zip(_COMPARED, texts, original_texts[original], strict=True)
+            detail = "; ".join(
+                f"{column} {value!r}, there {original_value!r}"
+                for column, value, original_value in pairs
+                if value != original_value
+            )
+            problem = EXACT if name in result.exact else NEAR
         if problem:
-            yield problem, table_line([name, path, duration, problem, detail, of])
+            yield problem, table_line([name, path, duration, problem, detail, original])
         else:
-            group = verdict.groups.get(name, "")
+            group = result.groups.get(name, "")
             yield "", line[:-1] + "," + (table_line([group]) if group else "\n")
 
 
-def duplicate_rows(verdict: Verdict) -> list[dict[str, object]]:
-    """Return a row for each clip that is not alone, groups in the order of their first id.
+def duplicate_rows(result: DedupeResult) -> list[dict[str, object]]:
+    """Return one row per clip that has a copy or a group, in the order of the groups' first ids.
 
-    `like` is the clip that it is most like, and `lag_s` when it begins on that one's clock.
+    `like` is the most similar clip, and `lag_s` the time in that clip at which this one begins.
     """
+    # A pair stores one lag, that of its second clip; the first clip has the negative.
     rows: list[dict[str, object]] = []
-    gone = {**verdict.same, **verdict.worse}
-    for name in sorted({*gone, *gone.values(), *verdict.groups, *verdict.alike}):
-        kept = gone.get(name, name)
+    removed = {**result.exact, **result.near}
+    for id_ in sorted({*removed, *removed.values(), *result.groups, *result.closest}):
+        original = removed.get(id_, id_)
         like, similarity, lag_s = "", "", ""
-        if name in verdict.same:
-            like, similarity = kept, "1.000"
-        elif copy := verdict.alike.get(name):
-            like = copy.second if name == copy.first else copy.first
-            lag = copy.lag_s if name == copy.second else -copy.lag_s
-            similarity, lag_s = f"{copy.similarity:.3f}", f"{lag:.3f}"
+        if id_ in result.exact:
+            like, similarity = original, "1.000"
+        elif pair := result.closest.get(id_):
+            like = pair.second if id_ == pair.first else pair.first
+            lag = pair.lag_s if id_ == pair.second else -pair.lag_s
+            similarity, lag_s = f"{pair.similarity:.3f}", f"{lag:.3f}"
         rows.append(
             {
-                "group": verdict.groups.get(kept, kept), "id": name,
-                "stays": str(name not in gone).lower(), "like": like,
-                "reason": EXACT if name in verdict.same else NEAR * (name in verdict.worse),
+                "group": result.groups.get(original, original), "id": id_,
+                "stays": str(id_ not in removed).lower(), "like": like,
+                "reason": EXACT if id_ in result.exact else NEAR * (id_ in result.near),
                 "similarity": similarity, "lag_s": lag_s,
             }
         )  # fmt: skip
     return sorted(rows, key=lambda row: (str(row["group"]), str(row["id"])))
 
 
-def report(clips: int, verdict: Verdict, found: Found, params: DedupeParams) -> dict[str, object]:
-    """Return the numbers; ids are in the table, for they may be made of names."""
-    sizes = Counter(verdict.groups.values())
+def report(
+    clips: int, result: DedupeResult, search: CopySearch, params: DedupeParams
+) -> dict[str, object]:
+    """Return the counts without ids, because ids can contain names of people."""
+    sizes = Counter(result.groups.values())
     return {
         "clips": clips,
         "policy": vars(params),
-        "exact": {"clips": len(verdict.same), "recordings": len(set(verdict.same.values()))},
+        "exact": {"clips": len(result.exact), "recordings": len(set(result.exact.values()))},
         "near": {
-            "clips": len(verdict.alike),
-            "leave": len(verdict.worse),
-            "pairs": len(found.copies),
-            "pairs_compared": found.proposed,
-            "least_similarity": min((copy.similarity for copy in found.copies), default=None),
-            "next_similarity": found.nearest,
+            "clips": len(result.closest),
+            "leave": len(result.near),
+            "pairs": len(search.copies),
+            "pairs_compared": search.proposed,
+            "least_similarity": min((copy.similarity for copy in search.copies), default=None),
+            "next_similarity": search.nearest,
         },
         "groups": {"clips": sum(sizes.values()), "groups": len(sizes)},
-        "not_compared": found.unheard,
+        "not_compared": search.not_compared,
     }
 
 
-def run(given: InPaths, out: OutPaths, params: DedupeParams, workers: int) -> None:
-    """Part the inventory in two tables and say what is alike.
+def run(inputs: DedupeInputs, outputs: DedupeOutputs, params: DedupeParams, workers: int) -> None:
+    """Divide the inventory into two tables, and write the copies and their counts.
 
     Raises:
-        ValueError: nothing would stay, or table and prints are of two runs.
+        UserError: no clip would stay, or the table and the fingerprints are of two runs.
     """
-    sounds = exact(given.inventory)
-    entries, same = sounds.entries, sounds.same
-    if not entries:
-        rows = each_row(given.inventory, INVENTORY_COLUMNS, ("id", "problem"))
+    unique = find_exact_copies(inputs.inventory)
+    clips, exact = unique.clips, unique.exact
+    if not clips:
+        rows = each_row(inputs.inventory, INVENTORY_COLUMNS, ("id", "problem"))
         reasons = Counter(problem for (_, problem), _ in rows)
         raise UserError(
-            f"{given.inventory}: none of {reasons.total()} files can be used: "
+            f"{inputs.inventory}: none of {reasons.total()} files can be used: "
             f"{dict(sorted(reasons.items()))}; add some with python -m fonoteka corpus add"
         )
-    codes = prints.read(given.prints, sounds.places, sounds.hashes)
-    found = find_copies(entries, codes, given.raw, params.similarity, params.outside_s, workers)
-    verdict = judge(entries, same, found.copies, params.near)
-    reasons = write_parts(given.inventory, verdict, out)
-    write_table(out.duplicates, DUPLICATES_COLUMNS, duplicate_rows(verdict))
-    write_json(out.report, report(len(entries) + len(same), verdict, found, params))
-    stay = len(entries) - len(verdict.worse)
+    codes = store.read(inputs.prints, unique.rows, unique.hashes)
+    search = find_copies(clips, codes, inputs.raw, params.similarity, params.outside_s, workers)
+    result = resolve_copies(clips, exact, search.copies, params.near)
+    reasons = write_tables(inputs.inventory, result, outputs)
+    write_table(outputs.duplicates, DUPLICATES_COLUMNS, duplicate_rows(result))
+    write_json(outputs.report, report(len(clips) + len(exact), result, search, params))
+    accepted = len(clips) - len(result.near)
     print(
-        f"dedupe: {stay} accepted, {reasons.total()} quarantined: "
-        f"{dict(sorted(reasons.items())) or 'none'}; {len(found.copies)} near pairs of "
-        f"{found.proposed} compared"
+        f"dedupe: {accepted} accepted, {reasons.total()} quarantined: "
+        f"{dict(sorted(reasons.items())) or 'none'}; {len(search.copies)} near pairs of "
+        f"{search.proposed} compared"
     )
-    if found.unheard:
-        print(f"dedupe: not compared: {found.unheard}")
+    if search.not_compared:
+        print(f"dedupe: not compared: {search.not_compared}")
 
 
-def write_parts(inventory: Path, verdict: Verdict, out: OutPaths) -> Counter[str]:
-    """Write the two tables and return why clips leave, with their number."""
+def write_tables(inventory: Path, result: DedupeResult, outputs: DedupeOutputs) -> Counter[str]:
+    """Write the two tables and return the number of clips that leave, by reason."""
     reasons: Counter[str] = Counter()
     with (
-        atomic_file(out.accepted) as one,
-        atomic_file(out.quarantined) as other,
-        one.open("w", encoding="utf-8", newline="") as stay,
-        other.open("w", encoding="utf-8", newline="") as leave,
+        atomic_file(outputs.accepted) as accepted_path,
+        atomic_file(outputs.quarantined) as quarantined_path,
+        accepted_path.open("w", encoding="utf-8", newline="") as accepted,
+        quarantined_path.open("w", encoding="utf-8", newline="") as quarantined,
     ):
-        stay.write(table_line(ACCEPTED_COLUMNS))
-        leave.write(table_line(QUARANTINE_COLUMNS))
-        for problem, line in parted(inventory, verdict):
-            (leave if problem else stay).write(line)
+        accepted.write(table_line(ACCEPTED_COLUMNS))
+        quarantined.write(table_line(QUARANTINE_COLUMNS))
+        for problem, line in output_lines(inventory, result):
+            (quarantined if problem else accepted).write(line)
             reasons[problem] += 1
     del reasons[""]
     return reasons
@@ -299,7 +305,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("inventory", "prints", "raw", "accepted", "quarantined", "duplicates", "report"):
         parser.add_argument(name, type=Path)
-    given = parser.parse_args()
-    out = OutPaths(given.accepted, given.quarantined, given.duplicates, given.report)
-    read = InPaths(given.inventory, given.prints, given.raw)
-    run(read, out, load("dedupe", DedupeParams), worker_count())
+    args = parser.parse_args()
+    outputs = DedupeOutputs(args.accepted, args.quarantined, args.duplicates, args.report)
+    inputs = DedupeInputs(args.inventory, args.prints, args.raw)
+    run(inputs, outputs, load("dedupe", DedupeParams), worker_count())

@@ -1,4 +1,4 @@
-"""Of each recording one clip stays, and what leaves says why."""
+"""One clip of each recording stays, and clips that leave have a reason."""
 
 from __future__ import annotations
 
@@ -21,9 +21,16 @@ from fonoteka.fingerprint import store
 from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, SIZE, fingerprint
 from fonoteka.tables import read_table, write_table
 from stages.corpus.dedupe import stage as dedupe
-from stages.corpus.dedupe.groups import Copy, Entry
+from stages.corpus.dedupe.groups import CopyPair, DedupeClip
 from stages.corpus.dedupe.near_duplicates import find_copies
-from stages.corpus.dedupe.stage import DedupeParams, InPaths, OutPaths, exact, judge, write_parts
+from stages.corpus.dedupe.stage import (
+    DedupeInputs,
+    DedupeOutputs,
+    DedupeParams,
+    find_exact_copies,
+    resolve_copies,
+    write_tables,
+)
 
 PARAMS = DedupeParams("quarantine", 0.95, 0.6)
 RATE = 16000
@@ -37,25 +44,27 @@ def row(name, pcm, problem="", **more):
 
 
 def write_inventory(folder, rows, sounds=None):
-    """Write a table and the prints of the sounds that are given by id."""
+    """Write a table, and the fingerprints of the sounds, which are given by id."""
     rows = sorted(rows, key=lambda r: r["id"])
     write_table(folder / "i.csv", INVENTORY_COLUMNS, rows)
-    none = np.zeros(9, dtype=np.float32)
+    silence = np.zeros(9, dtype=np.float32)
     with store.written(folder / "p.npy", len(rows)) as write:
         for r in rows:
             rate = int(r["sample_rate_hz"])
             codes = (
-                fingerprint((sounds or {}).get(r["id"], none), rate) if rate >= MIN_RATE_HZ else ()
+                fingerprint((sounds or {}).get(r["id"], silence), rate)
+                if rate >= MIN_RATE_HZ
+                else ()
             )
             write(store.as_row(r["pcm_sha256"], np.array(codes, dtype=np.uint64)))
 
 
 def run(folder, params=PARAMS, workers=1):
     """Run the stage on `i.csv` and return its accepted and quarantined rows."""
-    out = OutPaths(*(folder / name for name in ("a.csv", "q.csv", "d.csv", "r.json")))
-    read = InPaths(folder / "i.csv", folder / "p.npy", folder / "raw")
-    dedupe.run(read, out, params, workers)
-    return read_table(out.accepted, ("id", "group")), read_table(out.quarantined, ("id",))
+    outputs = DedupeOutputs(*(folder / name for name in ("a.csv", "q.csv", "d.csv", "r.json")))
+    inputs = DedupeInputs(folder / "i.csv", folder / "p.npy", folder / "raw")
+    dedupe.run(inputs, outputs, params, workers)
+    return read_table(outputs.accepted, ("id", "group")), read_table(outputs.quarantined, ("id",))
 
 
 def record(folder, **sounds):
@@ -74,9 +83,11 @@ def record(folder, **sounds):
 @pytest.fixture
 def three(tmp_path):
     """A recording, another one, and a noisy copy of the first that begins 0.3 s later."""
-    one, other = speech_like(1, 1.2, RATE), speech_like(2, 1.2, RATE)
-    noisy = degrade("noise 20 dB below", one.astype(float), RATE, np.random.default_rng(1)).samples
-    record(tmp_path, a=one, b=other, c=np.r_[np.zeros(4800), 0.5 * noisy][:20000])
+    first, second = speech_like(1, 1.2, RATE), speech_like(2, 1.2, RATE)
+    noisy = degrade(
+        "noise 20 dB below", first.astype(float), RATE, np.random.default_rng(1)
+    ).samples
+    record(tmp_path, a=first, b=second, c=np.r_[np.zeros(4800), 0.5 * noisy][:20000])
     return tmp_path
 
 
@@ -89,7 +100,7 @@ def test_a_near_duplicate_leaves_with_its_reason_and_the_clip_that_stays(three):
     assert list(accepted[0]) == list(ACCEPTED_COLUMNS)
 
 
-def test_the_table_says_how_alike_the_copies_are_and_when_they_begin(three):
+def test_the_table_has_the_similarity_and_the_lag_of_copies(three):
     run(three)
     rows = read_table(three / "d.csv", dedupe.DUPLICATES_COLUMNS)
     assert [(r["group"], r["id"], r["stays"], r["like"]) for r in rows] == [
@@ -99,7 +110,7 @@ def test_the_table_says_how_alike_the_copies_are_and_when_they_begin(three):
     assert [float(r["lag_s"]) for r in rows] == pytest.approx([0.3, -0.3], abs=0.001)
 
 
-def test_the_report_counts_and_names_nobody(three):
+def test_the_report_has_counts_and_no_names(three):
     run(three)
     report = read_json(three / "r.json")
     assert report["near"]["leave"] == 1
@@ -170,49 +181,51 @@ def test_prints_that_are_not_the_tables_are_refused(damage, message, three):
 def test_takes_of_one_word_by_one_voice_stay(tmp_path):
     source, raw = shared_corpus("fsdd"), tmp_path / "raw" / "mine"
     raw.mkdir(parents=True)
-    takes = sorted((source / "audio").glob("4_george_*.wav"))  # the likest of all takes there
+    takes = sorted(
+        (source / "audio").glob("4_george_*.wav")
+    )  # the most similar takes of the data set
     for path in takes:
         shutil.copyfile(path, raw / path.name)
     copied = takes[7].with_suffix(".ogg").name
     soundfile.write(raw / copied, *soundfile.read(takes[7]))
-    entries = [
-        Entry(path.name, f"mine/{path.name}", "", 8000, soundfile.info(path).duration, "")
+    clips = [
+        DedupeClip(path.name, f"mine/{path.name}", "", 8000, soundfile.info(path).duration, "")
         for path in sorted(raw.iterdir())
     ]
-    codes = np.zeros((len(entries), SIZE), dtype=np.uint64)
-    for place, path in enumerate(sorted(raw.iterdir())):
-        one = fingerprint(*read_sound(path))
-        codes[place, : len(one)] = one
-    found = find_copies(entries, codes, tmp_path / "raw", 0.97, 0.6, 1)
+    codes = np.zeros((len(clips), SIZE), dtype=np.uint64)
+    for index, path in enumerate(sorted(raw.iterdir())):
+        fingerprint_codes = fingerprint(*read_sound(path))
+        codes[index, : len(fingerprint_codes)] = fingerprint_codes
+    search = find_copies(clips, codes, tmp_path / "raw", 0.97, 0.6, 1)
     assert len(takes) == 50
-    assert [(c.first, c.second) for c in found.copies] == [(copied, takes[7].name)]
+    assert [(c.first, c.second) for c in search.copies] == [(copied, takes[7].name)]
 
 
-def verdict(*rows, tmp_path, copies=(), near="quarantine"):
+def resolved(*rows, tmp_path, copies=(), policy="quarantine"):
     write_inventory(tmp_path, rows)
-    sounds = exact(tmp_path / "i.csv")
-    return judge(sounds.entries, sounds.same, copies, near)
+    unique = find_exact_copies(tmp_path / "i.csv")
+    return resolve_copies(unique.clips, unique.exact, copies, policy)
 
 
 def test_of_equal_sounds_the_first_by_id_stays(tmp_path):
-    found = verdict(row("c", "1"), row("a", "1"), row("b", "2"), tmp_path=tmp_path)
-    assert (found.same, found.worse, found.groups) == ({"c": "a"}, {}, {})
+    result = resolved(row("c", "1"), row("a", "1"), row("b", "2"), tmp_path=tmp_path)
+    assert (result.exact, result.near, result.groups) == ({"c": "a"}, {}, {})
 
 
-def test_a_file_with_a_problem_is_nobodys_original(tmp_path):
-    found = verdict(row("a", "1", "silent"), row("b", "1"), tmp_path=tmp_path)
-    assert found.same == {}
+def test_a_file_with_a_problem_is_not_an_original(tmp_path):
+    result = resolved(row("a", "1", "silent"), row("b", "1"), tmp_path=tmp_path)
+    assert result.exact == {}
 
 
 def test_an_equal_clip_of_one_that_leaves_points_to_the_one_that_stays(tmp_path):
     rows = [row("a", "1"), row("b", "1"), row("c", "2", sample_rate_hz="44100")]
-    found = verdict(*rows, tmp_path=tmp_path, copies=[Copy("a", "c", 0.97, 0.0)])
-    assert (found.same, found.worse) == ({"b": "c"}, {"a": "c"})
+    result = resolved(*rows, tmp_path=tmp_path, copies=[CopyPair("a", "c", 0.97, 0.0)])
+    assert (result.exact, result.near) == ({"b": "c"}, {"a": "c"})
 
 
 def test_a_child_of_an_exact_duplicate_is_in_its_group(tmp_path):
-    found = verdict(row("a", "1"), row("b", "1"), row("k", "2", parent="b"), tmp_path=tmp_path)
-    assert found.groups == {"a": "a", "k": "a"}
+    result = resolved(row("a", "1"), row("b", "1"), row("k", "2", parent="b"), tmp_path=tmp_path)
+    assert result.groups == {"a": "a", "k": "a"}
 
 
 def test_equal_sounds_with_unequal_texts_are_pointed_out(tmp_path):
@@ -222,7 +235,7 @@ def test_equal_sounds_with_unequal_texts_are_pointed_out(tmp_path):
     assert [r["detail"] for r in quarantined] == ["text 'ne', there 'da'"]
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(
     st.dictionaries(
         st.text("abc", min_size=1), st.tuples(st.sampled_from("123"), st.sampled_from(["", "x"]))
@@ -231,11 +244,13 @@ def test_equal_sounds_with_unequal_texts_are_pointed_out(tmp_path):
 def test_every_file_is_in_one_table_and_no_sound_is_accepted_twice(tmp_path_factory, files):
     folder = tmp_path_factory.mktemp("tables")
     write_inventory(folder, [row(name, *rest) for name, rest in files.items()])
-    sounds = exact(folder / "i.csv")
-    found = judge(sounds.entries, sounds.same, (), "quarantine")
-    out = OutPaths(*(folder / name for name in ("a.csv", "q.csv", "d.csv", "r.json")))
-    reasons = write_parts(folder / "i.csv", found, out)
-    accepted, quarantined = (read_table(path, ("id",)) for path in (out.accepted, out.quarantined))
+    sounds = find_exact_copies(folder / "i.csv")
+    result = resolve_copies(sounds.clips, sounds.exact, (), "quarantine")
+    outputs = DedupeOutputs(*(folder / name for name in ("a.csv", "q.csv", "d.csv", "r.json")))
+    reasons = write_tables(folder / "i.csv", result, outputs)
+    accepted, quarantined = (
+        read_table(path, ("id",)) for path in (outputs.accepted, outputs.quarantined)
+    )
     assert reasons.total() == len(quarantined)
     assert sorted(r["id"] for r in accepted + quarantined) == sorted(files)
     sounds = [r["pcm_sha256"] for r in accepted]
@@ -252,7 +267,7 @@ def test_when_nothing_can_be_used_nothing_is_written(tmp_path):
 
 def test_an_inventory_out_of_order_is_refused(tmp_path):
     write_table(tmp_path / "i.csv", INVENTORY_COLUMNS, [row("b", "1"), row("a", "2")])
-    with pytest.raises(ValueError, match="id 'a' stands after 'b'; run the inventory again"):
+    with pytest.raises(ValueError, match="id 'a' is after 'b'; run the inventory again"):
         run(tmp_path)
 
 
