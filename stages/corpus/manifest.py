@@ -1,4 +1,4 @@
-"""Join transcripts, columns of the corpora and prepared audio to the manifest.
+"""Join transcripts, columns of the corpora and prepared audio into the manifest.
 
     python -m stages.corpus.manifest data/corpus/accepted.csv data/corpus/transcripts.jsonl \
         data/audio data/corpus/manifest.jsonl
@@ -6,8 +6,8 @@
 Reads   accepted.csv, transcripts.jsonl, data/audio/index.csv
 Writes  manifest.jsonl: one utterance per line, sorted by id
 
-Phone times move by what was trimmed from the start of a clip. From here on `audio`, `duration_s`
-and times are those of the prepared clip; the stages before know only recordings.
+Phone times move by the time that was trimmed from the start of a clip. From here on `audio`,
+`duration_s` and times are those of the prepared clip; earlier stages use those of the recording.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def join(
 def utterance(clip: Row, transcript: Transcript, index: Row) -> Utterance:
     """Return one utterance; its times are cut at the begin and the end of the prepared clip."""
     duration_s, offset_s = float(index["duration_s"]), float(index["offset_s"])
+    # The corpus timed the recording; the prepared clip begins `offset_s` later.
     times = transcript.phone_times_s
     if times is not None:
         times = tuple(

@@ -1,11 +1,11 @@
-"""Bring every accepted clip to 16 kHz mono, trimmed and levelled, in WebDataset shards.
+"""Convert every accepted clip to 16 kHz mono, trimmed and levelled, in WebDataset shards.
 
-Reads   accepted.csv (which clips), data/raw (their sound)
+Reads   accepted.csv (which clips), data/raw (their audio)
 Writes  data/audio/shard-NN.tar (`<id>.flac`), data/audio/index.csv
 Params  preprocess
 
-Clips fall into shards by a hash of their id and tar headers are fixed: a new clip changes one
-shard. What trimming takes from the start is in the index, so that phone times can follow.
+The shard of a clip depends on a hash of its id, and tar headers are fixed, so a new clip changes
+one shard. The index has the time that was trimmed from the start, by which phone times are moved.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-# For to_mono_16k, which imports it late: before the pool forks, so that its processes share it.
+# to_mono_16k imports it late; imported before the pool forks, all workers share it.
 import scipy.signal  # noqa: F401
 
 from fonoteka.audio.dsp import (
@@ -56,8 +56,8 @@ class PreprocessParams:
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A prepared clip: its FLAC bytes, or the reason why there are none."""
+class PreparedClip:
+    """A prepared clip: its FLAC bytes, or the problem why there are none; times in seconds."""
 
     id: str
     flac: bytes
@@ -66,20 +66,20 @@ class Clip:
     problem: str
 
 
-def prepare(item: tuple[str, str], raw: Path, params: PreprocessParams) -> Clip:
-    """Return one clip made ready; `item` is its id and its path below `raw`."""
-    key, path = item
+def prepare(id_and_path: tuple[str, str], raw: Path, params: PreprocessParams) -> PreparedClip:
+    """Return one prepared clip; `id_and_path` has its id and its path below `raw`."""
+    id_, path = id_and_path
     samples, rate = read_sound(raw / path)
     signal = to_mono_16k(select_channel(samples, rate), rate)
     if not signal.size or not np.abs(signal).max() > 0:
-        return Clip(key, b"", 0.0, 0.0, "silent")
+        return PreparedClip(id_, b"", 0.0, 0.0, "silent")
     start, end = speech_bounds(signal, params.trim_below_peak_db, params.trim_margin_s)
     duration = (end - start) / SAMPLE_RATE_HZ
     offset = start / SAMPLE_RATE_HZ
     if duration < params.min_s:
-        return Clip(key, b"", duration, offset, "too short")
-    return Clip(
-        key, flac_bytes(levelled(signal[start:end], params.level_dbfs)), duration, offset, ""
+        return PreparedClip(id_, b"", duration, offset, "too short")
+    return PreparedClip(
+        id_, flac_bytes(levelled(signal[start:end], params.level_dbfs)), duration, offset, ""
     )
 
 
@@ -88,7 +88,7 @@ def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams, workers:
     if params.shards < 1:
         raise UserError(f"preprocess.shards must be at least 1, found {params.shards}")
     # Not csv.DictReader: it keeps the apostrophe before a cell that looks like a formula.
-    items = sorted((row["id"], row["path"]) for row in read_table(accepted, ("id", "path")))
+    clips = sorted((row["id"], row["path"]) for row in read_table(accepted, ("id", "path")))
     rows: list[list[str]] = []
     with atomic_folder(out) as part, ExitStack() as stack:
         tars = [
@@ -98,8 +98,8 @@ def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams, workers:
             for n in range(params.shards)
         ]
         pool = stack.enter_context(ProcessPoolExecutor(workers, initializer=die_with_parent))
-        work = partial(prepare, raw=raw, params=params)
-        for clip in pool.map(work, items, chunksize=16):
+        prepare_one = partial(prepare, raw=raw, params=params)
+        for clip in pool.map(prepare_one, clips, chunksize=16):
             shard = shard_of(clip.id, params.shards)
             if not clip.problem:
                 add_to_tar(tars[shard], f"{clip.id}.flac", clip.flac)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fonoteka.corpus.corpus import INVENTORY_COLUMNS
 from fonoteka.tables import read_table
-from stages.corpus.inventory.stage import InventoryParams, Outputs, run
+from stages.corpus.inventory.stage import InventoryOutputs, InventoryParams, run
 
 PARAMS = InventoryParams(
     corpora=("mine",), untranscribed="refuse", min_s=0.1, max_s=20.0, max_bytes=10_000_000,
@@ -19,7 +19,7 @@ QUARANTINE = replace(PARAMS, untranscribed="quarantine")
 def outputs(folder):
     """Return where the stage writes, in one folder."""
     names = ("inventory.csv", "prints.npy", "phones.jsonl", "corpora.json")
-    return Outputs(*(folder / name for name in names))
+    return InventoryOutputs(*(folder / name for name in names))
 
 
 def take(raw, params=PARAMS, workers=1):

@@ -1,7 +1,7 @@
-"""What can be wrong with a file of a corpus, each kind with what to do about it.
+"""The problems that a file of a corpus can have, each with what to do about it.
 
-The inventory gives a file the first of these that it has; `detail` says the value. A file with a
-problem stays where it lies and is set aside by `dedupe`.
+The inventory reports the first of these that a file has; `detail` contains the value. A file with a
+problem stays in its folder, and `dedupe` quarantines it.
 """
 
 from __future__ import annotations
@@ -34,4 +34,4 @@ PROBLEMS = {
     "record it again at a lower gain",
     NO_TRANSCRIPT: "the table has no text for it; write what is said",
 }
-"""Every problem that the inventory knows, the gravest first, and what to do."""
+"""All problems that the inventory reports, the most serious first, and what to do."""

@@ -6,15 +6,15 @@
 Reads   a folder of corpora, each with corpus.json, metadata.csv and audio (see `fonoteka.corpus`)
 Writes  inventory.csv: one row per file, sorted by id; prints.npy: one row per file in the same
         order, by which dedupe finds copies (see fingerprint/store.py); phones.jsonl: the phone
-        times that corpora know, by id; corpora.json: the cards
+        times that corpora have, by id; corpora.json: the cards
 Params  inventory
 
-Later stages read tables, cards and phone times here and not in data/raw, so that one changed byte
-of one recording makes stale only what reads recordings.
+Later stages read tables, cards and phone times from here and not from data/raw, so that a changed
+recording makes only those stages stale that read recordings.
 
 A broken file is a row with a problem (see problems.py), because some recordings are always bad. A
-broken table is an error, because it is quickly corrected, and a guess would reach every number
-after it. Files are read in worker processes, within limits that no file can lift.
+broken table is an error, because it is quickly corrected and a guess would change all later
+numbers. Files are read in worker processes, within limits that no file can change.
 """
 
 from __future__ import annotations
@@ -61,9 +61,10 @@ from stages.corpus.inventory.problems import (
     TOO_SHORT,
     UNREADABLE,
 )
-from stages.corpus.inventory.scan import Item, check_transcripts, corpus_folders, items_of
+from stages.corpus.inventory.scan import CorpusFile, check_transcripts, corpus_files, corpus_folders
 
-Look = tuple[str, str, bytes]  # the problem, the row as a line of the table, the row of prints
+# The problem, the row as a line of the table, the row of prints.npy.
+FileResult = tuple[str, str, bytes]
 
 
 _NO_CODES: Codes = np.empty(0, dtype=np.uint64)
@@ -74,15 +75,15 @@ class InventoryParams:
     """Section `inventory`.
 
     Attributes:
-        corpora: folders of data/raw that take part.
+        corpora: the folders of data/raw that are used.
         untranscribed: `refuse` a clip without a transcript, or `quarantine` it.
         min_s: shorter clips are a problem.
         max_s: longer clips are a problem.
         max_bytes: larger files are not opened.
         max_channels: files with more are a problem.
-        max_decode_s: on the clock, for one file; a decoder that takes longer is ended.
-        memory_mib: that a worker may take; at least 64.
-        silent_below_dbfs: a clip whose loudest sample is below is a problem; at most 0.
+        max_decode_s: wall-clock limit per file; a decoder that takes longer is ended.
+        memory_mib: limit per worker; at least 64.
+        silent_below_dbfs: a clip whose loudest sample is below it is a problem; at most 0.
         max_clipped_fraction: a clip with more samples at full scale is a problem; 0 to 1.
     """
 
@@ -98,7 +99,7 @@ class InventoryParams:
     max_clipped_fraction: float
 
     def __post_init__(self) -> None:
-        """Refuse values with which no clip or no corpus could take part."""
+        """Raise for values with which no clip or no corpus could be used."""
         if not self.corpora or len(set(self.corpora)) < len(self.corpora):
             raise UserError(
                 f"inventory.corpora must name one or more folders of data/raw, each once, "
@@ -118,6 +119,7 @@ class InventoryParams:
             raise UserError(
                 f"inventory.silent_below_dbfs must be 0 or less, found {self.silent_below_dbfs}"
             )
+        # With smaller values no file could be read.
         least = {"max_bytes": 1, "max_channels": 1, "max_decode_s": 0.1, "memory_mib": 64}
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
@@ -131,122 +133,124 @@ class InventoryParams:
             )
 
 
-def problem_of(found: Probe, has_text: bool, params: InventoryParams) -> tuple[str, str]:
-    """Return what is wrong with a clip, the gravest first, and a detail.
+def problem_of(probed: Probe, has_text: bool, params: InventoryParams) -> tuple[str, str]:
+    """Return the most serious problem of a clip and its detail, both empty for most clips.
 
-    Which problems there are is in problems.py. Without a problem the detail is a note on what is
-    odd beside the sound; both are empty for most clips.
+    The problems are in problems.py. Without a problem, the detail is a note on unusual data in the
+    file, such as bytes behind the audio.
     """
-    if found.problem:
-        return found.problem, found.detail
-    if not found.frames:
+    if probed.problem:
+        return probed.problem, probed.detail
+    if not probed.frames:
         return EMPTY, "0 samples"
-    if found.duration_s < params.min_s:
-        return TOO_SHORT, f"{found.duration_s:.3f} s, at least {params.min_s:g} s"
-    if found.duration_s > params.max_s:
-        return TOO_LONG, f"{found.duration_s:.3f} s, at most {params.max_s:g} s"
-    if found.peak_dbfs < params.silent_below_dbfs:
+    if probed.duration_s < params.min_s:
+        return TOO_SHORT, f"{probed.duration_s:.3f} s, at least {params.min_s:g} s"
+    if probed.duration_s > params.max_s:
+        return TOO_LONG, f"{probed.duration_s:.3f} s, at most {params.max_s:g} s"
+    if probed.peak_dbfs < params.silent_below_dbfs:
         return (
             SILENT,
-            f"peak {found.peak_dbfs:.1f} dBFS, at least {params.silent_below_dbfs:g} dBFS",
+            f"peak {probed.peak_dbfs:.1f} dBFS, at least {params.silent_below_dbfs:g} dBFS",
         )
-    if found.clipped > params.max_clipped_fraction:
+    if probed.clipped > params.max_clipped_fraction:
         return (
             CLIPPED,
-            f"{found.clipped:.2%} of samples at full scale, at most "
+            f"{probed.clipped:.2%} of samples at full scale, at most "
             f"{params.max_clipped_fraction:.2%}",
         )
-    return ("" if has_text else NO_TRANSCRIPT), found.detail
+    return ("" if has_text else NO_TRANSCRIPT), probed.detail
 
 
-def line_of(item: Item, found: Probe, problem: str, detail: str) -> str:
+def inventory_line(file: CorpusFile, probed: Probe, problem: str, detail: str) -> str:
     """Return the inventory's row for one file, as a line of the table.
 
-    Numbers and hashes are written as they are: there is nothing in them to quote.
+    Numbers and hashes are not quoted, because they contain no character that needs it.
     """
-    card, clip = item.card, item.clip or CorpusClip(item.path, "", "", "")
-    corpus, terms = card.name, item.own.within(card)
+    card, clip = file.card, file.clip or CorpusClip(file.path, "", "", "")
+    corpus, terms = card.name, file.own.within(card)
     speaker = f"{corpus}/{clip.speaker}" if clip.speaker else ""
     session = f"{corpus}/{clip.session}" if clip.session else ""
     parent = utterance_id(corpus, clip.parent) if clip.parent else ""
     return (
-        f"{_cells(item.id, corpus)}{_cells(f'{corpus}/{item.path}')}"
-        f"{found.bytes or item.size},{found.sha256},{found.pcm_sha256},{found.duration_s:.6f},"
-        f"{found.sample_rate_hz},{found.channels},{_known_cells(found.codec)}"
-        f"{_decibels(found.peak_dbfs)},{_decibels(found.level_dbfs)},{_decibels(found.snr_db)},"
-        f"{_cells(clip.text)}{_known_cells(speaker, clip.language, session, clip.sex)}"
-        f"{_cells(parent)}{_known_cells(terms.licence, terms.source, str(card.synthetic).lower())}"
+        f"{_cells(file.id, corpus)}{_cells(f'{corpus}/{file.path}')}"
+        f"{probed.bytes or file.size},{probed.sha256},{probed.pcm_sha256},{probed.duration_s:.6f},"
+        f"{probed.sample_rate_hz},{probed.channels},{_shared_cells(probed.codec)}"
+        f"{_decibels(probed.peak_dbfs)},{_decibels(probed.level_dbfs)},{_decibels(probed.snr_db)},"
+        f"{_cells(clip.text)}{_shared_cells(speaker, clip.language, session, clip.sex)}"
+        f"{_cells(parent)}{_shared_cells(terms.licence, terms.source, str(card.synthetic).lower())}"
         f"{table_line((problem, detail))}"
     )
 
 
 def _cells(*values: str) -> str:
-    """Return cells of a table, each with the comma after it."""
+    """Return cells of a table, each followed by a comma."""
     return table_line((*values, ""))[:-1]
 
 
-_known_cells = lru_cache(maxsize=4096)(_cells)  # many clips share these
+_shared_cells = lru_cache(maxsize=4096)(_cells)  # many clips share these values
 
 
 def _decibels(value: float | None) -> str:
-    """Return dB for a table; silence, and what was not measured, is an empty cell."""
+    """Return dB for a table; silence and values that were not measured give an empty cell."""
     return "" if value is None or not math.isfinite(value) else f"{value:.2f}"
 
 
-def look(item: Item, raw: Path, params: InventoryParams) -> Look:
-    """Return what the inventory says of one file; this is where the file is read."""
-    if item.problem:
-        return _line(item, Probe(), item.problem, item.detail)
+def inspect_file(file: CorpusFile, raw: Path, params: InventoryParams) -> FileResult:
+    """Read one file and return its row of the inventory and of the fingerprints."""
+    if file.problem:
+        return _file_result(file, Probe(), file.problem, file.detail)
     limits = ProbeLimits(params.max_bytes, params.max_s, params.max_channels)
-    found = probe(f"{raw}/{item.card.name}/{item.path}", limits)
-    has_text = item.clip is not None and bool(item.clip.text)
-    problem, detail = problem_of(found, has_text, params)
-    one = None if problem else _channel(found)
-    notes = filter(None, (detail, str(one or "")))
-    return _line(item, found, problem, "; ".join(notes), one)
+    probed = probe(f"{raw}/{file.card.name}/{file.path}", limits)
+    has_text = file.clip is not None and bool(file.clip.text)
+    problem, detail = problem_of(probed, has_text, params)
+    channel = None if problem else _channel(probed)
+    notes = filter(None, (detail, str(channel or "")))
+    return _file_result(file, probed, problem, "; ".join(notes), channel)
 
 
-def _channel(found: Probe) -> ChannelChoice | None:
-    """Return the channel that stands for a clip whose channels cancel: see downmix.py."""
-    if found.sound is None or found.channels < 2:
+def _channel(probed: Probe) -> ChannelChoice | None:
+    """Return the channel to use for a clip whose channels cancel each other, see downmix.py."""
+    if probed.sound is None or probed.channels < 2:
         return None
-    return choose_channel(found.sound.reshape(-1, found.channels), found.sample_rate_hz)
+    return choose_channel(probed.sound.reshape(-1, probed.channels), probed.sample_rate_hz)
 
 
-def given_up(item: Item, lost: WorkerFailure) -> Look:
-    """Return what the inventory says of a file that took a worker with it."""
-    problem = TOO_LARGE if lost.cause == "memory" else UNREADABLE
-    return _line(item, Probe(), problem, lost.detail)
+def failed_file(file: CorpusFile, failure: WorkerFailure) -> FileResult:
+    """Return the result for a file whose worker died or was ended."""
+    problem = TOO_LARGE if failure.cause == "memory" else UNREADABLE
+    return _file_result(file, Probe(), problem, failure.detail)
 
 
-def _line(
-    item: Item, found: Probe, problem: str, detail: str, one: ChannelChoice | None = None
-) -> Look:
-    line = line_of(item, found, problem, detail)
-    return problem, line, store.as_row(found.pcm_sha256, _print(found, problem, one))
+def _file_result(
+    file: CorpusFile, probed: Probe, problem: str, detail: str, channel: ChannelChoice | None = None
+) -> FileResult:
+    line = inventory_line(file, probed, problem, detail)
+    return problem, line, store.as_row(probed.pcm_sha256, _fingerprint(probed, problem, channel))
 
 
-def _print(found: Probe, problem: str, one: ChannelChoice | None) -> Codes:
-    """Return the print of a clip without a problem, of one channel if given; else empty."""
-    if problem or found.sound is None or found.sample_rate_hz < MIN_RATE_HZ:
+def _fingerprint(probed: Probe, problem: str, channel: ChannelChoice | None) -> Codes:
+    """Return the fingerprint of a clip or of one of its channels; empty if it has a problem."""
+    if problem or probed.sound is None or probed.sample_rate_hz < MIN_RATE_HZ:
         return _NO_CODES
-    sound = found.sound
-    if found.channels > 1:
-        sound = sound.reshape(-1, found.channels)
-    return fingerprint(one.select(sound) if one else sound, found.sample_rate_hz)
+    sound = probed.sound
+    if probed.channels > 1:
+        sound = sound.reshape(-1, probed.channels)
+    return fingerprint(channel.select(sound) if channel else sound, probed.sample_rate_hz)
 
 
-def looks(items: list[Item], raw: Path, params: InventoryParams, workers: int) -> Iterator[Look]:
-    """Give what the inventory says of each item, in order."""
-    allowance = WorkerLimits(params.max_decode_s, params.memory_mib)
-    answers = guarded(partial(look, raw=raw, params=params), items, workers, allowance)
-    for item, answer in zip(items, answers, strict=True):
-        yield given_up(item, answer) if isinstance(answer, WorkerFailure) else answer
+def inspect_files(
+    files: list[CorpusFile], raw: Path, params: InventoryParams, workers: int
+) -> Iterator[FileResult]:
+    """Yield the result for each file, in order."""
+    limits = WorkerLimits(params.max_decode_s, params.memory_mib)
+    results = guarded(partial(inspect_file, raw=raw, params=params), files, workers, limits)
+    for file, result in zip(files, results, strict=True):
+        yield failed_file(file, result) if isinstance(result, WorkerFailure) else result
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """Where the stage writes, see above."""
+class InventoryOutputs:
+    """The files that the stage writes."""
 
     inventory: Path
     prints: Path
@@ -254,39 +258,39 @@ class Outputs:
     corpora: Path
 
 
-def run(raw: Path, out: Outputs, params: InventoryParams, workers: int) -> None:
-    """Write the inventory of the corpora that take part, with prints, phone times and cards."""
-    items: list[Item] = []
+def run(raw: Path, outputs: InventoryOutputs, params: InventoryParams, workers: int) -> None:
+    """Write the inventory of the used corpora, with fingerprints, phone times and cards."""
+    files: list[CorpusFile] = []
     for folder in corpus_folders(raw, params.corpora):
-        found = items_of(folder)
+        corpus = corpus_files(folder)
         if params.untranscribed == "refuse":
-            check_transcripts(folder, found)
-        others = [item.path for item in found if item.problem in (HIDDEN, NOT_AUDIO)]
+            check_transcripts(folder, corpus)
+        others = [file.path for file in corpus if file.problem in (HIDDEN, NOT_AUDIO)]
         if others:
-            print(f"inventory: {folder}: {len(others)} files are not audio: {_few(others)}")
-        items += found
-    items.sort(key=lambda item: item.id)
+            print(f"inventory: {folder}: {len(others)} files are not audio: {_first_names(others)}")
+        files += corpus
+    files.sort(key=lambda file: file.id)
     problems: Counter[str] = Counter()
-    # A row is written as soon as it is known: what is held grows by names and not by rows.
+    # A row is written as soon as it is computed, so memory grows with the names and not the rows.
     with (
-        store.written(out.prints, len(items)) as write_print,
-        atomic_file(out.inventory) as part,
-        part.open("w", encoding="utf-8", newline="") as file,
+        store.written(outputs.prints, len(files)) as write_fingerprint,
+        atomic_file(outputs.inventory) as part,
+        part.open("w", encoding="utf-8", newline="") as stream,
     ):
-        file.write(table_line(INVENTORY_COLUMNS))
-        for problem, line, row in looks(items, raw, params, workers):
-            file.write(line)
-            write_print(row)
+        stream.write(table_line(INVENTORY_COLUMNS))
+        for problem, line, codes in inspect_files(files, raw, params, workers):
+            stream.write(line)
+            write_fingerprint(codes)
             problems[problem] += 1
     del problems[""]
     folders = corpus_folders(raw, params.corpora)
-    write_json(out.corpora, [asdict(read_card(folder)) for folder in folders])
-    write_phone_times(out.phones, phone_times(folders, {item.id for item in items}))
-    print(f"inventory: {len(items)} files, problems: {dict(sorted(problems.items())) or 'none'}")
+    write_json(outputs.corpora, [asdict(read_card(folder)) for folder in folders])
+    write_phone_times(outputs.phones, phone_times(folders, {file.id for file in files}))
+    print(f"inventory: {len(files)} files, problems: {dict(sorted(problems.items())) or 'none'}")
 
 
 def phone_times(folders: Iterable[Path], ids: Container[str]) -> dict[str, TimedPhones]:
-    """Return the phone times that corpora know of the clips with these ids."""
+    """Return the phone times of the corpora, for the clips with these ids."""
     return {
         id_: timed
         for folder in folders
@@ -295,8 +299,8 @@ def phone_times(folders: Iterable[Path], ids: Container[str]) -> dict[str, Timed
     }
 
 
-def _few(names: list[str]) -> str:
-    """Return some names so that a terminal shows and does not obey them."""
+def _first_names(names: list[str]) -> str:
+    """Return some names, with characters escaped that a terminal would interpret."""
     shown = [name if name.isprintable() else ascii(name) for name in sorted(names)[:5]]
     return ", ".join(shown) + (", ..." if len(names) > 5 else "")
 
@@ -310,5 +314,5 @@ def main() -> None:
     parser.add_argument("phones", type=Path)
     parser.add_argument("corpora", type=Path)
     args = parser.parse_args()
-    out = Outputs(args.inventory, args.prints, args.phones, args.corpora)
-    run(args.raw, out, load("inventory", InventoryParams), worker_count())
+    outputs = InventoryOutputs(args.inventory, args.prints, args.phones, args.corpora)
+    run(args.raw, outputs, load("inventory", InventoryParams), worker_count())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fonoteka.corpus.clip_terms import AS_THE_CORPUS, ClipTerms
 from fonoteka.corpus.corpus import Card
 from fonoteka.reporting.markdown import plain
-from stages.corpus.licences.terms import asks
+from stages.corpus.licences.terms import conditions
 
 NOT_STATED, IN_TABLE = "not stated", "one of their own, in metadata.csv"
 HEAD = """\
@@ -23,12 +23,12 @@ The stage `licences` writes this page from `corpus.json` and `metadata.csv` of e
 
 
 @dataclass(frozen=True)
-class Holding:
-    """What a repository uses of one corpus.
+class UsedCorpus:
+    """The clips of one corpus that the repository uses.
 
     Attributes:
-        card: what the corpus says of itself.
-        clips: of each clip that is used the terms that hold for it, and its seconds.
+        card: of the corpus.
+        clips: the terms and the seconds of each used clip.
     """
 
     card: Card
@@ -36,82 +36,82 @@ class Holding:
 
     @property
     def own(self) -> ClipTerms:
-        """What the corpus says."""
+        """The terms of the corpus itself."""
         return AS_THE_CORPUS.within(self.card)
 
 
-def page(holdings: Iterable[Holding], name_sources: bool) -> str:
+def page(corpora: Iterable[UsedCorpus], name_sources: bool) -> str:
     """Return the page.
 
     Args:
-        holdings: the corpora in their order.
-        name_sources: whether to show what single clips of people say of where they come from.
+        corpora: in the order of the page.
+        name_sources: whether to show the sources of single clips that people spoke.
     """
-    held = list(holdings)
+    used = list(corpora)
     lines = [HEAD, "| corpus | spoken by | clips | length | licence |", "|---|---|---:|---:|---|"]
-    lines += [f"| {' | '.join(_overview(holding))} |" for holding in held]
-    for holding in held:
-        lines += ["", *section(holding, name_sources)]
+    lines += [f"| {' | '.join(_overview(corpus))} |" for corpus in used]
+    for corpus in used:
+        lines += ["", *section(corpus, name_sources)]
     return "\n".join(lines)
 
 
-def section(holding: Holding, name_sources: bool) -> list[str]:
-    """Return what is said of one corpus."""
-    card, own = holding.card, holding.own
+def section(corpus: UsedCorpus, name_sources: bool) -> list[str]:
+    """Return the lines about one corpus."""
+    card, own = corpus.card, corpus.own
     lines = [
         f"## {plain(card.name)}",
         "",
         f"- Licence: {plain(own.licence)}",
-        f"- It asks for: {asks(own.licence)}",
+        f"- It asks for: {conditions(own.licence)}",
         f"- Source: {plain(own.source) or NOT_STATED}",
-        f"- Spoken by {_voice(card)}; {_amount(holding.clips)}",
+        f"- Spoken by {_spoken_by(card)}; {_amount(corpus.clips)}",
     ]
-    others = [(terms, seconds) for terms, seconds in holding.clips if terms != own]
+    others = [(terms, seconds) for terms, seconds in corpus.clips if terms != own]
     if not others:
         return lines
-    named = name_sources or card.synthetic
+    name_clips = name_sources or card.synthetic
     groups: dict[tuple[str, str], list[tuple[ClipTerms, float]]] = defaultdict(list)
     for terms, seconds in others:
-        groups[terms.licence, terms.source if named else ""].append((terms, seconds))
+        groups[terms.licence, terms.source if name_clips else ""].append((terms, seconds))
     lines += ["", "Of them, these came under terms of their own:", ""]
     lines += ["| licence | source | clips | length | asks for |", "|---|---|---:|---:|---|"]
     for (licence, source), clips in sorted(groups.items()):
-        where = source if named else _unnamed(clips, own)
-        cells = (plain(licence), plain(where), *_size(clips), asks(licence))
+        shown_source = source if name_clips else _sources_text(clips, own)
+        cells = (plain(licence), plain(shown_source), *_size(clips), conditions(licence))
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _unnamed(clips: Sequence[tuple[ClipTerms, float]], own: ClipTerms) -> str:
-    """Return where clips come from without a word of theirs, which may be a person's name."""
+def _sources_text(clips: Sequence[tuple[ClipTerms, float]], own: ClipTerms) -> str:
+    """Return the source of clips without quoting them, because they can contain names of people."""
     sources = {terms.source for terms, _ in clips}
     if sources == {own.source}:
         return own.source
     return f"{len(sources)} of their own, in metadata.csv" if len(sources) > 1 else IN_TABLE
 
 
-def length(seconds: float) -> str:
-    """Return a length of time as one would say it.
+def length_text(seconds: float) -> str:
+    """Return a duration in hours, or in minutes if it is below 6 minutes.
 
-    >>> length(5000), length(90)
+    >>> length_text(5000), length_text(90)
     ('1.39 h', '1.5 min')
     """
     return f"{seconds / 3600:.2f} h" if seconds >= 360 else f"{seconds / 60:.1f} min"
 
 
-def _overview(holding: Holding) -> tuple[str, ...]:
-    licences = {holding.own.licence: None} | {terms.licence: None for terms, _ in holding.clips}
+def _overview(corpus: UsedCorpus) -> tuple[str, ...]:
+    licences = {corpus.own.licence: None} | {terms.licence: None for terms, _ in corpus.clips}
     more = f" and {len(licences) - 1} more" if len(licences) > 1 else ""
-    own = plain(holding.own.licence) + more
-    return plain(holding.card.name), _voice(holding.card), *_size(holding.clips), own
+    own = plain(corpus.own.licence) + more
+    return plain(corpus.card.name), _spoken_by(corpus.card), *_size(corpus.clips), own
 
 
-def _voice(card: Card) -> str:
+def _spoken_by(card: Card) -> str:
     return "a machine" if card.synthetic else "people"
 
 
 def _size(clips: Sequence[tuple[ClipTerms, float]]) -> tuple[str, str]:
-    return str(len(clips)), length(math.fsum(seconds for _, seconds in clips))
+    return str(len(clips)), length_text(math.fsum(seconds for _, seconds in clips))
 
 
 def _amount(clips: Sequence[tuple[ClipTerms, float]]) -> str:
@@ -119,16 +119,16 @@ def _amount(clips: Sequence[tuple[ClipTerms, float]]) -> str:
     return f"{number} clips, {duration}"
 
 
-def holdings_of(
+def used_corpora(
     cards: Mapping[str, Card], clips: Iterable[tuple[str, ClipTerms, float]]
-) -> list[Holding]:
-    """Return what is used of each corpus, sorted by name.
+) -> list[UsedCorpus]:
+    """Return the used clips of each corpus, sorted by name.
 
     Args:
         cards: by corpus.
-        clips: corpus, terms and seconds of each clip that is used.
+        clips: corpus, terms and seconds of each used clip.
     """
     used: dict[str, list[tuple[ClipTerms, float]]] = defaultdict(list)
-    for corpus, terms, seconds in clips:
-        used[corpus].append((terms, seconds))
-    return [Holding(cards[name], used[name]) for name in sorted(cards)]
+    for name, terms, seconds in clips:
+        used[name].append((terms, seconds))
+    return [UsedCorpus(cards[name], used[name]) for name in sorted(cards)]

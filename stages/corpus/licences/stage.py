@@ -1,4 +1,4 @@
-"""State under which licence every recording that is used may be used.
+"""State the licence of every recording that is used.
 
     python -m stages.corpus.licences data/corpus/accepted.csv data/corpus/corpora.json \
         DATA_LICENSES.md
@@ -7,8 +7,8 @@ Reads   accepted.csv; corpora.json: the cards of the corpora
 Writes  DATA_LICENSES.md, which is in git
 Params  privacy
 
-It stands at the top of the repository, where people look for it, and counts what is used: a clip
-that was set aside is in data/raw under the same terms.
+The page is at the top of the repository, where readers look for licences. It counts the clips that
+are used; a quarantined clip is in data/raw under the same terms.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from fonoteka.corpus.clip_terms import ClipTerms
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, Card
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import read_table
-from stages.corpus.licences.page import holdings_of, page
+from stages.corpus.licences.page import page, used_corpora
 
 
-def run(accepted: Path, corpora: Path, out: Path, params: PrivacyParams) -> None:
+def run(accepted: Path, cards_path: Path, out: Path, params: PrivacyParams) -> None:
     """Write the page."""
     rows = read_table(accepted, ACCEPTED_COLUMNS)
-    used = {row["corpus"] for row in rows}
-    cards = {card["name"]: Card(**card) for card in read_json(corpora) if card["name"] in used}
+    names = {row["corpus"] for row in rows}
+    cards = {card["name"]: Card(**card) for card in read_json(cards_path) if card["name"] in names}
     clips = (
         (row["corpus"], ClipTerms(row["licence"], row["source"]), float(row["duration_s"]))
         for row in rows
     )
-    held = holdings_of(cards, clips)
-    write_text(out, page(held, params.name_people))
-    for holding in held:
-        differ = sum(terms != holding.own for terms, _ in holding.clips)
+    used = used_corpora(cards, clips)
+    write_text(out, page(used, params.name_people))
+    for corpus in used:
+        differ = sum(terms != corpus.own for terms, _ in corpus.clips)
         print(
-            f"licences: {holding.card.name}: {len(holding.clips)} clips, {differ} of them under "
+            f"licences: {corpus.card.name}: {len(corpus.clips)} clips, {differ} of them under "
             "terms of their own"
         )
 

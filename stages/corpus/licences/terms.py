@@ -1,4 +1,4 @@
-"""What common licences ask for, in short; of any other one nothing is guessed."""
+"""The conditions of common licences, in short; those of other licences are not guessed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOTHING = "nothing"
 UNKNOWN = "not known here; read its text"
 NOTICE = "pass its text and the copyright notice on with copies"
 MACHINE = "nothing: no person speaks, and the sentences are this project's"
-OF_ELEMENT: Mapping[str, str] = {
+ELEMENT_CONDITIONS: Mapping[str, str] = {
     "by": "name the source and the licence, and say what was changed",
     "nc": "no commercial use",
     "nd": "pass on nothing that was changed",
@@ -28,30 +28,32 @@ _NOTICE = re.compile(r"mit|bsd(?: [23] clause)?|apache(?: 2\.0)?|isc")
 _EMBEDDED = re.compile(r"synthetic: spoken by espeak-ng .* sentences composed for this project")
 
 
-def asks(licence: str) -> str:
-    """Return what a licence asks of whoever uses or passes on what is under it.
+def conditions(licence: str) -> str:
+    """Return the conditions under which a licence lets recordings be used or passed on.
 
-    A name with a word more than a licence has (`CC BY 4.0, not for children`) is not that licence.
+    A name with additional words (`CC BY 4.0, not for children`) is not that licence.
 
     Source: the deeds of the Creative Commons licences 4.0; the texts of the others.
 
-    >>> asks("CC BY-NC 4.0")
+    >>> conditions("CC BY-NC 4.0")
     'name the source and the licence, and say what was changed; no commercial use'
-    >>> asks("https://creativecommons.org/publicdomain/zero/1.0/"), asks("ours")
+    >>> conditions("https://creativecommons.org/publicdomain/zero/1.0/"), conditions("ours")
     ('nothing', 'not known here; read its text')
     """
     if _EMBEDDED.fullmatch(licence):
         return MACHINE
     text = _ADDRESS.sub("cc ", licence.casefold())
-    for long, short in _LONG.items():
-        text = text.replace(long, short)
+    for long_form, short_form in _LONG.items():
+        text = text.replace(long_form, short_form)
     text = " ".join(re.sub(r"[-_/()]", " ", text).split())
     if _FREE.fullmatch(text):
         return NOTHING
     if _NOTICE.fullmatch(text):
         return NOTICE
-    if found := _CC.fullmatch(text):
-        elements = found[1].split()
+    if match := _CC.fullmatch(text):
+        elements = match[1].split()
         if "by" in elements and len(set(elements)) == len(elements):
-            return "; ".join(said for name, said in OF_ELEMENT.items() if name in elements)
+            return "; ".join(
+                condition for name, condition in ELEMENT_CONDITIONS.items() if name in elements
+            )
     return UNKNOWN

@@ -1,19 +1,19 @@
-"""Give each clip one spelling and one phone sequence.
+"""Normalise the text of each clip and find its phones.
 
     python -m stages.corpus.normalize data/corpus/accepted.csv data/corpus/phones.jsonl \
         data/corpus/transcripts.jsonl data/corpus/refused.csv data/corpus/norm reports/text.json
 
-Reads   accepted.csv; phones.jsonl: the phone times that corpora know
+Reads   accepted.csv; phones.jsonl: the phone times that corpora have
 Writes  transcripts.jsonl: canonical text and phones per clip; refused.csv: texts that cannot be
         spelled, with the reason;
         norm/: index.csv and, on request, each canonical text as NAME/path/clip.norm.txt;
-        text.json: what fired, what was guessed, what was refused
+        text.json: counts of rules that changed a text, of guessed languages and of refused texts
 Params  normalize, privacy
 
-A text that can't be spelled is refused and never repaired: a model trained on a guess learns it.
-A few are ordinary. Many are a wrong language or encoding, so above a fraction the stage fails.
-Where the table gives no language (empty, or `auto`), it is guessed, and a guess that isn't sure is
-refused as well or taken for the language that the parameters name.
+A text that cannot be spelled is refused and never repaired, because a model would learn the guess.
+A few such texts are normal. Many mean a wrong language or encoding, so above a fraction the stage
+fails. A language that is missing in the table (empty, or `auto`) is guessed. A guess of low
+confidence is refused too, or replaced by the language that the parameters name.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from fonoteka.tables import Row, read_table, write_table
 from fonoteka.text.language_id import LanguageGuess, identify_language
 from fonoteka.text.normalizer import explain, phones_of
 from fonoteka.text.rule import SpellingError
-from stages.corpus.normalize.text_report import Reading, report
+from stages.corpus.normalize.text_report import TextResult, report
 
 REFUSE, GUESSED = "refuse", ("", "auto")
 INDEX, INDEX_COLUMNS = "index.csv", ("id", "path", "sidecar")
@@ -52,9 +52,9 @@ class NormalizeParams:
 
     Attributes:
         max_refused_fraction: of all clips, 0 to 1; more refused texts than this are an error.
-        min_language_confidence: of a guessed language, 0 to 1; below it the guess is not sure.
-        unsure_language: what happens then: `refuse`, or the language that is taken instead.
-        sidecars: whether each canonical text is written to a file of its own as well.
+        min_language_confidence: of a guessed language, 0 to 1; below it the guess is unsure.
+        unsure_language: for an unsure guess: `refuse` the text, or the language to use instead.
+        sidecars: whether each canonical text is also written to a file of its own.
     """
 
     max_refused_fraction: float
@@ -63,7 +63,7 @@ class NormalizeParams:
     sidecars: bool
 
     def __post_init__(self) -> None:
-        """Refuse what is no fraction and no language."""
+        """Raise for a value that is not a fraction, and for an unknown language."""
         for name in ("max_refused_fraction", "min_language_confidence"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"normalize.{name} must be in 0 to 1, found {getattr(self, name)}")
@@ -75,8 +75,8 @@ class NormalizeParams:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """Where the stage writes, see above."""
+class NormalizeOutputs:
+    """The files that the stage writes."""
 
     transcripts: Path
     refused: Path
@@ -84,59 +84,61 @@ class Outputs:
     report: Path
 
 
-def read_text(
+def text_result(
     id_: str, text: str, language: str, params: NormalizeParams
-) -> tuple[Reading, tuple[str, ...]]:
-    """Return what became of a text, and its phones; none where it is refused.
+) -> tuple[TextResult, tuple[str, ...]]:
+    """Return the result for a text, and its phones; a refused text has none.
 
-    A reason is one of: language, character, mixed script, number, roman numeral, no word, no
-    phones.
+    The reason of a refusal is one of: language, character, mixed script, number, roman numeral,
+    no word, no phones.
 
     >>> unsure = NormalizeParams(0.05, 0.9, "refuse", False)
-    >>> read_text("a", "U 9 sati!", "hr", unsure)[0].normalized
+    >>> text_result("a", "U 9 sati!", "hr", unsure)[0].normalized
     'u devet sati'
-    >>> read_text("a", "Где је млеко?", "", unsure)[0].language
+    >>> text_result("a", "Где је млеко?", "", unsure)[0].language
     'sr'
     """
-    found: LanguageGuess | None = None
+    guess: LanguageGuess | None = None
     if language in GUESSED:
-        found = identify_language(text)
-        language = _believed(found, params)
+        guess = identify_language(text)
+        language = _accepted_language(guess, params)
         if not language:
             detail = (
-                f"the language is not given, and {found.language} is a guess of confidence "
-                f"{found.confidence}; give it in metadata.csv or as normalize.unsure_language"
+                f"the language is not given, and {guess.language} is a guess of confidence "
+                f"{guess.confidence}; give it in metadata.csv or as normalize.unsure_language"
             )
-            return Reading(id_, "", reason="language", detail=detail, guess=found), ()
+            return TextResult(id_, "", reason="language", detail=detail, guess=guess), ()
     try:
         normalized = explain(text, language)
     except SpellingError as error:
-        return Reading(id_, language, reason=error.reason, detail=str(error), guess=found), ()
+        return TextResult(id_, language, reason=error.reason, detail=str(error), guess=guess), ()
     try:
         phones, detail = phones_of(normalized.text, language), f"nothing to say in {text!r}"
     except ValueError as error:
         phones, detail = (), str(error)
     if not phones:
-        return Reading(id_, language, reason="no phones", detail=detail, guess=found), ()
-    return Reading(id_, language, normalized.text, normalized.rules, guess=found), phones
+        return TextResult(id_, language, reason="no phones", detail=detail, guess=guess), ()
+    return TextResult(id_, language, normalized.text, normalized.rules, guess=guess), phones
 
 
-def _believed(found: LanguageGuess, params: NormalizeParams) -> str:
-    if found.confidence >= params.min_language_confidence:
-        return found.language
+def _accepted_language(guess: LanguageGuess, params: NormalizeParams) -> str:
+    if guess.confidence >= params.min_language_confidence:
+        return guess.language
     return "" if params.unsure_language == REFUSE else params.unsure_language
 
 
-def times_of(
+def matching_times(
     timed: TimedPhones | None, phones: tuple[str, ...], duration_s: float
 ) -> tuple[tuple[float, float], ...] | None:
-    """Return the corpus's phone times, within the clip, if it heard exactly the phones we expect.
+    """Return the corpus's phone times, within the clip, if its phones are those of the text.
 
-    Times of other phones are of no use: which of ours they belong to would be a guess.
+    Times of other phones are not used, because their assignment to our phones would be a guess.
     """
     if timed is None or timed.phones != phones:
         return None
-    return tuple((_within(a, duration_s), _within(b, duration_s)) for a, b in timed.times_s)
+    return tuple(
+        (_within(start, duration_s), _within(end, duration_s)) for start, end in timed.times_s
+    )
 
 
 def _within(seconds: float, duration_s: float) -> float:
@@ -144,59 +146,71 @@ def _within(seconds: float, duration_s: float) -> float:
 
 
 def run(
-    accepted: Path, phones: Path, to: Outputs, params: NormalizeParams, privacy: PrivacyParams
+    accepted: Path,
+    phones: Path,
+    outputs: NormalizeOutputs,
+    params: NormalizeParams,
+    privacy: PrivacyParams,
 ) -> None:
-    """Write the transcripts of what can be spelled, the table of what cannot, and the report.
+    """Write the transcripts, the table of refused texts, the canonical texts and the report.
 
     Raises:
-        ValueError: a language is unknown, or too many texts are refused.
+        UserError: a language is unknown, or too many texts are refused.
     """
+    # All texts are read before anything is written, so that an error leaves earlier outputs whole.
     rows = read_table(accepted, ACCEPTED_COLUMNS)
-    timed = read_phone_times(phones)
-    good: list[Transcript] = []
-    readings: list[Reading] = []
-    unlike = 0
+    timed_phones = read_phone_times(phones)
+    transcripts: list[Transcript] = []
+    results: list[TextResult] = []
+    mismatches = 0
     for row in rows:
         if row["language"] not in (*LANGUAGES, *GUESSED):
             raise UserError(
                 f"{accepted}: {row['path']}: language {row['language']!r} is unknown; "
-                f"expected one of {list(LANGUAGES)}, or nothing where it shall be guessed"
+                f"expected one of {list(LANGUAGES)}, or an empty cell, so that it is guessed"
             )
-        reading, symbols = read_text(row["id"], row["text"], row["language"], params)
-        readings.append(reading)
-        if reading.reason:
+        result, symbols = text_result(row["id"], row["text"], row["language"], params)
+        results.append(result)
+        if result.reason:
             continue
-        known = timed.get(row["id"])
-        times = times_of(known, symbols, float(row["duration_s"]))
-        good.append(Transcript(row["id"], reading.language, reading.normalized, symbols, times))
-        unlike += known is not None and times is None
+        corpus_times = timed_phones.get(row["id"])
+        times = matching_times(corpus_times, symbols, float(row["duration_s"]))
+        transcripts.append(
+            Transcript(row["id"], result.language, result.normalized, symbols, times)
+        )
+        mismatches += corpus_times is not None and times is None
     paths = {row["id"]: row["path"] for row in rows}
-    bad = _refused_rows(readings, paths)
-    _check_refused(bad, len(rows), params)
-    write_transcripts(to.transcripts, good)
-    write_table(to.refused, REFUSED_COLUMNS, bad)
-    write_sidecars(to.norm, good if params.sidecars else [], paths)
-    shown = {row["id"] for row in rows if privacy.name_people or row["synthetic"] == "true"}
-    write_json(to.report, report(readings, shown))
-    _say(good, bad, unlike)
+    refused = _refused_rows(results, paths)
+    _check_refused(refused, len(rows), params)
+    write_transcripts(outputs.transcripts, transcripts)
+    write_table(outputs.refused, REFUSED_COLUMNS, refused)
+    write_sidecars(outputs.norm, transcripts if params.sidecars else [], paths)
+    shown_ids = {row["id"] for row in rows if privacy.name_people or row["synthetic"] == "true"}
+    write_json(outputs.report, report(results, shown_ids))
+    _print_summary(transcripts, refused, mismatches)
 
 
-def _refused_rows(readings: Sequence[Reading], paths: dict[str, str]) -> list[Row]:
+def _refused_rows(results: Sequence[TextResult], paths: dict[str, str]) -> list[Row]:
     return [
-        {"id": r.id, "path": paths[r.id], "reason": r.reason, "detail": r.detail}
-        for r in sorted(readings, key=lambda reading: reading.id)
-        if r.reason
+        {
+            "id": result.id,
+            "path": paths[result.id],
+            "reason": result.reason,
+            "detail": result.detail,
+        }
+        for result in sorted(results, key=lambda result: result.id)
+        if result.reason
     ]
 
 
 def write_sidecars(
     folder: Path, transcripts: Sequence[Transcript], paths: Mapping[str, str]
 ) -> None:
-    """Write each canonical text beside no recording but in a tree like that of the recordings.
+    """Write each canonical text to a file, in the same folder structure as the recordings.
 
-    `mine/a.wav` becomes `mine/a.norm.txt`, or `mine/a.wav.norm.txt` where a clip of another format
-    has the same name. Raw data is never changed, so the files lie in a folder of their own;
-    index.csv says which belongs to which clip and is there even where no sidecar was asked for.
+    `mine/a.wav` becomes `mine/a.norm.txt`, or `mine/a.wav.norm.txt` if a clip of another format has
+    the same name. Raw data is never changed, so the files are in a folder of their own. index.csv
+    maps clips to files, and is written without sidecars too.
     """
     stems = Counter(PurePosixPath(paths[row.id]).with_suffix("") for row in transcripts)
     rows = []
@@ -211,23 +225,23 @@ def write_sidecars(
         write_table(part / INDEX, INDEX_COLUMNS, rows)
 
 
-def _check_refused(bad: list[Row], total: int, params: NormalizeParams) -> None:
-    if len(bad) < total and len(bad) <= params.max_refused_fraction * total:
+def _check_refused(refused: list[Row], total: int, params: NormalizeParams) -> None:
+    if len(refused) < total and len(refused) <= params.max_refused_fraction * total:
         return
-    first = "; ".join(f"{row['path']} ({row['reason']}: {row['detail']})" for row in bad[:3])
+    first = "; ".join(f"{row['path']} ({row['reason']}: {row['detail']})" for row in refused[:3])
     raise UserError(
-        f"{len(bad)} of {total} texts can't be spelled, more than "
+        f"{len(refused)} of {total} texts cannot be spelled, more than "
         f"normalize.max_refused_fraction {params.max_refused_fraction:g} of params.yaml allows; "
         f"correct them in metadata.csv: {first}"
     )
 
 
-def _say(good: list[Transcript], bad: list[Row], unlike: int) -> None:
-    reasons = dict(sorted(Counter(row["reason"] for row in bad).items()))
-    with_times = sum(transcript.phone_times_s is not None for transcript in good)
+def _print_summary(transcripts: list[Transcript], refused: list[Row], mismatches: int) -> None:
+    reasons = dict(sorted(Counter(row["reason"] for row in refused).items()))
+    with_times = sum(transcript.phone_times_s is not None for transcript in transcripts)
     print(
-        f"normalize: {len(good)} spelled, {len(bad)} refused: {reasons or 'none'}; "
-        f"{with_times} with phone times, {unlike} without because the corpus heard other phones"
+        f"normalize: {len(transcripts)} spelled, {len(refused)} refused: {reasons or 'none'}; "
+        f"{with_times} with phone times, {mismatches} without because the corpus has other phones"
     )
 
 
@@ -238,5 +252,5 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
     params = load("normalize", NormalizeParams)
-    to = Outputs(args.transcripts, args.refused, args.norm, args.report)
-    run(args.accepted, args.phones, to, params, load("privacy", PrivacyParams))
+    outputs = NormalizeOutputs(args.transcripts, args.refused, args.norm, args.report)
+    run(args.accepted, args.phones, outputs, params, load("privacy", PrivacyParams))

@@ -1,8 +1,8 @@
-"""What became of a corpus's texts, in numbers: reports/text.json.
+"""Count the normalised, guessed and refused texts of a corpus, for reports/text.json.
 
-Ids are made of the names of files, and what is wrong with a text quotes words of it. Both can be
-personal, so they are shown of the clips that may be named, and counted of all. The table of refused
-texts, which isn't in git, has all of them.
+Ids contain file names, and the detail of a refusal quotes words of the text. Both can be personal.
+So they are listed for the clips that may be named, and counted for all clips. The table of refused
+texts, which is not in git, lists all of them.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _SYLLABIC = frozenset("aeiour")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What became of one text.
+class TextResult:
+    """The normalisation of one text.
 
     Attributes:
         id: of the clip.
-        language: by whose rules it was read; empty where it was not even guessed.
-        normalized: canonical text; empty where it was refused.
-        rules: for each rule that changed something, how often.
-        reason: why it was refused; empty where it was not.
-        detail: the same in a sentence.
-        guess: of its language, where the table does not say it.
+        language: the language whose rules were used; empty if it is unknown.
+        normalized: canonical text; empty for a refused text.
+        rules: for each rule that changed the text, how often it did.
+        reason: the reason of the refusal; empty for a text that was not refused.
+        detail: the reason as a sentence.
+        guess: the guessed language, if the table does not give one.
     """
 
     id: str
@@ -42,95 +42,96 @@ class Reading:
     guess: LanguageGuess | None = None
 
 
-def report(readings: Sequence[Reading], shown: Collection[str]) -> dict[str, Any]:
-    """Return the counts by which the texts of a corpus are judged.
+def report(results: Sequence[TextResult], shown_ids: Collection[str]) -> dict[str, Any]:
+    """Return the counts of a corpus's texts, with examples of clips in `shown_ids` only.
 
-    Examples are of clips in `shown` alone.
-
-    `unvoiced_words` are those of two letters and more that no one can say as they stand (`km`
-    without a number): they are kept, for hesitations (`hm`) are such words too.
+    `unvoiced_words` are words of two or more letters without a vowel or r, such as `km` without a
+    number. They are not refused, because hesitations (`hm`) are such words too.
     """
-    ordered = sorted(readings, key=lambda reading: reading.id)
-    spelled = [reading for reading in ordered if not reading.reason]
-    unvoiced = [reading for reading in spelled if unvoiced_words(reading)]
+    # Sorted by id, so that the examples do not depend on the order of the table.
+    ordered = sorted(results, key=lambda result: result.id)
+    spelled = [result for result in ordered if not result.reason]
+    unvoiced = [result for result in spelled if unvoiced_words(result)]
     return {
         "clips": len(ordered),
         "normalized": len(spelled),
         "normalized_share": _share(len(spelled), len(ordered)),
         "languages": {
-            language: _of_language([r for r in ordered if r.language == language])
-            for language in sorted({reading.language for reading in ordered} - {""})
+            language: _language_counts([r for r in ordered if r.language == language])
+            for language in sorted({result.language for result in ordered} - {""})
         },
-        "guessed": _guessed(ordered),
+        "guessed": _guess_counts(ordered),
         "annotations_removed": sum(r.rules.get("annotations", 0) for r in spelled),
         "homoglyphs_mended": sum(r.rules.get("homoglyphs", 0) for r in spelled),
-        "rules": _rules(spelled),
+        "rules": _rule_counts(spelled),
         "unvoiced_words": {
-            "words": sum(len(unvoiced_words(reading)) for reading in unvoiced),
-            "examples": [reading.id for reading in unvoiced if reading.id in shown][:EXAMPLES],
+            "words": sum(len(unvoiced_words(result)) for result in unvoiced),
+            "examples": [result.id for result in unvoiced if result.id in shown_ids][:EXAMPLES],
         },
-        "refused": _refused(ordered, shown),
+        "refused": _refusals(ordered, shown_ids),
     }
 
 
-def unvoiced_words(reading: Reading) -> list[str]:
+def unvoiced_words(result: TextResult) -> list[str]:
     """Return words without a vowel or r in Bosnian, Croatian or Serbian text.
 
-    >>> unvoiced_words(Reading("a", "hr", "u km s krka"))
+    >>> unvoiced_words(TextResult("a", "hr", "u km s krka"))
     ['km']
     """
-    if reading.language not in SOUTH_SLAVIC:
+    if result.language not in SOUTH_SLAVIC:
         return []
-    words = reading.normalized.split()
+    words = result.normalized.split()
     return [word for word in words if len(word) > 1 and _SYLLABIC.isdisjoint(word)]
 
 
-def _of_language(readings: Sequence[Reading]) -> dict[str, Any]:
-    spelled = sum(not reading.reason for reading in readings)
+def _language_counts(results: Sequence[TextResult]) -> dict[str, Any]:
+    spelled = sum(not result.reason for result in results)
     return {
-        "clips": len(readings),
+        "clips": len(results),
         "normalized": spelled,
-        "normalized_share": _share(spelled, len(readings)),
+        "normalized_share": _share(spelled, len(results)),
     }
 
 
-def _guessed(readings: Sequence[Reading]) -> dict[str, Any]:
-    """Return for each language that was guessed how often, and how sure that was."""
-    sure: dict[str, list[float]] = {}
-    for reading in readings:
-        if reading.guess is not None:
-            sure.setdefault(reading.guess.language, []).append(reading.guess.confidence)
+def _guess_counts(results: Sequence[TextResult]) -> dict[str, Any]:
+    """Return the number and the confidence of the guesses, by language."""
+    confidences: dict[str, list[float]] = {}
+    for result in results:
+        if result.guess is not None:
+            confidences.setdefault(result.guess.language, []).append(result.guess.confidence)
     return {
         language: {
             "clips": len(values),
             "mean_confidence": round(sum(values) / len(values), 2),
             "least_confidence": min(values),
         }
-        for language, values in sorted(sure.items())
+        for language, values in sorted(confidences.items())
     }
 
 
-def _rules(readings: Sequence[Reading]) -> dict[str, dict[str, int]]:
+def _rule_counts(results: Sequence[TextResult]) -> dict[str, dict[str, int]]:
     times, clips = Counter[str](), Counter[str]()
-    for reading in readings:
-        times.update(reading.rules)
-        clips.update(reading.rules.keys())
+    for result in results:
+        times.update(result.rules)
+        clips.update(result.rules.keys())
     return {name: {"clips": clips[name], "times": times[name]} for name in sorted(times)}
 
 
-def _refused(readings: Sequence[Reading], shown: Collection[str]) -> dict[str, Any]:
-    by_reason: dict[str, list[Reading]] = {}
-    for reading in readings:
-        if reading.reason:
-            by_reason.setdefault(reading.reason, []).append(reading)
+def _refusals(results: Sequence[TextResult], shown_ids: Collection[str]) -> dict[str, Any]:
+    by_reason: dict[str, list[TextResult]] = {}
+    for result in results:
+        if result.reason:
+            by_reason.setdefault(result.reason, []).append(result)
     return {
         reason: {
-            "clips": len(of),
-            "examples": [{"id": r.id, "detail": r.detail} for r in of if r.id in shown][:EXAMPLES],
+            "clips": len(refused),
+            "examples": [{"id": r.id, "detail": r.detail} for r in refused if r.id in shown_ids][
+                :EXAMPLES
+            ],
         }
-        for reason, of in sorted(by_reason.items())
+        for reason, refused in sorted(by_reason.items())
     }
 
 
-def _share(part: int, of: int) -> float:
-    return round(part / of, 4) if of else 0.0
+def _share(part: int, total: int) -> float:
+    return round(part / total, 4) if total else 0.0

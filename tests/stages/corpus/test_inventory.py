@@ -26,7 +26,7 @@ def problem(tmp_path, samples, subtype="FLOAT", **limits):
     return row["problem"], row["detail"]
 
 
-def test_a_row_says_what_table_card_and_sound_say(tmp_path):
+def test_a_row_has_the_values_of_table_card_and_audio(tmp_path):
     make_corpus(tmp_path / "raw", ['x/a.wav,"da, ne",ana,hr'], synthetic=True)
     row = take(tmp_path / "raw")["mine/x/a.wav"]
     assert row["text"] == "da, ne"
@@ -54,8 +54,8 @@ def test_a_bad_sound_is_a_row_with_its_problem_and_its_value(samples, expected, 
 
 
 def test_a_file_above_the_limit_of_bytes_is_not_read(tmp_path):
-    found = problem(tmp_path, tone(), "PCM_16", max_bytes=8043)
-    assert found == ("too large", "8044 bytes, at most 8043")
+    result = problem(tmp_path, tone(), "PCM_16", max_bytes=8043)
+    assert result == ("too large", "8044 bytes, at most 8043")
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "ULAW", "ALAW"])
@@ -75,7 +75,7 @@ def test_peak_level_and_noise_are_measured(tmp_path):
     clean = rows["mine/a.wav"]
     assert float(clean["peak_dbfs"]) == pytest.approx(-6.02, abs=0.01)  # half of full scale
     assert float(clean["level_dbfs"]) == pytest.approx(-9.03, abs=0.01)  # a sine, 3.01 dB less
-    assert clean["snr_db"] == ""  # a steady tone has no pause in which noise could be heard
+    assert clean["snr_db"] == ""  # a steady tone has no pause in which noise could be measured
     assert float(rows["mine/b.wav"]["snr_db"]) == pytest.approx(20, abs=2)  # an estimate
 
 
@@ -87,7 +87,7 @@ def test_a_broken_file_is_a_row_with_its_problem(tmp_path):
     assert rows["mine/a.wav"]["detail"]
 
 
-def test_each_row_has_the_print_of_its_sound_and_a_clip_with_a_problem_has_none(tmp_path):
+def test_each_row_has_a_fingerprint_unless_its_clip_has_a_problem(tmp_path):
     folder = make_corpus(tmp_path / "raw", [f"{name}.flac,da,ana,hr" for name in "abc"])
     both = np.random.default_rng(1).uniform(-0.5, 0.5, (RATE, 2))
     write_clip(folder / "a.flac", both)
@@ -97,10 +97,10 @@ def test_each_row_has_the_print_of_its_sound_and_a_clip_with_a_problem_has_none(
     order = sorted(rows.values(), key=lambda row: row["id"])
     hashes = [store.mark_of(row["pcm_sha256"]) for row in order]
     codes = store.read(tmp_path / "prints.npy", range(3), hashes)
-    for row, found in zip(order, codes, strict=True):
+    for row, row_codes in zip(order, codes, strict=True):
         sound, rate = sf.read(tmp_path / "raw" / row["path"], dtype="int16")
         expected = () if row["problem"] else fingerprint(sound, rate)
-        assert np.array_equal(found[found > 0], expected)
+        assert np.array_equal(row_codes[row_codes > 0], expected)
     assert [row["problem"] for row in order] == ["", "silent", ""]
 
 
@@ -136,7 +136,7 @@ def test_the_number_of_workers_changes_no_byte(tmp_path):
     assert written[0] == written[1]
 
 
-def test_a_clip_without_transcript_is_quarantined_where_that_is_asked(tmp_path):
+def test_a_clip_without_transcript_is_quarantined_on_request(tmp_path):
     folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.wav,,ana,hr"])
     write_clip(folder / "c.wav", tone(hz=999))
     rows = take(tmp_path / "raw", QUARANTINE)
@@ -144,17 +144,19 @@ def test_a_clip_without_transcript_is_quarantined_where_that_is_asked(tmp_path):
     assert rows["mine/c.wav"]["speaker"] == ""
 
 
-@pytest.mark.parametrize(("name", "what"), [("b", "an empty text"), ("c", "no row")])
-def test_a_clip_without_transcript_is_refused_by_default(name, what, tmp_path):
+@pytest.mark.parametrize(("name", "problem"), [("b", "an empty text"), ("c", "no row")])
+def test_a_clip_without_transcript_is_refused_by_default(name, problem, tmp_path):
     folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.wav,,ana,hr"])
     if name == "c":
         write_rows(folder, ["a.wav,da,ana,hr", "b.wav,ne,ana,hr"])
         write_clip(folder / "c.wav", tone())
-    with pytest.raises(ValueError, match=rf"{name}\.wav: {what} in metadata\.csv; write what is"):
+    with pytest.raises(
+        ValueError, match=rf"{name}\.wav: {problem} in metadata\.csv; write what is"
+    ):
         take(tmp_path / "raw")
 
 
-def test_files_that_are_not_audio_are_said_and_are_rows(tmp_path, capsys):
+def test_files_that_are_not_audio_are_printed_and_are_rows(tmp_path, capsys):
     folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.mystery.wav,ne,ana,hr"])
     (folder / "README.txt").write_text("hello")
     (folder / "\x1b[2J.txt").write_text("a terminal would obey this name")
@@ -190,9 +192,9 @@ def test_only_named_corpora_take_part(tmp_path):
     assert [row["speaker"] for row in both.values()] == ["mine/ana", "other/ana"]
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_no_corpus_at_all_is_an_error_with_a_way_out(there, tmp_path):
-    if there:
+@pytest.mark.parametrize("exists", [True, False])
+def test_no_corpus_at_all_is_an_error_with_a_way_out(exists, tmp_path):
+    if exists:
         (tmp_path / "raw").mkdir()
         (tmp_path / "raw/.gitignore").touch()
     with pytest.raises(ValueError, match="raw holds no corpus: add one with python -m"):
@@ -246,7 +248,7 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch, capsys):
     assert "1 files, problems: none" in capsys.readouterr().out
 
 
-def test_a_note_stands_in_the_detail_of_a_row_without_a_problem(tmp_path):
+def test_a_note_is_in_the_detail_of_a_row_without_a_problem(tmp_path):
     folder = make_corpus(tmp_path / "raw", ["a.wav,da,ana,hr", "b.wav,ne,ana,hr", "c.wav,,ana,hr"])
     for name in ("b.wav", "c.wav"):
         path = folder / name

@@ -15,7 +15,7 @@ from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import write_table
 from stages.corpus.licences import stage as licences
 from stages.corpus.licences.page import plain
-from stages.corpus.licences.terms import MACHINE, NOTHING, NOTICE, UNKNOWN, asks
+from stages.corpus.licences.terms import MACHINE, NOTHING, NOTICE, UNKNOWN, conditions
 
 UNNAMED, NAMED = PrivacyParams(name_people=False), PrivacyParams(name_people=True)
 
@@ -86,7 +86,7 @@ def test_clips_under_other_terms_are_grouped_and_a_person_they_come_from_is_not_
     assert "| CC0 | from Ana | 1 | 1.5 min | nothing |\n| CC0 | from Ivo | 1 |" in named
 
 
-def test_terms_that_are_those_of_the_corpus_are_no_terms_of_their_own(tmp_path):
+def test_terms_equal_to_those_of_the_corpus_are_not_listed(tmp_path):
     corpus(tmp_path / "raw", ["a.wav,CC BY 4.0,a field trip"])
     accept(tmp_path, "mine/a.wav")
     assert "terms of their own" not in written(tmp_path)
@@ -112,7 +112,7 @@ def test_text_of_others_is_shown_and_never_obeyed(tmp_path):
     assert f"- Licence: {plain(odd)}" in page
 
 
-def test_terms_are_read_under_either_spelling_and_only_where_there_are_some(tmp_path):
+def test_terms_are_read_under_either_spelling_if_the_table_has_them(tmp_path):
     folder = corpus(tmp_path, ["./a.wav,  CC0 ", "b.wav,"], "path,license")
     assert own_terms(folder) == {"a.wav": ClipTerms("CC0", "")}
     assert own_terms(corpus(tmp_path, ["a.wav,hr"], "path,language", name="other")) == {}
@@ -122,7 +122,7 @@ def test_terms_are_read_under_either_spelling_and_only_where_there_are_some(tmp_
 
 
 @pytest.mark.parametrize(
-    ("licence", "asked"),
+    ("licence", "expected"),
     [
         ("CC0 1.0", NOTHING),
         ("Public Domain", NOTHING),
@@ -141,8 +141,8 @@ def test_terms_are_read_under_either_spelling_and_only_where_there_are_some(tmp_
         ("for this experiment alone", UNKNOWN),
     ],
 )  # fmt: skip
-def test_what_a_licence_asks_for_is_said_of_those_that_are_known(licence, asked):
-    assert asks(licence) == asked
+def test_the_conditions_of_common_licences_are_listed(licence, expected):
+    assert conditions(licence) == expected
 
 
 def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):

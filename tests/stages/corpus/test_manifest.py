@@ -44,7 +44,7 @@ def test_phone_times_move_with_what_was_trimmed():
     assert result.phone_times_s == ((0.0, 0.25), (0.25, 0.6))
 
 
-def test_a_clip_without_text_or_without_audio_is_no_utterance():
+def test_a_clip_without_text_or_without_audio_is_not_an_utterance():
     clips = {f"mine-{name}": clip(name) for name in "abc"}
     transcripts = {f"mine-{name}": spelled(name) for name in "ab"}
     index = [prepared("a"), prepared("b", problem="silent"), prepared("c")]

@@ -12,7 +12,13 @@ from fonoteka.manifest import read_transcripts
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import write_table
 from stages.corpus.normalize import stage as normalize
-from stages.corpus.normalize.stage import NormalizeParams, Outputs, read_text, run, times_of
+from stages.corpus.normalize.stage import (
+    NormalizeOutputs,
+    NormalizeParams,
+    matching_times,
+    run,
+    text_result,
+)
 
 ALL = NormalizeParams(0.5, 0.9, "refuse", False)
 LENIENT = NormalizeParams(0.99, 0.9, "refuse", False)
@@ -33,10 +39,10 @@ def take(tmp_path, rows, params=ALL, privacy=UNNAMED, times=None):
     """Run the stage; `times` are the phone times that the corpora know, by id."""
     write_table(tmp_path / "accepted.csv", ACCEPTED_COLUMNS, rows)
     write_phone_times(tmp_path / "phones.jsonl", times or {})
-    to = Outputs(*(tmp_path / name for name in OUTPUTS))
-    run(tmp_path / "accepted.csv", tmp_path / "phones.jsonl", to, params, privacy)
-    with to.refused.open(encoding="utf-8", newline="") as file:
-        return [*read_transcripts(to.transcripts).values()], list(csv.DictReader(file))
+    outputs = NormalizeOutputs(*(tmp_path / name for name in OUTPUTS))
+    run(tmp_path / "accepted.csv", tmp_path / "phones.jsonl", outputs, params, privacy)
+    with outputs.refused.open(encoding="utf-8", newline="") as file:
+        return [*read_transcripts(outputs.transcripts).values()], list(csv.DictReader(file))
 
 
 def reported(tmp_path, rows, params=LENIENT, privacy=UNNAMED):
@@ -46,7 +52,7 @@ def reported(tmp_path, rows, params=LENIENT, privacy=UNNAMED):
 
 def test_both_scripts_give_the_same_words_and_phones():
     cyrillic, latin = (
-        read_text("a", text, language, ALL)
+        text_result("a", text, language, ALL)
         for text, language in (("Њива, љето!", "sr"), ("njiva ljeto", "hr"))
     )
     assert cyrillic[0].normalized == latin[0].normalized == "njiva ljeto"
@@ -54,9 +60,13 @@ def test_both_scripts_give_the_same_words_and_phones():
 
 
 def test_a_number_is_spoken(tmp_path):
-    (one,), _ = take(tmp_path, [row("a", "u 9 sati")])
-    assert (one.id, one.language, one.normalized) == ("mine-a", "hr", "u devet sati")
-    assert one.phones[-4:] == ("s", "a", "t", "i")
+    (transcript,), _ = take(tmp_path, [row("a", "u 9 sati")])
+    assert (transcript.id, transcript.language, transcript.normalized) == (
+        "mine-a",
+        "hr",
+        "u devet sati",
+    )
+    assert transcript.phones[-4:] == ("s", "a", "t", "i")
 
 
 @pytest.mark.parametrize(
@@ -71,25 +81,25 @@ def test_a_number_is_spoken(tmp_path):
         ("Marko ima psa", "auto", "language"),
     ],
 )
-def test_a_text_that_cant_be_spelled_has_a_reason(text, language, reason):
-    reading, phones = read_text("a", text, language, ALL)
-    assert (reading.reason, reading.normalized, phones) == (reason, "", ())
-    assert reading.detail
+def test_a_text_that_cannot_be_spelled_has_a_reason(text, language, reason):
+    result, phones = text_result("a", text, language, ALL)
+    assert (result.reason, result.normalized, phones) == (reason, "", ())
+    assert result.detail
 
 
 def test_a_text_without_phones_is_refused(monkeypatch):
     monkeypatch.setattr(normalize, "phones_of", lambda text, language: ())
-    reading, _ = read_text("a", "da", "hr", ALL)
-    assert (reading.reason, reading.detail) == ("no phones", "nothing to say in 'da'")
+    result, _ = text_result("a", "da", "hr", ALL)
+    assert (result.reason, result.detail) == ("no phones", "nothing to say in 'da'")
 
 
-def test_a_text_that_the_speaker_falls_over_is_refused(monkeypatch):
+def test_a_text_whose_phones_cannot_be_found_is_refused(monkeypatch):
     def refuse(text, language):
         raise ValueError("in no table")
 
     monkeypatch.setattr(normalize, "phones_of", refuse)
-    reading, _ = read_text("a", "da", "hr", ALL)
-    assert (reading.reason, reading.detail) == ("no phones", "in no table")
+    result, _ = text_result("a", "da", "hr", ALL)
+    assert (result.reason, result.detail) == ("no phones", "in no table")
 
 
 def test_refused_texts_are_in_their_table_and_not_in_the_manifest(tmp_path):
@@ -103,7 +113,7 @@ def test_refused_texts_are_in_their_table_and_not_in_the_manifest(tmp_path):
 @pytest.mark.parametrize("texts", [["da", "x", "y"], ["x"]])
 def test_too_many_refused_texts_are_an_error_that_shows_some(texts, tmp_path):
     rows = [row(str(n), text) for n, text in enumerate(texts)]
-    with pytest.raises(ValueError, match=r"of \d texts can't be spelled, more than .* 0\.5 .*wav"):
+    with pytest.raises(ValueError, match=r"of \d texts cannot be spelled, more than .* 0\.5 .*wav"):
         take(tmp_path, rows)
     assert not (tmp_path / "t.jsonl").exists()
 
@@ -113,15 +123,17 @@ def test_an_unknown_language_is_an_error(tmp_path):
         take(tmp_path, [row("a", "ja", "de")])
 
 
-@pytest.mark.parametrize("given", ["", "auto"])
-def test_a_language_that_nobody_gave_is_guessed_where_the_guess_is_sure(given, tmp_path):
-    good, _ = take(tmp_path, [row("a", "Где су деца?", given), row("b", "Where are they?", given)])
+@pytest.mark.parametrize("language", ["", "auto"])
+def test_a_missing_language_is_guessed_if_the_guess_is_sure(language, tmp_path):
+    good, _ = take(
+        tmp_path, [row("a", "Где су деца?", language), row("b", "Where are they?", language)]
+    )
     assert [(u.language, u.normalized) for u in good] == [
         ("sr", "gde su deca"), ("en", "where are they")
     ]  # fmt: skip
 
 
-def test_an_unsure_guess_is_refused_or_taken_for_what_the_parameters_say(tmp_path):
+def test_an_unsure_guess_is_refused_or_replaced_by_the_language_of_the_parameters(tmp_path):
     rows = [row("a", "Marko ima psa.", ""), row("b", "Da.", "bs")]
     _, bad = take(tmp_path, rows)
     assert bad[0]["reason"] == "language"
@@ -180,14 +192,14 @@ def test_the_report_names_no_clip_of_a_person_and_quotes_none(tmp_path):
 
 def test_all_outputs_are_the_same_whatever_the_order_of_the_rows(tmp_path):
     rows = [row("a", "Ima 5 km."), row("b", "x"), row("c", "Where is it?", "")]
-    found = []
+    outputs = []
     for folder, order in (("one", rows), ("two", rows[::-1])):
         (tmp_path / folder).mkdir()
         take(tmp_path / folder, order, NormalizeParams(0.5, 0.9, "refuse", True))
         files = sorted(p for p in (tmp_path / folder).rglob("*") if p.is_file())
-        found.append({p.relative_to(tmp_path / folder): p.read_bytes() for p in files})
-        del found[-1][next(p for p in found[-1] if p.name == "accepted.csv")]
-    assert found[0] == found[1]
+        outputs.append({p.relative_to(tmp_path / folder): p.read_bytes() for p in files})
+        del outputs[-1][next(p for p in outputs[-1] if p.name == "accepted.csv")]
+    assert outputs[0] == outputs[1]
 
 
 def test_sidecars_lie_in_a_folder_of_their_own_and_only_on_request(tmp_path):
@@ -198,11 +210,11 @@ def test_sidecars_lie_in_a_folder_of_their_own_and_only_on_request(tmp_path):
     take(tmp_path, rows)
     assert [p.name for p in (tmp_path / "norm").iterdir()] == ["index.csv"]
     take(tmp_path, rows, NormalizeParams(0.5, 0.9, "refuse", True))
-    found = {
+    texts = {
         p.relative_to(tmp_path / "norm").as_posix(): p.read_text(encoding="utf-8")
         for p in (tmp_path / "norm").rglob("*.norm.txt")
     }
-    assert found == {
+    assert texts == {
         "mine/a.norm.txt": "da pet\n",
         "mine/b.wav.norm.txt": "ne\n",
         "mine/b.flac.norm.txt": "tu\n",
@@ -211,7 +223,7 @@ def test_sidecars_lie_in_a_folder_of_their_own_and_only_on_request(tmp_path):
     with (tmp_path / "norm/index.csv").open(newline="") as file:
         index = {r["path"]: r["sidecar"] for r in csv.DictReader(file)}
     assert index["mine/b.flac"] == "mine/b.flac.norm.txt"
-    assert set(index.values()) == set(found)
+    assert set(index.values()) == set(texts)
 
 
 def test_phone_times_are_taken_where_the_phones_agree(tmp_path, capsys):
@@ -222,13 +234,13 @@ def test_phone_times_are_taken_where_the_phones_agree(tmp_path, capsys):
     (first, second), _ = take(tmp_path, [row("a", "da"), row("b", "da")], times=times)
     assert first.phone_times_s == ((0.1, 0.2), (0.2, 1.5))
     assert second.phone_times_s is None
-    assert "1 with phone times, 1 without because the corpus heard other phones" in (
+    assert "1 with phone times, 1 without because the corpus has other phones" in (
         capsys.readouterr().out
     )
 
 
 def test_times_of_other_phones_are_not_taken():
-    assert times_of(TimedPhones(("a",), ((0.0, 0.1),)), ("e",), 1.0) is None
+    assert matching_times(TimedPhones(("a",), ((0.0, 0.1),)), ("e",), 1.0) is None
 
 
 @pytest.mark.parametrize(

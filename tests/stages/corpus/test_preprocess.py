@@ -101,15 +101,15 @@ def test_a_clip_without_speech_has_a_reason_and_no_sound(samples, problem, tmp_p
     assert (clip.problem, clip.flac) == (problem, b"")
 
 
-def test_the_index_says_where_each_clip_is_and_why_one_is_not(tmp_path):
+def test_the_index_has_the_shard_or_the_problem_of_each_clip(tmp_path):
     prepared(tmp_path, {"b": tone(), "a": np.zeros(4000), "c": tone(0.6)})
     rows = read_table(tmp_path / "audio" / "index.csv", ("id", "audio"))
     assert [row["id"] for row in rows] == ["a", "b", "c"]
     assert (rows[0]["audio"], rows[0]["problem"]) == ("", "silent")
     for row in rows[1:]:
         assert row["audio"] == f"shard-{shard_of(row['id'], 3):02d}.tar/{row['id']}.flac"
-    heard = dict(read_clips(tmp_path / "audio", {r["id"]: r["audio"] for r in rows[1:]}))
-    assert {k: len(v) / 16_000 for k, v in heard.items()} == {"b": 0.5, "c": 0.6}
+    samples = dict(read_clips(tmp_path / "audio", {r["id"]: r["audio"] for r in rows[1:]}))
+    assert {k: len(v) / 16_000 for k, v in samples.items()} == {"b": 0.5, "c": 0.6}
     assert [row["duration_s"] for row in rows[1:]] == ["0.5000", "0.6000"]
 
 
@@ -123,9 +123,9 @@ def test_tar_headers_hold_nothing_of_the_machine_and_its_clock(tmp_path):
 
 
 def test_the_number_of_workers_changes_no_byte(tmp_path):
-    one, two = (prepared(tmp_path, many(20), workers=n, name=str(n)) for n in (1, 2))
-    assert sorted(one) == ["index.csv", "shard-00.tar", "shard-01.tar", "shard-02.tar"]
-    assert one == two
+    first, second = (prepared(tmp_path, many(20), workers=n, name=str(n)) for n in (1, 2))
+    assert sorted(first) == ["index.csv", "shard-00.tar", "shard-01.tar", "shard-02.tar"]
+    assert first == second
 
 
 def test_one_more_clip_changes_one_shard(tmp_path):
@@ -136,18 +136,18 @@ def test_one_more_clip_changes_one_shard(tmp_path):
 
 
 def test_webdataset_reads_the_shards(tmp_path, monkeypatch):
-    # Reading needs no torch, whose import takes 3 CPU seconds; WebDataset goes on without it.
+    # Reading needs no torch, whose import takes 3 CPU seconds; WebDataset works without it.
     monkeypatch.setitem(sys.modules, "torch", None)
     webdataset = importlib.import_module("webdataset.tariterators")
     prepared(tmp_path, many(5))
-    found = {}
+    clips = {}
     for path in (tmp_path / "audio").glob("*.tar"):
         with path.open("rb") as stream:  # WebDataset itself leaves it open
             files = webdataset.tar_file_expander([{"url": path.name, "stream": stream}])
             samples = webdataset.group_by_keys(files)
-            found |= {sample["__key__"]: sample["flac"] for sample in samples}
-    assert sorted(found) == sorted(many(5))
-    assert soundfile.info(io.BytesIO(found["clip-0"])).samplerate == 16_000
+            clips |= {sample["__key__"]: sample["flac"] for sample in samples}
+    assert sorted(clips) == sorted(many(5))
+    assert soundfile.info(io.BytesIO(clips["clip-0"])).samplerate == 16_000
 
 
 @pytest.mark.parametrize("clips", [{}, {"a": np.zeros(4000), "b": np.zeros(4000)}])

@@ -14,7 +14,7 @@ from fonoteka.tables import with_formula_marks
 from stages.corpus.inventory.problems import PROBLEMS
 from stages.corpus.inventory.stage import run
 
-SECRET = "a file of somebody else"
+SECRET = "a file of another user"
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_link_to_dvcs_cache_is_the_corpuss_own_file(folder):
     assert seen(folder)["mine/a.wav"]["problem"] == ""
 
 
-def test_pipes_and_sockets_are_rows_and_nobody_waits_for_them(folder, monkeypatch):
+def test_pipes_and_sockets_are_rows_and_are_not_opened(folder, monkeypatch):
     os.mkfifo(folder / "pipe.wav")
     monkeypatch.chdir(folder)  # a socket's path may have 100 characters
     with socket.socket(socket.AF_UNIX) as listening:
@@ -82,8 +82,8 @@ def test_pipes_and_sockets_are_rows_and_nobody_waits_for_them(folder, monkeypatc
 
 
 def test_names_that_are_one_on_other_systems_are_all_marked(folder):
-    composed, apart = (unicodedata.normalize(form, "č.wav") for form in ("NFC", "NFD"))
-    for number, name in enumerate(("A.WAV", composed, apart, "X/b.wav", "x/B.wav", "x/c.wav")):
+    composed, decomposed = (unicodedata.normalize(form, "č.wav") for form in ("NFC", "NFD"))
+    for number, name in enumerate(("A.WAV", composed, decomposed, "X/b.wav", "x/B.wav", "x/c.wav")):
         write_clip(folder / "new.wav", tone(hz=500 + 20 * number))
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / "new.wav").rename(folder / name)
@@ -93,7 +93,7 @@ def test_names_that_are_one_on_other_systems_are_all_marked(folder):
     assert len(problems) == 6
 
 
-def test_a_name_that_is_no_text_is_a_row(folder):
+def test_a_name_that_is_not_utf8_is_a_row(folder):
     os.link(folder / "a.wav", os.fsencode(folder) + b"/\xff.wav")
     row = seen(folder)["mine/\\xff.wav"]
     assert (row["problem"], row["detail"]) == ("unreadable", "its name is not UTF-8; rename it")
@@ -103,7 +103,7 @@ def test_a_name_that_is_no_text_is_a_row(folder):
     "name",
     ["čšž ђљњ.wav", "new\nline.wav", "cr\rlf.wav", 'quo"te, comma;.wav', "=1+1.wav", "'.wav"],
 )
-def test_any_other_name_is_read_and_told_as_it_is(name, folder):
+def test_any_other_name_is_read_and_written_unchanged(name, folder):
     (folder / "a.wav").rename(folder / name)
     write_rows(folder, [])
     row = seen(folder)[f"mine/{name}"]
