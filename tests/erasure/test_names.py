@@ -76,7 +76,7 @@ def test_one_voice_in_two_scripts_is_tied_and_a_leak_where_it_is_parted():
     rows = [utterance("mine/Ana", 1, "sr"), utterance("mine/Ана", 2, "sr"), utterance("mine/ivo")]
     first, second = speaker_groups(rows, {})
     assert first.speakers == ("mine/Ana", "mine/Ана")
-    assert first.ties == ("name mine / ana",)
+    assert first.shared == ("name mine / ana",)
     assert second.speakers == ("mine/ivo",)
     found = find_leaks({"train": rows[:1], "test": rows[1:]}, {})["speaker"]
     assert [leak.value for leak in found] == ["mine/ana"]

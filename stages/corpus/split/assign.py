@@ -1,17 +1,17 @@
-"""Choose a part for all speakers that are tied together: given, drawn, or moved for a language.
+"""Assign each speaker group to a split: by name, by a draw, or moved for a language.
 
-What is drawn depends on the name of the first of the tied speakers and on the salt, on nothing
-else. So a new clip or a new speaker moves nobody, with two exceptions that can't be had otherwise:
+The draw depends on the name of the first speaker of the group and on the salt only. So a new clip
+or a new speaker moves no other speaker, with two exceptions that cannot be avoided:
 
-- New clips tie speakers of two parts together (one session, one recording): all of them go where
-  the first by name belongs.
-- A part would lack a language that three or more could give it: one that can be spared is moved
-  there. A new speaker who brings the language sends that one back.
+- New clips connect speakers of two splits (one session, one recording). All of them are assigned to
+  the split of the first by name.
+- A split would lack a language that three or more groups speak. A group that its split can spare is
+  moved there. A new speaker of the language moves that group back.
 
-Corpora that grew from 3 to 60 speakers one at a time, each speaking one of four languages, saw 14
-moves on average, 1.5 of them in the last 20 additions: it is small corpora that feel it. What is
-written beside the manifests names everyone who isn't where they were drawn; kept as a table, it
-gives all of them their part by name and stops both.
+Corpora that grew from 3 to 60 speakers one at a time, each speaking one of four languages, had 14
+moves on average, 1.5 of them in the last 20 additions, so small corpora are affected most. The
+table of speakers has the reason of each assignment that was not drawn. As the stage's input table,
+it fixes the split of every speaker and prevents both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import unit_interval
-from stages.corpus.split.speaker_groups import Tied
+from stages.corpus.split.speaker_groups import SpeakerGroup
 
 PARTS = ("train", "valid", "test")
 
@@ -33,13 +33,13 @@ class SplitParams:
 
     Attributes:
         salt: any text; another one draws another split.
-        valid_fraction: of speakers, 0 to 1; at 0 nobody is there who isn't assigned.
-        test_fraction: of speakers, 0 to 1; likewise.
-        assigned: speakers (`corpus/name`, or `corpus/*` for a corpus's others) whose part is given.
-        sentences: `disjoint` leaves out what is said in a later part too, `report` leaves it in.
-        same_sentences: corpora whose speakers all say the same; what they say is left in.
-        max_left_out_fraction: of all utterances; more is an error, for the corpus doesn't allow it.
-        held_out: a speaker who alone (with those tied to them) is test; empty for none.
+        valid_fraction: of speakers, 0 to 1; at 0, only assigned speakers are in valid.
+        test_fraction: of speakers, 0 to 1; at 0, only assigned speakers are in test.
+        assigned: speaker (`corpus/name`, or `corpus/*` for all others of a corpus) to split.
+        sentences: `disjoint` leaves out sentences that a later split has too, `report` does not.
+        same_sentences: corpora whose speakers read the same sentences; these are not left out.
+        max_left_out_fraction: of all utterances, 0 to 1; it is an error to leave out more.
+        held_out: the speaker whose group alone is test; empty for a drawn test split.
     """
 
     salt: str
@@ -52,7 +52,7 @@ class SplitParams:
     held_out: str
 
     def __post_init__(self) -> None:
-        """Refuse fractions that leave nothing to train on, and words that don't exist."""
+        """Raise for fractions that leave nothing to train on, and for unknown words."""
         fractions = (self.valid_fraction, self.test_fraction)
         if min(fractions) < 0 or sum(fractions) >= 1:
             raise UserError(
@@ -74,62 +74,66 @@ class SplitParams:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where tied speakers go.
+class Assignment:
+    """The split of one speaker group.
 
     Attributes:
-        tied: the speakers.
-        part: theirs.
-        drawn: the part that their first name draws.
-        why: `drawn`, `assigned`, `table`, `held out`, `not held out` or `for <language>`.
+        group: the speakers.
+        part: their split.
+        drawn: the split that their first name draws.
+        reason: `drawn`, `assigned`, `table`, `held out`, `not held out` or `for <language>`.
     """
 
-    tied: Tied
+    group: SpeakerGroup
     part: str
     drawn: str
-    why: str
+    reason: str
 
     @property
-    def free(self) -> bool:
-        """Tell whether it may be moved: nobody has said where it belongs."""
-        return self.why in ("drawn", "not held out")
+    def movable(self) -> bool:
+        """Whether the group may be moved, because its split was not given by the user."""
+        return self.reason in ("drawn", "not held out")
 
 
 def drawn_part(speaker: str, params: SplitParams) -> str:
-    """Return the part that a name draws."""
+    """Return the split that a name draws."""
     drawn = unit_interval(params.salt, speaker)
     if drawn < params.test_fraction:
         return "test"
     return "valid" if drawn < params.test_fraction + params.valid_fraction else "train"
 
 
-def place(tied: Sequence[Tied], params: SplitParams, table: Mapping[str, str]) -> list[Place]:
-    """Return where each goes; `table` gives parts by speaker, as `params.assigned` does.
+def assign_splits(
+    groups: Sequence[SpeakerGroup], params: SplitParams, table: Mapping[str, str]
+) -> list[Assignment]:
+    """Return the split of each group; `table` gives splits by speaker, as `params.assigned` does.
 
     Raises:
-        ValueError: a name is nobody's, tied speakers are given two parts, there are fewer than
-            three that can be parted, or a part would have nobody.
+        UserError: a name is not a speaker's, a group has two explicit splits, there are fewer than
+            three groups, or a split would have no speaker.
     """
-    given = _given(params.assigned, table)
-    speakers = sorted(speaker for each in tied for speaker in each.speakers)
-    _check_names(given, speakers)
-    _check_enough(tied, speakers)
-    places = [_first_place(each, params, given) for each in tied]
+    explicit = _explicit_parts(params.assigned, table)
+    speakers = sorted(speaker for item in groups for speaker in item.speakers)
+    _check_names(explicit, speakers)
+    _check_enough(groups, speakers)
+    assignments = [_first_assignment(item, params, explicit) for item in groups]
     if params.held_out:
-        places = _hold_out(places, params.held_out, speakers)
-    places = _with_languages(places, params)
+        assignments = _hold_out(assignments, params.held_out, speakers)
+    assignments = _with_languages(assignments, params)
     for part in PARTS:
-        if all(each.part != part for each in places):
+        if all(item.part != part for item in assignments):
             raise UserError(
                 f"split: no speaker of {len(speakers)} fell into {part} with salt "
                 f"{params.salt!r}; add speakers, or change split.salt or split.assigned "
                 f"in params.yaml"
             )
-    return places
+    return assignments
 
 
-def _given(assigned: Mapping[str, str], table: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Return name to part and where it is said."""
+def _explicit_parts(
+    assigned: Mapping[str, str], table: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
+    """Return name to split and its source, `assigned` or `table`."""
     for name in sorted(set(assigned) & set(table)):
         if assigned[name] != table[name]:
             raise UserError(
@@ -140,108 +144,136 @@ def _given(assigned: Mapping[str, str], table: Mapping[str, str]) -> dict[str, t
     return by_table | {name: (part, "assigned") for name, part in assigned.items()}
 
 
-def _check_names(given: Mapping[str, tuple[str, str]], speakers: list[str]) -> None:
-    known = speakers + sorted({f"{speaker.partition('/')[0]}/*" for speaker in speakers})
-    for name, (_, source) in given.items():
-        if name not in known:
-            where = "split.assigned" if source == "assigned" else "the table of speakers"
+def _check_names(explicit: Mapping[str, tuple[str, str]], speakers: list[str]) -> None:
+    names = speakers + sorted({f"{speaker.partition('/')[0]}/*" for speaker in speakers})
+    for name, (_, source) in explicit.items():
+        if name not in names:
+            source_text = "split.assigned" if source == "assigned" else "the table of speakers"
             raise UserError(
-                f"{where}: {name!r} is no speaker; close to it are {_close(name, known)}, "
+                f"{source_text}: {name!r} is not a speaker; close to it are "
+                f"{_similar_names(name, names)}, "
                 f"and 'corpus/*' stands for all of a corpus"
             )
 
 
-def _close(name: str, known: list[str]) -> list[str]:
-    return difflib.get_close_matches(name, known, n=5, cutoff=0.5) or known[:5]
+def _similar_names(name: str, names: list[str]) -> list[str]:
+    return difflib.get_close_matches(name, names, n=5, cutoff=0.5) or names[:5]
 
 
-def _check_enough(tied: Sequence[Tied], speakers: list[str]) -> None:
-    if len(tied) >= len(PARTS):
+def _check_enough(groups: Sequence[SpeakerGroup], speakers: list[str]) -> None:
+    if len(groups) >= len(PARTS):
         return
     if len(speakers) < len(PARTS):
         raise UserError(
             f"split: {len(speakers)} speakers, {speakers}; train, valid and test need one each "
-            f"that the others don't have: add recordings of other speakers"
+            f"that the others do not have: add recordings of other speakers"
         )
-    largest = max(tied, key=lambda each: len(each.speakers))
+    largest = max(groups, key=lambda group: len(group.speakers))
     raise UserError(
-        f"split: {len(speakers)} speakers in {len(tied)} groups that can't be parted, where train, "
+        f"split: {len(speakers)} speakers in {len(groups)} groups that must stay whole, but train, "
         f"valid and test need one each; {', '.join(largest.speakers[:5])} share "
-        f"{', '.join(largest.ties[:3])}: add recordings of others, or mend what ties them"
+        f"{', '.join(largest.shared[:3])}: add recordings of other speakers, or "
+        f"correct what these share"
     )
 
 
-def _first_place(tied: Tied, params: SplitParams, given: Mapping[str, tuple[str, str]]) -> Place:
-    """Return the part that is given for a speaker, else for a corpus, else drawn."""
-    drawn = drawn_part(tied.first, params)
-    names = {speaker: speaker for speaker in tied.speakers}
-    for known in (names, {f"{speaker.partition('/')[0]}/*": speaker for speaker in names}):
-        said = {name: given[name] for name in known if name in given}
-        if len({part for part, _ in said.values()}) > 1:
-            parts = " and ".join(f"{name} in {part}" for name, (part, _) in sorted(said.items()))
-            raise UserError(
-                f"split: {parts} can't be, for {', '.join(tied.ties[:3])} ties them together: give "
-                f"them one part"
+def _first_assignment(
+    group: SpeakerGroup, params: SplitParams, explicit: Mapping[str, tuple[str, str]]
+) -> Assignment:
+    """Return the split that is given for a speaker, else for the corpus, else drawn."""
+    drawn = drawn_part(group.first, params)
+    speakers = {speaker: speaker for speaker in group.speakers}
+    corpora = {f"{speaker.partition('/')[0]}/*": speaker for speaker in speakers}
+    for names in (speakers, corpora):
+        explicit_here = {name: explicit[name] for name in names if name in explicit}
+        if len({part for part, _ in explicit_here.values()}) > 1:
+            parts = " and ".join(
+                f"{name} in {part}" for name, (part, _) in sorted(explicit_here.items())
             )
-        if said:
-            part, source = next(iter(said.values()))
-            return Place(tied, part, drawn, source)
-    return Place(tied, drawn, drawn, "drawn")
+            raise UserError(
+                f"split: {parts} cannot both be, because they share "
+                f"{', '.join(group.shared[:3])}; give them one part"
+            )
+        if explicit_here:
+            part, source = next(iter(explicit_here.values()))
+            return Assignment(group, part, drawn, source)
+    return Assignment(group, drawn, drawn, "drawn")
 
 
-def _hold_out(places: Iterable[Place], speaker: str, speakers: list[str]) -> list[Place]:
+def _hold_out(
+    assignments: Iterable[Assignment], speaker: str, speakers: list[str]
+) -> list[Assignment]:
     if speaker not in speakers:
         raise UserError(
-            f"split.held_out: {speaker!r} is no speaker; close to it are "
-            f"{_close(speaker, speakers)}"
+            f"split.held_out: {speaker!r} is not a speaker; close to it are "
+            f"{_similar_names(speaker, speakers)}"
         )
-    held = []
-    for each in places:
-        if speaker in each.tied.speakers:
-            held.append(replace(each, part="test", why="held out"))
-        elif each.part == "test":
-            held.append(replace(each, part="train", why="not held out"))
+    result = []
+    for assignment in assignments:
+        if speaker in assignment.group.speakers:
+            result.append(replace(assignment, part="test", reason="held out"))
+        elif assignment.part == "test":
+            result.append(replace(assignment, part="train", reason="not held out"))
         else:
-            held.append(each)
-    return held
+            result.append(assignment)
+    return result
 
 
-def _with_languages(places: list[Place], params: SplitParams) -> list[Place]:
-    """Move as few as needed so that every part has every language that three or more speak.
+def _with_languages(assignments: list[Assignment], params: SplitParams) -> list[Assignment]:
+    """Move the fewest groups, so that every split has each language of three or more groups.
 
-    The empty name stands for any language, so that no part is empty either. A part whose fraction
-    is 0 has asked for nobody, and a held-out speaker is test alone.
+    The empty name means any language, so that no split is empty either. A split whose fraction is 0
+    gets no group, and neither does test if a speaker is held out.
     """
-    asking = [("train", 1.0), ("valid", params.valid_fraction)]
+    wanted_parts = [("train", 1.0), ("valid", params.valid_fraction)]
     if not params.held_out:
-        asking.append(("test", params.test_fraction))
-    spoken = [name for each in places for name in each.tied.languages]
-    enough = [name for name in sorted(set(spoken)) if spoken.count(name) >= len(PARTS)]
-    for language in [*enough, ""]:
-        for part in [name for name, fraction in reversed(asking) if fraction > 0]:
-            if any(each.part == part and _speaks(each, language) for each in places):
+        wanted_parts.append(("test", params.test_fraction))
+    spoken = [name for assignment in assignments for name in assignment.group.languages]
+    common = [name for name in sorted(set(spoken)) if spoken.count(name) >= len(PARTS)]
+    # Test and valid choose first, because train has most groups and can spare most.
+    for language in [*common, ""]:
+        for part in [name for name, fraction in reversed(wanted_parts) if fraction > 0]:
+            if any(
+                assignment.part == part and _speaks(assignment, language)
+                for assignment in assignments
+            ):
                 continue
-            spare = [each for each in places if _can_leave(each, places, [*enough, ""], language)]
+            spare = [
+                assignment
+                for assignment in assignments
+                if _can_move(assignment, assignments, [*common, ""], language)
+            ]
             if spare:
-                moved = min(spare, key=lambda each: _turn(each, params))
-                why = f"for {language or 'somebody'}"
-                places = [
-                    replace(each, part=part, why=why) if each is moved else each for each in places
+                moved = min(spare, key=lambda assignment: _move_order(assignment, params))
+                reason = f"for {language or 'somebody'}"
+                assignments = [
+                    replace(each, part=part, reason=reason) if each is moved else each
+                    for each in assignments
                 ]
-    return places
+    return assignments
 
 
-def _speaks(place: Place, language: str) -> bool:
-    return not language or language in place.tied.languages
+def _speaks(assignment: Assignment, language: str) -> bool:
+    return not language or language in assignment.group.languages
 
 
-def _can_leave(place: Place, places: list[Place], enough: list[str], language: str) -> bool:
-    """Tell whether one that speaks the language is missed by nobody where it is now."""
-    if not place.free or not _speaks(place, language):
+def _can_move(
+    assignment: Assignment, assignments: list[Assignment], common: list[str], language: str
+) -> bool:
+    """Return whether a group speaks the language, and its split keeps its languages without it."""
+    if not assignment.movable or not _speaks(assignment, language):
         return False
-    stay = [each for each in places if each.part == place.part and each is not place]
-    return all(any(_speaks(each, name) for each in stay) for name in enough if _speaks(place, name))
+    others = [
+        other for other in assignments if other.part == assignment.part and other is not assignment
+    ]
+    return all(
+        any(_speaks(other, name) for other in others)
+        for name in common
+        if _speaks(assignment, name)
+    )
 
 
-def _turn(place: Place, params: SplitParams) -> tuple[int, float]:
-    return len(place.tied.speakers), unit_interval(params.salt, "moved", place.tied.first)
+def _move_order(assignment: Assignment, params: SplitParams) -> tuple[int, float]:
+    return len(assignment.group.speakers), unit_interval(
+        params.salt, "moved", assignment.group.first
+    )

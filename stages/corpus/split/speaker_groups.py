@@ -1,4 +1,4 @@
-"""Find which speakers can't be parted: one sitting, one recording, or one name spelled twice."""
+"""Find the speakers who stay in one split: a session, a recording or a name connects them."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ Node = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Tied:
-    """Speakers that fall into one part together; mostly one speaker alone.
+class SpeakerGroup:
+    """Speakers that are assigned to one split together; most groups have one speaker.
 
     Attributes:
         speakers: sorted.
-        languages: what any of them speaks.
-        ties: what several of them share, as `session c/x`; empty for one speaker alone.
+        languages: all languages of the speakers.
+        shared: the values that several speakers share, as `session c/x`; empty for one speaker.
     """
 
     speakers: tuple[str, ...]
     languages: frozenset[str]
-    ties: tuple[str, ...]
+    shared: tuple[str, ...]
 
     @property
     def first(self) -> str:
-        """The speaker whose name stands for all of them."""
+        """The speaker whose name represents the group."""
         return self.speakers[0]
 
 
-def tied(utterances: Iterable[Utterance], parents: Mapping[str, str]) -> list[Tied]:
-    """Return the components of the graph in which clips hang together, sorted by first speaker.
+def speaker_groups(
+    utterances: Iterable[Utterance], parents: Mapping[str, str]
+) -> list[SpeakerGroup]:
+    """Return the connected components of the clips, sorted by first speaker.
 
-    Two clips hang together when they share a speaker (spelling apart), a session or a near-
-    duplicate group, or when one was made from the other.
+    Two clips are connected if they share a speaker (in any spelling), a session or a near-duplicate
+    group, or if one was made from the other.
 
     Args:
-        utterances: of all parts.
-        parents: from a clip to the one it was made from, also of clips that are no utterances:
-            copies of one recording stay together when the recording itself was set aside.
+        utterances: of all splits.
+        parents: from a clip to the clip it was made from, for clips that are not utterances too:
+            copies of a quarantined recording stay together.
     """
     sets = UnionFind[Node]()
     for child, parent in sorted(parents.items()):
@@ -55,35 +57,39 @@ def tied(utterances: Iterable[Utterance], parents: Mapping[str, str]) -> list[Ti
     for row in rows:
         members[sets.first(("clip", row.id))].append(row)
     return sorted(
-        (_component(each, parents) for each in members.values()), key=lambda each: each.first
+        (_speaker_group(group_rows, parents) for group_rows in members.values()),
+        key=lambda group: group.first,
     )
 
 
 def _nodes(row: Utterance) -> Iterator[Node]:
-    yield "speaker", _plain(row.speaker)
+    yield "speaker", _canonical(row.speaker)
     if row.session:
-        yield "session", _plain(row.session)
+        yield "session", _canonical(row.session)
     for clip in (row.group, row.parent):
         if clip:
             yield "clip", clip
 
 
-def _plain(name: str) -> str:
-    """Return what all spellings of a name share, as it stands in the reason for a tie."""
+def _canonical(name: str) -> str:
+    """Return the common form of all spellings of a name, as the column `ties` shows it."""
     return " ".join(name_key(name).replace("/", " / ").split())
 
 
-def _component(rows: list[Utterance], parents: Mapping[str, str]) -> Tied:
-    by_tie: dict[str, set[str]] = defaultdict(set)
+def _speaker_group(rows: list[Utterance], parents: Mapping[str, str]) -> SpeakerGroup:
+    speakers_by_value: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        by_tie[f"name {_plain(row.speaker)}"].add(row.speaker)
+        speakers_by_value[f"name {_canonical(row.speaker)}"].add(row.speaker)
         if row.session:
-            by_tie[f"session {row.session}"].add(row.speaker)
+            speakers_by_value[f"session {row.session}"].add(row.speaker)
         clips = {row.id, row.parent or "", parents.get(row.id, "")} - {""}
-        for tie in (*(f"clip {clip}" for clip in clips), *[f"group {row.group}"] * bool(row.group)):
-            by_tie[tie].add(row.speaker)
-    return Tied(
+        for value in (
+            *(f"clip {clip}" for clip in clips),
+            *[f"group {row.group}"] * bool(row.group),
+        ):
+            speakers_by_value[value].add(row.speaker)
+    return SpeakerGroup(
         tuple(sorted({row.speaker for row in rows})),
         frozenset(row.language for row in rows),
-        tuple(sorted(tie for tie, speakers in by_tie.items() if len(speakers) > 1)),
+        tuple(sorted(value for value, speakers in speakers_by_value.items() if len(speakers) > 1)),
     )

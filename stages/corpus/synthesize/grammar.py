@@ -1,10 +1,10 @@
 """Compose sentences from templates and word lists.
 
 A grammar is a text file of lists. `[name]` begins one; a line is one entry. `[name now he she]`
-names columns: an entry is then a row of word forms. In a template `{name}` is an entry and
-`{name.he}` one of its forms; a list that is named twice in a template means one entry, which is how
-`{in_f.at} {adjective.loc_f} {in_f.where}` keeps a preposition with its noun. Entries may be
-templates themselves.
+names columns: an entry is then a row of word forms. In a template, `{name}` is an entry and
+`{name.he}` one of its forms. A list that is named twice in a template means one entry: so
+`{in_f.at} {adjective.loc_f} {in_f.where}` keeps a preposition with its noun. Entries can be
+templates.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ class Grammar:
     Attributes:
         entries: for each list its rows.
         columns: for each list that has columns their names.
-        where: the file, for messages.
+        source: the file, for messages.
     """
 
     entries: Mapping[str, tuple[str, ...]]
     columns: Mapping[str, tuple[str, ...]]
-    where: str = "grammar"
+    source: str = "grammar"
 
 
 def read(path: Path) -> Grammar:
     """Read a grammar.
 
     Raises:
-        ValueError: the file is missing, or is no whole grammar.
+        UserError: the file is missing, or the grammar is incomplete.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such word list")
     return parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def parse(text: str, where: str) -> Grammar:
-    """Parse a grammar; `where` names it in errors.
+def parse(text: str, source: str) -> Grammar:
+    """Parse a grammar; `source` names it in errors.
 
     Raises:
-        ValueError: a line stands before the first list, a list is empty or stands twice, a row
-            lacks a form, or a template names a list or column that isn't there.
+        UserError: a line is before the first list, a list is empty or occurs twice, a row lacks a
+            form, or a template names a list or column that does not exist.
     """
     entries: dict[str, list[str]] = {}
     columns: dict[str, tuple[str, ...]] = {}
@@ -63,15 +63,15 @@ def parse(text: str, where: str) -> Grammar:
         if line.startswith("["):
             name, names = _header(line)
             if name in entries:
-                raise UserError(f"{where}:{number}: list {name!r} stands twice")
+                raise UserError(f"{source}:{number}: list {name!r} occurs twice")
             entries[name], columns[name] = [], names
         elif not name:
-            raise UserError(f"{where}:{number}: expected a list such as [name], found {line!r}")
+            raise UserError(f"{source}:{number}: expected a list such as [name], found {line!r}")
         elif columns[name] and len(line.split()) != len(columns[name]):
-            raise UserError(f"{where}:{number}: expected {len(columns[name])} forms in {line!r}")
+            raise UserError(f"{source}:{number}: expected {len(columns[name])} forms in {line!r}")
         else:
             entries[name].append(line)
-    grammar = Grammar({k: tuple(v) for k, v in entries.items()}, columns, where)
+    grammar = Grammar({k: tuple(v) for k, v in entries.items()}, columns, source)
     _check(grammar)
     return grammar
 
@@ -88,7 +88,7 @@ def compose(grammar: Grammar, templates: str, random: Random) -> str:
 
 
 def digits(grammar: Grammar, random: Random, least: int = 2, most: int = 5) -> str:
-    """Return `least` to `most` digits in words, as one reads a number aloud digit by digit."""
+    """Return `least` to `most` digits in words, as in a number that is read digit by digit."""
     words = [random.choice(grammar.entries["digit"]) for _ in range(random.randint(least, most))]
     return " ".join(words)
 
@@ -118,10 +118,10 @@ def _expand(grammar: Grammar, template: str, random: Random) -> str:
 def _check(grammar: Grammar) -> None:
     for name in (SENTENCE, SHORT, "digit"):
         if name not in grammar.entries:
-            raise UserError(f"{grammar.where}: list [{name}] is missing")
+            raise UserError(f"{grammar.source}: list [{name}] is missing")
     for name, rows in grammar.entries.items():
         if not rows:
-            raise UserError(f"{grammar.where}: list [{name}] is empty")
+            raise UserError(f"{grammar.source}: list [{name}] is empty")
         _check_slots(grammar, rows)
 
 
@@ -129,8 +129,8 @@ def _check_slots(grammar: Grammar, rows: Sequence[str]) -> None:
     for row in rows:
         for name, column in _SLOT.findall(row):
             if name not in grammar.entries:
-                raise UserError(f"{grammar.where}: no list [{name}] for {row!r}")
+                raise UserError(f"{grammar.source}: no list [{name}] for {row!r}")
             if column not in grammar.columns[name] and (column or grammar.columns[name]):
                 raise UserError(
-                    f"{grammar.where}: list [{name}] has no column {column!r} for {row!r}"
+                    f"{grammar.source}: list [{name}] has no column {column!r} for {row!r}"
                 )

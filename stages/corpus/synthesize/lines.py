@@ -1,7 +1,7 @@
-"""Give every voice its own sentences, before anything is spoken.
+"""Assign sentences to every voice, before synthesis begins.
 
-What a voice says depends on the seed, its name and, so that no sentence is said twice, on the
-voices before it; never on which process speaks first.
+The sentences of a voice depend on the seed, its name and the voices before it, so that no sentence
+occurs twice. They do not depend on the order in which processes finish.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _CYRILLIC = {
 
 @dataclass(frozen=True)
 class Amounts:
-    """How many sentences of which kind.
+    """The number of sentences, and the shares of their kinds.
 
     Attributes:
         per_voice: sentences that each voice speaks, by language.
-        spare: candidates more, a voice and language, for those that are refused.
+        spare: additional candidates per voice and language, to replace refused ones.
         short_share: share of single words and phrases.
         digits_share: share of sequences of digits in words.
         cyrillic_share: share of the Serbian sentences written in Cyrillic.
@@ -44,28 +44,28 @@ class Amounts:
     cyrillic_share: float
 
     def __post_init__(self) -> None:
-        """Refuse amounts of which no corpus can be made."""
-        where = "synthesize.sentences"
+        """Raise for amounts from which no corpus can be made."""
+        section = "synthesize.sentences"
         if sorted(self.per_voice) != list(LANGUAGES) or min(self.per_voice.values()) < 1:
             raise UserError(
-                f"{where}.per_voice must give each of {list(LANGUAGES)} 1 or more, "
+                f"{section}.per_voice must give each of {list(LANGUAGES)} 1 or more, "
                 f"found {self.per_voice}"
             )
         if self.spare < 0:
-            raise UserError(f"{where}.spare must be 0 or more, found {self.spare}")
+            raise UserError(f"{section}.spare must be 0 or more, found {self.spare}")
         for name in ("short_share", "digits_share", "cyrillic_share"):
             if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"{where}.{name} must be 0 to 1, found {getattr(self, name)}")
+                raise UserError(f"{section}.{name} must be 0 to 1, found {getattr(self, name)}")
         if self.short_share + self.digits_share > 1:
             raise UserError(
-                f"{where}: short_share and digits_share must sum to 1 at most, "
+                f"{section}: short_share and digits_share must sum to 1 at most, "
                 f"found {self.short_share} and {self.digits_share}"
             )
 
 
 @dataclass(frozen=True)
 class Line:
-    """One sentence to be spoken: as it is written, and in canonical Latin."""
+    """One sentence to synthesise: as it is written, and in canonical Latin."""
 
     language: str
     text: str
@@ -75,20 +75,20 @@ class Line:
 def assign(
     grammars: Mapping[str, Grammar], voices: Sequence[str], amounts: Amounts, seed: str
 ) -> dict[str, list[Line]]:
-    """Return for each voice its lines, spares last; no two lines share their canonical text.
+    """Return the lines of each voice, spares last; no two lines share their canonical text.
 
     Raises:
-        ValueError: a grammar is too small for so many sentences.
+        UserError: a grammar is too small for so many sentences.
     """
-    taken: set[str] = set()
+    used: set[str] = set()
     lines: dict[str, list[Line]] = {}
     for voice in voices:
         lines[voice] = []
         for language in LANGUAGES:
             random = Random(f"{seed}/{voice}/{language}")  # noqa: S311 (sentences, not secrets)
             for _ in range(amounts.per_voice[language] + amounts.spare):
-                line = _new_line(grammars[language], language, amounts, random, taken)
-                taken.add(line.normalized)
+                line = _new_line(grammars[language], language, amounts, random, used)
+                used.add(line.normalized)
                 lines[voice].append(_in_script(line, amounts.cyrillic_share, seed))
     return lines
 
@@ -96,32 +96,32 @@ def assign(
 def to_cyrillic(text: str) -> str:
     """Return Serbian Latin text in Cyrillic.
 
-    Only for this corpus' own word lists: nothing in them has an n and a j that are two letters.
+    Only for the word lists of this corpus: none of their words has n and j as two letters.
 
     >>> to_cyrillic("Njegov džep.")
     'Његов џеп.'
     """
     letters: list[str] = []
-    at = 0
-    while at < len(text):
-        length = 2 if text[at : at + 2].lower() in _CYRILLIC else 1
-        letter = text[at : at + length]
+    position = 0
+    while position < len(text):
+        length = 2 if text[position : position + 2].lower() in _CYRILLIC else 1
+        letter = text[position : position + length]
         cyrillic = _CYRILLIC.get(letter.lower(), letter)
         letters.append(cyrillic.upper() if letter[0].isupper() else cyrillic)
-        at += length
+        position += length
     return "".join(letters)
 
 
 def _new_line(
-    grammar: Grammar, language: str, amounts: Amounts, random: Random, taken: set[str]
+    grammar: Grammar, language: str, amounts: Amounts, random: Random, used: set[str]
 ) -> Line:
     for _ in range(TRIES):
         text = _draw(grammar, amounts, random)
         normalized = normalize(text, language)
-        if normalized not in taken:
+        if normalized not in used:
             return Line(language, text, normalized)
     raise UserError(
-        f"{grammar.where}: {TRIES} tries gave no new sentence; add words or lower "
+        f"{grammar.source}: {TRIES} tries gave no new sentence; add words or lower "
         f"synthesize.sentences.per_voice.{language}"
     )
 

@@ -1,12 +1,12 @@
-"""Speak the embedded corpus: many voices, four languages, the time of every phone known.
+"""Synthesise the embedded corpus: many voices, four languages, with the time of every phone.
 
 Reads   stages/corpus/synthesize/words/<language>.txt: templates and word lists
 Writes  audio/<voice>/<language>-<hash>.flac, metadata.csv, phones.jsonl, corpus.json, report.json
 Params  synthesize
 
 A sentence belongs to one voice, so that a split by speaker is a split by sentence too. A clip is
-kept only where espeak-ng said the very phones its text stands for: it says "iz kuće" with an s,
-which no speller writes.
+used only if espeak-ng spoke exactly the phones of its text. For example, it speaks "iz kuće" with
+an s, which the text rules do not predict.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class SynthesizeParams:
     """Section `synthesize`.
 
     Attributes:
-        seed: another seed is another corpus.
+        seed: another seed gives another corpus.
         voices: speakers, 1 to the number of `VARIANTS`.
-        sentences: how many of which kind.
-        ranges: what a voice's rate and pitch are drawn from.
+        sentences: numbers and kinds.
+        ranges: from which rate and pitch of a voice are drawn.
     """
 
     seed: str
@@ -61,13 +61,13 @@ class SynthesizeParams:
     ranges: Ranges
 
     def __post_init__(self) -> None:
-        """Refuse a number of speakers that espeak-ng doesn't have."""
+        """Raise for a number of speakers that espeak-ng does not have."""
         if not 1 <= self.voices <= len(VARIANTS):
             raise UserError(f"synthesize.voices must be 1 to {len(VARIANTS)}, found {self.voices}")
 
 
 @dataclass(frozen=True)
-class Clip:
+class SyntheticClip:
     """One spoken line; its fields are the columns of metadata.csv and phones.jsonl."""
 
     path: str
@@ -80,10 +80,10 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """What one voice said, and why it left sentences out."""
+class VoiceClips:
+    """The clips of one voice, and the number of refused sentences by reason."""
 
-    clips: tuple[Clip, ...]
+    clips: tuple[SyntheticClip, ...]
     refused: Mapping[str, int]
 
 
@@ -94,8 +94,8 @@ def run(folder: Path, words: Path, settings: SynthesizeParams, workers: int) -> 
     lines = assign(grammars, names, settings.sentences, settings.seed)
     voices = [voice_of(name, settings.ranges, settings.seed) for name in names]
     with atomic_folder(folder) as part:
-        spoken = speak_all(voices, lines, settings.sentences.per_voice, part, workers)
-        write_tables(part, spoken)
+        voice_clips = speak_all(voices, lines, settings.sentences.per_voice, part, workers)
+        write_tables(part, voice_clips)
 
 
 def speak_all(
@@ -104,55 +104,55 @@ def speak_all(
     wanted: Mapping[str, int],
     folder: Path,
     workers: int,
-) -> list[Spoken]:
-    """Let every voice speak, each in a process of its own: espeak-ng remembers what it said."""
-    speak_one = partial(_in_fresh_process, wanted=wanted, folder=folder)
-    spoken = []
+) -> list[VoiceClips]:
+    """Synthesise every voice in a process of its own, because espeak-ng keeps state."""
+    speak_voice = partial(_in_fresh_process, wanted=wanted, folder=folder)
+    voice_clips = []
     with ThreadPoolExecutor(workers) as pool:
-        jobs = [pool.submit(speak_one, voice, lines[voice.name]) for voice in voices]
+        jobs = [pool.submit(speak_voice, voice, lines[voice.name]) for voice in voices]
         try:
             for number, job in enumerate(jobs, start=1):
-                spoken.append(job.result())
+                voice_clips.append(job.result())
                 if number % 10 == 0 or number == len(jobs):
                     print(f"synthesize: {number} of {len(jobs)} voices", file=sys.stderr)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return spoken
+    return voice_clips
 
 
 def speak_lines(
     voice: Voice, lines: Sequence[Line], wanted: Mapping[str, int], folder: Path
-) -> Spoken:
-    """Speak lines in their order until each language has as many clips as are wanted.
+) -> VoiceClips:
+    """Speak lines in their order until each language has the wanted number of clips.
 
     Raises:
-        ValueError: so many lines were refused that a language has too few.
+        UserError: so many lines were refused that a language has too few.
     """
-    clips: list[Clip] = []
+    clips: list[SyntheticClip] = []
     refused: Counter[str] = Counter()
     (folder / "audio" / voice.name).mkdir(parents=True)
     for language in LANGUAGES:
-        kept = 0
+        count = 0
         for line in (line for line in lines if line.language == language):
-            if kept == wanted[language]:
+            if count == wanted[language]:
                 break
             clip = speak_line(voice, line, folder)
             if clip is None:
                 refused[f"{language}: spoken otherwise than written"] += 1
                 continue
             clips.append(clip)
-            kept += 1
-        if kept < wanted[language]:
+            count += 1
+        if count < wanted[language]:
             raise UserError(
-                f"synthesize: voice {voice.name!r} has {kept} of {wanted[language]} sentences in "
+                f"synthesize: voice {voice.name!r} has {count} of {wanted[language]} sentences in "
                 f"{language!r}; raise synthesize.sentences.spare"
             )
-    return Spoken(tuple(clips), dict(refused))
+    return VoiceClips(tuple(clips), dict(refused))
 
 
-def speak_line(voice: Voice, line: Line, folder: Path) -> Clip | None:
-    """Speak one line into a FLAC file, or return None when the phones aren't those of its text."""
+def speak_line(voice: Voice, line: Line, folder: Path) -> SyntheticClip | None:
+    """Speak one line into a FLAC file; return None if the phones are not those of its text."""
     speech = speak(
         line.text, line.language, voice.name, voice.rate_wpm, voice.pitch, voice.pitch_range
     )
@@ -161,58 +161,60 @@ def speak_line(voice: Voice, line: Line, folder: Path) -> Clip | None:
     digest = hashlib.sha256(line.normalized.encode()).hexdigest()[:12]
     path = f"audio/{voice.name}/{line.language}-{digest}.flac"
     soundfile.write(folder / path, speech.samples, speech.sample_rate_hz, subtype="PCM_16")
-    return Clip(
+    return SyntheticClip(
         path, line.text, voice.name, line.language, speech.phones, speech.times_s,
         len(speech.samples) / speech.sample_rate_hz,
     )  # fmt: skip
 
 
-def write_tables(folder: Path, spoken: Sequence[Spoken]) -> None:
-    """Write what is known about the clips beside them."""
-    clips = sorted((clip for one in spoken for clip in one.clips), key=lambda clip: clip.path)
+def write_tables(folder: Path, voice_clips: Sequence[VoiceClips]) -> None:
+    """Write the tables, the card and the report of the clips."""
+    clips = sorted(
+        (clip for voice in voice_clips for clip in voice.clips), key=lambda clip: clip.path
+    )
     write_text(folder / "metadata.csv", _table(clips))
     write_text(folder / "phones.jsonl", "\n".join(map(_phones_line, clips)))
     licence = (
         f"synthetic: spoken by espeak-ng (espeakng-loader {version('espeakng-loader')}) "
         "from sentences composed for this project"
     )
-    about = {"name": "embedded", "licence": licence, "source": "espeak-ng", "synthetic": True}
-    write_json(folder / "corpus.json", about)
-    write_json(folder / "report.json", report(clips, spoken))
+    card = {"name": "embedded", "licence": licence, "source": "espeak-ng", "synthetic": True}
+    write_json(folder / "corpus.json", card)
+    write_json(folder / "report.json", report(clips, voice_clips))
 
 
-def report(clips: Sequence[Clip], spoken: Sequence[Spoken]) -> dict[str, object]:
-    """Return the counts by which the corpus is judged; phones are counted by language."""
+def report(clips: Sequence[SyntheticClip], voice_clips: Sequence[VoiceClips]) -> dict[str, object]:
+    """Return the counts of the corpus, those of phones by language."""
     refused: Counter[str] = Counter()
-    for one in spoken:
-        refused.update(one.refused)
+    for voice in voice_clips:
+        refused.update(voice.refused)
     phones = {language: Counter[str]() for language in LANGUAGES}
     for clip in clips:
         phones[clip.language].update(clip.phones)
     return {
         "clips": len(clips),
-        "phones": {language: dict(counts) for language, counts in phones.items()},
+        "phones": {language: dict(counter) for language, counter in phones.items()},
         "refused": dict(refused),
         "seconds": round(sum(clip.duration_s for clip in clips), 1),
-        "voices": len(spoken),
+        "voices": len(voice_clips),
     }
 
 
 def _in_fresh_process(
     voice: Voice, lines: Sequence[Line], wanted: Mapping[str, int], folder: Path
-) -> Spoken:
-    """Speak one voice in a process that has spoken nothing before.
+) -> VoiceClips:
+    """Speak one voice in a new process.
 
-    Spawned, not forked: nothing of the caller's espeak-ng comes along, and no fork server outlives
-    a killed stage. Unlike a pool that replaces its workers, an executor of one notices when its
-    process is killed.
+    The process is spawned and not forked, so it has no state of the caller's espeak-ng, and no fork
+    server outlives a killed stage. An executor with one worker raises if its process is killed,
+    unlike a pool that replaces its workers.
     """
     context = get_context("spawn")
-    with ProcessPoolExecutor(1, context, die_with_parent, (os.getpid(),)) as one:
-        return one.submit(speak_lines, voice, lines, wanted, folder).result()
+    with ProcessPoolExecutor(1, context, die_with_parent, (os.getpid(),)) as executor:
+        return executor.submit(speak_lines, voice, lines, wanted, folder).result()
 
 
-def _table(clips: Sequence[Clip]) -> str:
+def _table(clips: Sequence[SyntheticClip]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("path", "text", "speaker", "language"))
@@ -220,7 +222,7 @@ def _table(clips: Sequence[Clip]) -> str:
     return text.getvalue()
 
 
-def _phones_line(clip: Clip) -> str:
+def _phones_line(clip: SyntheticClip) -> str:
     record = {"path": clip.path, "phones": clip.phones, "times_s": clip.times_s}
     return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
@@ -229,9 +231,9 @@ def main() -> None:
     """Read the command line and params.yaml."""
     parser = argparse.ArgumentParser(description="Speak the embedded corpus.")
     parser.add_argument("folder", type=Path, help="folder to write, such as data/raw/embedded")
-    arguments = parser.parse_args()
+    args = parser.parse_args()
     run(
-        arguments.folder,
+        args.folder,
         WORDS,
         params.load("synthesize", SynthesizeParams),
         worker_count(),

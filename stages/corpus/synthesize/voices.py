@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import unit_interval
 
-# One variant is one speaker: two speakers of one variant would be one voice on two sides of a
-# split. Left out of the 104 in the wheel: whispering and robots, and of every two that sound alike
-# (mean distance of MFCC over the same phones below 3.1; distinct voices lie near 12) one.
+# One variant is one speaker: two speakers of one variant would be one voice in two splits. The
+# wheel has 104 variants. Whispers and robots are left out, and one of every two similar voices
+# (mean distance of MFCC over the same phones below 3.1; distinct voices are near 12).
 VARIANTS = (
     "Alex", "Alicia", "Andrea", "Andy", "Annie", "Denis", "Gene2", "Hugo", "Jacky", "Lee", "Marco",
     "Mario", "Reed", "RicishayMax", "RicishayMax2", "RicishayMax3", "Storm", "Tweaky", "anika",
@@ -23,7 +23,7 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Ranges:
-    """What a voice's settings are drawn from, ends included; see `fonoteka.g2p.espeak.speak`."""
+    """Ranges of a voice's settings, ends included; see `fonoteka.g2p.espeak.speak`."""
 
     rate_wpm_min: int
     rate_wpm_max: int
@@ -33,7 +33,7 @@ class Ranges:
     pitch_range_max: int
 
     def __post_init__(self) -> None:
-        """Refuse settings that espeak-ng doesn't know, which it would replace without a word."""
+        """Raise for settings outside espeak-ng's ranges, which it would replace silently."""
         for name, low, high in (("rate_wpm", 80, 450), ("pitch", 0, 99), ("pitch_range", 0, 99)):
             least, most = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
             if not low <= least <= most <= high:
@@ -45,7 +45,7 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Voice:
-    """One speaker: a variant and how it is set."""
+    """One speaker: a variant and its settings."""
 
     name: str
     rate_wpm: int
@@ -54,7 +54,7 @@ class Voice:
 
 
 def voice_of(name: str, ranges: Ranges, seed: str) -> Voice:
-    """Return a variant's settings, drawn from its name and the seed: no other voice matters.
+    """Return a variant's settings, drawn from its name and the seed only.
 
     >>> ranges = Ranges(150, 150, 40, 60, 50, 50)
     >>> voice_of("f2", ranges, "a").rate_wpm, 40 <= voice_of("f2", ranges, "a").pitch <= 60

@@ -1,4 +1,4 @@
-"""Each speaker has one part with everyone who hangs together with them, and keeps it."""
+"""Each speaker group has one split and keeps it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fonoteka.manifest import read, write
 from fonoteka.tables import read_table, write_table
 from stages.corpus.audit.leakage import find_leaks, flatten
 from stages.corpus.split import stage
-from stages.corpus.split.assign import PARTS, SplitParams, drawn_part, place
-from stages.corpus.split.speaker_groups import tied
+from stages.corpus.split.assign import PARTS, SplitParams, assign_splits, drawn_part
+from stages.corpus.split.speaker_groups import speaker_groups
 from stages.corpus.split.stage import read_parts, split, without_known_sentences
 from stages.corpus.synthesize.voices import VARIANTS
 
@@ -31,7 +31,7 @@ def corpus(speakers, clips=2, name="c", **more):
 
 
 def divide(rows, params=PARAMS, table=None, parents=None):
-    return split(rows, place(tied(rows, parents or {}), params, table or {}))
+    return split(rows, assign_splits(speaker_groups(rows, parents or {}), params, table or {}))
 
 
 def speakers_of(parts):
@@ -39,7 +39,7 @@ def speakers_of(parts):
 
 
 def part_by_speaker(parts):
-    return {speaker: part for part, found in speakers_of(parts).items() for speaker in found}
+    return {speaker: part for part, speakers in speakers_of(parts).items() for speaker in speakers}
 
 
 def assign(**assigned):
@@ -54,51 +54,53 @@ def assign(**assigned):
 def test_no_speaker_is_in_two_parts(salt, names):
     rows = [utterance(f"c/{name}", n) for name in names for n in range(2)]
     parts = divide(rows, replace(PARAMS, salt=salt))
-    heard = [speaker for found in speakers_of(parts).values() for speaker in found]
-    assert len(heard) == len(set(heard)) == len(names)
+    all_speakers = [speaker for speakers in speakers_of(parts).values() for speaker in speakers]
+    assert len(all_speakers) == len(set(all_speakers)) == len(names)
     assert sum(map(len, parts.values())) == len(rows)
 
 
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 10**6), ties=st.integers(0, 25))
-def test_whatever_hangs_together_the_audits_own_search_finds_no_leak(seed, ties):
+def test_the_audits_own_search_finds_no_leak_in_any_split(seed, ties):
     drawn = random.Random(seed)
     rows = [utterance(f"c/{'sS'[n % 2]}{n // 4}", n) for n in range(120)]
     parents = {}
     for _ in range(ties):
-        at, other = drawn.randrange(120), drawn.choice(rows).id
+        index, other = drawn.randrange(120), drawn.choice(rows).id
         kind = drawn.choice(("session", "group", "parent", "lost"))
         if kind == "lost":  # a copy of a copy that is no longer there
-            rows[at] = replace(rows[at], parent=f"gone-{at}")
-            parents[f"gone-{at}"] = other
+            rows[index] = replace(rows[index], parent=f"gone-{index}")
+            parents[f"gone-{index}"] = other
         else:
-            rows[at] = replace(rows[at], **{kind: f"c/{at % 7}" if kind == "session" else other})
+            rows[index] = replace(
+                rows[index], **{kind: f"c/{index % 7}" if kind == "session" else other}
+            )
     try:
         parts = divide(rows, parents=parents)
     except ValueError as error:
-        assert "can't be parted" in str(error) or "fell into" in str(error)  # noqa: PT017
+        assert "must stay whole" in str(error) or "fell into" in str(error)  # noqa: PT017
     else:
         inventory = {child: {"parent": parent} for child, parent in parents.items()}
         assert not list(flatten(find_leaks(parts, inventory)))
 
 
-def test_added_speakers_and_clips_move_nobody():
+def test_added_speakers_and_clips_move_no_speaker():
     before = speakers_of(divide(corpus(50)))
     after = speakers_of(divide(corpus(80, clips=3) + corpus(5, name="d")))
     assert all(before[part] <= after[part] for part in PARTS)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_only_who_is_lent_to_a_part_is_moved_by_an_added_speaker(seed):
+def test_an_added_speaker_moves_only_groups_that_were_moved_for_a_language(seed):
     drawn = random.Random(seed)
     rows, before = corpus(3), {}
     for number in range(40):
         language = drawn.choice(("bs", "en", "hr", "sr"))
         rows.append(utterance(f"c/{drawn.random()}", number, language=language))
-        after = {p.tied.first: p for p in place(tied(rows, {}), PARAMS, {})}
-        for speaker, was in before.items():
-            if was.free and after[speaker].free:
-                assert was.part == after[speaker].part == after[speaker].drawn
+        after = {p.group.first: p for p in assign_splits(speaker_groups(rows, {}), PARAMS, {})}
+        for speaker, earlier in before.items():
+            if earlier.movable and after[speaker].movable:
+                assert earlier.part == after[speaker].part == after[speaker].drawn
         before = after
 
 
@@ -138,13 +140,13 @@ def test_every_part_has_every_language_that_three_speakers_speak(salt):
     assert all({"hr", "bs"} <= {u.language for u in parts[part]} for part in PARTS)
 
 
-def test_whoever_is_moved_for_a_language_is_said_to_be():
+def test_a_group_that_is_moved_for_a_language_has_that_reason():
     rows = corpus(30) + corpus(3, name="few", language="bs")
-    places = place(tied(rows, {}), PARAMS, {})
-    moved = [each for each in places if each.part != each.drawn]
+    assignments = assign_splits(speaker_groups(rows, {}), PARAMS, {})
+    moved = [each for each in assignments if each.part != each.drawn]
     assert moved
-    assert {each.why for each in moved} == {"for bs"}
-    assert all(each.tied.first.startswith("few/") for each in moved)
+    assert {each.reason for each in moved} == {"for bs"}
+    assert all(each.group.first.startswith("few/") for each in moved)
 
 
 def names_drawn(part, count, params):
@@ -158,8 +160,12 @@ def test_the_smallest_group_that_can_leave_is_moved_for_a_language():
     rows = corpus(30) + [utterance(name, 0, language="bs") for name in names[4:]]
     for number, pair in enumerate((names[:2], names[2:4])):
         rows += [utterance(n, 0, language="bs", session=f"few/{number}") for n in pair]
-    moved = [each for each in place(tied(rows, {}), PARAMS, {}) if each.why == "for bs"]
-    assert [each.part for each in moved if len(each.tied.speakers) == 1] == ["test", "valid"]
+    moved = [
+        each
+        for each in assign_splits(speaker_groups(rows, {}), PARAMS, {})
+        if each.reason == "for bs"
+    ]
+    assert [each.part for each in moved if len(each.group.speakers) == 1] == ["test", "valid"]
     assert len(moved) == 2
 
 
@@ -168,12 +174,14 @@ def test_the_only_speaker_of_a_language_in_a_part_is_not_moved(salt):
     params = replace(PARAMS, salt=salt)
     names = names_drawn("train", 1, params) + names_drawn("valid", 2, params)
     rows = corpus(30) + [utterance(name, 0, language="bs") for name in names]
-    places = {each.tied.first: each for each in place(tied(rows, {}), params, {})}
-    assert places[names[0]].why == "drawn"
-    assert sorted(places[name].part for name in names[1:]) == ["test", "valid"]
+    assignments = {
+        each.group.first: each for each in assign_splits(speaker_groups(rows, {}), params, {})
+    }
+    assert assignments[names[0]].reason == "drawn"
+    assert sorted(assignments[name].part for name in names[1:]) == ["test", "valid"]
 
 
-def test_a_part_of_which_nothing_is_asked_gets_nobody_for_a_language():
+def test_a_part_with_fraction_0_gets_no_group_for_a_language():
     params = replace(assign(c_s0="test", c_s1="valid"), valid_fraction=0.0, test_fraction=0.0)
     parts = speakers_of(divide(corpus(9) + corpus(9, name="d", language="bs"), params))
     assert (parts["test"], parts["valid"]) == ({"c/s0"}, {"c/s1"})
@@ -186,7 +194,7 @@ def test_a_held_out_speaker_alone_is_test():
     assert parts["valid"] == {s for s, p in everyone.items() if p == "valid"} - {"c/s3"}
 
 
-def test_a_held_out_speaker_takes_along_whom_they_sat_with():
+def test_a_held_out_speaker_takes_their_group_along():
     rows = [*corpus(20), *(utterance(f"c/s{n}", 9, session="c/duet") for n in (3, 7))]
     assert speakers_of(divide(rows, replace(PARAMS, held_out="c/s7")))["test"] == {"c/s3", "c/s7"}
 
@@ -195,20 +203,22 @@ def test_a_fold_leaves_someone_to_validate_on():
     params = replace(assign(c_s0="train", c_s1="train", c_s2="test"), held_out="c/s2")
     with pytest.raises(ValueError, match="no speaker of 3 fell into valid"):
         divide(corpus(3), params)
-    free = replace(PARAMS, held_out="c/s2", valid_fraction=0.01)
-    assert all(speakers_of(divide(corpus(3), free))[part] for part in PARTS)
+    params_without_assigned = replace(PARAMS, held_out="c/s2", valid_fraction=0.01)
+    assert all(speakers_of(divide(corpus(3), params_without_assigned))[part] for part in PARTS)
 
 
-def test_a_held_out_speaker_that_is_nobody_is_an_error():
-    with pytest.raises(ValueError, match=r"held_out: 'c/s99' is no speaker; close to it are \['c/"):
+def test_an_unknown_held_out_speaker_is_an_error():
+    with pytest.raises(
+        ValueError, match=r"held_out: 'c/s99' is not a speaker; close to it are \['c/"
+    ):
         divide(corpus(20), replace(PARAMS, held_out="c/s99"))
 
 
 def test_an_assigned_speaker_goes_before_its_corpus_and_that_before_the_draw():
     params = replace(PARAMS, assigned={"c/*": "valid", "c/s1": "test"})
-    found = part_by_speaker(divide(corpus(3) + corpus(20, name="d"), params))
-    assert (found["c/s0"], found["c/s1"], found["c/s2"]) == ("valid", "test", "valid")
-    assert all(found[f"d/s{n}"] == drawn_part(f"d/s{n}", PARAMS) for n in range(20))
+    parts = part_by_speaker(divide(corpus(3) + corpus(20, name="d"), params))
+    assert (parts["c/s0"], parts["c/s1"], parts["c/s2"]) == ("valid", "test", "valid")
+    assert all(parts[f"d/s{n}"] == drawn_part(f"d/s{n}", PARAMS) for n in range(20))
 
 
 def test_all_parts_can_be_assigned():
@@ -216,25 +226,26 @@ def test_all_parts_can_be_assigned():
     assert speakers_of(parts) == {"train": {"c/s0"}, "valid": {"c/s1"}, "test": {"c/s2"}}
 
 
-def test_an_assigned_speaker_takes_along_whom_they_sat_with():
+def test_an_assigned_speaker_takes_their_group_along():
     rows = [*corpus(20), *(utterance(f"c/s{n}", 9, session="c/duet") for n in (3, 7))]
     for part in PARTS:
-        found = part_by_speaker(divide(rows, assign(c_s7=part)))
-        assert found["c/s3"] == found["c/s7"] == part
+        parts = part_by_speaker(divide(rows, assign(c_s7=part)))
+        assert parts["c/s3"] == parts["c/s7"] == part
 
 
-def test_tied_speakers_that_are_given_two_parts_are_an_error_that_names_the_tie():
+def test_a_group_with_two_explicit_parts_is_an_error_that_names_what_it_shares():
     rows = [*corpus(9), *(utterance(f"c/s{n}", 9, session="c/duet") for n in (3, 7))]
     with pytest.raises(
-        ValueError, match=r"c/s3 in train and c/s7 in test can't be, for session c/duet ties"
+        ValueError,
+        match=r"c/s3 in train and c/s7 in test cannot both be, because they share session c/duet",
     ):
         divide(rows, assign(c_s3="train", c_s7="test"))
 
 
 @pytest.mark.parametrize(("name", "close"), [("c/s11", "c/s1"), ("b/*", r"c/\*"), ("?", "c/s0")])
-def test_an_assigned_name_that_is_nobodys_is_an_error_with_close_ones(name, close):
+def test_an_unknown_assigned_name_is_an_error_with_similar_names(name, close):
     params = replace(PARAMS, assigned={name: "test"})
-    with pytest.raises(ValueError, match=rf"is no speaker; close to it are \[.*'{close}'"):
+    with pytest.raises(ValueError, match=rf"is not a speaker; close to it are \[.*'{close}'"):
         divide(corpus(3), params)
 
 
@@ -244,10 +255,10 @@ def test_too_few_speakers_are_an_error(speakers):
         divide(corpus(speakers))
 
 
-def test_too_few_that_can_be_parted_are_an_error_that_names_what_ties_them():
+def test_too_few_groups_are_an_error_that_names_what_they_share():
     rows = corpus(6, session="c/choir")
     with pytest.raises(
-        ValueError, match=r"6 speakers in 1 groups that can't .* c/s0, .* share session c/choir: "
+        ValueError, match=r"6 speakers in 1 groups that must .* c/s0, .* share session c/choir: "
     ):
         divide(rows)
 
@@ -276,19 +287,27 @@ def test_params_that_make_no_sense_are_refused(change, message):
         replace(PARAMS, **change)
 
 
-def said(speaker, sentence):
+def utterance_of(speaker, sentence):
     return utterance(speaker, 0, normalized=sentence)
 
 
 def test_what_is_tested_is_left_out_of_training_and_validation():
     parts = {
-        "train": [said("c/a", "one"), said("c/b", "two"), said("c/c", "three")],
-        "valid": [said("c/d", "two"), said("c/e", "four")],
-        "test": [said("c/f", "one"), said("c/g", "four"), said("c/h", "five")],
+        "train": [
+            utterance_of("c/a", "one"),
+            utterance_of("c/b", "two"),
+            utterance_of("c/c", "three"),
+        ],
+        "valid": [utterance_of("c/d", "two"), utterance_of("c/e", "four")],
+        "test": [
+            utterance_of("c/f", "one"),
+            utterance_of("c/g", "four"),
+            utterance_of("c/h", "five"),
+        ],
     }
-    parts["valid"].append(said("c/i", "six"))
-    kept, left = without_known_sentences(parts, replace(PARAMS, max_left_out_fraction=0.5))
-    assert {part: [u.normalized for u in rows] for part, rows in kept.items()} == {
+    parts["valid"].append(utterance_of("c/i", "six"))
+    retained, left = without_known_sentences(parts, replace(PARAMS, max_left_out_fraction=0.5))
+    assert {part: [u.normalized for u in rows] for part, rows in retained.items()} == {
         "train": ["three"], "valid": ["two", "six"], "test": ["one", "four", "five"]
     }  # fmt: skip
     assert [row["reason"] for row in left] == [
@@ -298,12 +317,12 @@ def test_what_is_tested_is_left_out_of_training_and_validation():
 
 
 def test_a_sentence_that_occurs_twice_in_a_part_stays_twice():
-    parts = {part: [said(f"{part}/{n}", f"one of {part}") for n in "ab"] for part in PARTS}
+    parts = {part: [utterance_of(f"{part}/{n}", f"one of {part}") for n in "ab"] for part in PARTS}
     assert without_known_sentences(parts, PARAMS) == (parts, [])
 
 
 def test_a_corpus_that_does_not_allow_it_is_an_error_that_names_it():
-    rows = [said(f"digits/s{n}", "zero") for n in range(9)] + corpus(9)
+    rows = [utterance_of(f"digits/s{n}", "zero") for n in range(9)] + corpus(9)
     with pytest.raises(
         ValueError,
         match=r"of 27 utterances would be left out \(\d of digits\), more .* in split\.same_s",
@@ -311,14 +330,14 @@ def test_a_corpus_that_does_not_allow_it_is_an_error_that_names_it():
         without_known_sentences(divide(rows), PARAMS)
 
 
-def test_a_corpus_that_may_say_the_same_keeps_everything():
-    parts = divide([said(f"digits/s{n}", "zero") for n in range(9)] + corpus(9))
-    parts["train"].append(said("c/x", "zero"))
-    parts["test"].append(said("c/y", "zero"))
+def test_a_corpus_whose_sentences_may_be_shared_keeps_everything():
+    parts = divide([utterance_of(f"digits/s{n}", "zero") for n in range(9)] + corpus(9))
+    parts["train"].append(utterance_of("c/x", "zero"))
+    parts["test"].append(utterance_of("c/y", "zero"))
     params = replace(PARAMS, same_sentences=("digits",))
-    kept, left = without_known_sentences(parts, params)
+    retained, left = without_known_sentences(parts, params)
     assert [row["id"] for row in left] == [parts["train"][-1].id]
-    assert sum(map(len, kept.values())) == 9 + 18 + 1
+    assert sum(map(len, retained.values())) == 9 + 18 + 1
 
 
 def write_speakers(path, *rows):
@@ -344,8 +363,8 @@ def test_a_table_that_makes_no_sense_is_an_error_with_its_line(tmp_path, rows, m
         read_parts(write_speakers(tmp_path / "t.csv", *rows), ["c"])
 
 
-def test_a_name_in_the_table_that_is_nobodys_is_an_error():
-    with pytest.raises(ValueError, match="the table of speakers: 'c/s33' is no speaker; close"):
+def test_an_unknown_name_in_the_table_is_an_error():
+    with pytest.raises(ValueError, match="the table of speakers: 'c/s33' is not a speaker; close"):
         divide(corpus(9), table={"c/s33": "test"})
 
 
@@ -356,8 +375,8 @@ def test_table_and_params_that_disagree_are_an_error():
 
 def test_what_is_written_can_be_kept_as_the_table(tmp_path):
     rows = corpus(12)
-    places = place(tied(rows, {}), PARAMS, {})
-    written = stage.speaker_rows(places, split(rows, places))
+    assignments = assign_splits(speaker_groups(rows, {}), PARAMS, {})
+    written = stage.speaker_rows(assignments, split(rows, assignments))
     write_table(tmp_path / "s.csv", stage.SPEAKER_COLUMNS, written)
     table = read_parts(tmp_path / "s.csv", ["c"])
     other = divide(rows, replace(PARAMS, salt="another"), table=table)

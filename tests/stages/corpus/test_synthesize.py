@@ -67,11 +67,11 @@ def test_bytes_depend_neither_on_the_run_nor_on_the_workers(corpus, tmp_path):
 
 
 def test_each_voice_speaks_the_wanted_number_of_each_language(corpus):
-    heard = Counter((row["speaker"], row["language"]) for row in rows(corpus))
-    assert heard == {(v, language): 4 for v in VARIANTS[:2] for language in LANGUAGES}
+    clips = Counter((row["speaker"], row["language"]) for row in rows(corpus))
+    assert clips == {(v, language): 4 for v in VARIANTS[:2] for language in LANGUAGES}
 
 
-def test_every_row_is_a_file_and_every_file_a_row(corpus):
+def test_rows_and_files_are_the_same_set(corpus):
     paths = [row["path"] for row in rows(corpus)]
     assert paths == sorted(paths) == [record["path"] for record in records(corpus)]
     assert paths == sorted(str(p.relative_to(corpus)) for p in corpus.rglob("*.flac"))
@@ -112,10 +112,10 @@ def test_the_report_counts_what_is_there(corpus):
     assert report["seconds"] == pytest.approx(seconds, abs=0.06)  # written with one decimal
 
 
-def test_the_corpus_says_that_a_machine_spoke(corpus):
-    about = json.loads((corpus / "corpus.json").read_text())
-    assert (about["name"], about["source"], about["synthetic"]) == ("embedded", "espeak-ng", True)
-    assert about["licence"].startswith("synthetic: spoken by espeak-ng")
+def test_the_card_states_that_the_corpus_is_synthetic(corpus):
+    card = json.loads((corpus / "corpus.json").read_text())
+    assert (card["name"], card["source"], card["synthetic"]) == ("embedded", "espeak-ng", True)
+    assert card["licence"].startswith("synthetic: spoken by espeak-ng")
 
 
 def test_a_sentence_spoken_otherwise_is_refused_counted_and_replaced(tmp_path):
@@ -132,24 +132,24 @@ def test_too_few_spares_name_the_voice_and_the_way_out(tmp_path):
         speak_lines(PLAIN, lines, {"bs": 0, "en": 0, "hr": 1, "sr": 0}, tmp_path)
 
 
-def test_no_sentence_stands_twice_in_the_default_corpus():
+def test_no_sentence_occurs_twice_in_the_default_corpus():
     normalized = [line.normalized for line in default_lines()]
     assert len(normalized) == len(set(normalized)) > 2400
 
 
-def test_every_letter_is_often_said_in_the_default_corpus():
+def test_every_letter_is_frequent_in_the_default_corpus():
     lines = [line for line in default_lines() if line.language in SOUTH_SLAVIC]
-    said = Counter(p for line in lines for p in phones_of(line.normalized, line.language))
-    assert set(said) == set(LETTERS.values())
+    phones = Counter(phone for line in lines for phone in phones_of(line.normalized, line.language))
+    assert set(phones) == set(LETTERS.values())
     # a third to a half of the lines are spares; so 100 remain when 200 are offered
-    assert min(said.values()) >= 200
+    assert min(phones.values()) >= 200
 
 
-def test_every_english_phone_is_often_said_in_the_default_corpus():
+def test_every_english_phone_is_frequent_in_the_default_corpus():
     lines = [line for line in default_lines(voices=22) if line.language == "en"]
-    said = Counter(p for line in lines for p in phones_of(line.normalized, "en"))
-    assert len(said) == 41  # all of the inventory that espeak-ng's en-us says
-    assert min(said.values()) >= 70  # in a third of the voices, see above
+    phones = Counter(phone for line in lines for phone in phones_of(line.normalized, "en"))
+    assert len(phones) == 41  # all of the inventory that espeak-ng's en-us says
+    assert min(phones.values()) >= 70  # in a third of the voices, see above
 
 
 def test_half_of_the_serbian_lines_are_cyrillic_and_mean_the_same():
@@ -167,9 +167,9 @@ def test_no_word_of_the_lists_has_a_seam_that_cyrillic_would_betray():
 
 
 def test_another_seed_is_another_corpus_and_the_same_seed_the_same():
-    one, same, other = (assign(GRAMMARS, ["f2"], AMOUNTS, seed) for seed in ("a", "a", "b"))
-    assert one == same
-    assert {line.normalized for line in one["f2"]} != {line.normalized for line in other["f2"]}
+    first, same, other = (assign(GRAMMARS, ["f2"], AMOUNTS, seed) for seed in ("a", "a", "b"))
+    assert first == same
+    assert {line.normalized for line in first["f2"]} != {line.normalized for line in other["f2"]}
 
 
 def test_another_voice_after_it_changes_no_voice():
@@ -236,7 +236,7 @@ def test_a_list_named_twice_in_a_template_means_one_row():
     assert texts == {"Mouse sees mice.", "Cat sees cats."}
 
 
-def test_a_grammar_that_has_said_all_it_can_say_is_named():
+def test_a_grammar_without_new_sentences_is_named():
     small = dict.fromkeys(LANGUAGES, parse(SMALL, "g.txt"))
     with pytest.raises(ValueError, match=r"g\.txt: 1000 tries gave no new sentence; add words"):
         assign(small, ["f1", "f2"], AMOUNTS, "a")
@@ -247,7 +247,7 @@ def test_a_grammar_that_has_said_all_it_can_say_is_named():
     [
         ("stray", r"g\.txt:1: expected a list such as \[name\], found 'stray'"),
         (SMALL + "cat\n", r"g\.txt:10: expected 2 forms in 'cat'"),
-        (SMALL + "[digit]\n", r"g\.txt:10: list 'digit' stands twice"),
+        (SMALL + "[digit]\n", r"g\.txt:10: list 'digit' occurs twice"),
         (SMALL.replace("{pet.many}", "{dog}"), r"g\.txt: no list \[dog\] for"),
         (SMALL.replace("{pet.many}", "{pet.few}"), r"list \[pet\] has no column 'few'"),
         (SMALL.replace("{pet.many}", "{pet}"), r"list \[pet\] has no column ''"),
