@@ -1,11 +1,12 @@
-"""Measure the shipped head against the reference head, trained alike on the same encoder.
+"""Compare the shipped head with the reference head, trained alike on the same encoder.
 
 Reads   data/models/reference, data/posteriors/<name>, the embeddings of both, test.jsonl
 Writes  reports/reference.json
-Params  yardstick, compute
+Params  compare_heads, compute
 
-A head that is several times faster is worth something only if it is no worse. The two-layer BiLSTM
-is not shipped, so torch hears for it; both meet the same clips, decoder and draws of speakers.
+The shipped head is several times faster; this stage tests that its error rate is not higher. The
+two-layer BiLSTM is not shipped, so torch computes its posteriors. Clips, decoder and draws of
+speakers are the same for both.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ class CompareHeadsParams:
 
 
 def by_speaker(
-    utterances: Sequence[Utterance], said: Callable[[Utterance], Any]
+    utterances: Sequence[Utterance], log_probs: Callable[[Utterance], Any]
 ) -> dict[str, Errors]:
-    """Return the errors of each speaker; `said` gives an utterance's log posteriors `[T, V]`."""
-    heard = [[s.symbol for s in greedy(said(u))] for u in utterances]
-    return errors_by([u.speaker for u in utterances], [u.phones for u in utterances], heard)
+    """Return the errors of each speaker; `log_probs` returns an utterance's posteriors `[T, V]`."""
+    decoded = [[s.symbol for s in greedy(log_probs(u))] for u in utterances]
+    return errors_by([u.speaker for u in utterances], [u.phones for u in utterances], decoded)
 
 
 def compared(
@@ -68,15 +69,15 @@ def compared(
         }  # fmt: skip
 
     interval, better = paired_bootstrap(ours, theirs, params.resamples, params.seed)
-    found: dict[str, Any] = {"shipped": rate(ours), "reference": rate(theirs)}
+    report: dict[str, Any] = {"shipped": rate(ours), "reference": rate(theirs)}
     totals = [sum(side.values(), Errors()).rate for side in (ours, theirs)]
-    found |= {
+    report |= {
         "difference": totals[0] - totals[1], "difference_low": interval.low,
         "difference_high": interval.high, "share_of_draws_better": better,
         "speakers": len(ours), **({"interval": interval.reason} if interval.reason else {}),
     }  # fmt: skip
-    told: dict[str, Any] = rounded(found, params.digits)
-    return told
+    result: dict[str, Any] = rounded(report, params.digits)
+    return result
 
 
 def run(
@@ -88,22 +89,22 @@ def run(
     params: CompareHeadsParams,
 ) -> None:
     """Score both heads on the test part."""
-    head, facts = load_head(reference)
-    everyone = manifest.read(test)
-    utterances = [u for u in everyone if u.phones]
+    head, metadata = load_head(reference)
+    tested = manifest.read(test)
+    utterances = [u for u in tested if u.phones]
     if not utterances:
         raise UserError(f"{test}: no utterance to test on")
     keys = [u.id for u in utterances]
-    frames, said = read_arrays(embeddings, keys), read_arrays(shipped, keys)
-    ours = by_speaker(utterances, lambda u: said[u.id])
+    frames, log_probs = read_arrays(embeddings, keys), read_arrays(shipped, keys)
+    ours = by_speaker(utterances, lambda u: log_probs[u.id])
     theirs = by_speaker(utterances, lambda u: posteriors(head, frames[u.id]))
-    about = {
-        "name": shipped.name, "shape": facts["shape"], "backbone": facts["backbone"],
-        "empty_references": len(everyone) - len(utterances),
+    description = {
+        "name": shipped.name, "shape": metadata["shape"], "backbone": metadata["backbone"],
+        "empty_references": len(tested) - len(utterances),
         "parameters": parameter_count(head),
-        "valid_per": facts["valid_per"],
+        "valid_per": metadata["valid_per"],
     }  # fmt: skip
-    write_json(out, compared(ours, theirs, params) | about)
+    write_json(out, compared(ours, theirs, params) | description)
 
 
 def main() -> None:

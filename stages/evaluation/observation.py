@@ -1,7 +1,7 @@
-"""One pass over the posteriors of the test part: what was heard of each utterance.
+"""One pass over the posteriors of the test part: the decoded phones of each utterance.
 
-Every number of a report is a sum over these observations, so none of them is computed twice and no
-two of them can rest on different utterances.
+Every number of a report is a sum over these observations. So none is computed twice, and all are
+of the same utterances.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from fonoteka.shards import read_arrays
 Array = NDArray[np.float32]
 Numbers = NDArray[np.intp]
 
-TOP = 3  # a segment's phone is among so many likeliest ones
+TOP = 3  # a segment counts in top 3 if its phone is among so many most likely ones
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What was heard of one utterance. Phones of segments are numbers in INVENTORY.
+    """The results of one utterance. Phones of segments are indices of INVENTORY.
 
     Attributes:
-        utterance: with what was said.
-        pairs: what was said and what was heard for it.
-        said: the phone of each segment, shape `[S]`.
-        named: the likeliest phone of each segment, shape `[S]`.
+        utterance: with the reference.
+        pairs: phones of the reference, each with the hypothesis's.
+        labels: the phone of each segment, shape `[S]`.
+        predicted: the most likely phone of each segment, shape `[S]`.
         confidence: its probability, shape `[S]`.
-        near: whether the phone said is among the TOP likeliest, shape `[S]`.
-        decoded: how many symbols were heard.
-        int8_pairs: as `pairs`, by the int8 file; None where there is none.
-        int8_changed: symbols to change in what the float file heard to get what the int8 file did.
+        near: whether the label is among the TOP most likely phones, shape `[S]`.
+        decoded: number of phones in the hypothesis.
+        int8_pairs: as `pairs`, by the int8 file; None if there is no such file.
+        int8_changed: edit distance from the float file's hypothesis to the int8 file's.
     """
 
     utterance: Utterance
     pairs: tuple[Pair, ...]
-    said: Numbers
-    named: Numbers
+    labels: Numbers
+    predicted: Numbers
     confidence: NDArray[np.float64]
     near: NDArray[np.bool_]
     decoded: int
@@ -56,20 +56,20 @@ class Observation:
 
     @property
     def errors(self) -> Errors:
-        """The errors of what was heard."""
+        """The errors of the hypothesis."""
         return count_errors(self.pairs)
 
     @property
     def int8_errors(self) -> Errors:
-        """The errors of what the int8 file heard."""
+        """The errors of the int8 file's hypothesis."""
         assert self.int8_pairs is not None
         return count_errors(self.int8_pairs)
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether each segment was named as said, shape `[S]`."""
-        found: NDArray[np.bool_] = self.said == self.named
-        return found
+        """Whether each segment's phone was predicted, shape `[S]`."""
+        correct: NDArray[np.bool_] = self.labels == self.predicted
+        return correct
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Segments:
     """The test part's segments of phones.
 
     Attributes:
-        phones: of each utterance, numbers in INVENTORY, in the table's order.
-        origins: how their times came about.
+        phones: of each utterance, indices of INVENTORY, in the table's order.
+        origins: the methods that set their times.
     """
 
     phones: Mapping[str, list[int]]
@@ -112,7 +112,7 @@ def read_posteriors(folder: Path) -> dict[str, Array]:
     """Return everything in a folder of posteriors.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the folder contains no posteriors.
     """
     if not any(folder.glob("shard-*.safetensors")):
         raise UserError(f"{folder}: no posteriors; run the stage posteriors")
@@ -121,65 +121,66 @@ def read_posteriors(folder: Path) -> dict[str, Array]:
 
 def observe(
     utterances: Iterable[Utterance], posteriors: Mapping[str, Array],
-    segments: Mapping[str, list[int]], where: str,
+    segments: Mapping[str, list[int]], place: str,
 ) -> Iterator[Observation]:  # fmt: skip
-    """Yield what was heard of each utterance.
+    """Yield the observation of each utterance.
 
     Args:
         utterances: the test part.
         posteriors: under an utterance's id its log posteriors `[T, V]`; under `<id>#segments` log
             probabilities of its segments `[S, V-1]`; under `<id>#int8`, for all utterances or for
-            none, what the int8 file says.
-        segments: the phone of each segment, as a number in INVENTORY.
-        where: names the posteriors in errors.
+            none, those of the int8 file.
+        segments: the phone of each segment, as an index of INVENTORY.
+        place: names the posteriors in errors.
 
     Raises:
-        ValueError: posteriors are missing, NaN or of another shape than the labels and the segments
-            ask for.
+        ValueError: posteriors are missing, NaN, or of a shape that does not match the
+            labels and segments.
     """
     rows = list(utterances)
-    int8 = any(f"{u.id}#int8" in posteriors for u in rows)
-    for kind in ("", "#int8") if int8 else ("",):
+    has_int8 = any(f"{u.id}#int8" in posteriors for u in rows)
+    for kind in ("", "#int8") if has_int8 else ("",):
         missing = [u.id + kind for u in rows if u.id + kind not in posteriors]
         if missing:
             raise UserError(
-                f"{where}: posteriors of {len(missing)} of {len(rows)} test utterances are "
+                f"{place}: posteriors of {len(missing)} of {len(rows)} test utterances are "
                 f"missing, first {missing[0]!r}; run the stage posteriors"
             )
     for u in rows:
-        said = np.array(segments.get(u.id, []), dtype=np.intp)
-        scores = _scores(posteriors, f"{u.id}#segments", len(said), where)
+        labels = np.array(segments.get(u.id, []), dtype=np.intp)
+        scores = _scores(posteriors, f"{u.id}#segments", len(labels), place)
+        # Stable: on equal scores the phone that is earlier in INVENTORY counts as the prediction.
         order = np.argsort(-scores, axis=1, kind="stable")[:, :TOP]
-        heard = _heard(posteriors, u.id, where)
-        light = _heard(posteriors, f"{u.id}#int8", where) if int8 else None
+        hypothesis = _decode(posteriors, u.id, place)
+        quantized = _decode(posteriors, f"{u.id}#int8", place) if has_int8 else None
         yield Observation(
-            u, tuple(aligned(u.phones, heard)), said, order[:, 0],
+            u, tuple(aligned(u.phones, hypothesis)), labels, order[:, 0],
             np.minimum(np.exp(scores.max(axis=1, initial=-np.inf)), 1.0),
-            (order == said[:, None]).any(axis=1), len(heard),
-            None if light is None else tuple(aligned(u.phones, light)),
-            0 if light is None else count_errors(aligned(heard, light)).wrong,
+            (order == labels[:, None]).any(axis=1), len(hypothesis),
+            None if quantized is None else tuple(aligned(u.phones, quantized)),
+            0 if quantized is None else count_errors(aligned(hypothesis, quantized)).wrong,
         )  # fmt: skip
 
 
-def _heard(posteriors: Mapping[str, Array], key: str, where: str) -> list[str]:
+def _decode(posteriors: Mapping[str, Array], key: str, place: str) -> list[str]:
     try:
-        return [spoken.symbol for spoken in greedy(posteriors[key])]
+        return [phone.symbol for phone in greedy(posteriors[key])]
     except ValueError as error:
-        raise UserError(f"{where}: {key!r}: {error}") from error
+        raise UserError(f"{place}: {key!r}: {error}") from error
 
 
 def _scores(
-    posteriors: Mapping[str, Array], key: str, rows: int, where: str
+    posteriors: Mapping[str, Array], key: str, rows: int, place: str
 ) -> NDArray[np.float64]:
     """Return the log probabilities of an utterance's segments, shape `[S, V-1]`."""
     scores = posteriors.get(key, np.zeros((0, len(INVENTORY)), dtype=np.float32))
     if scores.shape != (rows, len(INVENTORY)):
         raise UserError(
-            f"{where}: {key!r}: expected scores [{rows}, {len(INVENTORY)}] of {rows} segments, "
+            f"{place}: {key!r}: expected scores [{rows}, {len(INVENTORY)}] of {rows} segments, "
             f"found {list(scores.shape)}; run the stage posteriors"
         )
     wide = scores.astype(np.float64)
     # NaN fails the comparison too; float32 leaves the sum of a row within 1e-4 of 1
     if not (np.abs(np.exp(wide).sum(axis=1) - 1) < 1e-3).all():
-        raise UserError(f"{where}: {key!r}: NaN or no log probabilities; the model is broken")
+        raise UserError(f"{place}: {key!r}: NaN or no log probabilities; the model is broken")
     return wide

@@ -1,4 +1,4 @@
-"""What a model says of the phone segments of each clip, in the order of segments.parquet."""
+"""Score the phone segments of each clip, in the order of segments.parquet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fonoteka.phones import INVENTORY
 from fonoteka.scoring.decoding import frame_range, segment_scores
 
 Array = NDArray[np.float32]
-Hear = Callable[[Array], Array]
+Predict = Callable[[Array], Array]
 Times = Sequence[Sequence[float]]
 
 
@@ -31,24 +31,24 @@ def rows_of(log_probs: Array, times: Times) -> Array:
     """Return log probabilities of the phones in each segment, `[S, V - 1]`.
 
     Args:
-        log_probs: what a model says of a clip, `[T, V]`.
+        log_probs: log posteriors of a clip, `[T, V]`.
         times: start and end of each segment in seconds.
     """
     spans = (frame_range(start_s, end_s, len(log_probs)) for start_s, end_s in times)
     return _stacked([segment_scores(log_probs, start, end) for start, end in spans])
 
 
-def pooled_rows(hear: Hear, frames: Array, times: Times) -> Array:
-    """Return the same of a model that hears a segment as the mean of its frames.
+def pooled_rows(predict: Predict, frames: Array, times: Times) -> Array:
+    """Return the same for a model whose input is the mean of a segment's frames.
 
     Args:
-        hear: embeddings `[1, D]` to log posteriors `[1, V]`.
+        predict: embeddings `[1, D]` to log posteriors `[1, V]`.
         frames: a clip's embeddings `[T, D]`.
         times: start and end of each segment in seconds.
     """
     spans = (frame_range(start_s, end_s, len(frames)) for start_s, end_s in times)
     means = (frames[start:end].mean(axis=0, keepdims=True) for start, end in spans)
-    return _stacked([segment_scores(hear(mean), 0, 1) for mean in means])
+    return _stacked([segment_scores(predict(mean), 0, 1) for mean in means])
 
 
 def _stacked(rows: Sequence[Array]) -> Array:

@@ -17,7 +17,7 @@ def picture(
     metrics: dict[str, dict[str, Any]], reference: dict[str, Any] | None, title: str, path: Path,
     dpi: int,
 ) -> None:  # fmt: skip
-    """Draw PER with its interval over speakers, of all speech and by language, a colour a model.
+    """Draw PER with its interval over speakers, in all and by language, one colour per model.
 
     Args:
         metrics: of each model, drawn from left to right.
@@ -32,16 +32,16 @@ def picture(
     for number, (name, m) in enumerate(metrics.items()):
         left = (number - (len(metrics) - 1) / 2) * width
         label = name
-        for group, rates in enumerate([m, *(m["languages"][x] for x in languages)]):
-            at, height = group + left, 100 * rates["per"]
-            axes.bar(at, height, width * 0.92, label=label, color=f"C{number}")
-            label = "_"  # one entry a model in the legend
+        for group, rates in enumerate([m, *(m["languages"][name] for name in languages)]):
+            x, height = group + left, 100 * rates["per"]
+            axes.bar(x, height, width * 0.92, label=label, color=f"C{number}")
+            label = "_"  # one legend entry per model
             top = height
             if rates["per_low"] is not None:
                 top = 100 * rates["per_high"]
-                axes.vlines(at, 100 * rates["per_low"], top, color="black", linewidth=0.8)
+                axes.vlines(x, 100 * rates["per_low"], top, color="black", linewidth=0.8)
             axes.annotate(
-                f"{height:.1f}", (at, max(height, top)), (0, 2),
+                f"{height:.1f}", (x, max(height, top)), (0, 2),
                 textcoords="offset points", ha="center", fontsize=6.5,
             )  # fmt: skip
     if reference:

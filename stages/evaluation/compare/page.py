@@ -10,7 +10,7 @@ Entries = dict[str, dict[str, Any]]
 def page(
     comparison: dict[str, Any], corpus: dict[str, Any], alignment: dict[str, Any], title: str
 ) -> str:
-    """Return what was tested, two tables and what they mean."""
+    """Return the page: the test part, two tables and their explanation."""
     models: Entries = comparison["models"]
     first = next(iter(models.values()))
     train = corpus["parts"]["train"]
@@ -28,13 +28,13 @@ def page(
         f"{millions(first['encoder_parameters'])}. ONNX is encoder and head in one file; int8 is "
         "the same file with weights of 8 bits.",
         *(["", *map(sentence, comparison["paired"])] if comparison["paired"] else []),
-        *yardstick(comparison.get("reference")),
+        *reference_lines(comparison.get("reference")),
         "", times(alignment),
     ])  # fmt: skip
 
 
 def speech_of(models: Entries) -> str:
-    """Return what the test part is made of: with one synthetic clip in it, not real speech."""
+    """Return the kind of speech of the test part: one synthetic clip makes it synthetic."""
     return "synthetic speech" if any(m["synthetic"] for m in models.values()) else "real speech"
 
 
@@ -54,7 +54,7 @@ def scores(models: Entries) -> list[str]:
 
 
 def parts(models: Entries) -> list[str]:
-    """Return the table of rates by language, and by corpus where there are several, and sizes."""
+    """Return the table of rates by language, and by corpus if there are several, and sizes."""
     first = next(iter(models.values()))
     languages = list(first["languages"])
     sources = list(first["sources"]) if len(first["sources"]) > 1 else []
@@ -78,16 +78,16 @@ def sentence(pair: dict[str, Any]) -> str:
     '- a minus b: -1.0 points of PER (95 %: -2.0 to +0.1), better in 96 % of draws of the voices.'
     """
     low, high = pair["difference_low"], pair["difference_high"]
-    said = f"- {pair['ours']} minus {pair['theirs']}: {points(pair['difference'])} points of PER"
+    text = f"- {pair['ours']} minus {pair['theirs']}: {points(pair['difference'])} points of PER"
     if low is None or high is None:
-        return f"{said} (one voice: no interval)."
+        return f"{text} (one voice: no interval)."
     share = f"{100 * pair['better_draws']:.0f} %"
     doubt = f"(95 %: {points(low)} to {points(high)})"
-    return f"{said} {doubt}, better in {share} of draws of the voices."
+    return f"{text} {doubt}, better in {share} of draws of the voices."
 
 
-def yardstick(reference: dict[str, Any] | None) -> list[str]:
-    """Return what the reference says of the model on the same encoder."""
+def reference_lines(reference: dict[str, Any] | None) -> list[str]:
+    """Return the comparison of the reference head with the model on the same encoder."""
     if reference is None:
         return []
     shape, against = reference["shape"], reference["against"]
@@ -103,11 +103,11 @@ def yardstick(reference: dict[str, Any] | None) -> list[str]:
 
 
 def times(alignment: dict[str, Any]) -> str:
-    """Return where the times of phones come from, and how far forced ones can be trusted."""
+    """Return the origins of the phones' times, and the error of forced alignment."""
     origins = {k: v for k, v in alignment["clips"].items() if v}
-    said = ", ".join(f"{v} {k}" for k, v in sorted(origins.items()))
+    counts = ", ".join(f"{v} {k}" for k, v in sorted(origins.items()))
     error = alignment["forced_start_error"]
-    line = f"Phone times (clips): {said}."
+    line = f"Phone times (clips): {counts}."
     if error["clips"]:
         line += (
             f" Forced alignment, where it can be checked ({error['clips']} clips): median start "
@@ -143,7 +143,7 @@ def percent(value: float | None) -> str:
 
 
 def points(value: float) -> str:
-    """Return a difference of shares in points, with its sign; what rounds to nothing has none.
+    """Return a difference of shares in points, with a sign unless it rounds to 0.
 
     >>> points(0.012), points(-0.012), points(-0.0001)
     ('+1.2', '-1.2', '0.0')
@@ -153,7 +153,7 @@ def points(value: float) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Return an interval of shares, or a dash where one speaker allows none."""
+    """Return an interval of shares, or a dash if there is only one speaker."""
     return "-" if low is None or high is None else f"{100 * low:.1f}-{100 * high:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""Put the models side by side: one page, one picture, one JSON for whoever reads on.
+"""Compare the models: one page, one figure, and one JSON for other programs.
 
 Reads   reports/metrics/<name>.json of each model, reports/reference.json, reports/corpus.json,
         reports/alignment.json
@@ -6,10 +6,9 @@ Writes  reports/comparison.json, reports/comparison.md, reports/comparison.png,
         reports/per_by_language.csv
 Params  compare
 
-Every row is the same test part. Where the test audio is spoken by a machine the page says so above
-the numbers, since a reader of numbers does not read below them. Two intervals that overlap do not
-say that two models are alike, so the models that matter are compared in pairs, on the same draws of
-speakers.
+All rows are scores on the same test part. If the test audio is synthetic, the page states it above
+the numbers, because it changes what they mean. Two models may differ although their intervals
+overlap, so the most important pairs are compared on the same draws of speakers.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from stages.evaluation.compare.page import page, speech_of
 
 Metrics = dict[str, Any]
 
-KEPT = (
+METRIC_KEYS = (
     "per", "per_low", "per_high", "segment_accuracy", "segment_accuracy_low",
     "segment_accuracy_high", "top3", "top3_low", "top3_high", "balanced_accuracy",
     "balanced_accuracy_low", "balanced_accuracy_high", "ece", "ece_low", "ece_high", "parameters",
@@ -64,8 +63,8 @@ class Lineup:
 
     Attributes:
         singles: of each model that is compared.
-        ensemble: name and metrics of the model made of them, where there is one.
-        reference: what the stage yardstick says of a head that is not shipped, where it was run.
+        ensemble: name and metrics of the model made of them, if there is one.
+        reference: the report of the stage compare_heads, if it was run.
     """
 
     singles: dict[str, Metrics]
@@ -74,15 +73,15 @@ class Lineup:
 
     @property
     def models(self) -> dict[str, Metrics]:
-        """What can be shipped: the singles by name, then the ensemble."""
+        """The models that can be shipped: the singles by name, then the ensemble."""
         return dict(sorted(self.singles.items())) | dict([self.ensemble] if self.ensemble else [])
 
 
 def compare(lineup: Lineup, params: CompareParams) -> dict[str, Any]:
-    """Return the JSON that others read: an entry a model, and comparisons in pairs.
+    """Return the JSON for other programs: one entry per model, and comparisons in pairs.
 
     Raises:
-        ValueError: the models, or what is known of the reference, are not of the same test part.
+        ValueError: the models, or the reference, were not scored on the same test part.
     """
     models = lineup.models
     parts = {(m["speakers"], m["utterances"], m["phones"]) for m in models.values()}
@@ -91,25 +90,27 @@ def compare(lineup: Lineup, params: CompareParams) -> dict[str, Any]:
             f"the models were scored on different test parts (speakers, utterances, phones): "
             f"{sorted(parts)}; run dvc repro"
         )
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "models": {name: entry(m) for name, m in models.items()},
         "paired": [pair(*names, models, params) for names in pairs_of(lineup)],
     }
-    return found | ({"reference": beside(lineup.reference, models)} if lineup.reference else {})
+    return result | (
+        {"reference": reference_entry(lineup.reference, models)} if lineup.reference else {}
+    )
 
 
-def beside(reference: dict[str, Any], models: dict[str, Metrics]) -> dict[str, Any]:
-    """Return what is said of the reference: its rate, and how far ours lies above it.
+def reference_entry(reference: dict[str, Any], models: dict[str, Metrics]) -> dict[str, Any]:
+    """Return the reference's entry: its rate, and how far ours is above it.
 
     Raises:
-        ValueError: it was measured beside a model, or on voices, that are not there.
+        ValueError: it was compared with a missing model, or on another number of speakers.
     """
     name, speakers = reference["name"], reference["speakers"]
     if name not in models or speakers != models[name]["speakers"]:
-        known = {model: m["speakers"] for model, m in models.items()}
+        counts = {model: m["speakers"] for model, m in models.items()}
         raise UserError(
-            f"the reference stands beside {name!r} on {speakers} test speakers, the models with "
-            f"theirs are {known}; run dvc repro"
+            f"the reference was compared with {name!r} on {speakers} test speakers, but the models "
+            f"and their numbers of speakers are {counts}; run dvc repro"
         )
     rates = {key: reference["reference"][key] for key in ("per", "per_low", "per_high")}
     return rates | {
@@ -124,8 +125,8 @@ def beside(reference: dict[str, Any], models: dict[str, Metrics]) -> dict[str, A
 
 
 def entry(metrics: Metrics) -> dict[str, Any]:
-    """Return what is kept of a model's metrics."""
-    return {key: metrics[key] for key in KEPT} | {
+    """Return those of a model's metrics that the comparison shows."""
+    return {key: metrics[key] for key in METRIC_KEYS} | {
         "int8_per": metrics["int8"]["per"] if "int8" in metrics else None,
         "test_speakers": metrics["speakers"], "test_utterances": metrics["utterances"],
         "languages": {k: v["per"] for k, v in metrics["languages"].items()},
@@ -134,21 +135,21 @@ def entry(metrics: Metrics) -> dict[str, Any]:
 
 
 def pairs_of(lineup: Lineup) -> list[tuple[str, str]]:
-    """Return who is compared: the best single with the second, and the ensemble with the best."""
+    """Return the pairs to compare: the best two singles, and the ensemble with the best single."""
     ranked = sorted(lineup.singles, key=lambda name: (wrong(lineup.singles[name]), name))
     pairs = [(ranked[0], ranked[1])] if len(ranked) > 1 else []
     return pairs + ([(lineup.ensemble[0], ranked[0])] if lineup.ensemble and ranked else [])
 
 
 def wrong(metrics: Metrics) -> int:
-    """Return all errors of a model: exact, where its rate is rounded."""
+    """Return the number of a model's errors, which is exact; its rate is rounded."""
     return sum(int(metrics[kind]) for kind in ("substitutions", "deletions", "insertions"))
 
 
 def pair(
     ours: str, theirs: str, metrics: dict[str, Metrics], params: CompareParams
 ) -> dict[str, Any]:
-    """Return how far the error rate of `ours` lies above that of `theirs`; below 0 it is better."""
+    """Return the error rate of `ours` minus that of `theirs`; below 0 `ours` is better."""
     sums = [
         {
             speaker: Errors(row["errors"], reference=row["phones"])
@@ -156,20 +157,21 @@ def pair(
         }
         for name in (ours, theirs)
     ]
-    found, better = paired_bootstrap(sums[0], sums[1], params.resamples, params.seed)
-    apart = (wrong(metrics[ours]) - wrong(metrics[theirs])) / metrics[ours]["phones"]
-    told: dict[str, Any] = rounded(
+    interval, better = paired_bootstrap(sums[0], sums[1], params.resamples, params.seed)
+    difference = (wrong(metrics[ours]) - wrong(metrics[theirs])) / metrics[ours]["phones"]
+    result: dict[str, Any] = rounded(
         {
-            "ours": ours, "theirs": theirs, "difference": apart, "difference_low": found.low,
-            "difference_high": found.high, "better_draws": better,
+            "ours": ours, "theirs": theirs, "difference": difference,
+            "difference_low": interval.low, "difference_high": interval.high,
+            "better_draws": better,
         },
         params.digits,
     )  # fmt: skip
-    return told
+    return result
 
 
 def language_rows(metrics: dict[str, Metrics]) -> list[dict[str, Any]]:
-    """Return a row a model and language."""
+    """Return one row per model and language."""
     return [
         {"model": name, "language": language, "per": rates["per"]}
         for name, m in metrics.items()
@@ -181,7 +183,7 @@ def run(
     lineup: Lineup, corpus: Path, alignment: Path, out: Path, by_language: Path,
     params: CompareParams,
 ) -> None:  # fmt: skip
-    """Write the comparison as JSON, Markdown and picture beside each other, and a table."""
+    """Write the comparison as JSON, Markdown and figure of the same name, and a table."""
     comparison = compare(lineup, params)
     text = page(comparison, read_json(corpus), read_json(alignment), params.title)
     title = f"{params.title} ({speech_of(comparison['models'])})"
@@ -196,7 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("metrics", type=Path, help="folder with a file per model")
     parser.add_argument("--ensemble", help="name of the model made of the others")
-    parser.add_argument("--reference", type=Path, help="what the stage yardstick found")
+    parser.add_argument("--reference", type=Path, help="report of the stage compare_heads")
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--alignment", type=Path, required=True)
     parser.add_argument("--by-language", type=Path, required=True)
@@ -212,7 +214,7 @@ def lineup_of(metrics: Path, ensemble: str | None, reference: dict[str, Any] | N
     """Return the models whose metrics are in a folder.
 
     Raises:
-        UserError: the folder has no metrics, or none of the ensemble.
+        UserError: the folder contains no metrics, or none of the ensemble.
     """
     models = {path.stem: read_json(path) for path in sorted(metrics.glob("*.json"))}
     if ensemble and ensemble not in models:

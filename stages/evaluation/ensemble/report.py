@@ -1,4 +1,4 @@
-"""Score the best recipes on voices never heard, against the single model that is best there."""
+"""Score the best recipes on unseen voices, against the single model that is best there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.scoring.error_rate import Errors, Interval, errors_by, paired_bootstrap
-from stages.evaluation.ensemble.search import METHODS, Array, Recipe, Tried, best_of, hypotheses
+from stages.evaluation.ensemble.search import METHODS, Array, Candidate, Recipe, best_of, hypotheses
 
 SHIPPED = "average"
 REASON = (
@@ -21,12 +21,12 @@ REASON = (
 
 @dataclass(frozen=True)
 class Part:
-    """The utterances of a part that have a phone to find, and what each model says of them.
+    """The utterances of a part that have a reference, and each model's posteriors for them.
 
     Attributes:
         utterances: those with a reference.
         log_probs: name of a model to its log posteriors `[T, V]` of each utterance.
-        empty_references: utterances left out, since they have no error rate.
+        empty_references: number of utterances left out because they have no error rate.
     """
 
     utterances: list[Utterance]
@@ -40,23 +40,23 @@ class Part:
 
 
 def part_of(
-    utterances: Sequence[Utterance], said: Mapping[str, Mapping[str, Array]], where: str
+    utterances: Sequence[Utterance], posteriors: Mapping[str, Mapping[str, Array]], place: str
 ) -> Part:
     """Return a part with the posteriors of its utterances.
 
     Args:
         utterances: of the part.
-        said: name of a model to log posteriors `[T, V]` of each id.
-        where: names the part in errors.
+        posteriors: name of a model to log posteriors `[T, V]` of each id.
+        place: names the part in errors.
 
     Raises:
         ValueError: no utterance has a phone.
     """
-    kept = [u for u in utterances if u.phones]
-    if not kept:
-        raise UserError(f"{where}: none of {len(utterances)} utterances has a phone to score")
-    found = {name: [arrays[u.id] for u in kept] for name, arrays in said.items()}
-    return Part(kept, found, len(utterances) - len(kept))
+    scorable = [u for u in utterances if u.phones]
+    if not scorable:
+        raise UserError(f"{place}: none of {len(utterances)} utterances has a phone to score")
+    log_probs = {name: [arrays[u.id] for u in scorable] for name, arrays in posteriors.items()}
+    return Part(scorable, log_probs, len(utterances) - len(scorable))
 
 
 def scored(recipe: Recipe, part: Part) -> dict[str, Errors]:
@@ -66,36 +66,38 @@ def scored(recipe: Recipe, part: Part) -> dict[str, Errors]:
 
 
 def report(
-    valid: Part, test: Part, found: list[Tried], resamples: int, seed: int
+    valid: Part, test: Part, candidates: list[Candidate], resamples: int, seed: int
 ) -> dict[str, Any]:
     """Return the whole report.
 
-    Here alone the test part is decoded: by each single model, and by the best recipe of each way.
+    Only here the test part is decoded: by each single model, and by the best recipe per method.
 
     Args:
-        valid: what the recipes were chosen on.
-        test: voices that no member has heard and no recipe was chosen on.
-        found: as `search` returns it.
+        valid: the part that the recipes were chosen on.
+        test: unseen voices: no member was trained and no recipe was chosen on them.
+        candidates: as `search` returns it.
         resamples: draws of the speakers for an interval.
         seed: of the draws.
     """
     singles = {name: Recipe("average", (name,), (1.0,)) for name in valid.log_probs}
     alone = {name: scored(recipe, test) for name, recipe in singles.items()}
-    toughest = min(alone, key=lambda name: (_total(alone[name]).wrong, name))
+    best_single = min(alone, key=lambda name: (_total(alone[name]).wrong, name))
     phones = sum(map(len, valid.references))
     combinations: dict[str, dict[str, Any]] = defaultdict(dict)
-    for t in found:
-        row = _told(t.recipe) | {"valid_per": t.wrong / phones}
-        combinations["+".join(t.recipe.members)][t.recipe.method] = row
+    for candidate in candidates:
+        recipe = candidate.recipe
+        row = _recipe_entry(recipe) | {"valid_per": candidate.wrong / phones}
+        combinations["+".join(recipe.members)][recipe.method] = row
     best = {}
     for method, name in zip(METHODS, ("the ensemble", "the vote"), strict=True):
-        tried = best_of(found, method)
-        again = _total(scored(tried.recipe, valid))
-        assert again.wrong == tried.wrong, f"searched {tried.wrong} errors, scored {again.wrong}"
-        ours = scored(tried.recipe, test)
+        winner = best_of(candidates, method)
+        # The search counts errors by a faster function; scoring must give the same number.
+        again = _total(scored(winner.recipe, valid))
+        assert again.wrong == winner.wrong, f"searched {winner.wrong} errors, scored {again.wrong}"
+        ours = scored(winner.recipe, test)
         best[method] = (
-            _told(tried.recipe) | {"valid_per": again.rate} | _rates(_total(ours))
-            | against(name, ours, toughest, alone[toughest], resamples, seed)
+            _recipe_entry(winner.recipe) | {"valid_per": again.rate} | _rates(_total(ours))
+            | against(name, ours, best_single, alone[best_single], resamples, seed)
         )  # fmt: skip
     return best | {
         "shipped": SHIPPED, "shipped_because": REASON,
@@ -114,7 +116,7 @@ def against(
     name: str, ours: dict[str, Errors], other: str, theirs: dict[str, Errors],
     resamples: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return how much better we are than the other, over the same draws of speakers."""
+    """Return the difference to the other model, over the same draws of speakers."""
     interval, better = paired_bootstrap(ours, theirs, resamples, seed)
     rates = _total(ours).rate, _total(theirs).rate
     return {
@@ -127,7 +129,7 @@ def against(
 
 
 def verdict(name: str, other: str, ours: float, theirs: float, difference: Interval) -> str:
-    """Return in one sentence whether ours is better, in points of the error rate.
+    """Return one sentence: whether ours is better, in points of the error rate.
 
     >>> verdict("the ensemble", "b", 0.08, 0.09, Interval(-0.015, -0.005))
     'the ensemble beats b by 1.00 points (95 %: 0.50 to 1.50)'
@@ -140,26 +142,26 @@ def verdict(name: str, other: str, ours: float, theirs: float, difference: Inter
         interval = f"{_points(-difference.high)} to {_points(-difference.low)}"
         return f"{name} beats {other} by {_points(theirs - ours)} points (95 %: {interval})"
     if difference.low > 0:
-        by = _points(ours - theirs)
-        return f"{name} is worse than {other} by {by} points (95 %: {low} to {high})"
+        increase = _points(ours - theirs)
+        return f"{name} is worse than {other} by {increase} points (95 %: {low} to {high})"
     return (
         f"{name} does not beat {other}: {rates}, and the 95 % interval of the difference, "
         f"{low} to {high} points, contains 0"
     )
 
 
-def _told(recipe: Recipe) -> dict[str, Any]:
-    doubt = {"null_confidence": recipe.null_confidence} if recipe.method == "vote" else {}
-    return {"weights": dict(zip(recipe.members, recipe.weights, strict=True)), **doubt}
+def _recipe_entry(recipe: Recipe) -> dict[str, Any]:
+    vote = {"null_confidence": recipe.null_confidence} if recipe.method == "vote" else {}
+    return {"weights": dict(zip(recipe.members, recipe.weights, strict=True)), **vote}
 
 
 def _total(speakers: dict[str, Errors]) -> Errors:
     return sum(speakers.values(), Errors())
 
 
-def _rates(found: Errors) -> dict[str, Any]:
-    counts = {key: n for key, n in asdict(found).items() if key != "reference"}
-    return {"test_per": found.rate, **counts}
+def _rates(errors: Errors) -> dict[str, Any]:
+    counts = {key: n for key, n in asdict(errors).items() if key != "reference"}
+    return {"test_per": errors.rate, **counts}
 
 
 def _size(part: Part) -> dict[str, int]:
@@ -170,5 +172,5 @@ def _size(part: Part) -> dict[str, int]:
 
 
 def _points(share: float) -> str:
-    """Return a share in points; what rounds to nothing has no sign."""
+    """Return a share in points; a share that rounds to 0 has no sign."""
     return f"{round(100 * share, 2) + 0.0:.2f}"

@@ -1,6 +1,6 @@
-"""Try every two and three of the models in two ways, and keep what errs least.
+"""Combine every two and three of the models by two methods, and keep the best of each.
 
-Called with the validation part alone: what is chosen here has seen its references.
+Called with the validation part alone, because the choice depends on the references.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 
 from fonoteka.core.errors import UserError
 from fonoteka.scoring.decoding import greedy
-from stages.evaluation.ensemble.rover import average, elect, hear, network, vote
+from stages.evaluation.ensemble.rover import average, decode, elect, network, vote
 
 Array = NDArray[np.float32]
 METHODS = ("average", "vote")
@@ -26,13 +26,13 @@ SIZES = (2, 3)  # members of an ensemble
 
 @dataclass(frozen=True)
 class Recipe:
-    """How models are put together; of one member, that model alone.
+    """How models are combined; with one member, that model alone.
 
     Attributes:
         method: `average` or `vote`.
         members: names of the models.
-        weights: of the members, together 1.
-        null_confidence: of voting alone.
+        weights: of the members, with the sum 1.
+        null_confidence: for the method `vote` only.
     """
 
     method: str
@@ -42,18 +42,18 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A recipe and its errors on the part it was chosen on."""
+class Candidate:
+    """A recipe and its errors on the validation part."""
 
     recipe: Recipe
     wrong: int
 
 
 def weightings(members: int, step: float) -> list[tuple[float, ...]]:
-    """Return all weights above 0 that are multiples of a step and together 1.
+    """Return all weights above 0 that are multiples of a step and have the sum 1.
 
     Raises:
-        ValueError: the step doesn't divide 1 or is too large for so many members.
+        ValueError: the step does not divide 1 or is too large for the members.
 
     >>> weightings(2, 0.25)
     [(0.25, 0.75), (0.5, 0.5), (0.75, 0.25)]
@@ -69,79 +69,81 @@ def weightings(members: int, step: float) -> list[tuple[float, ...]]:
 
 
 def hypotheses(recipe: Recipe, log_probs: Mapping[str, Sequence[Array]]) -> list[list[str]]:
-    """Return what a recipe says of each utterance.
+    """Return the decoded symbols of a recipe for each utterance.
 
     Args:
-        recipe: whom to ask, and how to put the answers together.
+        recipe: the members and how they are combined.
         log_probs: name of a model to its log posteriors `[T, V]` of each utterance.
     """
     clips = zip(*(log_probs[name] for name in recipe.members), strict=True)
     if recipe.method == "average":
         return [_symbols(average(clip, recipe.weights)) for clip in clips]
-    return [vote([hear(x) for x in clip], recipe.weights, recipe.null_confidence) for clip in clips]
+    return [
+        vote([decode(x) for x in clip], recipe.weights, recipe.null_confidence) for clip in clips
+    ]
 
 
 def search(
     references: Sequence[Sequence[str]], log_probs: Mapping[str, Sequence[Array]],
     step: float, null_confidences: Sequence[float],
-) -> list[Tried]:  # fmt: skip
+) -> list[Candidate]:  # fmt: skip
     """Return the best recipe of every combination and method.
 
-    Of equal ones the one with the most even weights is taken: it leans least on this part.
+    Among equally good ones the most even weights win: they depend least on this part.
 
     Args:
         references: symbols of each utterance.
         log_probs: name of a model to its log posteriors `[T, V]` of each utterance.
         step: between two weights of a member.
-        null_confidences: those tried in voting, see `stages.evaluation.ensemble.rover.elect`.
+        null_confidences: values tried for `vote`, see `stages.evaluation.ensemble.rover.elect`.
 
     Raises:
-        ValueError: the step doesn't divide 1, or there is no confidence to try.
+        ValueError: the step does not divide 1, or there is no confidence to try.
     """
     if not null_confidences:
         raise UserError("ensemble.null_confidence is empty; name one to try in params.yaml")
-    heard = {name: [hear(x) for x in clips] for name, clips in log_probs.items()}
-    found = []
-    for members in (names for size in SIZES for names in combinations(heard, size)):
+    decoded = {name: [decode(x) for x in clips] for name, clips in log_probs.items()}
+    candidates = []
+    for members in (names for size in SIZES for names in combinations(decoded, size)):
         grid = weightings(len(members), step)
         clips = list(zip(*(log_probs[name] for name in members), strict=True))
-        found.append(_best(
+        candidates.append(_best(
             (_wrong(references, (_symbols(average(clip, w)) for clip in clips)),
              Recipe("average", members, w))
             for w in grid
         ))  # fmt: skip
-        # Sequences are aligned without their weights, so once for all of them.
-        slots = [network(clip) for clip in zip(*(heard[name] for name in members), strict=True)]
-        found.append(_best(
-            (_wrong(references, (elect(places, w, doubt) for places in slots)),
-             Recipe("vote", members, w, doubt))
-            for w, doubt in product(grid, null_confidences)
+        # The alignment does not depend on the weights, so one serves all of them.
+        slots = [network(clip) for clip in zip(*(decoded[name] for name in members), strict=True)]
+        candidates.append(_best(
+            (_wrong(references, (elect(row, w, null_confidence) for row in slots)),
+             Recipe("vote", members, w, null_confidence))
+            for w, null_confidence in product(grid, null_confidences)
         ))  # fmt: skip
-    return found
+    return candidates
 
 
-def best_of(found: Iterable[Tried], method: str) -> Tried:
-    """Return the best of a method: of equal ones that of fewer members."""
-    rows = [tried for tried in found if tried.recipe.method == method]
-    return min(rows, key=lambda t: (t.wrong, len(t.recipe.members), t.recipe.members))
+def best_of(candidates: Iterable[Candidate], method: str) -> Candidate:
+    """Return the best of a method; among equally good ones, the one with fewer members."""
+    rows = [candidate for candidate in candidates if candidate.recipe.method == method]
+    return min(rows, key=lambda c: (c.wrong, len(c.recipe.members), c.recipe.members))
 
 
-def _best(tried: Iterable[tuple[int, Recipe]]) -> Tried:
+def _best(scored: Iterable[tuple[int, Recipe]]) -> Candidate:
     def order(row: tuple[int, Recipe]) -> tuple[Any, ...]:
         wrong, recipe = row
-        # rounded, since the order in which a sum is added up is no preference
+        # Rounded: the order of a sum changes its last bits, and must not decide.
         uneven = round(sum(w * w for w in recipe.weights), 9)
         return wrong, uneven, recipe.weights, recipe.null_confidence
 
-    wrong, recipe = min(tried, key=order)
-    return Tried(recipe, wrong)
+    wrong, recipe = min(scored, key=order)
+    return Candidate(recipe, wrong)
 
 
 def _symbols(log_probs: Array) -> list[str]:
-    return [spoken.symbol for spoken in greedy(log_probs)]
+    return [segment.symbol for segment in greedy(log_probs)]
 
 
-def _wrong(references: Sequence[Sequence[str]], said: Iterable[Sequence[str]]) -> int:
-    """Return the errors alone, in far less time than `fonoteka.scoring.error_rate.errors` takes."""
-    pairs = zip(references, said, strict=True)
+def _wrong(references: Sequence[Sequence[str]], hypotheses: Iterable[Sequence[str]]) -> int:
+    """Return the number of errors, much faster than `fonoteka.scoring.error_rate.errors`."""
+    pairs = zip(references, hypotheses, strict=True)
     return sum(Levenshtein.distance(reference, symbols) for reference, symbols in pairs)

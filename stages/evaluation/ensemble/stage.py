@@ -1,4 +1,4 @@
-"""Find out which models are better together, how, and whether that holds on voices never heard.
+"""Choose the best ensemble of the models on valid, and score it on unseen voices.
 
 Reads   data/posteriors/<name> and data/models/<name>/model.json of each model, valid.jsonl,
         test.jsonl, segments.parquet
@@ -6,11 +6,11 @@ Writes  data/models/ensemble/model.json, data/posteriors/ensemble, reports/ensem
 Params  ensemble
 
 Every two and three of the models are combined in two ways, see `rover`.
-Members and weights are chosen on the validation part alone. Of each way the best one is then scored
-on the test part, once, against the single model that is best there. The averaging one is shipped,
-whatever the vote scores: it has posteriors, so it is one ONNX file with the same interface as the
-others.
-On the validation part an ensemble looks better than it is, since its weights were chosen there.
+Members and weights are chosen on the validation part alone. The best ensemble of each method is
+then scored on the test part, once, against the single model that is best there. The average is
+shipped even if the vote has fewer errors: it has posteriors, so it is one ONNX file with the same
+interface as the others.
+On the validation part an ensemble's score is too good, because its weights were chosen there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from fonoteka.reporting.rounding import rounded
 from fonoteka.shards import write_arrays
 from stages.evaluation.ensemble.report import SHIPPED, Part, part_of, report
 from stages.evaluation.ensemble.rover import average
-from stages.evaluation.ensemble.search import Array, Recipe, Tried, best_of, search
+from stages.evaluation.ensemble.search import Array, Candidate, Recipe, best_of, search
 from stages.evaluation.observation import read_posteriors
 from stages.evaluation.segment_rows import Times, phone_times, rows_of
 
@@ -45,7 +45,7 @@ class EnsembleParams:
 
     Attributes:
         step: between two weights of a member; divides 1.
-        null_confidence: those tried in voting, see `stages.evaluation.ensemble.rover.elect`.
+        null_confidence: values tried for `vote`, see `stages.evaluation.ensemble.rover.elect`.
         resamples: draws of the speakers for an interval.
         seed: of the draws.
         digits: decimals of a rate in the report.
@@ -62,17 +62,17 @@ def read_members(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[
     """Return the frame posteriors of each model, under its folder's name.
 
     Args:
-        folders: one a model.
-        ids: of all utterances that each of them must hold, and no other.
+        folders: one per model.
+        ids: of the utterances that each folder must contain, and no other.
 
     Raises:
-        ValueError: there are fewer than two models or two of one name, or one has other utterances,
-            frames or labels than it should, or a NaN.
+        ValueError: there are fewer than two models or two of one name, or one contains other
+            utterances, frames or labels than expected, or a NaN.
     """
     names = [folder.name for folder in folders]
     if len(names) < 2 or len(set(names)) != len(names):
         raise UserError(f"an ensemble needs two or more different models, found {names}")
-    wanted, said = set(ids), {}
+    wanted, log_probs = set(ids), {}
     for folder in folders:
         arrays = {key: a for key, a in read_posteriors(folder).items() if "#" not in key}
         if odd := sorted(wanted ^ set(arrays)):
@@ -80,22 +80,22 @@ def read_members(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[
                 f"{folder}: {len(wanted - set(arrays))} utterances of the parts are missing and "
                 f"{len(set(arrays) - wanted)} are of neither, first {odd[0]!r}; run dvc repro"
             )
-        said[folder.name] = arrays
+        log_probs[folder.name] = arrays
     for key in sorted(wanted):
-        shapes = {name: arrays[key].shape for name, arrays in said.items()}
+        shapes = {name: arrays[key].shape for name, arrays in log_probs.items()}
         if len(set(shapes.values())) != 1 or shapes[names[0]][1:] != (len(LABELS),):
             raise UserError(
                 f"{key}: expected posteriors of the same frames and {len(LABELS)} labels, "
                 f"found {shapes}; run dvc repro"
             )
         for folder in folders:
-            if not (said[folder.name][key] < np.inf).all():
+            if not (log_probs[folder.name][key] < np.inf).all():
                 raise UserError(f"{folder}: {key!r} holds a NaN or +inf; the model is broken")
-    return said
+    return log_probs
 
 
-def read_facts(models: Sequence[Path], names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return model.json of each member.
+def read_metadata(models: Sequence[Path], names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the contents of each member's model.json.
 
     Raises:
         ValueError: one has no folder, other labels than this code, or another rate than the first.
@@ -103,51 +103,53 @@ def read_facts(models: Sequence[Path], names: Iterable[str]) -> dict[str, dict[s
     folders = {folder.name: folder for folder in models}
     if set(folders) != set(names):
         raise UserError(f"posteriors of {sorted(names)}, but models {sorted(folders)}")
-    facts = {name: read_json(folders[name] / "model.json") for name in names}
-    first = next(iter(facts.values()))
-    for name, about in facts.items():
-        where = folders[name] / "model.json"
-        if about["labels"] != list(LABELS):
-            raise UserError(f"{where}: its labels are not those of this code; train it anew")
+    metadata = {name: read_json(folders[name] / "model.json") for name in names}
+    first = next(iter(metadata.values()))
+    for name, model in metadata.items():
+        path = folders[name] / "model.json"
+        if model["labels"] != list(LABELS):
+            raise UserError(f"{path}: its labels are not those of this code; train it again")
         for key in SAME:
-            if about[key] != first[key]:
-                raise UserError(f"{where}: {key} is {about[key]}, of others {first[key]}")
-    return facts
+            if model[key] != first[key]:
+                raise UserError(f"{path}: {key} is {model[key]}, of others {first[key]}")
+    return metadata
 
 
 def posteriors(
-    recipe: Recipe, said: dict[str, dict[str, Array]], times: Mapping[str, Times]
+    recipe: Recipe, log_probs: dict[str, dict[str, Array]], times: Mapping[str, Times]
 ) -> dict[str, Array]:
     """Return averaged log posteriors, and scores of each phone segment from them.
 
     Args:
-        recipe: who takes part, with what weight.
-        said: log posteriors `[T, V]` of each clip by each model.
+        recipe: the members and their weights.
+        log_probs: log posteriors `[T, V]` of each clip by each model.
         times: start and end in seconds of each clip's segments.
 
     Returns:
-        id to `[T, V]`, and `id#segments` to `[S, V - 1]`, a row a segment in the order of `times`.
+        id to `[T, V]`, and `id#segments` to `[S, V - 1]`: one row per segment, ordered as `times`.
     """
     arrays: dict[str, Array] = {}
-    for key in said[recipe.members[0]]:
-        log_probs = average([said[name][key] for name in recipe.members], recipe.weights)
-        arrays[key] = log_probs
-        arrays[f"{key}#segments"] = rows_of(log_probs, times.get(key, ()))
+    for key in log_probs[recipe.members[0]]:
+        mean = average([log_probs[name][key] for name in recipe.members], recipe.weights)
+        arrays[key] = mean
+        arrays[f"{key}#segments"] = rows_of(mean, times.get(key, ()))
     return arrays
 
 
-def model_facts(tried: Tried, facts: dict[str, dict[str, Any]], valid: Part) -> dict[str, Any]:
-    """Return the ensemble's model.json, with whatever is needed to put it together again."""
-    recipe = tried.recipe
+def ensemble_metadata(
+    candidate: Candidate, metadata: dict[str, dict[str, Any]], valid: Part
+) -> dict[str, Any]:
+    """Return the ensemble's model.json, with all that is needed to build it again."""
+    recipe = candidate.recipe
     members = [
         {"name": name, "weight": weight}
-        | {key: facts[name][key] for key in ("backbone", "weights_sha256")}
+        | {key: metadata[name][key] for key in ("backbone", "weights_sha256")}
         for name, weight in zip(recipe.members, recipe.weights, strict=True)
     ]
     return {
         "name": "ensemble", "kind": "ensemble", "method": recipe.method, "members": members,
-        **{key: facts[recipe.members[0]][key] for key in SAME},
-        "valid_per": round(tried.wrong / sum(map(len, valid.references)), 6),
+        **{key: metadata[recipe.members[0]][key] for key in SAME},
+        "valid_per": round(candidate.wrong / sum(map(len, valid.references)), 6),
     }  # fmt: skip
 
 
@@ -157,18 +159,20 @@ def run(
 ) -> None:  # fmt: skip
     """Search, score and write the ensemble."""
     parts = {path: manifest.read(path) for path in (valid, test)}
-    said = read_members(members, (u.id for rows in parts.values() for u in rows))
-    facts = read_facts(models, said)
-    chosen_on, tested_on = (part_of(rows, said, str(path)) for path, rows in parts.items())
-    found = search(chosen_on.references, chosen_on.log_probs, params.step, params.null_confidence)
-    told = report(chosen_on, tested_on, found, params.resamples, params.seed)
-    best = best_of(found, SHIPPED)
-    arrays = posteriors(best.recipe, said, phone_times(segments))
-    about = model_facts(best, facts, chosen_on)
+    log_probs = read_members(members, (u.id for rows in parts.values() for u in rows))
+    metadata = read_metadata(models, log_probs)
+    valid_part, test_part = (part_of(rows, log_probs, str(path)) for path, rows in parts.items())
+    candidates = search(
+        valid_part.references, valid_part.log_probs, params.step, params.null_confidence
+    )
+    result = report(valid_part, test_part, candidates, params.resamples, params.seed)
+    best = best_of(candidates, SHIPPED)
+    arrays = posteriors(best.recipe, log_probs, phone_times(segments))
+    description = ensemble_metadata(best, metadata, valid_part)
     with atomic_folder(out_posteriors) as folder:
         write_arrays(folder, arrays, len(list(members[0].glob("shard-*.safetensors"))))
-    write_json(out_model, about)
-    write_json(report_to, rounded(told, params.digits))
+    write_json(out_model, description)
+    write_json(report_to, rounded(result, params.digits))
 
 
 def main() -> None:

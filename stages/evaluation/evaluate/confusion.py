@@ -1,4 +1,4 @@
-"""Which of K classes is taken for which: counts that add up, and the rates that follow."""
+"""Confusion of K classes: counts that add up, and the rates computed from them."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ Rates = NDArray[np.float64]
 
 
 def counts_of(
-    said: NDArray[np.integer[Any]], heard: NDArray[np.integer[Any]], classes: int
+    labels: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]], classes: int
 ) -> Counts:
-    """Return how often each class was taken for each, shape `[K, K]`: a row what was said.
+    """Return the confusion matrix, shape `[K, K]`: rows are labels, columns predictions.
 
     Args:
-        said: numbers of classes, 0 to K - 1, shape `[N]`.
-        heard: what each was taken for, likewise.
-        classes: K.
+        labels: indices of classes, 0 to K - 1, shape `[N]`.
+        predicted: the predicted class of each, likewise.
+        classes: K, the number of classes.
 
     >>> counts_of(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
     [[1, 1], [0, 1]]
     """
-    cells = np.bincount(said * classes + heard, minlength=classes * classes)
+    cells = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return cells.reshape(classes, classes).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class ClassRates:
-    """Rates of each class, shape `[K]` each; NaN where there is nothing to divide by.
+    """Rates of each class, shape `[K]` each; NaN if the divisor is 0.
 
     Attributes:
-        precision: right of those heard as the class; NaN where it was never heard.
-        recall: right of those said; NaN where it was never said.
-        f1: their harmonic mean; NaN where one of them is.
-        accuracy: right about being the class or not; high for every rare class.
+        precision: correct share of the predictions of the class; NaN if it was never predicted.
+        recall: correct share of the labels of the class; NaN if it is not among the labels.
+        f1: their harmonic mean; NaN if one of them is.
+        accuracy: of the class against the rest; high for every rare class.
     """
 
     precision: Rates
@@ -49,24 +49,24 @@ class ClassRates:
 def class_rates(counts: Counts) -> ClassRates:
     """Return the rates of each class, one against the rest.
 
-    >>> found = class_rates(np.array([[3, 1, 0], [0, 2, 0], [0, 0, 0]]))
-    >>> found.recall.tolist(), found.precision.round(2).tolist()
+    >>> rates = class_rates(np.array([[3, 1, 0], [0, 2, 0], [0, 0, 0]]))
+    >>> rates.recall.tolist(), rates.precision.round(2).tolist()
     ([0.75, 1.0, nan], [1.0, 0.67, nan])
     """
-    hits, said, heard = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
+    hits, labels, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
     total = counts.sum()
-    precision, recall = shares(hits, heard), shares(hits, said)
-    f1 = shares(2 * hits, said + heard)
+    precision, recall = shares(hits, predicted), shares(hits, labels)
+    f1 = shares(2 * hits, labels + predicted)
     f1[np.isnan(precision) | np.isnan(recall)] = np.nan
-    right = total - said - heard + 2 * hits
-    return ClassRates(precision, recall, f1, shares(right, np.full(len(hits), total)))
+    correct = total - labels - predicted + 2 * hits
+    return ClassRates(precision, recall, f1, shares(correct, np.full(len(hits), total)))
 
 
 def balanced_accuracy(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean recall of the classes that were said: each counts alike, rare or common.
+    """Return the mean recall of the classes among the labels, with equal weights.
 
     Args:
-        sums: right answers and all answers of each class, shape `[..., K, 2]`, with at least one
+        sums: correct and all answers of each class, shape `[..., K, 2]`, with at least one
             answer.
 
     >>> float(balanced_accuracy(np.array([[9.0, 9.0], [0.0, 1.0], [0.0, 0.0]])))
@@ -78,11 +78,11 @@ def balanced_accuracy(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def shares(parts: NDArray[Any], wholes: NDArray[Any]) -> Rates:
-    """Return parts of wholes, NaN where there is no whole.
+    """Return parts of wholes, NaN if the whole is 0.
 
     >>> shares(np.array([1, 0]), np.array([2, 0])).tolist()
     [0.5, nan]
     """
-    found = np.full(np.broadcast_shapes(parts.shape, wholes.shape), np.nan)
-    np.divide(parts, wholes, out=found, where=wholes > 0)
-    return found
+    result = np.full(np.broadcast_shapes(parts.shape, wholes.shape), np.nan)
+    np.divide(parts, wholes, out=result, where=wholes > 0)
+    return result

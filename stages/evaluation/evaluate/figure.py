@@ -1,4 +1,4 @@
-"""Draw which phones are taken for which."""
+"""Draw the confusion matrix of phones."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from stages.evaluation.evaluate.confusion import Counts, shares
 
 
 def picture(counts: Counts, title: str, path: Path, dpi: int) -> None:
-    """Draw a row for each phone said: the share of its segments that were named as each phone.
+    """Draw one row per phone: the shares of its segments that were predicted as each phone.
 
-    Phones stand in the inventory's order, those that only English has after a line; phones neither
-    said nor heard are left out. A cell is coloured by the root of its share, so that a confusion of
-    one in a hundred can be seen beside the diagonal.
+    Phones are in the inventory's order, those of English alone after a line. Phones that are
+    neither a label nor a prediction are left out. A cell is coloured by the root of its share, so
+    that a confusion of 1 % can be seen beside the diagonal.
 
     Args:
-        counts: a row a phone said, a column a phone heard, in the inventory's order, `[P, P]`.
-        title: what model and what speech.
+        counts: rows are labels, columns predictions, in the inventory's order, `[P, P]`.
+        title: the model and the kind of speech.
         path: of the PNG.
         dpi: of the picture.
     """
-    kept = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
-    part = shares(counts, counts.sum(axis=1, keepdims=True))[np.ix_(kept, kept)]
+    occurring = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
+    cells = shares(counts, counts.sum(axis=1, keepdims=True))[np.ix_(occurring, occurring)]
     figure, axes = plt.subplots(figsize=(9, 8.2), layout="constrained")
     colours = mpl.colormaps["Blues"].with_extremes(bad="0.92")
-    image = axes.imshow(part, cmap=colours, norm=mpl.colors.PowerNorm(0.5, 0, 1))
-    names = [INVENTORY[number] for number in kept]
-    axes.set_xticks(range(len(kept)), names, fontsize=7)
-    axes.set_yticks(range(len(kept)), names, fontsize=8)
+    image = axes.imshow(cells, cmap=colours, norm=mpl.colors.PowerNorm(0.5, 0, 1))
+    names = [INVENTORY[number] for number in occurring]
+    axes.set_xticks(range(len(occurring)), names, fontsize=7)
+    axes.set_yticks(range(len(occurring)), names, fontsize=8)
     axes.tick_params(length=0, top=True, labeltop=True)
-    shared = int((kept < len(LETTERS)).sum())
-    if 0 < shared < len(kept):
+    shared = int((occurring < len(LETTERS)).sum())
+    if 0 < shared < len(occurring):
         axes.axhline(shared - 0.5, color="0.4", linewidth=0.6)
         axes.axvline(shared - 0.5, color="0.4", linewidth=0.6)
     axes.set_xlabel("heard")

@@ -1,17 +1,17 @@
-"""Score one model, as it is shipped, on voices it has never heard.
+"""Score one model, as it is shipped, on unseen voices.
 
-Reads   data/posteriors/<name>, test.jsonl, segments.parquet, reports/onnx/<name>.json and, to call
-        people by numbers, speakers.csv
+Reads   data/posteriors/<name>, test.jsonl, segments.parquet, reports/onnx/<name>.json and, for
+        pseudonyms, speakers.csv
 Writes  reports/metrics/<name>.json, reports/phones/<name>.csv, reports/confusion/<name>.png and
         data/plots/<name>/confusion.csv
 Params  evaluate, privacy
 
-The phone error rate asks what was said; the segment accuracy asks, given where a phone is, which
-one it is, on the same segments for every model. Both have an interval over speakers, because
-another draw of speakers is what would change them.
+The phone error rate compares decoded phones with the reference. The segment accuracy is the share
+of segments whose phone is right, with the boundaries given, on the same segments for every model.
+Both have an interval over speakers, because they vary most between draws of speakers.
 
-No model is opened here: what the shipped files say of the test clips lies in the posteriors, and
-one pass over them gives every number of every report.
+No model is loaded here: the posteriors are those of the shipped files, and one pass over them gives
+every number of every report.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from stages.evaluation.evaluate.figure import picture
 from stages.evaluation.evaluate.summary import (
     PHONE_COLUMNS,
     by_length,
-    commonest,
     confusion,
     confusion_rows,
     grouped,
     int8_figures,
+    most_frequent,
     phone_errors,
     phone_rows,
     reliability_rows,
@@ -66,7 +66,7 @@ class EvaluateParams:
         digits: decimals of a rate in the report.
         confidence_bins: of equal width, for the calibration error.
         lengths: longest utterance of each bin but the last, in phones.
-        commonest: how many errors of each kind are listed.
+        commonest: number of the most frequent errors that are listed per kind.
         dpi: of the picture.
     """
 
@@ -87,7 +87,7 @@ class EvaluateParams:
 
 
 def summary(observations: list[Observation], params: EvaluateParams) -> dict[str, Any]:
-    """Return rates, intervals and counts of utterances that say something."""
+    """Return rates, intervals and counts of utterances with a reference."""
     draws = params.resamples, params.seed
     return phone_errors(observations, *draws) | segment_figures(
         observations, params.confidence_bins, *draws
@@ -98,7 +98,7 @@ def of_speaker(observations: list[Observation]) -> dict[str, Any]:
     """Return one speaker's rates, with the counts that a paired comparison draws from."""
     errors = sum(o.errors.wrong for o in observations)
     phones = sum(len(o.utterance.phones) for o in observations)
-    segments = sum(len(o.said) for o in observations)
+    segments = sum(len(o.labels) for o in observations)
     right = sum(int(o.right.sum()) for o in observations)
     return {
         "errors": errors, "per": errors / phones, "phones": phones,
@@ -108,35 +108,35 @@ def of_speaker(observations: list[Observation]) -> dict[str, Any]:
 
 
 def unnamed(utterances: Iterable[Utterance], speakers: Path) -> dict[str, str]:
-    """Return what the people who speak are called where they may not be named.
+    """Return the pseudonyms of the people among the speakers.
 
     Raises:
         ValueError: one of them is not in the table of all speakers.
     """
     people = {u.speaker for u in utterances if not u.synthetic}
-    known = aliases(row["speaker"] for row in read_table(speakers, ("speaker",)))
-    if missing := sorted(people - set(known)):
+    pseudonyms = aliases(row["speaker"] for row in read_table(speakers, ("speaker",)))
+    if missing := sorted(people - set(pseudonyms)):
         raise UserError(
             f"{speakers}: {len(missing)} speakers of the test part have no row, first "
             f"{missing[0]!r}; run dvc repro"
         )
-    return {speaker: known[speaker] for speaker in people}
+    return {speaker: pseudonyms[speaker] for speaker in people}
 
 
 def report(
-    observations: list[Observation], params: EvaluateParams, called: Mapping[str, str] = BY_NAME
+    observations: list[Observation], params: EvaluateParams, names: Mapping[str, str] = BY_NAME
 ) -> dict[str, Any]:
     """Return the whole report: all, and by language, corpus, speaker and length.
 
-    An utterance in which nothing is said takes no part in a rate: it has none. It is counted.
+    An utterance without a reference has no rate, so it is only counted.
 
     Args:
         observations: of the test part.
         params: section `evaluate`.
-        called: what speakers are called in it, where that is not their name.
+        names: speakers' pseudonyms; a speaker without one keeps the name.
 
     Raises:
-        ValueError: no utterance says anything.
+        ValueError: no utterance has a reference.
     """
     spoken = [o for o in observations if o.utterance.phones]
     silent = [o for o in observations if not o.utterance.phones]
@@ -144,33 +144,33 @@ def report(
         raise UserError(f"none of {len(observations)} test utterances holds a phone")
     languages = grouped(spoken, lambda o: o.utterance.language)
     sources = grouped(spoken, lambda o: o.utterance.source)
-    found = summary(spoken, params) | {
+    result = summary(spoken, params) | {
         "synthetic": any(o.utterance.synthetic for o in spoken),
         "languages": {name: summary(group, params) for name, group in languages.items()},
         "sources": {name: summary(group, params) for name, group in sources.items()},
         "by_speaker": {
-            called.get(name, name): of_speaker(group)
+            names.get(name, name): of_speaker(group)
             for name, group in speakers_of(spoken).items()
         },
         "lengths": by_length(spoken, params.lengths),
         "empty_references": {
             "utterances": len(silent), "insertions": sum(o.errors.insertions for o in silent),
         },
-        "utterances_without_segments": sum(not len(o.said) for o in spoken),
+        "utterances_without_segments": sum(not len(o.labels) for o in spoken),
         "reliability": reliability_rows(spoken, params.confidence_bins),
-        **commonest(spoken, params.commonest),
+        **most_frequent(spoken, params.commonest),
     }  # fmt: skip
     if spoken[0].int8_pairs is not None:
-        found["int8"] = int8_figures(spoken, params.resamples, params.seed) | {
+        result["int8"] = int8_figures(spoken, params.resamples, params.seed) | {
             "decoded_symbols": sum(o.decoded for o in observations),
             "decoded_symbols_changed": sum(o.int8_changed for o in observations),
         }
-    told: dict[str, Any] = rounded(found, params.digits)
-    return told
+    rounded_result: dict[str, Any] = rounded(result, params.digits)
+    return rounded_result
 
 
 def sizes(exported: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters and bytes of what is shipped; None where a model ships no such file."""
+    """Return parameters and bytes of the shipped files; None if a model has no such file."""
     parameters, files = exported["parameters"], exported["bytes"]
     return {
         "parameters": parameters.get("head"), "encoder_parameters": parameters.get("encoder"),
@@ -181,14 +181,14 @@ def sizes(exported: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """Where the results go.
+class EvaluateOutputs:
+    """The files that the stage writes.
 
     Attributes:
         metrics: the report, JSON.
-        phones: a row a phone, CSV.
-        picture: of what is taken for what, PNG.
-        confusion: a row a segment, CSV, as DVC's confusion plots read it.
+        phones: one row per phone, CSV.
+        picture: the confusion matrix, PNG.
+        confusion: one row per segment, CSV, as DVC's confusion plots read it.
     """
 
     metrics: Path
@@ -198,32 +198,32 @@ class Outputs:
 
 
 def run(
-    name: str, posteriors: Path, test: Path, segments: Path, exported: Path, out: Outputs,
+    name: str, posteriors: Path, test: Path, segments: Path, exported: Path, out: EvaluateOutputs,
     params: EvaluateParams, speakers: Path | None = None,
 ) -> None:  # fmt: skip
-    """Score one model; with the table of all `speakers`, people are called by numbers."""
+    """Score one model; with the table of all `speakers`, people get pseudonyms."""
     utterances = manifest.read(test)
     if not utterances:
         raise UserError(f"{test}: no utterance to test on")
-    given = read_segments(segments, utterances)
+    labelled = read_segments(segments, utterances)
     arrays = read_posteriors(posteriors)
-    seen = list(observe(utterances, arrays, given.phones, where=str(posteriors)))
-    called = BY_NAME if speakers is None else unnamed(utterances, speakers)
-    found = report(seen, params, called) | sizes(read_json(exported))
-    found["segment_times"] = given.origins
-    spoken = [o for o in seen if o.utterance.phones]
+    observations = list(observe(utterances, arrays, labelled.phones, place=str(posteriors)))
+    names = BY_NAME if speakers is None else unnamed(utterances, speakers)
+    result = report(observations, params, names) | sizes(read_json(exported))
+    result["segment_times"] = labelled.origins
+    spoken = [o for o in observations if o.utterance.phones]
     table = [rounded(row, params.digits) for row in phone_rows(spoken)]
     write_table(out.phones, PHONE_COLUMNS, table)
     write_table(out.confusion, ("said", "heard"), confusion_rows(spoken))
-    speech = "synthetic speech" if found["synthetic"] else "real speech"
+    speech = "synthetic speech" if result["synthetic"] else "real speech"
     picture(confusion(spoken), f"{name}, {speech}", out.picture, params.dpi)
-    write_json(out.metrics, found)
+    write_json(out.metrics, result)
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="of the model, as the picture shows it")
+    parser.add_argument("name", help="name of the model, for the figure's title")
     for name in ("posteriors", "test", "segments", "exported"):
         parser.add_argument(name, type=Path)
     for name in ("metrics", "phones", "picture", "confusion", "speakers"):
@@ -232,6 +232,6 @@ def main() -> None:
     privacy = load("privacy", PrivacyParams)
     run(
         args.name, args.posteriors, args.test, args.segments, args.exported,
-        Outputs(args.metrics, args.phones, args.picture, args.confusion),
+        EvaluateOutputs(args.metrics, args.phones, args.picture, args.confusion),
         load("evaluate", EvaluateParams), None if privacy.name_people else args.speakers,
     )  # fmt: skip

@@ -25,10 +25,10 @@ PHONE_COLUMNS = ("phone", "segments", "precision", "recall", "f1", "accuracy", "
 def grouped(
     observations: Sequence[Observation], key: Callable[[Observation], str]
 ) -> dict[str, Group]:
-    """Return observations by what `key` says of them, sorted."""
+    """Return the observations under each value of `key`, sorted."""
     groups: dict[str, Group] = defaultdict(list)
-    for seen in observations:
-        groups[key(seen)].append(seen)
+    for observation in observations:
+        groups[key(observation)].append(observation)
     return dict(sorted(groups.items()))
 
 
@@ -42,32 +42,33 @@ def total(observations: Sequence[Observation]) -> Errors:
     return sum((o.errors for o in observations), Errors())
 
 
-def with_interval(name: str, value: float | None, found: Interval) -> dict[str, float | None]:
+def with_interval(name: str, value: float | None, bounds: Interval) -> dict[str, float | None]:
     """Return a rate under its name, its interval under `<name>_low` and `<name>_high`."""
-    return {name: value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {name: value, f"{name}_low": bounds.low, f"{name}_high": bounds.high}
 
 
 def phone_errors(observations: Sequence[Observation], resamples: int, seed: int) -> dict[str, Any]:
     """Return the phone error rate with its interval over speakers, and its counts."""
     errors = total(observations)
     sums = [total(group) for group in speakers_of(observations).values()]
-    found = bootstrap([(e.wrong, e.reference) for e in sums], resamples, seed)
-    return with_interval("per", errors.rate, found) | {
+    interval = bootstrap([(e.wrong, e.reference) for e in sums], resamples, seed)
+    return with_interval("per", errors.rate, interval) | {
         "substitutions": errors.substitutions, "deletions": errors.deletions,
         "insertions": errors.insertions, "phones": errors.reference, "speakers": len(sums),
-        "utterances": len(observations), **({"interval": found.reason} if found.reason else {}),
+        "utterances": len(observations),
+        **({"interval": interval.reason} if interval.reason else {}),
     }  # fmt: skip
 
 
 def segment_figures(
     observations: Sequence[Observation], bins: int, resamples: int, seed: int
 ) -> dict[str, Any]:
-    """Return what is known of phones given where they are, with intervals over speakers.
+    """Return the scores of segments, whose boundaries are given, with intervals over speakers.
 
-    A speaker without a segment takes no part.
+    A speaker without a segment is left out.
     """
-    groups = [g for g in speakers_of(observations).values() if any(len(o.said) for o in g)]
-    report: dict[str, Any] = {"segments": sum(len(o.said) for o in observations)}
+    groups = [g for g in speakers_of(observations).values() if any(len(o.labels) for o in g)]
+    report: dict[str, Any] = {"segments": sum(len(o.labels) for o in observations)}
     classes = np.array([class_counts(g) for g in groups]).reshape(-1, len(INVENTORY), 2)
     near = [(sum(int(o.near.sum()) for o in g), sum(len(o.near) for o in g)) for g in groups]
     figures: dict[str, tuple[NDArray[np.float64], Figure]] = {
@@ -87,36 +88,36 @@ def segment_figures(
 
 def ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the first of the last axis over the second."""
-    found: NDArray[np.float64] = sums[..., 0] / sums[..., 1]
-    return found
+    result: NDArray[np.float64] = sums[..., 0] / sums[..., 1]
+    return result
 
 
 def class_counts(observations: Sequence[Observation]) -> NDArray[np.float64]:
-    """Return rightly named segments and all segments of each phone, shape `[P, 2]`."""
+    """Return correct and all segments of each phone, shape `[P, 2]`."""
     counts = confusion(observations)
     return np.stack([np.diagonal(counts), counts.sum(axis=1)], axis=1).astype(np.float64)
 
 
 def bin_sums(observations: Sequence[Observation], bins: int) -> NDArray[np.float64]:
-    """Return segments, confidence and right answers of each bin of confidence, `[bins, 3]`."""
+    """Return segments, summed confidence and correct answers of each bin, `[bins, 3]`."""
     confidence = np.concatenate([o.confidence for o in observations])
     return tally(confidence, np.concatenate([o.right for o in observations]), bins)
 
 
 def confusion(observations: Sequence[Observation]) -> Counts:
-    """Return how often segments of each phone were named as each, shape `[P, P]`."""
-    said = np.concatenate([o.said for o in observations])
-    return counts_of(said, np.concatenate([o.named for o in observations]), len(INVENTORY))
+    """Return the confusion matrix of the segments' phones, shape `[P, P]`."""
+    labels = np.concatenate([o.labels for o in observations])
+    return counts_of(labels, np.concatenate([o.predicted for o in observations]), len(INVENTORY))
 
 
 def by_length(observations: Sequence[Observation], edges: Sequence[int]) -> dict[str, Any]:
     """Return errors by the length of utterances in phones.
 
     Args:
-        observations: of utterances that say something.
+        observations: of utterances with a reference.
         edges: the longest length of each bin but the last, which has none.
     """
-    width = len(str(edges[-1] + 1))  # names of one width stand in order in sorted JSON
+    width = len(str(edges[-1] + 1))  # of one width, so that sorted JSON has them in order
     lows = [f"{edge + 1:0{width}}" for edge in (0, *edges)]
     names = [f"{low}-{high:0{width}}" for low, high in zip(lows, edges, strict=False)]
     names.append(f"{lows[-1]}-")
@@ -133,53 +134,57 @@ def by_length(observations: Sequence[Observation], edges: Sequence[int]) -> dict
     return table
 
 
-def commonest(observations: Sequence[Observation], most: int) -> dict[str, list[dict[str, Any]]]:
+def most_frequent(
+    observations: Sequence[Observation], most: int
+) -> dict[str, list[dict[str, Any]]]:
     """Return the most frequent errors of each kind, equally frequent ones in order of symbols."""
-    found = Counter(pair for o in observations for pair in o.pairs if pair[0] != pair[1])
+    counts = Counter(pair for o in observations for pair in o.pairs if pair[0] != pair[1])
     kinds: dict[str, list[dict[str, Any]]] = {
         "commonest_substitutions": [], "commonest_deletions": [], "commonest_insertions": [],
     }  # fmt: skip
-    for (said, heard), count in sorted(
-        found.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1] or "")
+    for (reference, decoded), count in sorted(
+        counts.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1] or "")
     ):
-        if heard is None:
-            kinds["commonest_deletions"].append({"said": said, "count": count})
-        elif said is None:
-            kinds["commonest_insertions"].append({"heard": heard, "count": count})
+        if decoded is None:
+            kinds["commonest_deletions"].append({"said": reference, "count": count})
+        elif reference is None:
+            kinds["commonest_insertions"].append({"heard": decoded, "count": count})
         else:
-            row = {"said": said, "heard": heard, "count": count}
+            row = {"said": reference, "heard": decoded, "count": count}
             kinds["commonest_substitutions"].append(row)
     return {kind: rows[:most] for kind, rows in kinds.items()}
 
 
 def int8_figures(observations: Sequence[Observation], resamples: int, seed: int) -> dict[str, Any]:
-    """Return the int8 file's rate and how far it lies above the float file's, on the same draws."""
+    """Return the int8 file's rate and its difference to the float file's, on the same draws."""
     sums = {
         speaker: (total(group), sum((o.int8_errors for o in group), Errors()))
         for speaker, group in speakers_of(observations).items()
     }
-    light = {speaker: errors for speaker, (_, errors) in sums.items()}
-    full = {speaker: errors for speaker, (errors, _) in sums.items()}
-    errors = sum(light.values(), Errors())
-    found = bootstrap([(e.wrong, e.reference) for e in light.values()], resamples, seed)
-    difference, _ = paired_bootstrap(light, full, resamples, seed)
-    apart = (errors.wrong - total(observations).wrong) / errors.reference
-    return with_interval("per", errors.rate, found) | with_interval("difference", apart, difference)
+    int8 = {speaker: errors for speaker, (_, errors) in sums.items()}
+    fp32 = {speaker: errors for speaker, (errors, _) in sums.items()}
+    errors = sum(int8.values(), Errors())
+    interval = bootstrap([(e.wrong, e.reference) for e in int8.values()], resamples, seed)
+    difference, _ = paired_bootstrap(int8, fp32, resamples, seed)
+    increase = (errors.wrong - total(observations).wrong) / errors.reference
+    return with_interval("per", errors.rate, interval) | with_interval(
+        "difference", increase, difference
+    )
 
 
 def phone_rows(observations: Sequence[Observation]) -> list[dict[str, Any]]:
-    """Return a row a phone, in the inventory's order; a rate that is undefined is NaN.
+    """Return one row per phone, in the inventory's order; an undefined rate is NaN.
 
-    Rates are of segments, one phone against the rest; what was substituted, deleted and inserted
-    is counted in the phone sequence.
+    Rates are of segments, one phone against the rest. Substitutions, deletions and insertions are
+    counted in the decoded sequence.
     """
     counts = confusion(observations)
     rates = class_rates(counts)
     wrong = Counter(pair for o in observations for pair in o.pairs if pair[0] != pair[1])
     substituted: Counter[str] = Counter()
-    for (said, heard), times in wrong.items():
-        if said is not None and heard is not None:
-            substituted[said] += times
+    for (reference, decoded), times in wrong.items():
+        if reference is not None and decoded is not None:
+            substituted[reference] += times
     return [
         {
             "phone": phone, "segments": int(counts[number].sum()),
@@ -193,11 +198,11 @@ def phone_rows(observations: Sequence[Observation]) -> list[dict[str, Any]]:
 
 
 def reliability_rows(observations: Sequence[Observation], bins: int) -> list[dict[str, Any]]:
-    """Return how right the model was where it was how sure."""
+    """Return accuracy and confidence per bin of confidence."""
     return [dict(row) for row in reliability(bin_sums(observations, bins))]
 
 
 def confusion_rows(observations: Sequence[Observation]) -> list[dict[str, str]]:
-    """Return a row a segment: the phone said and the phone it was named."""
-    pairs = (pair for o in observations for pair in zip(o.said, o.named, strict=True))
-    return [{"said": INVENTORY[said], "heard": INVENTORY[heard]} for said, heard in pairs]
+    """Return one row per segment: its phone and the predicted phone."""
+    pairs = (pair for o in observations for pair in zip(o.labels, o.predicted, strict=True))
+    return [{"said": INVENTORY[label], "heard": INVENTORY[predicted]} for label, predicted in pairs]

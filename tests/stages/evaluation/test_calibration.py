@@ -29,8 +29,8 @@ def test_a_model_that_is_always_sure_and_half_right_is_half_wrong_about_itself()
 
 
 def test_too_sure_and_too_modest_do_not_cancel_between_bins():
-    apart = tally(*answers([0.4, 0.9], [True, False]), 2)
-    assert expected_error(apart) == pytest.approx((0.6 + 0.9) / 2)
+    distance = tally(*answers([0.4, 0.9], [True, False]), 2)
+    assert expected_error(distance) == pytest.approx((0.6 + 0.9) / 2)
     assert expected_error(tally(*answers([0.4, 0.9], [True, False]), 1)) == pytest.approx(0.15)
 
 
@@ -61,7 +61,7 @@ def test_a_bin_without_answers_has_no_accuracy():
 
 
 @pytest.mark.parametrize("confidence", [-0.1, 1.1, np.nan])
-def test_a_confidence_that_is_no_probability_is_refused(confidence):
+def test_a_confidence_that_is_not_a_probability_is_refused(confidence):
     with pytest.raises(ValueError, match=r"confidence must lie in \[0, 1\], found"):
         tally(*answers([confidence], [True]), 2)
 

@@ -1,4 +1,4 @@
-"""One page, one picture, and what was spoken by a machine is said to be."""
+"""One page, one picture, and what is synthetic is called synthetic."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def metrics(wrong=(10, 30), low=0.1, high=0.3, languages=("bs", "en"), **more):
 
 MODELS = {"wl": metrics((10, 30)), "mlp": metrics((15, 35), None, None)}
 ENSEMBLE = ("all", metrics((5, 25), parameters=None, onnx_int8_bytes=None))
-REFERENCE = {  # as the stage yardstick writes it
+REFERENCE = {  # as the stage compare_heads writes it
     "name": "wl", "speakers": 2, "parameters": 900_000,
     "shape": {"inputs": 192, "outputs": 52, "hidden": 128, "layers": 2, "dropout": 0.2},
     "shipped": {"per": 0.2, "per_low": 0.1, "per_high": 0.3},
@@ -63,8 +63,9 @@ def page_of(lineup, **alignment):
 
 
 def test_the_page_is_this_one():
-    found = page_of(FULL)
-    assert found.splitlines() == [
+    # The whole page: its wording is an output, so each change of it must be intended.
+    result = page_of(FULL)
+    assert result.splitlines() == [
         "# Models",
         "",
         "Test: synthetic speech, 2 voices none of the models has heard, 40 utterances. "
@@ -104,10 +105,10 @@ def test_the_page_is_this_one():
     ]
 
 
-@pytest.mark.parametrize(("synthetic", "said"), [(True, "synthetic"), (False, "real")])
-def test_who_spoke_is_said_above_the_numbers(synthetic, said):
+@pytest.mark.parametrize(("synthetic", "message"), [(True, "synthetic"), (False, "real")])
+def test_the_kind_of_speech_is_above_the_numbers(synthetic, message):
     text = page_of(Lineup({"a": metrics(synthetic=synthetic)}))
-    assert f"Test: {said} speech" in text.partition("|")[0]
+    assert f"Test: {message} speech" in text.partition("|")[0]
 
 
 def test_two_corpora_have_a_column_each():
@@ -117,7 +118,7 @@ def test_two_corpora_have_a_column_each():
     assert "|   10.0 % |       30.0 % |" in text
 
 
-def test_the_boundary_error_stands_beside_the_times():
+def test_the_boundary_error_is_beside_the_times():
     error = {"clips": 7, "median_ms": 21.5, "p90_ms": 60.0, "within_20_ms": 0.4}
     text = page_of(Lineup(MODELS), forced_start_error=error, clips={"forced": 3, "corpus": 9})
     assert text.endswith(
@@ -132,8 +133,8 @@ def test_one_model_alone_is_compared_with_none():
 
 
 def test_one_voice_leaves_a_difference_without_an_interval():
-    found = compare(Lineup({"a": metrics((10,)), "b": metrics((12,))}), PARAMS)["paired"]
-    assert found == [{
+    result = compare(Lineup({"a": metrics((10,)), "b": metrics((12,))}), PARAMS)["paired"]
+    assert result == [{
         "ours": "a", "theirs": "b", "difference": -0.02, "difference_low": None,
         "difference_high": None, "better_draws": None,
     }]  # fmt: skip
@@ -150,7 +151,7 @@ def test_models_scored_on_other_test_parts_are_not_put_side_by_side(count, place
         compare(Lineup(singles, other if place == "ensemble" else None), PARAMS)
 
 
-def test_models_that_heard_other_voices_are_not_paired():
+def test_models_scored_on_other_voices_are_not_paired():
     other = metrics(by_speaker={"x": {"errors": 1, "phones": 200}})
     with pytest.raises(ValueError, match=r"the test parts differ: \{'s0': 100"):
         compare(Lineup({"a": metrics(), "b": other}), PARAMS)
@@ -158,25 +159,30 @@ def test_models_that_heard_other_voices_are_not_paired():
 
 @pytest.mark.parametrize("wrong", [{"name": "other"}, {"speakers": 3}])
 def test_a_reference_of_another_model_or_other_voices_is_refused(wrong):
-    said = r"the reference stands beside '.*' on \d test speakers, .*'wl': 2.*run dvc repro"
-    with pytest.raises(ValueError, match=said):
+    message = r"the reference was compared with '.*' on \d test speakers, .*'wl': 2.*run dvc repro"
+    with pytest.raises(ValueError, match=message):
         compare(Lineup(MODELS, ENSEMBLE, REFERENCE | wrong), PARAMS)
 
 
-def test_the_json_has_an_entry_a_model_and_the_ensemble_last():
-    found = compare(copy.deepcopy(FULL), PARAMS)
-    assert list(found["models"]) == ["mlp", "wl", "all"]
-    one = found["models"]["wl"]
-    assert (one["per"], one["per_low"], one["test_speakers"], one["top3"]) == (0.2, 0.1, 2, 0.98)
-    assert one["languages"] == {"bs": 0.2, "en": 0.2}
-    assert one["int8_per"] == pytest.approx(0.21)
+def test_the_json_has_one_entry_per_model_and_the_ensemble_last():
+    result = compare(copy.deepcopy(FULL), PARAMS)
+    assert list(result["models"]) == ["mlp", "wl", "all"]
+    single = result["models"]["wl"]
+    assert (single["per"], single["per_low"], single["test_speakers"], single["top3"]) == (
+        0.2,
+        0.1,
+        2,
+        0.98,
+    )
+    assert single["languages"] == {"bs": 0.2, "en": 0.2}
+    assert single["int8_per"] == pytest.approx(0.21)
 
 
-def test_the_reference_is_no_model_among_the_others():
-    found = compare(FULL, PARAMS)
-    assert list(found["models"]) == ["mlp", "wl", "all"]
-    assert (found["reference"]["per"], found["reference"]["per_high"]) == (0.205, 0.32)
-    assert found["reference"]["against"] == {
+def test_the_reference_is_not_a_model_among_the_others():
+    result = compare(FULL, PARAMS)
+    assert list(result["models"]) == ["mlp", "wl", "all"]
+    assert (result["reference"]["per"], result["reference"]["per_high"]) == (0.205, 0.32)
+    assert result["reference"]["against"] == {
         "ours": "wl", "theirs": "reference", "difference": -0.005, "difference_low": -0.02,
         "difference_high": 0.01, "better_draws": 0.74,
     }  # fmt: skip
@@ -190,14 +196,14 @@ def test_a_model_that_has_no_int8_file_has_no_rate_for_it():
 
 def test_the_best_meets_the_second_and_the_ensemble_meets_the_best():
     three = MODELS | {"mid": metrics((12, 31))}
-    found = compare(Lineup(three, ENSEMBLE), PARAMS)["paired"]
-    assert [(p["ours"], p["theirs"]) for p in found] == [("wl", "mid"), ("all", "wl")]
-    assert [p["difference"] for p in found] == [-0.015, -0.05]
+    result = compare(Lineup(three, ENSEMBLE), PARAMS)["paired"]
+    assert [(p["ours"], p["theirs"]) for p in result] == [("wl", "mid"), ("all", "wl")]
+    assert [p["difference"] for p in result] == [-0.015, -0.05]
 
 
-def test_equal_models_are_told_apart_by_name():
-    found = compare(Lineup({"b": metrics(), "a": metrics()}), PARAMS)["paired"]
-    assert [(p["ours"], p["difference"], p["better_draws"]) for p in found] == [("a", 0.0, 0.0)]
+def test_equal_models_are_ordered_by_name():
+    result = compare(Lineup({"b": metrics(), "a": metrics()}), PARAMS)["paired"]
+    assert [(p["ours"], p["difference"], p["better_draws"]) for p in result] == [("a", 0.0, 0.0)]
 
 
 def test_shares_are_percent_with_one_decimal_and_nothing_is_a_dash():
@@ -216,17 +222,17 @@ def save_inputs(folder):
 
 def test_two_runs_are_equal_byte_for_byte(tmp_path):
     save_inputs(tmp_path)
-    found = []
+    result = []
     for name in ("first", "second"):
         out = tmp_path / name / "comparison.json"
         run(
             FULL, tmp_path / "corpus.json", tmp_path / "alignment.json", out,
             out.with_name("by.csv"), PARAMS,
         )  # fmt: skip
-        found.append({p.name: p.read_bytes() for p in out.parent.iterdir()})
-    assert sorted(found[0]) == ["by.csv", "comparison.json", "comparison.md", "comparison.png"]
-    assert found[0] == found[1]
-    assert found[0]["comparison.png"].startswith(b"\x89PNG")
+        result.append({p.name: p.read_bytes() for p in out.parent.iterdir()})
+    assert sorted(result[0]) == ["by.csv", "comparison.json", "comparison.md", "comparison.png"]
+    assert result[0] == result[1]
+    assert result[0]["comparison.png"].startswith(b"\x89PNG")
 
 
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
@@ -237,12 +243,12 @@ def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
         "ensemble": "all", "reference": "ref.json", "corpus": "corpus.json",
         "alignment": "alignment.json", "by-language": "by.csv", "out": "out.json",
     }  # fmt: skip
-    given = [word for name, value in options.items() for word in (f"--{name}", value)]
-    monkeypatch.setattr(sys, "argv", ["compare", "metrics", *given])
+    args = [word for name, value in options.items() for word in (f"--{name}", value)]
+    monkeypatch.setattr(sys, "argv", ["compare", "metrics", *args])
     stage.main()
-    found = read_json(tmp_path / "out.json")
-    assert sorted(found["models"]) == ["all", "mlp", "wl"]
-    assert found["reference"]["against"]["ours"] == "wl"
+    result = read_json(tmp_path / "out.json")
+    assert sorted(result["models"]) == ["all", "mlp", "wl"]
+    assert result["reference"]["against"]["ours"] == "wl"
     assert (tmp_path / "out.md").read_text().startswith("# Models\n")
     with (tmp_path / "by.csv").open(encoding="utf-8", newline="") as file:
         rows = [tuple(row.values()) for row in csv.DictReader(file)]
@@ -254,8 +260,8 @@ def test_models_without_an_ensemble_and_a_reference_are_compared_too(tmp_path, m
     save_inputs(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"compare": asdict(PARAMS)}))
     monkeypatch.chdir(tmp_path)
-    given = "--corpus corpus.json --alignment alignment.json --by-language by.csv --out out.json"
-    monkeypatch.setattr(sys, "argv", ["compare", "metrics", *given.split()])
+    args = "--corpus corpus.json --alignment alignment.json --by-language by.csv --out out.json"
+    monkeypatch.setattr(sys, "argv", ["compare", "metrics", *args.split()])
     (tmp_path / "metrics/all.json").unlink()
     stage.main()
     assert "reference" not in read_json(tmp_path / "out.json")

@@ -35,51 +35,53 @@ def perfect(phones):
 def save_project(folder, speakers=3, empty=False):
     """Write what the stage reads: our head is right but for one phone of the first speaker."""
     torch.manual_seed(0)
-    facts = {"backbone": "wavlm", "valid_per": 0.5}
-    save_head(folder / "reference", new_head(SHAPE), SHAPE, facts)
-    told = [utterance(f"mine/s{n}", n, phones=("a", "b")) for n in range(speakers)]
+    metadata = {"backbone": "wavlm", "valid_per": 0.5}
+    save_head(folder / "reference", new_head(SHAPE), SHAPE, metadata)
+    utterances = [utterance(f"mine/s{n}", n, phones=("a", "b")) for n in range(speakers)]
     rng = np.random.default_rng(0)
-    frames = {u.id: rng.standard_normal((4, 6)).astype(np.float32) for u in told}
-    said = {u.id: perfect(u.phones) for u in told} | {told[0].id: perfect(("a", "d"))}
+    frames = {u.id: rng.standard_normal((4, 6)).astype(np.float32) for u in utterances}
+    shipped = {u.id: perfect(u.phones) for u in utterances} | {
+        utterances[0].id: perfect(("a", "d"))
+    }
     if empty:
-        told.append(utterance("mine/s0", 99, phones=()))
-    for name, arrays in (("shipped", said), ("embeddings", frames)):
+        utterances.append(utterance("mine/s0", 99, phones=()))
+    for name, arrays in (("shipped", shipped), ("embeddings", frames)):
         (folder / name).mkdir()
         write_arrays(folder / name, arrays, 2)
-    manifest.write(folder / "test.jsonl", told)
+    manifest.write(folder / "test.jsonl", utterances)
     names = ("reference", "shipped", "embeddings", "test.jsonl", "out.json")
-    return [folder / name for name in names], told, frames
+    return [folder / name for name in names], utterances, frames
 
 
 def test_both_heads_and_their_difference_are_those_counted_by_hand(tmp_path):
-    places, told, frames = save_project(tmp_path)
+    places, utterances, frames = save_project(tmp_path)
     run(*places, PARAMS)
-    found = read_json(tmp_path / "out.json")
+    report = read_json(tmp_path / "out.json")
     torch.manual_seed(0)
     head = new_head(SHAPE).eval()
-    said = [[s.symbol for s in greedy(posteriors(head, frames[u.id]))] for u in told]
-    theirs = errors([u.phones for u in told], said).rate
-    assert found["shipped"]["per"] == round(1 / 6, 4)
-    assert found["reference"]["per"] == round(theirs, 4)
-    assert found["difference"] == round(1 / 6 - theirs, 4) < 0
-    assert found["difference_low"] <= found["difference"] <= found["difference_high"]
-    assert (found["speakers"], found["name"], found["backbone"]) == (3, "shipped", "wavlm")
-    assert found["shape"]["hidden"] == 4
+    decoded = [[s.symbol for s in greedy(posteriors(head, frames[u.id]))] for u in utterances]
+    theirs = errors([u.phones for u in utterances], decoded).rate
+    assert report["shipped"]["per"] == round(1 / 6, 4)
+    assert report["reference"]["per"] == round(theirs, 4)
+    assert report["difference"] == round(1 / 6 - theirs, 4) < 0
+    assert report["difference_low"] <= report["difference"] <= report["difference_high"]
+    assert (report["speakers"], report["name"], report["backbone"]) == (3, "shipped", "wavlm")
+    assert report["shape"]["hidden"] == 4
 
 
 def test_one_speaker_has_no_interval_and_it_says_so(tmp_path):
     places, _, _ = save_project(tmp_path, speakers=1)
     run(*places, PARAMS)
-    found = read_json(tmp_path / "out.json")
-    assert found["difference_low"] is found["share_of_draws_better"] is None
-    assert found["interval"] == "one speaker: no interval over speakers"
+    report = read_json(tmp_path / "out.json")
+    assert report["difference_low"] is report["share_of_draws_better"] is None
+    assert report["interval"] == "one speaker: no interval over speakers"
 
 
 def test_an_utterance_without_phones_is_counted_and_left_out(tmp_path):
     places, _, _ = save_project(tmp_path, empty=True)
     run(*places, PARAMS)
-    found = read_json(tmp_path / "out.json")
-    assert (found["empty_references"], found["shipped"]["per"]) == (1, round(1 / 6, 4))
+    report = read_json(tmp_path / "out.json")
+    assert (report["empty_references"], report["shipped"]["per"]) == (1, round(1 / 6, 4))
 
 
 def test_an_empty_test_part_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""What is put together is chosen on one part and scored on the other, against the best alone."""
+"""An ensemble is chosen on one part and scored on the other, against the best single model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from fonoteka.phones import INVENTORY, LABELS
 from fonoteka.scoring.decoding import frame_range, greedy, segment_scores
 from fonoteka.scoring.error_rate import ONE_SPEAKER, Interval, errors
 from fonoteka.shards import read_arrays, write_arrays
-from stages.evaluation.ensemble import report as contest
+from stages.evaluation.ensemble import report as ensemble_report
 from stages.evaluation.ensemble import stage
 from stages.evaluation.ensemble.report import part_of, report, scored, verdict
 from stages.evaluation.ensemble.rover import average
 from stages.evaluation.ensemble.search import (
+    Candidate,
     Recipe,
-    Tried,
     best_of,
     hypotheses,
     search,
@@ -32,22 +32,22 @@ from stages.evaluation.ensemble.search import (
 from stages.evaluation.ensemble.stage import EnsembleParams, run
 
 PARAMS = EnsembleParams(step=0.2, null_confidence=(0.3, 0.6), resamples=200, seed=1, digits=4)
-# Which phones of a clip a model mistakes. No two mistake the same one, so each is outvoted.
+# Indices of the phones that a model gets wrong; no two models err at the same index.
 WRONG = {"a": (0, 6), "b": (3, 9), "c": (5,)}
 PHONES = 12
 
 
-def said(number):
-    """The phones of a clip, no two neighbours alike."""
-    at = np.random.default_rng(number).permutation(len(INVENTORY))[:PHONES]
-    return tuple(INVENTORY[i] for i in at)
+def phones_of(number):
+    """Return the phones of a clip, no two neighbours alike."""
+    index = np.random.default_rng(number).permutation(len(INVENTORY))[:PHONES]
+    return tuple(INVENTORY[i] for i in index)
 
 
 def frames(phones, wrong=()):
-    """Log posteriors of a model that hears other phones at some places: 2 frames each, 1 blank.
+    """Return log posteriors of a model with errors at some indices: 2 frames each, 1 blank.
 
-    Where it errs it is surer (0.9) than where it is right (0.85), and holds the right phone hardly
-    likelier than any other: of two models no mean finds the right one at the places of both.
+    A wrong phone has a higher posterior (0.9) than a right one (0.85), and the right phone there
+    has one of the lowest: the mean of two models is wrong at the indices of both.
     """
     rows = []
     for place, phone in enumerate(phones):
@@ -65,18 +65,18 @@ def frames(phones, wrong=()):
 
 
 def corpus(part, clips, speakers=3):
-    """Utterances of a part and what each model says of them."""
+    """Return the utterances of a part and each model's posteriors for them."""
     rows = [
-        utterance(f"mine/{part}{n % speakers}", n, id=f"{part}-u{n}", phones=said(n))
+        utterance(f"mine/{part}{n % speakers}", n, id=f"{part}-u{n}", phones=phones_of(n))
         for n in range(clips)
     ]
-    heard = {m: {u.id: frames(u.phones, wrong) for u in rows} for m, wrong in WRONG.items()}
-    return rows, heard
+    log_probs = {m: {u.id: frames(u.phones, wrong) for u in rows} for m, wrong in WRONG.items()}
+    return rows, log_probs
 
 
-def made(part, clips=6, speakers=3):
-    rows, heard = corpus(part, clips, speakers)
-    return part_of(rows, heard, part)
+def scored_part(part, clips=6, speakers=3):
+    rows, log_probs = corpus(part, clips, speakers)
+    return part_of(rows, log_probs, part)
 
 
 def searched(part, **more):
@@ -85,17 +85,17 @@ def searched(part, **more):
 
 
 def noisy(names, clips=8, sharpness=3.0):
-    """References, and models that all hear them badly."""
+    """Return references, and posteriors of models with many errors."""
     rng = np.random.default_rng(4)
-    references = [said(n) for n in range(clips)]
-    heard = {}
+    references = [phones_of(n) for n in range(clips)]
+    log_probs = {}
     for name in names:
-        heard[name] = []
+        log_probs[name] = []
         for phones in references:
             logits = frames(phones) + rng.normal(0, sharpness, size=(3 * PHONES, len(LABELS)))
             total = np.logaddexp.reduce(logits, axis=1, keepdims=True)
-            heard[name].append((logits - total).astype(np.float32))
-    return references, heard
+            log_probs[name].append((logits - total).astype(np.float32))
+    return references, log_probs
 
 
 def test_weights_are_above_0_and_together_1():
@@ -117,8 +117,8 @@ def test_a_step_too_large_for_three_members_is_refused():
 
 
 def test_every_two_and_three_are_tried_both_ways():
-    found = searched(made("valid"))
-    assert [(t.recipe.method, "".join(t.recipe.members)) for t in found] == [
+    result = searched(scored_part("valid"))
+    assert [(t.recipe.method, "".join(t.recipe.members)) for t in result] == [
         (method, members) for members in ("ab", "ac", "bc", "abc") for method in ("average", "vote")
     ]  # fmt: skip
     two = part_of(*corpus("valid", 2), "valid")
@@ -127,99 +127,99 @@ def test_every_two_and_three_are_tried_both_ways():
 
 
 def test_three_models_that_err_in_different_places_need_each_other():
-    found = searched(made("valid"))
+    result = searched(scored_part("valid"))
     for method in ("average", "vote"):
-        best = best_of(found, method)
+        best = best_of(result, method)
         assert (best.recipe.members, best.wrong) == (("a", "b", "c"), 0)
-        assert all(t.wrong > 0 for t in found if len(t.recipe.members) == 2)
+        assert all(t.wrong > 0 for t in result if len(t.recipe.members) == 2)
 
 
 def test_the_errors_searched_by_are_those_that_are_reported():
-    references, heard = noisy("abc")
-    for t in search(references, heard, 0.25, (0.2, 0.8)):
-        counted = errors(references, hypotheses(t.recipe, heard))
+    references, log_probs = noisy("abc")
+    for t in search(references, log_probs, 0.25, (0.2, 0.8)):
+        counted = errors(references, hypotheses(t.recipe, log_probs))
         assert counted.wrong == t.wrong > 0
 
 
 def test_no_weights_of_the_grid_are_better_than_those_found():
-    references, heard = noisy("abc")
-    for t in search(references, heard, 0.25, (0.2, 0.8)):
+    references, log_probs = noisy("abc")
+    for t in search(references, log_probs, 0.25, (0.2, 0.8)):
         for weights in weightings(len(t.recipe.members), 0.25):
-            for doubt in (0.2, 0.8):
-                other = replace(t.recipe, weights=weights, null_confidence=doubt)
-                assert errors(references, hypotheses(other, heard)).wrong >= t.wrong
+            for null_confidence in (0.2, 0.8):
+                other = replace(t.recipe, weights=weights, null_confidence=null_confidence)
+                assert errors(references, hypotheses(other, log_probs)).wrong >= t.wrong
 
 
-def test_of_equal_weights_the_most_even_are_taken():
-    phones = [said(1)]
-    heard = {name: [frames(phones[0])] for name in "abc"}
-    found = {t.recipe.members: t.recipe.weights for t in search(phones, heard, 0.25, (0.5,))}
-    assert found["a", "b"] == (0.5, 0.5)
-    assert sorted(found["a", "b", "c"]) == [0.25, 0.25, 0.5]
+def test_the_most_even_of_equally_good_weights_win():
+    phones = [phones_of(1)]
+    log_probs = {name: [frames(phones[0])] for name in "abc"}
+    result = {t.recipe.members: t.recipe.weights for t in search(phones, log_probs, 0.25, (0.5,))}
+    assert result["a", "b"] == (0.5, 0.5)
+    assert sorted(result["a", "b", "c"]) == [0.25, 0.25, 0.5]
 
 
-def test_of_equal_recipes_the_one_with_fewer_members_is_best():
-    three = Tried(Recipe("vote", ("a", "b", "c"), (0.2, 0.4, 0.4)), 3)
-    two = Tried(Recipe("vote", ("b", "c"), (0.5, 0.5)), 3)
+def test_the_recipe_with_fewer_members_wins_among_equally_good_ones():
+    three = Candidate(Recipe("vote", ("a", "b", "c"), (0.2, 0.4, 0.4)), 3)
+    two = Candidate(Recipe("vote", ("b", "c"), (0.5, 0.5)), 3)
     assert best_of([three, two], "vote") is two
     assert best_of([replace(three, wrong=2), two], "vote").recipe is three.recipe
 
 
 def test_a_recipe_of_one_member_is_that_model():
-    references, heard = noisy("a")
-    alone = hypotheses(Recipe("average", ("a",), (1.0,)), heard)
-    assert alone == [[s.symbol for s in greedy(x)] for x in heard["a"]]
+    references, log_probs = noisy("a")
+    alone = hypotheses(Recipe("average", ("a",), (1.0,)), log_probs)
+    assert alone == [[s.symbol for s in greedy(x)] for x in log_probs["a"]]
     assert alone != [list(r) for r in references]
 
 
 def test_no_confidence_to_try_is_refused():
     with pytest.raises(ValueError, match=r"ensemble\.null_confidence is empty"):
-        searched(made("valid"), null_confidences=())
+        searched(scored_part("valid"), null_confidences=())
 
 
 def test_errors_are_counted_for_each_speaker():
-    part = made("test", clips=7)
-    found = scored(Recipe("average", ("a",), (1.0,)), part)
-    assert {s: (e.wrong, e.reference) for s, e in found.items()} == {
+    part = scored_part("test", clips=7)
+    result = scored(Recipe("average", ("a",), (1.0,)), part)
+    assert {s: (e.wrong, e.reference) for s, e in result.items()} == {
         "mine/test0": (6, 36), "mine/test1": (4, 24), "mine/test2": (4, 24),
     }  # fmt: skip
 
 
-def told(speakers=3):
-    valid, test = made("valid"), made("test", 9, speakers)
+def toy_report(speakers=3):
+    valid, test = scored_part("valid"), scored_part("test", 9, speakers)
     return report(valid, test, searched(valid), resamples=200, seed=1)
 
 
 def test_the_report_is_that_counted_by_hand():
-    found = told()
-    assert {n: m["test_per"] for n, m in found["singles"].items()} == {
+    result = toy_report()
+    assert {n: m["test_per"] for n, m in result["singles"].items()} == {
         "a": 2 / 12, "b": 2 / 12, "c": 1 / 12,
     }  # fmt: skip
-    assert found["singles"]["c"] == {
+    assert result["singles"]["c"] == {
         "valid_per": 1 / 12, "test_per": 1 / 12, "substitutions": 9, "deletions": 0,
         "insertions": 0,
     }  # fmt: skip
-    assert found["parts"]["test"] == {
+    assert result["parts"]["test"] == {
         "speakers": 3, "utterances": 9, "phones": 108, "empty_references": 0,
     }  # fmt: skip
     for method in ("average", "vote"):
-        best = found[method]
+        best = result[method]
         assert (best["valid_per"], best["test_per"]) == (0, 0)
         assert set(best["weights"]) == {"a", "b", "c"}
         # c errs in 1 of 12 with every speaker, so every draw of them says the same
         assert best["against_best_single"] == pytest.approx({
             "model": "c", "difference": -1 / 12, "low": -1 / 12, "high": -1 / 12, "better_in": 1.0,
         })  # fmt: skip
-    assert found["average"]["verdict"] == (
+    assert result["average"]["verdict"] == (
         "the ensemble beats c by 8.33 points (95 %: 8.33 to 8.33)"
     )
-    assert found["vote"]["verdict"].startswith("the vote beats c by 8.33 points")
-    assert found["vote"]["null_confidence"] in (0.3, 0.6)
-    assert "null_confidence" not in found["average"]
+    assert result["vote"]["verdict"].startswith("the vote beats c by 8.33 points")
+    assert result["vote"]["null_confidence"] in (0.3, 0.6)
+    assert "null_confidence" not in result["average"]
 
 
 def test_the_report_has_a_row_for_each_combination_and_method():
-    rows = told()["combinations"]
+    rows = toy_report()["combinations"]
     assert list(rows) == ["a+b", "a+c", "b+c", "a+b+c"]
     for members, row in rows.items():
         assert set(row) == {"average", "vote"}
@@ -230,10 +230,10 @@ def test_the_report_has_a_row_for_each_combination_and_method():
 
 def test_one_test_speaker_has_no_interval():
     for method in ("average", "vote"):
-        found = told(speakers=1)[method]
-        against = found["against_best_single"]
+        result = toy_report(speakers=1)[method]
+        against = result["against_best_single"]
         assert (against["low"], against["high"], against["better_in"]) == (None, None, None)
-        assert found["verdict"].endswith(
+        assert result["verdict"].endswith(
             "is not proven better or worse than c: 0.00 % against 8.33 %, "
             "one speaker: no interval over speakers"
         )
@@ -247,8 +247,8 @@ def test_the_test_part_is_decoded_once_by_each_single_and_each_best(monkeypatch)
             decoded.append((recipe.method, recipe.members))
         return hypotheses(recipe, log_probs)
 
-    monkeypatch.setattr(contest, "hypotheses", watched)
-    told()
+    monkeypatch.setattr(ensemble_report, "hypotheses", watched)
+    toy_report()
     assert sorted(decoded) == [
         ("average", ("a",)), ("average", ("a", "b", "c")), ("average", ("b",)),
         ("average", ("c",)), ("vote", ("a", "b", "c")),
@@ -278,8 +278,8 @@ def test_the_test_part_is_decoded_once_by_each_single_and_each_best(monkeypatch)
     ],
 )  # fmt: skip
 def test_a_verdict_says_what_the_interval_allows(ours, interval, expected):
-    found = ONE_SPEAKER if interval[0] is None else Interval(*interval)
-    assert verdict("x", "y", ours, 0.09, found) == expected
+    result = ONE_SPEAKER if interval[0] is None else Interval(*interval)
+    assert verdict("x", "y", ours, 0.09, result) == expected
 
 
 def save_project(folder):
@@ -288,8 +288,8 @@ def save_project(folder):
     for part, (rows, _) in parts.items():
         manifest.write(folder / f"{part}.jsonl", rows)
     for name in WRONG:
-        arrays = {key: x for _, heard in parts.values() for key, x in heard[name].items()}
-        # what else lies there: scores of segments, what the small file says
+        arrays = {key: x for _, log_probs in parts.values() for key, x in log_probs[name].items()}
+        # the folder contains posteriors of the int8 file too
         arrays |= {f"{key}#int8": x for key, x in arrays.items()}
         (folder / "posteriors" / name).mkdir(parents=True)
         write_arrays(folder / "posteriors" / name, arrays, 2)
@@ -302,10 +302,10 @@ def save_project(folder):
         )  # fmt: skip
     # later phones stand first, words and silence between: the table's order is what counts
     segments = [
-        (u.id, part, kind, "x", 0.06 * at, 0.06 * at + 0.04)
+        (u.id, part, kind, "x", 0.06 * index, 0.06 * index + 0.04)
         for part, (rows, _) in parts.items()
         for u in rows[:-1]
-        for at in reversed(range(PHONES))
+        for index in reversed(range(PHONES))
         for kind in ("phone", "word")
     ]
     columns = ["utterance", "part", "kind", "symbol", "start_s", "end_s"]
@@ -321,52 +321,56 @@ def save_project(folder):
 
 def change(folder, name, **arrays):
     """Change posteriors of one model; None takes them away."""
-    there = read_arrays(folder / name) | {key.replace("_", "-"): x for key, x in arrays.items()}
-    write_arrays(folder / name, {key: x for key, x in there.items() if x is not None}, 2)
+    changed = read_arrays(folder / name) | {key.replace("_", "-"): x for key, x in arrays.items()}
+    write_arrays(folder / name, {key: x for key, x in changed.items() if x is not None}, 2)
 
 
-def test_the_model_says_how_to_put_it_together_again(tmp_path):
+def test_model_json_contains_all_that_is_needed_to_build_the_ensemble(tmp_path):
     places = save_project(tmp_path)
     run(**places, params=PARAMS)
-    about, found = read_json(places["out_model"]), read_json(places["report_to"])
-    assert (about["name"], about["kind"], about["method"]) == ("ensemble", "ensemble", "average")
-    assert about["labels"] == list(LABELS)
-    assert (about["sample_rate_hz"], about["frames_per_second"]) == (16000, 50)
-    assert {m["name"]: m["weight"] for m in about["members"]} == found["average"]["weights"]
-    assert [(m["backbone"], m["weights_sha256"][:2]) for m in about["members"]] == [
+    description, result = read_json(places["out_model"]), read_json(places["report_to"])
+    assert (description["name"], description["kind"], description["method"]) == (
+        "ensemble",
+        "ensemble",
+        "average",
+    )
+    assert description["labels"] == list(LABELS)
+    assert (description["sample_rate_hz"], description["frames_per_second"]) == (16000, 50)
+    assert {m["name"]: m["weight"] for m in description["members"]} == result["average"]["weights"]
+    assert [(m["backbone"], m["weights_sha256"][:2]) for m in description["members"]] == [
         ("wav2vec2", "aa"), ("wav2vec2", "bb"), ("wavlm", "cc"),
     ]  # fmt: skip
-    assert about["valid_per"] == 0
-    assert (found["shipped"], found["average"]["test_per"]) == ("average", 0)
-    assert "one ONNX file" in found["shipped_because"]
-    assert found["average"]["against_best_single"]["difference"] == -0.0833  # four digits of 1/12
+    assert description["valid_per"] == 0
+    assert (result["shipped"], result["average"]["test_per"]) == ("average", 0)
+    assert "one ONNX file" in result["shipped_because"]
+    assert result["average"]["against_best_single"]["difference"] == -0.0833  # four digits of 1/12
 
 
 def test_the_posteriors_are_the_average_of_the_members(tmp_path):
     places = save_project(tmp_path)
     run(**places, params=PARAMS)
-    found = read_arrays(places["out_posteriors"])
+    result = read_arrays(places["out_posteriors"])
     rows = [u for part in ("valid", "test") for u in manifest.read(places[part])]
-    assert set(found) == {key for u in rows for key in (u.id, f"{u.id}#segments")}
+    assert set(result) == {key for u in rows for key in (u.id, f"{u.id}#segments")}
     assert len(list(places["out_posteriors"].iterdir())) == 2  # as many shards as the members have
     members = read_json(places["out_model"])["members"]
     theirs = [read_arrays(tmp_path / "posteriors" / m["name"]) for m in members]
     for u in rows:
         expected = average([x[u.id] for x in theirs], [m["weight"] for m in members])
-        assert np.array_equal(found[u.id], expected)
+        assert np.array_equal(result[u.id], expected)
 
 
 def test_segments_are_scored_on_the_average_in_the_order_of_the_table(tmp_path):
     places = save_project(tmp_path)
     run(**places, params=PARAMS)
-    found = read_arrays(places["out_posteriors"])
-    scores = found["test-u0#segments"]
+    result = read_arrays(places["out_posteriors"])
+    scores = result["test-u0#segments"]
     assert scores.shape == (PHONES, len(INVENTORY))
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, atol=1e-5)
-    assert [INVENTORY[i] for i in scores.argmax(axis=1)] == list(reversed(said(0)))
+    assert [INVENTORY[i] for i in scores.argmax(axis=1)] == list(reversed(phones_of(0)))
     start, end = frame_range(0.06 * (PHONES - 1), 0.06 * (PHONES - 1) + 0.04, 3 * PHONES)
-    assert np.array_equal(scores[0], segment_scores(found["test-u0"], start, end))
-    assert found["test-u5#segments"].shape == (0, len(INVENTORY))  # it has no segment
+    assert np.array_equal(scores[0], segment_scores(result["test-u0"], start, end))
+    assert result["test-u5#segments"].shape == (0, len(INVENTORY))  # it has no segment
 
 
 def test_what_is_chosen_does_not_depend_on_the_test_part(tmp_path):
@@ -423,27 +427,27 @@ def missing(places):
 
 
 def of_another_corpus(places):
-    change(places["members"][1].parent, "b", other_u0=frames(said(0)))
+    change(places["members"][1].parent, "b", other_u0=frames(phones_of(0)))
 
 
 def other_frames(places):
-    change(places["members"][1].parent, "b", test_u0=frames(said(0))[:-1])
+    change(places["members"][1].parent, "b", test_u0=frames(phones_of(0))[:-1])
 
 
 def other_columns(places):
     for folder in places["members"]:
-        change(folder.parent, folder.name, valid_u1=frames(said(0))[:, :-1])
+        change(folder.parent, folder.name, valid_u1=frames(phones_of(0))[:, :-1])
 
 
 def broken(places):
-    change(places["members"][1].parent, "b", valid_u1=frames(said(1)) * np.float32(np.nan))
+    change(places["members"][1].parent, "b", valid_u1=frames(phones_of(1)) * np.float32(np.nan))
 
 
 def no_posteriors(places):
     places["members"][2] = places["members"][2].with_name("d")
 
 
-def facts(places, name, **more):
+def change_metadata(places, name, **more):
     path = places["models"][0].with_name(name) / "model.json"
     write_json(path, read_json(path) | more)
 
@@ -453,11 +457,11 @@ def no_model(places):
 
 
 def other_labels(places):
-    facts(places, "b", labels=list(LABELS[::-1]))
+    change_metadata(places, "b", labels=list(LABELS[::-1]))
 
 
 def another_rate(places):
-    facts(places, "c", frames_per_second=100)
+    change_metadata(places, "c", frames_per_second=100)
 
 
 def without_phones(part):
@@ -476,7 +480,7 @@ def no_valid(places):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "why"),
+    ("spoil", "reason"),
     [
         (no_member, r"two or more different models, found \['a'\]"),
         (one_twice, r"two or more different models, found \['a', 'a', 'c'\]"),
@@ -487,17 +491,17 @@ def no_valid(places):
         (broken, r"b: 'valid-u1' holds a NaN or \+inf; the model is broken"),
         (no_posteriors, r"posteriors/d: no posteriors; run the stage posteriors"),
         (no_model, r"posteriors of \['a', 'b', 'c'\], but models \['a', 'c'\]"),
-        (other_labels, r"b/model\.json: its labels are not those of this code; train it anew"),
+        (other_labels, r"b/model\.json: its labels are not those of this code; train it again"),
         (another_rate, r"c/model\.json: frames_per_second is 100, of others 50"),
         (without_phones("valid"), r"valid\.jsonl: none of 4 utterances has a phone to score"),
         (without_phones("test"), r"test\.jsonl: none of 6 utterances has a phone to score"),
         (no_valid, r"valid\.jsonl: none of 0 utterances has a phone to score"),
     ],
 )
-def test_what_cannot_be_put_together_is_refused_and_nothing_is_written(tmp_path, spoil, why):
+def test_what_cannot_be_put_together_is_refused_and_nothing_is_written(tmp_path, spoil, reason):
     places = save_project(tmp_path)
     spoil(places)
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises(ValueError, match=reason):
         run(**places, params=PARAMS)
     assert not any(places[name].exists() for name in ("out_model", "out_posteriors", "report_to"))
 

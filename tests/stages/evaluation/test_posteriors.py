@@ -1,4 +1,4 @@
-"""The shipped files hear each clip once; what they say is kept as they said it."""
+"""The shipped files run once on each clip, and their outputs are stored unchanged."""
 
 from __future__ import annotations
 
@@ -49,48 +49,48 @@ def save_project(folder, kind="tdnn", labels=LABELS):
     write_json(folder / "model" / "model.json", {"labels": list(labels), "kind": kind})
     export(head_of(kind), torch.zeros(2, 9, 6), HEAD_AXES, FACTS, folder / "model/head.onnx", 17)
     rng = np.random.default_rng(1)
-    heard = {key: rng.standard_normal((25, 6)).astype(np.float32) for key in ("v0", "t0", "t1")}
+    clips = {key: rng.standard_normal((25, 6)).astype(np.float32) for key in ("v0", "t0", "t1")}
     (folder / "e").mkdir()
-    write_arrays(folder / "e", heard, 2)
-    told = save_clips(folder / "audio", {key: noise(0.5, n) for n, key in enumerate(heard)})
-    manifest.write(folder / "valid.jsonl", told[:1])
-    manifest.write(folder / "test.jsonl", told[1:])
+    write_arrays(folder / "e", clips, 2)
+    utterances = save_clips(folder / "audio", {key: noise(0.5, n) for n, key in enumerate(clips)})
+    manifest.write(folder / "valid.jsonl", utterances[:1])
+    manifest.write(folder / "test.jsonl", utterances[1:])
     columns = ["utterance", "part", "kind", "symbol", "start_s", "end_s"]
     pd.DataFrame(SEGMENTS, columns=columns).to_parquet(folder / "s.parquet", index=False)
     names = ("model", "e", "valid.jsonl", "test.jsonl", "s.parquet", "out")
     return [folder / name for name in names]
 
 
-def heard(places):
-    """What the stage wrote, and the embeddings."""
+def run_stage(places):
+    """Return the arrays that the stage wrote, and the embeddings."""
     run(*places, None, PARAMS)
     return read_arrays(places[-1]), read_arrays(places[1])
 
 
 @pytest.mark.parametrize("kind", sorted(SHAPES))
-def test_each_clip_has_what_the_head_says_of_it(kind, tmp_path):
-    found, frames = heard(save_project(tmp_path, kind))
-    assert set(found) == {f"{key}{more}" for key in frames for more in ("", "#segments")}
+def test_each_clip_has_the_posteriors_of_the_head(kind, tmp_path):
+    written, frames = run_stage(save_project(tmp_path, kind))
+    assert set(written) == {f"{key}{more}" for key in frames for more in ("", "#segments")}
     for key, clip in frames.items():
-        assert np.abs(found[key] - posteriors(head_of(kind), clip)).max() < 1e-5  # float32
+        assert np.abs(written[key] - posteriors(head_of(kind), clip)).max() < 1e-5  # float32
 
 
 def test_a_segment_has_the_peak_of_each_phone_in_the_order_of_the_table(tmp_path):
-    found, _ = heard(save_project(tmp_path))
-    peaks = np.stack([found["t0"][10:15, 1:].max(axis=0), found["t0"][0:3, 1:].max(axis=0)])
+    written, _ = run_stage(save_project(tmp_path))
+    peaks = np.stack([written["t0"][10:15, 1:].max(axis=0), written["t0"][0:3, 1:].max(axis=0)])
     expected = np.exp(peaks) / np.exp(peaks).sum(axis=1, keepdims=True)
-    assert np.exp(found["t0#segments"]) == pytest.approx(expected, abs=1e-6)
-    assert found["t1#segments"].shape == (0, len(LABELS) - 1)
+    assert np.exp(written["t0#segments"]) == pytest.approx(expected, abs=1e-6)
+    assert written["t1#segments"].shape == (0, len(LABELS) - 1)
 
 
-def test_a_model_of_segments_hears_the_mean_of_one(tmp_path):
-    found, frames = heard(save_project(tmp_path, "mlp"))
+def test_the_input_of_a_segment_model_is_the_mean_of_its_frames(tmp_path):
+    written, frames = run_stage(save_project(tmp_path, "mlp"))
     mean = frames["t0"][10:15].mean(axis=0, keepdims=True)
     alone = np.exp(posteriors(head_of("mlp"), mean)[0, 1:])
-    assert np.exp(found["t0#segments"][0]) == pytest.approx(alone / alone.sum(), abs=1e-5)
+    assert np.exp(written["t0#segments"][0]) == pytest.approx(alone / alone.sum(), abs=1e-5)
 
 
-def test_int8_hears_the_audio_of_the_test_part_alone(tmp_path):
+def test_int8_reads_the_audio_of_the_test_part_alone(tmp_path):
     places = save_project(tmp_path)
     # the loudness of the clip, as every label's score
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
@@ -108,17 +108,17 @@ def test_int8_hears_the_audio_of_the_test_part_alone(tmp_path):
     helper.set_model_props(model, {"labels": "\n".join(LABELS)})
     onnx.save(model, tmp_path / "model" / "model.int8.onnx")
     run(*places, tmp_path / "audio", PARAMS)
-    found = read_arrays(places[-1])
-    assert {key for key in found if key.endswith("#int8")} == {"t0#int8", "t1#int8"}
+    written = read_arrays(places[-1])
+    assert {key for key in written if key.endswith("#int8")} == {"t0#int8", "t1#int8"}
     loud = float(np.square(noise(0.5, 1), dtype=np.float64).sum())
-    assert found["t0#int8"] == pytest.approx(np.full((4, len(LABELS)), loud), rel=1e-3)  # 16 bits
+    assert written["t0#int8"] == pytest.approx(np.full((4, len(LABELS)), loud), rel=1e-3)  # 16 bits
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (LABELS[::-1], r"head\.onnx: its labels differ from .*model\.json; export it anew"),
-        (LABELS[:-1], r"head\.onnx: its labels differ from .*model\.json; export it anew"),
+        (LABELS[::-1], r"head\.onnx: its labels differ from .*model\.json; export it again"),
+        (LABELS[:-1], r"head\.onnx: its labels differ from .*model\.json; export it again"),
     ],
 )
 def test_a_file_with_other_labels_than_its_description_is_refused(labels, message, tmp_path):
@@ -134,7 +134,7 @@ def test_a_file_with_the_labels_of_another_inventory_is_refused(tmp_path, monkey
         run(*places, None, PARAMS)
 
 
-def test_posteriors_that_are_no_numbers_are_refused_with_their_clip(tmp_path):
+def test_posteriors_that_are_not_numbers_are_refused_with_their_clip(tmp_path):
     places = save_project(tmp_path)
     shutil.rmtree(places[1])
     places[1].mkdir()
@@ -150,7 +150,7 @@ def test_posteriors_that_are_no_numbers_are_refused_with_their_clip(tmp_path):
 def test_an_empty_part_is_refused(part, tmp_path):
     places = save_project(tmp_path)
     (tmp_path / f"{part}.jsonl").write_text("")
-    with pytest.raises(ValueError, match=rf"{part}\.jsonl: no utterance to hear"):
+    with pytest.raises(ValueError, match=rf"{part}\.jsonl: no utterance to score"):
         run(*places, None, PARAMS)
 
 

@@ -1,4 +1,4 @@
-"""A mean is that of mathematics; a vote depends on what is said and not on who is named first."""
+"""A mean is that of mathematics; a vote depends on the symbols and not on the members' order."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from fonoteka.phones import INVENTORY, LABELS
 from fonoteka.scoring.decoding import greedy
-from stages.evaluation.ensemble.rover import Heard, average, elect, hear, network, vote
+from stages.evaluation.ensemble.rover import DecodedSymbol, average, decode, elect, network, vote
 
-BUSY = settings(deadline=None)  # a busy machine is no fault
+BUSY = settings(deadline=None)  # a busy machine is not a failure
 THIRDS = [1 / 3] * 3
-SAID = st.lists(st.sampled_from("abcd"), max_size=8)
-MEMBERS = st.lists(SAID, min_size=1, max_size=3)
+SYMBOLS = st.lists(st.sampled_from("abcd"), max_size=8)
+MEMBERS = st.lists(SYMBOLS, min_size=1, max_size=3)
 
 
 def equally(*sequences, confidence=0.5):
-    """Members that are as sure of each symbol."""
-    return [[Heard(symbol, confidence) for symbol in said] for said in sequences]
+    """Members with the same confidence in each symbol."""
+    return [[DecodedSymbol(symbol, confidence) for symbol in sequence] for sequence in sequences]
 
 
 def random_posteriors(seed, frames=20, columns=51):
@@ -35,29 +35,29 @@ def symbols(slots, member):
 
 
 def test_the_average_of_one_model_is_that_model_bit_for_bit():
-    one = random_posteriors(1)
-    assert np.array_equal(average([one], [1.0]), one)
+    member = random_posteriors(1)
+    assert np.array_equal(average([member], [1.0]), member)
 
 
 def test_the_average_is_the_weighted_mean_of_probabilities():
     members, weights = [random_posteriors(seed) for seed in range(3)], [0.5, 0.2, 0.3]
-    found = average(members, weights)
+    mean = average(members, weights)
     expected = sum(w * np.exp(m.astype(np.float64)) for w, m in zip(weights, members, strict=True))
-    assert found.dtype == np.float32
+    assert mean.dtype == np.float32
     # float32 holds 24 bits of a log posterior of up to 32
-    np.testing.assert_allclose(found, np.log(expected), atol=32 * 2**-23)
-    np.testing.assert_allclose(np.exp(found.astype(np.float64)).sum(axis=1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(mean, np.log(expected), atol=32 * 2**-23)
+    np.testing.assert_allclose(np.exp(mean.astype(np.float64)).sum(axis=1), 1.0, atol=1e-5)
 
 
 @BUSY
 @given(st.integers(0, 1000), st.permutations(range(3)))
 def test_the_average_lies_between_its_members_whatever_their_order(seed, order):
     members, weights = [random_posteriors(seed + n, 3, 4) for n in range(3)], [0.1, 0.3, 0.6]
-    found = average(members, weights)
-    assert (found >= np.min(members, axis=0) - 1e-5).all()
-    assert (found <= np.max(members, axis=0) + 1e-5).all()
+    mean = average(members, weights)
+    assert (mean >= np.min(members, axis=0) - 1e-5).all()
+    assert (mean <= np.max(members, axis=0) + 1e-5).all()
     moved = average([members[n] for n in order], [weights[n] for n in order])
-    np.testing.assert_allclose(moved, found, rtol=1e-6)  # the order of a sum moves its last bit
+    np.testing.assert_allclose(moved, mean, rtol=1e-6)  # the order of a sum moves its last bit
 
 
 def test_posteriors_too_small_for_an_exponential_are_kept():
@@ -97,7 +97,7 @@ def test_weights_that_do_not_fit_are_refused(weights):
         elect(network(equally("a", "a")), weights, 0.5)
 
 
-def test_nobody_has_no_opinion():
+def test_an_empty_ensemble_is_refused():
     with pytest.raises(ValueError, match="each of 0 members"):
         average([], [])
     with pytest.raises(ValueError, match="each of 0 members"):
@@ -106,38 +106,38 @@ def test_nobody_has_no_opinion():
 
 def test_the_confidence_in_a_symbol_is_its_peak_posterior():
     rows = np.full((4, len(LABELS)), 0.1 / (len(LABELS) - 1))
-    for at, (column, p) in enumerate([(3, 0.6), (3, 0.8), (0, 0.9), (5, 0.7)]):
-        rows[at, column] = p
-    heard = hear(np.log(rows).astype(np.float32))
-    assert [h.symbol for h in heard] == [INVENTORY[2], INVENTORY[4]]
-    assert [h.confidence for h in heard] == pytest.approx([0.8, 0.7], rel=1e-6)
+    for position, (column, p) in enumerate([(3, 0.6), (3, 0.8), (0, 0.9), (5, 0.7)]):
+        rows[position, column] = p
+    decoded = decode(np.log(rows).astype(np.float32))
+    assert [h.symbol for h in decoded] == [INVENTORY[2], INVENTORY[4]]
+    assert [h.confidence for h in decoded] == pytest.approx([0.8, 0.7], rel=1e-6)
 
 
-def test_what_is_heard_is_what_greedy_names():
+def test_the_decoded_symbols_are_those_of_greedy():
     posteriors = random_posteriors(5, 60)
-    assert [h.symbol for h in hear(posteriors)] == [s.symbol for s in greedy(posteriors)]
-    assert hear(posteriors[:0]) == []
+    assert [h.symbol for h in decode(posteriors)] == [s.symbol for s in greedy(posteriors)]
+    assert decode(posteriors[:0]) == []
 
 
-def test_posteriors_of_other_labels_are_not_heard():
+def test_posteriors_of_other_labels_are_refused():
     with pytest.raises(ValueError, match=r"expected posteriors \[T, 51\], found \(4,\)"):
-        hear(np.zeros(4, dtype=np.float32))
+        decode(np.zeros(4, dtype=np.float32))
 
 
 @BUSY
 @given(MEMBERS)
-def test_a_network_holds_what_each_member_said_and_no_empty_slot(said):
-    slots = network(equally(*said))
-    assert [symbols(slots, m) for m in range(len(said))] == said
+def test_a_network_contains_each_members_symbols_and_no_empty_slot(sequences):
+    slots = network(equally(*sequences))
+    assert [symbols(slots, m) for m in range(len(sequences))] == sequences
     assert all(any(slot) for slot in slots)
-    assert max(map(len, said)) <= len(slots) <= sum(map(len, said))
+    assert max(map(len, sequences)) <= len(slots) <= sum(map(len, sequences))
 
 
 @BUSY
-@given(MEMBERS.flatmap(lambda said: st.tuples(st.just(said), st.permutations(range(len(said))))))
-def test_a_network_is_the_same_whoever_is_named_first(case):
-    said, order = case
-    members = equally(*said)
+@given(MEMBERS.flatmap(lambda x: st.tuples(st.just(x), st.permutations(range(len(x))))))
+def test_a_network_does_not_depend_on_the_order_of_members(case):
+    sequences, order = case
+    members = equally(*sequences)
     moved = network([members[m] for m in order])
     assert moved == [tuple(slot[m] for m in order) for slot in network(members)]
 
@@ -149,22 +149,22 @@ def test_what_two_members_insert_at_one_place_is_aligned_among_them():
 
 
 @BUSY
-@given(SAID, st.floats(0.01, 1), st.floats(0, 1))
-def test_one_member_alone_is_itself(said, confidence, null_confidence):
-    assert vote(equally(said, confidence=confidence), [1.0], null_confidence) == said
+@given(SYMBOLS, st.floats(0.01, 1), st.floats(0, 1))
+def test_one_member_alone_is_itself(sequence, confidence, null_confidence):
+    assert vote(equally(sequence, confidence=confidence), [1.0], null_confidence) == sequence
 
 
 @BUSY
-@given(SAID, st.sampled_from([2, 3]), st.floats(0, 1))
-def test_members_that_agree_are_believed(said, count, null_confidence):
-    assert vote(equally(*[said] * count), [1 / count] * count, null_confidence) == said
+@given(SYMBOLS, st.sampled_from([2, 3]), st.floats(0, 1))
+def test_members_that_agree_are_believed(agreed, count, null_confidence):
+    assert vote(equally(*[agreed] * count), [1 / count] * count, null_confidence) == agreed
 
 
 @BUSY
-@given(SAID, SAID, st.integers(0, 2))
-def test_two_of_three_who_are_as_sure_beat_the_third(agreed, other, at):
+@given(SYMBOLS, SYMBOLS, st.integers(0, 2))
+def test_two_of_three_with_equal_confidence_beat_the_third(agreed, other, position):
     members = [agreed, agreed]
-    members.insert(at, other)
+    members.insert(position, other)
     assert vote(equally(*members), THIRDS, 0.5) == agreed
 
 
@@ -173,18 +173,18 @@ def test_two_of_three_who_are_as_sure_beat_the_third(agreed, other, at):
 def test_the_order_of_equal_members_does_not_matter(seed, count):
     rng = np.random.default_rng(seed)  # confidences of 53 random bits leave no tie
     members = [
-        [Heard("abc"[rng.integers(3)], rng.random()) for _ in range(rng.integers(7))]
+        [DecodedSymbol("abc"[rng.integers(3)], rng.random()) for _ in range(rng.integers(7))]
         for _ in range(count)
     ]
-    doubt = rng.random()
-    found = {tuple(vote(p, [1 / count] * count, doubt)) for p in permutations(members)}
-    assert len(found) == 1
+    null_confidence = rng.random()
+    winners = {tuple(vote(p, [1 / count] * count, null_confidence)) for p in permutations(members)}
+    assert len(winners) == 1
 
 
 def test_a_heavy_or_sure_member_outvotes_two():
     members = equally("aba", "aca", "aca")
     assert vote(members, [0.6, 0.2, 0.2], 0.5) == list("aba")
-    members[0] = [Heard(s, 0.9) for s in "aba"]
+    members[0] = [DecodedSymbol(s, 0.9) for s in "aba"]
     members[1:] = equally("aca", "aca", confidence=0.4)
     assert vote(members, THIRDS, 0.5) == list("aba")
 
@@ -195,17 +195,17 @@ def test_a_symbol_of_one_member_stands_while_silence_is_trusted_less(null_confid
     assert vote(equally("aba", "aa", "aa"), THIRDS, null_confidence) == list(expected)
 
 
-def test_of_equal_scores_a_symbol_beats_nothing_and_the_first_member_the_second():
+def test_on_equal_scores_a_symbol_beats_none_and_the_first_member_the_second():
     assert vote(equally("ab", "a"), [0.5, 0.5], 0.5) == ["a", "b"]
     assert vote(equally("b", "a"), [0.5, 0.5], 0.5) == ["b"]
 
 
-def test_nothing_said_is_nothing_elected():
+def test_no_symbols_elect_nothing():
     assert vote(equally("", "", ""), THIRDS, 0.5) == []
     assert vote(equally("", "ab"), [0.9, 0.1], 0.5) == []
 
 
 @pytest.mark.parametrize("null_confidence", [-0.1, 1.1, math.nan])
-def test_a_null_confidence_that_is_none_is_refused(null_confidence):
+def test_a_null_confidence_outside_0_to_1_is_refused(null_confidence):
     with pytest.raises(ValueError, match="null_confidence must be 0 to 1, found"):
         vote(equally("a"), [1.0], null_confidence)
