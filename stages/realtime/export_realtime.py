@@ -1,12 +1,12 @@
-"""Export one small model for RTNeural and for ONNX Runtime; prove that both say what torch says.
+"""Export one small model for RTNeural and ONNX Runtime, and check that both agree with torch.
 
 Reads   data/realtime/models/<name>, data/realtime/streams, data/realtime/times.parquet
 Writes  data/realtime/export/<name>/: <name>.json, <name>.onnx; reports/rtneural/<name>.json
-Params  rtneural, compute
+Params  export_realtime, compute
 
-The proof runs step by step, as an audio thread does, over frames of real test streams one after
-another: torch, the ONNX file and an interpreter of the JSON that knows nothing of the exporter. It
-runs from a reset, and again after one.
+The parity check runs step by step, as an audio thread does, over the frames of test streams one
+after another: torch, the ONNX file, and an interpreter of the JSON that shares no code with the
+exporter. It runs from a reset, and again after one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from fonoteka.onnx_export.stateful import export_stack
 from fonoteka.onnx_export.stateful_session import StatefulSession
 from fonoteka.rtneural.export import export_model
 from fonoteka.rtneural.parity import check_parity
-from stages.realtime.parity_frames import proof_frames
+from stages.realtime.parity_frames import parity_frames
 
 Array = NDArray[np.float32]
 
@@ -43,8 +43,8 @@ class ExportRealtimeParams:
 
     Attributes:
         opset: of the ONNX files.
-        steps: frames of the proof, from a reset on.
-        max_error: of an output, a probability, against torch.
+        steps: frames of the parity check, from a reset on.
+        max_error: largest difference of an output, a probability, from torch's.
     """
 
     opset: int
@@ -54,13 +54,13 @@ class ExportRealtimeParams:
     def __post_init__(self) -> None:
         if self.steps < 1 or not self.max_error > 0:
             raise UserError(
-                "rtneural: steps and max_error must be above 0, found "
+                "export_realtime: steps and max_error must be above 0, found "
                 f"{self.steps} and {self.max_error}; change them in params.yaml"
             )
 
 
 @torch.inference_mode()
-def said_by_torch(stack: Stack, frames: Array) -> Array:
+def torch_outputs(stack: Stack, frames: Array) -> Array:
     """Return the outputs `[T, O]`, one frame at a time."""
     state, rows = stack.initial_state(), []
     for frame in torch.from_numpy(frames):
@@ -69,47 +69,52 @@ def said_by_torch(stack: Stack, frames: Array) -> Array:
     return np.stack(rows)
 
 
-def prove_graph(graph: Path, frames: Array, wanted: Array, allowed: float, where: str) -> float:
-    """Return the largest difference between an ONNX file and torch, from a reset and from another.
+def prove_graph(
+    graph: Path, frames: Array, expected: Array, tolerance: float, file_name: str
+) -> float:
+    """Return the largest difference between an ONNX file and torch, over two runs from a reset.
 
     Raises:
-        ValueError: it is above `allowed`, or the second turn says another thing.
+        ValueError: it is above `tolerance`, or the second run has other outputs.
     """
-    runner, heard = StatefulSession(open_model(graph)), []
+    runner, outputs = StatefulSession(open_model(graph)), []
     for _ in range(2):
         runner.reset()
-        heard.append(np.concatenate([runner.run(frame[None]) for frame in frames]))
-    worst = float(np.abs(heard[0] - wanted).max())
-    if not worst <= allowed:
+        outputs.append(np.concatenate([runner.run(frame[None]) for frame in frames]))
+    worst = float(np.abs(outputs[0] - expected).max())
+    if not worst <= tolerance:
         raise UserError(
-            f"{where}: off by {worst:.2e} within {len(frames)} steps; allowed is {allowed}"
+            f"{file_name}: max abs error {worst:.2e} within {len(frames)} steps; "
+            f"allowed is {tolerance}"
         )
-    if not np.array_equal(heard[0], heard[1]):
-        raise UserError(f"{where}: says another thing after a reset")
+    if not np.array_equal(outputs[0], outputs[1]):
+        raise UserError(f"{file_name}: its outputs differ after a reset")
     return worst
 
 
 def run(
     model: Path, streams: Path, times: Path, out: Path, report: Path, params: ExportRealtimeParams
 ) -> None:
-    """Export and prove one model."""
-    stack, facts = load_stack(model)
-    name, inputs = facts["name"], facts["shape"]["inputs"]
-    frames = proof_frames(streams, times, params.steps)
-    about = {
-        "answers": "\n".join(facts["answers"]), "name": name,
-        "weights_sha256": facts["weights_sha256"],
+    """Export and check one model."""
+    stack, metadata = load_stack(model)
+    name, inputs = metadata["name"], metadata["shape"]["inputs"]
+    frames = parity_frames(streams, times, params.steps)
+    description = {
+        "answers": "\n".join(metadata["answers"]), "name": name,
+        "weights_sha256": metadata["weights_sha256"],
     }  # fmt: skip
     with atomic_folder(out) as folder:
-        said, graph = folder / f"{name}.json", folder / f"{name}.onnx"
-        said.write_text(export_model(stack, inputs).text, encoding="utf-8")
-        export_stack(stack, inputs, about, graph, params.opset)
-        wanted, allowed = said_by_torch(stack, frames), params.max_error
+        document, graph = folder / f"{name}.json", folder / f"{name}.onnx"
+        document.write_text(export_model(stack, inputs).text, encoding="utf-8")
+        export_stack(stack, inputs, description, graph, params.opset)
+        expected, tolerance = torch_outputs(stack, frames), params.max_error
         worst = {
-            "onnx": prove_graph(graph, frames, wanted, allowed, graph.name),
-            "rtneural": check_parity(said.read_bytes(), frames, wanted, allowed, said.name),
+            "onnx": prove_graph(graph, frames, expected, tolerance, graph.name),
+            "rtneural": check_parity(
+                document.read_bytes(), frames, expected, tolerance, document.name
+            ),
         }
-        sizes = {"json": said.stat().st_size, "onnx": graph.stat().st_size}
+        sizes = {"json": document.stat().st_size, "onnx": graph.stat().st_size}
     write_json(
         report,
         {

@@ -1,16 +1,16 @@
-"""Lay clips end to end as a microphone would hear them, and describe each hop causally.
+"""Join clips to streams as a microphone records them, and compute causal features per hop.
 
 Reads   data/audio, train.jsonl, valid.jsonl, test.jsonl, segments.parquet
 Writes  data/realtime/streams/shard-NN.safetensors   id  `[T, M]`  frames of the front end
-        data/realtime/times.parquet                  each phone of a stream and when it sounds
-        data/realtime/frontend.json                  what a host needs to make the same frames
+        data/realtime/times.parquet                  each phone of a stream with its times
+        data/realtime/frontend.json                  all that a host needs for the same features
         reports/streams.json
-Params  streams, frontend
+Params  realtime_features, frontend
 
-A clip is trimmed and levelled, so a model that met clips alone would know neither pauses nor a
-quiet speaker. A stream has the clips of one voice in any order, pauses of any length between them,
-a noise throughout and a level of its own. The constants of the front end are those of the training
-streams and are the same for every voice that comes later.
+A clip is trimmed and levelled, so clips alone contain neither pauses nor quiet speakers. A stream
+has the clips of one speaker in random order, with pauses of random length between them, a noise
+throughout and a level of its own. The constants of the front end are those of the training
+streams and are the same for all other voices.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class RealtimeFeaturesParams:
     def __post_init__(self) -> None:
         if self.shards < 1 or not self.seconds > 0:
             raise UserError(
-                f"streams: {self.shards} shards of streams of {self.seconds} s are none; change "
-                "them in params.yaml"
+                "realtime_features: shards must be at least 1 and seconds above 0, got "
+                f"{self.shards} and {self.seconds}; change them in params.yaml"
             )
         for name in ("pause", "gain", "noise"):
             low, high = (
@@ -84,19 +84,20 @@ class RealtimeFeaturesParams:
             )
             if low > high or (name == "pause" and low < 0):
                 raise UserError(
-                    f"streams: {name} from {low} to {high} is no range; change it in params.yaml"
+                    f"realtime_features: the range of {name} must be ascending, got {low} to "
+                    f"{high}; change it in params.yaml"
                 )
 
 
 @dataclass(frozen=True)
 class Stream:
-    """What a microphone hears of one voice.
+    """The clips of one speaker as one signal, as a microphone records them.
 
     Attributes:
         id: of the stream.
         part: of its speaker.
         samples: `[N]` at 16 kHz.
-        rows: each phone as COLUMNS has it.
+        rows: each phone, with the columns COLUMNS.
     """
 
     id: str
@@ -109,13 +110,14 @@ def streams_of(
     part: str, speaker: str, clips: Sequence[tuple[Utterance, Signal]], times: Times,
     params: RealtimeFeaturesParams,
 ) -> Iterator[Stream]:  # fmt: skip
-    """Yield the streams of one speaker; what is drawn depends on the speaker's name alone."""
+    """Yield the streams of one speaker; the random draws depend on the speaker's name alone."""
+    # Each speaker has an own generator: another speaker more or less changes no other stream.
     rng = np.random.default_rng(seed_of(params.seed, "streams", speaker))
     order = rng.permutation(len(clips))
     pieces, rows, number = [_pause(rng, params)], [], 0
     length = len(pieces[0])
-    for position, at in enumerate(order):
-        u, signal = clips[at]
+    for position, clip_index in enumerate(order):
+        u, signal = clips[clip_index]
         name = f"{speaker}-{number:03d}"
         offset_s = length / SAMPLE_RATE_HZ
         rows += [
@@ -126,7 +128,7 @@ def streams_of(
         pieces += [signal, _pause(rng, params)]
         length += len(pieces[-2]) + len(pieces[-1])
         if length >= params.seconds * SAMPLE_RATE_HZ or position + 1 == len(order):
-            yield Stream(name, part, _heard(np.concatenate(pieces), rng, params), rows)
+            yield Stream(name, part, _recorded(np.concatenate(pieces), rng, params), rows)
             pieces, rows, number = [_pause(rng, params)], [], number + 1
             length = len(pieces[0])
 
@@ -136,7 +138,7 @@ def _pause(rng: np.random.Generator, params: RealtimeFeaturesParams) -> Signal:
     return np.zeros(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
 
 
-def _heard(signal: Signal, rng: np.random.Generator, params: RealtimeFeaturesParams) -> Signal:
+def _recorded(signal: Signal, rng: np.random.Generator, params: RealtimeFeaturesParams) -> Signal:
     """Return a stream with a noise of its own colour and level, at a level of its own."""
     tilt = rng.uniform(0, 0.95)
     noise = lfilter([1.0], [1.0, -tilt], rng.standard_normal(len(signal)))
@@ -161,8 +163,8 @@ def phone_times(segments: Path) -> Times:
 def constants(frames: Sequence[Features]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return mean and deviation of each band over all frames, shape `[M]` each.
 
-    They are rounded to a tenth of a millionth, far below what a microphone knows, so that another
-    processor's last bits don't make another file.
+    They are rounded to 1e-7, far below the noise of a microphone, so that the last bits of another
+    processor do not change the file.
     """
     count = sum(map(len, frames))
     mean = sum(f.sum(axis=0, dtype=np.float64) for f in frames) / count
@@ -172,22 +174,24 @@ def constants(frames: Sequence[Features]) -> tuple[NDArray[np.float32], NDArray[
 
 
 def run(
-    audio: Path, parts: Mapping[str, Path], segments: Path, out: Path, times_to: Path,
-    frontend_to: Path, report_to: Path, params: RealtimeFeaturesParams, frontend: FrontEndParams,
+    audio: Path, parts: Mapping[str, Path], segments: Path, out: Path, times_path: Path,
+    frontend_path: Path, report_path: Path, params: RealtimeFeaturesParams,
+    frontend: FrontEndParams,
 ) -> None:  # fmt: skip
     """Write the streams of all parts."""
     times = phone_times(segments)
+    # The constants are known only after all training streams, so features are normalised last.
     plain = FrontEnd.without_normalisation(frontend)
     frames: dict[str, Features] = {}
     rows: list[tuple[Any, ...]] = []
     report: dict[str, Any] = {}
     for part, path in parts.items():
         utterances = manifest.read(path)
-        known = [u for u in utterances if u.id in times]
-        if not known:
+        timed = [u for u in utterances if u.id in times]
+        if not timed:
             raise UserError(f"{path}: no clip whose phone times are known; run the stage align")
         seconds: dict[str, float] = defaultdict(float)
-        for stream in _all(part, known, audio, times, params):
+        for stream in _all(part, timed, audio, times, params):
             frames[stream.id] = plain(stream.samples)
             if not len(frames[stream.id]):
                 raise UserError(
@@ -199,28 +203,32 @@ def run(
         report[part] = {
             "speakers": len(seconds), "hours": round(sum(seconds.values()) / 3600, 3),
             "streams": len({row[0] for row in rows if row[1] == part}),
-            "clips": len(known), "clips_without_times": len(utterances) - len(known),
+            "clips": len(timed), "clips_without_times": len(utterances) - len(timed),
         }  # fmt: skip
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    heard = set(table.loc[table["part"] == "train", "stream"])
-    end = FrontEnd(frontend, *constants([frames[key] for key in sorted(heard)]))
+    train_streams = set(table.loc[table["part"] == "train", "stream"])
+    end = FrontEnd(frontend, *constants([frames[key] for key in sorted(train_streams)]))
     final = {key: np.asarray((f - end.mean) / end.std, np.float32) for key, f in frames.items()}
     with atomic_folder(out) as folder:
         write_arrays(folder, final, params.shards)
-    with atomic_file(times_to) as file:
+    with atomic_file(times_path) as file:
         table.to_parquet(file, index=False)
-    write_json(frontend_to, end.to_json())
-    write_json(report_to, report)
+    write_json(frontend_path, end.to_json())
+    write_json(report_path, report)
 
 
 def _all(
-    part: str, known: Sequence[Utterance], audio: Path, times: Times, params: RealtimeFeaturesParams
+    part: str,
+    utterances: Sequence[Utterance],
+    audio: Path,
+    times: Times,
+    params: RealtimeFeaturesParams,
 ) -> Iterator[Stream]:
     """Yield the streams of a part, speaker by speaker."""
-    sound = dict(read_clips(audio, {u.id: u.audio for u in known}))
+    signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
     speakers: dict[str, list[tuple[Utterance, Signal]]] = {}
-    for u in sorted(known, key=lambda u: u.id):
-        speakers.setdefault(u.speaker, []).append((u, sound.pop(u.id)))
+    for u in sorted(utterances, key=lambda u: u.id):
+        speakers.setdefault(u.speaker, []).append((u, signals.pop(u.id)))
     for speaker in sorted(speakers):
         yield from streams_of(part, speaker, speakers[speaker], times, params)
 

@@ -1,4 +1,4 @@
-"""What a small model's answers to a stream are worth: right or wrong at each hop, and how late."""
+"""Score a small model's outputs for a stream: right or wrong at each hop, and the latency."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class EvaluateRealtimeParams:
     """Section `evaluate_realtime`.
 
     Attributes:
-        tolerance_s: how far an onset may be said from where it is.
-        longest_delay_s: a later answer is none.
+        tolerance_s: largest distance of a predicted onset from the true one.
+        longest_delay_s: a later answer counts as a miss.
         resamples: draws of the speakers for an interval.
         seed: of the draws.
         digits: decimals of a score in the report.
@@ -38,15 +38,15 @@ class EvaluateRealtimeParams:
 
 
 @dataclass(frozen=True)
-class Heard:
+class EvaluationStream:
     """A stream of the test part.
 
     Attributes:
         frames: `[T, M]`.
         rows: its phones with their times.
-        speaker: whose voice it is.
+        speaker: of the stream.
         sources: the corpus of each hop, shape `[T]`.
-        languages: the language of each hop, shape `[T]`; a pause belongs to what comes after it.
+        languages: the language of each hop, shape `[T]`; a pause belongs to the phone after it.
     """
 
     frames: Array
@@ -57,19 +57,19 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Marked:
-    """What a model's answers to one stream are worth, an entry a hop or, of moments, a moment.
+class StreamCounts:
+    """Counts of a model's answers to one stream, one entry per hop, or per onset of an event task.
 
     Attributes:
-        at: the hop that each entry belongs to.
-        hits, extra, missed: 1 or 0; a wrong answer among many is both extra and missed, so that the
-            F1 of it all is the accuracy.
-        late_s: of the answers that followed a change.
-        without: changes that no answer followed in time.
-        before: changes whose answer was there already.
+        hops: the hop that each entry belongs to.
+        hits, extra, missed: 1 or 0; with several classes a wrong answer is both extra and missed,
+            so that the F1 of all is the accuracy.
+        late_s: latencies of the answers after a change.
+        without: changes without an answer in time.
+        before: changes that the model had already answered.
     """
 
-    at: Numbers
+    hops: Numbers
     hits: Numbers
     extra: Numbers
     missed: Numbers
@@ -78,124 +78,134 @@ class Marked:
     before: int
 
 
-class Examiner:
-    """What asks one model, by what its model.json says."""
+class StreamEvaluator:
+    """Scores the outputs of one model, by the delay and threshold in its model.json."""
 
     def __init__(
-        self, facts: Mapping[str, Any], hop_s: float, params: EvaluateRealtimeParams
+        self, metadata: Mapping[str, Any], hop_s: float, params: EvaluateRealtimeParams
     ) -> None:
-        self.question = TASKS[facts["name"]]
-        self.delay, self.threshold = facts["delay_hops"], facts["threshold"]
+        self.spec = TASKS[metadata["name"]]
+        self.delay, self.threshold = metadata["delay_hops"], metadata["threshold"]
         self.hop_s, self.params = hop_s, params
 
-    def marked(self, said: Array, stream: Heard) -> Marked:
-        """Return what outputs `[T, O]` are worth."""
-        if self.question.event:
-            hops = pick_peaks(said[:, 0], self.threshold)
+    def counts(self, outputs: Array, stream: EvaluationStream) -> StreamCounts:
+        """Return the counts of outputs `[T, O]`."""
+        if self.spec.event:
+            hops = pick_peaks(outputs[:, 0], self.threshold)
             return self._moments((hops - self.delay + 0.5) * self.hop_s, hops, stream)
-        many = len(self.question.names) > 1
-        answers = said.argmax(axis=1) if many else (said[:, 0] > self.threshold).astype(np.int64)
+        several = len(self.spec.names) > 1
+        answers = (
+            outputs.argmax(axis=1) if several else (outputs[:, 0] > self.threshold).astype(np.int64)
+        )
         return self.states(answers, stream, self.delay)
 
-    def states(self, answers: Numbers, stream: Heard, delay: int) -> Marked:
-        """Return what an answer at each hop is worth, `[T]`."""
-        truth = self.question.labels(stream.rows, len(answers), self.hop_s)
-        right = delayed(truth, delay)
-        if len(self.question.names) > 1:
-            hits = answers == right
+    def states(self, answers: Numbers, stream: EvaluationStream, delay: int) -> StreamCounts:
+        """Return the counts of one answer per hop, `[T]`."""
+        truth = self.spec.labels(stream.rows, len(answers), self.hop_s)
+        expected = delayed(truth, delay)
+        if len(self.spec.names) > 1:
+            hits = answers == expected
             extra = missed = ~hits
         else:
-            hits = (answers == 1) & (right == 1)
-            extra, missed = (answers == 1) & (right == 0), (answers == 0) & (right == 1)
+            hits = (answers == 1) & (expected == 1)
+            extra, missed = (answers == 1) & (expected == 0), (answers == 0) & (expected == 1)
         within = round(self.params.longest_delay_s / self.hop_s)
         late: Latencies = latencies(answers, truth, within)
         late_s = [hops * self.hop_s for hops in late.hops]
         hits, extra, missed = (x.astype(np.int64) for x in (hits, extra, missed))
-        at = np.arange(len(answers))
-        return Marked(at, hits, extra, missed, late_s, late.without, late.before)
+        every_hop = np.arange(len(answers))
+        return StreamCounts(every_hop, hits, extra, missed, late_s, late.without, late.before)
 
-    def _moments(self, moments_s: Array, hops: Numbers, stream: Heard) -> Marked:
-        """Return what moments are worth that were known a hop after their peak."""
+    def _moments(self, moments_s: Array, hops: Numbers, stream: EvaluationStream) -> StreamCounts:
+        """Return the counts of predicted moments, each known one hop after its peak."""
         starts = sorted(start_s for _, start_s, _ in stream.rows)
         pairs = match_events(moments_s.tolist(), starts, self.params.tolerance_s)
-        said, true = {s for s, _ in pairs}, {t for _, t in pairs}
+        matched, true = {s for s, _ in pairs}, {t for _, t in pairs}
         last = len(stream.frames) - 1
-        at = [*(hops[s] for s, _ in pairs), *(h for n, h in enumerate(hops) if n not in said)]
-        at += [min(int(s / self.hop_s), last) for n, s in enumerate(starts) if n not in true]
+        entries = [
+            *(hops[s] for s, _ in pairs),
+            *(h for n, h in enumerate(hops) if n not in matched),
+        ]
+        entries += [min(int(s / self.hop_s), last) for n, s in enumerate(starts) if n not in true]
         kinds = np.repeat(
             np.eye(3, dtype=np.int64),
             [len(pairs), len(hops) - len(pairs), len(starts) - len(pairs)], axis=0,
         )  # fmt: skip
-        late = [float((hops[s] + 2) * self.hop_s - starts[t]) for s, t in pairs]
+        late_s = [float((hops[s] + 2) * self.hop_s - starts[t]) for s, t in pairs]
         columns = kinds[:, 0], kinds[:, 1], kinds[:, 2]
-        return Marked(np.array(at, dtype=np.int64), *columns, late, len(starts) - len(pairs), 0)
+        return StreamCounts(
+            np.array(entries, dtype=np.int64), *columns, late_s, len(starts) - len(pairs), 0
+        )
 
-    def guessed(self, stream: Heard, habit: float) -> Marked:
-        """Return what somebody is worth who has only counted; `habit` is what `habit_of` says."""
-        if self.question.event:
-            moments = np.arange(habit / 2, len(stream.frames) * self.hop_s, habit)
+    def baseline_counts(self, stream: EvaluationStream, baseline: float) -> StreamCounts:
+        """Return the counts of a constant answer; `baseline` is that of `majority_baseline`."""
+        if self.spec.event:
+            moments = np.arange(baseline / 2, len(stream.frames) * self.hop_s, baseline)
             hops = np.minimum((moments / self.hop_s).astype(np.int64), len(stream.frames) - 1)
             return self._moments(moments.astype(np.float32), hops, stream)
-        return self.states(np.full(len(stream.frames), int(habit)), stream, 0)
+        return self.states(np.full(len(stream.frames), int(baseline)), stream, 0)
 
-    def habit_of(self, streams: Sequence[tuple[list[Row], int]]) -> float:
-        """Return the commonest answer of streams, or the mean time between onsets in seconds.
+    def majority_baseline(self, streams: Sequence[tuple[list[Row], int]]) -> float:
+        """Return the most frequent label of streams, or the mean time between onsets in seconds.
 
-        A yes or no is answered with yes: always no would have no F1.
+        For two classes it is 1, because always 0 would have an F1 of 0.
 
         Args:
             streams: phones and hops of each.
         """
-        if self.question.event:
+        if self.spec.event:
             return sum(hops for _, hops in streams) * self.hop_s / sum(len(r) for r, _ in streams)
-        if len(self.question.names) == 1:
+        if len(self.spec.names) == 1:
             return 1.0
-        counts = np.zeros(len(self.question.names), dtype=np.int64)
+        counts = np.zeros(len(self.spec.names), dtype=np.int64)
         for rows, hops in streams:
-            labels = self.question.labels(rows, hops, self.hop_s)
+            labels = self.spec.labels(rows, hops, self.hop_s)
             counts += np.bincount(labels, minlength=len(counts))
         return float(counts.argmax())
 
 
 def score(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the F1 of sums `[..., 3]` of hits, extra and missed; 0 where there is nothing."""
+    """Return the F1 of sums `[..., 3]` of hits, extra and missed; 0 if all are 0."""
     hits, extra, missed = np.moveaxis(sums, -1, 0)
     return np.asarray(2 * hits / np.maximum(1, 2 * hits + extra + missed))
 
 
-def counts_by(marks: Sequence[tuple[Marked, NDArray[np.object_]]]) -> dict[str, Counts]:
-    """Return the counts under each name, sorted; each stream comes with the name of each hop."""
-    found: dict[str, Counts] = defaultdict(Counts)
+def counts_by(marks: Sequence[tuple[StreamCounts, NDArray[np.object_]]]) -> dict[str, Counts]:
+    """Return the counts under each name, sorted; `marks` contains the name of each hop."""
+    counts: dict[str, Counts] = defaultdict(Counts)
     for mark, names in marks:
-        own = names[mark.at]
+        own = names[mark.hops]
         for name in np.unique(own):
-            here = own == name
-            sums = (int(x[here].sum()) for x in (mark.hits, mark.extra, mark.missed))
-            found[str(name)] += Counts(*sums)
-    return dict(sorted(found.items()))
+            selected = own == name
+            sums = (int(x[selected].sum()) for x in (mark.hits, mark.extra, mark.missed))
+            counts[str(name)] += Counts(*sums)
+    return dict(sorted(counts.items()))
 
 
 def report_of(
-    examiner: Examiner, said: Iterator[Array], streams: Sequence[Heard], habit: float
+    evaluator: StreamEvaluator,
+    outputs: Iterator[Array],
+    streams: Sequence[EvaluationStream],
+    baseline: float,
 ) -> dict[str, Any]:
-    """Return what is said of one model."""
-    params = examiner.params
-    marks = [(examiner.marked(one, s), s) for one, s in zip(said, streams, strict=True)]
+    """Return the report of one model."""
+    params = evaluator.params
+    marks = [(evaluator.counts(output, s), s) for output, s in zip(outputs, streams, strict=True)]
     speakers: dict[str, Counts] = defaultdict(Counts)
     for mark, stream in marks:
         speakers[stream.speaker] += _sum(mark)
     table = np.array([[c.hits, c.extra, c.missed] for _, c in sorted(speakers.items())], float)
     interval: Interval = bootstrap_of(table, score, params.resamples, params.seed)
-    plain = sum((_sum(examiner.guessed(s, habit)) for s in streams), Counts())
+    baseline_total = sum((_sum(evaluator.baseline_counts(s, baseline)) for s in streams), Counts())
     late = sorted(x for mark, _ in marks for x in mark.late_s)
     without, before = (sum(getattr(m, key) for m, _ in marks) for key in ("without", "before"))
     return {
-        "metric": "accuracy" if len(examiner.question.names) > 1 else "f1",
+        "metric": "accuracy" if len(evaluator.spec.names) > 1 else "f1",
         "score": sum(speakers.values(), Counts()).f1,
-        "low": interval.low, "high": interval.high, "baseline": plain.f1,
+        "low": interval.low, "high": interval.high, "baseline": baseline_total.f1,
         "languages": {k: c.f1 for k, c in counts_by([(m, s.languages) for m, s in marks]).items()},
         "sources": {k: c.f1 for k, c in counts_by([(m, s.sources) for m, s in marks]).items()},
-        "delay_hops": examiner.delay, "threshold": examiner.threshold,
+        "delay_hops": evaluator.delay, "threshold": evaluator.threshold,
         "delay_ms": {
             "median": 1000 * float(np.median(late)) if late else None,
             "p90": 1000 * float(np.quantile(late, 0.9)) if late else None,
@@ -205,5 +215,5 @@ def report_of(
     }  # fmt: skip
 
 
-def _sum(mark: Marked) -> Counts:
+def _sum(mark: StreamCounts) -> Counts:
     return Counts(int(mark.hits.sum()), int(mark.extra.sum()), int(mark.missed.sum()))

@@ -1,14 +1,13 @@
-"""Score the small models as they will run: the shipped files, hop after hop, on voices never heard.
+"""Score the small models as they run on a host: the shipped files, hop by hop, on unseen voices.
 
 Reads   data/realtime/export/<name>, data/realtime/models/<name>/model.json of each,
         data/realtime/streams, data/realtime/times.parquet, data/realtime/frontend.json
 Writes  reports/realtime.json
-Params  streaming
+Params  evaluate_realtime
 
-An answer is right if it is what sounded `delay` hops before. How late it is in truth is measured
-besides: from the moment at which a phone begins until the hop is over whose answer says so. Each
-score stands beside what somebody reaches who has only counted the training part: by always giving
-the commonest answer, or, for onsets, by beating time.
+An output is right if it equals the label of `delay` hops before. Its latency is measured too: from
+the start of a phone to the end of the hop whose output has changed. Each score is compared with a
+baseline from the training part: always the majority class or, for onsets, a fixed rate.
 """
 
 from __future__ import annotations
@@ -31,31 +30,31 @@ from fonoteka.shards import read_arrays
 from stages.realtime.evaluate_realtime.hop_scores import (
     Array,
     EvaluateRealtimeParams,
-    Examiner,
-    Heard,
+    EvaluationStream,
+    StreamEvaluator,
     report_of,
 )
 
 
-def read_heard(streams: Path, table: pd.DataFrame, hop_s: float) -> list[Heard]:
+def evaluation_streams(streams: Path, table: pd.DataFrame, hop_s: float) -> list[EvaluationStream]:
     """Return the streams of a table, in the order of their names."""
     arrays = read_arrays(streams, table["stream"].unique())
-    found = []
+    result = []
     for key, rows in table.groupby("stream", sort=True):
         frames, group = arrays[str(key)], rows.sort_values("end_s", kind="stable")
         middle = (np.arange(len(frames)) + 0.5) * hop_s
         nearest = np.minimum(np.searchsorted(group["end_s"], middle), len(group) - 1)
-        found.append(
-            Heard(
+        result.append(
+            EvaluationStream(
                 frames, list(zip(group["phone"], group["start_s"], group["end_s"], strict=True)),
                 str(group["speaker"].iloc[0]), group["source"].to_numpy(object)[nearest],
                 group["language"].to_numpy(object)[nearest],
             )
         )  # fmt: skip
-    return found
+    return result
 
 
-def heard_by(graph: Path, streams: Sequence[Heard]) -> Iterator[Array]:
+def model_outputs(graph: Path, streams: Sequence[EvaluationStream]) -> Iterator[Array]:
     """Yield the outputs of each stream, from a reset."""
     runner = StatefulSession(open_model(graph))
     for stream in streams:
@@ -74,29 +73,34 @@ def run(
     if test.empty or train.empty:
         raise UserError(
             f"{times}: {len(train)} phones of the training and {len(test)} of the test part; both "
-            "are needed, so run the stage streams"
+            "are needed, so run the stage realtime_features"
         )
-    heard, known = read_heard(streams, test, hop_s), read_heard(streams, train, hop_s)
-    counted = [(stream.rows, len(stream.frames)) for stream in known]
-    about = {folder.name: read_json(folder / "model.json") for folder in models}
-    names = {name: facts.get("name") for name, facts in about.items()}
-    if sorted(about) != sorted(folder.name for folder in exports) or any(
+    test_streams, train_streams = (
+        evaluation_streams(streams, test, hop_s),
+        evaluation_streams(streams, train, hop_s),
+    )
+    labelled = [(stream.rows, len(stream.frames)) for stream in train_streams]
+    metadata = {folder.name: read_json(folder / "model.json") for folder in models}
+    names = {name: values.get("name") for name, values in metadata.items()}
+    if sorted(metadata) != sorted(folder.name for folder in exports) or any(
         name != folder for folder, name in names.items()
     ):
         raise UserError(
-            f"models {sorted(about)} that call themselves {sorted(map(str, names.values()))}, but "
+            f"models {sorted(metadata)} with the names {sorted(map(str, names.values()))}, but "
             f"exports of {sorted(folder.name for folder in exports)}; run dvc repro"
         )
-    found = {}
+    reports = {}
     for folder in sorted(exports):
         name = folder.name
-        examiner = Examiner(about[name], hop_s, params)
-        said = heard_by(folder / f"{name}.onnx", heard)
-        found[name] = report_of(examiner, said, heard, examiner.habit_of(counted))
+        evaluator = StreamEvaluator(metadata[name], hop_s, params)
+        outputs = model_outputs(folder / f"{name}.onnx", test_streams)
+        reports[name] = report_of(
+            evaluator, outputs, test_streams, evaluator.majority_baseline(labelled)
+        )
     report = {
-        "models": found, "synthetic": bool(test["synthetic"].any()),
-        "speakers": int(test["speaker"].nunique()), "streams": len(heard),
-        "hops": sum(len(stream.frames) for stream in heard), "hop_ms": 1000 * hop_s,
+        "models": reports, "synthetic": bool(test["synthetic"].any()),
+        "speakers": int(test["speaker"].nunique()), "streams": len(test_streams),
+        "hops": sum(len(stream.frames) for stream in test_streams), "hop_ms": 1000 * hop_s,
         "tolerance_ms": 1000 * params.tolerance_s,
     }  # fmt: skip
     write_json(out, rounded(report, params.digits))

@@ -1,4 +1,4 @@
-"""The page that comes with the small models: what they are, how to run them, what they can't."""
+"""The page of the small models' package: models, scores, costs, a host in C++, and limits."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ void process (const float* hop, FrontEnd& frontEnd, Listener& speech, Listener& 
 
 
 def page(package: Mapping[str, Any]) -> str:
-    """Return the page of what `package.json` says, and of nothing else."""
+    """Return the page; it contains only values of `package.json`."""
     models: Mapping[str, Any] = package["models"]
     return "\n".join(
         [
@@ -108,13 +108,13 @@ def _numbers(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]
     kind = " and ".join(sorted(set(_kinds(package).values()), reverse=True))
     rows = []
     for name, model in models.items():
-        metrics, late = model["metrics"], model["delay_ms"]
+        metrics, delay_ms = model["metrics"], model["delay_ms"]
         low, high = metrics["low"], metrics["high"]
         interval = "-" if low is None else f"{low:.3f}-{high:.3f}"
         rows.append(
             _row(
                 name, metrics["metric"], f"{metrics['score']:.3f}", interval,
-                f"{metrics['baseline']:.3f}", _ms(late["median"]), _ms(late["p90"]),
+                f"{metrics['baseline']:.3f}", _ms(delay_ms["median"]), _ms(delay_ms["p90"]),
             )
         )  # fmt: skip
     return [
@@ -130,7 +130,7 @@ def _numbers(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]
 
 
 def _kinds(package: Mapping[str, Any]) -> dict[str, str]:
-    """Return what each corpus of the test part is, real or synthetic."""
+    """Return the kind of each corpus of the test part: real or synthetic."""
     return {
         corpus["corpus"]: "synthetic" if corpus["synthetic"] else "real"
         for corpus in package["lineage"]["corpora"]
@@ -139,7 +139,7 @@ def _kinds(package: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sources(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
-    """Return the scores on each corpus, where there is more than one."""
+    """Return the scores on each corpus, if there is more than one."""
     kinds = _kinds(package)
     if len(kinds) < 2:
         return []
@@ -204,7 +204,7 @@ def _host(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
 
 def _limits(package: Mapping[str, Any]) -> list[str]:
     corpora = package["lineage"]["corpora"]
-    spoken = sorted(
+    real_corpora = sorted(
         {
             corpus["corpus"]
             for corpus in corpora
@@ -212,20 +212,21 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
             and any(corpus["clips"][part] for part in package["lineage"]["learned_from"])
         }
     )
-    heard = (
-        f"people in {', '.join(spoken)}"
-        if spoken
+    speakers = (
+        f"people in {', '.join(real_corpora)}"
+        if real_corpora
         else "no person: they have learned from a machine's voice"
     )
-    loud = max(model["loudest_logit"] or 0 for model in package["models"].values())
+    logit = max(model["loudest_logit"] or 0 for model in package["models"].values())
+    # exp overflows float32 past 88, so RTNeural's softmax returns NaN for larger logits.
     softmax = (
-        f"none of these has more than {loud} there, whatever the samples"
-        if loud <= SAFE_LOGIT
-        else f"one of these could have up to {loud} there, so look for outputs that are no numbers"
+        f"none of these has more than {logit} there, whatever the samples"
+        if logit <= SAFE_LOGIT
+        else f"one of these could have up to {logit} there, so look for outputs that are no numbers"
     )
     return [
         "## Limits\n",
-        f"- They have heard {heard}. Measure them on your own recordings before you trust them.",
+        f"- They have heard {speakers}. Measure them on your own recordings before you trust them.",
         "- One speaker at a time, 16 kHz, no music. Noise in training was stationary.",
         f"- RTNeural's softmax overflows where a number before it is past 88; {softmax}.",
         "- Labels are a phone's boundaries; whether it is voiced is taken from which phone it is.",
@@ -235,10 +236,14 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
 
 def _licence(package: Mapping[str, Any]) -> list[str]:
     licence = package["licence"]
-    said = (
+    weights = (
         f"Weights: {licence['weights']}."
         if licence["weights"]
         else "No licence is stated for these weights; read the terms of the data first."
     )
     data = "; ".join(licence["training_data"])
-    return ["## Licence\n", f"{said} The data that they were learned from came under: {data}.", ""]
+    return [
+        "## Licence\n",
+        f"{weights} The data that they were learned from came under: {data}.",
+        "",
+    ]

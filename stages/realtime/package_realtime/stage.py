@@ -1,13 +1,13 @@
-"""Put the five small models together for a host: what it loads, what it hears by, what to expect.
+"""Package the five small models for a host: files to load, front end, scores and costs.
 
 Reads   data/realtime/export/<name>, data/realtime/models/<name>/model.json, data/realtime/streams,
         data/realtime/times.parquet, data/realtime/frontend.json, data/splits,
         reports/realtime.json, reports/rtneural/<name>.json
 Writes  data/models/realtime/: <name>.json, <name>.onnx, frontend.json, README.md, package.json
-Params  bundle, package
+Params  package_realtime, package
 
-package.json has the hash of every file and, of each model, what a host must know before it runs:
-sizes, the C++ type, how far it hears, how late it answers, how long its start is felt.
+package.json contains the hash of every file and, per model, the values that a host needs before it
+runs: sizes, the C++ type, the receptive field, the delay, and the hops until it has settled.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from fonoteka.rtneural.cost import model_cost, model_t
 from fonoteka.rtneural.parity import settling_steps
 from fonoteka.rtneural.validate import require_valid
 from stages.realtime.package_realtime.page import page
-from stages.realtime.parity_frames import proof_frames
+from stages.realtime.parity_frames import parity_frames
 
 FRONTEND = "frontend.json"
 
@@ -43,8 +43,8 @@ class PackageRealtimeParams:
 
     Attributes:
         steps: frames of test streams on which a start from zeros is compared with a running model.
-        starts: how many such starts.
-        forgotten: a difference of outputs, below which a start is no longer felt.
+        starts: number of such starts.
+        forgotten: largest difference of outputs at which a start from zeros counts as settled.
         max_bytes: of the weights of all models as float32.
     """
 
@@ -54,45 +54,49 @@ class PackageRealtimeParams:
     max_bytes: int
 
 
-def about(
-    export: Path, facts: Mapping[str, Any], metrics: Mapping[str, Any], proof: Mapping[str, Any],
+def model_entry(
+    export: Path, metadata: Mapping[str, Any], metrics: Mapping[str, Any], proof: Mapping[str, Any],
     end: FrontEnd,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what is said of one model.
+    """Return one model's entry of package.json.
 
     Raises:
-        ValueError: the files, the model, the proof and the front end are not of one another.
+        ValueError: the files, the model, the parity report and the front end do not match.
     """
     name = export.name
-    said, graph = export / f"{name}.json", export / f"{name}.onnx"
-    document = require_valid(said.read_bytes(), said.name)
-    loud = max_abs_logit(document, end.max_abs_feature)
-    numbers, known = model_cost(document), open_model(graph).get_modelmeta().custom_metadata_map
+    document_path, graph = export / f"{name}.json", export / f"{name}.onnx"
+    document = require_valid(document_path.read_bytes(), document_path.name)
+    largest_logit = max_abs_logit(document, end.max_abs_feature)
+    cost, graph_metadata = (
+        model_cost(document),
+        open_model(graph).get_modelmeta().custom_metadata_map,
+    )
     pairs = {
-        "the name in model.json and that of its folder": (facts.get("name"), name),
-        "the name in the ONNX file and in model.json": (known.get("name"), name),
+        "the name in model.json and that of its folder": (metadata.get("name"), name),
+        "the name in the ONNX file and in model.json": (graph_metadata.get("name"), name),
         "the weights' hash in the ONNX file and in model.json": (
-            known.get("weights_sha256"), facts["weights_sha256"],
+            graph_metadata.get("weights_sha256"), metadata["weights_sha256"],
         ),
-        "the outputs and the answers": (numbers.outputs, len(facts["answers"])),
-        "the inputs and the front end's bands": (numbers.inputs, end.params.bands),
-        "the bytes of the files and of those that were proven": (
-            {"json": said.stat().st_size, "onnx": graph.stat().st_size}, proof["bytes"],
+        "the outputs and the answers": (cost.outputs, len(metadata["answers"])),
+        "the inputs and the front end's bands": (cost.inputs, end.params.bands),
+        "the bytes of the files and of those that were checked": (
+            {"json": document_path.stat().st_size, "onnx": graph.stat().st_size}, proof["bytes"],
         ),
     }  # fmt: skip
-    for what, (found, wanted) in pairs.items():
-        if found != wanted:
-            raise UserError(f"{name}: {what} differ: {found} and {wanted}; run dvc repro")
+    for description, (value, expected) in pairs.items():
+        if value != expected:
+            raise UserError(f"{name}: {description} differ: {value} and {expected}; run dvc repro")
     return {
-        "answers": facts["answers"], "event": facts["event"], "threshold": facts["threshold"],
-        "delay_hops": facts["delay_hops"], "delay_ms": metrics["delay_ms"],
-        "loudest_logit": None if loud is None else math.ceil(loud),
-        "model_t": model_t(document), **asdict(numbers), "weight_bytes": numbers.weight_bytes,
+        "answers": metadata["answers"], "event": metadata["event"],
+        "threshold": metadata["threshold"],
+        "delay_hops": metadata["delay_hops"], "delay_ms": metrics["delay_ms"],
+        "loudest_logit": None if largest_logit is None else math.ceil(largest_logit),
+        "model_t": model_t(document), **asdict(cost), "weight_bytes": cost.weight_bytes,
         "proof": {key: proof[key] for key in ("steps", "max_error_below")},
         "metrics": {key: metrics[key] for key in ("metric", "score", "low", "high", "baseline",
                                                   "languages", "sources")},
-        "weights_sha256": facts["weights_sha256"],
-        "training_data_sha256": facts["training_data_sha256"],
+        "weights_sha256": metadata["weights_sha256"],
+        "training_data_sha256": metadata["training_data_sha256"],
     }  # fmt: skip
 
 
@@ -100,27 +104,27 @@ def check_size(models: Mapping[str, Mapping[str, Any]], limit: int) -> int:
     """Return the bytes of all weights.
 
     Raises:
-        ValueError: they are more than allowed.
+        ValueError: they exceed the limit.
     """
     total = sum(int(model["weight_bytes"]) for model in models.values())
     if total > limit:
         raise UserError(
-            f"the models' weights take {total} bytes, bundle.max_bytes allows {limit}; make "
-            "train_realtime.models smaller in params.yaml"
+            f"the models' weights take {total} bytes, package_realtime.max_bytes allows {limit}; "
+            "make train_realtime.models smaller in params.yaml"
         )
     return total
 
 
 def check_sources(
-    scores: Mapping[str, Mapping[str, Any]], known: Sequence[Mapping[str, Any]]
+    scores: Mapping[str, Mapping[str, Any]], corpora_of_data: Sequence[Mapping[str, Any]]
 ) -> None:
     """Refuse scores on corpora that the test part does not have.
 
     Raises:
-        ValueError: there are such, so that nobody knows whether real speech was scored.
+        ValueError: there are such, so it is unknown whether real speech was scored.
     """
     scored = {source for model in scores.values() for source in model["sources"]}
-    test = {corpus["corpus"] for corpus in known if corpus["clips"]["test"]}
+    test = {corpus["corpus"] for corpus in corpora_of_data if corpus["clips"]["test"]}
     if foreign := sorted(scored - test):
         raise UserError(
             f"the metrics are of the corpora {foreign} too, the test part has {sorted(test)}; "
@@ -141,31 +145,34 @@ def run(
     params: PackageRealtimeParams,
     licence: PackageParams,
 ) -> None:
-    """Write the bundle."""
+    """Write the package."""
     manifests, scored = read_parts(splits), read_json(metrics)
-    given = {folder.name: folder for folder in exports}
-    known = {folder.name: read_json(folder / "model.json") for folder in models}
+    export_folders = {folder.name: folder for folder in exports}
+    metadata = {folder.name: read_json(folder / "model.json") for folder in models}
     proven = {path.stem: read_json(path) for path in sorted(proofs.glob("*.json"))}
-    if not set(given) == set(known) == set(proven) == set(scored["models"]):
+    if not set(export_folders) == set(metadata) == set(proven) == set(scored["models"]):
         raise UserError(
-            f"exports of {sorted(given)}, models {sorted(known)}, proofs of {sorted(proven)} and "
-            f"metrics of {sorted(scored['models'])} must be of the same models; run dvc repro"
+            f"exports of {sorted(export_folders)}, models {sorted(metadata)}, proofs of "
+            f"{sorted(proven)} and metrics of {sorted(scored['models'])} must be of the same "
+            "models; run dvc repro"
         )
     check_sources(scored["models"], corpora(manifests))
-    frames = proof_frames(streams, times, params.steps)
+    frames = parity_frames(streams, times, params.steps)
     end = FrontEnd.from_json(read_json(frontend))
-    described = {}
-    for name, export in sorted(given.items()):
-        described[name] = about(export, known[name], scored["models"][name], proven[name], end)
+    entries = {}
+    for name, export in sorted(export_folders.items()):
+        entries[name] = model_entry(
+            export, metadata[name], scored["models"][name], proven[name], end
+        )
         text = (export / f"{name}.json").read_bytes()
-        described[name]["warm_up_hops"] = settling_steps(
+        entries[name]["warm_up_hops"] = settling_steps(
             text, frames, params.forgotten, params.starts
         )
     package: dict[str, Any] = {
         "name": "realtime", "kind": "realtime", "hop_ms": 1000 * end.hop_s,
-        "frontend": asdict(end.params), "models": described,
-        "weight_bytes": check_size(described, params.max_bytes),
-        "multiplies_a_hop": sum(model["multiplies"] for model in described.values()),
+        "frontend": asdict(end.params), "models": entries,
+        "weight_bytes": check_size(entries, params.max_bytes),
+        "multiplies_a_hop": sum(model["multiplies"] for model in entries.values()),
         "forgotten": params.forgotten,
         "test": {key: scored[key] for key in ("speakers", "hops", "synthetic", "tolerance_ms")},
         "licence": licence_of(manifests, [], licence),
@@ -176,7 +183,7 @@ def run(
         },
     }  # fmt: skip
     with atomic_folder(out) as folder:
-        for name, source in given.items():
+        for name, source in export_folders.items():
             for file in (f"{name}.json", f"{name}.onnx"):
                 shutil.copyfile(source / file, folder / file)
         shutil.copyfile(frontend, folder / FRONTEND)

@@ -1,4 +1,4 @@
-"""What the small models are trained on: streams in pieces, the state carried along."""
+"""Training of the small models: streams in pieces, with the state carried from piece to piece."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from fonoteka.shards import read_arrays
 Frames = NDArray[np.float32]
 THRESHOLDS = tuple(round(0.1 * n, 1) for n in range(1, 10))
 TOLERANCE_S = 0.02
-NOT_HEARD = -100
-"""The label of what stands behind a stream's end; `cross_entropy` knows it by this number."""
+PADDING = -100
+"""The label of hops after a stream's end: the value that `cross_entropy` ignores."""
 
 
 @dataclass(frozen=True)
 class SmallParams:
-    """One model of section `realtime`.
+    """One model of section `train_realtime`.
 
     Attributes:
-        delay: hops that the answer may come after the sound.
-        convolution: channels of the causal convolution; 0 is none.
-        gru: width.
+        delay: hops from a sound to the output for it.
+        convolution: channels of the causal convolution; 0 leaves it out.
+        gru: width of the GRU.
     """
 
     delay: int
@@ -45,8 +45,8 @@ class SmallParams:
     def __post_init__(self) -> None:
         if min(self.delay, self.convolution) < 0 or self.gru < 1:
             raise UserError(
-                "realtime.models: delay and convolution must be at least 0 and gru at least 1, "
-                f"found {self.delay}, {self.convolution} and {self.gru}"
+                "train_realtime.models: delay and convolution must be at least 0 and gru at "
+                f"least 1, found {self.delay}, {self.convolution} and {self.gru}"
             )
 
 
@@ -74,14 +74,14 @@ class TrainRealtimeParams(LoopParams):
         super().__post_init__()
         if self.piece < 1 or self.kernel < 1:
             raise UserError(
-                f"realtime: piece and kernel must be at least 1, found {self.piece} and "
+                f"train_realtime: piece and kernel must be at least 1, found {self.piece} and "
                 f"{self.kernel}"
             )
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One stream.
+class TrainingStream:
+    """One stream of the training or validation part.
 
     Attributes:
         frames: `[T, M]`.
@@ -92,22 +92,22 @@ class Heard:
     rows: list[Row]
 
 
-def read_streams(streams: Path, times: Path, part: str) -> dict[str, Heard]:
+def read_streams(streams: Path, times: Path, part: str) -> dict[str, TrainingStream]:
     """Return the streams of a part.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the part has no stream.
     """
     table = pd.read_parquet(times)
     table = table[table["part"] == part]
     if table.empty:
-        raise UserError(f"{times}: no stream of the part {part}; run the stage streams")
+        raise UserError(f"{times}: no stream of the part {part}; run the stage realtime_features")
     rows: dict[str, list[Row]] = {
         str(key): list(zip(group["phone"], group["start_s"], group["end_s"], strict=True))
         for key, group in table.groupby("stream", sort=False)
     }
     arrays = read_arrays(streams, rows)
-    return {key: Heard(arrays[key], rows[key]) for key in sorted(rows)}
+    return {key: TrainingStream(arrays[key], rows[key]) for key in sorted(rows)}
 
 
 @dataclass
@@ -116,8 +116,8 @@ class Piece:
 
     Attributes:
         frames: `[B, T, M]`.
-        labels: `[B, T]`; NOT_HEARD behind a stream's end.
-        state: a box that all pieces of a batch share, for what the model remembers.
+        labels: `[B, T]`; PADDING after a stream's end.
+        state: a list that all pieces of a batch share; it contains the model's state.
     """
 
     frames: Tensor
@@ -125,22 +125,26 @@ class Piece:
     state: list[State] = field(default_factory=list)
 
 
-class HearTask:
-    """Streams and the right answer at each of their hops."""
+class RealtimeTask:
+    """Streams with the label of each hop."""
 
     def __init__(
-        self, streams: Mapping[str, Heard], name: str, params: TrainRealtimeParams, hop_s: float
+        self,
+        streams: Mapping[str, TrainingStream],
+        name: str,
+        params: TrainRealtimeParams,
+        hop_s: float,
     ) -> None:
         """Label the streams."""
-        self.params, self.small, self.question = params, params.models[name], TASKS[name]
+        self.params, self.small, self.spec = params, params.models[name], TASKS[name]
         self.items = [
-            (torch.from_numpy(heard.frames), torch.from_numpy(labels_of(heard, self, hop_s)))
-            for heard in streams.values()
+            (torch.from_numpy(stream.frames), torch.from_numpy(labels_of(stream, self, hop_s)))
+            for stream in streams.values()
         ]
-        self.shape = shape_of(self.items[0][0].shape[1], self.question, self.small, params)
+        self.shape = shape_of(self.items[0][0].shape[1], self.spec, self.small, params)
 
     def new(self) -> nn.Module:
-        """Return a network as it is before training."""
+        """Return an untrained network."""
         return build_stack(self.shape)
 
     def batches(self, seed: int) -> list[Piece]:
@@ -151,93 +155,95 @@ class HearTask:
         for numbers in bucket_by_length(lengths, self.params.batch_hops, rng):
             frames = nn.utils.rnn.pad_sequence([self.items[n][0] for n in numbers], True)
             labels = nn.utils.rnn.pad_sequence(
-                [self.items[n][1] for n in numbers], True, padding_value=NOT_HEARD
+                [self.items[n][1] for n in numbers], True, padding_value=PADDING
             )
-            box: list[State] = []
-            for at in range(0, frames.shape[1], self.params.piece):
-                after = at + self.params.piece
-                pieces.append(Piece(frames[:, at:after], labels[:, at:after], box))
+            shared_state: list[State] = []
+            for start in range(0, frames.shape[1], self.params.piece):
+                end = start + self.params.piece
+                pieces.append(Piece(frames[:, start:end], labels[:, start:end], shared_state))
         return pieces
 
     def loss(self, model: nn.Module, batch: Piece) -> Tensor:
-        """Return the cross entropy a hop, and keep the state for the piece that follows."""
+        """Return the cross entropy per hop, and keep the state for the next piece."""
         assert isinstance(model, Stack)
         logits, state = model.logits(batch.frames, batch.state.pop() if batch.state else ())
         batch.state.append(detach(state))
-        if len(self.question.names) > 1:
+        if len(self.spec.names) > 1:
             return F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten())
-        heard = batch.labels != NOT_HEARD
-        weight = torch.tensor(self.params.event_weight if self.question.event else 1.0)
+        labelled = batch.labels != PADDING
+        weight = torch.tensor(self.params.event_weight if self.spec.event else 1.0)
         return F.binary_cross_entropy_with_logits(
-            logits[..., 0][heard], batch.labels[heard].float(), pos_weight=weight
+            logits[..., 0][labelled], batch.labels[labelled].float(), pos_weight=weight
         )
 
 
-def labels_of(heard: Heard, task: HearTask, hop_s: float) -> NDArray[np.int64]:
-    """Return what a model should answer at each hop, as late as it may."""
-    labels = task.question.labels(heard.rows, len(heard.frames), hop_s)
+def labels_of(stream: TrainingStream, task: RealtimeTask, hop_s: float) -> NDArray[np.int64]:
+    """Return the expected output at each hop, later by the model's delay."""
+    labels = task.spec.labels(stream.rows, len(stream.frames), hop_s)
     return delayed(labels, task.small.delay)
 
 
 def shape_of(
-    inputs: int, question: TaskSpec, small: SmallParams, params: TrainRealtimeParams
+    inputs: int, spec: TaskSpec, small: SmallParams, params: TrainRealtimeParams
 ) -> StackShape:
-    """Return the network of a model: a convolution, a GRU and the answer."""
+    """Return the network of a model: a convolution, a GRU and the output layer."""
     convolution = LayerShape("conv", small.convolution or 1, params.kernel, 1, 1, "relu")
-    answer = "softmax" if len(question.names) > 1 else "sigmoid"
+    answer = "softmax" if len(spec.names) > 1 else "sigmoid"
     layers = (
         *([convolution] if small.convolution else []),
         LayerShape("gru", small.gru, 1, 1, 1, "none"),
-        LayerShape("dense", len(question.names), 1, 1, 1, answer),
+        LayerShape("dense", len(spec.names), 1, 1, 1, answer),
     )
     return StackShape(inputs, params.dropout, layers)
 
 
-class Examined:
-    """The validation streams, heard by a model and marked."""
+class Validator:
+    """The validation streams, which models are scored on."""
 
-    def __init__(self, streams: Mapping[str, Heard], name: str, delay: int, hop_s: float) -> None:
-        """Take streams of voices that are not trained on."""
-        self.streams, self.question = list(streams.values()), TASKS[name]
+    def __init__(
+        self, streams: Mapping[str, TrainingStream], name: str, delay: int, hop_s: float
+    ) -> None:
+        """Take the streams of the validation part."""
+        self.streams, self.spec = list(streams.values()), TASKS[name]
         self.delay, self.hop_s = delay, hop_s
 
     def error(self, model: nn.Module) -> float:
-        """Return 1 less the F1 or the accuracy, at the threshold that is best here."""
+        """Return 1 less the F1 or the accuracy, at the best threshold."""
         return 1 - max(self.scores(model).values())
 
     def threshold(self, model: nn.Module) -> float:
-        """Return the threshold that is best; the lowest of equals."""
+        """Return the best threshold; the lowest of equally good ones."""
         scores = self.scores(model)
         return max(sorted(scores), key=lambda threshold: scores[threshold])
 
     @torch.inference_mode()
     def scores(self, model: nn.Module) -> dict[float, float]:
-        """Return the score at each threshold; of a choice among many there is one, under 0."""
-        said = [model(torch.from_numpy(s.frames)[None])[0][0].numpy() for s in self.streams]
-        if len(self.question.names) > 1:
-            return {0.0: self._accuracy(said)}
-        tries = THRESHOLDS if self.question.event else (0.5,)
-        return {threshold: self._f1(said, threshold) for threshold in tries}
+        """Return the score at each threshold; a model of several classes has one, under 0."""
+        outputs = [model(torch.from_numpy(s.frames)[None])[0][0].numpy() for s in self.streams]
+        if len(self.spec.names) > 1:
+            return {0.0: self._accuracy(outputs)}
+        tries = THRESHOLDS if self.spec.event else (0.5,)
+        return {threshold: self._f1(outputs, threshold) for threshold in tries}
 
-    def _labels(self, stream: Heard) -> NDArray[np.int64]:
-        labels = self.question.labels(stream.rows, len(stream.frames), self.hop_s)
+    def _labels(self, stream: TrainingStream) -> NDArray[np.int64]:
+        labels = self.spec.labels(stream.rows, len(stream.frames), self.hop_s)
         return delayed(labels, self.delay)
 
-    def _accuracy(self, said: Sequence[Frames]) -> float:
-        right = [
-            int((one.argmax(axis=1) == self._labels(stream)).sum())
-            for one, stream in zip(said, self.streams, strict=True)
+    def _accuracy(self, outputs: Sequence[Frames]) -> float:
+        correct = [
+            int((output.argmax(axis=1) == self._labels(stream)).sum())
+            for output, stream in zip(outputs, self.streams, strict=True)
         ]
-        return sum(right) / sum(map(len, said))
+        return sum(correct) / sum(map(len, outputs))
 
-    def _f1(self, said: Sequence[Frames], threshold: float) -> float:
-        found = Counts()
-        for one, stream in zip(said, self.streams, strict=True):
-            if self.question.event:
-                moments = (pick_peaks(one[:, 0], threshold) - self.delay + 0.5) * self.hop_s
+    def _f1(self, outputs: Sequence[Frames], threshold: float) -> float:
+        total = Counts()
+        for output, stream in zip(outputs, self.streams, strict=True):
+            if self.spec.event:
+                moments = (pick_peaks(output[:, 0], threshold) - self.delay + 0.5) * self.hop_s
                 starts = sorted(start_s for _, start_s, _ in stream.rows)
-                found += event_counts(moments.tolist(), starts, TOLERANCE_S)
+                total += event_counts(moments.tolist(), starts, TOLERANCE_S)
             else:
-                yes = (one[:, 0] > threshold).astype(np.int64)
-                found += hop_counts(yes, self._labels(stream))
-        return found.f1
+                positive = (output[:, 0] > threshold).astype(np.int64)
+                total += hop_counts(positive, self._labels(stream))
+        return total.f1

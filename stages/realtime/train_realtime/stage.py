@@ -1,11 +1,11 @@
-"""Train one of the small models that answer at each hop: speech, voicing, phone, viseme or onset.
+"""Train one of the small models with one output per hop: speech, voicing, phone, viseme, onset.
 
 Reads   data/realtime/streams, data/realtime/times.parquet, data/realtime/frontend.json
 Writes  data/realtime/models/<name>/: model.safetensors, model.json; reports/curves/<name>/
-Params  realtime, compute
+Params  train_realtime, compute
 
-A model hears whole streams in pieces, its state carried over as it will be on an audio thread. It
-may answer a few hops after the sound; that delay is part of its parameters and of its report.
+A model reads whole streams in pieces, its state carried over as on an audio thread. Its output may
+be a few hops later than the sound; that delay is in its parameters and in its report.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from fonoteka.models.store import save_stack
 from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.realtime.frontend import FrontEnd
 from stages.realtime.train_realtime.realtime_task import (
-    Examined,
-    HearTask,
+    RealtimeTask,
     TrainRealtimeParams,
+    Validator,
     read_streams,
 )
 
@@ -48,26 +48,26 @@ def run(
         )
     end = FrontEnd.from_json(read_json(frontend))
     hop_s = end.hop_s
-    task = HearTask(read_streams(streams, times, "train"), name, params, hop_s)
+    task = RealtimeTask(read_streams(streams, times, "train"), name, params, hop_s)
     small = params.models[name]
-    examined = Examined(read_streams(streams, times, "valid"), name, small.delay, hop_s)
+    validator = Validator(read_streams(streams, times, "valid"), name, small.delay, hop_s)
     lineage = {
         "streams": sha256_json({p.name: sha256_file(p) for p in sorted(streams.iterdir())}),
         "times": sha256_file(times), "frontend": sha256_file(frontend),
     }  # fmt: skip
-    mark = fingerprint(name, asdict(params), lineage, torch.get_num_threads())
-    keep = Checkpoint(checkpoint, mark)
-    model, progress = fit(task, examined.error, "error", params, keep)
+    inputs_hash = fingerprint(name, asdict(params), lineage, torch.get_num_threads())
+    keep = Checkpoint(checkpoint, inputs_hash)
+    model, progress = fit(task, validator.error, "error", params, keep)
     assert isinstance(model, Stack)
-    model.eval()  # the loop only ever asks the one in training; dropout would move the threshold
-    facts: dict[str, Any] = {
+    model.eval()  # fit may return it in training mode, in which dropout would move the threshold
+    metadata: dict[str, Any] = {
         "name": name, "answers": list(TASKS[name].names), "event": TASKS[name].event,
-        "delay_hops": small.delay, "threshold": examined.threshold(model),
+        "delay_hops": small.delay, "threshold": validator.threshold(model),
         "training_data_sha256": sha256_json(lineage), "best_epoch": progress.best_epoch,
         "valid_error": round(progress.best, 6),
     }  # fmt: skip
     write_curves(curves, progress.history or [])
-    save_stack(out, model, task.shape, facts)
+    save_stack(out, model, task.shape, metadata)
     keep.clear()
 
 

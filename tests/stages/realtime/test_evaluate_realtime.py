@@ -1,4 +1,4 @@
-"""Scores of the small models, hop by hop: what is right, how late it is, and for whom."""
+"""Scores of the small models, hop by hop: right outputs, latency, languages and speakers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ from fonoteka.core.files import read_json, write_json
 from fonoteka.realtime.events import Counts
 from fonoteka.realtime.frame_labels import TASKS, delayed
 from stages.realtime.evaluate_realtime import stage
-from stages.realtime.evaluate_realtime.hop_scores import Examiner, Heard, counts_by, report_of
-from stages.realtime.evaluate_realtime.stage import read_heard
+from stages.realtime.evaluate_realtime.hop_scores import (
+    EvaluationStream,
+    StreamEvaluator,
+    counts_by,
+    report_of,
+)
+from stages.realtime.evaluate_realtime.stage import evaluation_streams
 
 pytestmark = pytest.mark.torch
 ROWS = [("z", 0.02, 0.05), ("a", 0.05, 0.10), ("p", 0.15, 0.20), ("a", 0.45, 0.50)]
@@ -26,130 +31,132 @@ HOPS = 60
 DELAY = 2
 
 
-def heard(rows=ROWS, speaker="mine/ana", source="mine", language="hr", hops=HOPS):
+def stream_of(rows=ROWS, speaker="mine/ana", source="mine", language="hr", hops=HOPS):
     names = (np.full(hops, name, dtype=object) for name in (source, language))
-    return Heard(np.zeros((hops, BANDS), np.float32), rows, speaker, *names)
+    return EvaluationStream(np.zeros((hops, BANDS), np.float32), rows, speaker, *names)
 
 
-def examiner(name, delay=DELAY):
-    return Examiner({"name": name, "delay_hops": delay, "threshold": 0.5}, HOP_S, SCORED)
+def evaluator_of(name, delay=DELAY):
+    return StreamEvaluator({"name": name, "delay_hops": delay, "threshold": 0.5}, HOP_S, SCORED)
 
 
 def answers(name, rows=ROWS, late=DELAY, hops=HOPS):
-    """The outputs of a model that knows all and answers `late` hops after the sound."""
-    question = TASKS[name]
-    labels = delayed(question.labels(rows, hops, HOP_S), late)
-    if len(question.names) == 1:
+    """The right outputs, `late` hops after the sound."""
+    spec = TASKS[name]
+    labels = delayed(spec.labels(rows, hops, HOP_S), late)
+    if len(spec.names) == 1:
         return labels[:, None].astype(np.float32)
-    return np.eye(len(question.names), dtype=np.float32)[labels]
+    return np.eye(len(spec.names), dtype=np.float32)[labels]
 
 
-def reported(name, said, streams, delay=DELAY):
-    asked = examiner(name, delay)
-    habit = asked.habit_of([(stream.rows, len(stream.frames)) for stream in streams])
-    return report_of(asked, iter(said), streams, habit)
+def reported(name, outputs, streams, delay=DELAY):
+    evaluator = evaluator_of(name, delay)
+    baseline = evaluator.majority_baseline(
+        [(stream.rows, len(stream.frames)) for stream in streams]
+    )
+    return report_of(evaluator, iter(outputs), streams, baseline)
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_a_model_that_knows_all_scores_one(name):
-    found = reported(name, [answers(name)] * 2, [heard(), heard(speaker="mine/ivo")])
-    assert (found["score"], found["low"], found["high"]) == (1, 1, 1)
-    assert (found["languages"], found["sources"]) == ({"hr": 1}, {"mine": 1})
-    assert found["delay_ms"]["without_answer"] == found["delay_ms"]["answered_before"] == 0
+def test_right_outputs_score_one(name):
+    result = reported(name, [answers(name)] * 2, [stream_of(), stream_of(speaker="mine/ivo")])
+    assert (result["score"], result["low"], result["high"]) == (1, 1, 1)
+    assert (result["languages"], result["sources"]) == ({"hr": 1}, {"mine": 1})
+    assert result["delay_ms"]["without_answer"] == result["delay_ms"]["answered_before"] == 0
 
 
 @pytest.mark.parametrize("name", ["speech", "voicing", "phone", "viseme"])
-def test_a_model_that_always_says_the_commonest_scores_as_habit_does(name):
+def test_a_model_with_one_answer_scores_as_the_majority_baseline(name):
     names = len(TASKS[name].names)
-    commonest = int(examiner(name).habit_of([(ROWS, HOPS)]))
-    assert commonest == (1 if names == 1 else 0)  # silence, in these rows
-    said = np.eye(max(2, names), dtype=np.float32)[np.full(HOPS, commonest)]
-    found = reported(name, [said[:, -names:]], [heard()], delay=0)
-    assert found["score"] == found["baseline"]
-    assert 0 < found["score"] < 1
+    majority = int(evaluator_of(name).majority_baseline([(ROWS, HOPS)]))
+    assert majority == (1 if names == 1 else 0)  # silence, in these rows
+    outputs = np.eye(max(2, names), dtype=np.float32)[np.full(HOPS, majority)]
+    result = reported(name, [outputs[:, -names:]], [stream_of()], delay=0)
+    assert result["score"] == result["baseline"]
+    assert 0 < result["score"] < 1
 
 
-def test_the_habit_of_yes_and_no_is_counted_by_hand():
+def test_the_baseline_of_two_classes_is_counted_by_hand():
     speech = TASKS["speech"].labels(ROWS, HOPS, HOP_S).sum()
-    found = reported("speech", [np.zeros((HOPS, 1), np.float32)], [heard()])
-    assert found["baseline"] == pytest.approx(2 * speech / (speech + HOPS))
-    assert found["score"] == 0
+    result = reported("speech", [np.zeros((HOPS, 1), np.float32)], [stream_of()])
+    assert result["baseline"] == pytest.approx(2 * speech / (speech + HOPS))
+    assert result["score"] == 0
 
 
-def test_who_beats_time_for_onsets_is_right_when_they_come_in_time():
+def test_a_fixed_rate_is_right_for_regular_onsets():
     rows = [("a", 0.05 + 0.1 * n, 0.1 + 0.1 * n) for n in range(6)]
-    found = reported("onset", [answers("onset", rows)], [heard(rows)])
-    assert found["baseline"] == 1
-    assert reported("onset", [answers("onset")], [heard()])["baseline"] < 0.7
+    result = reported("onset", [answers("onset", rows)], [stream_of(rows)])
+    assert result["baseline"] == 1
+    assert reported("onset", [answers("onset")], [stream_of()])["baseline"] < 0.7
 
 
 @pytest.mark.parametrize("late", [0, 1, 4])
 @pytest.mark.parametrize("name", ["speech", "voicing", "phone", "viseme"])
 def test_a_delay_is_what_the_answer_was_late_and_its_own_hop(name, late):
-    found = reported(name, [answers(name, late=late)], [heard()], delay=late)
-    assert found["delay_ms"]["median"] == pytest.approx(10 * (late + 1))
-    assert found["delay_ms"]["p90"] == pytest.approx(10 * (late + 1))
-    assert found["score"] == 1
+    result = reported(name, [answers(name, late=late)], [stream_of()], delay=late)
+    assert result["delay_ms"]["median"] == pytest.approx(10 * (late + 1))
+    assert result["delay_ms"]["p90"] == pytest.approx(10 * (late + 1))
+    assert result["score"] == 1
 
 
 def test_an_onset_is_known_a_hop_after_its_peak():
-    found = reported("onset", [answers("onset")], [heard()])
+    result = reported("onset", [answers("onset")], [stream_of()])
     # The peak is two hops after the hop in which the phone begins; that hop and one more pass.
-    assert found["delay_ms"]["median"] == pytest.approx(10 * (DELAY + 2))
-    assert found["delay_ms"]["changes"] == len(ROWS)
+    assert result["delay_ms"]["median"] == pytest.approx(10 * (DELAY + 2))
+    assert result["delay_ms"]["changes"] == len(ROWS)
 
 
 def test_onsets_count_within_their_tolerance():
     early = answers("onset", late=DELAY - 1)  # 5 ms before the onset: a hop's middle
-    assert reported("onset", [early], [heard()])["score"] == 1
+    assert reported("onset", [early], [stream_of()])["score"] == 1
     late = answers("onset", late=DELAY + 2)  # 25 ms after it
-    found = reported("onset", [late], [heard()])
+    result = reported("onset", [late], [stream_of()])
     # 25 ms after the first of two neighbours is 5 ms before the second.
-    assert found["score"] == pytest.approx(2 * 1 / 8)
-    assert found["delay_ms"]["without_answer"] == 3
+    assert result["score"] == pytest.approx(2 * 1 / 8)
+    assert result["delay_ms"]["without_answer"] == 3
 
 
 def test_a_change_without_an_answer_is_counted():
-    said = answers("speech")
-    said[40:] = 0
-    found = reported("speech", [said], [heard()])["delay_ms"]
-    assert (found["changes"], found["without_answer"], found["answered_before"]) == (4, 1, 1)
-    none = reported("speech", [np.zeros((HOPS, 1), np.float32)], [heard()])["delay_ms"]
+    outputs = answers("speech")
+    outputs[40:] = 0
+    result = reported("speech", [outputs], [stream_of()])["delay_ms"]
+    assert (result["changes"], result["without_answer"], result["answered_before"]) == (4, 1, 1)
+    none = reported("speech", [np.zeros((HOPS, 1), np.float32)], [stream_of()])["delay_ms"]
     assert (none["median"], none["without_answer"], none["answered_before"]) == (None, 2, 2)
 
 
 def test_each_language_and_corpus_has_its_own_hops():
     names = np.array(["hr"] * 30 + ["en"] * 30, dtype=object)
-    stream = replace(heard(), languages=names)
-    said = answers("phone")
-    said[30:, :] = 0
-    said[30:, 1] = 1
-    found = reported("phone", [said], [stream])
+    stream = replace(stream_of(), languages=names)
+    outputs = answers("phone")
+    outputs[30:, :] = 0
+    outputs[30:, 1] = 1
+    result = reported("phone", [outputs], [stream])
     right = (answers("phone")[30:].argmax(axis=1) == 1).mean()
-    assert found["languages"] == {"en": pytest.approx(right), "hr": 1}
-    assert found["score"] == found["sources"]["mine"] == pytest.approx((1 + right) / 2)
+    assert result["languages"] == {"en": pytest.approx(right), "hr": 1}
+    assert result["score"] == result["sources"]["mine"] == pytest.approx((1 + right) / 2)
 
 
 def test_counts_of_languages_add_up_to_those_of_all():
-    asked, rng = examiner("onset"), np.random.default_rng(1)
-    streams = [replace(heard(), languages=rng.choice(["hr", "en"], HOPS).astype(object))] * 3
-    marks = [asked.marked(rng.random((HOPS, 1)).astype(np.float32), s) for s in streams]
-    apart = counts_by([(m, s.languages) for m, s in zip(marks, streams, strict=True)])
+    evaluator, rng = evaluator_of("onset"), np.random.default_rng(1)
+    streams = [replace(stream_of(), languages=rng.choice(["hr", "en"], HOPS).astype(object))] * 3
+    marks = [evaluator.counts(rng.random((HOPS, 1)).astype(np.float32), s) for s in streams]
+    per_language = counts_by([(m, s.languages) for m, s in zip(marks, streams, strict=True)])
     sums = [Counts(int(m.hits.sum()), int(m.extra.sum()), int(m.missed.sum())) for m in marks]
-    assert sum(apart.values(), Counts()) == sum(sums, Counts())
+    assert sum(per_language.values(), Counts()) == sum(sums, Counts())
 
 
 def test_an_interval_is_over_speakers_and_one_has_none():
     bad = np.zeros((HOPS, 1), np.float32)
-    ana, ivo = heard(), heard(speaker="mine/ivo")
-    found = reported("speech", [answers("speech"), answers("speech"), bad], [ana, ana, ivo])
-    assert (found["low"], found["high"]) == (0, 1)  # a draw may hold one of them alone
+    ana, ivo = stream_of(), stream_of(speaker="mine/ivo")
+    result = reported("speech", [answers("speech"), answers("speech"), bad], [ana, ana, ivo])
+    assert (result["low"], result["high"]) == (0, 1)  # a draw may hold one of them alone
     alone = reported("speech", [answers("speech"), bad], [ana, ana])
     assert (alone["low"], alone["high"]) == (None, None)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def exported_models(tmp_path_factory):
     """Toy streams, two untrained models and their exports."""
     folder = small(tmp_path_factory)
     models, exports = (
@@ -159,14 +166,16 @@ def made(tmp_path_factory):
     return SimpleNamespace(toy=folder / "toy", models=models, exports=exports)
 
 
-def test_a_report_has_each_model_and_who_was_heard(made, tmp_path):
-    found = read_json(scored(made.toy, tmp_path, made.exports, made.models))
-    assert sorted(found["models"]) == ["phone", "speech"]
-    table = pd.read_parquet(made.toy / "times.parquet")
-    assert (found["streams"], found["speakers"], found["synthetic"]) == (4, 4, True)
-    own = read_heard(made.toy / "streams", table[table["part"] == "test"], HOP_S)
-    assert found["hops"] == sum(len(stream.frames) for stream in own)
-    assert list(found["models"]["phone"]["sources"]) == ["mine", "tts"]
+def test_a_report_has_each_model_and_the_speakers(exported_models, tmp_path):
+    result = read_json(
+        scored(exported_models.toy, tmp_path, exported_models.exports, exported_models.models)
+    )
+    assert sorted(result["models"]) == ["phone", "speech"]
+    table = pd.read_parquet(exported_models.toy / "times.parquet")
+    assert (result["streams"], result["speakers"], result["synthetic"]) == (4, 4, True)
+    own = evaluation_streams(exported_models.toy / "streams", table[table["part"] == "test"], HOP_S)
+    assert result["hops"] == sum(len(stream.frames) for stream in own)
+    assert list(result["models"]["phone"]["sources"]) == ["mine", "tts"]
 
 
 def test_a_pause_belongs_to_what_comes_after_it():
@@ -176,40 +185,52 @@ def test_a_pause_belongs_to_what_comes_after_it():
     frames = np.zeros((10, BANDS), np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "read_arrays", lambda *_: {"x": frames})
-        (stream,) = read_heard(None, table.iloc[::-1], HOP_S)
+        (stream,) = evaluation_streams(None, table.iloc[::-1], HOP_S)
     assert stream.languages.tolist() == ["hr"] * 4 + ["en"] * 6
 
 
-def test_mixed_up_models_are_refused(made, tmp_path):
+def test_mixed_up_models_are_refused(exported_models, tmp_path):
     with pytest.raises(ValueError, match=r"exports of \['phone'\]; run dvc repro"):
-        scored(made.toy, tmp_path, {"phone": made.exports["phone"]}, made.models)
-    shutil.copytree(made.models["phone"], tmp_path / "speech")
-    with pytest.raises(ValueError, match=r"call themselves \['phone', 'phone'\]"):
-        scored(made.toy, tmp_path, made.exports, made.models | {"speech": tmp_path / "speech"})
+        scored(
+            exported_models.toy,
+            tmp_path,
+            {"phone": exported_models.exports["phone"]},
+            exported_models.models,
+        )
+    shutil.copytree(exported_models.models["phone"], tmp_path / "speech")
+    with pytest.raises(ValueError, match=r"with the names \['phone', 'phone'\]"):
+        scored(
+            exported_models.toy,
+            tmp_path,
+            exported_models.exports,
+            exported_models.models | {"speech": tmp_path / "speech"},
+        )
 
 
-def test_a_part_without_a_stream_is_one_clear_sentence(made, tmp_path):
+def test_a_part_without_a_stream_is_one_clear_sentence(exported_models, tmp_path):
     toy = tmp_path / "toy"
-    shutil.copytree(made.toy, toy)
+    shutil.copytree(exported_models.toy, toy)
     table = pd.read_parquet(toy / "times.parquet")
     table[table["part"] != "test"].to_parquet(toy / "times.parquet", index=False)
     with pytest.raises(ValueError, match="and 0 of the test part; both are needed"):
-        scored(toy, tmp_path, made.exports, made.models)
+        scored(toy, tmp_path, exported_models.exports, exported_models.models)
 
 
-def test_the_command_reads_its_section_and_its_paths(made, tmp_path, monkeypatch):
+def test_the_command_reads_its_section_and_its_paths(exported_models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     section = {"tolerance_s": 0.02, "longest_delay_s": 0.2, "resamples": 5, "seed": 1, "digits": 2}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"evaluate_realtime": section}))
-    places = [str(made.toy / name) for name in ("streams", "times.parquet", "frontend.json")]
-    given = ["--exports", *map(str, made.exports.values())]
-    given += ["--models", *map(str, made.models.values())]
-    monkeypatch.setattr(sys, "argv", ["evaluate_realtime", *places, "out.json", *given])
+    places = [
+        str(exported_models.toy / name) for name in ("streams", "times.parquet", "frontend.json")
+    ]
+    options = ["--exports", *map(str, exported_models.exports.values())]
+    options += ["--models", *map(str, exported_models.models.values())]
+    monkeypatch.setattr(sys, "argv", ["evaluate_realtime", *places, "out.json", *options])
     stage.main()
     assert read_json(tmp_path / "out.json")["tolerance_ms"] == 20
     write_json(tmp_path / "frontend.json", {"version": 9})
     monkeypatch.setattr(
-        sys, "argv", ["evaluate_realtime", *places[:2], "frontend.json", "out.json", *given]
+        sys, "argv", ["evaluate_realtime", *places[:2], "frontend.json", "out.json", *options]
     )
     with pytest.raises(ValueError, match="version 9"):
         stage.main()

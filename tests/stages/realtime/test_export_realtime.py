@@ -1,4 +1,4 @@
-"""The stage rtneural exports what was trained, and refuses to when the proof fails."""
+"""The stage export_realtime exports trained models, and refuses if the parity check fails."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.rtneural.interpreter import Network
 from fonoteka.rtneural.validate import diagnose
 from stages.realtime import export_realtime as stage
-from stages.realtime.export_realtime import run, said_by_torch
-from stages.realtime.parity_frames import proof_frames
+from stages.realtime.export_realtime import run, torch_outputs
+from stages.realtime.parity_frames import parity_frames
 
 pytestmark = pytest.mark.torch
 
@@ -43,33 +43,33 @@ def export_of(toy, model, folder, params=RTNEURAL):
     run(model, *places, params)
 
 
-def test_an_export_is_sound_and_says_what_torch_says(phone, toy):
+def test_an_export_is_valid_and_agrees_with_torch(phone, toy):
     model, out, _ = phone
     text = (out / "phone.json").read_bytes()
     assert diagnose(text) == []
-    frames = proof_frames(toy / "streams", toy / "times.parquet", 50)
-    wanted = said_by_torch(load_stack(model)[0], frames)
+    frames = parity_frames(toy / "streams", toy / "times.parquet", 50)
+    wanted = torch_outputs(load_stack(model)[0], frames)
     np.testing.assert_allclose(Network(text).run(frames), wanted, atol=1e-6)
 
 
-def test_a_report_says_how_far_apart_and_how_large(phone):
+def test_a_report_says_the_errors_and_sizes(phone):
     model, out, report = phone
-    found = read_json(report)
-    assert found["steps"] == RTNEURAL.steps
-    assert 0 < max(found["max_error_below"].values()) <= 1e-5
-    assert found["bytes"] == {
+    result = read_json(report)
+    assert result["steps"] == RTNEURAL.steps
+    assert 0 < max(result["max_error_below"].values()) <= 1e-5
+    assert result["bytes"] == {
         kind: (out / f"phone.{kind}").stat().st_size for kind in ("json", "onnx")
     }
-    assert found["parameters"] == sum(p.numel() for p in load_stack(model)[0].parameters())
+    assert result["parameters"] == sum(p.numel() for p in load_stack(model)[0].parameters())
 
 
-def test_an_onnx_file_says_whose_it_is_and_what_it_answers(phone):
+def test_an_onnx_file_contains_its_name_and_answers(phone):
     model, out, _ = phone
-    facts = read_json(model / "model.json")
-    known = {p.key: p.value for p in onnx.load(str(out / "phone.onnx")).metadata_props}
-    assert known == {
+    metadata = read_json(model / "model.json")
+    stored = {p.key: p.value for p in onnx.load(str(out / "phone.onnx")).metadata_props}
+    assert stored == {
         "answers": "\n".join(TASKS["phone"].names), "name": "phone",
-        "weights_sha256": facts["weights_sha256"],
+        "weights_sha256": metadata["weights_sha256"],
     }  # fmt: skip
 
 
@@ -104,7 +104,9 @@ def test_the_proof_fails_on_another_models_graph(phone, toy, tmp_path, monkeypat
     original, other = stage.export_stack, save_random(tmp_path, "phone", seed=9)
     stack = load_stack(other)[0]
     monkeypatch.setattr(stage, "export_stack", lambda _, *rest: original(stack, *rest))
-    with pytest.raises(ValueError, match=r"phone.onnx: off by .* within 300 steps; allowed is"):
+    with pytest.raises(
+        ValueError, match=r"phone.onnx: max abs error .* within 300 steps; allowed is"
+    ):
         export_of(toy, phone[0], tmp_path)
 
 
@@ -115,17 +117,17 @@ def test_the_proof_fails_on_what_a_reset_does_not_forget(phone, toy, tmp_path, m
                 super().reset()
 
     monkeypatch.setattr(stage, "StatefulSession", Forgetless)
-    with pytest.raises(ValueError, match=r"phone.onnx: says another thing after a reset"):
+    with pytest.raises(ValueError, match=r"phone.onnx: its outputs differ after a reset"):
         export_of(toy, phone[0], tmp_path)
 
 
 def test_a_proof_needs_its_frames(phone, toy, tmp_path):
-    with pytest.raises(ValueError, match=r"frames and 100000 are asked for; lower steps in"):
+    with pytest.raises(ValueError, match=r"frames, but 100000 are required; lower steps in"):
         export_of(toy, phone[0], tmp_path, replace(RTNEURAL, steps=100_000))
     table = pd.read_parquet(toy / "times.parquet")
     table[table["part"] == "train"].to_parquet(tmp_path / "times.parquet", index=False)
-    with pytest.raises(ValueError, match="no test stream; run the stage streams"):
-        proof_frames(toy / "streams", tmp_path / "times.parquet", 10)
+    with pytest.raises(ValueError, match="no test stream; run the stage realtime_features"):
+        parity_frames(toy / "streams", tmp_path / "times.parquet", 10)
 
 
 @pytest.mark.parametrize("change", [{"steps": 0}, {"max_error": 0.0}])

@@ -1,4 +1,4 @@
-"""The bundle of small models: its page, its package.json and its files say the same."""
+"""The bundle of small models: its page, its package.json and its files agree."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ pytestmark = pytest.mark.torch
 
 
 @pytest.fixture(scope="module")
-def given(tmp_path_factory):
-    """What the stage reads, and where it has written."""
+def inputs(tmp_path_factory):
+    """Return the arguments of the stage, which has run."""
     return bundle_arguments(small(tmp_path_factory))
 
 
 @pytest.fixture
-def package(given):
-    return read_json(given["out"] / PACKAGE)
+def package(inputs):
+    return read_json(inputs["out"] / PACKAGE)
 
 
 @pytest.fixture
-def text(given):
-    return (given["out"] / CARD).read_text(encoding="utf-8")
+def text(inputs):
+    return (inputs["out"] / CARD).read_text(encoding="utf-8")
 
 
-def written(given, tmp_path, **more):
+def written(inputs, tmp_path, **more):
     """Run the stage again, with other arguments."""
-    run(**given | {"out": tmp_path / "out"} | more)
+    run(**inputs | {"out": tmp_path / "out"} | more)
     return tmp_path / "out"
 
 
@@ -53,26 +53,26 @@ def copied(folders, tmp_path):
     return [Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in folders]
 
 
-def test_a_bundle_is_a_sound_package(given, package):
-    assert check_package(given["out"]) == []
+def test_a_bundle_is_a_sound_package(inputs, package):
+    assert check_package(inputs["out"]) == []
     models = [f"{name}.{kind}" for name in TASKS for kind in ("json", "onnx")]
     assert sorted(package["files"]) == sorted([CARD, "frontend.json", *models])
-    assert given["frontend"].read_bytes() == (given["out"] / "frontend.json").read_bytes()
+    assert inputs["frontend"].read_bytes() == (inputs["out"] / "frontend.json").read_bytes()
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_package_json_says_what_the_files_say(name, given, package):
-    said = package["models"][name]
-    document = json.loads((given["out"] / f"{name}.json").read_text())
+def test_package_json_agrees_with_the_files(name, inputs, package):
+    entry = package["models"][name]
+    document = json.loads((inputs["out"] / f"{name}.json").read_text())
     numbers = model_cost(document)
-    assert {key: said[key] for key in asdict(numbers)} == asdict(numbers)
-    assert said["model_t"] == model_t(document)
-    assert said["weight_bytes"] == 4 * said["parameters"] == 4 * numbers.parameters
-    assert (said["inputs"], said["outputs"]) == (BANDS, len(said["answers"]))
-    assert said["answers"] == list(TASKS[name].names)
-    scored = read_json(given["metrics"])["models"][name]
-    assert (said["metrics"]["score"], said["delay_ms"]) == (scored["score"], scored["delay_ms"])
-    assert 0 <= said["warm_up_hops"] < BUNDLE.steps
+    assert {key: entry[key] for key in asdict(numbers)} == asdict(numbers)
+    assert entry["model_t"] == model_t(document)
+    assert entry["weight_bytes"] == 4 * entry["parameters"] == 4 * numbers.parameters
+    assert (entry["inputs"], entry["outputs"]) == (BANDS, len(entry["answers"]))
+    assert entry["answers"] == list(TASKS[name].names)
+    scored = read_json(inputs["metrics"])["models"][name]
+    assert (entry["metrics"]["score"], entry["delay_ms"]) == (scored["score"], scored["delay_ms"])
+    assert 0 <= entry["warm_up_hops"] < BUNDLE.steps
 
 
 def test_sums_are_those_of_the_models(package):
@@ -81,10 +81,10 @@ def test_sums_are_those_of_the_models(package):
     assert package["multiplies_a_hop"] == sum(model["multiplies"] for model in models)
 
 
-def test_lineage_names_what_was_learned_from(given, package):
+def test_lineage_names_what_was_learned_from(inputs, package):
     lineage = package["lineage"]
-    assert lineage["times.parquet"] == sha256_file(given["times"])
-    assert lineage["manifests"]["test.jsonl"] == sha256_file(given["splits"] / "test.jsonl")
+    assert lineage["times.parquet"] == sha256_file(inputs["times"])
+    assert lineage["manifests"]["test.jsonl"] == sha256_file(inputs["splits"] / "test.jsonl")
     assert lineage["corpora"] == [
         {"corpus": corpus, "licence": "CC0", "synthetic": corpus == "tts",
          "clips": {"train": 1, "valid": 1, "test": 1}}
@@ -97,12 +97,12 @@ def test_lineage_names_what_was_learned_from(given, package):
 
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_the_page_has_the_numbers_and_the_type_of_each_model(name, package, text):
-    said = package["models"][name]
-    (cost,) = re.findall(rf"^\| {name} \| {said['parameters']} \|.*$", text, re.M)
-    assert f" {said['multiplies']} " in cost
-    assert f"{said['warm_up_hops']} hops" in cost
-    assert f"| {said['metrics']['score']:.3f} |" in text
-    assert f"// {name}.json\n{said['model_t']}\n" in text
+    entry = package["models"][name]
+    (cost,) = re.findall(rf"^\| {name} \| {entry['parameters']} \|.*$", text, re.M)
+    assert f" {entry['multiplies']} " in cost
+    assert f"{entry['warm_up_hops']} hops" in cost
+    assert f"| {entry['metrics']['score']:.3f} |" in text
+    assert f"// {name}.json\n{entry['model_t']}\n" in text
 
 
 @pytest.mark.parametrize(
@@ -132,15 +132,15 @@ def test_the_host_closes_what_it_opens(text):
 
 def change(package, sources=None, **corpora):
     """The package of other corpora: synthetic or not, and clips in train and test."""
-    found = json.loads(json.dumps(package))
-    found["lineage"]["corpora"] = [
+    result = json.loads(json.dumps(package))
+    result["lineage"]["corpora"] = [
         {"corpus": name, "licence": "CC0", "synthetic": synthetic,
          "clips": {"train": train, "valid": 0, "test": test}}
         for name, (synthetic, train, test) in corpora.items()
     ]  # fmt: skip
-    for model in found["models"].values():
+    for model in result["models"].values():
         model["metrics"]["sources"] = sources or {"mine": 0.5}
-    return found
+    return result
 
 
 def test_the_page_says_which_speech_is_real(package):
@@ -156,7 +156,7 @@ def test_the_page_says_which_speech_is_real(package):
     assert "They have heard people in fsdd." in text
 
 
-def test_the_page_has_a_dash_where_nothing_is_to_say(package):
+def test_the_page_has_a_dash_for_missing_values(package):
     for name, model in package["models"].items():
         model["metrics"] |= {"low": 0.0, "high": 0.4} if name == "onset" else {"low": None}
         model["delay_ms"] |= {"median": None, "p90": None}
@@ -167,53 +167,53 @@ def test_the_page_has_a_dash_where_nothing_is_to_say(package):
     assert re.search(r"^\| speech \| \d.* \| - \|$", text, re.M)
 
 
-def test_weights_without_a_licence_say_so(given, tmp_path):
-    shutil.copytree(given["splits"], tmp_path / "splits")
+def test_weights_without_a_licence_say_so(inputs, tmp_path):
+    shutil.copytree(inputs["splits"], tmp_path / "splits")
     u = utterance("mine/s0", 0, licence="ask me")
     manifest.write(tmp_path / "splits" / "train.jsonl", [u])
-    out = written(given, tmp_path, splits=tmp_path / "splits")
+    out = written(inputs, tmp_path, splits=tmp_path / "splits")
     assert read_json(out / PACKAGE)["licence"]["weights"] is None
     assert "No licence is stated for these weights" in (out / CARD).read_text()
 
 
-def test_two_bundles_are_equal_byte_for_byte(given, tmp_path):
-    again = written(given, tmp_path)
-    for path in given["out"].iterdir():
+def test_two_bundles_are_equal_byte_for_byte(inputs, tmp_path):
+    again = written(inputs, tmp_path)
+    for path in inputs["out"].iterdir():
         assert (again / path.name).read_bytes() == path.read_bytes()
 
 
-def test_too_many_bytes_are_refused(given, package, tmp_path):
+def test_too_many_bytes_are_refused(inputs, package, tmp_path):
     total = package["weight_bytes"]
     params = replace(BUNDLE, max_bytes=total - 1)
     with pytest.raises(
-        ValueError, match=rf"take {total} bytes, bundle.max_bytes allows {total - 1}"
+        ValueError, match=rf"take {total} bytes, package_realtime.max_bytes allows {total - 1}"
     ):
-        written(given, tmp_path, params=params)
-    written(given, tmp_path, params=replace(BUNDLE, max_bytes=total))
+        written(inputs, tmp_path, params=params)
+    written(inputs, tmp_path, params=replace(BUNDLE, max_bytes=total))
 
 
-def test_models_that_are_not_the_same_are_refused(given, tmp_path):
+def test_models_that_are_not_the_same_are_refused(inputs, tmp_path):
     with pytest.raises(ValueError, match=r"exports of \['phone'.* must be of the same models"):
-        written(given, tmp_path, exports=[e for e in given["exports"] if e.name == "phone"])
+        written(inputs, tmp_path, exports=[e for e in inputs["exports"] if e.name == "phone"])
 
 
-def test_a_voice_in_two_parts_is_refused(given, tmp_path):
-    shutil.copytree(given["splits"], tmp_path / "splits")
+def test_a_voice_in_two_parts_is_refused(inputs, tmp_path):
+    shutil.copytree(inputs["splits"], tmp_path / "splits")
     manifest.write(tmp_path / "splits" / "valid.jsonl", [utterance("mine/s0", 5)])
     with pytest.raises(ValueError, match="voice 'mine/s0' is in train and in valid"):
-        written(given, tmp_path, splits=tmp_path / "splits")
+        written(inputs, tmp_path, splits=tmp_path / "splits")
 
 
-def test_files_of_two_models_under_each_others_names_are_refused(given, tmp_path):
-    exports = copied(given["exports"], tmp_path)
-    one, other = (next(e for e in exports if e.name == name) for name in ("speech", "voicing"))
+def test_files_of_two_models_under_each_others_names_are_refused(inputs, tmp_path):
+    exports = copied(inputs["exports"], tmp_path)
+    value, other = (next(e for e in exports if e.name == name) for name in ("speech", "voicing"))
     for kind in ("json", "onnx"):
-        ours, theirs = one / f"speech.{kind}", other / f"voicing.{kind}"
+        ours, theirs = value / f"speech.{kind}", other / f"voicing.{kind}"
         held = ours.read_bytes()
         ours.write_bytes(theirs.read_bytes())
         theirs.write_bytes(held)
     with pytest.raises(ValueError, match=r"speech: the name in the ONNX file .* 'voicing'|voicing"):
-        written(given, tmp_path, exports=exports)
+        written(inputs, tmp_path, exports=exports)
 
 
 @pytest.mark.parametrize(
@@ -224,35 +224,35 @@ def test_files_of_two_models_under_each_others_names_are_refused(given, tmp_path
         ("answers", ["a", "b"], "speech: the outputs and the answers differ: 1 and 2"),
     ],
 )
-def test_a_model_that_is_not_the_one_exported_is_refused(key, value, words, given, tmp_path):
-    models = copied(given["models"], tmp_path)
+def test_a_model_that_is_not_the_one_exported_is_refused(key, value, words, inputs, tmp_path):
+    models = copied(inputs["models"], tmp_path)
     path = tmp_path / "speech" / "model.json"
     write_json(path, read_json(path) | {key: value})
     with pytest.raises(ValueError, match=words):
-        written(given, tmp_path, models=models)
+        written(inputs, tmp_path, models=models)
 
 
-def test_files_that_are_not_those_proven_are_refused(given, tmp_path):
-    exports = copied(given["exports"], tmp_path)
+def test_files_that_are_not_those_proven_are_refused(inputs, tmp_path):
+    exports = copied(inputs["exports"], tmp_path)
     with (tmp_path / "phone" / "phone.json").open("a") as file:
         file.write("\n")
     with pytest.raises(ValueError, match="phone: the bytes of the files and of those that were"):
-        written(given, tmp_path, exports=exports)
+        written(inputs, tmp_path, exports=exports)
 
 
-def test_another_front_end_is_refused(given, tmp_path):
-    other = read_json(given["frontend"])
+def test_another_front_end_is_refused(inputs, tmp_path):
+    other = read_json(inputs["frontend"])
     other |= {"bands": 7, "mel": other["mel"][1:], "mean": [0.0] * 7, "std": [1.0] * 7}
     write_json(tmp_path / "frontend.json", other)
     with pytest.raises(ValueError, match="the inputs and the front end's bands differ: 8 and 7"):
-        written(given, tmp_path, frontend=tmp_path / "frontend.json")
+        written(inputs, tmp_path, frontend=tmp_path / "frontend.json")
 
 
-def test_scores_on_corpora_that_the_test_part_lacks_are_refused(given, tmp_path):
-    shutil.copytree(given["splits"], tmp_path / "splits")
+def test_scores_on_corpora_that_the_test_part_lacks_are_refused(inputs, tmp_path):
+    shutil.copytree(inputs["splits"], tmp_path / "splits")
     manifest.write(tmp_path / "splits" / "test.jsonl", [utterance("mine/s2", 2)])
     with pytest.raises(ValueError, match=r"of the corpora \['tts'\] too, the test part has"):
-        written(given, tmp_path, splits=tmp_path / "splits")
+        written(inputs, tmp_path, splits=tmp_path / "splits")
 
 
 def test_the_page_says_what_a_softmax_can_get(package, text):
@@ -263,23 +263,23 @@ def test_the_page_says_what_a_softmax_can_get(package, text):
     assert "one of these could have up to 120 there, so look for outputs" in page(package)
 
 
-def test_a_refused_bundle_leaves_the_old_one(given, tmp_path):
-    before = {p.name: p.read_bytes() for p in given["out"].iterdir()}
+def test_a_refused_bundle_leaves_the_old_one(inputs, tmp_path):
+    before = {p.name: p.read_bytes() for p in inputs["out"].iterdir()}
     with pytest.raises(ValueError, match="max_bytes"):
-        run(**given | {"params": replace(BUNDLE, max_bytes=1)})
-    assert {p.name: p.read_bytes() for p in given["out"].iterdir()} == before
+        run(**inputs | {"params": replace(BUNDLE, max_bytes=1)})
+    assert {p.name: p.read_bytes() for p in inputs["out"].iterdir()} == before
 
 
-def test_the_command_reads_its_sections_and_its_paths(given, tmp_path, monkeypatch):
+def test_the_command_reads_its_sections_and_its_paths(inputs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     licence = asdict(LICENCE) | {"compatible_licences": ["CC0"]}
     sections = {"package_realtime": asdict(BUNDLE), "package": licence}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     names = ("streams", "times", "frontend", "splits", "metrics")
-    words = [*(str(given[name]) for name in names), "out"]
+    words = [*(str(inputs[name]) for name in names), "out"]
     for name in ("exports", "models"):
-        words += [f"--{name}", *map(str, given[name])]
-    words += ["--proofs", str(given["proofs"])]
+        words += [f"--{name}", *map(str, inputs[name])]
+    words += ["--proofs", str(inputs["proofs"])]
     monkeypatch.setattr(sys, "argv", ["package_realtime", *words])
     stage.main()
-    assert (tmp_path / "out" / CARD).read_bytes() == (given["out"] / CARD).read_bytes()
+    assert (tmp_path / "out" / CARD).read_bytes() == (inputs["out"] / CARD).read_bytes()

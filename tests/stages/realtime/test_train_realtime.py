@@ -20,11 +20,11 @@ from fonoteka.models.store import load_stack
 from fonoteka.realtime.frame_labels import TASKS
 from stages.realtime.train_realtime import stage
 from stages.realtime.train_realtime.realtime_task import (
-    NOT_HEARD,
-    Examined,
-    Heard,
-    HearTask,
+    PADDING,
+    RealtimeTask,
     SmallParams,
+    TrainingStream,
+    Validator,
     read_streams,
 )
 from stages.realtime.train_realtime.stage import run
@@ -59,64 +59,64 @@ def trained(toy, folder, name="phone", params=SHORT):
 
 
 def task_of(streams, name="phone", **more):
-    return HearTask(streams, name, replace(PARAMS, **more), HOP_S)
+    return RealtimeTask(streams, name, replace(PARAMS, **more), HOP_S)
 
 
-def heard(seed, words=4):
+def stream_of(seed, words=4):
     rows = toy_rows(seed, words)
-    return Heard(toy_frames(rows, seed), rows)
+    return TrainingStream(toy_frames(rows, seed), rows)
 
 
 @pytest.mark.parametrize("name", ["onset", "phone", "speech"])
 def test_pieces_lose_what_the_whole_loses(name):
-    streams = {"a": heard(1)}
+    streams = {"a": stream_of(1)}
     hops = len(streams["a"].frames) // 4 * 4
     streams["a"] = replace(streams["a"], frames=streams["a"].frames[:hops])
     parts, whole = (task_of(streams, name, piece=n) for n in (hops // 4, hops))
     torch.manual_seed(1)
     model = parts.new().eval()
-    found = [parts.loss(model, piece).item() for piece in parts.batches(1)]
+    values = [parts.loss(model, piece).item() for piece in parts.batches(1)]
     (piece,) = whole.batches(1)
-    assert len(found) == 4
-    assert np.mean(found) == pytest.approx(whole.loss(model, piece).item(), rel=1e-5)
+    assert len(values) == 4
+    assert np.mean(values) == pytest.approx(whole.loss(model, piece).item(), rel=1e-5)
 
 
-def test_a_gradient_goes_back_one_piece_and_the_state_goes_on():
-    task = task_of({"a": heard(1)}, piece=50)
+def test_a_gradient_goes_back_one_piece_and_the_state_continues():
+    task = task_of({"a": stream_of(1)}, piece=50)
     torch.manual_seed(1)
     model = task.new().eval()
     first, second, *_ = task.batches(1)
     task.loss(model, first)
-    kept = [part.clone() for part in first.state[0]]
+    states = [part.clone() for part in first.state[0]]
     assert first.state is second.state
-    assert not any(part.requires_grad for part in kept)
+    assert not any(part.requires_grad for part in states)
     task.loss(model, second).backward()
-    found = [parameter.grad.clone() for parameter in model.parameters()]
+    values = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()
-    logits, _ = model.logits(second.frames, kept)
+    logits, _ = model.logits(second.frames, states)
     torch.nn.functional.cross_entropy(logits[0], second.labels[0]).backward()
-    for one, parameter in zip(found, model.parameters(), strict=True):
-        assert torch.equal(one, parameter.grad)
-    assert any(bool(part.any()) for part in kept)
+    for gradient, parameter in zip(values, model.parameters(), strict=True):
+        assert torch.equal(gradient, parameter.grad)
+    assert any(bool(part.any()) for part in states)
 
 
-def test_what_stands_behind_the_end_of_a_stream_is_not_learned():
+def test_padding_after_the_end_of_a_stream_is_not_learned():
     for name in ("phone", "voicing"):
-        task = task_of({"long": heard(1, 5), "short": heard(2, 2)}, name, batch_hops=10_000)
+        task = task_of({"long": stream_of(1, 5), "short": stream_of(2, 2)}, name, batch_hops=10_000)
         torch.manual_seed(1)
         model = task.new().eval()
         lost = []
         for filler in (0.0, 9.0):
             pieces = task.batches(1)
             for piece in pieces:
-                piece.frames[piece.labels == NOT_HEARD] = filler
+                piece.frames[piece.labels == PADDING] = filler
             lost.append([task.loss(model, piece).item() for piece in pieces])
-        assert any((piece.labels == NOT_HEARD).any() for piece in pieces)
+        assert any((piece.labels == PADDING).any() for piece in pieces)
         assert lost[0] == lost[1]
 
 
 def test_pieces_of_a_stream_are_in_order_and_complete():
-    streams = {key: heard(seed) for seed, key in enumerate("abc")}
+    streams = {key: stream_of(seed) for seed, key in enumerate("abc")}
     task = task_of(streams, batch_hops=1)
     joined, box = [], None
     for piece in task.batches(3):
@@ -124,14 +124,14 @@ def test_pieces_of_a_stream_are_in_order_and_complete():
             joined.append([])
             box = piece.state
         joined[-1].append(piece.frames[0].numpy())
-    found = sorted(np.concatenate(parts).tobytes() for parts in joined)
-    assert found == sorted(stream.frames.tobytes() for stream in streams.values())
+    values = sorted(np.concatenate(parts).tobytes() for parts in joined)
+    assert values == sorted(stream.frames.tobytes() for stream in streams.values())
 
 
 @pytest.mark.parametrize("delay", [0, 2])
 def test_a_label_is_as_late_as_the_answer_may_be(delay):
     small = SmallParams(delay, 0, 4)
-    task = task_of({"a": heard(1)}, "speech", models=dict.fromkeys(TASKS, small))
+    task = task_of({"a": stream_of(1)}, "speech", models=dict.fromkeys(TASKS, small))
     true = TASKS["speech"].labels(toy_rows(1), len(task.items[0][0]), HOP_S)
     assert task.items[0][1].tolist() == [0] * delay + true[: len(true) - delay].tolist()
 
@@ -139,10 +139,10 @@ def test_a_label_is_as_late_as_the_answer_may_be(delay):
 @pytest.mark.parametrize(("name", "error"), [("onset", 0.15), ("phone", 0.1), ("speech", 0.03)])
 def test_a_small_model_learns_phones_of_one_direction_each(name, error, toy, tmp_path):
     params = replace(PARAMS, epochs=6)  # more do not lower an error: 0.134, 0 and 0 after four
-    facts = read_json(trained(toy, tmp_path, name, params) / "model.json")
-    assert facts["valid_error"] < error
-    assert facts["answers"] == list(TASKS[name].names)
-    assert (facts["name"], facts["delay_hops"]) == (name, 1)
+    metadata = read_json(trained(toy, tmp_path, name, params) / "model.json")
+    assert metadata["valid_error"] < error
+    assert metadata["answers"] == list(TASKS[name].names)
+    assert (metadata["name"], metadata["delay_hops"]) == (name, 1)
     rows = (tmp_path / "curves" / "valid_error.tsv").read_text().splitlines()
     assert len(rows) == 1 + params.epochs
 
@@ -172,38 +172,41 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes(kill, few, whole, tmp_path
 
 def test_the_threshold_is_the_best_of_the_model_as_it_will_run(few, tmp_path):
     params = replace(PARAMS, epochs=4, dropout=0.5)  # dropped values would move the outputs
-    model, facts = load_stack(trained(few, tmp_path, "onset", params))
+    model, metadata = load_stack(trained(few, tmp_path, "onset", params))
     valid = read_streams(few / "streams", few / "times.parquet", "valid")
-    examined = Examined(valid, "onset", 1, HOP_S)
-    assert facts["threshold"] == examined.threshold(model)
-    assert facts["valid_error"] == pytest.approx(examined.error(model), abs=1e-6)
+    validator = Validator(valid, "onset", 1, HOP_S)
+    assert metadata["threshold"] == validator.threshold(model)
+    assert metadata["valid_error"] == pytest.approx(validator.error(model), abs=1e-6)
 
 
 class Fixed(torch.nn.Module):
-    """What gives the same probability at all hops but some."""
+    """A model with a fixed output per hop."""
 
-    def __init__(self, said):
+    def __init__(self, outputs):
         super().__init__()
-        self.said = torch.tensor(said, dtype=torch.float32)[None, :, None]
+        self.outputs = torch.tensor(outputs, dtype=torch.float32)[None, :, None]
 
     def forward(self, frames):
-        return self.said[:, : frames.shape[1]], ()
+        return self.outputs[:, : frames.shape[1]], ()
 
 
 def test_the_lowest_of_the_best_thresholds_is_taken():
     rows = [("a", 0.10, 0.15), ("d", 0.20, 0.25)]
-    said = np.full(40, 0.05)
-    said[[11, 21, 31]] = [0.9, 0.95, 0.35]  # the last is no onset
-    examined = Examined({"a": Heard(np.zeros((40, 8), np.float32), rows)}, "onset", 1, HOP_S)
-    assert examined.threshold(Fixed(said)) == 0.4
-    assert examined.error(Fixed(said)) == 0
+    outputs = np.full(40, 0.05)
+    outputs[[11, 21, 31]] = [0.9, 0.95, 0.35]  # the last is not an onset
+    validator = Validator(
+        {"a": TrainingStream(np.zeros((40, 8), np.float32), rows)}, "onset", 1, HOP_S
+    )
+    assert validator.threshold(Fixed(outputs)) == 0.4
+    assert validator.error(Fixed(outputs)) == 0
 
 
 def test_a_part_without_a_stream_is_one_clear_sentence(toy, tmp_path):
     shutil.copytree(toy, tmp_path / "toy")
     table = pd.read_parquet(toy / "times.parquet")
     table[table["part"] != "valid"].to_parquet(tmp_path / "toy" / "times.parquet", index=False)
-    with pytest.raises(ValueError, match="no stream of the part valid; run the stage streams"):
+    message = "no stream of the part valid; run the stage realtime_features"
+    with pytest.raises(ValueError, match=message):
         trained(tmp_path / "toy", tmp_path)
 
 
