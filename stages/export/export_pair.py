@@ -1,4 +1,4 @@
-"""Write the two files of a module, fp32 and int8, and prove what each of them says."""
+"""Write the two files of a module, fp32 and int8, and check the outputs of both."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class OnnxParams:
     Attributes:
         opset: of the files.
         max_error: largest difference of a log posterior from torch's.
-        check_clips: test clips that parity is proven on.
-        batch_sizes: in which they are heard.
-        int8: what the int8 files have to be.
+        check_clips: number of test clips for the parity check.
+        batch_sizes: of its batches.
+        int8: limits of the int8 files.
     """
 
     opset: int
@@ -42,15 +42,15 @@ class OnnxParams:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Head or whole path: what it is exported from and what it hears.
+class ExportSpec:
+    """The module and inputs of one exported file: the head, or encoder and head.
 
     Attributes:
         module: in evaluation mode.
         axes: of the file.
         example: an input to trace.
         inputs: by utterance, without the batch axis.
-        padded: a batch is filled with zeros to its longest clip, not cut to its shortest.
+        padded: a batch is padded with zeros to its longest clip, not cut to its shortest.
     """
 
     module: nn.Module
@@ -61,26 +61,28 @@ class Kind:
 
 
 def per(session: Any, utterances: Sequence[Utterance], inputs: Mapping[str, Array]) -> float:
-    """Return the phone error rate of a file, each clip heard alone."""
-    said = [greedy(session_posteriors(session, inputs[u.id][None])[0]) for u in utterances]
-    return errors([u.phones for u in utterances], [[s.symbol for s in one] for one in said]).rate
+    """Return the phone error rate of a file, with each clip in a batch of its own."""
+    decoded = [greedy(session_posteriors(session, inputs[u.id][None])[0]) for u in utterances]
+    return errors(
+        [u.phones for u in utterances], [[s.symbol for s in segments] for segments in decoded]
+    ).rate
 
 
 def check_int8(
     files: Mapping[str, Path], path: Path, utterances: Sequence[Utterance],
     inputs: Mapping[str, Array], max_loss: float,
 ) -> dict[str, float]:  # fmt: skip
-    """Return the phone error rates of both files of a kind.
+    """Return the phone error rates of both files of a module.
 
     Args:
         files: the `fp32` and the `int8` file.
-        path: where the int8 file will lie; it is only named in errors.
-        utterances: the validation part: what is decided here must not be decided by the test part.
+        path: of the finished int8 file, for errors.
+        utterances: the validation part, because the test part must not decide about a file.
         inputs: of each utterance, without the batch axis.
-        max_loss: what is allowed.
+        max_loss: largest allowed increase of the PER.
 
     Raises:
-        ValueError: int8 is worse by more than that.
+        ValueError: int8 is worse by more than `max_loss`.
     """
     rates = {kind: per(open_model(file), utterances, inputs) for kind, file in files.items()}
     if rates["int8"] - rates["fp32"] > max_loss:
@@ -91,35 +93,36 @@ def check_int8(
     return {f"valid_per_{kind}": round(rate, 4) for kind, rate in rates.items()}
 
 
-def ship(
-    out: Path, kinds: Mapping[str, Kind], facts: Mapping[str, Any], parities: Sequence[Utterance],
-    heard: Sequence[Utterance], params: OnnxParams,
+def export_all(
+    out: Path, specs: Mapping[str, ExportSpec], metadata: Mapping[str, Any],
+    parities: Sequence[Utterance], valid: Sequence[Utterance], params: OnnxParams,
 ) -> dict[str, Any]:  # fmt: skip
-    """Write `<kind>.onnx` and `<kind>.int8.onnx` of all kinds; nothing unless all are proven.
+    """Write `<name>.onnx` and `<name>.int8.onnx` of all specs, or nothing if one check fails.
 
     Args:
         out: the model's folder.
-        kinds: by the name of the file: head, model.
-        facts: model.json.
-        parities: test clips on which an fp32 file has to say what torch says.
-        heard: the validation part, for int8.
-        params: what is allowed.
+        specs: by the name of the file: head, model.
+        metadata: contents of model.json.
+        parities: test clips on which an fp32 file must agree with torch.
+        valid: the validation part, for int8.
+        params: section `onnx`.
 
     Returns:
-        What the report says: bytes, errors, int8.
+        The entries of the report: bytes, errors, int8.
     """
     report: dict[str, Any] = {"bytes": {}, "max_error_below": {}, "int8": {}}
+    # All files are moved into place when the stack closes, so a failed check leaves none behind.
     with ExitStack() as stack:
-        for name, kind in kinds.items():
+        for name, spec in specs.items():
             path, small = out / f"{name}.onnx", out / f"{name}.int8.onnx"
             fp32, int8 = (stack.enter_context(atomic_file(file)) for file in (path, small))
-            export(kind.module, kind.example, kind.axes, facts, fp32, params.opset)
-            clips = {u.id: kind.inputs[u.id] for u in parities}
-            batches = in_batches(clips, params.batch_sizes, kind.padded)
-            worst = check_parity(path, open_model(fp32), kind.module, batches, params.max_error)
+            export(spec.module, spec.example, spec.axes, metadata, fp32, params.opset)
+            clips = {u.id: spec.inputs[u.id] for u in parities}
+            batches = in_batches(clips, params.batch_sizes, spec.padded)
+            worst = check_parity(path, open_model(fp32), spec.module, batches, params.max_error)
             ratio = quantize(fp32, int8, params.int8.max_size_ratio, small)
             files = {"fp32": fp32, "int8": int8}
-            rates = check_int8(files, small, heard, kind.inputs, params.int8.max_per_loss)
+            rates = check_int8(files, small, valid, spec.inputs, params.int8.max_per_loss)
             report["bytes"] |= {name: fp32.stat().st_size, f"{name}_int8": int8.stat().st_size}
             report["max_error_below"][name] = round_up_pow10(worst)
             report["int8"][name] = {"size_ratio": round(ratio, 3)} | rates
@@ -129,13 +132,13 @@ def ship(
 def chosen(
     valid: Path, test: Path, params: OnnxParams
 ) -> tuple[list[Utterance], list[Utterance], dict[str, str]]:
-    """Return the clips that parity is proven on, those that int8 is judged by, and their audio.
+    """Return the clips of the parity check, those of the int8 check, and the audio of both.
 
     Raises:
         ValueError: a part is empty.
     """
     parities = evenly_spaced(manifest.read(test), params.check_clips)
-    heard = [u for u in manifest.read(valid) if u.phones]
-    if not parities or not heard:
+    scored = [u for u in manifest.read(valid) if u.phones]
+    if not parities or not scored:
         raise UserError(f"{valid if parities else test}: no utterance to prove the export on")
-    return parities, heard, {u.id: u.audio for u in [*parities, *heard]}
+    return parities, scored, {u.id: u.audio for u in [*parities, *scored]}

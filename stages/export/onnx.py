@@ -1,4 +1,4 @@
-"""Export a model to ONNX, in fp32 and int8, and prove what each file says.
+"""Export a model to ONNX, in fp32 and int8, and check the outputs of each file.
 
 Reads   data/models/<name>, data/models/backbone/<backbone>, its embeddings, valid.jsonl,
         test.jsonl, data/audio
@@ -8,10 +8,10 @@ Writes  data/models/<name>/head.onnx   embeddings `[B, T, D]` to log posteriors 
         reports/onnx/<name>.json       sizes, errors against torch, PER of int8
 Params  onnx, compute
 
-The fp32 files are proven on real clips of many lengths in batches of many sizes: every log
-posterior within a tolerance of torch's and not one decoded symbol changed. An int8 file can't be
-that exact; its phone error rate on the validation part may hardly rise. Nothing is written unless
-all of it holds.
+The fp32 files are checked on test clips of many lengths in batches of many sizes: each log
+posterior is within a tolerance of torch's, and no decoded symbol differs. An int8 file is less
+exact; for it the increase of the phone error rate on the validation part is limited. Nothing is
+written unless all checks pass.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
 from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, EncoderModule, EndToEndModel
 from fonoteka.shards import read_arrays, read_clips
-from stages.export.export_pair import Kind, OnnxParams, chosen, ship
+from stages.export.export_pair import ExportSpec, OnnxParams, chosen, export_all
 
 
 def run(
     model: Path, backbone: Path, embeddings: Path, valid: Path, test: Path, audio: Path, out: Path,
     report: Path, params: OnnxParams,
 ) -> None:  # fmt: skip
-    """Export and prove one model."""
-    head, facts = load_head(model)
+    """Export and check one model."""
+    head, metadata = load_head(model)
     encoder = load_encoder(backbone)
-    whole = EndToEndModel(
+    end_to_end = EndToEndModel(
         EncoderModule(encoder, bool(feature_extractor(backbone).do_normalize)), head
     )
-    parities, heard, clips = chosen(valid, test, params)
+    parities, scored, clips = chosen(valid, test, params)
     arrays, signals = read_arrays(embeddings, clips), dict(read_clips(audio, clips))
     width = next(iter(arrays.values())).shape[1]
-    kinds = {
-        # Embeddings may be padded, as in training; to an encoder a padded clip is another clip.
-        "head": Kind(head, HEAD_AXES, torch.zeros(2, 60, width), arrays, padded=True),
-        "model": Kind(
-            whole.eval(), MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False
+    specs = {
+        # Embeddings may be padded, as in training; an encoder's output changes with padding.
+        "head": ExportSpec(head, HEAD_AXES, torch.zeros(2, 60, width), arrays, padded=True),
+        "model": ExportSpec(
+            end_to_end.eval(), MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False
         ),
     }
-    found = ship(out, kinds, facts, parities, heard, params)
+    report_entries = export_all(out, specs, metadata, parities, scored, params)
     counts = {"head": parameter_count(head), "encoder": parameter_count(encoder)}
-    write_json(report, found | {"parameters": counts})
+    write_json(report, report_entries | {"parameters": counts})
 
 
 def main() -> None:

@@ -1,13 +1,13 @@
-"""Export the ensemble as one ONNX file that needs no other: each encoder once, all heads, the mean.
+"""Export the ensemble as one self-contained ONNX file: each encoder once, all heads, the mean.
 
 Reads   data/models/ensemble/model.json, data/models/<member>, data/models/backbone/<backbone>,
         data/posteriors/ensemble, valid.jsonl, test.jsonl, data/audio
 Writes  data/models/ensemble/model.onnx, model.int8.onnx, reports/onnx/ensemble.json
 Params  onnx, compute
 
-The file has the interface of any other whole path: samples `[B, N]` to log posteriors `[B, T, V]`.
-Beside the proof against torch, it has to say what the ensemble was scored by: the mean of what the
-members' own files had said.
+The file has the interface of the other end-to-end models: samples `[B, N]` to log posteriors
+`[B, T, V]`. It is compared with torch, and with the posteriors that the ensemble was scored by: the
+mean of those of the members' own files.
 """
 
 from __future__ import annotations
@@ -33,30 +33,31 @@ from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
 from fonoteka.onnx_export.export import MODEL_AXES, Array, EncoderModule, max_abs_diff
 from fonoteka.shards import read_arrays, read_clips
-from stages.export.export_pair import Kind, OnnxParams, chosen, ship
+from stages.export.export_pair import ExportSpec, OnnxParams, chosen, export_all
 
 
 class Fused(nn.Module):
     """The weighted mean of several heads' posteriors; heads of one encoder share its embeddings."""
 
     def __init__(
-        self, listeners: Mapping[str, EncoderModule], heads: Sequence[tuple[str, nn.Module, float]]
+        self, encoders: Mapping[str, EncoderModule], heads: Sequence[tuple[str, nn.Module, float]]
     ) -> None:
-        """Take the encoders by name and, of each member, its encoder's name, head and weight."""
+        """Take the encoders by name, and each member's encoder name, head and weight."""
         super().__init__()
-        self.listeners = nn.ModuleDict(listeners)
-        self.hears = [name for name, _, _ in heads]
+        # `listeners` and `heads` are in the names of the graph's nodes: renaming changes the file.
+        self.listeners = nn.ModuleDict(encoders)
+        self.encoder_names = [name for name, _, _ in heads]
         self.heads = nn.ModuleList(head for _, head, _ in heads)
         self.logs = [math.log(weight) for _, _, weight in heads]
 
     def forward(self, samples: Tensor) -> Tensor:
         """Return log posteriors `[B, T, V]` of samples `[B, N]`."""
-        heard = {name: listener(samples) for name, listener in self.listeners.items()}
-        said = [
-            head(heard[name]) + log
-            for name, head, log in zip(self.hears, self.heads, self.logs, strict=True)
+        embeddings = {name: encoder(samples) for name, encoder in self.listeners.items()}
+        weighted = [
+            head(embeddings[name]) + log
+            for name, head, log in zip(self.encoder_names, self.heads, self.logs, strict=True)
         ]
-        return torch.stack(said).logsumexp(0)
+        return torch.stack(weighted).logsumexp(0)
 
 
 def fused(
@@ -77,21 +78,21 @@ def fused(
     missing = {m[key] for m in members for key in ("name", "backbone")} - set(folders)
     if missing:
         raise UserError(f"the ensemble needs {sorted(missing)}, given are {sorted(folders)}")
-    listeners: dict[str, EncoderModule] = {}
+    encoders: dict[str, EncoderModule] = {}
     heads = []
     for member in members:
-        head, facts = load_head(folders[member["name"]])
-        if facts["weights_sha256"] != member["weights_sha256"]:
+        head, metadata = load_head(folders[member["name"]])
+        if metadata["weights_sha256"] != member["weights_sha256"]:
             raise UserError(
                 f"{folders[member['name']]}: not the model that the ensemble was weighed with; "
                 "run dvc repro"
             )
         folder = folders[member["backbone"]]
-        if folder.name not in listeners:
+        if folder.name not in encoders:
             normalised = bool(feature_extractor(folder).do_normalize)
-            listeners[folder.name] = EncoderModule(load_encoder(folder), normalised)
+            encoders[folder.name] = EncoderModule(load_encoder(folder), normalised)
         heads.append((folder.name, head, float(member["weight"])))
-    return Fused(listeners, heads).eval()
+    return Fused(encoders, heads).eval()
 
 
 def check_scored(
@@ -100,18 +101,18 @@ def check_scored(
 ) -> None:  # fmt: skip
     """Compare the ensemble with the posteriors that it was scored by.
 
-    Those are of the members' head files, on embeddings; here the encoders are in the same graph.
+    Those come from the members' head files on embeddings; here the encoders are in the same graph.
 
     Raises:
-        ValueError: a log posterior differs by more than `max_error` on either way, or a decoded
-            symbol does.
+        ValueError: a log posterior differs by more than `max_error` on either side, or a decoded
+            symbol differs.
     """
     scored = read_arrays(posteriors, [u.id for u in parities])
     for u in parities:
         with torch.inference_mode():
-            said = module(torch.from_numpy(signals[u.id])[None])[0].numpy()
+            log_probs = module(torch.from_numpy(signals[u.id])[None])[0].numpy()
         max_abs_diff(
-            scored[u.id], said, 2 * max_error, f"{posteriors}: {u.id}", "its members together"
+            scored[u.id], log_probs, 2 * max_error, f"{posteriors}: {u.id}", "its members together"
         )
 
 
@@ -119,16 +120,16 @@ def run(
     ensemble: Path, models: list[Path], backbones: list[Path], posteriors: Path, valid: Path,
     test: Path, audio: Path, report: Path, params: OnnxParams,
 ) -> None:  # fmt: skip
-    """Export and prove the ensemble."""
-    facts = read_json(ensemble / "model.json")
-    module = fused(facts["members"], models, backbones)
-    parities, heard, clips = chosen(valid, test, params)
+    """Export and check the ensemble."""
+    metadata = read_json(ensemble / "model.json")
+    module = fused(metadata["members"], models, backbones)
+    parities, scored, clips = chosen(valid, test, params)
     signals = dict(read_clips(audio, clips))
     check_scored(module, parities, signals, posteriors, params.max_error)
-    kind = Kind(module, MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False)
-    found = ship(ensemble, {"model": kind}, facts, parities, heard, params)
+    spec = ExportSpec(module, MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False)
+    report_entries = export_all(ensemble, {"model": spec}, metadata, parities, scored, params)
     counts = {"head": parameter_count(module.heads), "encoder": parameter_count(module.listeners)}
-    write_json(report, found | {"parameters": counts})
+    write_json(report, report_entries | {"parameters": counts})
 
 
 def main() -> None:

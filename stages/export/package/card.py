@@ -1,7 +1,7 @@
-"""A model card: what a model is, how to use it, what it was made of and where it fails.
+"""A model card: description, usage, scores, lineage and limits of a model.
 
-It is Markdown under the YAML front matter that model hubs read, and holds what `package.json` holds
-and nothing else: no date, no path of a machine, no number of its own.
+It is Markdown under the YAML front matter that model hubs read, and contains only values of
+`package.json`: no date, no path of a machine, no number of its own.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def card(package: Mapping[str, Any]) -> str:
     """Return the card of a package, front matter first.
 
     Raises:
-        ValueError: nobody has described that kind of model.
+        ValueError: KINDS has no description of that kind of model.
     """
     if package["kind"] not in KINDS:
         raise UserError(f"kind {package['kind']!r} has no description; there are {sorted(KINDS)}")
@@ -67,7 +67,7 @@ def card(package: Mapping[str, Any]) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a share with one decimal; what rounds to nothing has no sign.
+    """Return a share with one decimal; a share that rounds to 0 has no sign.
 
     >>> percent(0.0904), percent(-0.0001), percent(None)
     ('9.0 %', '0.0 %', 'not measured')
@@ -119,13 +119,13 @@ def _kind_of_speech(test: Mapping[str, Any]) -> str:
 
 
 def _opening(package: Mapping[str, Any]) -> list[str]:
-    heard = " and ".join(f"`{name}`" for name in sorted(package["encoder"]))
+    encoders = " and ".join(f"`{name}`" for name in sorted(package["encoder"]))
     parameters = package["metrics"]["parameters"]
     counted = ", ".join(f"{name} {count:,}" for name, count in sorted(parameters.items())) or "-"
     lines = [
         f"\n# {package['name']}\n",
         f"A phone recogniser for {', '.join(package['languages'])}: {KINDS[package['kind']]}. It "
-        f"hears through the frozen encoder {heard} and gives {package['frames_per_second']} "
+        f"hears through the frozen encoder {encoders} and gives {package['frames_per_second']} "
         f"times a second log posteriors over {len(package['labels'])} labels, the first being the "
         f"blank. Parameters: {counted}.\n",
     ]
@@ -137,7 +137,7 @@ def _opening(package: Mapping[str, Any]) -> list[str]:
 
 def _usage(package: Mapping[str, Any]) -> list[str]:
     rate, files = package["sample_rate_hz"], package["files"]
-    said = {
+    descriptions = {
         "model.json": "labels, rates and architecture",
         "model.safetensors": "the head's weights",
         "model.onnx": f"`samples [B, N]` at {rate} Hz to `log_probs [B, T, V]`",
@@ -153,8 +153,8 @@ def _usage(package: Mapping[str, Any]) -> list[str]:
         row("file", "what", "bytes", "SHA-256"),
         "|---|---|---:|---|",
         *(
-            row(f"`{name}`", what, files[name]["bytes"], f"`{files[name]['sha256'][:12]}`")
-            for name, what in said.items()
+            row(f"`{name}`", description, files[name]["bytes"], f"`{files[name]['sha256'][:12]}`")
+            for name, description in descriptions.items()
             if name in files
         ),
         "\nHow fast it runs depends on the machine: the repository's reports/bench has times, with "
@@ -182,15 +182,15 @@ def _numbers(package: Mapping[str, Any]) -> list[str]:
 
 
 def _int8(metrics: Mapping[str, Any]) -> list[str]:
-    heard, valid = metrics["int8"]["test"], metrics["int8"]["valid"]
+    test, valid = metrics["int8"]["test"], metrics["int8"]["valid"]
     rows = []
-    if heard:
-        both = (_with_interval(number) for number in (metrics["per"], heard["per"]))
-        rows.append(row("model, test voices", *both, _with_interval(heard["difference"])))
+    if test:
+        both = (_with_interval(number) for number in (metrics["per"], test["per"]))
+        rows.append(row("model, test voices", *both, _with_interval(test["difference"])))
     for name, table in sorted(valid.items()):
-        full, light = table["valid_per_fp32"], table["valid_per_int8"]
-        apart = percent(light - full)
-        rows.append(row(f"{name}, validation voices", percent(full), percent(light), apart))
+        fp32, int8 = table["valid_per_fp32"], table["valid_per_int8"]
+        difference = percent(int8 - fp32)
+        rows.append(row(f"{name}, validation voices", percent(fp32), percent(int8), difference))
     if not rows:
         return ["\nIn 8 bits it was not measured."]
     sizes = "; ".join(f"{n} {percent(t['size_ratio'])}" for n, t in sorted(valid.items()))
@@ -220,22 +220,23 @@ def _lineage(package: Mapping[str, Any]) -> list[str]:
         "\nNo voice is in two parts. SHA-256 of what it was made from (embeddings are in "
         "package.json):\n",
     ]  # fmt: skip
-    known = lineage["manifests"] | {"segments.parquet": lineage["segments.parquet"]}
+    digests = lineage["manifests"] | {"segments.parquet": lineage["segments.parquet"]}
     if lineage["training_data_sha256"]:
-        known |= {"all training data": lineage["training_data_sha256"]}
+        digests |= {"all training data": lineage["training_data_sha256"]}
     for encoder, files in lineage["backbones"].items():
-        known |= {f"{encoder}/{name}": digest for name, digest in files.items()}
-    return [*lines, *(f"- {name} `{digest}`" for name, digest in known.items()), ""]
+        digests |= {f"{encoder}/{name}": digest for name, digest in files.items()}
+    return [*lines, *(f"- {name} `{digest}`" for name, digest in digests.items()), ""]
 
 
 def _limits(package: Mapping[str, Any]) -> list[str]:
     metrics = package["metrics"]
     clips = [(c["synthetic"], c["clips"]["train"]) for c in package["lineage"]["corpora"]]
-    spoken, total = sum(n for synthetic, n in clips if synthetic), sum(n for _, n in clips)
+    synthetic, total = sum(n for synthetic, n in clips if synthetic), sum(n for _, n in clips)
     lines = ["## Limits\n"]
-    if spoken:
+    # The first limit is that of the training data; its number is of clips, not of hours.
+    if synthetic:
         lines.append(
-            f"- Trained on synthetic speech: a machine spoke {spoken} of its {total} training "
+            f"- Trained on synthetic speech: a machine spoke {synthetic} of its {total} training "
             "clips. Numbers about synthetic voices don't say how well it hears people."
         )
     lines += [
@@ -260,13 +261,13 @@ def _licence(package: Mapping[str, Any]) -> list[str]:
     licence = package["licence"]
     data = "; ".join(map(plain, licence["training_data"]))
     if licence["weights"]:
-        said = f"Weights: {plain(licence['weights'])}."
+        weights = f"Weights: {plain(licence['weights'])}."
     else:
-        said = (
+        weights = (
             "No licence is stated for these weights. Before you pass them on, read the terms of "
             f"what they were made from: {'; '.join(map(plain, licence['to_be_read']))}."
         )
     return [
         "## Licence\n",
-        f"{said} The data that they were learned from came under: {data}. Those terms apply.",
+        f"{weights} The data that they were learned from came under: {data}. Those terms apply.",
     ]

@@ -1,4 +1,4 @@
-"""Describe a model for whoever gets it: a card to read, and the hash of every file to check.
+"""Package a model for its users: a model card, and the hash of every file.
 
     python -m stages.export.package data/models/mlp data/splits data/corpus/segments.parquet \
         reports/metrics/mlp.json reports/onnx/mlp.json --backbones data/models/backbone/wav2vec2 \
@@ -10,8 +10,8 @@ Writes  data/models/<name>/README.md     the model card, with the front matter t
         data/models/<name>/package.json  files, metrics, lineage, licence, encoder
 Params  package
 
-The card is a view of package.json and knows nothing else, so that no number stands twice. Labels
-get no file of their own: model.json and the ONNX files carry them already.
+The card contains only values of package.json, so the two cannot differ. Labels have no file of
+their own because model.json and the ONNX files contain them.
 """
 
 from __future__ import annotations
@@ -40,31 +40,31 @@ EXPORTED = {
 
 
 def files_of(folder: Path, kind: str) -> tuple[str, ...]:
-    """Return the names of the files that a model of a kind is made of.
+    """Return the names of the files of a model of a kind.
 
     Raises:
-        ValueError: something else lies in the folder, which would go out with the model.
+        ValueError: the folder contains another file, which would be published with the model.
     """
     wanted = MODEL_FILES if kind == "ensemble" else (*MODEL_FILES, *HEAD_FILES)
-    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    if strange := sorted(there - {*wanted, CARD, PACKAGE}):
-        raise UserError(f"{folder}: {strange} belong to no model; move them elsewhere")
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if foreign := sorted(names - {*wanted, CARD, PACKAGE}):
+        raise UserError(f"{folder}: {foreign} belong to no model; move them elsewhere")
     return wanted
 
 
 def check_sizes(folder: Path, files: Mapping[str, Any], exported: Path, sizes: Any) -> None:
-    """Refuse ONNX files of another build than the report that speaks of them."""
+    """Refuse ONNX files of another build than their report."""
     for key, name in EXPORTED.items():
-        found = files[name]["bytes"] if name in files else None
-        if sizes.get(key) != found:
+        size = files[name]["bytes"] if name in files else None
+        if sizes.get(key) != size:
             raise UserError(
-                f"{exported}: says {sizes.get(key)} bytes of {folder / name}, found {found}; "
+                f"{exported}: states {sizes.get(key)} bytes for {folder / name}, found {size}; "
                 "run dvc repro"
             )
 
 
 def headline(metrics: Mapping[str, Any], exported: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the numbers that a package carries; one that was not measured is None."""
+    """Return the scores for a package; a score that was not measured is None."""
 
     def number(table: Mapping[str, Any], key: str) -> dict[str, Any]:
         return {
@@ -72,7 +72,7 @@ def headline(metrics: Mapping[str, Any], exported: Mapping[str, Any]) -> dict[st
             "high": table.get(f"{key}_high"),
         }  # fmt: skip
 
-    light = metrics.get("int8")
+    int8 = metrics.get("int8")
     return {
         "test": {key: metrics[key] for key in ("speakers", "utterances", "phones", "synthetic")},
         **{key: number(metrics, key) for key in HEADLINES},
@@ -82,7 +82,7 @@ def headline(metrics: Mapping[str, Any], exported: Mapping[str, Any]) -> dict[st
         },
         "confusions": metrics.get("commonest_substitutions", [])[:10],
         "int8": {
-            "test": {key: number(light, key) for key in ("per", "difference")} if light else None,
+            "test": {key: number(int8, key) for key in ("per", "difference")} if int8 else None,
             "valid": exported.get("int8", {}),
         },
         "parameters": exported.get("parameters", {}),
@@ -93,41 +93,41 @@ def hashes(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file of a folder.
 
     Raises:
-        ValueError: it holds none.
+        ValueError: the folder contains no files.
     """
-    found = {p.name: sha256_file(p) for p in sorted(folder.glob("[!.]*")) if p.is_file()}
-    if not found:
+    digests = {p.name: sha256_file(p) for p in sorted(folder.glob("[!.]*")) if p.is_file()}
+    if not digests:
         raise UserError(f"{folder}: no files there; run dvc repro")
-    return found
+    return digests
 
 
 def encoders_of(
-    facts: Mapping[str, Any], source: str, hub: Mapping[str, str]
+    metadata: Mapping[str, Any], source: str, hub: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
     """Return the encoders of a model and where each came from.
 
     Raises:
-        ValueError: one was fetched, and it isn't said from where.
+        ValueError: one was fetched, and `hub` does not contain its source.
     """
-    members = facts["members"] if facts["kind"] == "ensemble" else [facts]
+    members = metadata["members"] if metadata["kind"] == "ensemble" else [metadata]
     names = sorted({member["backbone"] for member in members})
     if source == "hub" and (unknown := sorted(set(names) - set(hub))):
-        raise UserError(f"--hub: says nothing of {unknown}; give encoder=owner/name@revision")
+        raise UserError(f"--hub: {unknown} missing; give encoder=owner/name@revision")
     return {n: {"source": source, "fetched": hub[n] if source == "hub" else None} for n in names}
 
 
 def used(names: Iterable[str], folders: Iterable[Path], option: str) -> dict[str, dict[str, str]]:
-    """Return the hashes of the folders that a model has to do with.
+    """Return the hashes of the folders that a model uses.
 
-    An ensemble chooses its members, so it may be offered more than it uses.
+    An ensemble has chosen its members, so it may be given more folders than it uses.
 
     Raises:
-        ValueError: one that it uses was not given.
+        ValueError: a folder that it uses was not given.
     """
-    given = {path.name: path for path in folders}
-    if missing := sorted(set(names) - set(given)):
-        raise UserError(f"{option}: the model hears through {missing}, given were {sorted(given)}")
-    return {name: hashes(given[name]) for name in names}
+    offered = {path.name: path for path in folders}
+    if missing := sorted(set(names) - set(offered)):
+        raise UserError(f"{option}: the model needs {missing}, given were {sorted(offered)}")
+    return {name: hashes(offered[name]) for name in names}
 
 
 def run(
@@ -136,16 +136,16 @@ def run(
     params: PackageParams,
 ) -> None:  # fmt: skip
     """Write the card and the package of one model."""
-    facts, about = read_json(model / "model.json"), read_json(exported)
-    files = record(model, files_of(model, facts["kind"]))
-    check_sizes(model, files, exported, about["bytes"])
+    metadata, export_report = read_json(model / "model.json"), read_json(exported)
+    files = record(model, files_of(model, metadata["kind"]))
+    check_sizes(model, files, exported, export_report["bytes"])
     manifests = read_parts(splits)
-    encoders = encoders_of(facts, source, hub)
+    encoders = encoders_of(metadata, source, hub)
     fetched = sorted(e["fetched"] for e in encoders.values() if e["fetched"])
     package = {
-        "name": facts["name"], "kind": facts["kind"], "encoder": encoders, "files": files,
-        "labels": facts["labels"], "sample_rate_hz": facts["sample_rate_hz"],
-        "frames_per_second": facts["frames_per_second"],
+        "name": metadata["name"], "kind": metadata["kind"], "encoder": encoders, "files": files,
+        "labels": metadata["labels"], "sample_rate_hz": metadata["sample_rate_hz"],
+        "frames_per_second": metadata["frames_per_second"],
         "languages": sorted({u.language for u in manifests["train"]}),
         "licence": licence_of(manifests, fetched, params),
         "lineage": {
@@ -154,23 +154,23 @@ def run(
             "backbones": used(encoders, backbones, "--backbones"),
             "embeddings": used(encoders, embeddings, "--embeddings"),
             "corpora": corpora(manifests),
-            "training_data_sha256": facts.get("training_data_sha256"),
-            "members": facts.get("members", []),
+            "training_data_sha256": metadata.get("training_data_sha256"),
+            "members": metadata.get("members", []),
         },
-        "metrics": headline(read_json(metrics), about),
+        "metrics": headline(read_json(metrics), export_report),
     }  # fmt: skip
     write_text(model / CARD, card(package))
     write_json(model / PACKAGE, package | {"files": files | record(model, [CARD])})
 
 
 def pinned(words: Iterable[str]) -> dict[str, str]:
-    """Return where encoders come from.
+    """Return the sources of encoders.
 
     >>> pinned(["wavlm=microsoft/wavlm-base@efa81aa"])
     {'wavlm': 'microsoft/wavlm-base@efa81aa'}
     """
-    pairs = {name: where for name, _, where in (word.partition("=") for word in words)}
-    if empty := sorted(name for name, where in pairs.items() if not name or not where):
+    pairs = {name: source for name, _, source in (word.partition("=") for word in words)}
+    if empty := sorted(name for name, source in pairs.items() if not name or not source):
         raise UserError(f"--hub {empty[0]!r}: expected encoder=owner/name@revision")
     return pairs
 

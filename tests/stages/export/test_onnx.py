@@ -1,4 +1,4 @@
-"""What is shipped says what torch says, on clips of every length, or is not shipped."""
+"""Exported files agree with torch on clips of every length, or are not written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fonoteka.models.heads import load_head, posteriors
 from fonoteka.onnx_export.export import EncoderModule, EndToEndModel, check_parity
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.phones import LABELS
-from stages.export import export_pair as shipping
+from stages.export import export_pair
 from stages.export import onnx as stage
 from stages.export.export_pair import check_int8
 from stages.export.onnx import run
@@ -40,38 +40,38 @@ def shipped(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("samples", [1, 319, 320, 321, 1180, 4000, 16_000, 31_111])
-def test_the_whole_path_says_what_torch_says_on_any_length(samples, shipped):
-    folder, head, listener = shipped
+def test_the_end_to_end_model_agrees_with_torch_on_any_length(samples, shipped):
+    folder, head, encoder_in_torch = shipped
     signal = noise(2.0, 9)[:samples]
     ours = session_posteriors(open_model(folder / "out" / "model.onnx"), signal[None])[0]
-    theirs = posteriors(head, embed(listener, signal, normalised=True))
+    theirs = posteriors(head, embed(encoder_in_torch, signal, normalised=True))
     assert ours.shape == theirs.shape == (frame_count(samples), len(LABELS))
     # float32 sums in another order; a clip of one sample has only its rounding left to normalise
     assert np.abs(ours - theirs).max() < 1e-4
 
 
 @pytest.mark.parametrize("frames", [1, 2, 59, 60, 61, 300])
-def test_the_head_says_what_torch_says_on_any_length(frames, shipped):
+def test_the_head_agrees_with_torch_on_any_length(frames, shipped):
     folder, head, _ = shipped
-    heard = np.random.default_rng(0).standard_normal((frames, SIZE.hidden)).astype(np.float32)
-    ours = session_posteriors(open_model(folder / "out" / "head.onnx"), heard[None])[0]
-    assert np.abs(ours - posteriors(head, heard)).max() < 1e-5  # float32
+    embeddings = np.random.default_rng(0).standard_normal((frames, SIZE.hidden)).astype(np.float32)
+    ours = session_posteriors(open_model(folder / "out" / "head.onnx"), embeddings[None])[0]
+    assert np.abs(ours - posteriors(head, embeddings)).max() < 1e-5  # float32
 
 
-def test_a_head_hears_clips_together(shipped):
+def test_a_head_reads_batches(shipped):
     folder, head, _ = shipped
     batch = np.random.default_rng(0).standard_normal((3, 20, SIZE.hidden)).astype(np.float32)
-    found = open_model(folder / "out" / "head.onnx").run(None, {"embeddings": batch})[0]
+    result = open_model(folder / "out" / "head.onnx").run(None, {"embeddings": batch})[0]
     with torch.inference_mode():
-        assert np.abs(found - head(torch.from_numpy(batch)).numpy()).max() < 1e-5  # float32
+        assert np.abs(result - head(torch.from_numpy(batch)).numpy()).max() < 1e-5  # float32
 
 
-def test_the_whole_path_hears_clips_of_one_length_together(shipped):
-    folder, head, listener = shipped
+def test_the_end_to_end_model_reads_batches_of_one_length(shipped):
+    folder, head, encoder_in_torch = shipped
     clips = np.stack([noise(0.7, seed) for seed in range(3)])
-    found = session_posteriors(open_model(folder / "out" / "model.onnx"), clips)
-    for clip, ours in zip(clips, found, strict=True):
-        theirs = posteriors(head, embed(listener, clip, normalised=True))
+    result = session_posteriors(open_model(folder / "out" / "model.onnx"), clips)
+    for clip, ours in zip(clips, result, strict=True):
+        theirs = posteriors(head, embed(encoder_in_torch, clip, normalised=True))
         assert np.abs(ours - theirs).max() < 1e-4  # float32 sums in another order
 
 
@@ -84,7 +84,7 @@ def test_a_file_carries_its_labels_and_its_rate(file, shipped):
 
 
 def test_the_report_counts_bytes_and_parameters(shipped):
-    folder, head, listener = shipped
+    folder, head, encoder_in_torch = shipped
     report = read_json(folder / "report.json")
     for name in ("head", "model"):
         assert report["bytes"][name] == (folder / "out" / f"{name}.onnx").stat().st_size
@@ -97,7 +97,7 @@ def test_the_report_counts_bytes_and_parameters(shipped):
     assert (report["clips"], report["batch_sizes"]) == (4, [1, 3])
     assert report["parameters"] == {
         "head": sum(p.numel() for p in head.parameters()),
-        "encoder": sum(p.numel() for p in listener.parameters()),
+        "encoder": sum(p.numel() for p in encoder_in_torch.parameters()),
     }
 
 
@@ -125,7 +125,7 @@ def test_nothing_is_written_unless_both_files_are_proven(wrong, tmp_path, monkey
             raise ValueError(f"{path}: planted")
         return check_parity(path, *rest)
 
-    monkeypatch.setattr(shipping, "check_parity", prove_or_refuse)
+    monkeypatch.setattr(export_pair, "check_parity", prove_or_refuse)
     with pytest.raises(ValueError, match=rf"out/{wrong}\.onnx: planted"):
         export_project(tmp_path, "mlp")
     files = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
@@ -139,19 +139,21 @@ def test_an_encoder_that_does_not_normalise_is_exported_so(tmp_path):
     assert extractor.do_normalize
     signal = noise(0.3)
     with torch.inference_mode():
-        found = whole(torch.from_numpy(signal)[None])[0].numpy()
-    assert np.array_equal(found, embed(encoder(), signal, normalised=False))
+        result = whole(torch.from_numpy(signal)[None])[0].numpy()
+    assert np.array_equal(result, embed(encoder(), signal, normalised=False))
 
 
-def test_an_int8_file_that_hears_worse_is_refused(shipped, tmp_path):
+def test_an_int8_file_with_a_higher_error_rate_is_refused(shipped, tmp_path):
     folder, _, _ = shipped
-    told = manifest.read(folder / "valid.jsonl")
-    inputs = {u.id: embed(encoder(), CLIPS[u.id], True) for u in told}
+    utterances = manifest.read(folder / "valid.jsonl")
+    inputs = {u.id: embed(encoder(), CLIPS[u.id], True) for u in utterances}
     file = folder / "out" / "head.onnx"
-    same = check_int8({"fp32": file, "int8": file}, file, told, inputs, max_loss=0.0)
+    same = check_int8({"fp32": file, "int8": file}, file, utterances, inputs, max_loss=0.0)
     assert same["valid_per_fp32"] == same["valid_per_int8"]
     with pytest.raises(ValueError, match=r"h\.onnx: PER \d.*, in fp32 \d.*; at most -0\.1 worse"):
-        check_int8({"fp32": file, "int8": file}, tmp_path / "h.onnx", told, inputs, max_loss=-0.1)
+        check_int8(
+            {"fp32": file, "int8": file}, tmp_path / "h.onnx", utterances, inputs, max_loss=-0.1
+        )
 
 
 @pytest.mark.parametrize("part", ["valid", "test"])

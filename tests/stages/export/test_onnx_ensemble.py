@@ -1,4 +1,4 @@
-"""The ensemble's one file says what its members say together, and is refused where it does not."""
+"""The ensemble's one file agrees with the mean of its members, and is refused where it does not."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def head_of(name):
 
 
 def together(signal):
-    """What the members say of a clip, each in torch, averaged as the ensemble was scored."""
-    said = [
+    """Return the mean of the members' posteriors for a clip, each computed in torch."""
+    log_probs = [
         posteriors(head_of(name), embed(encoder(backbone), signal, True))
         for name, backbone in BACKBONES.items()
     ]
-    return average(said, list(WEIGHTS.values()))
+    return average(log_probs, list(WEIGHTS.values()))
 
 
 def save_project(folder):
@@ -61,8 +61,8 @@ def save_project(folder):
                         "weights_sha256": digest})  # fmt: skip
     for backbone in ("wav2vec2", "wavlm"):
         save_encoder(folder / "backbones" / backbone, backbone)
-    about = {"name": "ensemble", "labels": list(LABELS), "sample_rate_hz": 16_000}
-    write_json(folder / "ensemble" / "model.json", about | {"members": members})
+    description = {"name": "ensemble", "labels": list(LABELS), "sample_rate_hz": 16_000}
+    write_json(folder / "ensemble" / "model.json", description | {"members": members})
     manifest.write(folder / "valid.jsonl", save_clips(folder / "audio", CLIPS))
     shutil.copy(folder / "valid.jsonl", folder / "test.jsonl")
     (folder / "posteriors").mkdir()
@@ -96,7 +96,7 @@ def places(project, tmp_path):
 
 @pytest.fixture(scope="module")
 def shipped(project, tmp_path_factory):
-    """The arguments of a run that has ended well."""
+    """The arguments of a run that has succeeded."""
     folder = tmp_path_factory.mktemp("fused")
     shutil.copytree(project, folder, dirs_exist_ok=True)
     places = places_in(folder)
@@ -105,24 +105,24 @@ def shipped(project, tmp_path_factory):
 
 
 @pytest.mark.parametrize("samples", [1, 321, 5_000, 20_000])
-def test_one_file_says_what_the_members_say_together(samples, shipped):
+def test_one_file_contains_the_mean_of_the_members(samples, shipped):
     signal = noise(2.0, 9)[:samples]
     path = shipped["ensemble"] / "model.onnx"
-    found = session_posteriors(open_model(path), signal[None])[0]
-    assert np.abs(found - together(signal)).max() < 2e-4  # normalised in float32, not in float64
+    result = session_posteriors(open_model(path), signal[None])[0]
+    assert np.abs(result - together(signal)).max() < 2e-4  # normalised in float32, not in float64
     assert labels_of(open_model(path), path) == list(LABELS)
 
 
 def test_an_encoder_that_two_members_share_is_in_the_file_once(shipped):
-    about = read_json(shipped["report"])
-    assert about["parameters"]["encoder"] == sum(
+    description = read_json(shipped["report"])
+    assert description["parameters"]["encoder"] == sum(
         p.numel() for name in ("wav2vec2", "wavlm") for p in encoder(name).parameters()
     )
-    assert set(about["bytes"]) == {"model", "model_int8"}
-    assert about["max_error_below"]["model"] <= 1e-4
+    assert set(description["bytes"]) == {"model", "model_int8"}
+    assert description["max_error_below"]["model"] <= 1e-4
 
 
-def test_a_member_that_was_trained_anew_is_refused(places, tmp_path):
+def test_a_member_that_was_trained_again_is_refused(places, tmp_path):
     torch.manual_seed(99)
     other = new_head(SHAPES["mlp"])
     save_head(tmp_path / "models" / "mlp", other, SHAPES["mlp"], {"backbone": "wav2vec2"})
@@ -132,9 +132,9 @@ def test_a_member_that_was_trained_anew_is_refused(places, tmp_path):
 
 
 def test_posteriors_of_another_ensemble_are_refused(places, tmp_path):
-    about = read_json(tmp_path / "ensemble" / "model.json")
-    about["members"][0]["weight"], about["members"][2]["weight"] = 0.5, 0.2
-    write_json(tmp_path / "ensemble" / "model.json", about)
+    description = read_json(tmp_path / "ensemble" / "model.json")
+    description["members"][0]["weight"], description["members"][2]["weight"] = 0.5, 0.2
+    write_json(tmp_path / "ensemble" / "model.json", description)
     with pytest.raises(ValueError, match=r"posteriors: c\d: off by .* allowed is 0\.0002"):
         run(**places, params=PARAMS)
     assert not (tmp_path / "r.json").exists()
@@ -143,12 +143,12 @@ def test_posteriors_of_another_ensemble_are_refused(places, tmp_path):
 @pytest.mark.parametrize("lost", ["models", "backbones"])
 def test_a_member_or_an_encoder_that_is_not_given_is_named(lost, places, tmp_path):
     members = read_json(tmp_path / "ensemble" / "model.json")["members"]
-    given = {
+    signals = {
         key: places[key][:-1] if key == lost else places[key] for key in ("models", "backbones")
     }
     missing = "wavlm_ctc" if lost == "models" else "wavlm"
     with pytest.raises(ValueError, match=rf"the ensemble needs \['{missing}'\], given are"):
-        fused(members, **given)
+        fused(members, **signals)
 
 
 def test_the_command_reads_params_and_paths(places, tmp_path, monkeypatch):

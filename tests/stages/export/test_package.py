@@ -1,4 +1,4 @@
-"""A packaged model says what it is and is trusted only while every byte is what was packaged."""
+"""A packaged model is described and is trusted only while every byte is what was packaged."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def sources(folder, name="mlp", kind="mlp", corpus=None, **voices):
     """Write all that the stage reads and return its arguments but `source`, `hub` and `params`."""
     model = folder / "models" / name
     model.mkdir(parents=True)
-    facts = {"name": name, "kind": kind, "labels": list(LABELS), "sample_rate_hz": 16_000,
+    metadata = {"name": name, "kind": kind, "labels": list(LABELS), "sample_rate_hz": 16_000,
              "frames_per_second": 50}  # fmt: skip
     if kind == "ensemble":
         members = (("mlp", 0.25, "wav2vec2"), ("wavlm_ctc", 0.75, "wavlm"))
-        facts["members"] = [{"name": n, "weight": w, "backbone": b} for n, w, b in members]
+        metadata["members"] = [{"name": n, "weight": w, "backbone": b} for n, w, b in members]
     else:
-        facts |= {"backbone": "wav2vec2", "training_data_sha256": "5" * 64}
-    write_json(model / "model.json", facts)
+        metadata |= {"backbone": "wav2vec2", "training_data_sha256": "5" * 64}
+    write_json(model / "model.json", metadata)
     for file in SIX:
         if file != "model.json" and (kind != "ensemble" or file in stage.MODEL_FILES):
             (model / file).write_text(f"{file} of {name}")
@@ -91,9 +91,9 @@ def sources(folder, name="mlp", kind="mlp", corpus=None, **voices):
 
 
 def packaged(folder, params=PARAMS, source="pretrain", hub=None, **more):
-    given = sources(folder, **more)
-    run(**given, source=source, hub=hub or {}, params=params)
-    return given["model"]
+    args = sources(folder, **more)
+    run(**args, source=source, hub=hub or {}, params=params)
+    return args["model"]
 
 
 def front_of(model):
@@ -109,9 +109,9 @@ def model(tmp_path):
 def test_every_file_is_recorded_with_its_size_and_hash(model):
     files = read_json(model / PACKAGE)["files"]
     assert sorted(files) == sorted([*SIX, CARD])
-    for name, about in files.items():
+    for name, description in files.items():
         path = model / name
-        assert about == {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        assert description == {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
 
 
 def test_a_package_is_sound_and_its_files_are_given(model):
@@ -124,11 +124,15 @@ def test_one_changed_byte_is_found(name, model):
     data = bytearray((model / name).read_bytes())
     data[-1] ^= 1  # the size stays
     (model / name).write_bytes(data)
-    why = f"{re.escape(str(model / name))}: its SHA-256 is [0-9a-f]{{12}}, but package.json records"
-    with pytest.raises(ValueError, match=why + " [0-9a-f]{12}; run dvc checkout, or dvc pull it"):
+    message = (
+        f"{re.escape(str(model / name))}: its SHA-256 is [0-9a-f]{{12}}, but package.json records"
+    )
+    with pytest.raises(
+        ValueError, match=message + " [0-9a-f]{12}; run dvc checkout, or dvc pull it"
+    ):
         verified(model, name)
     (problem,) = check_package(model)
-    assert re.match(why, problem)
+    assert re.match(message, problem)
 
 
 @pytest.mark.parametrize("name", SIX)
@@ -149,7 +153,7 @@ def test_a_file_that_is_not_recorded_is_not_given(name, model):
         verified(model, name)
 
 
-def test_a_file_that_nobody_recorded_is_a_problem_and_one_with_a_dot_is_a_tool_s(model):
+def test_a_file_without_a_record_is_a_problem_and_one_with_a_dot_is_a_tool_s(model):
     (model / ".DS_Store").write_text("")
     assert check_package(model) == []
     (model / "other.onnx").write_text("from somewhere")
@@ -158,7 +162,7 @@ def test_a_file_that_nobody_recorded_is_a_problem_and_one_with_a_dot_is_a_tool_s
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "message"),
     [
         (None, "missing, so no file beside it can be trusted"),
         ("", "not valid JSON"),
@@ -171,14 +175,14 @@ def test_a_file_that_nobody_recorded_is_a_problem_and_one_with_a_dot_is_a_tool_s
         ('{"files": {"../a": {"bytes": 1, "sha256": "%s"}}}' % ("0" * 64), "records no size"),
     ],
 )
-def test_a_package_json_that_says_nothing_vouches_for_nothing(text, why, model):
+def test_a_package_json_that_says_nothing_vouches_for_nothing(text, message, model):
     (model / PACKAGE).unlink()
     if text is not None:
         (model / PACKAGE).write_text(text)
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises(ValueError, match=message):
         verified(model, "model.onnx")
     (problem,) = check_package(model)
-    assert why in problem
+    assert message in problem
 
 
 def test_a_file_that_is_empty_can_not_be_recorded(tmp_path):
@@ -190,14 +194,14 @@ def test_a_file_that_is_empty_can_not_be_recorded(tmp_path):
 
 
 def test_two_runs_write_the_same_bytes(tmp_path):
-    one, other = packaged(tmp_path / "one"), packaged(tmp_path / "other")
+    entry, other = packaged(tmp_path / "one"), packaged(tmp_path / "other")
     for name in (CARD, PACKAGE):
-        assert (one / name).read_bytes() == (other / name).read_bytes()
-    before = (one / PACKAGE).read_bytes()
+        assert (entry / name).read_bytes() == (other / name).read_bytes()
+    before = (entry / PACKAGE).read_bytes()
     again = sources(tmp_path / "third")  # beside an old card and package
-    again["model"] = one
+    again["model"] = entry
     run(**again, **ALONE, params=PARAMS)
-    assert (one / PACKAGE).read_bytes() == before
+    assert (entry / PACKAGE).read_bytes() == before
 
 
 def test_lineage_names_what_the_model_was_made_from(model, tmp_path):
@@ -296,7 +300,7 @@ def test_real_speech_is_not_called_synthetic(tmp_path):
 
 
 @pytest.mark.parametrize("licence", ["CC BY-SA 4.0", "CC BY-NC 4.0", "unknown", "CC0 or so"])
-def test_a_licence_that_nobody_called_compatible_leaves_the_weights_without_one(licence, tmp_path):
+def test_a_licence_not_listed_as_compatible_leaves_the_weights_without_one(licence, tmp_path):
     model = packaged(tmp_path, corpus={"licence": licence, "synthetic": False})
     front, text = front_of(model), (model / CARD).read_text(encoding="utf-8")
     assert (front["license"], front["license_name"]) == ("other", "see-training-data")
@@ -319,103 +323,105 @@ def test_a_licence_is_compared_without_case_and_as_a_whole():
 
 
 def test_an_encoder_from_a_hub_has_terms_of_its_own(tmp_path):
-    where = "facebook/wav2vec2-base@0b5b8e8"
-    model = packaged(tmp_path, source="hub", hub={"wav2vec2": where})
+    source = "facebook/wav2vec2-base@0b5b8e8"
+    model = packaged(tmp_path, source="hub", hub={"wav2vec2": source})
     package = read_json(model / PACKAGE)
-    assert package["encoder"] == {"wav2vec2": {"source": "hub", "fetched": where}}
+    assert package["encoder"] == {"wav2vec2": {"source": "hub", "fetched": source}}
     assert package["licence"]["weights"] is None
-    assert f"read the terms of what they were made from: {where}." in (model / CARD).read_text()
+    assert f"read the terms of what they were made from: {source}." in (model / CARD).read_text()
 
 
-def test_an_encoder_that_came_from_nobody_knows_where_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"--hub: says nothing of \['wav2vec2'\]"):
+def test_an_encoder_of_unknown_source_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"--hub: \['wav2vec2'\] missing"):
         packaged(tmp_path, source="hub")
 
 
 def test_an_ensemble_has_fewer_files_and_names_its_members(tmp_path):
-    given = sources(tmp_path, "ensemble", "ensemble")
+    args = sources(tmp_path, "ensemble", "ensemble")
     for kind in ("backbones", "embeddings"):
-        given[kind].append(given[kind][0].with_name("wavlm"))
-    run(**given, **ALONE, params=PARAMS)
-    package = read_json(given["model"] / PACKAGE)
+        args[kind].append(args[kind][0].with_name("wavlm"))
+    run(**args, **ALONE, params=PARAMS)
+    package = read_json(args["model"] / PACKAGE)
     assert sorted(package["files"]) == [CARD, "model.int8.onnx", "model.json", "model.onnx"]
     assert sorted(package["encoder"]) == sorted(package["lineage"]["backbones"])
-    text = (given["model"] / CARD).read_text(encoding="utf-8")
+    text = (args["model"] / CARD).read_text(encoding="utf-8")
     assert "Members and their weights: `mlp` 0.25, `wavlm_ctc` 0.75." in text
 
 
 def test_an_encoder_that_was_not_given_is_refused(tmp_path):
-    given = sources(tmp_path, "ensemble", "ensemble")
-    why = r"--backbones: the model hears through \['wavlm'\], given were \['wav2vec2'\]"
-    with pytest.raises(ValueError, match=why):
-        run(**given, **ALONE, params=PARAMS)
+    args = sources(tmp_path, "ensemble", "ensemble")
+    message = r"--backbones: the model needs \['wavlm'\], given were \['wav2vec2'\]"
+    with pytest.raises(ValueError, match=message):
+        run(**args, **ALONE, params=PARAMS)
 
 
 def test_a_model_without_an_int8_file_is_not_packaged(tmp_path):
-    given = sources(tmp_path)
-    (given["model"] / "model.int8.onnx").unlink()
+    args = sources(tmp_path)
+    (args["model"] / "model.int8.onnx").unlink()
     with pytest.raises(ValueError, match=r"model\.int8\.onnx: missing, so it cannot be recorded"):
-        run(**given, **ALONE, params=PARAMS)
-    assert not (given["model"] / PACKAGE).exists()
+        run(**args, **ALONE, params=PARAMS)
+    assert not (args["model"] / PACKAGE).exists()
 
 
 def test_a_file_that_belongs_to_no_model_does_not_go_out_with_it(tmp_path):
-    given = sources(tmp_path)
-    (given["model"] / "notes.txt").write_text("mine")
+    args = sources(tmp_path)
+    (args["model"] / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"\['notes.txt'\] belong to no model; move them"):
-        run(**given, **ALONE, params=PARAMS)
+        run(**args, **ALONE, params=PARAMS)
 
 
 def test_a_report_about_another_build_is_refused(tmp_path):
-    given = sources(tmp_path)
-    (given["model"] / "head.onnx").write_text("another build")
-    with pytest.raises(ValueError, match=r"says 16 bytes of .*head.onnx, found 13; run dvc repro"):
-        run(**given, **ALONE, params=PARAMS)
+    args = sources(tmp_path)
+    (args["model"] / "head.onnx").write_text("another build")
+    with pytest.raises(
+        ValueError, match=r"states 16 bytes for .*head.onnx, found 13; run dvc repro"
+    ):
+        run(**args, **ALONE, params=PARAMS)
 
 
 def test_a_voice_in_two_parts_is_not_packaged(tmp_path):
-    given = sources(tmp_path, test="train")
+    args = sources(tmp_path, test="train")
     with pytest.raises(ValueError, match="voice 'embedded/train' is in train and in test"):
-        run(**given, **ALONE, params=PARAMS)
+        run(**args, **ALONE, params=PARAMS)
 
 
 def test_an_encoder_s_folder_without_files_is_refused(tmp_path):
-    given = sources(tmp_path)
-    (given["backbones"][0] / "model.safetensors").unlink()
+    args = sources(tmp_path)
+    (args["backbones"][0] / "model.safetensors").unlink()
     with pytest.raises(ValueError, match="wav2vec2: no files there; run dvc repro"):
-        run(**given, **ALONE, params=PARAMS)
+        run(**args, **ALONE, params=PARAMS)
 
 
-def test_a_kind_that_nobody_described_has_no_card(tmp_path):
+def test_a_kind_without_a_description_has_no_card(tmp_path):
     with pytest.raises(ValueError, match="kind 'svm' has no description"):
         packaged(tmp_path, kind="svm")
 
 
-def test_what_was_not_measured_is_said_to_be(tmp_path):
+def test_the_card_states_what_was_not_measured(tmp_path):
     package = read_json(packaged(tmp_path) / PACKAGE)
     package["metrics"] |= {"confusions": [], "int8": {"test": None, "valid": {}}, "parameters": {}}
     text = card(package)
     assert "Which phones it confuses was not measured." in text
     assert "In 8 bits it was not measured." in text
-    assert f"`{CARD}`" not in text  # a card can't hold its own hash
+    assert f"`{CARD}`" not in text  # a card cannot contain its own hash
 
 
 def test_the_command_line_leads_to_the_same_package(tmp_path, monkeypatch):
     expected = (packaged(tmp_path / "one") / PACKAGE).read_bytes()
-    given = sources(tmp_path / "two")
+    args = sources(tmp_path / "two")
     (tmp_path / "params.yaml").write_text(
         yaml.safe_dump(
             {"package": {"licence": "Apache-2.0", "compatible_licences": ["CC0", "synthetic: *"]}}
         )
     )
     monkeypatch.chdir(tmp_path)
-    words = [str(given[k]) for k in ("model", "splits", "segments", "metrics", "exported")]
+    words = [str(args[k]) for k in ("model", "splits", "segments", "metrics", "exported")]
     for option in ("backbones", "embeddings"):
-        words += [f"--{option}", *map(str, given[option])]
+        words += [f"--{option}", *map(str, args[option])]
     words += ["--encoder-source", "pretrain", "--hub", "wav2vec2=facebook/wav2vec2-base@0b5b8e8"]
     monkeypatch.setattr(sys, "argv", ["package", *words])
     stage.main()
-    assert (given["model"] / PACKAGE).read_bytes() == expected
+    assert (args["model"] / PACKAGE).read_bytes() == expected
 
 
 def test_a_pin_that_says_nothing_is_refused():
@@ -484,7 +490,7 @@ def test_a_version_of_a_model_is_fetched_by_name_from_an_annotated_tag(tmp_path)
     assert got.returncode == 0, got.stderr
     names = [CARD, "model.json", "model.onnx", PACKAGE]
     assert {path.name: path.read_text() for path in out.iterdir()} == {n: n for n in names}
-    # DVC doesn't see a tag that is not annotated.
+    # DVC does not see a tag that is not annotated.
     lost = dvc("artifacts", "get", str(top), "wavlm_ctc", "--rev", "v1.1.0", "-o", str(out))
     assert lost.returncode != 0
     assert "Unable to find artifact 'wavlm_ctc @ v1.1.0'" in lost.stderr
