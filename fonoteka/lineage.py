@@ -15,7 +15,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 
 PARTS = ("train", "valid", "test")
-LEARNED = ("train", "valid")  # weights come from one, and the other says which of them are kept
+LEARNED = ("train", "valid")  # weights are trained on the first, and chosen by the second
 
 Manifests = Mapping[str, Sequence[Utterance]]
 
@@ -46,11 +46,11 @@ def read_parts(splits: Path) -> Manifests:
 
 
 def check_voices(manifests: Manifests) -> None:
-    """Refuse to say on a card that no voice is in two parts where one is."""
+    """Refuse manifests with a voice in two parts, because a card states that there is none."""
     voices = {part: {u.speaker for u in rows} for part, rows in manifests.items()}
-    for one, other in combinations(PARTS, 2):
-        if shared := sorted(voices[one] & voices[other]):
-            raise UserError(f"voice {shared[0]!r} is in {one} and in {other}; run dvc repro")
+    for part, other_part in combinations(PARTS, 2):
+        if shared := sorted(voices[part] & voices[other_part]):
+            raise UserError(f"voice {shared[0]!r} is in {part} and in {other_part}; run dvc repro")
 
 
 def corpora(manifests: Manifests) -> list[dict[str, Any]]:
@@ -70,20 +70,20 @@ def corpora(manifests: Manifests) -> list[dict[str, Any]]:
 def licence_of(
     manifests: Manifests, fetched: Sequence[str], params: PackageParams
 ) -> dict[str, Any]:
-    """Return the licence of the weights, or None and why none is stated.
+    """Return the licence of the weights, or None with the licences to be read.
 
-    What a licence of recordings means for weights is not decided here: a person has named those
-    that are compatible, and all others are shown instead of interpreted.
+    The code does not interpret licences: `params` names the compatible ones, and all others are
+    listed for the reader.
 
     Args:
-        manifests: of all parts; of those that weights were learned from the licences count.
+        manifests: of all parts; only the licences of training and validation data count.
         fetched: encoders that others trained, by name and revision.
-        params: what a person has decided.
+        params: with the compatible licences.
     """
-    found = sorted({u.licence for part in LEARNED for u in manifests[part]})
+    licences = sorted({u.licence for part in LEARNED for u in manifests[part]})
     allowed = [pattern.casefold() for pattern in params.compatible_licences]
-    foreign = [f for f in found if not any(fnmatchcase(f.casefold(), a) for a in allowed)]
+    foreign = [f for f in licences if not any(fnmatchcase(f.casefold(), a) for a in allowed)]
     return {
         "weights": None if foreign or fetched else params.licence,
-        "training_data": found, "to_be_read": [*foreign, *fetched],
+        "training_data": licences, "to_be_read": [*foreign, *fetched],
     }  # fmt: skip

@@ -1,13 +1,13 @@
-"""Say when each phone and each word is spoken.
+"""Compute the start and end of each phone and each word.
 
 Reads   data/models/wav2vec2_ctc and its embeddings, data/splits/*.jsonl
 Writes  data/corpus/segments.parquet, reports/alignment.json
 Params  align, compute
 
-Where the corpus knows its times they are taken; elsewhere the phones, which are known, are laid
-over the model's posteriors by forced alignment. A CTC model marks a phone's peak, not its edges, so
-edges lie half-way through the blanks between two peaks. How far off that is is measured where clips
-of the validation and test parts have their own times, and written beside the segments.
+If a corpus has phone times, they are used; otherwise the phones are aligned with the model's
+posteriors by forced alignment. A CTC model predicts a phone's peak, not its edges, so an edge is
+half-way through the blanks between two peaks. The error of this is measured on clips of valid and
+test that have their own times, and is in the report.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class AlignParams:
     """Section `align`.
 
     Attributes:
-        min_silence_s: a shorter gap between phones is no segment.
+        min_silence_s: a shorter gap between phones is not a segment.
     """
 
     min_silence_s: float
@@ -57,12 +57,12 @@ class AlignParams:
 def forced_times(
     log_probs: NDArray[np.float32], phones: Sequence[str], duration_s: float
 ) -> list[tuple[float, float]] | None:
-    """Return `(start, end)` in seconds of each phone, or None where there are too few frames.
+    """Return `(start, end)` in seconds of each phone, or None if there are too few frames.
 
     Args:
-        log_probs: log posteriors `[T, V]` over `LABELS`, 50 frames a second.
-        phones: what was said.
-        duration_s: the clip's; no time passes it.
+        log_probs: log posteriors `[T, V]` over `LABELS`, 50 frames per second.
+        phones: of the clip, in order.
+        duration_s: of the clip; no time exceeds it.
     """
     targets = torch.tensor([[NUMBER[p] for p in phones]], dtype=torch.int32)
     if len(log_probs) < min_ctc_frames(phones):
@@ -102,7 +102,7 @@ def rows_of(
 
 
 def boundary_error(pairs: Sequence[tuple[Times, Times]]) -> dict[str, float | int | None]:
-    """Return how far forced starts lie from the corpus's own, in milliseconds."""
+    """Return the distances of forced starts from the corpus's own, in milliseconds."""
     if not pairs:
         return {"clips": 0, "median_ms": None, "p90_ms": None, "within_20_ms": None}
     starts = [f[0] - o[0] for own, forced in pairs for o, f in zip(own, forced, strict=True)]

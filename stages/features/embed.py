@@ -1,12 +1,12 @@
-"""Let the frozen encoder hear every clip: one vector each 20 ms.
+"""Embed every clip with the frozen encoder: one vector per 20 ms.
 
 Reads   data/models/backbone/<name>, data/splits/*.jsonl, data/audio
 Writes  data/embeddings/<name>/shard-NN.safetensors: id to `[T, D]` float32
 Params  embed, compute
 
-Each clip is embedded alone. A batch would have to pad, and padding changes what a frozen encoder
-says of a clip; alone, a vector depends on the clip and the encoder and nothing else. Training clips
-are heard in further `views`, changed as a new speaker or room would change them: `id#1`, `id#2`.
+Each clip is embedded alone. Padding in a batch would change an encoder's output, so an embedding
+depends only on the clip and the encoder. Training clips are embedded in further `views` too, with
+changes like those of a new speaker or room: `id#1`, `id#2`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class EmbedParams:
     Attributes:
         seed: of the views.
         shards: files to spread the clips over.
-        views: changed copies of each training clip beside the clip itself.
-        augment: how far the copies go.
+        views: changed copies per training clip, in addition to the clip.
+        augment: ranges of the changes.
     """
 
     seed: int
@@ -49,7 +49,7 @@ class EmbedParams:
     augment: AugmentParams
 
 
-def heard(
+def clip_embeddings(
     encoder: Any, normalised: bool, key: str, signal: Signal, views: int, params: EmbedParams
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield a clip's embeddings and those of its views."""
@@ -63,7 +63,10 @@ def heard(
 def run(backbone: Path, splits: list[Path], audio: Path, out: Path, params: EmbedParams) -> None:
     """Embed the clips of all parts; the first of `splits` is the training part."""
     if params.views < 0 or params.shards < 1:
-        raise UserError(f"embed: views {params.views} and shards {params.shards} make no sense")
+        raise UserError(
+            "embed: views must be at least 0 and shards at least 1, got "
+            f"{params.views} and {params.shards}; change them in params.yaml"
+        )
     encoder = load_encoder(backbone)
     normalised = bool(feature_extractor(backbone).do_normalize)
     parts = [manifest.read(path) for path in splits]
@@ -72,7 +75,7 @@ def run(backbone: Path, splits: list[Path], audio: Path, out: Path, params: Embe
     arrays: dict[str, NDArray[np.float32]] = {}
     with atomic_folder(out) as part:
         for number, (key, signal) in enumerate(read_clips(audio, references), start=1):
-            arrays |= heard(encoder, normalised, key, signal, views[key], params)
+            arrays |= clip_embeddings(encoder, normalised, key, signal, views[key], params)
             if number % 200 == 0:
                 print(f"clip {number} of {len(references)}", flush=True)
         write_arrays(part, arrays, params.shards)

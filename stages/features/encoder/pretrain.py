@@ -45,13 +45,13 @@ from fonoteka.phones import LABELS, NUMBER
 
 @dataclass(frozen=True)
 class PretrainParams:
-    """How an encoder is pretrained here.
+    """Section `encoder.pretrain`.
 
     Attributes:
         seed: of weights, batches, masks and augmentation.
         steps: updates in all.
         round_steps: updates between checkpoints.
-        batch_s: seconds of sound an update sees.
+        batch_s: seconds of audio per update.
         learning_rate: highest, after `warmup_fraction` of the steps; then it falls to 0.
         warmup_fraction: share of the steps in which the rate rises.
         clusters: k of k-means.
@@ -59,10 +59,10 @@ class PretrainParams:
         mask_span: frames masked together.
         cluster_weight: weight of masked prediction in the loss.
         ctc_weight: weight of the phone sequence in the loss; 0 is without transcripts.
-        frame_weight: weight of each frame's phone in the loss, where the times are known.
-        repeat: how often a corpus is heard an epoch, where not once; a small beside a large one.
+        frame_weight: weight of each frame's phone in the loss, for clips with phone times.
+        repeat: passes over a corpus per epoch, if not 1; for a small corpus beside a large one.
         architecture: the size.
-        augment: how far the copies heard go from the clips.
+        augment: ranges of the changes of a clip.
     """
 
     seed: int
@@ -83,13 +83,13 @@ class PretrainParams:
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """One clip to learn from.
+class PretrainExample:
+    """One clip with its targets.
 
     Attributes:
         signal: sound, shape `[T]`.
         clusters: of its 20 ms frames.
-        frames: label of the phone in each frame, 0 between phones, -100 where nothing is known.
+        frames: label of the phone in each frame, 0 between phones, -100 if unknown.
         phones: labels of its phones in order.
     """
 
@@ -99,8 +99,8 @@ class Lesson:
     phones: NDArray[np.int64]
 
 
-class Pupil(nn.Module):
-    """An encoder with the three output layers that are thrown away after pretraining."""
+class PretrainModel(nn.Module):
+    """An encoder with three output layers that are discarded after pretraining."""
 
     def __init__(self, name: str, params: PretrainParams) -> None:
         super().__init__()
@@ -111,20 +111,22 @@ class Pupil(nn.Module):
         self.frames = nn.Linear(params.architecture.hidden, len(LABELS))
 
 
-def lessons_from(
+def pretrain_examples(
     utterances: Sequence[Utterance], signals: Mapping[str, Signal], params: PretrainParams
-) -> list[Lesson]:
-    """Return the lessons in the order of the utterances, with clusters found on all of them."""
-    found = clusters_of([mfcc(signals[u.id]) for u in utterances], params)
-    short = sum(len(c) < min_ctc_frames(u.phones) for u, c in zip(utterances, found, strict=True))
+) -> list[PretrainExample]:
+    """Return the examples in the order of the utterances, with clusters of all of them."""
+    clip_clusters = clusters_of([mfcc(signals[u.id]) for u in utterances], params)
+    short = sum(
+        len(c) < min_ctc_frames(u.phones) for u, c in zip(utterances, clip_clusters, strict=True)
+    )
     if short:
         print(f"{short} of {len(utterances)} clips have fewer frames than phones: no CTC loss")
     return [
-        Lesson(
+        PretrainExample(
             signals[u.id], clusters, frame_labels(u, len(clusters)),
             np.array([NUMBER[p] for p in u.phones], dtype=np.int64),
         )
-        for u, clusters in zip(utterances, found, strict=True)
+        for u, clusters in zip(utterances, clip_clusters, strict=True)
     ]  # fmt: skip
 
 
@@ -135,7 +137,7 @@ def clusters_of(
     pool = np.concatenate(frames)
     if len(pool) < params.clusters:
         raise UserError(
-            f"backbone: {len(pool)} frames of training sound can't give "
+            f"encoder: {len(pool)} frames of training audio cannot give "
             f"{params.clusters} clusters; add recordings or lower encoder.pretrain.clusters"
         )
     rng = np.random.default_rng(seed_of(params.seed, "clusters"))
@@ -181,40 +183,43 @@ def batches(lengths: Sequence[int], batch_s: float, seed: int) -> Iterator[list[
         yield from bucket_by_length(lengths, batch_s * SAMPLE_RATE_HZ, rng)
 
 
-def step_loss(pupil: Pupil, lessons: Sequence[Lesson], params: PretrainParams, seed: int) -> Tensor:
+def step_loss(
+    model: PretrainModel, examples: Sequence[PretrainExample], params: PretrainParams, seed: int
+) -> Tensor:
     """Return the loss of one batch; `seed` decides augmentation, masks and dropout."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    field = receptive_field(pupil.encoder)
-    heard = [augment(lesson.signal, params.augment, rng) for lesson in lessons]
-    sizes = [frame_count(len(signal)) for signal, _ in heard]
+    field = receptive_field(model.encoder)
+    augmented = [augment(example.signal, params.augment, rng) for example in examples]
+    sizes = [frame_count(len(signal)) for signal, _ in augmented]
     waves = [
         torch.from_numpy(pad_for_frames(zero_mean_unit_variance(signal), field))
-        for signal, _ in heard
+        for signal, _ in augmented
     ]
     batch = nn.utils.rnn.pad_sequence(waves, batch_first=True)
     attention = torch.zeros(batch.shape, dtype=torch.long)
     for row, wave in zip(attention, waves, strict=True):
         row[: len(wave)] = 1
     masked = torch.from_numpy(_masks(sizes, max(sizes), params, rng))
-    at = [
-        np.minimum((np.arange(size) * factor).astype(int), len(lesson.clusters) - 1)
-        for lesson, (_, factor), size in zip(lessons, heard, sizes, strict=True)
+    # Augmentation changes the speed, so a frame's targets are those at `factor` times its index.
+    indices = [
+        np.minimum((np.arange(size) * factor).astype(int), len(example.clusters) - 1)
+        for example, (_, factor), size in zip(examples, augmented, sizes, strict=True)
     ]
-    hidden = pupil.encoder(
+    hidden = model.encoder(
         batch, attention_mask=attention, mask_time_indices=masked
     ).last_hidden_state
-    clusters = _padded([lesson.clusters[i] for lesson, i in zip(lessons, at, strict=True)])
-    frames = _padded([lesson.frames[i] for lesson, i in zip(lessons, at, strict=True)])
-    hits, known = masked & (clusters >= 0), frames >= 0
-    phones = [torch.from_numpy(lesson.phones) for lesson in lessons]
-    loss = params.ctc_weight * ctc_loss(pupil.phones(hidden).log_softmax(-1), phones, sizes)
+    clusters = _padded([example.clusters[i] for example, i in zip(examples, indices, strict=True)])
+    frames = _padded([example.frames[i] for example, i in zip(examples, indices, strict=True)])
+    hits, labelled = masked & (clusters >= 0), frames >= 0
+    phones = [torch.from_numpy(example.phones) for example in examples]
+    loss = params.ctc_weight * ctc_loss(model.phones(hidden).log_softmax(-1), phones, sizes)
     loss = loss + params.cluster_weight * F.cross_entropy(
-        pupil.clusters(hidden[hits]), clusters[hits]
+        model.clusters(hidden[hits]), clusters[hits]
     )
-    if known.any():
-        scores = pupil.frames(hidden[known])
-        loss = loss + params.frame_weight * F.cross_entropy(scores, frames[known])
+    if labelled.any():
+        scores = model.frames(hidden[labelled])
+        loss = loss + params.frame_weight * F.cross_entropy(scores, frames[labelled])
     return loss
 
 
@@ -230,8 +235,8 @@ def _masks(
     masked = np.zeros((len(sizes), most), dtype=bool)
     start = 1 - (1 - params.mask_fraction) ** (1 / params.mask_span)
     for row, size in zip(masked, sizes, strict=True):
-        for at in np.flatnonzero(rng.random(size) < start):
-            row[at : min(at + params.mask_span, size)] = True
+        for first in np.flatnonzero(rng.random(size) < start):
+            row[first : min(first + params.mask_span, size)] = True
         if not row.any():
             row[int(rng.integers(size))] = True
     return masked

@@ -1,11 +1,11 @@
 """Get the frozen encoder: from a model hub at a pinned revision, or pretrained here.
 
-Reads   train.jsonl, data/audio (nothing of them where the hub is the source)
+Reads   train.jsonl, data/audio (not read if the hub is the source)
 Writes  data/models/backbone/<name>/: config.json, model.safetensors, preprocessor_config.json
-Params  backbone, compute
+Params  encoder, compute
 
-Both ways end in the same three files and the same `from_pretrained`, so no later stage knows which
-way was taken. Pretraining hears the training part alone: its sound and its phones.
+Both ways give the same three files for the same `from_pretrained`, so later stages do not depend on
+the way. Pretraining reads the training part alone: its audio and its phones.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from fonoteka.models.encoders import MODELS, feature_extractor, load_encoder
 from fonoteka.models.oversampling import oversample
 from fonoteka.shards import read_clips
 from stages.features.encoder.pretrain import (
-    Lesson,
+    PretrainExample,
+    PretrainModel,
     PretrainParams,
-    Pupil,
     batches,
-    lessons_from,
+    pretrain_examples,
     step_loss,
 )
 
@@ -43,14 +43,14 @@ ANSWER_S = 10.0  # longest wait for the hub's first answer
 
 @dataclass(frozen=True)
 class HubEncoder:
-    """Where an encoder comes from: `owner/name` or a local folder, and the commit to take."""
+    """The source of an encoder: `owner/name` or a local folder, and the commit."""
 
     name: str
     revision: str
 
     @classmethod
     def parse(cls, text: str) -> HubEncoder:
-        """Return what `owner/name@revision` names.
+        """Return the encoder that `owner/name@revision` names.
 
         Raises:
             UserError: the name or the revision is missing.
@@ -73,9 +73,9 @@ def fetch(kind: str, hub: HubEncoder, out: Path) -> None:
     """Fetch an encoder from the hub and write it.
 
     Raises:
-        ValueError: the hub doesn't answer, or has no such encoder at that revision.
+        ValueError: the hub does not answer, or has no such encoder at that revision.
     """
-    # Else transformers asks the hub to convert what isn't safetensors, in a request of its own.
+    # Otherwise transformers sends a request of its own to convert other formats to safetensors.
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"
     options = {} if Path(hub.name).is_dir() else {"revision": hub.revision}
     try:
@@ -94,10 +94,10 @@ def fetch(kind: str, hub: HubEncoder, out: Path) -> None:
 
 
 def ask(hub: HubEncoder) -> None:
-    """Ask the hub once for the encoder: transformers itself would ask for minutes.
+    """Request the encoder once, because transformers itself would retry for minutes.
 
     Raises:
-        ValueError: it doesn't answer, or says no; nothing is asked for what is here already.
+        ValueError: the hub does not answer or refuses; a cached encoder needs no request.
     """
     if isinstance(try_to_load_from_cache(hub.name, "config.json", revision=hub.revision), str):
         return
@@ -116,41 +116,45 @@ def pretrain(
     if not utterances:
         raise UserError(f"{train}: no utterance to pretrain on")
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
-    lessons = oversample(utterances, lessons_from(utterances, signals, params), params.repeat)
-    heard = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
-    mark = fingerprint(kind, asdict(params), heard, torch.get_num_threads())
-    pupil = teach(Pupil(kind, params), lessons, params, Checkpoint(checkpoint, mark))
+    examples = oversample(utterances, pretrain_examples(utterances, signals, params), params.repeat)
+    hashes = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
+    inputs_hash = fingerprint(kind, asdict(params), hashes, torch.get_num_threads())
+    model = train_model(
+        PretrainModel(kind, params), examples, params, Checkpoint(checkpoint, inputs_hash)
+    )
     with atomic_folder(out) as part:
-        pupil.encoder.save_pretrained(part)
+        model.encoder.save_pretrained(part)
         feature_extractor().save_pretrained(part)
-    Checkpoint(checkpoint, mark).clear()
+    Checkpoint(checkpoint, inputs_hash).clear()
 
 
-def teach(
-    pupil: Pupil, lessons: list[Lesson], params: PretrainParams, checkpoint: Checkpoint
-) -> Pupil:
-    """Train, going on from the checkpoint where there is one."""
-    optimizer = torch.optim.AdamW(pupil.parameters(), lr=params.learning_rate, weight_decay=0.01)
-    done = int(checkpoint.restore(pupil, optimizer) or 0)
-    order = batches([len(lesson.signal) for lesson in lessons], params.batch_s, params.seed)
+def train_model(
+    model: PretrainModel, examples: list[PretrainExample], params: PretrainParams,
+    checkpoint: Checkpoint,
+) -> PretrainModel:  # fmt: skip
+    """Train a model, continuing from the checkpoint if there is one."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01)
+    done = int(checkpoint.restore(model, optimizer) or 0)
+    order = batches([len(example.signal) for example in examples], params.batch_s, params.seed)
+    # The batches of finished steps are skipped, so a resumed run trains on the same ones.
     for _ in range(done):
         next(order)
-    pupil.train()
+    model.train()
     for number in range(done, params.steps):
-        batch = [lessons[i] for i in next(order)]
+        batch = [examples[i] for i in next(order)]
         for group in optimizer.param_groups:
             group["lr"] = params.learning_rate * lr_at(
                 (number + 1) / (params.steps + 1), params.warmup_fraction
             )
-        loss = step_loss(pupil, batch, params, seed_of(params.seed, "step", number))
+        loss = step_loss(model, batch, params, seed_of(params.seed, "step", number))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(pupil.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if (number + 1) % params.round_steps == 0:
-            checkpoint.save(pupil, optimizer, number + 1)
+            checkpoint.save(model, optimizer, number + 1)
             print(f"step {number + 1} of {params.steps}: loss {loss.item():.3f}", flush=True)
-    return pupil
+    return model
 
 
 def run(

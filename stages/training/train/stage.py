@@ -46,7 +46,7 @@ HEADS = ("ctc", "mlp", "reference")
 
 
 class Validation:
-    """The validation part, heard by a head and scored."""
+    """The validation part, which heads are scored on."""
 
     def __init__(self, path: Path, embeddings: Path) -> None:
         self.utterances = manifest.read(path)
@@ -56,9 +56,9 @@ class Validation:
 
     def per(self, head: nn.Module) -> float:
         """Return the phone error rate."""
-        said = [greedy(posteriors(head, self.arrays[u.id])) for u in self.utterances]
+        decoded = [greedy(posteriors(head, self.arrays[u.id])) for u in self.utterances]
         return errors(
-            [u.phones for u in self.utterances], [[s.symbol for s in x] for x in said]
+            [u.phones for u in self.utterances], [[s.symbol for s in x] for x in decoded]
         ).rate
 
 
@@ -80,10 +80,10 @@ def run(
         "valid": sha256_file(valid),
     }
     size = asdict(task.shape)
-    mark = fingerprint(name, asdict(params), size, lineage, torch.get_num_threads())
-    keep = Checkpoint(checkpoint, mark)
+    inputs_hash = fingerprint(name, asdict(params), size, lineage, torch.get_num_threads())
+    keep = Checkpoint(checkpoint, inputs_hash)
     head, progress = fit(task, Validation(valid, embeddings).per, "per", params, keep)
-    facts: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "name": name, "backbone": embeddings.name, "labels": list(LABELS),
         "sample_rate_hz": SAMPLE_RATE_HZ, "frames_per_second": FRAMES_PER_SECOND,
         "training_data_sha256": sha256_json(lineage), "best_epoch": progress.best_epoch,
@@ -91,7 +91,7 @@ def run(
         "training_clips_too_short": task.left_out,
     }  # fmt: skip
     write_curves(curves, progress.history or [])
-    save_head(out, head, task.shape, facts)
+    save_head(out, head, task.shape, metadata)
     keep.clear()
 
 

@@ -45,7 +45,7 @@ class CtcParams(HeadParams):
         batch_frames: frames in a batch, padding included.
         mask_fraction: share of frames zeroed in spans of `mask_frames`, as SpecAugment does.
         mask_frames: length of a span.
-        repeat: how often a corpus is heard an epoch, where not once.
+        repeat: passes over a corpus per epoch, if not 1.
     """
 
     dilations: tuple[int, ...]
@@ -57,7 +57,7 @@ class CtcParams(HeadParams):
 
 @dataclass(frozen=True)
 class ReferenceParams:
-    """Section `reference`: the LSTM that our head is measured by; the rest is as `ctc` says.
+    """Section `reference`: the LSTM that our head is compared with; all else is in `ctc`.
 
     Attributes:
         epochs: at most; fewer than ours, since one of its epochs takes several times as long.
@@ -145,7 +145,7 @@ class CtcTask:
         return bucket_by_length(lengths, self.params.batch_frames, np.random.default_rng(seed))
 
     def loss(self, model: nn.Module, batch: list[int]) -> Tensor:
-        """Return the CTC loss a phone."""
+        """Return the CTC loss per phone."""
         frames = [self._masked(self.items[i][0]) for i in batch]
         log_probs = model(nn.utils.rnn.pad_sequence(frames, batch_first=True))
         return ctc_loss(log_probs, [self.items[i][1] for i in batch], [len(f) for f in frames])
@@ -156,8 +156,8 @@ class CtcTask:
         if not starts.any():
             return frames
         hidden = torch.zeros(len(frames), dtype=torch.bool)
-        for at in starts.nonzero()[:, 0].tolist():
-            hidden[at : at + span] = True
+        for start in starts.nonzero()[:, 0].tolist():
+            hidden[start : start + span] = True
         return frames.masked_fill(hidden[:, None], 0.0)
 
 

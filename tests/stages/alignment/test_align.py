@@ -1,4 +1,4 @@
-"""Phones lie where the posteriors have their peaks, and it is said how far off that is."""
+"""Phones lie where the posteriors have their peaks, and the report has their error."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ pytestmark = pytest.mark.torch
 PARAMS = AlignParams(min_silence_s=0.03)
 
 
-def peaks(total, **at):
+def peaks(total, **positions):
     """Log posteriors sure of a phone in the frames given as `d=[3]`, of the blank elsewhere."""
     best = np.zeros(total, dtype=int)
-    for phone, frames in at.items():
+    for phone, frames in positions.items():
         best[frames] = LABELS.index(phone)
     rows = np.full((total, len(LABELS)), 0.01 / (len(LABELS) - 1), dtype=np.float32)
     rows[np.arange(total), best] = 0.99
@@ -41,18 +41,18 @@ def peaks(total, **at):
 
 def test_an_edge_lies_half_way_between_two_peaks():
     # d in frame 3, a in frames 10 and 11, m in frame 20; frames last 20 ms
-    found = forced_times(peaks(30, d=[3], a=[10, 11], m=[20]), ("d", "a", "m"), 0.6)
-    assert found == [(0.06, 0.14), (0.14, 0.32), (0.32, 0.42)]
+    times = forced_times(peaks(30, d=[3], a=[10, 11], m=[20]), ("d", "a", "m"), 0.6)
+    assert times == [(0.06, 0.14), (0.14, 0.32), (0.32, 0.42)]
 
 
-def test_a_phone_said_twice_is_two_phones():
-    found = forced_times(peaks(20, a=[4, 10]), ("a", "a"), 0.4)
-    assert found == [(0.08, 0.15), (0.15, 0.22)]
+def test_a_repeated_phone_is_two_phones():
+    times = forced_times(peaks(20, a=[4, 10]), ("a", "a"), 0.4)
+    assert times == [(0.08, 0.15), (0.15, 0.22)]
 
 
 def test_no_time_passes_the_end_of_the_clip():
-    found = forced_times(peaks(10, d=[2], a=[9]), ("d", "a"), 0.19)
-    assert found[-1][1] == 0.19
+    times = forced_times(peaks(10, d=[2], a=[9]), ("d", "a"), 0.19)
+    assert times[-1][1] == 0.19
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_as_many_frames_are_needed_as_phones_and_blanks_between_equal_ones(frame
 def test_a_clip_has_rows_of_phones_of_the_silences_around_and_of_words():
     u = utterance("m/a", normalized="da ne", phones=tuple("dane"), duration_s=1.0, id="u")
     times = [(0.1, 0.2), (0.2, 0.3), (0.32, 0.4), (0.5, 0.6)]
-    found = [row[2:6] for row in rows_of(u, "test", times, "forced", 0.03)]
-    assert found == [
+    rows = [row[2:6] for row in rows_of(u, "test", times, "forced", 0.03)]
+    assert rows == [
         ("silence", "", 0.0, 0.1),
         ("phone", "d", 0.1, 0.2),
         ("phone", "a", 0.2, 0.3),
@@ -93,7 +93,7 @@ def test_the_boundary_error_is_that_counted_by_hand():
     }  # fmt: skip
 
 
-def test_nothing_measured_is_no_error():
+def test_nothing_measured_has_no_error():
     assert boundary_error([]) == {
         "clips": 0, "median_ms": None, "p90_ms": None, "within_20_ms": None,
     }  # fmt: skip
@@ -101,14 +101,14 @@ def test_nothing_measured_is_no_error():
 
 def corpus(folder, monkeypatch):
     """Three clips: one of known times, one without, one too short for its phones."""
-    said = {"normalized": "da", "duration_s": 0.6}
-    known = ((0.06, 0.14), (0.16, 0.22))
+    values = {"normalized": "da", "duration_s": 0.6}
+    times = ((0.06, 0.14), (0.16, 0.22))
     rows = {
-        "train": [utterance("m/a", id="known", phone_times_s=known, **said)],
-        "valid": [utterance("m/b", id="unknown", **said)],
+        "train": [utterance("m/a", id="known", phone_times_s=times, **values)],
+        "valid": [utterance("m/b", id="unknown", **values)],
         "test": [
-            utterance("m/c", id="measured", phone_times_s=known, **said),
-            utterance("m/d", id="short", phones=("d", "a", "a"), **said),
+            utterance("m/c", id="measured", phone_times_s=times, **values),
+            utterance("m/d", id="short", phones=("d", "a", "a"), **values),
         ],
     }
     arrays = {key: peaks(30, d=[3], a=[10]) for key in ("known", "unknown", "measured")}

@@ -31,8 +31,8 @@ def backbone(tmp_path_factory):
 
 def embedded(folder, backbone, clips=CLIPS, train=2, params=PARAMS):
     """Embed clips of which the first `train` are the training part."""
-    told = save_clips(folder / "audio", clips)
-    parts = [told[:train], told[train : train + 1], told[train + 1 :]]
+    utterances = save_clips(folder / "audio", clips)
+    parts = [utterances[:train], utterances[train : train + 1], utterances[train + 1 :]]
     paths = [folder / f"{part}.jsonl" for part in ("train", "valid", "test")]
     for path, rows in zip(paths, parts, strict=True):
         manifest.write(path, rows)
@@ -41,10 +41,10 @@ def embedded(folder, backbone, clips=CLIPS, train=2, params=PARAMS):
 
 
 def test_all_clips_are_embedded_and_views_are_of_the_training_part_alone(backbone, tmp_path):
-    found = embedded(tmp_path, backbone, params=replace(PARAMS, views=2))
-    assert sorted(found) == sorted([*CLIPS, "c0#1", "c0#2", "c1#1", "c1#2"])
+    embeddings = embedded(tmp_path, backbone, params=replace(PARAMS, views=2))
+    assert sorted(embeddings) == sorted([*CLIPS, "c0#1", "c0#2", "c1#1", "c1#2"])
     for key, signal in CLIPS.items():
-        assert found[key].shape == (-(-len(signal) // 320), SIZE.hidden)
+        assert embeddings[key].shape == (-(-len(signal) // 320), SIZE.hidden)
 
 
 def test_corpus_mates_change_no_bit(backbone, tmp_path):
@@ -65,29 +65,37 @@ def test_two_runs_are_equal_byte_for_byte(backbone, tmp_path):
 
 
 def test_a_view_is_the_changed_clip_drawn_from_its_id_and_the_seed():
-    listener, signal = encoder(), CLIPS["c0"]
-    heard = dict(stage.heard(listener, True, "c0", signal, 2, PARAMS))
-    assert list(heard) == ["c0", "c0#1", "c0#2"]
+    encoder_in_torch, signal = encoder(), CLIPS["c0"]
+    embeddings = dict(stage.clip_embeddings(encoder_in_torch, True, "c0", signal, 2, PARAMS))
+    assert list(embeddings) == ["c0", "c0#1", "c0#2"]
     for view in (1, 2):
         rng = np.random.default_rng(seed_of(1, "c0", view))
         copy, _ = augment(signal, CHANGED, rng)
-        assert np.array_equal(heard[f"c0#{view}"], encoders.embed(listener, copy, True))
-    again = dict(stage.heard(listener, True, "c9", signal, 1, PARAMS))
-    assert not np.array_equal(again["c9#1"][:5], heard["c0#1"][:5])
-    other = dict(stage.heard(listener, True, "c0", signal, 1, replace(PARAMS, seed=2)))
-    assert not np.array_equal(other["c0#1"][:5], heard["c0#1"][:5])
+        assert np.array_equal(
+            embeddings[f"c0#{view}"], encoders.embed(encoder_in_torch, copy, True)
+        )
+    again = dict(stage.clip_embeddings(encoder_in_torch, True, "c9", signal, 1, PARAMS))
+    assert not np.array_equal(again["c9#1"][:5], embeddings["c0#1"][:5])
+    other = dict(
+        stage.clip_embeddings(encoder_in_torch, True, "c0", signal, 1, replace(PARAMS, seed=2))
+    )
+    assert not np.array_equal(other["c0#1"][:5], embeddings["c0#1"][:5])
 
 
 def test_an_unchanged_view_sounds_like_its_clip():
-    heard = dict(
-        stage.heard(encoder(), True, "c", CLIPS["c0"], 1, replace(PARAMS, augment=UNCHANGED))
+    embeddings = dict(
+        stage.clip_embeddings(
+            encoder(), True, "c", CLIPS["c0"], 1, replace(PARAMS, augment=UNCHANGED)
+        )
     )
-    assert np.array_equal(heard["c"], heard["c#1"])
+    assert np.array_equal(embeddings["c"], embeddings["c#1"])
 
 
 @pytest.mark.parametrize("bad", [{"views": -1}, {"shards": 0}])
 def test_numbers_that_make_no_sense_are_refused(bad, tmp_path):
-    with pytest.raises(ValueError, match=r"embed: views -?\d and shards \d make no sense"):
+    with pytest.raises(
+        ValueError, match=r"embed: views must be at least 0 and shards at least 1, got -?\d and \d"
+    ):
         run(tmp_path, [], tmp_path, tmp_path / "out", replace(PARAMS, **bad))
 
 

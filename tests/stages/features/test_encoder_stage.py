@@ -21,8 +21,8 @@ from fonoteka import manifest
 from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.encoders import embed, load_encoder
 from stages.features.encoder import stage
-from stages.features.encoder.pretrain import Pupil, lessons_from
-from stages.features.encoder.stage import EncoderParams, HubEncoder, pretrain, run, teach
+from stages.features.encoder.pretrain import PretrainModel, pretrain_examples
+from stages.features.encoder.stage import EncoderParams, HubEncoder, pretrain, run, train_model
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[3]
@@ -83,8 +83,8 @@ def test_an_encoder_comes_from_a_local_folder(tmp_path):
     hub = HubEncoder(str(source), REVISION)
     run("wav2vec2", hub, tmp_path, tmp_path, tmp_path / "out", tmp_path / "c", FROM_HUB)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == FILES
-    heard = embed(load_encoder(tmp_path / "out", "wav2vec2"), noise(0.3), normalised=True)
-    assert np.array_equal(heard, embed(encoder(), noise(0.3), normalised=True))
+    records = embed(load_encoder(tmp_path / "out", "wav2vec2"), noise(0.3), normalised=True)
+    assert np.array_equal(records, embed(encoder(), noise(0.3), normalised=True))
 
 
 def test_encoders_come_from_the_hub_at_the_pinned_revision(tmp_path):
@@ -92,18 +92,18 @@ def test_encoders_come_from_the_hub_at_the_pinned_revision(tmp_path):
     # As WavLM's real weights are; transformers would ask the hub to convert them.
     torch.save(encoder("wavlm").state_dict(), served["me/wavlm"] / "pytorch_model.bin")
     (served["me/wavlm"] / "model.safetensors").unlink()
-    with hub(served) as (address, asked):
+    with hub(served) as (address, requests):
         done = command(tmp_path / "run", address, **{model: f"me/{model}" for model in MODELS})
     assert done.returncode == 0, done.stderr
     for model in MODELS:
-        own = [path for path in asked if path.startswith(f"/me/{model}/resolve/{REVISION}/")]
-        assert own, asked
-        asked = [path for path in asked if path not in own]
+        own = [path for path in requests if path.startswith(f"/me/{model}/resolve/{REVISION}/")]
+        assert own, requests
+        requests = [path for path in requests if path not in own]
         out = tmp_path / "run" / "out" / model
         assert sorted(p.name for p in out.iterdir()) == FILES
-        heard = embed(load_encoder(out, model), noise(0.3), normalised=True)
-        assert np.array_equal(heard, embed(encoder(model), noise(0.3), normalised=True))
-    assert asked == []
+        records = embed(load_encoder(out, model), noise(0.3), normalised=True)
+        assert np.array_equal(records, embed(encoder(model), noise(0.3), normalised=True))
+    assert requests == []
 
 
 def test_a_hub_that_does_not_answer_is_one_sentence_and_earlier_output_stays(tmp_path, monkeypatch):
@@ -112,8 +112,8 @@ def test_a_hub_that_does_not_answer_is_one_sentence_and_earlier_output_stays(tmp
     earlier.write_bytes(b"earlier")
     write_params(tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
-    given = f"wav2vec2 me/tiny@{REVISION} train.jsonl audio out --checkpoint checkpoint"
-    monkeypatch.setattr(sys, "argv", ["encoder", *given.split()])
+    options = f"wav2vec2 me/tiny@{REVISION} train.jsonl audio out --checkpoint checkpoint"
+    monkeypatch.setattr(sys, "argv", ["encoder", *options.split()])
     with hub({}) as (address, _):
         ask_at(monkeypatch, address)
     message = (
@@ -130,11 +130,11 @@ def test_a_hub_that_does_not_answer_is_one_sentence_and_earlier_output_stays(tmp
     ("name", "revision"), [("me/other", REVISION), ("me/tiny", "f" * 40), ("me/tiny", REVISION)]
 )
 def test_a_hub_is_asked_once_for_what_it_does_not_have(name, revision, tmp_path, monkeypatch):
-    with hub({"me/tiny": tmp_path}) as (address, asked):
+    with hub({"me/tiny": tmp_path}) as (address, requests):
         ask_at(monkeypatch, address)
         with pytest.raises(ValueError, match=f"encoder: cannot get '{name}' .*404"):
             run("wav2vec2", HubEncoder(name, revision), *[tmp_path] * 4, FROM_HUB)
-    assert [x for x in asked if "/resolve/" in x] == [f"/{name}/resolve/{revision}/config.json"]
+    assert [x for x in requests if "/resolve/" in x] == [f"/{name}/resolve/{revision}/config.json"]
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path):
@@ -170,30 +170,30 @@ def test_pretraining_repeats_byte_for_byte_and_clears_its_checkpoint(corpus, tmp
 
 @pytest.mark.parametrize("kill", [2, 3, 4])
 def test_pretraining_that_was_killed_ends_in_the_same_bytes(kill, corpus, tmp_path, monkeypatch):
-    told = replace(PRETRAIN, steps=4, round_steps=2)
-    pretrain("wav2vec2", *corpus, tmp_path / "whole", tmp_path / "c1", told)
+    params = replace(PRETRAIN, steps=4, round_steps=2)
+    pretrain("wav2vec2", *corpus, tmp_path / "whole", tmp_path / "c1", params)
     with monkeypatch.context() as patch:
         patch.setattr(stage, "step_loss", killed_at(kill, stage.step_loss))
         with pytest.raises(KilledError, match="killed"):
-            pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", told)
+            pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params)
     assert not (tmp_path / "out").exists()
     assert (tmp_path / "c2").exists() == (kill > 2)
-    pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", told)
+    pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params)
     whole, resumed = (tmp_path / n / "model.safetensors" for n in ("whole", "out"))
     assert whole.read_bytes() == resumed.read_bytes()
 
 
-def test_teaching_goes_on_where_the_checkpoint_is(corpus, tmp_path, monkeypatch):
+def test_training_continues_from_the_checkpoint(corpus, tmp_path, monkeypatch):
     utterances = manifest.read(corpus[0])
-    told = replace(PRETRAIN, steps=4, round_steps=2)
-    lessons = lessons_from(utterances, {u.id: noise(0.4) for u in utterances}, told)
+    params = replace(PRETRAIN, steps=4, round_steps=2)
+    examples = pretrain_examples(utterances, {u.id: noise(0.4) for u in utterances}, params)
     keep = Checkpoint(tmp_path / "c", "m")
-    teach(Pupil("wav2vec2", told), lessons, told, keep)
+    train_model(PretrainModel("wav2vec2", params), examples, params, keep)
     seen = []
     monkeypatch.setattr(stage, "step_loss", lambda *args: seen.append(args))
-    pupil = teach(Pupil("wav2vec2", told), lessons, told, keep)
+    model = train_model(PretrainModel("wav2vec2", params), examples, params, keep)
     assert seen == []
-    assert pupil.training
+    assert model.training
 
 
 def test_an_empty_training_part_is_refused(corpus, tmp_path):

@@ -14,43 +14,43 @@ from model_maker import PRETRAIN as PARAMS
 
 from fonoteka.phones import LABELS
 from stages.features.encoder.pretrain import (
-    Lesson,
-    Pupil,
+    PretrainExample,
+    PretrainModel,
     _masks,
     batches,
     clusters_of,
     frame_labels,
-    lessons_from,
     mfcc,
+    pretrain_examples,
     step_loss,
 )
 
 pytestmark = pytest.mark.torch
 
 
-def lessons(count=2, **more):
+def examples_of(count=2, **more):
     clips = {f"c{n}": noise(0.4 + 0.1 * n, n) for n in range(count)}
-    told = [utterance(f"m/{key}", id=key, **more) for key in clips]
-    return lessons_from(told, clips, PARAMS)
+    utterances = [utterance(f"m/{key}", id=key, **more) for key in clips]
+    return pretrain_examples(utterances, clips, PARAMS)
 
 
 @pytest.mark.parametrize("samples", [1, 320, 321, 8000])
 def test_cepstra_have_as_many_frames_as_the_encoder(samples):
-    found = mfcc(noise(1.0)[:samples])
-    assert found.shape == (-(-samples // 320), 26)
-    assert found.mean(axis=0) == pytest.approx(np.zeros(26), abs=1e-3)  # float32, values to 100
+    result = mfcc(noise(1.0)[:samples])
+    assert result.shape == (-(-samples // 320), 26)
+    assert result.mean(axis=0) == pytest.approx(np.zeros(26), abs=1e-3)  # float32, values to 100
 
 
 def test_sounds_that_differ_fall_into_clusters_that_differ():
     rng = np.random.default_rng(0)
     blocks = [rng.normal(10 * k, 0.1, size=(40, 26)) for k in range(4)]
-    found = clusters_of(blocks, PARAMS)
-    assert [len(set(block)) for block in found] == [1, 1, 1, 1]
-    assert len({block[0] for block in found}) == 4
+    result = clusters_of(blocks, PARAMS)
+    assert [len(set(block)) for block in result] == [1, 1, 1, 1]
+    assert len({block[0] for block in result}) == 4
 
 
 def test_too_little_sound_for_the_clusters_is_refused():
-    with pytest.raises(ValueError, match=r"3 frames of training sound can't give 4 clusters"):
+    with pytest.raises(ValueError, match=r"3 frames of training audio cannot give 4 clusters"):
         clusters_of([np.zeros((3, 26))], PARAMS)
 
 
@@ -65,7 +65,7 @@ def test_without_phone_times_nothing_is_known_of_any_frame():
 
 
 def test_a_lesson_has_its_clip_its_clusters_and_its_phones():
-    first, second = lessons()
+    first, second = examples_of()
     assert (len(first.clusters), len(second.clusters)) == (20, 25)
     assert len(second.signal) == 8000
     assert first.phones.tolist() == [LABELS.index("d"), LABELS.index("a")]
@@ -76,12 +76,12 @@ def test_every_clip_is_in_one_batch_of_a_round_and_rounds_differ():
     order = batches(lengths, batch_s=1.0, seed=1)
     rounds = []
     for _ in range(2):
-        found = []
-        while sum(map(len, found)) < 6:
-            found.append(next(order))
-        rounds.append(found)
-        assert sorted(i for batch in found for i in batch) == list(range(6))
-        for batch in found:
+        result = []
+        while sum(map(len, result)) < 6:
+            result.append(next(order))
+        rounds.append(result)
+        assert sorted(i for batch in result for i in batch) == list(range(6))
+        for batch in result:
             assert len(batch) * max(lengths[i] for i in batch) <= 16_000
     assert rounds[0] != rounds[1]
     again = batches(lengths, batch_s=1.0, seed=1)
@@ -93,17 +93,17 @@ def test_a_clip_longer_than_a_batch_is_a_batch_of_its_own():
 
 
 def test_the_share_of_masked_frames_is_the_one_asked_for():
-    found = _masks([5000], 5000, PARAMS, np.random.default_rng(0))
+    result = _masks([5000], 5000, PARAMS, np.random.default_rng(0))
     # 1 - (1 - p)^span of the frames lie under a span; spans overlap, so the deviation is 0.01
-    assert found.mean() == pytest.approx(0.3, abs=0.04)
+    assert result.mean() == pytest.approx(0.3, abs=0.04)
 
 
 def test_masks_stay_in_their_clip_and_hide_at_least_one_frame():
     params = replace(PARAMS, mask_fraction=0.0)
-    found = _masks([1, 4], 6, params, np.random.default_rng(0))
-    assert found.sum(axis=1).tolist() == [1, 1]
-    assert not found[0, 1:].any()
-    assert not found[1, 4:].any()
+    result = _masks([1, 4], 6, params, np.random.default_rng(0))
+    assert result.sum(axis=1).tolist() == [1, 1]
+    assert not result[0, 1:].any()
+    assert not result[1, 4:].any()
 
 
 # transformers gives torch a mask of numbers and one of truth values
@@ -111,37 +111,40 @@ def test_masks_stay_in_their_clip_and_hide_at_least_one_frame():
 @pytest.mark.parametrize("name", ["wav2vec2", "wavlm"])
 def test_the_loss_repeats_with_its_seed(name):
     params = replace(PARAMS, augment=CHANGED)
-    pupil, told = Pupil(name, params), lessons()
-    losses = [step_loss(pupil, told, params, seed).item() for seed in (1, 1, 2)]
+    model, examples = PretrainModel(name, params), examples_of()
+    losses = [step_loss(model, examples, params, seed).item() for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_an_untrained_pupil_knows_as_little_as_a_uniform_guess():
-    pupil, told = Pupil("wav2vec2", PARAMS), lessons(phone_times_s=((0.1, 0.2), (0.2, 0.3)))
+def test_an_untrained_model_knows_as_little_as_a_uniform_guess():
+    model, examples = (
+        PretrainModel("wav2vec2", PARAMS),
+        examples_of(phone_times_s=((0.1, 0.2), (0.2, 0.3))),
+    )
     with torch.no_grad():
-        for layer in (pupil.clusters, pupil.frames):
+        for layer in (model.clusters, model.frames):
             layer.weight.zero_()
             layer.bias.zero_()
     only = {"ctc_weight": 0.0, "cluster_weight": 0.0, "frame_weight": 0.0}
     for weight, classes in (("cluster_weight", 4), ("frame_weight", len(LABELS))):
-        loss = step_loss(pupil, told, replace(PARAMS, **(only | {weight: 1.0})), 1)
+        loss = step_loss(model, examples, replace(PARAMS, **(only | {weight: 1.0})), 1)
         # the cross entropy of a uniform guess is the log of the number of classes
         assert loss.item() == pytest.approx(np.log(classes), abs=1e-5)  # float32
 
 
 def test_frames_of_unknown_phone_weigh_nothing():
-    told = lessons()
-    assert all((lesson.frames == -100).all() for lesson in told)
-    pupil = Pupil("wav2vec2", PARAMS)
+    examples = examples_of()
+    assert all((example.frames == -100).all() for example in examples)
+    model = PretrainModel("wav2vec2", PARAMS)
     first, second = (
-        step_loss(pupil, told, replace(PARAMS, frame_weight=w), 1).item() for w in (0.0, 9.0)
+        step_loss(model, examples, replace(PARAMS, frame_weight=w), 1).item() for w in (0.0, 9.0)
     )
     assert first == second
 
 
 def test_a_faster_copy_takes_its_targets_from_the_clips_own_time():
-    lesson = Lesson(noise(0.4), np.arange(20) % 4, np.full(20, -100), np.array([1, 2]))
+    example = PretrainExample(noise(0.4), np.arange(20) % 4, np.full(20, -100), np.array([1, 2]))
     params = replace(PARAMS, augment=replace(UNCHANGED, speed=0.5))
-    pupil = Pupil("wav2vec2", params)
+    model = PretrainModel("wav2vec2", params)
     for seed in range(4):
-        assert torch.isfinite(step_loss(pupil, [lesson], params, seed))
+        assert torch.isfinite(step_loss(model, [example], params, seed))

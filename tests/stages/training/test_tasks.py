@@ -67,7 +67,7 @@ def test_masks_hide_the_share_of_frames_asked_for(toy):
     assert hidden == pytest.approx(1 - 0.95**4, abs=0.02)  # six standard deviations
 
 
-def test_the_mlp_hears_the_mean_of_a_segment_and_silence_as_the_blank(toy):
+def test_the_mlp_reads_the_mean_of_a_segment_and_silence_as_the_blank(toy):
     task = MlpTask(toy[0], toy[3], MLP)
     phones = [u.phones for u in manifest.read(toy[1])]
     assert len(task.labels) == sum(map(len, phones)) + 48

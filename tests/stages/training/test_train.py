@@ -43,19 +43,19 @@ def trained(toy, folder, params, checkpoint="checkpoint"):
 
 
 def test_a_ctc_head_learns_phones_of_one_direction_each(toy, tmp_path):
-    facts = read_json(trained(toy, tmp_path, CTC) / "model.json")
-    assert facts["valid_per"] < 0.1
-    assert (facts["kind"], facts["labels"]) == ("tdnn", list(LABELS))
+    metadata = read_json(trained(toy, tmp_path, CTC) / "model.json")
+    assert metadata["valid_per"] < 0.1
+    assert (metadata["kind"], metadata["labels"]) == ("tdnn", list(LABELS))
     rows = (tmp_path / "curves" / "valid_per.tsv").read_text().splitlines()
     assert rows[0] == "step\tvalid_per"
     assert [row.split("\t")[0] for row in rows[1:]] == list("01234567")
 
 
 def test_an_mlp_head_learns_segments_of_one_direction_each(toy, tmp_path):
-    head, facts = load_head(trained(toy, tmp_path, MLP))
-    assert facts["kind"] == "mlp"
+    head, metadata = load_head(trained(toy, tmp_path, MLP))
+    assert metadata["kind"] == "mlp"
     hits = []
-    for u in manifest.read(toy[2]):  # voices that it never heard
+    for u in manifest.read(toy[2]):  # unseen voices
         frames = read_arrays(toy[0], [u.id])[u.id]
         for phone, (start, end) in zip(u.phones, u.phone_times_s, strict=True):
             mean = frames[round(50 * start) : round(50 * end)].mean(axis=0, keepdims=True)
@@ -91,7 +91,7 @@ def test_a_run_that_was_killed_ends_in_the_same_bytes(params, kill, toy, tmp_pat
     assert not (tmp_path / "out" / "checkpoint").exists()
 
 
-def test_a_killed_run_of_other_params_is_not_gone_on_with(toy, tmp_path, monkeypatch):
+def test_a_killed_run_of_other_params_is_not_continued(toy, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(loop, "run_epoch", killed_at(2, loop.run_epoch))
         with pytest.raises(KilledError, match="killed"):
@@ -103,8 +103,8 @@ def test_a_killed_run_of_other_params_is_not_gone_on_with(toy, tmp_path, monkeyp
     assert epochs == [0, 1, 2]
 
 
-class Told:
-    """A validation that says what it is told, and keeps what it heard."""
+class ScriptedValidation:
+    """A validation with given error rates, which stores its calls."""
 
     def __init__(self, *rates):
         self.rates, self.heads = iter(rates), []
@@ -115,7 +115,7 @@ class Told:
 
 
 def test_training_stops_after_its_patience_and_keeps_the_best_epoch(toy, tmp_path):
-    validation = Told(0.9, 0.5, 0.5, 0.7, 0.1)
+    validation = ScriptedValidation(0.9, 0.5, 0.5, 0.7, 0.1)
     task = CtcTask(toy[0], toy[1], replace(CTC, patience=2))
     head, progress = fit(task, validation.per, "per", task.params, Checkpoint(tmp_path, "m"))
     assert (progress.best_epoch, progress.epoch, progress.best) == (2, 4, 0.5)
@@ -128,19 +128,19 @@ def test_training_stops_after_its_patience_and_keeps_the_best_epoch(toy, tmp_pat
 def test_a_run_that_was_killed_at_its_end_trains_no_more(toy, tmp_path):
     task = CtcTask(toy[0], toy[1], replace(CTC, epochs=1))
     keep = Checkpoint(tmp_path, "m")
-    first, _ = fit(task, Told(0.5).per, "per", task.params, keep)
-    again, progress = fit(task, Told().per, "per", task.params, keep)
+    first, _ = fit(task, ScriptedValidation(0.5).per, "per", task.params, keep)
+    again, progress = fit(task, ScriptedValidation().per, "per", task.params, keep)
     assert isinstance(progress, TrainingProgress)
     assert torch.equal(first.output.weight, again.output.weight)
 
 
-@pytest.mark.parametrize("which", ["train", "valid"])
-def test_an_empty_part_is_one_clear_sentence(which, toy, tmp_path):
+@pytest.mark.parametrize("name", ["train", "valid"])
+def test_an_empty_part_is_one_clear_sentence(name, toy, tmp_path):
     embeddings, train, valid, segments = toy
-    empty = tmp_path / f"{which}.jsonl"
+    empty = tmp_path / f"{name}.jsonl"
     empty.write_text("")
-    parts = {"train": train, "valid": valid} | {which: empty}
-    with pytest.raises(ValueError, match=rf"{which}\.jsonl: no utterance to (train|validate) on"):
+    parts = {"train": train, "valid": valid} | {name: empty}
+    with pytest.raises(ValueError, match=rf"{name}\.jsonl: no utterance to (train|validate) on"):
         trained((embeddings, parts["train"], parts["valid"], segments), tmp_path, CTC)
     assert not (tmp_path / "model").exists()
 
@@ -153,10 +153,10 @@ def test_validation_counts_errors_as_the_scorer_does(toy):
             return out
 
     validation = Validation(toy[2], toy[0])
-    said = [u.phones for u in validation.utterances]
+    decoded = [u.phones for u in validation.utterances]
     # one `a` for five phones: all but one `a` are wrong, four of them deleted
-    wrong = sum(len(phones) - ("a" in phones) for phones in said)
-    assert validation.per(Says()) == wrong / sum(map(len, said))
+    wrong = sum(len(phones) - ("a" in phones) for phones in decoded)
+    assert validation.per(Says()) == wrong / sum(map(len, decoded))
 
 
 def test_the_reference_is_an_lstm_of_its_own_size_and_length(toy, tmp_path, monkeypatch):
@@ -167,8 +167,12 @@ def test_the_reference_is_an_lstm_of_its_own_size_and_length(toy, tmp_path, monk
     line = [*toy[:3], "out", "curves", "--head", "reference", "--checkpoint", "c"]
     monkeypatch.setattr(sys, "argv", ["train", "reference", *map(str, line)])
     stage.main()
-    facts = read_json(tmp_path / "out" / "model.json")
-    assert (facts["kind"], facts["shape"]["hidden"], facts["shape"]["layers"]) == ("lstm", 6, 2)
+    metadata = read_json(tmp_path / "out" / "model.json")
+    assert (metadata["kind"], metadata["shape"]["hidden"], metadata["shape"]["layers"]) == (
+        "lstm",
+        6,
+        2,
+    )
     assert len((tmp_path / "curves" / "valid_per.tsv").read_text().splitlines()) == 1 + 2
 
 
