@@ -32,7 +32,7 @@ def picture(
     for number, (name, m) in enumerate(metrics.items()):
         left = (number - (len(metrics) - 1) / 2) * width
         label = name
-        for group, rates in enumerate([m, *(m["languages"][name] for name in languages)]):
+        for group, rates in enumerate([m, *(m["languages"][language] for language in languages)]):
             x, height = group + left, 100 * rates["per"]
             axes.bar(x, height, width * 0.92, label=label, color=f"C{number}")
             label = "_"  # one legend entry per model

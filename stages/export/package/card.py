@@ -231,12 +231,12 @@ def _lineage(package: Mapping[str, Any]) -> list[str]:
 def _limits(package: Mapping[str, Any]) -> list[str]:
     metrics = package["metrics"]
     clips = [(c["synthetic"], c["clips"]["train"]) for c in package["lineage"]["corpora"]]
-    synthetic, total = sum(n for synthetic, n in clips if synthetic), sum(n for _, n in clips)
+    tts_clips, total = sum(n for synthetic, n in clips if synthetic), sum(n for _, n in clips)
     lines = ["## Limits\n"]
     # The first limit is that of the training data; its number is of clips, not of hours.
-    if synthetic:
+    if tts_clips:
         lines.append(
-            f"- Trained on synthetic speech: a machine spoke {synthetic} of its {total} training "
+            f"- Trained on synthetic speech: a machine spoke {tts_clips} of its {total} training "
             "clips. Numbers about synthetic voices don't say how well it hears people."
         )
     lines += [
