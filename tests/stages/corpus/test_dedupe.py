@@ -260,7 +260,7 @@ def test_every_file_is_in_one_table_and_no_sound_is_accepted_twice(tmp_path_fact
 
 def test_when_nothing_can_be_used_nothing_is_written(tmp_path):
     write_inventory(tmp_path, [row("a", "", "empty")])
-    with pytest.raises(ValueError, match=r"none of 1 files can be used: \{'empty': 1\}; add rec"):
+    with pytest.raises(ValueError, match=r"none of 1 files can be used: \{'empty': 1\}; add some"):
         run(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["i.csv", "p.npy"]
 
