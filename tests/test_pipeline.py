@@ -170,7 +170,7 @@ def test_each_package_contains_what_it_recorded_and_the_gate_fails(clone):
     # what was learned in seconds is worth nothing, and the gate says so by name
     assert done.returncode == 1
     assert re.search(
-        r"gate: \d+ of \d+ missed: .*wavlm_ctc\.per: .* is above its limit", done.stderr
+        r"gate: \d+ of \d+ failed: .*wavlm_ctc\.per: .* is above its limit", done.stderr
     )
     weights = clone / "data/models/mlp/model.onnx"
     whole = weights.read_bytes()

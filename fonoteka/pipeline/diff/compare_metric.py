@@ -1,13 +1,14 @@
-"""Judge a number of a report against the same number at another revision.
+"""Compare a number of a report with the same number at another revision.
 
-`make gate` and `make diff` ask this one module, so that they can't disagree on what is worse:
+`make gate` and `make diff` both use this module, so they cannot disagree on what is worse:
 
-- a difference of no more than the tolerance is none: a person said so in params.yaml;
-- a difference whose 95 % interval holds 0 is none: another draw of voices could turn it round;
-- any other difference is better or worse, as the number's direction says.
+- a difference within the tolerance of params.yaml counts as the same;
+- a difference whose 95 % interval contains 0 counts as the same, because it may change its sign
+  with other test speakers;
+- any other difference is better or worse, depending on the direction of the number.
 
-A limit is asked of the number as it is, whatever it was. Numbers are compared as they stand in
-reports, in decimal: 0.095 is not worse than 0.09 by more than 0.005, which in binary it is.
+The limit applies to the current value, whatever the base has. Numbers are compared in decimal, as
+the reports contain them: 0.095 - 0.09 is not more than 0.005, but in binary arithmetic it is.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.pipeline.diff.significance import Chance, chance
+from fonoteka.pipeline.diff.significance import ConfidenceInterval, difference_interval
 
 DIRECTIONS = ("lower", "higher")
 BETTER, SAME, WORSE = "better", "same", "worse"
 NEW, ALONE, UNDECIDED = "new", "alone", "undecided"
 
-Report = Callable[[str], Any]
-"""Gives the parsed JSON of a path, or None where there is no such file."""
+ReportReader = Callable[[str], Any]
+"""Returns the parsed JSON of a path, or None if there is no such file."""
 
 
 @dataclass(frozen=True)
-class Number:
-    """A number in a report, and what is asked of it.
+class MetricSpec:
+    """A number in a report, with its limit and tolerance.
 
     Attributes:
         file: the report, from the top of the repository.
-        key: names on the way to the number, with dots between them; of ` - ` between two such ways
-            the difference, and a way may start with another report and a colon.
+        key: path of the number in the report, with dots between the names. `A - B` is the
+            difference of two numbers, and each of them may start with another report and a colon.
         direction: which values are better, `lower` or `higher`.
         limit: the worst value that passes.
         tolerance: how much worse than at the base it may be.
@@ -49,171 +50,189 @@ class Number:
     limit: float
     tolerance: float
 
-    def check(self, where: str) -> None:
-        """Refuse what can't be meant; `where` names the number."""
+    def check(self, name: str) -> None:
+        """Refuse values that are not possible; `name` is where the number is in params.yaml."""
         if self.direction not in DIRECTIONS:
-            raise UserError(f"{where}.direction must be one of {DIRECTIONS}: {self.direction!r}")
+            raise UserError(f"{name}.direction must be one of {DIRECTIONS}: {self.direction!r}")
         if not math.isfinite(self.limit):
-            raise UserError(f"{where}.limit must be a finite number, found {self.limit}")
+            raise UserError(f"{name}.limit must be a finite number, found {self.limit}")
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
-            raise UserError(f"{where}.tolerance must be at least 0, found {self.tolerance}")
+            raise UserError(f"{name}.tolerance must be at least 0, found {self.tolerance}")
         for file, key in self.terms:
             if not key or Path(file).is_absolute() or ".." in Path(file).parts:
                 raise UserError(
-                    f"{where}: expected a report's path from the top of the repository and a key, "
+                    f"{name}: expected a report's path from the top of the repository and a key, "
                     f"found {file!r} and {key!r}"
                 )
 
     @property
     def terms(self) -> list[tuple[str, str]]:
-        """The number's report and key; of a difference those of both."""
+        """The report and the key of the number, or of both numbers of a difference."""
         parts = (term.strip().rpartition(":") for term in self.key.split(" - ", 1))
         return [(file or self.file, key) for file, _, key in parts]
 
     @property
     def sign(self) -> int:
-        """1 where more is worse, else -1."""
+        """1 if higher values are worse, else -1."""
         return 1 if self.direction == "lower" else -1
 
     def passes(self, value: Decimal) -> bool:
-        """Return whether a value is not past the limit."""
+        """Return whether a value is within the limit."""
         return self.sign * (value - Decimal(str(self.limit))) <= 0
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What came of a number.
+class MetricComparison:
+    """The comparison of a number with its limit and its base.
 
     Attributes:
-        verdict: better, same or worse than at the base; new where that hasn't it, alone where there
-            is no base, undecided where one of the two can't be read.
-        value, base: the number here and at the base, where they can be read.
-        chance: the interval of value minus base, where the reports have what it takes.
-        past: whether the value is past its limit.
+        verdict: better, same or worse than at the base; new if the base does not have the number,
+            alone if there is no base, undecided if one of the two values cannot be read.
+        value, base: the current number and the one at the base, if they can be read.
+        interval: the interval of value minus base, if the reports allow one.
+        past_limit: whether the value is past its limit.
         reason: why it is worse, past its limit or undecided; else empty.
     """
 
     verdict: str
     value: Decimal | None = None
     base: Decimal | None = None
-    chance: Chance | None = None
-    past: bool = False
+    interval: ConfidenceInterval | None = None
+    past_limit: bool = False
     reason: str = ""
 
 
 class AbsentError(UserError):
-    """A report or a key is not there."""
+    """A report or a key is missing."""
 
 
-def judge(asked: Number, here: Report, base: Report | None) -> Finding:
-    """Return what comes of a number; nothing is raised, what can't be read is undecided."""
+def evaluate(
+    spec: MetricSpec, current: ReportReader, base: ReportReader | None
+) -> MetricComparison:
+    """Compare a number with its limit and its base; one that cannot be read is undecided."""
     try:
-        value = read(asked, here)
+        value = read(spec, current)
     except ValueError as error:
-        return Finding(UNDECIDED, reason=str(error))
-    past, reasons = not asked.passes(value), []
-    if past:
-        side = "above" if asked.sign > 0 else "below"
-        limit = plain(Decimal(str(asked.limit)))
+        return MetricComparison(UNDECIDED, reason=str(error))
+    past_limit, reasons = not spec.passes(value), []
+    # The limit comes first: it holds even if there is no base, or the base cannot be read.
+    if past_limit:
+        side = "above" if spec.sign > 0 else "below"
+        limit = plain(Decimal(str(spec.limit)))
         reasons.append(f"{plain(value)} is {side} its limit {limit}")
-    verdict, before, found = ALONE, None, None
+    verdict, before, interval = ALONE, None, None
     if base is not None:
         try:
-            before = read(asked, base)
-            found = _chance(asked, here, base)
+            before = read(spec, base)
+            interval = _interval(spec, current, base)
         except AbsentError:
-            verdict = NEW
+            verdict = NEW  # the limit alone decides
         except ValueError as error:
             reasons.append(f"at the base {error}")
-            return Finding(UNDECIDED, value, past=past, reason=" and ".join(reasons))
+            return MetricComparison(
+                UNDECIDED, value, past_limit=past_limit, reason=" and ".join(reasons)
+            )
     if before is not None:
-        verdict = compare(value, before, asked, found)
+        verdict = compare(value, before, spec, interval)
         if verdict == WORSE:
-            reasons.append(_worse(value, before, asked, found))
-    return Finding(verdict, value, before, found, past, " and ".join(reasons))
+            reasons.append(_worse(value, before, spec, interval))
+    return MetricComparison(verdict, value, before, interval, past_limit, " and ".join(reasons))
 
 
-def compare(value: Decimal, base: Decimal, asked: Number, found: Chance | None) -> str:
+def compare(
+    value: Decimal, base: Decimal, spec: MetricSpec, interval: ConfidenceInterval | None
+) -> str:
     """Return better, same or worse.
 
-    >>> asked = Number("a.json", "per", "lower", limit=1, tolerance=0.005)
-    >>> compare(Decimal("0.095"), Decimal("0.09"), asked, None)
+    >>> spec = MetricSpec("a.json", "per", "lower", limit=1, tolerance=0.005)
+    >>> compare(Decimal("0.095"), Decimal("0.09"), spec, None)
     'same'
-    >>> compare(Decimal("0.096"), Decimal("0.09"), asked, Chance(-0.001, 0.013, "paired"))
+    >>> compare(
+    ...     Decimal("0.096"), Decimal("0.09"), spec, ConfidenceInterval(-0.001, 0.013, "paired")
+    ... )
     'same'
-    >>> compare(Decimal("0.096"), Decimal("0.09"), asked, Chance(0.004, 0.008, "paired"))
+    >>> compare(
+    ...     Decimal("0.096"), Decimal("0.09"), spec, ConfidenceInterval(0.004, 0.008, "paired")
+    ... )
     'worse'
     """
-    worse_by = asked.sign * (value - base)
-    if abs(worse_by) <= Decimal(str(asked.tolerance)) or (found and found.low <= 0 <= found.high):
+    worse_by = spec.sign * (value - base)
+    if abs(worse_by) <= Decimal(str(spec.tolerance)):
+        return SAME
+    if interval and interval.low <= 0 <= interval.high:
         return SAME
     return WORSE if worse_by > 0 else BETTER
 
 
-def _worse(value: Decimal, base: Decimal, asked: Number, found: Chance | None) -> str:
-    said = (
-        f"{plain(value)} is worse by {plain(asked.sign * (value - base))} than {plain(base)} at "
-        f"the base, and {plain(Decimal(str(asked.tolerance)))} is tolerated"
+def _worse(
+    value: Decimal, base: Decimal, spec: MetricSpec, interval: ConfidenceInterval | None
+) -> str:
+    text = (
+        f"{plain(value)} is worse by {plain(spec.sign * (value - base))} than {plain(base)} at "
+        f"the base, and the tolerance is {plain(Decimal(str(spec.tolerance)))}"
     )
-    return said + (f" (95 % of the difference: {found.said}, {found.how})" if found else "")
+    if interval:
+        text += f" (95 % interval of the difference: {interval.text}, {interval.method})"
+    return text
 
 
-def _chance(asked: Number, here: Report, base: Report) -> Chance | None:
-    """Return the interval of a number's difference; of a number made of two there is none."""
-    if len(asked.terms) > 1:
+def _interval(
+    spec: MetricSpec, current: ReportReader, base: ReportReader
+) -> ConfidenceInterval | None:
+    """Return the interval of value minus base; a number made of two numbers has none."""
+    if len(spec.terms) > 1:
         return None
-    ((file, key),) = asked.terms
+    ((file, key),) = spec.terms
     try:
-        return chance(key, here(file), base(file))
+        return difference_interval(key, current(file), base(file))
     except ValueError as error:
         raise UserError(f"{file}: {error}") from error
 
 
-def read(asked: Number, report: Report) -> Decimal:
+def read(spec: MetricSpec, report: ReportReader) -> Decimal:
     """Return a number, or the difference of two.
 
     Raises:
-        AbsentError: there is no such report, or no such key in it.
+        AbsentError: the report or the key is missing.
         ValueError: it is not a finite number.
     """
-    first, *rest = (number_in(report, file, key) for file, key in asked.terms)
+    first, *rest = (number_in(report, file, key) for file, key in spec.terms)
     return first - rest[0] if rest else first
 
 
-def number_in(report: Report, file: str, key: str) -> Decimal:
+def number_in(report: ReportReader, file: str, key: str) -> Decimal:
     """Return a number of a report.
 
     Raises:
-        AbsentError: there is no such report, or no such key in it.
+        AbsentError: the report or the key is missing.
         ValueError: it is not a finite number.
     """
-    found = report(file)
-    if found is None:
+    entry = report(file)
+    if entry is None:
         raise AbsentError(f"{file}: no such report; run dvc repro")
     for name in key.split("."):
-        if not isinstance(found, dict) or name not in found:
-            has = f"there are {sorted(found)}" if isinstance(found, dict) else f"it is {found!r}"
+        if not isinstance(entry, dict) or name not in entry:
+            has = f"there are {sorted(entry)}" if isinstance(entry, dict) else f"it is {entry!r}"
             raise AbsentError(f"{file}: no key {name!r} of {key!r}; {shortened(has)}")
-        found = found[name]
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        said = shortened(repr(found))
-        raise UserError(f"{file}: {key} is {said} and not a number")
-    if not (value := Decimal(str(found))).is_finite():
-        raise UserError(f"{file}: {key} is {found} and not a finite number")
+        entry = entry[name]
+    if isinstance(entry, bool) or not isinstance(entry, int | float):
+        raise UserError(f"{file}: {key} is {shortened(repr(entry))} and not a number")
+    if not (value := Decimal(str(entry))).is_finite():
+        raise UserError(f"{file}: {key} is {entry} and not a finite number")
     return value
 
 
-def shortened(text: str, most: int = 160) -> str:
-    """Return a text that fits into a sentence.
+def shortened(text: str, max_length: int = 160) -> str:
+    """Return a text with at most that many characters, so that it fits into a sentence.
 
     >>> shortened("abcdef", 3)
     'abc...'
     """
-    return text if len(text) <= most else f"{text[:most]}..."
+    return text if len(text) <= max_length else f"{text[:max_length]}..."
 
 
 def plain(value: Decimal) -> str:
-    """Return a number without an exponent and without idle zeros.
+    """Return a number without an exponent and without trailing zeros.
 
     >>> plain(Decimal("0.0950")), plain(Decimal("8E+6")), plain(Decimal("-0.0"))
     ('0.095', '8000000', '0')

@@ -1,8 +1,8 @@
-"""Tell what of the corpus came, went or moved between two revisions.
+"""List which clips and speakers were added, removed or moved between two revisions.
 
-Counts are from `reports/corpus.json`, which is in git on both sides. Which clips and which speakers
-they are, the manifests of the parts tell: those of the base from dvc's cache, by the hashes in its
-`dvc.lock`. Where the cache hasn't them, that is said, and the counts stand alone.
+Counts are from `reports/corpus.json`, which is in git on both sides. Clips and speakers are from
+the manifests of both sides, which are read from dvc's cache by the hashes in `dvc.lock`. If the
+cache does not have them, the page states that and shows the counts alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.pipeline.diff.compare_metric import AbsentError, number_in, plain
-from fonoteka.pipeline.diff.sides import Side
+from fonoteka.pipeline.diff.sides import ComparedRevision
 
 REPORT = "reports/corpus.json"
 SPLITS = "data/splits"
@@ -24,8 +24,8 @@ COUNTS = ("utterances", "hours", "speakers")
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A line of a manifest, as far as it matters here."""
+class ManifestEntry:
+    """The fields of a manifest line that a comparison needs."""
 
     part: str
     speaker: str
@@ -34,16 +34,16 @@ class Clip:
 
 @dataclass(frozen=True)
 class CorpusChange:
-    """What became of the corpus.
+    """The difference between the corpora of two revisions.
 
     Attributes:
-        parts: for each part its utterances, hours and speakers, each as (old, new).
-        same_test: whether the test part has the same bytes on both sides.
-        clips_in, clips_out: how many came and went, by their ids.
-        hours_in, hours_out: how long they are.
-        clips_moved: how many are in another part than before.
-        speakers_in, speakers_out: who came and went.
-        unknown: why it isn't known which clips and speakers these are; empty where it is.
+        parts: for each split its utterances, hours and speakers, each as (old, new).
+        same_test: whether the test split has the same bytes on both sides.
+        clips_in, clips_out: how many clips were added and removed, by their ids.
+        hours_in, hours_out: their durations in hours.
+        clips_moved: how many clips are in another split than before.
+        speakers_in, speakers_out: speakers that were added and removed.
+        unknown: why the clips and speakers cannot be listed; empty if they are.
     """
 
     parts: dict[str, dict[str, tuple[str, str]]]
@@ -59,97 +59,101 @@ class CorpusChange:
 
     @property
     def changed(self) -> bool:
-        """Whether anything differs, as far as is known."""
+        """Whether any count or clip differs."""
         counts = (pair for part in self.parts.values() for pair in part.values())
         return bool(self.clips_in or self.clips_out or self.clips_moved) or any(
             old != new for old, new in counts
         )
 
 
-def corpus_change(here: Side, base: Side) -> CorpusChange:
-    """Return what became of the corpus.
+def corpus_change(current: ComparedRevision, base: ComparedRevision) -> CorpusChange:
+    """Return the difference between the corpora of two revisions.
 
     Raises:
-        ValueError: a report of the corpus holds something else than numbers.
+        ValueError: a count in a report of the corpus is not a number.
     """
     parts = {
-        part: {name: (_count(base, part, name), _count(here, part, name)) for name in COUNTS}
+        part: {name: (_count(base, part, name), _count(current, part, name)) for name in COUNTS}
         for part in PARTS
     }
-    same = {part: _same(f"{SPLITS}/{part}.jsonl", here, base) for part in PARTS}
+    same = {part: _same(f"{SPLITS}/{part}.jsonl", current, base) for part in PARTS}
     if all(same.values()):
         return CorpusChange(parts)
     try:
         old, new = (
             clips({part: _manifest(side, f"{SPLITS}/{part}.jsonl") for part in PARTS})
-            for side in (base, here)
+            for side in (base, current)
         )
     except ValueError as error:
         return CorpusChange(parts, same["test"], unknown=str(error))
     return replace(_between(parts, old, new), same_test=same["test"])
 
 
-def _same(file: str, here: Side, base: Side) -> bool:
-    return _hash(here, file) == _hash(base, file) != ""
+def _same(file: str, current: ComparedRevision, base: ComparedRevision) -> bool:
+    return _hash(current, file) == _hash(base, file) != ""
 
 
 def _between(
-    parts: dict[str, dict[str, tuple[str, str]]], old: dict[str, Clip], new: dict[str, Clip]
+    parts: dict[str, dict[str, tuple[str, str]]],
+    old: dict[str, ManifestEntry],
+    new: dict[str, ManifestEntry],
 ) -> CorpusChange:
-    came, went = new.keys() - old.keys(), old.keys() - new.keys()
+    added, removed = new.keys() - old.keys(), old.keys() - new.keys()
     now, before = ({clip.speaker for clip in side.values()} for side in (new, old))
     return CorpusChange(
         parts,
-        clips_in=len(came),
-        clips_out=len(went),
-        hours_in=round(sum(new[clip].duration_s for clip in sorted(came)) / 3600, 4),
-        hours_out=round(sum(old[clip].duration_s for clip in sorted(went)) / 3600, 4),
+        clips_in=len(added),
+        clips_out=len(removed),
+        hours_in=round(sum(new[clip].duration_s for clip in sorted(added)) / 3600, 4),
+        hours_out=round(sum(old[clip].duration_s for clip in sorted(removed)) / 3600, 4),
         clips_moved=sum(old[clip].part != new[clip].part for clip in old.keys() & new.keys()),
         speakers_in=sorted(now - before),
         speakers_out=sorted(before - now),
     )
 
 
-def clips(texts: Mapping[str, str]) -> dict[str, Clip]:
+def clips(texts: Mapping[str, str]) -> dict[str, ManifestEntry]:
     """Return the clips of manifests by their ids.
 
     Args:
-        texts: what is in the manifest of each part.
+        texts: the contents of the manifest of each split.
 
     Raises:
-        ValueError: a line isn't one of a manifest.
+        ValueError: a line does not have the fields of a manifest.
     """
-    found = {}
+    entries = {}
     for part, text in texts.items():
         for number, line in enumerate(text.splitlines(), 1):
             try:
                 row = json.loads(line)
-                found[row["id"]] = Clip(part, str(row["speaker"]), float(row["duration_s"]))
+                entries[row["id"]] = ManifestEntry(
+                    part, str(row["speaker"]), float(row["duration_s"])
+                )
             except (ValueError, KeyError, TypeError) as error:
                 raise UserError(f"{part}.jsonl:{number}: not a line of a manifest") from error
-    return found
+    return entries
 
 
-def _count(side: Side, part: str, name: str) -> str:
-    """Return a count of the audit; empty where this side's report has no such part."""
+def _count(side: ComparedRevision, part: str, name: str) -> str:
+    """Return a count of the audit; empty if the report of this side has no such split."""
     try:
         return plain(number_in(side.report, REPORT, f"parts.{part}.{name}"))
     except AbsentError:
         return ""
 
 
-def _hash(side: Side, file: str) -> str:
+def _hash(side: ComparedRevision, file: str) -> str:
     return side.outputs[file].md5 if file in side.outputs else ""
 
 
-def _manifest(side: Side, file: str) -> str:
+def _manifest(side: ComparedRevision, file: str) -> str:
     """Return a manifest of a side, from dvc's cache.
 
     Raises:
-        ValueError: dvc.lock doesn't name it, or the cache hasn't it.
+        ValueError: dvc.lock does not name it, or the cache does not have it.
     """
     if not (md5 := _hash(side, file)):
-        raise UserError(f"{side.name}: dvc.lock doesn't name {file}")
+        raise UserError(f"{side.name}: dvc.lock does not name {file}")
     path = cached(md5)
     if not path.is_file():
         raise UserError(f"{side.name}: {file} is not in dvc's cache; get it with dvc fetch")
@@ -157,10 +161,10 @@ def _manifest(side: Side, file: str) -> str:
 
 
 def cached(md5: str) -> Path:
-    """Return where dvc's cache has a file of a hash, or would have it.
+    """Return the path that a file with a hash has in dvc's cache, whether it exists or not.
 
     Raises:
-        ValueError: this is no dvc repository.
+        ValueError: the current folder is not in a dvc repository.
     """
     from dvc.repo import Repo
 

@@ -1,16 +1,16 @@
-"""Say whether the numbers are good enough, and none has become worse than it may.
+"""Compare the numbers of reports with their limits and with another revision.
 
     python -m fonoteka gate                 against the last commit
     python -m fonoteka gate --base main     against another revision
 
 Reads   the reports and the packages that section `gate` of params.yaml names; the same reports at
         a base revision, through git
-Writes  nothing; exits 0 where all is well, 1 where a number missed, 2 where it can't be decided
+Writes  nothing; exits 0 if every number passes, 1 if one fails, 2 if one cannot be decided
 
-It is a command and no stage: what it says depends on another revision, which DVC doesn't track, and
-a stage that fails would take its own answer back.
-`compare_metric` decides what is worse, here and on the page of `make diff`; limits and whole
-packages are checked here alone.
+This is a command and not a stage, because the result depends on another revision, which DVC does
+not track, and because DVC discards the outputs of a stage that fails.
+`compare_metric` decides what is worse, here and on the page of `make diff`; only this command
+checks limits that were exceeded before, and whole packages.
 """
 
 from __future__ import annotations
@@ -26,13 +26,21 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
 from fonoteka.git import entered
 from fonoteka.packaging import check_package, recorded
-from fonoteka.pipeline.diff.compare_metric import NEW, UNDECIDED, WORSE, Number, Report, plain
-from fonoteka.pipeline.diff.compare_metric import judge as judge_number
-from fonoteka.pipeline.revision import Revision, here, revision_of
+from fonoteka.pipeline.diff.compare_metric import (
+    NEW,
+    UNDECIDED,
+    WORSE,
+    MetricSpec,
+    ReportReader,
+    evaluate,
+    plain,
+)
+from fonoteka.pipeline.revision import Revision, revision_of
+from fonoteka.pipeline.revision import here as read_report
 from fonoteka.reporting.text_table import table
 
-PASS, MISS = "pass", "miss"
-CODES = {PASS: 0, MISS: 1, UNDECIDED: 2}
+PASS, FAIL = "pass", "fail"
+CODES = {PASS: 0, FAIL: 1, UNDECIDED: 2}
 COLUMNS = ("number", "value", "base", "direction", "limit", "tolerance", "verdict")
 
 
@@ -42,44 +50,43 @@ class GateParams:
 
     Attributes:
         models: names of the models that are gated; their packages are in data/models.
-        each_model: what is asked of every model, by the name of the metric. `{model}` in a file
-            stands for the model's name.
-        packages: other folders of models whose files have to be those that were packaged.
-        numbers: what is asked of each number, by its name. `MODEL.METRIC` takes the place of what
-            `each_model` asks.
+        each_model: the metrics of every model, by name. `{model}` in a file is replaced with the
+            name of the model.
+        packages: other folders of models whose files must be those that were packaged.
+        numbers: further numbers, by name. `MODEL.METRIC` replaces that entry of `each_model`.
     """
 
     models: tuple[str, ...]
-    each_model: dict[str, Number]
+    each_model: dict[str, MetricSpec]
     packages: tuple[str, ...]
-    numbers: dict[str, Number]
+    numbers: dict[str, MetricSpec]
 
     def __post_init__(self) -> None:
-        asked = {
-            f"{model}.{metric}": replace(number, file=number.file.replace("{model}", model))
+        of_models = {
+            f"{model}.{metric}": replace(spec, file=spec.file.replace("{model}", model))
             for model in self.models
-            for metric, number in self.each_model.items()
+            for metric, spec in self.each_model.items()
         }
         folders = (f"data/models/{model}" for model in self.models)
-        object.__setattr__(self, "numbers", asked | self.numbers)
+        object.__setattr__(self, "numbers", of_models | self.numbers)
         object.__setattr__(self, "packages", (*folders, *self.packages))
         if not self.numbers:
-            raise UserError("gate.numbers is empty, so nothing would be asked; name some")
-        for name, number in self.numbers.items():
-            number.check(f"gate.numbers.{name}")
+            raise UserError("gate.numbers is empty, so nothing would be checked; add a number")
+        for name, spec in self.numbers.items():
+            spec.check(f"gate.numbers.{name}")
 
 
 @dataclass(frozen=True)
-class Row:
-    """A number or a package, what was asked, and what came of it.
+class GateRow:
+    """A number or a package, with its limits and its verdict.
 
     Attributes:
         number: its name.
-        value: as it is.
-        base: as it was at the base; empty without one, `new` where there it wasn't.
-        direction, limit, tolerance: what was asked.
-        verdict: pass, miss or undecided.
-        reason: why it didn't pass.
+        value: the current value.
+        base: the value at the base; empty without a base, `new` if the base does not have it.
+        direction, limit, tolerance: from section `gate`.
+        verdict: pass, fail or undecided.
+        reason: why it does not pass.
     """
 
     number: str
@@ -92,54 +99,61 @@ class Row:
     reason: str = ""
 
 
-def judge(name: str, asked: Number, here: Report, base: Report | None) -> Row:
-    """Return what comes of one number; a base without it decides nothing."""
-    found = judge_number(asked, here, base)
-    missed = found.past or found.verdict == WORSE
-    return Row(
+def check_number(
+    name: str, spec: MetricSpec, current: ReportReader, base: ReportReader | None
+) -> GateRow:
+    """Return the row of one number; if the base does not have it, only its limit counts."""
+    comparison = evaluate(spec, current, base)
+    failed = comparison.past_limit or comparison.verdict == WORSE
+    before = "" if comparison.base is None else plain(comparison.base)
+    return GateRow(
         name,
-        value="" if found.value is None else plain(found.value),
-        base=NEW if found.verdict == NEW else "" if found.base is None else plain(found.base),
-        direction=asked.direction,
-        limit=plain(Decimal(str(asked.limit))),
-        tolerance=plain(Decimal(str(asked.tolerance))),
-        verdict=UNDECIDED if found.verdict == UNDECIDED else MISS if missed else PASS,
-        reason=found.reason,
+        value="" if comparison.value is None else plain(comparison.value),
+        base=NEW if comparison.verdict == NEW else before,
+        direction=spec.direction,
+        limit=plain(Decimal(str(spec.limit))),
+        tolerance=plain(Decimal(str(spec.tolerance))),
+        verdict=UNDECIDED if comparison.verdict == UNDECIDED else FAIL if failed else PASS,
+        reason=comparison.reason,
     )
 
 
-def inspect(folder: Path) -> Row:
-    """Return what comes of a package: each of its files has to be the one that was packaged."""
+def check_files(folder: Path) -> GateRow:
+    """Return the row of a package, which passes if its files are those that were packaged."""
     if problems := check_package(folder):
-        return Row(str(folder), "damaged", verdict=MISS, reason="; ".join(problems))
-    return Row(str(folder), f"{len(recorded(folder))} files")
+        return GateRow(str(folder), "damaged", verdict=FAIL, reason="; ".join(problems))
+    return GateRow(str(folder), f"{len(recorded(folder))} files")
 
 
-def page(rows: Sequence[Row]) -> str:
-    """Return all rows as a person reads them: names and verdicts left, the rest right."""
+def page(rows: Sequence[GateRow]) -> str:
+    """Return the table of all rows: names and verdicts aligned left, numbers right."""
     cells = [[getattr(row, column) or None for column in COLUMNS] for row in rows]
     return table(COLUMNS, cells, left=(0, len(COLUMNS) - 1))
 
 
-def sentences(rows: Sequence[Row]) -> list[str]:
-    """Return one sentence for what missed and one for what can't be decided, naming each."""
-    said = []
-    for verdict, opening in ((MISS, "missed"), (UNDECIDED, "can't be decided")):
+def sentences(rows: Sequence[GateRow]) -> list[str]:
+    """Return one sentence on the rows that failed and one on those that cannot be decided."""
+    messages = []
+    for verdict, predicate in ((FAIL, "failed"), (UNDECIDED, "cannot be decided")):
         reasons = [f"{row.number}: {row.reason}" for row in rows if row.verdict == verdict]
         if reasons:
-            said.append(f"gate: {len(reasons)} of {len(rows)} {opening}: {'; '.join(reasons)}")
-    return said
+            count = f"{len(reasons)} of {len(rows)}"
+            messages.append(f"gate: {count} {predicate}: {'; '.join(reasons)}")
+    return messages
 
 
-def decide(params: GateParams, base: Revision) -> list[Row]:
-    """Return a row for each number and each package."""
-    there = base.report if base.commit else None
-    rows = [judge(name, asked, here, there) for name, asked in sorted(params.numbers.items())]
-    return rows + [inspect(Path(folder)) for folder in params.packages]
+def decide(params: GateParams, base: Revision) -> list[GateRow]:
+    """Return one row per number and per package."""
+    base_report = base.report if base.commit else None
+    rows = [
+        check_number(name, spec, read_report, base_report)
+        for name, spec in sorted(params.numbers.items())
+    ]
+    return rows + [check_files(Path(folder)) for folder in params.packages]
 
 
 def run(base: str, *, as_json: bool) -> int:
-    """Print every number and package with its verdict, and return the exit code of the worst.
+    """Print every number and package with its verdict, and return the worst exit code.
 
     Raises:
         ValueError: a report, section `gate` or the revision `base` cannot be read.
@@ -150,8 +164,8 @@ def run(base: str, *, as_json: bool) -> int:
         rows = decide(params, revision)
     verdict = max((row.verdict for row in rows), key=CODES.__getitem__)
     if as_json:
-        answer = {"base": asdict(revision), "rows": [*map(asdict, rows)], "verdict": verdict}
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        report = {"base": asdict(revision), "rows": [*map(asdict, rows)], "verdict": verdict}
+        print(json.dumps(report, ensure_ascii=False, indent=2))
     else:
         print(f"base: {revision.said}\n", page(rows), sep="\n")
     print(*sentences(rows), sep="\n", end="\n" * (verdict != PASS), file=sys.stderr)

@@ -1,9 +1,9 @@
-"""Judge every metric of every model against another revision's.
+"""Compare every metric of every model with another revision.
 
-What section `gate` of params.yaml asks about counts, with its tolerance and its limit. So does the
-same metric of a model that the gate doesn't name, with the widest tolerance that the gate has for
-it. Other metrics are judged by their intervals alone and are told, but fail nothing: nobody has
-said yet how much of them may be lost, and of some forty that are looked at, one falls by chance.
+Numbers in section `gate` of params.yaml can make a regression, with their tolerance and limit. So
+can the same metric of a model that the gate does not name, with the widest tolerance that the gate
+has for it. Other metrics are compared by their intervals alone and are shown, but fail nothing: no
+tolerance is set for them, and with some forty 95 % intervals one or two exclude 0 by chance.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from fonoteka.pipeline.diff.compare_metric import WORSE, Number, judge, number_in, plain
-from fonoteka.pipeline.diff.sides import Side
+from fonoteka.pipeline.diff.compare_metric import WORSE, MetricSpec, evaluate, number_in, plain
+from fonoteka.pipeline.diff.sides import ComparedRevision
 
 REMOVED = "removed"
-# Which way is better is what a metric means, and no parameter.
+# The direction is part of a metric's definition, so it is not a parameter.
 METRICS = {
     "per": "lower",
     "segment_accuracy": "higher",
@@ -32,20 +32,20 @@ LANGUAGES = "languages"  # each has its own phone error rate
 
 
 @dataclass(frozen=True)
-class Row:
+class MetricRow:
     """A metric on both sides.
 
     Attributes:
         number: its name.
-        model: the model whose report it is in; empty where it isn't in one.
-        old, new, difference: as numbers; empty where there is none.
-        low, high: the 95 % interval of the difference; None where the reports don't allow one.
-        interval: how that was found, paired or apart; empty where there is none.
+        model: the model whose report contains it; empty if it is not in a model's report.
+        old, new, difference: as numbers; empty if there is none.
+        low, high: the 95 % interval of the difference; None if the reports do not allow one.
+        interval: its method, paired or apart; empty if there is none.
         direction: which values are better.
-        tolerance: a difference that counts for nothing; empty where nobody said.
-        limit: the worst value that passes; empty where nobody said.
+        tolerance: the largest difference that counts as the same; empty if none is set.
+        limit: the worst value that passes; empty if none is set.
         verdict: better, same, worse, new, removed or undecided.
-        counts: whether it can make a regression.
+        counts: whether it can be a regression.
         regression: whether it is one.
         reason: why it is worse, past its limit or undecided.
     """
@@ -67,35 +67,44 @@ class Row:
     reason: str
 
 
-def rows(asked: Mapping[str, Number], here: Side, base: Side) -> list[Row]:
-    """Return a row for each number that the gate asks about and each metric of each model."""
-    files = base.models | here.models
+def rows(
+    specs: Mapping[str, MetricSpec], current: ComparedRevision, base: ComparedRevision
+) -> list[MetricRow]:
+    """Return a row for each number of the gate and for each other metric of each model.
+
+    Args:
+        specs: the numbers of the gate, by name.
+        current: the working tree.
+        base: the revision to compare with.
+    """
+    files = base.models | current.models
     models = {file: model for model, file in files.items()}
-    found = [
-        _row(name, models.get(number.file, ""), number, True, here, base)
-        for name, number in sorted(asked.items())
+    table = [
+        _row(name, models.get(spec.file, ""), spec, True, current, base)
+        for name, spec in sorted(specs.items())
     ]
-    known = {(number.file, number.key) for number in asked.values()}
+    # A metric that the gate names has its row already, possibly under another name.
+    gated = {(spec.file, spec.key) for spec in specs.values()}
     for model, file in sorted(files.items()):
-        ours, theirs = _report(here, model), _report(base, model)
+        ours, theirs = _report(current, model), _report(base, model)
         for key, direction in _metrics(ours, theirs):
-            if (file, key) in known:
+            if (file, key) in gated:
                 continue
-            number, counts = _unasked(file, key, direction, asked)
+            spec, counts = _ungated(file, key, direction, specs)
             name = f"{model}.{key}"
             if has(ours, key):
-                found.append(_row(name, model, number, counts, here, base))
+                table.append(_row(name, model, spec, counts, current, base))
             else:
-                found.append(_removed(name, model, number, base))
-    return found
+                table.append(_removed(name, model, spec, base))
+    return table
 
 
-def _report(side: Side, model: str) -> object:
+def _report(side: ComparedRevision, model: str) -> object:
     return side.report(side.models[model]) if model in side.models else None
 
 
 def _metrics(*reports: object) -> Iterator[tuple[str, str]]:
-    """Yield the metrics that one of a model's reports has, and their directions."""
+    """Yield the metrics that at least one of a model's reports has, and their directions."""
     languages = {
         name: None
         for report in reports
@@ -103,11 +112,13 @@ def _metrics(*reports: object) -> Iterator[tuple[str, str]]:
         for name in report[LANGUAGES]
     }
     keys = METRICS | {f"{LANGUAGES}.{name}.per": "lower" for name in sorted(languages)}
-    yield from ((k, way) for k, way in keys.items() if any(has(report, k) for report in reports))
+    for key, direction in keys.items():
+        if any(has(report, key) for report in reports):
+            yield key, direction
 
 
 def has(report: object, key: str) -> bool:
-    """Return whether a report has a key with a value; a rate that isn't defined is None there.
+    """Return whether a report has a key with a value; a rate that is not defined is None.
 
     >>> has({"int8": {"per": 0.1}}, "int8.per"), has({"int8": None}, "int8.per")
     (True, False)
@@ -119,48 +130,57 @@ def has(report: object, key: str) -> bool:
     return True
 
 
-def _unasked(
-    file: str, key: str, direction: str, asked: Mapping[str, Number]
-) -> tuple[Number, bool]:
-    """Return what to ask of a metric that the gate doesn't name, and whether it counts."""
-    likes = [n.tolerance for n in asked.values() if (n.key, n.direction) == (key, direction)]
-    nowhere = math.inf if direction == "lower" else -math.inf
-    return Number(file, key, direction, nowhere, max(likes, default=0.0)), bool(likes)
+def _ungated(
+    file: str, key: str, direction: str, specs: Mapping[str, MetricSpec]
+) -> tuple[MetricSpec, bool]:
+    """Return the spec of a metric that the gate does not name, and whether it counts."""
+    tolerances = [s.tolerance for s in specs.values() if (s.key, s.direction) == (key, direction)]
+    no_limit = math.inf if direction == "lower" else -math.inf
+    tolerance = max(tolerances, default=0.0)
+    return MetricSpec(file, key, direction, no_limit, tolerance), bool(tolerances)
 
 
-def _row(name: str, model: str, asked: Number, counts: bool, here: Side, base: Side) -> Row:
-    """Return the row of a metric that is to be here."""
-    found = judge(asked, here.report, base.report)
-    new, old, chance = found.value, found.base, found.chance
-    crossed = found.past and (old is None or asked.passes(old))
-    return Row(
+def _row(
+    name: str,
+    model: str,
+    spec: MetricSpec,
+    counts: bool,
+    current: ComparedRevision,
+    base: ComparedRevision,
+) -> MetricRow:
+    """Return the row of a metric that the current side should have."""
+    comparison = evaluate(spec, current.report, base.report)
+    new, old, interval = comparison.value, comparison.base, comparison.interval
+    # A value that was past its limit before is not a regression of this branch.
+    crossed = comparison.past_limit and (old is None or spec.passes(old))
+    return MetricRow(
         name,
         model,
         old="" if old is None else plain(old),
         new="" if new is None else plain(new),
         difference="" if old is None or new is None else _signed(new - old),
-        low=round(chance.low, 6) if chance else None,
-        high=round(chance.high, 6) if chance else None,
-        interval=chance.how if chance else "",
-        direction=asked.direction,
-        tolerance=plain(Decimal(str(asked.tolerance))) if counts else "",
-        limit=plain(Decimal(str(asked.limit))) if math.isfinite(asked.limit) else "",
-        verdict=found.verdict,
+        low=round(interval.low, 6) if interval else None,
+        high=round(interval.high, 6) if interval else None,
+        interval=interval.method if interval else "",
+        direction=spec.direction,
+        tolerance=plain(Decimal(str(spec.tolerance))) if counts else "",
+        limit=plain(Decimal(str(spec.limit))) if math.isfinite(spec.limit) else "",
+        verdict=comparison.verdict,
         counts=counts,
-        regression=counts and (found.verdict == WORSE or crossed),
-        reason=found.reason,
+        regression=counts and (comparison.verdict == WORSE or crossed),
+        reason=comparison.reason,
     )
 
 
-def _removed(name: str, model: str, asked: Number, base: Side) -> Row:
-    """Return the row of a metric that only the base has: that is said, and no fault.
+def _removed(name: str, model: str, spec: MetricSpec, base: ComparedRevision) -> MetricRow:
+    """Return the row of a metric that only the base has, which is not a regression.
 
-    One that the gate names gets no such row. It is undecided until the gate doesn't name it either.
+    A metric that the gate names gets no such row: it is undecided as long as the gate names it.
     """
-    old = number_in(base.report, asked.file, asked.key)
-    return Row(
+    old = number_in(base.report, spec.file, spec.key)
+    return MetricRow(
         name, model, old=plain(old), new="", difference="", low=None, high=None, interval="",
-        direction=asked.direction, tolerance="", limit="", verdict=REMOVED, counts=False,
+        direction=spec.direction, tolerance="", limit="", verdict=REMOVED, counts=False,
         regression=False, reason="",
     )  # fmt: skip
 
@@ -174,7 +194,9 @@ def _signed(value: Decimal) -> str:
     return f"+{plain(value)}" if value > 0 else plain(value)
 
 
-def added_and_removed(here: Side, base: Side) -> tuple[list[str], list[str]]:
-    """Return the names of the models that are new and of those that are gone."""
-    now, before = set(here.models), set(base.models)
+def added_and_removed(
+    current: ComparedRevision, base: ComparedRevision
+) -> tuple[list[str], list[str]]:
+    """Return the names of the models that were added and of those that were removed."""
+    now, before = set(current.models), set(base.models)
     return sorted(now - before), sorted(before - now)

@@ -1,7 +1,7 @@
-"""What a revision's pipeline says it has made, and whether its reports are there to be compared.
+"""The two sides of a comparison: their outputs by `dvc.lock`, their reports and parameters.
 
-`dvc.lock` names every output with its hash and lies in git, so both sides of a comparison are known
-without checking anything out: the base through git, the branch as it lies in the working tree.
+`dvc.lock` lists every output with its hash and is in git, so both sides can be read without a
+checkout: the base through git, the branch from the working tree.
 """
 
 from __future__ import annotations
@@ -15,40 +15,41 @@ from typing import Any
 import yaml
 
 from fonoteka.core.errors import UserError
-from fonoteka.pipeline.diff.compare_metric import Report
-from fonoteka.pipeline.revision import Revision, here
+from fonoteka.pipeline.diff.compare_metric import ReportReader
+from fonoteka.pipeline.revision import Revision
+from fonoteka.pipeline.revision import here as read_report
 from fonoteka.reporting.flatten import flatten
 
 METRICS = "reports/metrics"
 REPORTS = "reports"
-# libyaml's where there is one: a lock file of thousands of lines takes the other one a second.
+# libyaml's loader if it is installed: the Python loader needs a second for 6,000 lines.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of the two revisions compared.
+class ComparedRevision:
+    """One of the two sides of a comparison.
 
     Attributes:
-        name: how it is called in sentences.
-        text: gives what is in a file, or None where there is none.
-        report: gives the parsed JSON of a path, or None where there is none.
+        name: its name in messages.
+        text: returns the contents of a file, or None if there is no such file.
+        report: returns the parsed JSON of a path, or None if there is no such file.
     """
 
     name: str
     text: Callable[[str], str | None]
-    report: Report
+    report: ReportReader
 
     @cached_property
-    def outputs(self) -> dict[str, Output]:
-        """The outputs of all stages that dvc.yaml has and dvc.lock knows, by their paths.
+    def outputs(self) -> dict[str, LockedOutput]:
+        """The outputs of all stages that are both in dvc.yaml and in dvc.lock, by path.
 
         Raises:
-            ValueError: one of the two files is missing or isn't what dvc writes.
+            ValueError: one of the two files is missing or does not have dvc's format.
         """
         declared, lock = self._stages("dvc.yaml"), self._stages("dvc.lock")
         return {
-            str(out["path"]): Output(name, str(out.get("md5", "")))
+            str(out["path"]): LockedOutput(name, str(out.get("md5", "")))
             for name, entry in lock.items()
             if _has(declared, name) and isinstance(entry, dict)
             for out in entry.get("outs") or []
@@ -56,90 +57,91 @@ class Side:
 
     @property
     def models(self) -> dict[str, str]:
-        """The report of each model, by the model's name."""
+        """The path of each model's report, by the name of the model."""
         paths = sorted(path for path in self.outputs if path.startswith(f"{METRICS}/"))
         return {PurePosixPath(path).stem: path for path in paths}
 
     @cached_property
     def params(self) -> dict[str, str]:
-        """Every value of params.yaml, by its keys with dots between them.
+        """Every value of params.yaml, by its keys joined with dots.
 
         Raises:
-            ValueError: the file is missing or isn't YAML.
+            ValueError: the file is missing or is not YAML.
         """
         return dict(flatten(self.yaml("params.yaml")))
 
     def problems(self) -> list[str]:
-        """Return a sentence for each reason why this side can't be compared; none is well."""
+        """Return one sentence per reason why this side cannot be compared; empty if it can."""
         try:
             if not self.models:
-                return [f"{self.name}: dvc.lock knows no report in {METRICS}; run dvc repro"]
+                return [f"{self.name}: dvc.lock has no report in {METRICS}; run dvc repro"]
             outputs = self.outputs
         except ValueError as error:
             return [str(error)]
         reports = [
             p for p in sorted(outputs) if p.startswith(f"{REPORTS}/") and p.endswith(".json")
         ]
-        return [said for path in reports if (said := self._unreadable(path, outputs[path].stage))]
+        problems = (self._problem(path, outputs[path].stage) for path in reports)
+        return [problem for problem in problems if problem]
 
-    def _unreadable(self, path: str, stage: str) -> str:
+    def _problem(self, path: str, stage: str) -> str:
         try:
-            found = self.report(path)
+            report = self.report(path)
         except ValueError as error:
             return f"{self.name}: {error}"
-        if found is None:
+        if report is None:
             return (
-                f"{self.name}: {path} is not there, and by dvc.lock stage {stage!r} writes it; if "
-                "it was renamed, then in dvc.yaml too, and run dvc repro"
+                f"{self.name}: {path} is missing, and by dvc.lock stage {stage!r} writes it; if it "
+                "was renamed, rename it in dvc.yaml too and run dvc repro"
             )
-        return "" if isinstance(found, dict) else f"{self.name}: {path} holds no keys and values"
+        return "" if isinstance(report, dict) else f"{self.name}: {path} is not a JSON object"
 
     def _stages(self, file: str) -> dict[str, Any]:
-        found = self.yaml(file)
-        stages = found.get("stages") if isinstance(found, dict) else None
+        document = self.yaml(file)
+        stages = document.get("stages") if isinstance(document, dict) else None
         if not isinstance(stages, dict) or not stages:
             raise UserError(f"{self.name}: {file} has no stages")
         return stages
 
     def yaml(self, file: str) -> Any:
-        """Return what a YAML file holds.
+        """Return the contents of a YAML file.
 
         Raises:
-            ValueError: it is missing or isn't YAML.
+            ValueError: it is missing or is not YAML.
         """
         if (text := self.text(file)) is None:
             raise UserError(f"{self.name}: there is no {file}")
         try:
-            return yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe one
+            return yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader
         except yaml.YAMLError as error:
             raise UserError(f"{self.name}: {file} is not valid YAML: {error}") from error
 
 
 @dataclass(frozen=True)
-class Output:
-    """What dvc.lock knows of an output: the stage that wrote it, and its hash."""
+class LockedOutput:
+    """An output in dvc.lock: the stage that wrote it, and its hash."""
 
     stage: str
     md5: str
 
 
-def working_tree() -> Side:
-    """Return the branch as it lies here, committed or not."""
+def working_tree() -> ComparedRevision:
+    """Return the working tree, committed or not."""
 
     def text(file: str) -> str | None:
         path = Path(file)
         return path.read_text(encoding="utf-8") if path.is_file() else None
 
-    return Side("here", text, cache(here))
+    return ComparedRevision("here", text, cache(read_report))
 
 
-def at(base: Revision) -> Side:
-    """Return another revision."""
-    return Side(f"at {base.said}", cache(base.text), cache(base.report))
+def committed(base: Revision) -> ComparedRevision:
+    """Return a commit as a side of a comparison."""
+    return ComparedRevision(f"at {base.said}", cache(base.text), cache(base.report))
 
 
 def _has(declared: dict[str, Any], name: str) -> bool:
-    """Return whether dvc.yaml still has a stage of the lock file, which forgets none.
+    """Return whether dvc.yaml still has a stage of dvc.lock, which keeps removed stages.
 
     >>> _has({"train": {"foreach": ["mlp"]}}, "train@mlp")
     True
@@ -150,5 +152,5 @@ def _has(declared: dict[str, Any], name: str) -> bool:
     if not isinstance(entry := declared.get(group), dict):
         return False
     items = entry.get("foreach")
-    # What a template or a matrix expands to is dvc's to say; then the lock file is believed.
+    # Only dvc can expand a template or a matrix, so there every stage of the lock file counts.
     return not item or not isinstance(items, list | dict) or item in map(str, items)

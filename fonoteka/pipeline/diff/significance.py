@@ -1,18 +1,18 @@
-"""Say what of a difference between two revisions' reports is chance: another draw of voices.
+"""Compute the 95 % interval of a difference between the reports of two revisions.
 
-A report holds an interval of each rate, and two wide intervals that overlap say little: what makes
-a voice hard makes it hard for both models. So, in this order:
+Reports contain an interval of each rate. Two wide intervals that overlap show little, because a
+voice that is difficult for one model is difficult for the other too. So, in this order:
 
-- *paired*, for the phone error rate and the segment accuracy: reports hold each speaker's counts,
-  so where both were tested on the same speakers with as many phones, both meet the same draws of
-  them, and the difference is what is drawn. This is the interval to trust.
-- *apart*, for any number with an interval on both sides: the interval of the difference from the
-  two, as if they were independent (Newcombe's method 10; Zou and Donner's MOVER). Where the test
-  part changed that is what can be said. Where it didn't the two rise and fall together, so this
-  interval is too wide: it may miss a difference, and doesn't make one up.
-- none, for a number without an interval: its tolerance alone says what counts.
+- *paired*, for the phone error rate and the segment accuracy: reports contain the counts of each
+  speaker. If both sides were tested on the same speakers with as many phones, the bootstrap draws
+  the same speakers for both, and resamples the difference. This is the most reliable interval.
+- *apart*, for any number with an interval on both sides: the interval of the difference from these
+  two intervals, as if they were independent (Newcombe's method 10; Zou and Donner's MOVER). If the
+  test split is the same, the two numbers are correlated and this interval is too wide: it may miss
+  a difference, but it does not invent one.
+- none, for a number without an interval: its tolerance alone decides.
 
-None of them knows of what another seed of the training would change; tolerances are for that.
+None of them includes the variation with the seed of the training; tolerances cover that.
 
 Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR"; Newcombe 1998,
 "Interval estimation for the difference between independent proportions"; Zou and Donner 2008,
@@ -33,61 +33,63 @@ from fonoteka.core.errors import UserError
 from fonoteka.scoring.error_rate import bootstrap_of
 
 PAIRED, APART = "paired", "apart"
-# Not from params.yaml, which a branch may change: what is chance is the same on both sides of it.
+# Not from params.yaml, which a branch may change: both sides need the same resampling.
 RESAMPLES, SEED = 2000, 1
 
 
 @dataclass(frozen=True)
-class Chance:
-    """A 95 % interval of the number here minus the number at the base, and how it was found."""
+class ConfidenceInterval:
+    """A 95 % interval of the current number minus the base's, and its method: paired or apart."""
 
     low: float
     high: float
-    how: str
+    method: str
 
     @property
-    def said(self) -> str:
-        """The interval as a person reads it.
+    def text(self) -> str:
+        """The interval with at most four decimals.
 
-        >>> Chance(-0.00412, 0.0, "paired").said
+        >>> ConfidenceInterval(-0.00412, 0.0, "paired").text
         '-0.0041 to 0'
         """
         low, high = (
-            f"{round(bound, 4) + 0.0:.4f}".rstrip("0").rstrip(".")  # + 0.0: there is no -0
+            f"{round(bound, 4) + 0.0:.4f}".rstrip("0").rstrip(".")  # + 0.0 turns -0.0 into 0.0
             for bound in (self.low, self.high)
         )
         return f"{low} to {high}"
 
 
-def chance(key: str, here: Any, base: Any) -> Chance | None:
-    """Return the interval of a number's difference, or None where the reports don't allow one.
+def difference_interval(key: str, current: Any, base: Any) -> ConfidenceInterval | None:
+    """Return the interval of a number's difference, or None if the reports do not allow one.
 
     Args:
-        key: names on the way to the number, with dots between them; both reports have it.
-        here: the whole report as it is.
-        base: the same at the base.
+        key: path of the number, with dots between the names; both reports have it.
+        current: the whole current report.
+        base: the whole report at the base.
 
     Raises:
-        ValueError: counts or bounds are there and are no numbers.
+        ValueError: counts or bounds are present and are not numbers.
     """
-    *above, name = key.split(".")
-    for step in above:
-        here, base = here[step], base[step]
-    return _paired(name, here, base) or _apart(name, here, base)
+    *parents, name = key.split(".")
+    for parent in parents:
+        current, base = current[parent], base[parent]
+    return _paired(name, current, base) or _independent(name, current, base)
 
 
-def _paired(name: str, here: Mapping[str, Any], base: Mapping[str, Any]) -> Chance | None:
-    """Return the interval over draws of speakers that both sides share, if all are shared."""
-    ours, theirs = _counts(name, here), _counts(name, base)
+def _paired(
+    name: str, current: Mapping[str, Any], base: Mapping[str, Any]
+) -> ConfidenceInterval | None:
+    """Return the paired bootstrap interval, or None unless both sides have the same speakers."""
+    ours, theirs = _counts(name, current), _counts(name, base)
     if not ours or not theirs or len(ours) < 2:
         return None
-    if {s: of for s, (_, of) in ours.items()} != {s: of for s, (_, of) in theirs.items()}:
+    if {s: n for s, (_, n) in ours.items()} != {s: n for s, (_, n) in theirs.items()}:
         return None
     table = np.array([(ours[s][0], theirs[s][0], ours[s][1]) for s in sorted(ours)], np.float64)
-    found = bootstrap_of(table, _difference, RESAMPLES, SEED)
-    assert found.low is not None
-    assert found.high is not None
-    return Chance(found.low, found.high, PAIRED)
+    interval = bootstrap_of(table, _difference, RESAMPLES, SEED)
+    assert interval.low is not None
+    assert interval.high is not None
+    return ConfidenceInterval(interval.low, interval.high, PAIRED)
 
 
 def _difference(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -96,10 +98,10 @@ def _difference(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _counts(name: str, report: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    """Return for each speaker what a rate counts and of how many; empty where that isn't told.
+    """Return numerator and denominator of a rate per speaker; empty if the report lacks them.
 
-    Right segments are not counted in reports, but where there are as many segments as phones every
-    phone has one, and a speaker's accuracy times its phones is their number.
+    Reports do not count correct segments. If there are as many segments as phones, every phone has
+    one, and the accuracy of a speaker times its phones is the number of correct segments.
     """
     speakers = report.get("by_speaker") or {}
     if name == "per":
@@ -110,36 +112,38 @@ def _counts(name: str, report: Mapping[str, Any]) -> dict[str, tuple[float, floa
         return {}
     if any(None in pair for pair in counts.values()):
         return {}  # a speaker without a rate, or a report from before speakers were counted
-    found = {}
-    for speaker, (what, of) in counts.items():
-        what, of = _number(what, f"by_speaker.{speaker}"), _number(of, f"by_speaker.{speaker}")
-        if of > 0:
-            found[speaker] = (what if name == "per" else what * of, of)
-    return found
+    pairs = {}
+    for speaker, cells in counts.items():
+        value, phones = (_number(cell, f"by_speaker.{speaker}") for cell in cells)
+        if phones > 0:
+            pairs[speaker] = (value if name == "per" else value * phones, phones)
+    return pairs
 
 
-def _apart(name: str, here: Mapping[str, Any], base: Mapping[str, Any]) -> Chance | None:
-    """Return the interval of the difference of two numbers that were measured apart.
+def _independent(
+    name: str, current: Mapping[str, Any], base: Mapping[str, Any]
+) -> ConfidenceInterval | None:
+    """Return the interval of the difference of two numbers, as if they were independent.
 
-    With values v, bounds l and u, and 0 for the base, the difference d = v - v0 reaches from
+    With values v, bounds l and u, and index 0 for the base, the interval of d = v - v0 is from
     d - sqrt((v - l)^2 + (u0 - v0)^2) to d + sqrt((u - v)^2 + (v0 - l0)^2).
     """
     sides = []
-    for report in (here, base):
+    for report in (current, base):
         bounds = [report.get(f"{name}{end}") for end in ("", "_low", "_high")]
         if None in bounds:
             return None
         sides.append([_number(bound, f"{name}_low or _high") for bound in bounds])
     (value, low, high), (before, before_low, before_high) = sides
     difference = value - before
-    return Chance(
+    return ConfidenceInterval(
         difference - math.hypot(value - low, before_high - before),
         difference + math.hypot(high - value, before - before_low),
         APART,
     )
 
 
-def _number(found: Any, where: str) -> float:
-    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
-        raise UserError(f"{where}: expected a number, found {found!r}")
-    return float(found)
+def _number(cell: Any, name: str) -> float:
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or not math.isfinite(cell):
+        raise UserError(f"{name}: expected a number, found {cell!r}")
+    return float(cell)

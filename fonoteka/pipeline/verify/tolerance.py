@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from fonoteka.pipeline.diff.compare_metric import Number, Report, plain, read
+from fonoteka.pipeline.diff.compare_metric import MetricSpec, ReportReader, plain, read
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Kept:
 
 
 def held(
-    numbers: Mapping[str, Number], paths: Iterable[str], there: Report, here: Report
+    numbers: Mapping[str, MetricSpec], paths: Iterable[str], there: ReportReader, here: ReportReader
 ) -> list[Kept]:
     """Return those numbers whose reports were rebuilt.
 

@@ -1,4 +1,4 @@
-"""A branch is judged by what it did to every metric, and nothing passes that can't be read."""
+"""A branch is compared by every metric, and nothing passes that cannot be read."""
 
 from __future__ import annotations
 
@@ -119,13 +119,13 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(project, monkeypatch, capsys):
-    """Run the command; return its exit code, the page, what it said on stderr, and its JSON."""
+    """Run the command; return its exit code, the page, its stderr, and its JSON."""
 
     def called(*arguments):
         answer = project / "answer.json"
         code = exit_code("diff", "--json", answer, *arguments)
-        said = capsys.readouterr()
-        return code, said.out, said.err, read_json(answer) if answer.exists() else None
+        output = capsys.readouterr()
+        return code, output.out, output.err, read_json(answer) if answer.exists() else None
 
     return called
 
@@ -135,46 +135,46 @@ def row(answer, name):
 
 
 def test_a_branch_without_a_change_is_fine_and_shows_every_metric(call):
-    code, page, said, answer = call()
-    assert (code, said, answer["verdict"]) == (0, "", "fine")
+    code, page, message, answer = call()
+    assert (code, message, answer["verdict"]) == (0, "", "fine")
     assert page.startswith("## No regression against main (")
     names = {f"{model}.{key}" for model in MODELS for key in ("per", "top3", "languages.hr.per")}
     assert names <= {row["number"] for row in answer["rows"]}
     assert {row["verdict"] for row in answer["rows"]} == {"same"}
     assert "| one.per " in page
-    assert "No change: the parts hold the same clips." in page
+    assert "No change: the splits contain the same clips." in page
     assert "No change in params.yaml." in page
 
 
 def test_a_worse_model_is_a_regression_that_is_named(call):
     # Each speaker loses; the two sides' own intervals overlap nearly whole.
     write_json(Path(ONE), metrics(12, 22, 33))
-    code, page, said, answer = call("--base", "main")
+    code, page, message, answer = call("--base", "main")
     assert (code, answer["verdict"]) == (1, "regression")
-    assert said.startswith("diff: A regression against main (")
-    assert said.endswith("): one.per\n")
+    assert message.startswith("diff: A regression against main (")
+    assert message.endswith("): one.per\n")
     assert "one.per: 0.2233333" in page
-    found = row(answer, "one.per")
-    assert (found["verdict"], found["interval"]) == ("worse", "paired")
-    assert found["low"] > 0
+    metric = row(answer, "one.per")
+    assert (metric["verdict"], metric["interval"]) == ("worse", "paired")
+    assert metric["low"] > 0
     assert row(answer, "two.per")["verdict"] == "same"
 
 
 def test_the_same_metric_of_a_model_that_the_gate_does_not_name_counts_too(call):
     write_json(Path("reports/metrics/two.json"), metrics(15, 24, 39))
-    code, _, said, answer = call()
-    assert (code, said.split(": ")[-1]) == (1, "two.per\n")
+    code, _, message, answer = call()
+    assert (code, message.split(": ")[-1]) == (1, "two.per\n")
     assert row(answer, "two.per")["tolerance"] == "0.01"
 
 
-def test_a_metric_that_nobody_asked_about_is_told_and_fails_nothing(call):
+def test_a_metric_without_a_tolerance_is_shown_and_fails_nothing(call):
     write_json(Path(ONE), metrics(10, 20, 30, top3=0.5))
     code, page, _, answer = call()
     assert code == 0
     assert (row(answer, "one.top3")["verdict"], row(answer, "one.top3")["counts"]) == (
         "worse", False,
     )  # fmt: skip
-    assert "worse, not asked about" in page
+    assert "worse, not gated" in page
 
 
 def test_what_is_inside_its_interval_or_its_tolerance_is_the_same(call):
@@ -202,35 +202,35 @@ def test_a_limit_that_is_passed_now_is_a_regression_and_one_passed_before_is_not
 def test_a_metrics_file_that_was_renamed_leaves_it_undecided(call, project):
     (project / ONE).rename(project / "reports/metrics/uno.json")
     commit()
-    code, page, said, answer = call()
+    code, page, message, answer = call()
     assert (code, answer["verdict"], answer["rows"]) == (2, "undecided", [])
-    assert page.startswith("## Can't be decided against main (")
-    assert f"here: {ONE} is not there, and by dvc.lock stage 'evaluate@one' writes it" in page
-    assert said.startswith("diff: Can't be decided")
+    assert page.startswith("## Cannot be decided against main (")
+    assert f"here: {ONE} is missing, and by dvc.lock stage 'evaluate@one' writes it" in page
+    assert message.startswith("diff: Cannot be decided")
     # Nor does it help to rename it at the base.
     git("mv", "reports/metrics/uno.json", ONE)
     code, page, _, _ = call("--base", "branch")
     assert code == 2
-    assert f"at branch ({git('rev-parse', 'branch')[:7]}): {ONE} is not there" in page
+    assert f"at branch ({git('rev-parse', 'branch')[:7]}): {ONE} is missing" in page
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "why"),
+    ("file", "text", "reason"),
     [
         (ONE, "{", "not valid JSON"),
-        (ONE, "[]", "holds no keys and values"),
+        (ONE, "[]", "is not a JSON object"),
         (ONE, '{"per": null}', "per is None and not a number"),
         (ONE, '{"top3": 1}', "no key 'per' of 'per'"),
         ("reports/corpus.json", "", "not valid JSON"),
         ("dvc.lock", "a: [", "dvc.lock is not valid YAML"),
         ("dvc.lock", "{}", "dvc.lock has no stages"),
-        ("dvc.lock", "stages: {split: {outs: []}}", "knows no report in reports/metrics"),
+        ("dvc.lock", "stages: {split: {outs: []}}", "has no report in reports/metrics"),
         ("dvc.yaml", "- 1", "dvc.yaml has no stages"),
     ],
 )
 @pytest.mark.parametrize("side", ["here", "base"])
 def test_what_can_not_be_read_on_either_side_is_never_a_table_that_passes(
-    side, file, text, why, call, project
+    side, file, text, reason, call, project
 ):
     good = (project / file).read_bytes()
     (project / file).write_text(text)
@@ -242,10 +242,10 @@ def test_what_can_not_be_read_on_either_side_is_never_a_table_that_passes(
         assert code == 0
         return
     assert code == 2
-    assert why in page
+    assert reason in page
 
 
-def test_a_model_that_was_added_is_said_and_shown(call):
+def test_an_added_model_is_named_and_shown(call):
     write_pipeline((*MODELS, "three"))
     write_json(Path("reports/metrics/three.json"), metrics(30, 30, 30))
     code, page, _, answer = call()
@@ -254,7 +254,7 @@ def test_a_model_that_was_added_is_said_and_shown(call):
     assert (row(answer, "three.per")["verdict"], row(answer, "three.per")["new"]) == ("new", "0.3")
 
 
-def test_a_model_that_was_removed_is_said_and_is_no_fault_unless_it_is_asked_about(call, project):
+def test_a_removed_model_is_named_and_fails_only_if_the_gate_names_it(call, project):
     (project / "reports/metrics/two.json").unlink()
     write_pipeline(["one"])
     code, page, _, answer = call()
@@ -266,7 +266,7 @@ def test_a_model_that_was_removed_is_said_and_is_no_fault_unless_it_is_asked_abo
     write_json(Path("reports/metrics/two.json"), metrics(11, 19, 33))
     code, page, _, _ = call()
     assert code == 2
-    assert f"can't be decided: one.per: {ONE}: no such report" in page
+    assert f"cannot be decided: one.per: {ONE}: no such report" in page
 
 
 def test_a_stage_that_only_the_lock_file_remembers_is_not_missed(call, project):
@@ -279,19 +279,19 @@ def test_a_stage_that_only_the_lock_file_remembers_is_not_missed(call, project):
 
 
 @pytest.mark.dvc
-def test_clips_and_speakers_that_came_and_went_are_told(call):
+def test_added_and_removed_clips_and_speakers_are_listed(call):
     write_pipeline(train=["a mia", "g zoe", "h zoe"], valid=["b mia"])
     write_json(Path("reports/corpus.json"), corpus(train=3))
     code, page, _, answer = call()
     assert code == 0
-    found = answer["corpus"]
-    assert (found["clips_in"], found["clips_out"], found["clips_moved"]) == (2, 1, 1)
-    assert (found["hours_in"], found["hours_out"]) == (0.002, 0.001)
-    assert (found["speakers_in"], found["speakers_out"]) == (["zoe"], ["noa"])
-    assert found["parts"]["train"]["utterances"] == ["2", "3"]
-    assert "Speakers in: zoe; out: noa." in page
+    change = answer["corpus"]
+    assert (change["clips_in"], change["clips_out"], change["clips_moved"]) == (2, 1, 1)
+    assert (change["hours_in"], change["hours_out"]) == (0.002, 0.001)
+    assert (change["speakers_in"], change["speakers_out"]) == (["zoe"], ["noa"])
+    assert change["parts"]["train"]["utterances"] == ["2", "3"]
+    assert "Speakers added: zoe; removed: noa." in page
     assert "| train |     2 -> 3 |" in page
-    assert "The test part is another one" not in page
+    assert "The test split differs" not in page
 
 
 @pytest.mark.dvc
@@ -303,10 +303,10 @@ def test_manifests_that_are_not_in_the_cache_leave_the_counts(call, project):
     assert code == 0
     assert "| test  |     3 -> 4 |" in page
     assert "data/splits/train.jsonl is not in dvc's cache; get it with dvc fetch" in page
-    assert "The test part is another one" in page
+    assert "The test split differs" in page
 
 
-def test_a_line_that_is_no_clip_is_refused():
+def test_a_line_without_the_fields_of_a_clip_is_refused():
     with pytest.raises(ValueError, match=r"test.jsonl:2: not a line of a manifest"):
         clips({"test": '{"id": "a", "speaker": "b", "duration_s": 1}\n{"id": "c"}\n'})
 
@@ -317,9 +317,9 @@ def test_parameters_that_changed_are_shown_and_a_changed_gate_is_pointed_out(cal
     assert answer["params"] == [
         {"key": "mlp.hidden", "old": "8", "new": "16"}, {"key": "mlp.seed", "old": "", "new": "1"},
     ]  # fmt: skip
-    assert "What is asked of the numbers was changed" not in page
+    assert "This branch also changes the gate" not in page
     write_params(GATE | {"one.per": GATE["one.per"] | {"tolerance": 0.5}})
-    assert "What is asked of the numbers was changed" in call()[1]
+    assert "This branch also changes the gate" in call()[1]
 
 
 def test_the_usual_base_is_main_and_on_main_the_commit_before(call):
@@ -340,7 +340,7 @@ def test_the_usual_base_is_main_and_on_main_the_commit_before(call):
     assert "against HEAD~1 (" in call()[1]
 
 
-def test_a_base_that_went_on_is_pointed_out(call):
+def test_new_commits_of_the_base_are_pointed_out(call):
     assert "commits that are not in this branch" not in call()[1]
     git("checkout", "--quiet", "main")
     write_params(mlp={"hidden": 9})
@@ -349,31 +349,31 @@ def test_a_base_that_went_on_is_pointed_out(call):
     assert "has 1 commits that are not in this branch" in call()[1]
 
 
-def test_the_page_and_the_answer_go_where_they_are_asked_to(call, project):
+def test_the_page_is_written_to_the_requested_file(call, project):
     _, page, _, _ = call("--markdown", "out/verdict.md")
     assert (project / "out/verdict.md").read_text() == page
 
 
 @pytest.mark.parametrize("base", ["no-such-branch", "--all", ""])
 def test_a_base_that_does_not_exist_leaves_it_undecided(base, call):
-    code, page, said, _ = call(f"--base={base}")
+    code, page, message, _ = call(f"--base={base}")
     assert (code, page) == (2, "")
-    assert said.startswith(f"error: --base {base!r}: ")
+    assert message.startswith(f"error: --base {base!r}: ")
 
 
 def test_outside_of_a_git_checkout_there_is_nothing_to_compare_with(call, project):
     (project / ".git").rename(project / "not-git")
-    code, page, said, _ = call()
+    code, page, message, _ = call()
     assert (code, page) == (2, "")
-    assert "this is not a git checkout" in said
+    assert "this is not a git checkout" in message
 
 
 @pytest.mark.dvc
-def test_pictures_that_can_not_be_drawn_are_said_and_decide_nothing(call, project):
+def test_an_error_of_drawing_the_plots_is_quoted_and_decides_nothing(call, project):
     (project / "dvc.yaml").write_text((project / "dvc.yaml").read_text() + "plots: 1\n")
     code, page, _, _ = call("--plots", "pictures")
     assert code == 0
-    assert "dvc couldn't draw them: " in page
+    assert "dvc could not draw the plots: " in page
 
 
 @pytest.mark.dvc
@@ -384,7 +384,7 @@ def test_pictures_of_both_sides_are_drawn_by_dvc(call, project):
     commit()
     (project / "curve.tsv").write_text("step\tper\n1\t0.5\n2\t0.125\n")
     _, page, _, _ = call("--base", "branch", "--plots", "pictures")
-    assert page.endswith("side by side: pictures/index.html\n")
+    assert page.endswith("of both sides: pictures/index.html\n")
     drawn = (project / "pictures/index.html").read_text()
     assert ("0.25" in drawn, "0.125" in drawn) == (True, True)
 
@@ -402,14 +402,14 @@ def test_on_the_real_reports_a_model_of_two_epochs_is_worse_than_the_committed_o
     worse = {row["number"] for row in read_json(answer)["rows"] if row["regression"]}
     assert {"mlp.per", "wav2vec2_ctc.per", "wavlm_ctc.per", "ensemble.per"} <= worse
     assert "wavlm_ctc.per: " in done.stdout
-    assert "The test part is another one" in done.stdout
+    assert "The test split differs" in done.stdout
 
-    # A metrics file under another name, in a copy of what is in git: nothing can be said of it.
+    # A metrics file under another name, in a copy of what is in git: it cannot be compared.
     renamed = tmp_path / "renamed"
     subprocess.run([*GIT, "clone", "--quiet", clone.folder, renamed], check=True)
     git("-C", str(renamed), "mv", "reports/metrics/mlp.json", "reports/metrics/mlp2.json")
     done = Clone(renamed).call(*PYTHON, "fonoteka", "diff", "--base", "HEAD~1")
     assert done.returncode == 2
     assert (
-        "reports/metrics/mlp.json is not there, and by dvc.lock stage 'evaluate@mlp'" in done.stdout
+        "reports/metrics/mlp.json is missing, and by dvc.lock stage 'evaluate@mlp'" in done.stdout
     )

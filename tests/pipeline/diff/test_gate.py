@@ -1,4 +1,4 @@
-"""The gate opens where every number holds, and otherwise names each that doesn't."""
+"""The gate passes if every number does, and otherwise names each that does not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gate_maker import NO_MODELS
 from fonoteka.core.files import read_json, write_json
 from fonoteka.packaging import PACKAGE, record
 from fonoteka.pipeline.diff import gate
-from fonoteka.pipeline.diff.compare_metric import Number
+from fonoteka.pipeline.diff.compare_metric import MetricSpec
 from fonoteka.pipeline.diff.gate import GateParams
 
 ONE, OTHER, CORPUS = "reports/metrics/one.json", "reports/metrics/other.json", "reports/corpus.json"
@@ -30,19 +30,19 @@ REPORTS = {
 }
 
 
-def asked(file, key, direction, limit, tolerance=0.005):
+def spec(file, key, direction, limit, tolerance=0.005):
     return {
         "file": file, "key": key, "direction": direction, "limit": limit, "tolerance": tolerance,
     }  # fmt: skip
 
 
 NUMBERS = {
-    "one.per": asked(ONE, "per", "lower", 0.12),
-    "one.en": asked(ONE, "languages.en.per", "lower", 0.15),  # at its limit: it passes
-    "one.accuracy": asked(ONE, "segment_accuracy", "higher", 0.8),
-    "one.against_other": asked(ONE, f"per - {OTHER}:per", "lower", 0.02),
-    "one.english_gap": asked(ONE, "languages.en.per - per", "lower", 0.1),
-    "shared_speakers": asked(CORPUS, "leakage.speakers", "lower", 0, 0.0),
+    "one.per": spec(ONE, "per", "lower", 0.12),
+    "one.en": spec(ONE, "languages.en.per", "lower", 0.15),  # at its limit: it passes
+    "one.accuracy": spec(ONE, "segment_accuracy", "higher", 0.8),
+    "one.against_other": spec(ONE, f"per - {OTHER}:per", "lower", 0.02),
+    "one.english_gap": spec(ONE, "languages.en.per - per", "lower", 0.1),
+    "shared_speakers": spec(CORPUS, "leakage.speakers", "lower", 0, 0.0),
 }
 TIGHTENED = {
     "one.per": 0.089, "one.en": 0.149, "one.accuracy": 0.901, "one.against_other": 0.0099,
@@ -85,19 +85,19 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(project, monkeypatch, capsys):
-    """Run the gate; return its exit code, what it printed, and what it said on stderr."""
+    """Run the gate; return its exit code, its stdout and its stderr."""
 
     def called(*arguments):
         code = exit_code("gate", *arguments)
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return called
 
 
-def test_it_opens_where_all_is_well_and_shows_every_number(call):
-    code, table, said = call()
-    assert (code, said) == (0, "")
+def test_it_passes_if_all_numbers_do_and_shows_every_number(call):
+    code, table, message = call()
+    assert (code, message) == (0, "")
     lines = table.splitlines()
     assert lines[0].startswith("base: HEAD (")
     assert lines[2].split() == list(gate.COLUMNS)
@@ -107,7 +107,7 @@ def test_it_opens_where_all_is_well_and_shows_every_number(call):
     assert shown == ["one.per", "0.09", "0.09", "lower", "0.12", "0.005", "pass"]
 
 
-def test_the_columns_of_the_table_stand_under_their_names(call):
+def test_the_columns_of_the_table_are_under_their_names(call):
     _, table, _ = call()
     head, *lines = table.splitlines()[2:]
     ends = [head.index(name) + len(name) for name in gate.COLUMNS[1:-1]]
@@ -117,14 +117,14 @@ def test_the_columns_of_the_table_stand_under_their_names(call):
 @pytest.mark.parametrize("name", sorted(NUMBERS))
 def test_a_limit_tightened_past_its_value_fails_and_names_it(name, call):
     write_params(NUMBERS | {name: NUMBERS[name] | {"limit": TIGHTENED[name]}})
-    code, table, said = call()
+    code, table, message = call()
     assert code == 1
-    assert said.startswith(f"gate: 1 of {len(NUMBERS) + 1} missed: {name}: ")
-    assert said.count("\n") == 1
-    assert [x.split()[0] for x in table.splitlines() if x.endswith("miss")] == [name]
+    assert message.startswith(f"gate: 1 of {len(NUMBERS) + 1} failed: {name}: ")
+    assert message.count("\n") == 1
+    assert [x.split()[0] for x in table.splitlines() if x.endswith("fail")] == [name]
 
 
-def test_two_misses_are_both_named(call):
+def test_two_failures_are_both_named(call):
     write_params(
         {
             name: number | {"limit": TIGHTENED[name] if name in ("one.en", "one.per") else 1.0}
@@ -132,9 +132,9 @@ def test_two_misses_are_both_named(call):
             if name != "one.accuracy"
         }
     )
-    code, _, said = call()
+    code, _, message = call()
     assert code == 1
-    assert "2 of 6 missed: one.en: 0.15 is above its limit 0.149; one.per: 0.09 is above" in said
+    assert "2 of 6 failed: one.en: 0.15 is above its limit 0.149; one.per: 0.09 is above" in message
 
 
 @pytest.mark.parametrize(
@@ -148,10 +148,10 @@ def test_two_misses_are_both_named(call):
 def test_what_is_worse_than_at_the_base_by_more_than_tolerated_fails(file, key, value, name, call):
     write_params({name: NUMBERS[name] | {"limit": 0.5}})
     change(file, **{key: value})
-    code, _, said = call()
+    code, _, message = call()
     assert code == 1
-    assert f"{name}: " in said
-    assert "is worse by 0.0051 than" in said
+    assert f"{name}: " in message
+    assert "is worse by 0.0051 than" in message
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_is_worse_than_at_the_base_by_more_than_tolerated_fails(file, key, 
         # In binary both are more than 0.005 away from the base.
         ("per", 0.095, "one.per"),
         ("segment_accuracy", 0.895, "one.accuracy"),
-        ("per", 0.01, "one.per"),  # better, and by how much doesn't matter
+        ("per", 0.01, "one.per"),  # better, by any amount
         ("segment_accuracy", 1.0, "one.accuracy"),
     ],
 )
@@ -173,26 +173,28 @@ def test_what_is_worse_by_no_more_than_tolerated_or_better_passes(key, value, na
 def test_a_difference_of_two_reports_is_compared_like_any_other_number(call):
     write_params({"one.against_other": NUMBERS["one.against_other"]})
     change(OTHER, per=0.074)
-    code, _, said = call()
+    code, _, message = call()
     assert code == 1
-    assert "one.against_other: 0.016 is worse by 0.006 than 0.01 at the base" in said
+    assert "one.against_other: 0.016 is worse by 0.006 than 0.01 at the base" in message
 
 
 def test_any_revision_can_be_the_base(call):
     change(ONE, per=0.1)
     git("commit", "--quiet", "-am", "worse")
     assert call()[0] == 0
-    code, table, said = call("--base", "HEAD~1")
+    code, table, message = call("--base", "HEAD~1")
     assert code == 1
     assert table.startswith("base: HEAD~1 (")
-    assert "one.per: 0.1 is worse by 0.01 than 0.09 at the base, and 0.005 is tolerated" in said
+    assert (
+        "one.per: 0.1 is worse by 0.01 than 0.09 at the base, and the tolerance is 0.005" in message
+    )
     git("branch", "before", "HEAD~1")
     assert call("--base", "before")[0] == 1
 
 
 def test_a_number_that_is_new_since_the_base_has_its_limit_only(call, project):
     write_json(project / "reports/new.json", {"ece": 0.02})
-    new = {"new.ece": asked("reports/new.json", "ece", "lower", 0.05)}
+    new = {"new.ece": spec("reports/new.json", "ece", "lower", 0.05)}
     write_params(NUMBERS | new)
     code, table, _ = call()
     assert code == 0
@@ -203,7 +205,7 @@ def test_a_number_that_is_new_since_the_base_has_its_limit_only(call, project):
 
 def test_a_key_that_is_new_since_the_base_is_new_too(call):
     change(ONE, ece=0.02)
-    write_params({"ece": asked(ONE, "ece", "lower", 0.05)})
+    write_params({"ece": spec(ONE, "ece", "lower", 0.05)})
     code, table, _ = call()
     assert (code, table.splitlines()[-2].split()[2]) == (0, "new")
 
@@ -234,9 +236,9 @@ def test_it_works_below_the_top_of_a_checkout(call, project, monkeypatch):
     git("commit", "--quiet", "-m", "moved")
     monkeypatch.chdir(below)
     change(ONE, per=0.1)
-    code, _, said = call()
+    code, _, message = call()
     assert code == 1
-    assert "than 0.09 at the base" in said
+    assert "than 0.09 at the base" in message
 
 
 @pytest.mark.parametrize("damage", ["changed", "empty", "removed"])
@@ -246,21 +248,21 @@ def test_a_damaged_model_file_fails_and_is_named(damage, call, project):
         path.unlink()
     else:
         path.write_text("" if damage == "empty" else "this is mOdel.onnx")
-    code, table, said = call()
+    code, table, message = call()
     assert code == 1
-    assert f"1 of 7 missed: {MODEL}: {MODEL}/model.onnx: " in said
-    assert table.splitlines()[-1].endswith("miss")
+    assert f"1 of 7 failed: {MODEL}: {MODEL}/model.onnx: " in message
+    assert table.splitlines()[-1].endswith("fail")
 
 
 def test_a_package_that_is_not_there_fails_and_is_named(call):
     write_params(NUMBERS, [MODEL, "data/models/two"])
-    code, _, said = call()
+    code, _, message = call()
     assert code == 1
-    assert f"data/models/two/{PACKAGE}: missing" in said
+    assert f"data/models/two/{PACKAGE}: missing" in message
 
 
 @pytest.mark.parametrize(
-    ("report", "why"),
+    ("report", "reason"),
     [
         ('{"segment_accuracy": 0.9}', "no key 'per' of 'per'; there are ['segment_accuracy']"),
         ('{"per": NaN}', "per is nan and not a finite number"),
@@ -274,31 +276,31 @@ def test_a_package_that_is_not_there_fails_and_is_named(call):
         ("", "not valid JSON"),
     ],
 )
-def test_what_is_no_number_leaves_it_undecided(report, why, call, project):
+def test_a_value_that_is_not_a_number_leaves_it_undecided(report, reason, call, project):
     write_params({"one.per": NUMBERS["one.per"]})
     (project / ONE).write_text(report)
-    code, table, said = call()
+    code, table, message = call()
     assert code == 2
-    assert said.startswith(f"gate: 1 of 2 can't be decided: one.per: {ONE}: ")
-    assert why in said
+    assert message.startswith(f"gate: 1 of 2 cannot be decided: one.per: {ONE}: ")
+    assert reason in message
     assert "undecided" in table
 
 
 def test_a_report_that_is_missing_leaves_it_undecided(call, project):
     (project / CORPUS).unlink()
-    code, _, said = call()
+    code, _, message = call()
     assert code == 2
-    assert f"shared_speakers: {CORPUS}: no such report; run dvc repro" in said
+    assert f"shared_speakers: {CORPUS}: no such report; run dvc repro" in message
 
 
-def test_what_missed_is_named_even_where_another_can_not_be_decided(call, project):
+def test_a_failed_number_is_named_even_if_another_can_not_be_decided(call, project):
     (project / CORPUS).unlink()
     change(ONE, per=0.2)
-    code, _, said = call()
-    assert code == 2  # a list of misses that may lack one is no verdict
-    assert "missed: one.against_other: " in said
-    assert "one.per: 0.2 is above its limit 0.12" in said
-    assert "can't be decided: shared_speakers: " in said
+    code, _, message = call()
+    assert code == 2  # a list of failures that may be incomplete decides nothing
+    assert "failed: one.against_other: " in message
+    assert "one.per: 0.2 is above its limit 0.12" in message
+    assert "cannot be decided: shared_speakers: " in message
 
 
 @pytest.mark.parametrize("report", ['{"per": ', '{"per": NaN}', '{"per": "low"}'])
@@ -308,20 +310,20 @@ def test_a_base_that_can_not_be_read_leaves_it_undecided(report, call, project):
     git("commit", "--quiet", "-am", "broken")
     (project / ONE).write_text(good)
     write_params({"one.per": NUMBERS["one.per"]})
-    code, _, said = call()
+    code, _, message = call()
     assert code == 2
-    assert f"one.per: at the base {ONE}" in said
+    assert f"one.per: at the base {ONE}" in message
 
 
 @pytest.mark.parametrize("base", ["no-such-branch", "--all", ""])
 def test_a_base_that_does_not_exist_is_refused(base, call):
-    code, table, said = call(f"--base={base}")
+    code, table, message = call(f"--base={base}")
     assert (code, table) == (2, "")
-    assert said.startswith(f"error: --base {base!r}: ")
+    assert message.startswith(f"error: --base {base!r}: ")
 
 
 @pytest.mark.parametrize(
-    ("number", "why"),
+    ("number", "reason"),
     [
         ({"direction": "lowr"}, r"gate.numbers.one.per.direction must be one of \('lower', 'high"),
         ({"limit": float("nan")}, "gate.numbers.one.per.limit must be a finite number, found nan"),
@@ -337,19 +339,19 @@ def test_a_base_that_does_not_exist_is_refused(base, call):
         ({"file": "../report.json"}, "expected a report's path from the top"),
     ],
 )
-def test_a_number_that_can_not_be_meant_is_refused(number, why, call):
+def test_an_impossible_limit_or_path_is_refused(number, reason, call):
     write_params({"one.per": NUMBERS["one.per"] | number})
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises(ValueError, match=reason):
         gate.load("gate", GateParams)
     assert call()[0] == 2
 
 
-def test_a_gate_that_asks_nothing_is_refused(call):
+def test_a_gate_without_numbers_is_refused(call):
     write_params({})
-    code, _, said = call()
-    assert (code, said) == (
+    code, _, message = call()
+    assert (code, message) == (
         2,
-        "error: gate.numbers is empty, so nothing would be asked; name some\n",
+        "error: gate.numbers is empty, so nothing would be checked; add a number\n",
     )
 
 
@@ -360,20 +362,20 @@ def test_missing_parameters_are_refused(call, project):
 
 def test_json_holds_what_the_table_shows(call):
     change(ONE, per=0.13)
-    code, out, said = call("--json")
+    code, out, message = call("--json")
     answer = json.loads(out)
-    assert (code, answer["verdict"], answer["base"]["name"]) == (1, "miss", "HEAD")
+    assert (code, answer["verdict"], answer["base"]["name"]) == (1, "fail", "HEAD")
     row = next(row for row in answer["rows"] if row["number"] == "one.per")
     assert (row["value"], row["base"], row["limit"], row["verdict"]) == (
-        "0.13", "0.09", "0.12", "miss",
+        "0.13", "0.09", "0.12", "fail",
     )  # fmt: skip
-    assert row["reason"] in said
+    assert row["reason"] in message
 
 
 def test_an_unknown_option_is_refused(call):
-    code, _, said = call("--bse", "main")
+    code, _, message = call("--bse", "main")
     assert code == 2
-    assert "No such option: --bse" in said
+    assert "No such option: --bse" in message
 
 
 def test_the_command_ends_with_the_code_of_its_verdict(project):
@@ -389,11 +391,11 @@ def test_the_command_ends_with_the_code_of_its_verdict(project):
     assert "one.per: 0.5 is above its limit 0.12 and 0.5 is worse by 0.41" in ended().stderr
 
 
-def test_every_model_is_asked_the_same_unless_a_number_says_otherwise():
-    asked = Number("reports/metrics/{model}.json", "per", "lower", 0.09, 0.005)
-    other = Number("reports/metrics/b.json", "per", "lower", 0.3, 0.01)
-    params = GateParams(("a", "b"), {"per": asked}, ("data/models/more",), {"b.per": other})
+def test_every_model_has_the_same_metrics_unless_a_number_replaces_one():
+    per = MetricSpec("reports/metrics/{model}.json", "per", "lower", 0.09, 0.005)
+    other = MetricSpec("reports/metrics/b.json", "per", "lower", 0.3, 0.01)
+    params = GateParams(("a", "b"), {"per": per}, ("data/models/more",), {"b.per": other})
     assert params.numbers == {
-        "a.per": replace(asked, file="reports/metrics/a.json"), "b.per": other,
+        "a.per": replace(per, file="reports/metrics/a.json"), "b.per": other,
     }  # fmt: skip
     assert params.packages == ("data/models/a", "data/models/b", "data/models/more")
