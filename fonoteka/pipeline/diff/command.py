@@ -49,7 +49,7 @@ def compare(params: GateParams, revision: Revision, plots: str) -> BranchReport:
     """Return the comparison of the working tree with a revision.
 
     Raises:
-        ValueError: there is no base to compare with.
+        UserError: there is no base to compare with.
     """
     if not revision.commit:
         raise UserError(f"base: {revision.said}, and a comparison needs two sides")
@@ -106,7 +106,7 @@ def run(
         plots: the folder in which dvc draws the plots of both sides.
 
     Raises:
-        ValueError: one of the two sides cannot be read.
+        UserError: one of the two sides cannot be read.
     """
     with entered():
         revision = revision_of(usual_base() if base is None else base)

@@ -194,7 +194,7 @@ def read(spec: MetricSpec, report: ReportReader) -> Decimal:
 
     Raises:
         AbsentError: the report or the key is missing.
-        ValueError: it is not a finite number.
+        UserError: it is not a finite number.
     """
     first, *rest = (number_in(report, file, key) for file, key in spec.terms)
     return first - rest[0] if rest else first
@@ -205,7 +205,7 @@ def number_in(report: ReportReader, file: str, key: str) -> Decimal:
 
     Raises:
         AbsentError: the report or the key is missing.
-        ValueError: it is not a finite number.
+        UserError: it is not a finite number.
     """
     entry = report(file)
     if entry is None:

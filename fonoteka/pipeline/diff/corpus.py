@@ -70,7 +70,7 @@ def corpus_change(current: ComparedRevision, base: ComparedRevision) -> CorpusCh
     """Return the difference between the corpora of two revisions.
 
     Raises:
-        ValueError: a count in a report of the corpus is not a number.
+        UserError: a count in a report of the corpus is not a number.
     """
     parts = {
         part: {name: (_count(base, part, name), _count(current, part, name)) for name in COUNTS}
@@ -119,7 +119,7 @@ def clips(texts: Mapping[str, str]) -> dict[str, ManifestEntry]:
         texts: the contents of the manifest of each split.
 
     Raises:
-        ValueError: a line does not have the fields of a manifest.
+        UserError: a line does not have the fields of a manifest.
     """
     entries = {}
     for part, text in texts.items():
@@ -150,7 +150,7 @@ def _manifest(side: ComparedRevision, file: str) -> str:
     """Return a manifest of a side, from dvc's cache.
 
     Raises:
-        ValueError: dvc.lock does not name it, or the cache does not have it.
+        UserError: dvc.lock does not name it, or the cache does not have it.
     """
     if not (md5 := _hash(side, file)):
         raise UserError(f"{side.name}: dvc.lock does not name {file}")
@@ -164,7 +164,7 @@ def cached(md5: str) -> Path:
     """Return the path that a file with a hash has in dvc's cache, whether it exists or not.
 
     Raises:
-        ValueError: the current folder is not in a dvc repository.
+        UserError: the current folder is not in a dvc repository.
     """
     from dvc.repo import Repo
 

@@ -36,7 +36,7 @@ from fonoteka.pipeline.diff.compare_metric import (
     plain,
 )
 from fonoteka.pipeline.revision import Revision, revision_of
-from fonoteka.pipeline.revision import here as read_report
+from fonoteka.pipeline.revision import here as current_report
 from fonoteka.reporting.text_table import table
 
 PASS, FAIL = "pass", "fail"
@@ -146,7 +146,7 @@ def decide(params: GateParams, base: Revision) -> list[GateRow]:
     """Return one row per number and per package."""
     base_report = base.report if base.commit else None
     rows = [
-        check_number(name, spec, read_report, base_report)
+        check_number(name, spec, current_report, base_report)
         for name, spec in sorted(params.numbers.items())
     ]
     return rows + [check_files(Path(folder)) for folder in params.packages]
@@ -156,7 +156,7 @@ def run(base: str, *, as_json: bool) -> int:
     """Print every number and package with its verdict, and return the worst exit code.
 
     Raises:
-        ValueError: a report, section `gate` or the revision `base` cannot be read.
+        UserError: a report, section `gate` or the revision `base` cannot be read.
     """
     with entered():
         params = load("gate", GateParams)

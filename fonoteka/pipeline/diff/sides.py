@@ -17,7 +17,7 @@ import yaml
 from fonoteka.core.errors import UserError
 from fonoteka.pipeline.diff.compare_metric import ReportReader
 from fonoteka.pipeline.revision import Revision
-from fonoteka.pipeline.revision import here as read_report
+from fonoteka.pipeline.revision import here as current_report
 from fonoteka.reporting.flatten import flatten
 
 METRICS = "reports/metrics"
@@ -45,7 +45,7 @@ class ComparedRevision:
         """The outputs of all stages that are both in dvc.yaml and in dvc.lock, by path.
 
         Raises:
-            ValueError: one of the two files is missing or does not have dvc's format.
+            UserError: one of the two files is missing or does not have dvc's format.
         """
         declared, lock = self._stages("dvc.yaml"), self._stages("dvc.lock")
         return {
@@ -66,7 +66,7 @@ class ComparedRevision:
         """Every value of params.yaml, by its keys joined with dots.
 
         Raises:
-            ValueError: the file is missing or is not YAML.
+            UserError: the file is missing or is not YAML.
         """
         return dict(flatten(self.yaml("params.yaml")))
 
@@ -107,7 +107,7 @@ class ComparedRevision:
         """Return the contents of a YAML file.
 
         Raises:
-            ValueError: it is missing or is not YAML.
+            UserError: it is missing or is not YAML.
         """
         if (text := self.text(file)) is None:
             raise UserError(f"{self.name}: there is no {file}")
@@ -132,7 +132,7 @@ def working_tree() -> ComparedRevision:
         path = Path(file)
         return path.read_text(encoding="utf-8") if path.is_file() else None
 
-    return ComparedRevision("here", text, cache(read_report))
+    return ComparedRevision("here", text, cache(current_report))
 
 
 def committed(base: Revision) -> ComparedRevision:

@@ -68,7 +68,7 @@ def difference_interval(key: str, current: Any, base: Any) -> ConfidenceInterval
         base: the whole report at the base.
 
     Raises:
-        ValueError: counts or bounds are present and are not numbers.
+        UserError: counts or bounds are present and are not numbers.
     """
     *parents, name = key.split(".")
     for parent in parents:

@@ -44,7 +44,7 @@ def test_a_number_that_is_better_for_every_speaker_is_better():
     assert result.interval.high < 0
 
 
-def test_what_one_speaker_finds_worse_and_the_others_not_is_difference_interval():
+def test_a_number_that_is_worse_for_one_speaker_alone_is_the_same():
     result = compared(report(2, 10, 50, 4), report(2, 10, 32, 5))
     assert result.verdict == SAME
     assert result.interval.low < 0 < result.interval.high

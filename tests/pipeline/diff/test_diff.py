@@ -377,7 +377,7 @@ def test_an_error_of_drawing_the_plots_is_quoted_and_decides_nothing(call, proje
 
 
 @pytest.mark.dvc
-def test_pictures_of_both_sides_are_drawn_by_dvc(call, project):
+def test_plots_of_both_sides_are_drawn_by_dvc(call, project):
     declared = yaml.safe_load(Path("dvc.yaml").read_text()) | {"plots": ["curve.tsv"]}
     (project / "dvc.yaml").write_text(yaml.safe_dump(declared))
     (project / "curve.tsv").write_text("step\tper\n1\t0.5\n2\t0.25\n")

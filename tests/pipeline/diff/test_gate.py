@@ -210,7 +210,7 @@ def test_a_key_that_is_new_since_the_base_is_new_too(call):
     assert (code, table.splitlines()[-2].split()[2]) == (0, "new")
 
 
-def test_outside_of_a_git_checkout_limits_count_and_it_says_so(call, project):
+def test_outside_of_a_git_checkout_only_limits_count_and_the_table_states_it(call, project):
     (project / ".git").rename(project / "not-git")
     change(ONE, segment_accuracy=0.8)
     code, table, _ = call()
@@ -220,7 +220,7 @@ def test_outside_of_a_git_checkout_limits_count_and_it_says_so(call, project):
     assert call()[0] == 1
 
 
-def test_without_git_limits_count_and_it_says_so(call, monkeypatch):
+def test_without_git_only_limits_count_and_the_table_states_it(call, monkeypatch):
     monkeypatch.setenv("PATH", "")
     code, table, _ = call()
     assert code == 0
@@ -360,7 +360,7 @@ def test_missing_parameters_are_refused(call, project):
     assert call()[::2] == (2, "error: params.yaml: section 'gate' is missing\n")
 
 
-def test_json_holds_what_the_table_shows(call):
+def test_json_contains_the_values_of_the_table(call):
     change(ONE, per=0.13)
     code, out, message = call("--json")
     answer = json.loads(out)
