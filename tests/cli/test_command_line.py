@@ -18,7 +18,7 @@ from fonoteka.corpus.corpus import KNOWN_COLUMNS, TABLE_COLUMNS
 from fonoteka.corpus.importers.layouts.detect import LAYOUTS
 from fonoteka.pipeline.overrides import PROFILES
 from fonoteka.pipeline.remote.urls import READ
-from fonoteka.pipeline.verify.command import AROUND
+from fonoteka.pipeline.verify.command import ENVIRONMENTS
 
 HELP = """\
 import sys
@@ -51,7 +51,7 @@ def test_every_command_and_option_is_explained():
 
 def test_choices_are_those_of_the_code():
     assert get_args(corpus.LayoutName) == tuple(sorted(LAYOUTS))
-    assert {*get_args(pipeline.Vary)} == {*AROUND}
+    assert {*get_args(pipeline.Vary)} == {*ENVIRONMENTS}
     defaults = {param.name: param.default for param in commands()["remote",].params}
     assert defaults["name"] == READ
     profiles = commands()["profile",].params[0].help

@@ -22,11 +22,11 @@ from fonoteka import git as tree
 from fonoteka.erasure import git_history
 from fonoteka.pipeline import lockfile, merge_conflict
 from fonoteka.pipeline.review import command as review
-from fonoteka.pipeline.review.command import Answer
+from fonoteka.pipeline.review.command import CommandOutput
 from fonoteka.pipeline.revision import revision_of
 from fonoteka.pipeline.runner import repair_lock
 from fonoteka.pipeline.verify import clean_clone
-from fonoteka.pipeline.verify.environment import Surroundings, variables
+from fonoteka.pipeline.verify.environment import BuildEnvironment, variables
 
 pytestmark = [
     pytest.mark.dvc,
@@ -260,36 +260,36 @@ def test_the_clone_of_a_rebuild_has_the_commit_and_the_recordings(kind, place, m
         if name in project.environment:
             monkeypatch.setenv(name, project.environment[name])
     head = tree.git("rev-parse", "HEAD").strip()
-    start = clean_clone.Copy._start
+    start = clean_clone.CleanClone._start
 
-    def forked(copy, command, folder=None, *, capture_output=False):
+    def forked(clone, command, folder=None, *, capture_output=False):
         if command[:3] != [*clean_clone.DVC]:
-            return start(copy, command, folder, capture_output=capture_output)
-        return python(*command[1:], folder=copy.folder, environment=copy.environment)
+            return start(clone, command, folder, capture_output=capture_output)
+        return python(*command[1:], folder=clone.folder, environment=clone.variables)
 
-    monkeypatch.setattr(clean_clone.Copy, "_start", forked)
-    around = Surroundings(folder="fonoteka, šuma 2")
-    with clean_clone.copied(around, project.top / ".dvc/cache") as copy:
-        assert f"{copy.folder}/".endswith(f"/fonoteka, šuma 2/{tree.prefix()}")
-        assert tree.git("rev-parse", "HEAD", root=copy.folder).strip() == head
-        assert not (copy.folder / "copy.txt").exists()
-        copy.take(["data/raw/mine.dvc"])
-        there = copy.folder / "data/raw/mine/ana/1.wav"
-        assert there.read_bytes() == Path("data/raw/mine/ana/1.wav").read_bytes()
-        copy.turn_round()
-        assert lockfile.read(copy.folder / "dvc.lock") == lockfile.read(Path("dvc.lock"))
+    monkeypatch.setattr(clean_clone.CleanClone, "_start", forked)
+    environment = BuildEnvironment(folder="fonoteka, šuma 2")
+    with clean_clone.cloned(environment, project.top / ".dvc/cache") as clone:
+        assert f"{clone.folder}/".endswith(f"/fonoteka, šuma 2/{tree.prefix()}")
+        assert tree.git("rev-parse", "HEAD", root=clone.folder).strip() == head
+        assert not (clone.folder / "copy.txt").exists()
+        clone.pull(["data/raw/mine.dvc"])
+        recording = clone.folder / "data/raw/mine/ana/1.wav"
+        assert recording.read_bytes() == Path("data/raw/mine/ana/1.wav").read_bytes()
+        clone.reverse_file_order()
+        assert lockfile.read(clone.folder / "dvc.lock") == lockfile.read(Path("dvc.lock"))
 
 
 @pytest.mark.parametrize("kind", ["below", "other hook"])
 def test_a_review_asks_the_project_and_no_other(kind, place, monkeypatch):
     project = place(kind)
 
-    def ask(*words):
+    def run_tool(*words):
         assert Path.cwd() == project.top
         done = python("-m", "fonoteka", *words)
-        return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
+        return CommandOutput(done.returncode, done.stdout.strip(), done.stderr.strip())
 
-    monkeypatch.setattr(review, "ask", ask)
+    monkeypatch.setattr(review, "run_tool", run_tool)
     for name in ("GIT_DIR", "GIT_PREFIX"):
         if name in project.environment:
             monkeypatch.setenv(name, project.environment[name])
@@ -369,7 +369,7 @@ def test_settings_in_the_environment_reach_the_clone_and_other_repositories_do_n
 ):
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_WORK_TREE", "elsewhere")
-    found = variables(Surroundings(), tmp_path)
+    found = variables(BuildEnvironment(), tmp_path)
     assert found["GIT_CONFIG_COUNT"] == "1"
     assert "GIT_WORK_TREE" not in found
 

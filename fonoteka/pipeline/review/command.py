@@ -1,15 +1,15 @@
-"""Look at a branch as a reviewer would: is it fresh, can its data be had, has anything got worse.
+"""Check a branch for a reviewer: is it fresh, is its data available, is anything worse.
 
     python -m fonoteka review [--base origin/main] [--page FILE] [--json FILE]
 
-Reads   what `status`, `pull` and `diff` read
-Writes  a page in Markdown on standard output, where it is asked to, and to $GITHUB_STEP_SUMMARY
-        where that is set; exits 0 where all is well, 1 where something is stale or worse, 2 where
-        it can't be decided
+Reads   the inputs of `status`, `pull` and `diff`
+Writes  a page in Markdown on standard output, to the requested file, and to $GITHUB_STEP_SUMMARY if
+        that is set; exits 0 if nothing is stale or worse, 1 if something is, 2 if it cannot be
+        decided
 
-Data comes from the place to read, where one is named, and without any secret: what nobody but the
-owner may open isn't pulled, and freshness is then read from `dvc.lock` alone. Each question is
-asked by its own command, so that a person gets the same answer at home.
+Data is pulled from the public remote, if there is one, without any secret. Data that only its owner
+may read is not pulled, and then freshness is determined from `dvc.lock` alone. Each part is the
+output of its own command, so a developer gets the same result locally.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fonoteka.pipeline.remote.command import is_public
 from fonoteka.pipeline.remote.urls import masked
 
 MARK = "<!-- fonoteka: review -->"
-"""The first line of the page, by which the workflow finds its comment again."""
+"""The first line of the page, by which the workflow finds its comment."""
 
 MOST_CHARACTERS = 65_000  # GitHub accepts 65,536 in a comment
 
@@ -35,21 +35,21 @@ VERDICTS = {FINE: "all is well", WORSE: "something is stale or worse", UNDECIDED
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a command said, and its exit code."""
+class CommandOutput:
+    """The exit code, stdout and stderr of a command."""
 
     code: int
-    said: str
-    complained: str
+    stdout: str
+    stderr: str
 
 
 def run(base: str, *, page: Path | None = None, json: Path | None = None) -> int:
-    """Print the page, write it where asked, and return the exit code of the verdict.
+    """Print the page, write it to files, and return the exit code of the verdict.
 
     Args:
         base: the revision to compare with.
-        page: where to write the page too.
-        json: where `diff` writes its verdict.
+        page: a file for the page; None writes none.
+        json: the file in which `diff` writes its JSON; None writes none.
     """
     with entered():
         code, text = review(base, json)
@@ -63,74 +63,74 @@ def run(base: str, *, page: Path | None = None, json: Path | None = None) -> int
 
 
 def review(base: str, verdict: Path | None = None) -> tuple[int, str]:
-    """Return the verdict on the working tree as an exit code, and a page that says why."""
+    """Return the verdict on the working tree as an exit code, and a page with the reasons."""
     pulled, data = _pull()
-    fresh = ask("status") if pulled else ask("status", "--allow-missing")
-    more = ["--json", str(verdict)] if verdict else []
-    judged = ask("diff", "--base", base, *more)
-    code = max(_known(fresh.code), _known(judged.code))
+    status = run_tool("status") if pulled else run_tool("status", "--allow-missing")
+    options = ["--json", str(verdict)] if verdict else []
+    diff = run_tool("diff", "--base", base, *options)
+    code = max(_verdict(status.code), _verdict(diff.code))
     parts = [
         MARK,
         f"## Review: {VERDICTS[code]}",
         "### Numbers",
-        judged.said or _quoted(judged.complained),
+        diff.stdout or _quoted(diff.stderr),
         "### Freshness",
-        f"`make status` exits {fresh.code}: {_MEANING[_known(fresh.code)]}. {data}",
-        _quoted(fresh.said + fresh.complained),
+        f"`make status` exits {status.code}: {_MEANING[_verdict(status.code)]}. {data}",
+        _quoted(status.stdout + status.stderr),
     ]
     return code, "\n\n".join(parts)
 
 
 _MEANING = {
-    FINE: "every result is that of this code, these parameters and this data",
+    FINE: "every result belongs to this code, these parameters and this data",
     WORSE: "something is stale; run make repro, commit dvc.lock and reports, and push the data",
-    UNDECIDED: "it can't be decided",
+    UNDECIDED: "it cannot be decided",
 }
 
 
-def _known(code: int) -> int:
-    """Return one of three exit codes: a command that ends otherwise has decided nothing.
+def _verdict(code: int) -> int:
+    """Return one of three exit codes: any other code of a command decides nothing.
 
-    >>> [_known(code) for code in (0, 1, 2, -9)]
+    >>> [_verdict(code) for code in (0, 1, 2, -9)]
     [0, 1, 2, 2]
     """
     return code if code in VERDICTS else UNDECIDED
 
 
 def _pull() -> tuple[bool, str]:
-    """Pull where that takes no secret; return whether all data is here, and a sentence."""
+    """Pull from a public remote; return whether all data is here, and a sentence."""
     url = is_public(Path.cwd())
     if url is None:
-        return False, "No public place to read data from is named, so none was pulled."
-    done = ask("pull", "--no-run-cache")
-    if done.code:
-        return False, f"Data could not be pulled: {done.complained.strip()}"
+        return False, "There is no public remote, so no data was pulled."
+    pull = run_tool("pull", "--no-run-cache")
+    if pull.code:
+        return False, f"Data could not be pulled: {pull.stderr.strip()}"
     return True, f"Data was pulled from {masked(url)}."
 
 
-def ask(command: str, *words: str) -> Answer:
-    """Return the answer of a command."""
+def run_tool(command: str, *arguments: str) -> CommandOutput:
+    """Run a command of fonoteka and return its output."""
     done = subprocess.run(
-        [sys.executable, "-m", "fonoteka", command, *words],
+        [sys.executable, "-m", "fonoteka", command, *arguments],
         capture_output=True, check=False, text=True, encoding="utf-8", errors="replace",
     )  # fmt: skip
-    return Answer(done.returncode, done.stdout.strip(), done.stderr.strip())
+    return CommandOutput(done.returncode, done.stdout.strip(), done.stderr.strip())
 
 
 def fitting(page: str) -> str:
-    """Return a page that is no longer than GitHub accepts as a comment.
+    """Return a page, cut to the length that GitHub accepts as a comment.
 
     >>> len(fitting("a" * 100_000)) == MOST_CHARACTERS
     True
     """
     if len(page) <= MOST_CHARACTERS:
         return page
-    cut = "\n\n(The rest is too long for a comment; it is in the summary of the run.)"
+    cut = "\n\n(The rest is in the summary of the run, because a comment is limited in length.)"
     return page[: MOST_CHARACTERS - len(cut)] + cut
 
 
 def _quoted(text: str) -> str:
-    """Return a text as Markdown shows it letter by letter, whatever is in it.
+    """Return a text as a Markdown code block, with a fence that the text does not contain.
 
     >>> print(_quoted("a ``` b"))
     ````text

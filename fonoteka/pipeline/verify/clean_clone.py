@@ -1,4 +1,4 @@
-"""A temporary clone of the last commit, with a cache of its own that holds no result."""
+"""A temporary clone of the last commit, with its own cache that contains no result."""
 
 from __future__ import annotations
 
@@ -15,44 +15,50 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import child_preexec
 from fonoteka.git import clone_of_head
 from fonoteka.pipeline.verify import environment as build_environment
-from fonoteka.pipeline.verify.environment import Surroundings
+from fonoteka.pipeline.verify.environment import BuildEnvironment
 
 DVC = (sys.executable, "-m", "dvc")
 REMOTE = "cache-at-hand"
 
 
-class Copy:
-    """A clone and how commands run in it."""
+class CleanClone:
+    """A clone, and the environment in which commands run in it.
 
-    def __init__(self, folder: Path, around: Surroundings, cache: Path) -> None:
+    Attributes:
+        folder: of the project in the clone; inside it in a larger repository.
+        environment: of all commands.
+        variables: environment variables of all commands.
+    """
+
+    def __init__(self, folder: Path, environment: BuildEnvironment, cache: Path) -> None:
         """Clone the repository of the current folder.
 
         Args:
-            folder: a new one; the project's is a folder of it in a larger repository.
-            around: what surrounds all commands.
-            cache: where data may be taken from.
+            folder: a new folder for the clone.
+            environment: of all commands.
+            cache: the cache from which data may be copied.
         """
-        self.around, beside = around, folder.parent
-        self.environment = build_environment.variables(around, beside / "site")
+        self.environment, parent = environment, folder.parent
+        self.variables = build_environment.variables(environment, parent / "site")
         commands, self.folder = clone_of_head(Path.cwd(), folder)
         for command in commands:
             done = self._start(command, Path.cwd(), capture_output=True)
             if done.returncode:
-                raise UserError(f"git clone: {shortly(done.stderr)}")
-        # Relative to .dvc, and so in ASCII wherever the two are: dvc writes its settings in nothing
-        # else. Its own cache, wherever a person keeps those of all checkouts.
-        (beside / REMOTE).symlink_to(cache, target_is_directory=True)
+                raise UserError(f"git clone: {shorten_output(done.stderr)}")
+        # Relative to .dvc and therefore in ASCII: dvc writes its settings in no other encoding.
+        # The cache is set too, because the user's settings may name one for all checkouts.
+        (parent / REMOTE).symlink_to(cache, target_is_directory=True)
         settings = self.folder / ".dvc"
-        url = Path(os.path.relpath(beside / REMOTE, settings)).as_posix()
+        url = Path(os.path.relpath(parent / REMOTE, settings)).as_posix()
         (settings / "config.local").write_text(
             f"[cache]\n    dir = cache\n['remote \"{REMOTE}\"']\n    url = {url}\n"
         )
 
-    def take(self, paths: Sequence[str]) -> None:
-        """Bring data here from the cache at hand, and nothing else: no result of a stage's run.
+    def pull(self, paths: Sequence[str]) -> None:
+        """Copy data from the cache of the checkout, and nothing else: no result of a stage.
 
         Raises:
-            ValueError: the cache doesn't have it.
+            UserError: the cache does not have it.
         """
         if not paths:
             return
@@ -61,45 +67,45 @@ class Copy:
         )
         if done.returncode:
             raise UserError(
-                f"{', '.join(paths)}: not whole in the cache, so fetch it with dvc pull; "
-                f"dvc said: {shortly(done.stderr)}"
+                f"{', '.join(paths)}: incomplete in the cache; fetch it with dvc pull "
+                f"(dvc: {shorten_output(done.stderr)})"
             )
 
-    def forget(self, paths: Iterable[str]) -> None:
-        """Remove outputs: what is in git was cloned and would pass for rebuilt."""
+    def remove_outputs(self, paths: Iterable[str]) -> None:
+        """Remove outputs: those in git were cloned and would otherwise count as rebuilt."""
         for path in (self.folder / name for name in paths):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
 
-    def turn_round(self) -> None:
-        """Make all files anew, the last of each folder first."""
+    def reverse_file_order(self) -> None:
+        """Create all files again, the last of each folder first."""
         for path in sorted(self.folder.iterdir()):
             if path.name not in (".git", ".dvc"):
-                aside = path.with_name(f".{path.name}.aside")
-                path.rename(aside)
-                copy_backwards(aside, path)
-                shutil.rmtree(aside) if aside.is_dir() else aside.unlink()
+                original = path.with_name(f".{path.name}.aside")
+                path.rename(original)
+                copy_in_reverse(original, path)
+                shutil.rmtree(original) if original.is_dir() else original.unlink()
 
     def build(self) -> int:
-        """Rebuild the whole pipeline, in sight of the terminal, and return the exit code."""
+        """Rebuild the whole pipeline with its output on the terminal, and return the exit code."""
         (self.folder / "dvc.lock").unlink(missing_ok=True)
-        jobs = ("--jobs", str(build_environment.jobs(self.around)))
+        jobs = ("--jobs", str(build_environment.jobs(self.environment)))
         return self._start([sys.executable, "-m", "fonoteka", "repro", *jobs]).returncode
 
     def build_alone(self, stage: str) -> int:
-        """Run one stage, whatever is known of it, and return the exit code."""
+        """Run one stage, even if it is up to date, and return the exit code."""
         options = ("--single-item", "--force", "--no-run-cache")
         return self._start([*DVC, "repro", *options, stage]).returncode
 
     def _start(
         self, command: Sequence[str], folder: Path | None = None, *, capture_output: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command that ends with this process, however this one ends."""
+        """Run a command that is stopped when this process ends, for whatever reason."""
         pipe = subprocess.PIPE if capture_output else None
         with subprocess.Popen(
-            command, cwd=folder or self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+            command, cwd=folder or self.folder, env=self.variables, stdin=subprocess.DEVNULL,
             stdout=pipe, stderr=pipe, encoding="utf-8", errors="replace",
             preexec_fn=child_preexec(),
         ) as process:  # fmt: skip
@@ -112,28 +118,28 @@ class Copy:
         return subprocess.CompletedProcess(command, process.returncode, out or "", err or "")
 
 
-def shortly(said: str) -> str:
-    r"""Return the end of what a command said, without dvc's offer of help.
+def shorten_output(output: str) -> str:
+    r"""Return the last 400 characters of a command's output, without dvc's offer of help.
 
-    >>> shortly("ERROR: no\n\nHaving any troubles? Hit us up at ..., we are happy to help!\n")
+    >>> shorten_output("ERROR: no\n\nHaving any troubles? Hit us up at ..., happy to help!\n")
     'ERROR: no'
     """
-    lines = (line for line in said.splitlines() if not line.startswith("Having any troubles?"))
+    lines = (line for line in output.splitlines() if not line.startswith("Having any troubles?"))
     return " ".join(" ".join(lines).split())[-400:]
 
 
-def copy_backwards(source: Path, target: Path) -> None:
+def copy_in_reverse(source: Path, target: Path) -> None:
     """Copy a file, or a folder with its last entry first."""
     if source.is_symlink() or source.is_file():
         shutil.copy(source, target, follow_symlinks=False)
         return
     target.mkdir()
     for path in sorted(source.iterdir(), reverse=True):
-        copy_backwards(path, target / path.name)
+        copy_in_reverse(path, target / path.name)
 
 
 @contextmanager
-def copied(around: Surroundings, cache: Path) -> Iterator[Copy]:
-    """Give a clone of the last commit, and remove it when the block ends."""
-    with TemporaryDirectory(prefix="verify-") as top, build_environment.entered(around):
-        yield Copy(Path(top).resolve() / around.folder, around, cache)
+def cloned(environment: BuildEnvironment, cache: Path) -> Iterator[CleanClone]:
+    """Yield a clone of the last commit, and remove it when the block ends."""
+    with TemporaryDirectory(prefix="verify-") as top, build_environment.applied(environment):
+        yield CleanClone(Path(top).resolve() / environment.folder, environment, cache)

@@ -1,22 +1,21 @@
-"""Rebuild everything from nothing elsewhere, and hold every output to `dvc.lock`.
+"""Rebuild everything in an empty clone, and compare every output with `dvc.lock`.
 
-    python -m fonoteka verify                        as here, in a temporary clone of HEAD
+    python -m fonoteka verify                        in a temporary clone of HEAD
     python -m fonoteka verify --vary surroundings    with another path, locale, time zone, umask,
-                                                     order of files, seed of hashes and number of
-                                                     cores
-    python -m fonoteka verify --vary processor       as on an older processor of the same sort
+                                                     file order, hash seed and number of cores
+    python -m fonoteka verify --vary processor       with code for a processor without AVX
     python -m fonoteka verify --sample split         one stage alone, on cached inputs
 
-Reads   the last commit; of the cache at hand the recordings under data/raw that dvc tracks and,
-        with --sample, what the stage reads
-Writes  reports/verify.json, where every byte of a whole rebuild was the same
+Reads   the last commit; from the cache the recordings under data/raw that dvc tracks and, with
+        --sample, the inputs of the stage
+Writes  reports/verify.json, if every byte of a whole rebuild was the same
 Params  verify, and the tolerances of gate
 
-Exits 0 where all is the same, 1 where something differs, 2 where it can't be decided.
+Exits 0 if all is the same, 1 if something differs, 2 if it cannot be decided.
 
-What has to be the same depends on the processor. Outputs of stages that are exact here may differ
-on another kind than `dvc.lock` was rebuilt on; then the numbers of section gate have to be within
-their tolerances. Where it isn't known what it was rebuilt on, every byte has to be the same.
+The promise depends on the processor. Outputs of stages that are exact `here` may differ on another
+kind than the one on which `dvc.lock` was rebuilt; then the numbers of section gate must be within
+their tolerances. If `dvc.lock` was not rebuilt before, every byte must be the same.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.params import load
 from fonoteka.git import entered, listed, unclean
-from fonoteka.pipeline import declared as promises
+from fonoteka.pipeline import declared as contracts
 from fonoteka.pipeline import dvc_api, lockfile, outputs
 from fonoteka.pipeline.declared import Declared
 from fonoteka.pipeline.diff.gate import GateParams
@@ -39,120 +38,130 @@ from fonoteka.pipeline.revision import revision_of
 from fonoteka.pipeline.runner.run import stoppable
 from fonoteka.pipeline.verify import cpu_kind, record
 from fonoteka.pipeline.verify import environment as build_environment
-from fonoteka.pipeline.verify.clean_clone import Copy, copied
-from fonoteka.pipeline.verify.environment import Surroundings
-from fonoteka.pipeline.verify.result import SAME, Answer, VerifyParams
-from fonoteka.pipeline.verify.tolerance import held
+from fonoteka.pipeline.verify.clean_clone import CleanClone, cloned
+from fonoteka.pipeline.verify.environment import BuildEnvironment
+from fonoteka.pipeline.verify.result import SAME, RebuildResult, VerifyParams
+from fonoteka.pipeline.verify.tolerance import compare_numbers
 
-AROUND = {
-    "nothing": Surroundings,
+ENVIRONMENTS = {
+    "nothing": BuildEnvironment,
     "surroundings": build_environment.varied,
-    "processor": build_environment.aged,
+    "processor": build_environment.older_processor,
 }
 
 
 def run(vary: str = "nothing", sample: str | None = None) -> int:
-    """Print whether a rebuild gives what `dvc.lock` names, and return the exit code.
+    """Print the comparison of a rebuild with `dvc.lock`, and return the exit code.
 
     Args:
-        vary: one of `AROUND`.
-        sample: a stage or a group of them, which alone is rebuilt.
+        vary: a key of `ENVIRONMENTS`.
+        sample: a stage or a group of stages to rebuild; None for all.
 
     Raises:
-        ValueError: it cannot be decided.
+        UserError: it cannot be decided.
     """
     with stoppable(), entered():
-        answer, said = compared(vary, sample)
-    print(answer.page())
-    print(*answer.sentences(), *said, sep="\n", end="\n", file=sys.stderr)
-    return answer.code
+        result, notes = rebuild_and_compare(vary, sample)
+    print(result.page())
+    print(*result.sentences(), *notes, sep="\n", end="\n", file=sys.stderr)
+    return result.code
 
 
-def compared(vary: str, sample: str | None) -> tuple[Answer, list[str]]:
-    """Rebuild and return what came of it, and what else a person is told.
+def rebuild_and_compare(vary: str, sample: str | None) -> tuple[RebuildResult, list[str]]:
+    """Rebuild, and return the comparison and further messages.
 
     Raises:
-        ValueError: it can't be decided.
+        UserError: it cannot be decided.
     """
     params, gate = load("verify", VerifyParams), load("gate", GateParams)
-    declared, before = asked_of_the_checkout()
+    declared, before = read_checkout()
     names = dvc_api.match(sample, list(declared.stages)) if sample else list(declared.stages)
-    machine, around = cpu_kind.processor(), AROUND[vary]()
-    print(f"processor: {machine.name} ({machine.kind})", *around.said, sep="\n", flush=True)
+    machine, environment = cpu_kind.processor(), ENVIRONMENTS[vary]()
+    print(
+        f"processor: {machine.name} ({machine.kind})",
+        *environment.differences,
+        sep="\n",
+        flush=True,
+    )
     proven = record.proven_on(before)
-    begin_s = time.monotonic()
-    with copied(around, declared.cache) as copy:
-        after = rebuilt(copy, declared, names, alone=sample is not None)
-        found = outputs.compare(before, after, declared.stages, names)
-        if old := outputs.outdated(before, after, names):
-            refuse_outdated(old)
-        numbers = held(
+    start_s = time.monotonic()
+    with cloned(environment, declared.cache) as clone:
+        after = rebuild(clone, declared, names, alone=sample is not None)
+        compared = outputs.compare(before, after, declared.stages, names)
+        # Inputs that only the rebuild shows to differ, such as recordings that were replaced.
+        if outdated := outputs.outdated(before, after, names):
+            refuse_outdated(outdated)
+        # Rebuilt reports are read before the block removes the clone.
+        numbers = compare_numbers(
             gate.numbers,
-            (one.path for one in found if one.got),
+            (output.path for output in compared if output.got),
             revision_of("HEAD").report,
-            lambda file: read_json(copy.folder / file),
+            lambda file: read_json(clone.folder / file),
         )
-    took_s = round(time.monotonic() - begin_s, 1)
-    here = machine.older() if vary == "processor" else machine
-    strays = [path for path in declared.strays if path in {one.path for one in found}]
-    counted = [len(listed(paths)) for paths in (params.measured, params.kept)]
-    answer = Answer(found, numbers, strays, here, proven, (counted[0], counted[1]))
-    if sample or vary == "processor" or answer.code != SAME or not answer.to_the_byte:
-        return answer, []
-    record.remember(before, machine, vary, answer.report() | {"seconds": took_s})
-    return answer, [f"{record.REPORT} says so; commit it with dvc.lock"]
+    duration_s = round(time.monotonic() - start_s, 1)
+    processor = machine.older() if vary == "processor" else machine
+    strays = [path for path in declared.strays if path in {output.path for output in compared}]
+    report_counts = (len(listed(params.measured)), len(listed(params.kept)))
+    result = RebuildResult(compared, numbers, strays, processor, proven, report_counts)
+    # Only a whole rebuild with the present instructions and without a difference is a proof.
+    if sample or vary == "processor" or result.code != SAME or not result.identical:
+        return result, []
+    record.remember(before, machine, vary, result.report() | {"seconds": duration_s})
+    return result, [f"recorded in {record.REPORT}; commit it with dvc.lock"]
 
 
-def asked_of_the_checkout() -> tuple[Declared, outputs.Lock]:
-    """Return what is declared and promised, where it can be held to anything.
+def read_checkout() -> tuple[Declared, outputs.Lock]:
+    """Return the declared stages and `dvc.lock`, if a rebuild can be compared with them.
 
     Raises:
-        ValueError: there are changes that no commit has, packages that are not those of
-            requirements.lock, or things that `dvc.lock` was not written with.
+        UserError: there are uncommitted changes, packages that are not those of
+            requirements.lock, or inputs that `dvc.lock` was not written with.
     """
     if changes := unclean(except_for=record.REPORT):
         raise UserError(
             f"{', '.join(changes[:5])}{' and more' if len(changes) > 5 else ''}: not as in the "
-            "last commit, which is what is rebuilt; commit or remove the changes"
+            "last commit, which is rebuilt; commit or remove the changes"
         )
     if wrong := cpu_kind.unpinned(Path("requirements.lock")):
         raise UserError(
             f"requirements.lock: {'; '.join(wrong[:3])}; install what it pins with make .venv"
         )
-    declared = promises.read(Path.cwd())
+    declared = contracts.read(Path.cwd())
     if declared.changed:
         refuse_outdated(declared.changed)
     return declared, lockfile.read(Path("dvc.lock"))
 
 
-def refuse_outdated(what: Sequence[str]) -> NoReturn:
-    """Say that `dvc.lock` is not that of the commit.
+def refuse_outdated(names: Sequence[str]) -> NoReturn:
+    """Raise an error that names the inputs with which `dvc.lock` was not written.
 
     Raises:
-        ValueError: always.
+        UserError: always.
     """
-    more = f" and {len(what) - 5} more" if len(what) > 5 else ""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     raise UserError(
-        f"dvc.lock is out of date: it was written with another version of {', '.join(what[:5])}"
-        f"{more}; run make repro and commit what it writes"
+        f"dvc.lock is out of date: it was written with another version of {', '.join(names[:5])}"
+        f"{more}; run make repro and commit the files that it writes"
     )
 
 
-def rebuilt(copy: Copy, declared: Declared, names: Sequence[str], *, alone: bool) -> outputs.Lock:
-    """Rebuild all stages, or the named ones alone, and return the lock file that came of it.
+def rebuild(
+    clone: CleanClone, declared: Declared, names: Sequence[str], *, alone: bool
+) -> outputs.Lock:
+    """Rebuild all stages, or the named ones alone, and return the new lock file.
 
     Raises:
-        ValueError: a stage failed.
+        UserError: a stage failed.
     """
-    copy.take(declared.read_by(names) if alone else list(declared.tracked))
-    copy.forget(path for name in names for path in declared.stages[name].outputs)
-    if copy.around.backwards:
-        copy.turn_round()
+    clone.pull(declared.read_by(names) if alone else list(declared.tracked))
+    clone.remove_outputs(path for name in names for path in declared.stages[name].outputs)
+    if clone.environment.reverse_order:
+        clone.reverse_file_order()
     if not alone:
-        if code := copy.build():
-            raise UserError(f"the rebuild ended with {code}; what it said is above")
+        if code := clone.build():
+            raise UserError(f"the rebuild exited with {code}; its output is above")
     else:
         for name in names:
-            if code := copy.build_alone(name):
-                raise UserError(f"stage {name!r} ended with {code}; what it said is above")
-    return lockfile.read(copy.folder / "dvc.lock")
+            if code := clone.build_alone(name):
+                raise UserError(f"stage {name!r} exited with {code}; its output is above")
+    return lockfile.read(clone.folder / "dvc.lock")

@@ -1,4 +1,4 @@
-"""Where and how a pipeline is rebuilt: as here, or with all changed that must not matter."""
+"""The environment of a rebuild: the present one, or one with every irrelevant setting changed."""
 
 from __future__ import annotations
 
@@ -14,78 +14,80 @@ from pathlib import Path
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.pipeline.verify.cpu_kind import OLDER
 
-# The first that is installed. Turkish has another small I, German another decimal point; C is
-# always there and knows ASCII alone.
+# The first that is installed. Turkish has another lower case of I, German another decimal point;
+# C is always installed and has ASCII alone.
 LOCALES = ("tr_TR.utf8", "de_DE.utf8", "C")
-ZONE = "<+0545>-5:45"  # that of Nepal, in the form that needs no data base of zones
+ZONE = "<+0545>-5:45"  # Nepal, in the form that needs no time zone database
 HASH_SEED = "20231"
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What surrounds a rebuild.
+class BuildEnvironment:
+    """The environment of a rebuild.
 
     Attributes:
-        folder: name of the folder that it happens in.
-        said: what is otherwise than here, a few words each.
-        variables: of the environment, set beside those there are.
-        umask: of new files; None for that of this process.
+        folder: name of the folder with the clone.
+        differences: one phrase per difference from the present environment.
+        variables: environment variables to add or replace.
+        umask: of new files; None for the one of this process.
         cores: numbers of the cores to use; empty for those of this process.
-        backwards: whether files are made in the reverse of their order.
+        reverse_order: whether files are created in reverse order.
     """
 
     folder: str = "fonoteka"
-    said: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     umask: int | None = None
     cores: tuple[int, ...] = ()
-    backwards: bool = False
+    reverse_order: bool = False
 
 
-def varied() -> Surroundings:
-    """Return surroundings in which all differs from here that a result must not depend on."""
-    here = current_umask()
-    umask = 0o077 if here != 0o077 else 0o022
-    tongue = next(name for name in LOCALES if name == "C" or name in installed_locales())
-    if tongue == locale.setlocale(locale.LC_CTYPE):
-        tongue = "C.UTF-8"
+def varied() -> BuildEnvironment:
+    """Return an environment that differs in everything that a result must not depend on."""
+    umask = 0o077 if current_umask() != 0o077 else 0o022
+    language = next(name for name in LOCALES if name == "C" or name in installed_locales())
+    if language == locale.setlocale(locale.LC_CTYPE):
+        language = "C.UTF-8"
+    # Paths are most often broken at spaces, commas and letters outside ASCII.
     folder = "fonoteka, šuma 2"
-    cores, counted = _one_core()
-    return Surroundings(
+    cores, core_difference = _one_core()
+    return BuildEnvironment(
         folder,
         (
             f"path: with {folder!r} in it",
-            f"locale: {tongue}",
+            f"locale: {language}",
             f"time zone: {ZONE}",
             f"umask: {umask:03o}",
-            "files: made in reverse order",
+            "files: created in reverse order",
             f"PYTHONHASHSEED: {HASH_SEED}",
-            counted,
+            core_difference,
         ),
-        {"LC_ALL": tongue, "TZ": ZONE, "PYTHONHASHSEED": HASH_SEED},
+        {"LC_ALL": language, "TZ": ZONE, "PYTHONHASHSEED": HASH_SEED},
         umask,
         cores,
-        backwards=True,
+        reverse_order=True,
     )
 
 
-def aged() -> Surroundings:
-    """Return surroundings in which the libraries do as on an older processor of the same sort."""
-    return Surroundings(said=("processor: no AVX and nothing that came after",), variables=OLDER)
+def older_processor() -> BuildEnvironment:
+    """Return an environment in which libraries use the code of a processor without AVX."""
+    return BuildEnvironment(
+        differences=("processor: without AVX and later instructions",), variables=OLDER
+    )
 
 
 def _one_core() -> tuple[tuple[int, ...], str]:
-    """Return the cores to use and what is said of them."""
+    """Return the cores to use and the phrase for `differences`."""
     if not hasattr(os, "sched_getaffinity"):
-        return (), "cores: not varied, since this system binds no process to cores"
+        return (), "cores: not varied, because this system cannot bind a process to cores"
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) == 1:
-        return (), "cores: not varied, since there is one alone"
+        return (), "cores: not varied, because there is only one"
     return (cores[-1],), f"cores: 1 of {len(cores)}"
 
 
 def installed_locales() -> list[str]:
-    """Return the names of the locales that are installed; none where nobody can say."""
+    """Return the names of the installed locales; empty if there is no command `locale`."""
     try:
         done = subprocess.run(["locale", "-a"], check=False, capture_output=True, text=True)
     except FileNotFoundError:
@@ -94,22 +96,22 @@ def installed_locales() -> list[str]:
 
 
 def current_umask() -> int:
-    """Return the umask of this process; the system tells it only while it sets another."""
+    """Return the umask of this process, which can only be read by setting another."""
     now = os.umask(0o077)
     os.umask(now)
     return now
 
 
 @contextmanager
-def entered(around: Surroundings) -> Iterator[None]:
-    """Have the umask and the cores of some surroundings inside the block, and so in children."""
+def applied(environment: BuildEnvironment) -> Iterator[None]:
+    """Set the umask and the cores of an environment inside the block; children inherit them."""
     mask = current_umask()
-    cores = os.sched_getaffinity(0) if around.cores else None
+    cores = os.sched_getaffinity(0) if environment.cores else None
     try:
-        if around.umask is not None:
-            os.umask(around.umask)
+        if environment.umask is not None:
+            os.umask(environment.umask)
         if cores is not None:
-            os.sched_setaffinity(0, around.cores)
+            os.sched_setaffinity(0, environment.cores)
         yield
     finally:
         os.umask(mask)
@@ -117,29 +119,29 @@ def entered(around: Surroundings) -> Iterator[None]:
             os.sched_setaffinity(0, cores)
 
 
-def variables(around: Surroundings, site: Path) -> dict[str, str]:
-    """Return the whole environment of a command in some surroundings.
+def variables(environment: BuildEnvironment, site: Path) -> dict[str, str]:
+    """Return all environment variables of a command in an environment.
 
-    What git, dvc or Python were told of the checkout at hand stays behind: it would lead the
-    command out of its own. What is set by GIT_CONFIG_*, such as `safe.directory`, stays, because
-    without it git may refuse to clone. `site` is for dvc's locks and notes.
+    Variables that point git, dvc or Python to the present checkout are removed, because they would
+    lead the command out of the clone. GIT_CONFIG_*, such as `safe.directory`, stays, because
+    without it git may refuse to clone. `site` is the folder for dvc's locks and state.
     """
-    led = ("GIT_", "DVC_", "PYTHONPATH", "PYTHONHOME")
-    kept = {
-        name: said
-        for name, said in os.environ.items()
-        if not name.startswith(led) or name.startswith("GIT_CONFIG_")
+    of_checkout = ("GIT_", "DVC_", "PYTHONPATH", "PYTHONHOME")
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(of_checkout) or name.startswith("GIT_CONFIG_")
     }
     tools = Path(sys.executable).parent
-    return kept | {
+    return inherited | {
         "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "DVC_SITE_CACHE_DIR": str(site),
         "DVC_NO_ANALYTICS": "1",
         "PYTHONUNBUFFERED": "1",
-        **around.variables,
+        **environment.variables,
     }
 
 
-def jobs(around: Surroundings) -> int:
-    """Return how many stages may run side by side."""
-    return len(around.cores) or worker_count()
+def jobs(environment: BuildEnvironment) -> int:
+    """Return how many stages may run in parallel."""
+    return len(environment.cores) or worker_count()

@@ -1,9 +1,9 @@
-"""Remember on which kind of processor `dvc.lock` was rebuilt byte for byte.
+"""Record on which kind of processor `dvc.lock` was rebuilt byte for byte.
 
-Bytes that differ on another kind of processor are as promised; on the same kind they are a fault.
-Nothing in `dvc.lock` tells where it was written, so a rebuild that gave its very bytes is the
-proof, and `reports/verify.json`, committed with it, is where it stands. A proof of another
-`dvc.lock` is none.
+Bytes may differ on another kind of processor; on the same kind a difference is a fault. `dvc.lock`
+does not record the machine that wrote it, so a rebuild with the same bytes is the proof.
+`reports/verify.json` records it and is committed with `dvc.lock`. It is valid for the `dvc.lock`
+whose hashes it contains, and for no other.
 """
 
 from __future__ import annotations
@@ -21,32 +21,35 @@ KEYS = ("kind", "name")
 
 
 def digest(lock: Lock) -> str:
-    """Return what changes when the hash of an output does, and with nothing else."""
+    """Return a hash of the output hashes of a lock file, which depends on nothing else in it."""
     return sha256_json(made(lock))
 
 
 def proven_on(lock: Lock, report: Path = REPORT) -> dict[str, str]:
-    """Return the processor on which a lock file was rebuilt; empty where no one knows.
+    """Return the processor on which a lock file was rebuilt; empty if none is recorded.
 
     Raises:
-        ValueError: there is a report that isn't one.
+        UserError: the report does not have its fields.
     """
     if not report.is_file():
         return {}
-    told = read_json(report)
+    document = read_json(report)
     try:
-        outputs, processor = told["outputs"], {key: told["processor"][key] for key in KEYS}
+        outputs = document["outputs"]
+        processor = {key: document["processor"][key] for key in KEYS}
     except (KeyError, TypeError) as error:
-        raise UserError(f"{report}: {error}; remove the file, make verify writes it") from error
+        raise UserError(
+            f"{report}: {error}; remove the file; make verify writes it again"
+        ) from error
     return processor if outputs == digest(lock) else {}
 
 
 def remember(
     lock: Lock, processor: Processor, name: str, run: dict[str, Any], report: Path = REPORT
 ) -> None:
-    """Write down that a run gave all bytes of a lock file.
+    """Write to the report that a run gave all bytes of a lock file.
 
-    Runs of other names with this very lock file on this very kind of processor are kept.
+    The report keeps runs of other names with the same lock file on the same kind of processor.
     """
     runs = {}
     if proven_on(lock, report).get("kind") == processor.kind:

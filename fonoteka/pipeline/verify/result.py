@@ -1,4 +1,4 @@
-"""What came of a rebuild: a table by class, sentences, and a code."""
+"""The result of a rebuild: a table by class, sentences, and an exit code."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fonoteka.pipeline.declared import EVERYWHERE, HERE
-from fonoteka.pipeline.outputs import Found
+from fonoteka.pipeline.outputs import Found as OutputComparison
 from fonoteka.pipeline.verify.cpu_kind import Processor
-from fonoteka.pipeline.verify.tolerance import Kept
+from fonoteka.pipeline.verify.tolerance import NumberComparison
 from fonoteka.reporting.text_table import table
 
 SAME, DIFFERENT, UNDECIDED = 0, 1, 2
-MOST = 20  # sentences about outputs; the first of them is the one to look into
+MAX_SENTENCES = 20  # about outputs; the first one is the most useful
 COLUMNS = ("class", "stages", "compared", "same", "different", "verdict")
 
 
@@ -22,7 +22,7 @@ class VerifyParams:
     """Section `verify`.
 
     Attributes:
-        measured: reports in git, files and folders, that say what a clock said.
+        measured: reports in git, files and folders, that contain measured times.
         kept: reports in git that no stage makes from these params.
     """
 
@@ -31,79 +31,80 @@ class VerifyParams:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What was found.
+class RebuildResult:
+    """The comparison of a rebuild with `dvc.lock`.
 
     Attributes:
-        found: every output.
+        outputs: every rebuilt output.
         numbers: of reports, with their tolerances.
         strays: outputs in git that are not those of `dvc.lock`.
-        processor: that it was rebuilt on.
-        proven: the processor that `dvc.lock` was rebuilt on before; empty where no one knows.
-        counted: how many reports in git are measured, and how many kept.
+        processor: of the rebuild.
+        proven: the processor on which `dvc.lock` was rebuilt before; empty if none is recorded.
+        report_counts: how many reports in git are measured, and how many are kept.
     """
 
-    found: Sequence[Found]
-    numbers: Sequence[Kept]
+    outputs: Sequence[OutputComparison]
+    numbers: Sequence[NumberComparison]
     strays: Sequence[str]
     processor: Processor
     proven: Mapping[str, str]
-    counted: tuple[int, int]
+    report_counts: tuple[int, int]
 
     @property
-    def elsewhere(self) -> bool:
-        """Whether this is known to be another kind of processor."""
+    def other_kind(self) -> bool:
+        """Whether `dvc.lock` is recorded for another kind of processor."""
         return bool(self.proven) and self.proven.get("kind") != self.processor.kind
 
     @property
-    def different(self) -> list[Found]:
+    def different(self) -> list[OutputComparison]:
         """The outputs that differ."""
-        return [one for one in self.found if not one.same]
+        return [output for output in self.outputs if not output.same]
 
     @property
-    def broken(self) -> list[Found]:
-        """The outputs that differ and were promised not to."""
-        return [one for one in self.different if not (one.exact == HERE and self.elsewhere)]
+    def broken(self) -> list[OutputComparison]:
+        """The outputs that differ although their stage promises the same bytes here."""
+        return [out for out in self.different if not (out.exact == HERE and self.other_kind)]
 
     @property
-    def to_the_byte(self) -> bool:
-        """Whether every output has the bytes that were promised, on whatever processor."""
+    def identical(self) -> bool:
+        """Whether every output has the bytes of `dvc.lock`, whatever its stage promises."""
         return not self.different and not self.strays
 
     @property
     def code(self) -> int:
-        """0 same, 1 different, 2 undecided: on another processor there may be no number to hold."""
+        """0 same, 1 different, 2 undecided: outputs may differ here and no number was rebuilt."""
         if self.broken or self.strays or not all(number.same for number in self.numbers):
             return DIFFERENT
         return UNDECIDED if self.different and not self.numbers else SAME
 
     def page(self) -> str:
-        """Return the table, by class."""
+        """Return the table with one row per class."""
         cells = [self._row("exact everywhere", EVERYWHERE), self._row("exact here", HERE)]
         same = sum(number.same for number in self.numbers)
-        other = len(self.numbers) - same
-        verdict = "different" if other else "same" if self.numbers else "none to compare"
-        cells.append(["within tolerance", None, len(self.numbers), same, other, verdict])
-        measured, kept = self.counted
+        outside = len(self.numbers) - same
+        verdict = "different" if outside else "same" if self.numbers else "none to compare"
+        cells.append(["within tolerance", None, len(self.numbers), same, outside, verdict])
+        measured, unbuilt = self.report_counts
         cells.append(["measured", None, measured, None, None, "not compared"])
-        cells.append(["kept", None, kept, None, None, "not rebuilt"])
-        return f"{self._known()}\n\n{table(COLUMNS, cells, left=(0, len(COLUMNS) - 1))}"
+        cells.append(["kept", None, unbuilt, None, None, "not rebuilt"])
+        return f"{self._processors()}\n\n{table(COLUMNS, cells, left=(0, len(COLUMNS) - 1))}"
 
     def _row(self, name: str, exact: str) -> list[object]:
-        of_class = [one for one in self.found if one.exact == exact]
-        other = sum(not one.same for one in of_class)
+        of_class = [output for output in self.outputs if output.exact == exact]
+        different = sum(not output.same for output in of_class)
         verdict = "same" if of_class else "none rebuilt"
-        if other:
-            tolerated = exact == HERE and self.elsewhere
+        if different:
+            tolerated = exact == HERE and self.other_kind
             verdict = "another processor: the numbers count" if tolerated else "different"
-        stages = len({one.stage for one in of_class})
-        return [name, stages, len(of_class), len(of_class) - other, other, verdict]
+        stages = len({output.stage for output in of_class})
+        same = len(of_class) - different
+        return [name, stages, len(of_class), same, different, verdict]
 
-    def _known(self) -> str:
-        """Return where it was rebuilt, and what is known of where it was before."""
+    def _processors(self) -> str:
+        """Return two lines: the processor of this rebuild, and the recorded one."""
         if not self.proven:
-            before = "on no processor that is on record, so every byte has to be the same"
-        elif self.elsewhere:
+            before = "on no recorded processor, so every byte must be the same"
+        elif self.other_kind:
             before = f"on another kind of processor: {self.proven['name']} ({self.proven['kind']})"
         else:
             before = "on this kind of processor"
@@ -113,37 +114,37 @@ class Answer:
         )
 
     def sentences(self) -> list[str]:
-        """Return what differs, a sentence each, and the answer."""
-        said = [f"different: {one}" for one in self.broken[:MOST]]
-        if (more := len(self.broken) - MOST) > 0:
-            said.append(f"different: {more} more outputs")
-        said += [f"different: {path} in git is not the one of dvc.lock" for path in self.strays]
-        said += [f"different: {number}" for number in self.numbers if not number.same]
+        """Return one sentence per difference, and the result in the last one."""
+        lines = [f"different: {output}" for output in self.broken[:MAX_SENTENCES]]
+        if (more := len(self.broken) - MAX_SENTENCES) > 0:
+            lines.append(f"different: {more} more outputs")
+        lines += [f"different: {path} in git is not the one of dvc.lock" for path in self.strays]
+        lines += [f"different: {number}" for number in self.numbers if not number.same]
         if self.code == UNDECIDED:
             first = self.different[0].path
-            said.append(
+            lines.append(
                 f"cannot decide: {first} may differ on this kind of processor, and no number of "
-                "section gate is in what was rebuilt; rebuild more"
+                "section gate was rebuilt; rebuild more stages"
             )
         elif self.code == DIFFERENT:
-            said.append(self._counted())
+            lines.append(self._counts())
         else:
             tail = (
                 f"; {len(self.different)} outputs may differ on this kind of processor, and all "
                 f"{len(self.numbers)} numbers are within their tolerances"
             )
-            said.append("the same: 0 differences" + tail * bool(self.different))
-        return said
+            lines.append("the same: 0 differences" + tail * bool(self.different))
+        return lines
 
-    def _counted(self) -> str:
+    def _counts(self) -> str:
         outside = sum(not number.same for number in self.numbers)
-        said = f"different: {len(self.broken) + len(self.strays)} of {len(self.found)} outputs"
-        return said + (f" and {outside} of {len(self.numbers)} numbers" if outside else "")
+        text = f"different: {len(self.broken) + len(self.strays)} of {len(self.outputs)} outputs"
+        return text + (f" and {outside} of {len(self.numbers)} numbers" if outside else "")
 
     def report(self) -> dict[str, Any]:
-        """Return what is worth remembering of a rebuild that was the same to the byte."""
+        """Return the part of `reports/verify.json` on a rebuild without a difference."""
         classes = {
-            name: sum(one.exact == exact for one in self.found)
+            name: sum(output.exact == exact for output in self.outputs)
             for name, exact in (("exact everywhere", EVERYWHERE), ("exact here", HERE))
         }
         return {"different": len(self.different), "outputs": classes}

@@ -10,12 +10,12 @@ from fonoteka.pipeline.diff.compare_metric import MetricSpec, ReportReader, plai
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A number of a report before and after, and whether it is within its tolerance.
+class NumberComparison:
+    """A number of a report before and after a rebuild, with its tolerance.
 
     Attributes:
         name: as in params.yaml.
-        wanted, got, tolerance: in the number's own unit.
+        wanted, got, tolerance: in the unit of the number.
     """
 
     name: str
@@ -25,33 +25,36 @@ class Kept:
 
     @property
     def same(self) -> bool:
-        """Whether the two differ by no more than the tolerance, in whichever direction."""
+        """Whether the two differ by no more than the tolerance, in either direction."""
         return abs(self.got - self.wanted) <= self.tolerance
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {plain(self.wanted)} in git, {plain(self.got)} rebuilt, and "
-            f"{plain(self.tolerance)} is tolerated"
+            f"{self.name}: {plain(self.wanted)} in git, {plain(self.got)} rebuilt, and the "
+            f"tolerance is {plain(self.tolerance)}"
         )
 
 
-def held(
-    numbers: Mapping[str, MetricSpec], paths: Iterable[str], there: ReportReader, here: ReportReader
-) -> list[Kept]:
-    """Return those numbers whose reports were rebuilt.
+def compare_numbers(
+    numbers: Mapping[str, MetricSpec],
+    paths: Iterable[str],
+    before: ReportReader,
+    after: ReportReader,
+) -> list[NumberComparison]:
+    """Compare the numbers whose reports were rebuilt.
 
     Args:
-        numbers: with their tolerances.
-        paths: what was rebuilt.
-        there: gives the reports as they were.
-        here: gives the reports as they are now.
+        numbers: with their tolerances, by name.
+        paths: the outputs that were rebuilt.
+        before: returns the reports of the last commit.
+        after: returns the rebuilt reports.
 
     Raises:
-        ValueError: a number can't be read.
+        UserError: a number cannot be read.
     """
     rebuilt = set(paths)
     return [
-        Kept(name, read(asked, there), read(asked, here), Decimal(str(asked.tolerance)))
-        for name, asked in sorted(numbers.items())
-        if all(file in rebuilt for file, _ in asked.terms)
+        NumberComparison(name, read(spec, before), read(spec, after), Decimal(str(spec.tolerance)))
+        for name, spec in sorted(numbers.items())
+        if all(file in rebuilt for file, _ in spec.terms)
     ]

@@ -1,4 +1,4 @@
-"""A rebuild in a clone finds what differs from dvc.lock, and says when it can't know."""
+"""A rebuild in a clone finds differences from dvc.lock, or states why it cannot compare."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PARAMS = {
     "gate": NO_MODELS | {"numbers": {"one.per": PER | {"tolerance": 0.01}}},
     "verify": {"measured": ["reports/bench"], "kept": []},
 }
-# `model` shows what surrounds it, where a file that isn't in git asks it to.
+# `model` has an output that depends on text.txt and nothing else.
 STAGES = """
 stages:
   text:
@@ -81,7 +81,7 @@ def edit(path, old, new):
 
 
 def few_pins():
-    """Return some lines of requirements.lock: to read what is known of all 214 takes 0.6 CPU s."""
+    """Return some lines of requirements.lock: checking all 214 packages takes 0.6 CPU s."""
     lines = (TOP / "requirements.lock").read_text(encoding="utf-8").splitlines(keepends=True)
     few = ("#", "cuda-bindings==", "numpy==", "torch==")  # a comment, a marker, a build
     return "".join(line for line in lines if line.startswith(few))
@@ -89,7 +89,7 @@ def few_pins():
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory):
-    """A built repository with the tools in it, for its clones run their own."""
+    """A built repository with a copy of fonoteka in it, because its clones run their own."""
     folder = tmp_path_factory.mktemp("origin") / "fonoteka"
     shutil.copytree(
         TOP / "fonoteka", folder / "fonoteka", ignore=shutil.ignore_patterns("__pycache__")
@@ -98,6 +98,7 @@ def origin(tmp_path_factory):
     for name in ("stages/__init__.py", ".dvcignore"):
         shutil.copy(TOP / name, folder / name)
     (folder / "requirements.lock").write_text(few_pins())
+    # text.txt is sorted from a file in git and one that dvc tracks, so both kinds of input count.
     (folder / "in.txt").write_text("b\n")
     (folder / "dvc.yaml").write_text(STAGES)
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
@@ -140,23 +141,23 @@ def fork_rebuilds(monkeypatch):
 
     In place of the runner, which starts each stage in a process of its own, is one `dvc repro`.
     """
-    start_process = clean_clone.Copy._start
+    start_process = clean_clone.CleanClone._start
 
-    def start(copy, command, folder=None, *, capture_output=False):
+    def start(clone, command, folder=None, *, capture_output=False):
         if command[0] != sys.executable:
-            return start_process(copy, command, folder, capture_output=capture_output)
+            return start_process(clone, command, folder, capture_output=capture_output)
         runs = command[1:] if "fonoteka" not in command else ("-m", "dvc", "repro")
-        done = python(*runs, folder=folder or copy.folder, environment=copy.environment)
+        done = python(*runs, folder=folder or clone.folder, environment=clone.variables)
         if not capture_output:
             print(done.stdout, end="")
             print(done.stderr, end="", file=sys.stderr)
         return done
 
-    monkeypatch.setattr(clean_clone.Copy, "_start", start)
+    monkeypatch.setattr(clean_clone.CleanClone, "_start", start)
 
 
 def tamper(path, exact_md5="a" * 32):
-    """Let dvc.lock say that an output has other bytes, and commit it; what reads it is left."""
+    """Change the hash of an output in dvc.lock, and commit it; entries of its readers stay."""
     stages = yaml.safe_load(Path("dvc.lock").read_text())["stages"]
     entry = next(out for e in stages.values() for out in e["outs"] if out["path"] == path)
     before, text = entry["md5"], Path("dvc.lock").read_text()
@@ -173,23 +174,23 @@ def proven_elsewhere():
     record.remember(lockfile.read(Path("dvc.lock")), OTHER, "nothing", {})
 
 
-def test_a_rebuild_that_gives_all_bytes_is_the_same_and_is_remembered(toy, monkeypatch, capfd):
+def test_a_rebuild_with_the_same_bytes_is_recorded(toy, monkeypatch, capfd):
     assert exit_code("verify") == 0
-    said = capfd.readouterr()
-    assert "3 stages: 3 ran" in said.out
-    rows = [line.split() for line in said.out.splitlines() if line.startswith("exact")]
+    output = capfd.readouterr()
+    assert "3 stages: 3 ran" in output.out
+    rows = [line.split() for line in output.out.splitlines() if line.startswith("exact")]
     assert rows == [
         ["exact", "everywhere", "1", "1", "1", "0", "same"],
         ["exact", "here", "2", "2", "2", "0", "same"],
     ]
-    assert "on no processor that is on record" in said.out
-    assert "the same: 0 differences\n" in said.err
-    here = cpu_kind.processor().kind
-    assert f"({here})" in said.out
-    assert json.loads(Path("reports/verify.json").read_text())["processor"]["kind"] == here
+    assert "on no recorded processor" in output.out
+    assert "the same: 0 differences\n" in output.err
+    kind = cpu_kind.processor().kind
+    assert f"({kind})" in output.out
+    assert json.loads(Path("reports/verify.json").read_text())["processor"]["kind"] == kind
     assert sorted(path.name for path in toy.parent.iterdir()) == ["fonoteka", "site"]
 
-    # The report of the first run doesn't hinder the second.
+    # The report of the first run does not stop the second.
     fork_rebuilds(monkeypatch)
     assert exit_code("verify", "--sample", "model") == 0
     assert "rebuilt before: on this kind of processor" in capfd.readouterr().out
@@ -199,10 +200,10 @@ def test_a_rebuild_that_gives_all_bytes_is_the_same_and_is_remembered(toy, monke
 def test_an_output_that_is_not_the_one_of_the_lock_file_is_named(forking, path, stage, capfd):
     was = tamper(path)
     assert exit_code("verify") == 1
-    said = capfd.readouterr().err
-    assert f"different: {path} ({stage}): dvc.lock has aaaaaaaa, rebuilt it is {was[:8]}" in said
-    assert "its inputs were the same" in said
-    assert "different: 1 of 3 outputs" in said
+    output = capfd.readouterr().err
+    assert f"different: {path} ({stage}): dvc.lock has aaaaaaaa, rebuilt it is {was[:8]}" in output
+    assert "its inputs were the same" in output
+    assert "different: 1 of 3 outputs" in output
     assert not Path("reports/verify.json").exists()
 
 
@@ -219,36 +220,36 @@ def test_a_stage_that_fails_decides_nothing(toy, capfd):
     dvc("repro", "-q")
     commit()
     assert exit_code("verify") == 2
-    said = capfd.readouterr().err
-    assert "stage 'model' failed" in said
-    assert "error: the rebuild ended with 1" in said
+    output = capfd.readouterr().err
+    assert "stage 'model' failed" in output
+    assert "error: the rebuild exited with 1" in output
 
 
 def reported(text):
-    """Give the report another text, let dvc.lock know, and commit both."""
+    """Change the text of the report and its hash in dvc.lock, and commit both."""
     before = hashlib.md5(Path("reports/one.json").read_bytes()).hexdigest()
     Path("reports/one.json").write_text(text)
     edit("dvc.lock", before, hashlib.md5(text.encode()).hexdigest())
     commit()
 
 
-def test_on_another_kind_of_processor_numbers_have_to_be_within_their_tolerances(forking, capfd):
+def test_on_another_kind_of_processor_numbers_must_be_within_their_tolerances(forking, capfd):
     reported('{"per": 0.259}\n')
     proven_elsewhere()
     assert exit_code("verify") == 0
-    said = capfd.readouterr()
-    assert "on another kind of processor: another (x86_64, another)" in said.out
-    assert "0 differences; 1 outputs may differ on this kind of processor, and all 1" in said.err
-    assert "another processor: the numbers count" in said.out
-    # what was proven elsewhere stays the proof
+    output = capfd.readouterr()
+    assert "on another kind of processor: another (x86_64, another)" in output.out
+    assert "0 differences; 1 outputs may differ on this kind of processor, and all 1" in output.err
+    assert "another processor: the numbers count" in output.out
+    # the report keeps the other processor
     assert json.loads(Path("reports/verify.json").read_text())["processor"]["name"] == "another"
 
     reported('{"per": 0.27}\n')
     proven_elsewhere()
     assert exit_code("verify", "--sample", "score") == 1
-    said = capfd.readouterr().err
-    assert "different: one.per: 0.27 in git, 0.25 rebuilt, and 0.01 is tolerated" in said
-    assert "different: 0 of 1 outputs and 1 of 1 numbers" in said
+    output = capfd.readouterr().err
+    assert "different: one.per: 0.27 in git, 0.25 rebuilt, and the tolerance is 0.01" in output
+    assert "different: 0 of 1 outputs and 1 of 1 numbers" in output
 
 
 def test_on_another_kind_of_processor_some_outputs_are_the_same_nonetheless(forking, capfd):
@@ -256,9 +257,9 @@ def test_on_another_kind_of_processor_some_outputs_are_the_same_nonetheless(fork
     tamper("model.txt", "b" * 32)
     proven_elsewhere()
     assert exit_code("verify") == 1
-    said = capfd.readouterr().err
-    assert "different: text.txt (text)" in said
-    assert "model.txt" not in said
+    output = capfd.readouterr().err
+    assert "different: text.txt (text)" in output
+    assert "model.txt" not in output
 
 
 def test_bytes_alone_decide_nothing_on_another_kind_of_processor(forking, capfd):
@@ -268,7 +269,7 @@ def test_bytes_alone_decide_nothing_on_another_kind_of_processor(forking, capfd)
     assert "cannot decide: model.txt may differ on this kind" in capfd.readouterr().err
 
 
-def test_what_depends_on_its_surroundings_is_found(forking, capfd):
+def test_an_output_that_depends_on_its_environment_is_found(forking, capfd):
     seen = 'basename "$PWD"; umask; nproc; date +%z; echo "$LC_ALL $PYTHONHASHSEED"'
     edit("dvc.yaml", "cmd: cp text.txt model.txt", f"cmd: '{{ {seen}; }} > model.txt'")
     for name in ("LC_ALL", "PYTHONHASHSEED"):
@@ -280,20 +281,20 @@ def test_what_depends_on_its_surroundings_is_found(forking, capfd):
     mask, cores = os.umask(0o022), os.sched_getaffinity(0)
     assert exit_code("verify", "--vary", "surroundings") == 1
     assert (os.umask(mask), os.sched_getaffinity(0)) == (0o022, cores)
-    said = capfd.readouterr()
-    assert "different: model.txt (model)" in said.err
-    assert "different: 1 of 3 outputs" in said.err
+    output = capfd.readouterr()
+    assert "different: model.txt (model)" in output.err
+    assert "different: 1 of 3 outputs" in output.err
     for word in ("path: ", "locale: ", "time zone: ", "umask: ", "reverse", "HASHSEED: ", "cores"):
-        assert word in said.out
+        assert word in output.out
 
 
 def test_a_sample_runs_the_named_stage_alone(forking, capfd):
     shutil.rmtree("data")
     run(*GIT, "checkout", "--", "data")
     assert exit_code("verify", "--sample", "text") == 0
-    said = capfd.readouterr().out
-    assert "Running stage 'text'" in said
-    assert "Running stage 'model'" not in said
+    output = capfd.readouterr().out
+    assert "Running stage 'text'" in output
+    assert "Running stage 'model'" not in output
     assert not Path("reports/verify.json").exists()
     assert exit_code("verify", "--sample", "txt") == 2
     assert "no stage is named 'txt'; did you mean 'text'?" in capfd.readouterr().err
@@ -302,8 +303,8 @@ def test_a_sample_runs_the_named_stage_alone(forking, capfd):
 def test_recordings_that_the_cache_lacks_are_named(forking, capfd):
     shutil.rmtree(".dvc/cache")
     assert exit_code("verify") == 2
-    said = capfd.readouterr().err
-    assert "error: data/raw/mine: not whole in the cache, so fetch it with dvc pull" in said
+    output = capfd.readouterr().err
+    assert "error: data/raw/mine: incomplete in the cache; fetch it with dvc pull" in output
 
 
 def test_other_recordings_than_those_of_the_lock_file_decide_nothing(forking, capfd):
@@ -311,8 +312,8 @@ def test_other_recordings_than_those_of_the_lock_file_decide_nothing(forking, ca
     dvc("add", "-q", "data/raw/mine")
     commit()
     assert exit_code("verify", "--sample", "text") == 2
-    said = capfd.readouterr().err
-    assert "dvc.lock is out of date: it was written with another version of data/raw" in said
+    output = capfd.readouterr().err
+    assert "dvc.lock is out of date: it was written with another version of data/raw" in output
 
 
 @pytest.mark.parametrize(
@@ -341,20 +342,20 @@ def test_other_recordings_than_those_of_the_lock_file_decide_nothing(forking, ca
         ),
     ],
 )  # fmt: skip
-def test_where_nothing_can_be_compared_it_says_why(forking, capfd, change, sentence):
+def test_an_error_names_the_reason_that_nothing_can_be_compared(forking, capfd, change, sentence):
     change()
     assert exit_code("verify") == 2
-    said = capfd.readouterr()
-    assert said.err.startswith("error: ")
-    assert said.err.count("\n") == 1
-    assert re.search(sentence, said.err)
+    output = capfd.readouterr()
+    assert output.err.startswith("error: ")
+    assert output.err.count("\n") == 1
+    assert re.search(sentence, output.err)
 
 
 def test_a_stopped_run_leaves_nothing(forking, monkeypatch, capfd):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(clean_clone.Copy, "build", stop)
+    monkeypatch.setattr(clean_clone.CleanClone, "build", stop)
     assert exit_code("verify") == 130
     assert "stopped: the clone is removed" in capfd.readouterr().err
     assert sorted(path.name for path in forking.parent.iterdir()) == ["fonoteka", "site"]
@@ -373,8 +374,8 @@ def test_a_folder_of_a_larger_repository_is_rebuilt_as_a_whole_one_is(
     run(*GIT, "init", "--quiet", str(mono))
     monkeypatch.chdir(project)
     commit()
-    (mono / "beside").write_text("what no commit has, and the rebuild does not need\n")
-    monkeypatch.chdir(project / "data")  # of the project's folders any
+    (mono / "beside").write_text("not committed, and not needed by the rebuild\n")
+    monkeypatch.chdir(project / "data")  # any folder of the project
     monkeypatch.setenv("GIT_DIR", str(mono / ".git"))  # as in a hook
     fork_rebuilds(monkeypatch)
     assert exit_code("verify", "--vary", vary) == 0

@@ -1,4 +1,4 @@
-"""What a rebuild is held to and remembered by, and what this repository's pipeline promises."""
+"""The parts of verify, and the promises of the stages of this repository."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from fonoteka.pipeline.declared import EVERYWHERE, HERE
 from fonoteka.pipeline.verify import clean_clone, cpu_kind, record
 from fonoteka.pipeline.verify import environment as build_environment
 from fonoteka.pipeline.verify.result import VerifyParams
-from fonoteka.pipeline.verify.tolerance import Kept
+from fonoteka.pipeline.verify.tolerance import NumberComparison
 
 OTHER = cpu_kind.Processor("another", "x86_64, another")
 
 
-def test_a_proof_of_another_lock_file_is_none(tmp_path):
+def test_a_proof_of_another_lock_file_does_not_count(tmp_path):
     report = tmp_path / "verify.json"
     lock = {"a": {"outs": [{"path": "a.txt", "md5": "0f"}]}}
     assert record.proven_on(lock, report) == {}
@@ -38,9 +38,9 @@ def test_a_proof_of_another_lock_file_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"outputs": "", "processor": {}}'])
-def test_a_report_that_is_none_is_named(tmp_path, text):
+def test_a_report_without_its_fields_is_named(tmp_path, text):
     (tmp_path / "verify.json").write_text(text)
-    with pytest.raises(ValueError, match=r"verify\.json: .*; remove the file, make verify writes"):
+    with pytest.raises(ValueError, match=r"verify\.json: .*; remove the file; make verify writes"):
         record.proven_on({}, tmp_path / "verify.json")
 
 
@@ -52,14 +52,14 @@ def test_a_folder_with_files_is_copied_last_file_first(tmp_path, monkeypatch):
     order = []
     copy = shutil.copy
     monkeypatch.setattr(shutil, "copy", lambda *a, **k: (order.append(a[0].name), copy(*a, **k)))
-    clean_clone.copy_backwards(tmp_path / "from", tmp_path / "to")
+    clean_clone.copy_in_reverse(tmp_path / "from", tmp_path / "to")
     assert order == ["d", "c", "a"]
     assert (tmp_path / "to/b/d").read_text() == "b/d"
 
 
 def test_a_number_may_move_by_its_tolerance_in_either_direction():
     for got, same in (("0.24", True), ("0.26", True), ("0.239", False), ("0.261", False)):
-        assert Kept("n", Decimal("0.25"), Decimal(got), Decimal("0.01")).same is same
+        assert NumberComparison("n", Decimal("0.25"), Decimal(got), Decimal("0.01")).same is same
 
 
 def entry(deps, outs):
@@ -69,7 +69,7 @@ def entry(deps, outs):
     }
 
 
-def test_what_was_read_is_outdated_only_where_no_output_explains_it():
+def test_an_input_is_outdated_only_if_no_output_explains_it():
     before = {"a": entry({}, {"raw/a": "1"}), "b": entry({"raw": "2", "code": "3"}, {"b": "4"})}
     moved = {"a": entry({}, {"raw/a": "9"}), "b": entry({"raw": "8", "code": "3"}, {"b": "4"})}
     stale = {"a": entry({}, {"raw/a": "1"}), "b": entry({"raw": "8", "code": "3"}, {"b": "4"})}
@@ -78,41 +78,41 @@ def test_what_was_read_is_outdated_only_where_no_output_explains_it():
 
 
 def test_an_older_processor_is_of_another_kind():
-    here = cpu_kind.processor()
-    assert here.older().kind != here.kind
-    assert build_environment.variables(build_environment.aged(), Path("site")).items() >= (
-        cpu_kind.OLDER.items()
-    )
+    processor = cpu_kind.processor()
+    assert processor.older().kind != processor.kind
+    assert build_environment.variables(
+        build_environment.older_processor(), Path("site")
+    ).items() >= (cpu_kind.OLDER.items())
 
 
 def test_the_installed_packages_are_those_of_the_lock_file():
     assert cpu_kind.unpinned(TOP / "requirements.lock") == []
 
 
-def test_what_cannot_be_varied_is_said(monkeypatch):
+def test_the_differences_name_what_cannot_be_varied(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
     monkeypatch.setenv("PATH", "")
-    around = build_environment.varied()
-    assert "cores: not varied, since there is one alone" in around.said
-    assert around.cores == ()
-    assert any(said.startswith("locale: C") for said in around.said)
+    environment = build_environment.varied()
+    assert "cores: not varied, because there is only one" in environment.differences
+    assert environment.cores == ()
+    assert any(text.startswith("locale: C") for text in environment.differences)
     monkeypatch.delattr(os, "sched_getaffinity")
-    assert "cores: not varied, since this system binds no process to cores" in (
-        build_environment.varied().said
+    assert "cores: not varied, because this system cannot bind a process to cores" in (
+        build_environment.varied().differences
     )
 
 
-def test_what_led_to_this_checkout_stays_behind(monkeypatch):
+def test_variables_that_lead_to_this_checkout_are_removed(monkeypatch):
     for name in ("GIT_DIR", "DVC_ROOT", "PYTHONPATH", "OTHER"):
         monkeypatch.setenv(name, "here")
-    found = build_environment.variables(build_environment.Surroundings(), Path("site"))
-    assert found.keys() & {"GIT_DIR", "DVC_ROOT", "PYTHONPATH", "OTHER"} == {"OTHER"}
+    variables = build_environment.variables(build_environment.BuildEnvironment(), Path("site"))
+    assert variables.keys() & {"GIT_DIR", "DVC_ROOT", "PYTHONPATH", "OTHER"} == {"OTHER"}
 
 
-# What the pipeline of this repository promises.
+# The promises of the pipeline of this repository.
 
 
-def test_every_stage_promises_something():
+def test_every_stage_has_a_promise():
     for name, stage in as_written().items():
         stage = stage.get("do", stage)
         assert stage["meta"]["exact"] in (EVERYWHERE, HERE), name
@@ -121,19 +121,19 @@ def test_every_stage_promises_something():
 def test_what_is_exact_everywhere_reads_nothing_that_is_exact_here():
     stages = pipeline()
     exact = {name: stage["meta"]["exact"] for name, stage in stages.items()}
-    made = {path: name for name in stages for path in entries(name, "outs", "metrics", "plots")}
+    writers = {path: name for name in stages for path in entries(name, "outs", "metrics", "plots")}
     for name in stages:
         for path in entries(name, "deps"):
-            above = {exact[m] for p, m in made.items() if f"{p}/".startswith(f"{path}/")}
+            above = {exact[m] for p, m in writers.items() if f"{p}/".startswith(f"{path}/")}
             assert exact[name] == HERE or above <= {EVERYWHERE}, (name, path)
 
 
 def test_every_report_in_git_is_an_output_or_measured_or_kept(monkeypatch):
     monkeypatch.chdir(TOP)
-    told = params.load("verify", VerifyParams)
+    section = params.load("verify", VerifyParams)
     kinds = ("outs", "metrics", "plots")
-    made = {path for name in pipeline() for path in entries(name, *kinds)}
-    known = {*made, *told.measured, *told.kept}
-    assert len(known) == len(made) + len(told.measured) + len(told.kept)
+    outs = {path for name in pipeline() for path in entries(name, *kinds)}
+    declared = {*outs, *section.measured, *section.kept}
+    assert len(declared) == len(outs) + len(section.measured) + len(section.kept)
     for path in listed(["reports"]):
-        assert any(f"{path}/".startswith(f"{other}/") for other in known), path
+        assert any(f"{path}/".startswith(f"{other}/") for other in declared), path
