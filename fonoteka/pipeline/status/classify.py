@@ -1,6 +1,6 @@
-"""Decide what each stage is: fresh, stale, missing or only not pulled, and what it would cost.
+"""Classify each stage as fresh, stale, missing or not pulled, and estimate its cost.
 
-Pure bookkeeping over what `fonoteka.pipeline.status.inspect` found: no files, no dvc.
+Works on the results of `fonoteka.pipeline.status.inspect` alone, without files and without dvc.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from fonoteka.pipeline.status.inspect import Facts, Gone, Look
+from fonoteka.pipeline.status.inspect import MissingOutput, PipelineInspection, StageInspection
 
 PARTS = {f"data/splits/{part}.jsonl": part for part in ("train", "valid", "test")}
-# What an audit counted of each, where a stage reads no part: the first that it reads says it.
+# For a stage that reads no split: the audit's count for the first of these paths that it reads.
 COUNTED = {
     "data/audio": "accepted",
     "data/corpus/accepted.csv": "accepted",
@@ -22,8 +22,8 @@ COUNTED = {
 }
 
 
-class State(StrEnum):
-    """What a stage is; the values are what a person reads."""
+class StageState(StrEnum):
+    """The state of a stage; the values are printed."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -34,104 +34,113 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Row:
-    """A stage, what it is, why, and what it would cost.
+class StageStatus:
+    """The state of a stage with its reasons and its cost.
 
     Attributes:
         stage: its name.
-        state: one of `State`.
-        why: a sentence for each reason.
-        known: whether dvc.lock has it.
-        clips: how many it reads, by the last audit; None where it reads none, or none was made.
-        size: bytes it reads, as when it ran last; of one that isn't pulled the bytes to pull.
-        took_s: seconds it took when it ran here last; None where it never did.
+        state: one of `StageState`.
+        reasons: one sentence per reason.
+        in_lock: whether dvc.lock has an entry for it.
+        clips: number of clips that it reads, by the last audit; None if it reads none, or if there
+            was no audit.
+        size: bytes that it read at its last run; the bytes to pull if it is not pulled.
+        took_s: seconds of its last run on this machine; None if it never ran here.
     """
 
     stage: str
-    state: State
-    why: tuple[str, ...]
-    known: bool
+    state: StageState
+    reasons: tuple[str, ...]
+    in_lock: bool
     clips: int | None
     size: int
     took_s: float | None
 
     def settled(self, allow_missing: bool) -> bool:
-        """Return whether nothing is to be done about it.
+        """Return whether the stage needs no run and no pull.
 
         Args:
-            allow_missing: whether what dvc.lock knows doesn't have to be here.
+            allow_missing: whether outputs that only dvc.lock has are accepted.
         """
-        if self.state in (State.FRESH, State.FROZEN):
+        if self.state in (StageState.FRESH, StageState.FROZEN):
             return True
-        return allow_missing and self.known and self.state in (State.NOT_PULLED, State.MISSING)
+        return (
+            allow_missing
+            and self.in_lock
+            and self.state in (StageState.NOT_PULLED, StageState.MISSING)
+        )
 
 
-def decide(look: Look, corpus: Mapping[str, Any], took_s: Mapping[str, float]) -> list[Row]:
-    """Return a row for each stage, in the order of dvc.yaml.
+def classify(
+    pipeline: PipelineInspection, corpus: Mapping[str, Any], took_s: Mapping[str, float]
+) -> list[StageStatus]:
+    """Return the status of each stage, in the order of dvc.yaml.
 
     Args:
-        look: what dvc knows.
-        corpus: the report of the last audit; empty where there is none.
-        took_s: the seconds of each stage that ran here.
+        pipeline: the stages compared with dvc.lock.
+        corpus: the report of the last audit; empty if there was none.
+        took_s: the seconds of the last run of each stage on this machine.
     """
-    facts = {stage.name: stage for stage in look.stages}
+    stages = {stage.name: stage for stage in pipeline.stages}
     roots: dict[str, tuple[str, ...]] = {}
     rows = []
-    for stage in look.stages:
-        state, why = _own(stage, look.remote)
-        if state in (State.FRESH, State.NOT_PULLED):
-            above = _roots(stage.name, facts, look.remote, roots)
+    for stage in pipeline.stages:
+        state, reasons = _own(stage, pipeline.remote)
+        if state in (StageState.FRESH, StageState.NOT_PULLED):
+            # A stale stage above may write other bytes, which only its run shows.
+            above = _roots(stage.name, stages, pipeline.remote, roots)
             if above:
-                also = [f"{line}, unless it comes out anew" for line in why]
-                state, why = State.MAY_BE, [f"because of {', '.join(above)}", *also]
-        gone = sum(one.size for one in stage.gone if not one.here and not one.cached)
-        size = gone if state is State.NOT_PULLED else stage.reads_bytes
+                also = [f"{reason}, unless it is rewritten" for reason in reasons]
+                state, reasons = StageState.MAY_BE, [f"because of {', '.join(above)}", *also]
+        to_pull = sum(out.size for out in stage.missing if not out.in_workspace and not out.cached)
+        size = to_pull if state is StageState.NOT_PULLED else stage.reads_bytes
         clips = clips_of(stage.reads, corpus)
+        seconds = took_s.get(stage.name)
         rows.append(
-            Row(stage.name, state, tuple(why), stage.known, clips, size, took_s.get(stage.name))
+            StageStatus(stage.name, state, tuple(reasons), stage.in_lock, clips, size, seconds)
         )
     return rows
 
 
-def _own(stage: Facts, remote: str) -> tuple[State, list[str]]:
-    """Return what a stage is by itself, and why."""
-    if stage.frozen and not stage.gone:
-        return State.FROZEN, ["dvc leaves it alone until it is unfrozen"]
-    if not stage.known:
-        return State.MISSING, ["never ran: dvc.lock doesn't have it"]
+def _own(stage: StageInspection, remote: str) -> tuple[StageState, list[str]]:
+    """Return the state of a stage without regard to those above it, and the reasons."""
+    if stage.frozen and not stage.missing:
+        return StageState.FROZEN, ["dvc skips it until it is unfrozen"]
+    if not stage.in_lock:
+        return StageState.MISSING, ["never ran: dvc.lock has no entry for it"]
     if stage.changed:
-        return State.STALE, list(stage.changed)
-    if lost := [one for one in stage.gone if not (one.cached or remote)]:
-        return State.MISSING, list(_lost(lost))
-    if stage.gone:
-        return State.NOT_PULLED, [_pull(stage.gone, remote)]
-    if stage.unseen:
-        return State.NOT_PULLED, [f"{', '.join(stage.unseen)}: a part of it isn't pulled"]
-    return State.FRESH, []
+        return StageState.STALE, list(stage.changed)
+    if lost := [out for out in stage.missing if not (out.cached or remote)]:
+        return StageState.MISSING, list(_lost(lost))
+    if stage.missing:
+        return StageState.NOT_PULLED, [_pull(stage.missing, remote)]
+    if stage.not_pulled:
+        return StageState.NOT_PULLED, [f"{', '.join(stage.not_pulled)}: a part of it is not pulled"]
+    return StageState.FRESH, []
 
 
-def _lost(gone: Sequence[Gone]) -> Iterator[str]:
-    """Yield a sentence for each way in which outputs are nowhere, and how to get them."""
-    in_git = [one.path for one in gone if one.in_git]
-    here = [one.path for one in gone if one.here and not one.in_git]
-    nowhere = [one.path for one in gone if not (one.here or one.in_git)]
+def _lost(missing: Sequence[MissingOutput]) -> Iterator[str]:
+    """Yield one sentence per kind of lost output, with the command that brings it back."""
+    in_git = [out.path for out in missing if out.in_git]
+    uncached = [out.path for out in missing if out.in_workspace and not out.in_git]
+    nowhere = [out.path for out in missing if not (out.in_workspace or out.in_git)]
     if in_git:
-        yield f"{_named(in_git)}: gone; git has it: git checkout -- {' '.join(in_git)}"
-    if here:
-        yield f"{_named(here)}: here and not in dvc's cache; dvc commit puts it there"
+        yield f"{_named(in_git)}: missing; restore it with git checkout -- {' '.join(in_git)}"
+    if uncached:
+        yield f"{_named(uncached)}: in the workspace but not in dvc's cache; add it with dvc commit"
     if nowhere:
-        yield f"{_named(nowhere)}: neither here nor in dvc's cache, and no remote to pull from"
+        yield f"{_named(nowhere)}: not in the workspace or dvc's cache, and there is no remote"
 
 
-def _pull(gone: Sequence[Gone], remote: str) -> str:
-    paths = _named([one.path for one in gone])
-    if all(one.cached for one in gone):
-        return f"{paths}: in dvc's cache; dvc checkout puts it here"
-    return f"{paths}: dvc pull gets it, where remote {remote!r} has it"
+def _pull(missing: Sequence[MissingOutput], remote: str) -> str:
+    paths = _named([out.path for out in missing])
+    if all(out.cached for out in missing):
+        return f"{paths}: in dvc's cache; restore it with dvc checkout"
+    return f"{paths}: fetch it with dvc pull, if remote {remote!r} has it"
 
 
 def _named(paths: Sequence[str], most: int = 3) -> str:
-    """Return paths, the first three of them where they are more.
+    """Return the paths, or the first three and the number of the others.
 
     >>> _named(["a", "b", "c", "d"])
     'a, b, c and 1 more'
@@ -141,22 +150,26 @@ def _named(paths: Sequence[str], most: int = 3) -> str:
 
 
 def _roots(
-    name: str, facts: Mapping[str, Facts], remote: str, known: dict[str, tuple[str, ...]]
+    name: str,
+    stages: Mapping[str, StageInspection],
+    remote: str,
+    roots: dict[str, tuple[str, ...]],
 ) -> tuple[str, ...]:
-    """Return the stages above one that are sure to run and may change what it reads.
+    """Return the upstream stages that are sure to run and may change what a stage reads.
 
-    One whose outputs were lost gives the same bytes again, and one that is frozen doesn't run.
+    A stage whose outputs were lost writes the same bytes again, and a frozen one does not run.
+    The results are cached in `roots`.
     """
-    if name not in known:
-        found: dict[str, None] = {}
-        for above in (one for one in facts[name].upstream if one in facts):
-            state, _ = _own(facts[above], remote)
-            if state is State.STALE or not facts[above].known:
-                found[above] = None
-            elif state is not State.FROZEN:
-                found |= dict.fromkeys(_roots(above, facts, remote, known))
-        known[name] = tuple(found)
-    return known[name]
+    if name not in roots:
+        sure: dict[str, None] = {}
+        for above in (other for other in stages[name].upstream if other in stages):
+            state, _ = _own(stages[above], remote)
+            if state is StageState.STALE or not stages[above].in_lock:
+                sure[above] = None
+            elif state is not StageState.FROZEN:
+                sure |= dict.fromkeys(_roots(above, stages, remote, roots))
+        roots[name] = tuple(sure)
+    return roots[name]
 
 
 def clips_of(reads: Sequence[str], corpus: Mapping[str, Any]) -> int | None:
@@ -173,4 +186,4 @@ def clips_of(reads: Sequence[str], corpus: Mapping[str, Any]) -> int | None:
             return sum(int(corpus["parts"][part]["utterances"]) for part in parts)
         return next((int(corpus[name]) for path, name in COUNTED.items() if path in reads), None)
     except (KeyError, TypeError, ValueError):
-        return None  # no audit yet, or one that counted otherwise
+        return None  # no audit yet, or a report of another form

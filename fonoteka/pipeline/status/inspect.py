@@ -1,7 +1,7 @@
-"""Ask dvc what of each stage differs from `dvc.lock`, file by file and key by key.
+"""Compare each stage with `dvc.lock` through dvc: file by file and key by key.
 
-dvc's own `status` calls a stage changed whose input isn't pulled, and tells of a parameter that it
-was modified, not from what to what. So its parts are asked one by one, with its own hashes.
+`dvc status` reports a stage as changed if its input is not pulled, and reports that a parameter was
+modified, without both values. So this module compares the parts one by one, with dvc's hashes.
 """
 
 from __future__ import annotations
@@ -22,65 +22,65 @@ MOST_WORDS = 6
 
 
 @dataclass(frozen=True)
-class Gone:
-    """An output that dvc.lock knows and that isn't here, or not in the cache.
+class MissingOutput:
+    """An output in dvc.lock that is missing in the working tree or in the cache.
 
     Attributes:
-        path: where it belongs.
-        size: its bytes.
-        here: whether it is in the working tree, and only the cache lacks it.
-        cached: whether it is in the cache, and only the working tree lacks it.
-        in_git: whether git keeps it, and no cache.
+        path: its path in the working tree.
+        size: in bytes.
+        in_workspace: whether it is in the working tree, so that only the cache lacks it.
+        cached: whether it is in the cache, so that only the working tree lacks it.
+        in_git: whether git stores it instead of the cache.
     """
 
     path: str
     size: int
-    here: bool
+    in_workspace: bool
     cached: bool
     in_git: bool
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What dvc knows of a stage, or of data that `dvc add` tracks.
+class StageInspection:
+    """How a stage, or data that `dvc add` tracks, differs from dvc.lock.
 
     Attributes:
-        name: as dvc calls it.
+        name: dvc's name of the stage.
         upstream: names of the stages that it reads from.
-        frozen: whether dvc leaves it alone.
-        known: whether dvc.lock has it: it ran once.
-        changed: a sentence for each thing that is not as it was when it ran.
-        gone: outputs that aren't here.
-        unseen: inputs that can't be compared before they are pulled.
-        reads: paths of what it reads, code left out.
-        reads_bytes: how much that was when it ran.
+        frozen: whether dvc skips it.
+        in_lock: whether dvc.lock has an entry for it, so that it ran once.
+        changed: one sentence per difference from its last run.
+        missing: outputs that are not in the working tree or not in the cache.
+        not_pulled: inputs that cannot be compared before they are pulled.
+        reads: paths of its dependencies, without code.
+        reads_bytes: their size at its last run.
     """
 
     name: str
     upstream: tuple[str, ...] = ()
     frozen: bool = False
-    known: bool = True
+    in_lock: bool = True
     changed: tuple[str, ...] = ()
-    gone: tuple[Gone, ...] = ()
-    unseen: tuple[str, ...] = ()
+    missing: tuple[MissingOutput, ...] = ()
+    not_pulled: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     reads_bytes: int = 0
 
 
 @dataclass(frozen=True)
-class Look:
-    """What dvc knows of the whole pipeline: its stages in the order of dvc.yaml, and its remote."""
+class PipelineInspection:
+    """The stages of the pipeline in the order of dvc.yaml, and the name of the default remote."""
 
     root: Path
-    stages: tuple[Facts, ...]
+    stages: tuple[StageInspection, ...]
     remote: str
 
 
-def look() -> Look:
-    """Return what dvc knows of the pipeline around the current folder.
+def inspect() -> PipelineInspection:
+    """Compare the pipeline around the current folder with dvc.lock.
 
     Raises:
-        ValueError: this is no dvc repository, or dvc can't read its files.
+        ValueError: the folder is not in a dvc repository, or dvc cannot read its files.
     """
     from dvc.repo import Repo, lock_repo
 
@@ -88,45 +88,47 @@ def look() -> Look:
     with one_sentence():
         root = Path(Repo.find_root())
         if not (root / "dvc.yaml").is_file():
-            raise UserError(f"{root}: there is no dvc.yaml here, so there is no stage to look at")
+            raise UserError(f"{root}: there is no dvc.yaml here, so there are no stages to inspect")
         with chdir(root), Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
             graph, outputs = repo.index.graph, list(repo.index.outs)
             commands = _Commands()
             stages = tuple(
-                _facts(stage, graph, outputs, commands)
+                _inspected(stage, graph, outputs, commands)
                 for stage in repo.index.stages
                 if stage in graph
             )
-            return Look(root, stages, str(repo.config.get("core", {}).get("remote") or ""))
+            return PipelineInspection(
+                root, stages, str(repo.config.get("core", {}).get("remote") or "")
+            )
 
 
-def _facts(stage: Any, graph: Any, outputs: list[Any], commands: _Commands) -> Facts:
+def _inspected(stage: Any, graph: Any, outputs: list[Any], commands: _Commands) -> StageInspection:
     from dvc.dependency import ParamsDependency
 
-    known = any(one.hash_info for one in [*stage.outs, *stage.deps])
+    in_lock = any(item.hash_info for item in [*stage.outs, *stage.deps])
     data = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
-    changed, unseen = [], []
-    if known and not stage.frozen:
+    changed, not_pulled = [], []
+    if in_lock and not stage.frozen:
         if getattr(stage, "cmd_changed", False):  # data that was added has no command
             changed.append(commands.change(stage))
         for dep in stage.deps:
             if isinstance(dep, ParamsDependency):
                 changed += _params(dep)
                 continue
-            said, seen = _dependency(dep, outputs)
-            changed += [said] if said else []
-            unseen += [] if seen else [str(dep)]
-    if known and (stage.is_callback or stage.always_changed):
-        changed.append("runs each time, as dvc.yaml has it")
-    changed += [said for out in stage.outs if known and (said := _output(out))]
-    return Facts(
+            message, comparable = _dependency(dep, outputs)
+            changed += [message] if message else []
+            not_pulled += [] if comparable else [str(dep)]
+    if in_lock and (stage.is_callback or stage.always_changed):
+        changed.append("runs each time, because dvc.yaml says so")
+    changed += [message for out in stage.outs if in_lock and (message := _output(out))]
+    return StageInspection(
         stage.addressing,
         tuple(sorted(other.addressing for other in graph.successors(stage))),
         bool(stage.frozen),
-        known,
+        in_lock,
         tuple(changed),
-        tuple(_gone(stage.outs)) if known else (),
-        tuple(unseen),
+        tuple(_missing(stage.outs)) if in_lock else (),
+        tuple(not_pulled),
         tuple(str(dep) for dep in data if not str(dep).startswith(CODE)),
         sum(dep.meta.size or 0 for dep in data if dep.meta and not str(dep).startswith(CODE)),
     )
@@ -139,32 +141,32 @@ def _params(dep: Any) -> list[str]:
     old = dict(flatten(dep.hash_info.value or {}))
     new = dict(flatten(dep.read_params(flatten=False)))
     return [
-        f"{dep} {key}: {before or 'not there'} -> {now or 'not there'}"
+        f"{dep} {key}: {before or 'not set'} -> {now or 'not set'}"
         for key, before, now in changes(old, new)
     ] or [f"{dep}: changed"]
 
 
 def _dependency(dep: Any, outputs: list[Any]) -> tuple[str, bool]:
-    """Return what changed of a file or folder that a stage reads, and whether it can be seen.
+    """Return how a dependency changed, or nothing, and whether it can be compared.
 
-    What an upstream stage makes and isn't here is compared by the two hashes in dvc.lock, so that a
-    clone without data can be looked at too. A folder with a part that isn't pulled has no hash.
+    An upstream output that is not in the working tree is compared by its two hashes in dvc.lock, so
+    that a clone without data can be inspected too. A folder that is pulled in part has no hash.
     """
     if not dep.status():
         return "", True
-    whole = next((out for out in outputs if out.fs_path == dep.fs_path), None)
-    if not dep.exists and whole is not None:
-        same = whole.hash_info == dep.hash_info
-        return "" if same else f"{dep}: {whole.stage.addressing} made it anew", True
-    near = (out for out in outputs if _within(out, dep) or _within(dep, out))
-    if any(out.hash_info and not out.exists for out in near):
+    exact_match = next((out for out in outputs if out.fs_path == dep.fs_path), None)
+    if not dep.exists and exact_match is not None:
+        same = exact_match.hash_info == dep.hash_info
+        return "" if same else f"{dep}: rewritten by {exact_match.stage.addressing}", True
+    related = (out for out in outputs if _within(out, dep) or _within(dep, out))
+    if any(out.hash_info and not out.exists for out in related):
         return "", False
     if not dep.exists:
-        return f"{dep}: is gone", True
-    made = f", {whole.stage.addressing} made it anew" if whole is not None else ""
+        return f"{dep}: is missing", True
+    writer = exact_match.stage.addressing if exact_match is not None else ""
     if not dep.hash_info:
-        return f"{dep}: is read now, and was not{made}", True
-    return f"{dep}: changed{made}{_folder(dep)}", True
+        return f"{dep}: is a new dependency{writer and f', written by {writer}'}", True
+    return f"{dep}: changed{writer and f' by {writer}'}{_folder(dep)}", True
 
 
 def _within(inner: Any, outer: Any) -> bool:
@@ -172,59 +174,59 @@ def _within(inner: Any, outer: Any) -> bool:
 
 
 def _folder(dep: Any) -> str:
-    """Return how many files and bytes a folder had and has, where that tells something."""
+    """Return how many files and bytes a folder had and has; nothing if dvc.lock has no count."""
     old, new = dep.meta, dep.get_meta()
     if not old or not new.isdir or old.nfiles is None:
         return ""
     if (old.nfiles, old.size) == (new.nfiles, new.size):
-        return f" (as many files, {new.nfiles}, and as many bytes)"
+        return f" (still {new.nfiles} files of {new.size} bytes)"
     return f" ({old.nfiles} files of {old.size} bytes -> {new.nfiles} of {new.size})"
 
 
 def _output(out: Any) -> str:
-    """Return what changed of an output that is here."""
+    """Return how an output in the working tree changed, or nothing."""
     from dvc.stage import PipelineStage
 
     if not out.exists or not out.workspace_status():
         return ""
     if not out.hash_info:
-        return f"{out}: is written now, and was not"
-    since = "its stage made it" if isinstance(out.stage, PipelineStage) else "it was added"
+        return f"{out}: is a new output"
+    since = "its stage wrote it" if isinstance(out.stage, PipelineStage) else "it was added"
     return f"{out}: changed since {since}"
 
 
-def _gone(outs: list[Any]) -> Iterator[Gone]:
+def _missing(outs: list[Any]) -> Iterator[MissingOutput]:
     for out in outs:
-        here = out.exists
+        in_workspace = out.exists
         cached = out.use_cache and bool(out.hash_info) and not out.changed_cache()
-        if out.hash_info and (not here or (out.use_cache and not cached)):
+        if out.hash_info and (not in_workspace or (out.use_cache and not cached)):
             size = (out.meta.size if out.meta else 0) or 0
-            yield Gone(str(out), size, here, cached, not out.use_cache)
+            yield MissingOutput(str(out), size, in_workspace, cached, not out.use_cache)
 
 
 class _Commands:
-    """The commands that dvc.lock remembers, read when the first is asked for."""
+    """The commands in the lock files, each of which is read when first needed."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, Mapping[str, Any]] = {}
+        self._locks: dict[Path, Mapping[str, Any]] = {}
 
     def change(self, stage: Any) -> str:
-        """Return which words of a stage's command came and went."""
+        """Return which words of a stage's command were removed and added."""
         old, new = str(self._locked(stage)).split(), str(stage.cmd).split()
         parts = [
             f"{sign}{' '.join(words[:MOST_WORDS])}{'...' * (len(words) > MOST_WORDS)}"
             for sign, words in (("- ", _only(old, new)), ("+ ", _only(new, old)))
             if words
         ]
-        return f"its command in {stage.relpath}: {', '.join(parts) or 'words in another order'}"
+        return f"its command in {stage.relpath}: {', '.join(parts) or 'the order of its words'}"
 
     def _locked(self, stage: Any) -> Any:
         from dvc.utils.serialize import load_yaml
 
         path = Path(stage.path).with_suffix(".lock")
-        if path not in self._known:
-            self._known[path] = load_yaml(str(path)).get("stages") or {}
-        return self._known[path].get(stage.name, {}).get("cmd", "")
+        if path not in self._locks:
+            self._locks[path] = load_yaml(str(path)).get("stages") or {}
+        return self._locks[path].get(stage.name, {}).get("cmd", "")
 
 
 def _only(words: list[str], others: list[str]) -> list[str]:

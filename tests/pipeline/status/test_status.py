@@ -1,4 +1,4 @@
-"""Before anything runs it is known what is stale, why, what is merely not here, and the cost."""
+"""`status` shows what is stale and why, what is not pulled, and the cost, before a run."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def project(built, tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(project, monkeypatch, capsys):
-    """Run the command; return its exit code, what it printed, and each stage that it told of."""
+    """Run the command; return its exit code, each stage that it printed, and its errors."""
 
     def called(*arguments):
         code = exit_code("status", "--json", *arguments)
-        said = capsys.readouterr()
-        stages = json.loads(said.out)["stages"] if said.out else []
-        return code, {stage["stage"]: stage for stage in stages}, said.err
+        output = capsys.readouterr()
+        stages = json.loads(output.out)["stages"] if output.out else []
+        return code, {stage["stage"]: stage for stage in stages}, output.err
 
     return called
 
@@ -106,10 +106,10 @@ def test_a_parameter_that_changed_is_named_with_both_values(call, project):
     code, stages, _ = call()
     assert code == 1
     assert stages["grow"]["state"] == "stale"
-    assert stages["grow"]["why"] == [
+    assert stages["grow"]["reasons"] == [
         "params.yaml grow.by: 2 -> 3",
-        "params.yaml grow.far: not there -> [1]",
-        "params.yaml grow.tall: true -> not there",
+        "params.yaml grow.far: not set -> [1]",
+        "params.yaml grow.tall: true -> not set",
     ]
 
 
@@ -119,8 +119,8 @@ def test_stages_below_a_stale_one_may_be_stale_and_others_are_fresh(call, projec
     assert states(stages) == {
         "grow": "stale", "fold": "may be stale", "count": "may be stale", "gather": "may be stale",
     }  # fmt: skip
-    assert stages["grow"]["why"] == ["in.txt: changed"]
-    assert stages["count"]["why"] == ["because of grow"]
+    assert stages["grow"]["reasons"] == ["in.txt: changed"]
+    assert stages["count"]["reasons"] == ["because of grow"]
 
 
 def test_every_reason_has_its_own_sentence(call, project):
@@ -129,12 +129,12 @@ def test_every_reason_has_its_own_sentence(call, project):
     (project / "new.txt").write_text("new\n")
     (project / "grown.txt").write_text("by hand\n")
     _, stages, _ = call()
-    assert stages["grow"]["why"] == [
+    assert stages["grow"]["reasons"] == [
         "its command in dvc.yaml: - more.txt",
-        "new.txt: is read now, and was not",
-        "grown.txt: changed since its stage made it",
+        "new.txt: is a new dependency",
+        "grown.txt: changed since its stage wrote it",
     ]
-    assert stages["fold"]["why"] == ["grown.txt: changed, grow made it anew"]
+    assert stages["fold"]["reasons"] == ["grown.txt: changed by grow"]
 
 
 def test_a_stage_that_runs_each_time_says_so(call, project):
@@ -142,23 +142,23 @@ def test_a_stage_that_runs_each_time_says_so(call, project):
     (project / "dvc.yaml").write_text(text)
     _, stages, _ = call()
     assert states(stages) == {"lone": "stale"}
-    assert stages["lone"]["why"] == ["runs each time, as dvc.yaml has it"]
+    assert stages["lone"]["reasons"] == ["runs each time, because dvc.yaml says so"]
 
 
-def test_an_input_that_is_gone_is_named(call, project):
+def test_an_input_that_is_missing_is_named(call, project):
     (project / "more.txt").unlink()
-    assert call()[1]["grow"]["why"] == ["more.txt: is gone"]
+    assert call()[1]["grow"]["reasons"] == ["more.txt: is missing"]
 
 
-def test_a_folder_says_how_many_files_it_had_and_has(call, project):
+def test_the_reason_for_a_folder_has_its_old_and_new_number_of_files(call, project):
     (project / "data/new.txt").write_text("four")
-    assert call()[1]["gather"]["why"] == [
+    assert call()[1]["gather"]["reasons"] == [
         "data: changed (3 files of 17 bytes -> 4 of 21)"
     ]  # fmt: skip
     (project / "data/new.txt").unlink()
     (project / "data/own.txt").write_text("OWN\n")
-    assert call()[1]["gather"]["why"] == [
-        "data: changed (as many files, 3, and as many bytes)"
+    assert call()[1]["gather"]["reasons"] == [
+        "data: changed (still 3 files of 17 bytes)"
     ]  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def test_a_stage_that_never_ran_is_missing(call, project):
     )
     code, stages, _ = call("--allow-missing")
     assert (code, states(stages)) == (1, {"late": "missing"})
-    assert stages["late"]["why"] == ["never ran: dvc.lock doesn't have it"]
+    assert stages["late"]["reasons"] == ["never ran: dvc.lock has no entry for it"]
 
 
 def test_what_is_in_the_cache_is_not_pulled_and_no_stage_below_is_stale(call, project):
@@ -177,8 +177,8 @@ def test_what_is_in_the_cache_is_not_pulled_and_no_stage_below_is_stale(call, pr
     assert (code, states(stages)) == (
         1, {"grow": "not pulled", "fold": "not pulled", "gather": "not pulled"},
     )  # fmt: skip
-    assert stages["grow"]["why"] == ["grown.txt: in dvc's cache; dvc checkout puts it here"]
-    assert stages["gather"]["why"] == ["data: a part of it isn't pulled"]
+    assert stages["grow"]["reasons"] == ["grown.txt: in dvc's cache; restore it with dvc checkout"]
+    assert stages["gather"]["reasons"] == ["data: a part of it is not pulled"]
     assert call("--allow-missing")[0] == 0
     run_dvc("checkout", "-q")
     assert call()[0] == 0
@@ -190,9 +190,13 @@ def test_what_the_remote_can_have_is_not_pulled_with_its_bytes(call, project):
     code, stages, _ = call()
     assert code == 1
     assert stages["grow"]["state"] == "not pulled"
-    assert stages["grow"]["why"] == ["grown.txt: dvc pull gets it, where remote 'store' has it"]
+    assert stages["grow"]["reasons"] == [
+        "grown.txt: fetch it with dvc pull, if remote 'store' has it"
+    ]
     assert stages["grow"]["size"] == len("hello\nmore\n")
-    assert stages["lone"]["why"] == ["lone.txt: dvc pull gets it, where remote 'store' has it"]
+    assert stages["lone"]["reasons"] == [
+        "lone.txt: fetch it with dvc pull, if remote 'store' has it"
+    ]
     assert call("--allow-missing")[0] == 0
 
 
@@ -200,15 +204,23 @@ def test_without_a_remote_what_is_nowhere_is_missing(call, project):
     lose("grown.txt")
     _, stages, _ = call()
     assert (stages["grow"]["state"], stages["lone"]["state"]) == ("missing", "missing")
-    assert "grown.txt: neither here nor in dvc's cache" in stages["grow"]["why"][0]
-    assert "lone.txt: here and not in dvc's cache; dvc commit" in stages["lone"]["why"][0]
+    assert (
+        "grown.txt: not in the workspace or dvc's cache, and there is no remote"
+        in stages["grow"]["reasons"][0]
+    )
+    assert (
+        "lone.txt: in the workspace but not in dvc's cache; add it with dvc commit"
+        in stages["lone"]["reasons"][0]
+    )
 
 
-def test_what_git_keeps_is_missing_and_git_has_it(call, project):
+def test_a_missing_output_of_git_is_restored_by_git(call, project):
     lose("count.json", cache=False)
     _, stages, _ = call()
     assert states(stages) == {"count": "missing"}
-    assert stages["count"]["why"] == ["count.json: gone; git has it: git checkout -- count.json"]
+    assert stages["count"]["reasons"] == [
+        "count.json: missing; restore it with git checkout -- count.json"
+    ]
 
 
 def test_a_clone_without_data_still_knows_what_is_stale(call, project):
@@ -221,7 +233,7 @@ def test_a_clone_without_data_still_knows_what_is_stale(call, project):
         "grow": "stale", "fold": "may be stale", "count": "may be stale",
         "gather": "may be stale", "lone": "not pulled",
     }  # fmt: skip
-    assert stages["grow"]["why"] == ["params.yaml grow.by: 2 -> 3"]
+    assert stages["grow"]["reasons"] == ["params.yaml grow.by: 2 -> 3"]
 
 
 def test_a_stage_run_alone_leaves_what_reads_it_stale_even_where_its_output_is_not_here(
@@ -230,9 +242,9 @@ def test_a_stage_run_alone_leaves_what_reads_it_stale_even_where_its_output_is_n
     use_remote(project)
     (project / "in.txt").write_text("halo\n")
     run_dvc("repro", "-q", "-s", "grow")
-    assert call()[1]["fold"]["why"] == ["grown.txt: changed, grow made it anew"]
+    assert call()[1]["fold"]["reasons"] == ["grown.txt: changed by grow"]
     lose("grown.txt")
-    assert call()[1]["fold"]["why"][0] == "grown.txt: grow made it anew"
+    assert call()[1]["fold"]["reasons"][0] == "grown.txt: rewritten by grow"
 
 
 def test_a_frozen_stage_is_left_alone(call, project):
@@ -242,12 +254,12 @@ def test_a_frozen_stage_is_left_alone(call, project):
     assert (code, states(stages)) == (0, {"grow": "frozen"})
 
 
-def test_added_data_is_told_of_too(call, project):
+def test_added_data_is_listed_too(call, project):
     run_dvc("add", "-q", "in.txt")
     assert call()[0] == 0
     (project / "in.txt").write_text("halo\n")
     _, stages, _ = call()
-    assert stages["in.txt.dvc"]["why"] == ["in.txt: changed since it was added"]
+    assert stages["in.txt.dvc"]["reasons"] == ["in.txt: changed since it was added"]
     assert stages["grow"]["state"] == "stale"
 
 
@@ -266,14 +278,14 @@ def test_a_table_for_a_person_has_reasons_and_sums(call, project, monkeypatch, c
     (project / "params.yaml").write_text("grow: {by: 3, tall: true}\n")
     assert exit_code("status") == 1
     head, grow, second, *rest = capsys.readouterr().out.splitlines()
-    assert head.split() == ["stage", "state", "clips", "bytes", "took", "last", "why"]
+    assert head.split() == ["stage", "state", "clips", "bytes", "last", "run", "reason"]
     assert grow.split() == ["grow", "stale", "-", "11", "B", "3.2", "s", "in.txt:", "changed"]
     assert second.strip() == "params.yaml grow.by: 2 -> 3"
-    assert head.index("why") == grow.index("in.txt") == second.index("params.yaml")
+    assert head.index("reason") == grow.index("in.txt") == second.index("params.yaml")
     assert rest[-3:] == [
         "5 stages: 1 fresh, 1 stale, 3 may be stale",
-        "to run: 1, 3.2 s one after another, as last time: make repro",
-        "to run if what they read comes out anew: 3, never timed here",
+        "to run: 1, 3.2 s one after another, by their last runs: make repro",
+        "to run if their inputs change: 3, never timed here",
     ]
 
 
@@ -284,19 +296,19 @@ def test_what_may_be_missing_is_not_in_the_table_but_counted(call, project, monk
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "why"),
+    ("file", "text", "name"),
     [
         ("dvc.yaml", "stages: [", "dvc.yaml"),
         ("dvc.lock", "a: [", "dvc.lock"),
         ("params.yaml", "a: [", "params.yaml"),
     ],
 )
-def test_what_dvc_can_not_read_leaves_it_undecided(file, text, why, call, project):
+def test_what_dvc_can_not_read_leaves_it_undecided(file, text, name, call, project):
     (project / file).write_text(text)
-    code, stages, said = call()
+    code, stages, error = call()
     assert (code, stages) == (2, {})
-    assert said.startswith("error: ")
-    assert why in said
+    assert error.startswith("error: ")
+    assert name in error
 
 
 def test_outside_of_a_pipeline_it_can_not_be_decided(call, tmp_path, monkeypatch):
