@@ -108,7 +108,7 @@ def test_params_and_profiles_have_the_keys_that_stages_load(overlay, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_bytes((TOP / "params.yaml").read_bytes())
     if overlay:
-        overrides.lay_over(overrides.find(overlay), path)
+        overrides.apply_profile(overrides.find(overlay), path)
     sections = yaml.safe_load(path.read_text(encoding="utf-8"))
     for stage in STAGES:
         for section, name in loads(module_of(stage), head_of(stage)):
@@ -341,3 +341,18 @@ def test_a_half_written_file_is_neither_in_git_nor_in_a_hash_of_dvc():
     assert ignored("reports/.corpus.json.17.part")
     done = call_dvc("check-ignore", "data/raw/.embedded.17.part", folder=TOP)
     assert done.stdout == "data/raw/.embedded.17.part\n"
+
+
+# Besides dvc_api, only the program that runs as dvc itself, in a process of its own.
+DVC_IMPORTERS = {"fonoteka/pipeline/dvc_api.py", "fonoteka/pipeline/runner/dvc_child.py"}
+
+
+def test_only_one_module_uses_the_private_api_of_dvc():
+    pattern = re.compile(r"^\s*(?:from|import) dvc(?:_data|_objects)?\b(?!live)", re.MULTILINE)
+    paths = [path for top in ("fonoteka", "stages") for path in (TOP / top).rglob("*.py")]
+    importers = {
+        path.relative_to(TOP).as_posix()
+        for path in paths
+        if pattern.search(path.read_text(encoding="utf-8"))
+    }
+    assert importers == DVC_IMPORTERS

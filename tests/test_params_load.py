@@ -33,7 +33,7 @@ def test_params_and_profiles_load_in_every_stage(overlay, loaded, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_bytes((TOP / "params.yaml").read_bytes())
     if overlay:
-        overrides.lay_over(overrides.find(overlay), path)
+        overrides.apply_profile(overrides.find(overlay), path)
     assert {section for section, _ in loaded} >= {"compute", "split", "mlp", "train_realtime"}
     document = yaml.safe_load(path.read_text(encoding="utf-8"))  # as `load` does for each section
     for section, dataclass in loaded:

@@ -45,13 +45,13 @@ def idle(rounds: int) -> dict[str, Any]:
     Raises:
         UserError: a stage is stale, or a command fails.
     """
-    steps = dvc_api.read().steps
-    if any(step.stale for step in steps):
+    stages = dvc_api.read().stages
+    if any(stage.stale for stage in stages):
         raise UserError("a stage is stale, so a run would have something to do; run `make repro`")
     make = (*RUNNER, "--jobs", str(worker_count()), "--show", "reports/comparison.md")
     with TemporaryDirectory() as name:
         folder = Path(name)
-        write_stages(folder, len(steps))
+        write_stages(folder, len(stages))
         commands = ((("dvc", "repro"), folder), (make, TOP), (("dvc", "repro"), TOP))
         for command, where in commands[:2]:  # the first run builds, and records that all is fresh
             time_command(command, where)
@@ -59,7 +59,7 @@ def idle(rounds: int) -> dict[str, Any]:
     empty_s, make_s, dvc_s = (median(seconds) for seconds in zip(*turns, strict=True))
     ratio = round(make_s / empty_s, 3)
     return {
-        "stages": len(steps), "rounds": rounds, "dvc_on_empty_stages_s": round(empty_s, 3),
+        "stages": len(stages), "rounds": rounds, "dvc_on_empty_stages_s": round(empty_s, 3),
         "make_repro_s": round(make_s, 3), "dvc_on_these_stages_s": round(dvc_s, 3),
         "of_empty": ratio,
         "sla": demanded((Demand("idle.of_empty", ratio, IDLE_LIMIT, at_most=True),)),

@@ -74,10 +74,12 @@ def look(
     leave_out: LeaveOut = False,
 ) -> None:
     """Show how a folder is understood, and copy nothing."""
+    # Imported here: the importers take longer to load than `--help` takes to print.
     from fonoteka.corpus.importers.add import look
 
     run_command(
-        lambda: look(folder, _given(context), allow_untranscribed, leave_out), undecided=FAILED
+        lambda: look(folder, _import_options(context), allow_untranscribed, leave_out),
+        undecided=FAILED,
     )
 
 
@@ -124,7 +126,7 @@ def add(
     run_command(
         lambda: run(
             folder, raw or Path("data/raw"), Card(name, licence, source, synthetic),
-            _given(context), allow_untranscribed, leave_out, dvc=not no_dvc,
+            _import_options(context), allow_untranscribed, leave_out, dvc=not no_dvc,
         ),
         undecided=FAILED,
     )  # fmt: skip
@@ -149,7 +151,7 @@ def erase(
     run_command(lambda: erase(speaker, source, also or (), yes=yes), undecided=FAILED)
 
 
-def _given(context: typer.Context) -> ImportOptions:
+def _import_options(context: typer.Context) -> ImportOptions:
     """Return how the folder is to be read, from the options that both commands share."""
     from fonoteka.corpus.importers.add import given_by
 

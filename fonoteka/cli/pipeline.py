@@ -36,7 +36,7 @@ def repro(
     jobs: Jobs = CORES,
     show: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="print this file when the whole pipeline is up to date"),
+        typer.Option(metavar="FILE", help="print this file if the whole pipeline is up to date"),
     ] = None,
 ) -> None:
     """Rebuild what is stale, several stages at a time."""
@@ -45,14 +45,14 @@ def repro(
     run_command(
         lambda: run(stages or (), jobs, show),
         undecided=FAILED,
-        stopped="stopped: what was done is kept, run it again to go on",
+        stopped="stopped: what was done is kept, run it again to resume",
     )
 
 
 @app.command(epilog=DECIDES.format("everything is fresh", "something is to be run or pulled"))
 def status(
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="accept outputs that only dvc.lock knows")
+        bool, typer.Option("--allow-missing", help="accept outputs that only dvc.lock has")
     ] = False,
     json: PrintsJson = False,
 ) -> None:
@@ -128,7 +128,7 @@ def merge_lock(
 
     run_command(
         lambda: command.run(run_lacking=run, jobs=jobs),
-        stopped="stopped: the merge is as it was for git; run it again to go on",
+        stopped="stopped: git's merge is unchanged; run it again to resume",
     )
 
 

@@ -36,7 +36,7 @@ def remote(
         str, typer.Option("--remote", metavar="NAME", help="the remote that the secret opens")
     ] = "storage",
 ) -> None:
-    """Show where data is stored, or name the places to read from and to write to."""
+    """Show where data is stored, or set the addresses to read from and to write to."""
     from fonoteka.pipeline.remote.command import run
 
     run_command(
@@ -51,7 +51,7 @@ def push(
     no_run_cache: NoRunCache = False,
     again: Annotated[
         list[str] | None,
-        typer.Option(metavar="MD5", help="send this damaged object anew; may be repeated"),
+        typer.Option(metavar="MD5", help="send this damaged object again; may be repeated"),
     ] = None,
 ) -> None:
     """Send data and the run-cache to the remote to write to."""
@@ -89,7 +89,7 @@ def fsck(
     from fonoteka.pipeline.runner.repair_lock import repair
 
     def work() -> None:
-        repair()  # dvc refuses to start beside a dvc.lock that is half written
+        repair()  # dvc refuses to start if dvc.lock is half written
         run(stages or ())
 
     run_command(work, undecided=FAILED)

@@ -13,7 +13,7 @@ from fonoteka.corpus.corpus import PHONES, TABLE
 from fonoteka.erasure.find_clips import Subject, find_clips, find_sidecars
 from fonoteka.erasure.git_history import Commit
 from fonoteka.erasure.rewrite import COLUMNS, clip_path
-from fonoteka.pipeline.dvc_api import one_sentence
+from fonoteka.pipeline.dvc_api import open_repo
 from fonoteka.tables import read_table
 
 _MD5 = re.compile(r"\b[0-9a-f]{32}(?:\.dir)?\b")
@@ -53,9 +53,7 @@ def open_storage() -> Storage | None:
     """
     if not Path(".dvc").is_dir():
         return None
-    from dvc.repo import Repo
-
-    with one_sentence(), Repo() as repo:
+    with open_repo() as repo:
         remotes = {str(name): str(c["url"]) for name, c in sorted(repo.config["remote"].items())}
         return Storage(Path(repo.cache.local.path).parents[1], remotes)
 

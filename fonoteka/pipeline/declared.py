@@ -1,8 +1,8 @@
-"""What each stage promises of its bytes, and whether `dvc.lock` is that of the code at hand.
+"""Read what each stage promises about its bytes, and what differs from `dvc.lock`.
 
-The promise stands in `dvc.yaml`, as `meta: {exact: everywhere}` or `meta: {exact: here}`: the same
-inputs give the same bytes on every processor, or on every processor of one kind. What reads from a
-stage of the second sort is of the second sort; a test holds `dvc.yaml` to that.
+The promise is in `dvc.yaml`, as `meta: {exact: everywhere}` or `meta: {exact: here}`: the same
+inputs give the same bytes on every processor, or on every processor of one kind. A stage that reads
+from one of the second kind is of the second kind too, which a test checks.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.pipeline.lock_check import below, disagreeing, is_params, opened
+from fonoteka.pipeline.dvc_api import is_params
+from fonoteka.pipeline.lock_check import below, differences, locked_stages
 
 EVERYWHERE, HERE = "everywhere", "here"
 
 
 @dataclass(frozen=True)
-class Promised:
-    """A stage as it is declared.
+class StageContract:
+    """What a stage declares in `dvc.yaml`.
 
     Attributes:
         exact: where its bytes are the same, `everywhere` or `here`.
-        outputs: paths from the top of the repository, as `dvc.lock` has them.
-        inputs: the same; params are not among them.
+        outputs: paths relative to the top of the repository, as in `dvc.lock`.
+        inputs: likewise, without params.
     """
 
     exact: str
@@ -35,18 +36,18 @@ class Promised:
 
 @dataclass(frozen=True)
 class Declared:
-    """The stages of a pipeline in the order of `dvc.yaml`, and what lies beside it.
+    """The stages of a pipeline in the order of `dvc.yaml`, its data and its cache.
 
     Attributes:
         stages: by name.
-        cached: outputs that dvc's cache holds; others are in git.
-        tracked: data that `dvc add` took in, from the top.
-        changed: what `dvc.lock` was not written with: a file, a section of params, a command.
-        strays: outputs in git that are not the ones of `dvc.lock`.
+        cached: outputs in dvc's cache; the others are in git.
+        tracked: data that `dvc add` tracks, relative to the top.
+        changed: files, sections of params and commands that differ from `dvc.lock`.
+        strays: outputs in git that differ from `dvc.lock`.
         cache: folder of the cache.
     """
 
-    stages: dict[str, Promised]
+    stages: dict[str, StageContract]
     cached: tuple[str, ...]
     tracked: tuple[str, ...]
     changed: tuple[str, ...]
@@ -54,7 +55,7 @@ class Declared:
     cache: Path
 
     def read_by(self, names: Iterable[str]) -> list[str]:
-        """Return the data in the cache that some stages read, and do not write themselves."""
+        """Return the cached data that some stages read but do not write."""
         own = {path for name in names for path in self.stages[name].outputs}
         needed = {path for name in names for path in self.stages[name].inputs}
         data = (path for path in (*self.cached, *self.tracked) if path not in own)
@@ -62,24 +63,24 @@ class Declared:
 
 
 def read(root: Path) -> Declared:
-    """Return what is declared at the top of a repository.
+    """Return the declared pipeline at the top of a repository.
 
     Raises:
-        ValueError: `dvc.yaml` or `dvc.lock` is missing or broken, or a stage promises nothing.
+        UserError: `dvc.yaml` or `dvc.lock` is missing or broken, or a stage has no `meta.exact`.
     """
     for name in ("dvc.yaml", "dvc.lock"):
         if not (root / name).is_file():
             raise UserError(f"{name}: no such file, so there is nothing to compare with")
-    with opened(root) as (repo, stages, sources):
+    with locked_stages(root) as (repo, stages, sources):
         outs = [out for stage in stages for out in stage.outs]
-        changed = disagreeing(stages, sources).values()
+        changed = differences(stages, sources).values()
         return Declared(
-            stages={stage.addressing: _promised(stage, root) for stage in stages},
+            stages={stage.addressing: _contract(stage, root) for stage in stages},
             cached=tuple(below(out.fs_path, root) for out in outs if out.use_cache),
             tracked=tuple(
                 sorted(below(out.fs_path, root) for stage in sources for out in stage.outs)
             ),
-            changed=tuple(sorted({what for whats in changed for what in whats})),
+            changed=tuple(sorted({change for changes in changed for change in changes})),
             strays=tuple(
                 below(out.fs_path, root)
                 for out in outs
@@ -89,26 +90,26 @@ def read(root: Path) -> Declared:
         )
 
 
-def _promised(stage: Any, root: Path) -> Promised:
-    """Return a stage's promise.
+def _contract(stage: Any, root: Path) -> StageContract:
+    """Return the contract of a stage.
 
     Raises:
-        ValueError: it has none, or one that is not known.
+        UserError: `meta.exact` is missing or has another value.
     """
     exact = (stage.meta or {}).get("exact")
     if exact not in (EVERYWHERE, HERE):
         raise UserError(
-            f"dvc.yaml: stage {stage.addressing!r} says meta.exact: {exact!r}; expected "
+            f"dvc.yaml: stage {stage.addressing!r} has meta.exact: {exact!r}; expected "
             f"{EVERYWHERE!r} or {HERE!r}"
         )
     inputs = (dep for dep in stage.deps if not is_params(dep))
-    return Promised(
+    return StageContract(
         exact,
         tuple(below(out.fs_path, root) for out in stage.outs),
         tuple(below(dep.fs_path, root) for dep in inputs),
     )
 
 
-def _touch(one: str, other: str) -> bool:
-    """Return whether two paths are the same, or one is in the other."""
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+def _touch(path: str, other: str) -> bool:
+    """Return whether two paths are the same, or one contains the other."""
+    return f"{path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{path}/")

@@ -1,15 +1,15 @@
-"""Hash data again, since dvc trusts what it once hashed, and take away what is damaged.
+"""Hash cached data again and remove what is damaged, because dvc trusts its recorded hashes.
 
     python -m fonoteka fsck                all that dvc.lock and the .dvc files name
-    python -m fonoteka fsck preprocess     what one stage wrote
+    python -m fonoteka fsck preprocess     the outputs of one stage
 
 Reads   the cache, the workspace, dvc.lock
-Writes  nothing where all is whole; else it removes each damaged file and names it, and exits 1
+Writes  nothing if no file is damaged; else it removes each damaged file, names it, and exits 1
 
-An object of the cache is never hashed again: it is write-protected, and dvc takes that as proof. A
-byte that flips on the disk is then checked out as if it were the result, and everything is called
-up to date. A damaged file that is removed is a missing one, which the next build makes anew and
-`python -m fonoteka pull` fetches; one that is whole in the workspace goes back to the cache.
+dvc never hashes an object of the cache again, because the object is write-protected. If a bit flips
+on the disk, the damaged object is checked out as the result, and everything counts as up to date.
+A damaged file that is removed is missing: the next build writes it again, or `python -m fonoteka
+pull` fetches it. If the workspace has an intact copy, that copy is restored to the cache.
 """
 
 from __future__ import annotations
@@ -26,91 +26,87 @@ from typing import Any
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.git import entered
-from fonoteka.pipeline.dvc_api import one_sentence
+from fonoteka.pipeline.dvc_api import locked_repo
 
 CACHE_MODE = 0o444  # what dvc gives an object that it need not hash again
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A file of which dvc knows the hash.
+class CachedFile:
+    """A file whose hash dvc has recorded.
 
     Attributes:
-        oid: dvc's name for the object: its MD5, with `.dir` behind it for the list of a folder.
-        cached: where the cache keeps it.
-        used: where the workspace has it; None for the list of a folder's files.
-        folder: the object that lists it, where it lies in a folder.
+        oid: dvc's name of the object: its MD5, with the suffix `.dir` for the list of a folder.
+        cache_path: its path in the cache.
+        workspace_path: its path in the workspace; None for the list of a folder's files.
+        folder: the object that lists the file, if it is in a folder.
     """
 
     oid: str
-    cached: Path
-    used: Path | None
+    cache_path: Path
+    workspace_path: Path | None
     folder: str | None = None
 
     @property
     def md5(self) -> str:
-        """The MD5 of its bytes."""
+        """The MD5 of the file's bytes."""
         return self.oid.removesuffix(".dir")
 
 
 def run(stages: Sequence[str] = ()) -> None:
-    """Hash the files of all stages, or of those named, and print how many are whole.
+    """Hash the files of all stages, or of those named, and print how many are intact.
 
     Raises:
-        ValueError: something was damaged, or there is no such stage.
+        UserError: a file was damaged, or there is no such stage.
     """
-    from dvc.repo import Repo, lock_repo
-
-    # dvc names a stage by its file as seen from the current folder: from the top it is short.
-    with entered(), one_sentence(), Repo(_wait_for_lock=True) as repo, lock_repo(repo):
-        known = {found.addressing for found in repo.index.stages}
-        if unknown := set(stages) - known:
+    # dvc names a stage by its file relative to the current folder: from the top it is short.
+    with entered() as root, locked_repo(root) as repo:
+        names = {stage.addressing for stage in repo.index.stages}
+        if unknown := set(stages) - names:
             raise UserError(f"no stage is named {sorted(unknown)[0]!r}; see dvc stage list")
-        files = list(dict.fromkeys(kept(repo, stages or None)))
-        if found := repair(files):
-            raise UserError(f"{len(found)} of {len(files)} files were damaged: {told(found)}")
-    print(f"{len(files)} files are whole, in the cache and in the workspace, where they are there")
+        files = list(dict.fromkeys(cached_files(repo, stages or None)))
+        if damage := repair(files):
+            raise UserError(f"{len(damage)} of {len(files)} files were damaged: {advice(damage)}")
+    print(f"{len(files)} files are intact, in the cache and in the workspace, if they are there")
 
 
 def require(root: Path, name: str) -> None:
-    """Refuse what a stage got from the cache where it is damaged, and take it away.
+    """Check the files that a stage restored from the cache, and remove the damaged ones.
 
     Raises:
-        ValueError: it is.
+        UserError: a file was damaged.
     """
-    from dvc.repo import Repo, lock_repo
-
-    with one_sentence(), Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
-        if found := repair(list(kept(repo, [name]))):
-            raise UserError(f"stage {name!r} came damaged from the cache: {told(found)}")
+    with locked_repo(root) as repo:
+        if damage := repair(list(cached_files(repo, [name]))):
+            raise UserError(f"the cache of stage {name!r} was damaged: {advice(damage)}")
 
 
-def told(found: Sequence[str]) -> str:
-    """Return what was damaged as the end of a sentence."""
+def advice(damage: Sequence[str]) -> str:
+    """Return the damaged files and what to do, as the end of a sentence."""
     return (
-        f"{'; '.join(found)}; make repro makes anew what is missing, or python -m fonoteka pull "
-        "fetches it"
+        f"{'; '.join(damage)}; run make repro to write missing files again, or python -m fonoteka "
+        "pull to fetch them"
     )
 
 
-def kept(repo: Any, names: Collection[str] | None = None) -> Iterator[Kept]:
+def cached_files(repo: Any, names: Collection[str] | None = None) -> Iterator[CachedFile]:
     """Yield the files of all stages of a repository, or of those named."""
-    for found in repo.index.stages:
-        if names is None or found.addressing in names:
-            for out in found.outs:
+    for stage in repo.index.stages:
+        if names is None or stage.addressing in names:
+            for out in stage.outs:
                 if out.use_cache and out.hash_info and out.hash_name == "md5":
                     yield from _files(out)
 
 
-def _files(out: Any) -> Iterator[Kept]:
+def _files(out: Any) -> Iterator[CachedFile]:
     """Yield the file of an output, or the list of a folder's files and the files."""
     md5, path = out.hash_info.value, Path(out.fs_path)
-    listed = Kept(md5, _cached(out, md5), None if out.is_dir_checksum else path)
+    listed = CachedFile(md5, _cached(out, md5), None if out.is_dir_checksum else path)
     yield listed
-    if out.is_dir_checksum and digest(listed.cached) == listed.md5:
-        for entry in json.loads(listed.cached.read_text(encoding="utf-8")):
+    if out.is_dir_checksum and digest(listed.cache_path) == listed.md5:
+        for entry in json.loads(listed.cache_path.read_text(encoding="utf-8")):
             oid = entry["md5"]
-            yield Kept(oid, _cached(out, oid), path / entry["relpath"], md5)
+            yield CachedFile(oid, _cached(out, oid), path / entry["relpath"], md5)
 
 
 def _cached(out: Any, md5: str) -> Path:
@@ -118,7 +114,7 @@ def _cached(out: Any, md5: str) -> Path:
 
 
 def digest(path: Path) -> str | None:
-    """Return the MD5 of a file, which is dvc's name for it, or None where it isn't there."""
+    """Return the MD5 of a file, which is dvc's name of it, or None if it does not exist."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
@@ -126,33 +122,33 @@ def digest(path: Path) -> str | None:
         return None
 
 
-def repair(files: Iterable[Kept]) -> list[str]:
-    """Take damaged objects out of the cache, and out of the workspace what came from them.
+def repair(files: Iterable[CachedFile]) -> list[str]:
+    """Remove damaged objects from the cache, and their copies from the workspace.
 
-    An object of which the workspace has a whole copy is put back. A file of the workspace that was
-    changed on purpose differs from the damaged object too, and stays: dvc sees such a change.
+    If the workspace has an intact copy, the object is restored from it. A workspace file that was
+    changed on purpose differs from the damaged object too, and stays: dvc notices that change.
 
     Returns:
-        What was damaged and what was done, a phrase for each object.
+        One phrase per damaged object: its name and what was done.
     """
     users = defaultdict(list)
     for file in files:
-        users[file.cached, file.md5].append(file.used)
-    found = []
+        users[file.cache_path, file.md5].append(file.workspace_path)
+    damage = []
     for (cached, md5), paths in users.items():
-        bad = digest(cached)
-        if bad in (None, md5):
+        actual = digest(cached)
+        if actual in (None, md5):
             continue
-        used = {path: digest(path) for path in paths if path}
+        copies = {path: digest(path) for path in paths if path}
         cached.unlink()
-        for path in (path for path, its in used.items() if its == bad):
+        for path in (path for path, copied in copies.items() if copied == actual):
             path.unlink()
-        name = " and ".join(sorted({path.name for path in used})) or "the list of a folder"
-        if whole := next((path for path, its in used.items() if its == md5), None):
+        name = " and ".join(sorted({path.name for path in copies})) or "the list of a folder"
+        if intact := next((path for path, copied in copies.items() if copied == md5), None):
             with atomic_file(cached) as part:
-                shutil.copyfile(whole, part)
+                shutil.copyfile(intact, part)
                 part.chmod(CACHE_MODE)
-            found.append(f"{name} (md5 {md5}) in the cache, put back from the workspace")
+            damage.append(f"{name} (md5 {md5}) in the cache, restored from the workspace")
         else:
-            found.append(f"{name} (md5 {md5}), removed")
-    return found
+            damage.append(f"{name} (md5 {md5}), removed")
+    return damage

@@ -1,14 +1,14 @@
-"""Leave one speaker out: an experiment for each, in which that speaker alone is test.
+"""Leave one speaker out: one experiment per speaker, who alone is the test split.
 
-    python -m fonoteka folds --corpus fsdd            # shows them
-    python -m fonoteka folds --corpus fsdd --queue    # hands them to DVC; then: dvc queue start
+    python -m fonoteka folds --corpus fsdd            # shows the commands
+    python -m fonoteka folds --corpus fsdd --queue    # queues them; then: dvc queue start
 
-Reads   speakers.csv, as the stage split writes it
-Writes  nothing; with --queue a DVC experiment a fold
+Reads   speakers.csv of stage split
+Writes  nothing; with --queue one DVC experiment per fold
 
 A fold is a value of `split.held_out`, not a folder of manifests: encoders are pretrained and models
-are chosen on the training and validation parts, so each fold needs the whole pipeline, and DVC then
-keeps, compares (`dvc exp show`) and caches it as any other run. Speakers that can't be parted are
+are chosen on the training and validation splits, so each fold needs the whole pipeline, and DVC
+stores, compares (`dvc exp show`) and caches it as any other run. Speakers of one speaker group are
 one fold.
 """
 
@@ -26,31 +26,31 @@ from fonoteka.tables import Row, read_table
 
 
 def folds(rows: Sequence[Row], corpus: str) -> list[str]:
-    """Return the speaker that stands for each fold, sorted.
+    """Return the first speaker of each fold, sorted.
 
     Args:
-        rows: with `speaker` and `together`, the first of those who stay with them.
-        corpus: only folds with a speaker of it; empty for all.
+        rows: with columns `speaker` and `together`, the first speaker of the speaker group.
+        corpus: return only folds with a speaker of this corpus; all if empty.
 
     Raises:
         ValueError: no speaker is of that corpus.
     """
-    found = {
+    groups = {
         row["together"] for row in rows if not corpus or row["speaker"].startswith(f"{corpus}/")
     }
-    if not found:
-        known = sorted({row["speaker"].partition("/")[0] for row in rows})
-        raise UserError(f"--corpus {corpus!r}: no speaker is of that corpus; there are {known}")
-    return sorted(found)
+    if not groups:
+        corpora = sorted({row["speaker"].partition("/")[0] for row in rows})
+        raise UserError(f"--corpus {corpus!r}: no speaker is of that corpus; there are {corpora}")
+    return sorted(groups)
 
 
 def override(speaker: str) -> str:
-    r"""Return the setting of a fold as DVC's `--set-param` reads it, whatever is in the name.
+    r"""Return the setting of a fold for DVC's `--set-param`, with any characters in the name.
 
     >>> print(override("fsdd/theo"), override("c/Ana d'Or"))
     split.held_out='fsdd/theo' split.held_out='c/Ana d\'Or'
     """
-    # Backslashes count only before a quote, and there double.
+    # A backslash is an escape only before a quote, so only there it is doubled.
     quoted = re.sub(
         r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), speaker, flags=re.ASCII
     )
@@ -83,4 +83,4 @@ def run(speakers: Path, *, corpus: str, queue: bool) -> None:
         if queue:
             done = subprocess.run([sys.executable, "-m", *command], check=False)
             if done.returncode:
-                raise UserError(f"{shlex.join(command)} failed; what it said is above")
+                raise UserError(f"{shlex.join(command)} failed; its output is above")

@@ -1,7 +1,7 @@
-"""Give `dvc.lock` the bytes that plain `dvc repro` would have written.
+"""Read and write `dvc.lock`, with the bytes that plain `dvc repro` would write.
 
-dvc appends a stage that is new to the lock file when it is done, and stages that run side by side
-are done in an order that the clock decides. The entries themselves are the same.
+dvc appends the entry of a new stage when the stage ends, and stages that run in parallel end in a
+random order. So the entries are sorted afterwards; their contents are the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
-from fonoteka.pipeline.dvc_api import one_sentence
+from fonoteka.pipeline.dvc_api import dump_yaml, locked_repo, parse_yaml
 
 
 def entries(path: Path) -> tuple[str, ...]:
@@ -21,39 +21,34 @@ def entries(path: Path) -> tuple[str, ...]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return what a lock file says of each stage; nothing if there is no file."""
+    """Return the entry of each stage in a lock file; empty if there is no file."""
     return parse(path.read_text(encoding="utf-8"), str(path)) if path.exists() else {}
 
 
 def parse(text: str, name: str) -> dict[str, Any]:
-    """Return what the text of a lock file says of each stage.
+    """Return the entry of each stage in the text of a lock file.
 
     Raises:
-        ValueError: it is no lock file; `name` is how it is called then.
+        UserError: it is not a lock file; the message calls it `name`.
     """
-    from dvc.utils.serialize import parse_yaml
-
-    with one_sentence():
-        told = parse_yaml(text, name)
-    if told and not isinstance(told, dict):
-        raise UserError(f"{name}: expected the stages of dvc.lock, found {type(told).__name__}")
-    return dict((told or {}).get("stages") or {})
+    document = parse_yaml(text, name)
+    if document and not isinstance(document, dict):
+        raise UserError(f"{name}: expected the stages of dvc.lock, got {type(document).__name__}")
+    return dict((document or {}).get("stages") or {})
 
 
 def write(path: Path, stages: Mapping[str, Any]) -> None:
-    """Write a lock file as dvc does; without stages there is none."""
-    from dvc.utils.serialize import dumps_yaml
-
+    """Write a lock file as dvc does, or remove it if there are no stages."""
     if not stages:
         path.unlink(missing_ok=True)
         return
     with atomic_file(path) as part:
-        text = dumps_yaml({"schema": "2.0", "stages": dict(stages)})
+        text = dump_yaml({"schema": "2.0", "stages": dict(stages)})
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def order(now: Sequence[str], before: Sequence[str], plan: Sequence[str]) -> list[str]:
-    """Return `now` with old entries first, as they stood, then new ones as planned, then strangers.
+    """Return `now` sorted: the entries of `before` first, then those of `plan`, then all others.
 
     >>> order(["b", "z", "a", "c"], before=["b"], plan=["a", "b", "c"])
     ['b', 'a', 'c', 'z']
@@ -65,33 +60,30 @@ def order(now: Sequence[str], before: Sequence[str], plan: Sequence[str]) -> lis
 def restore_order(
     root: Path, before: Mapping[Path, Sequence[str]], plan: Mapping[Path, Sequence[str]]
 ) -> None:
-    """Put the entries of each lock file in order, under dvc's lock and in one step.
+    """Sort the entries of each lock file, under dvc's lock and in one step.
 
     Args:
         root: folder of the dvc repository.
-        before: for each lock file the entries it had at the start.
-        plan: for each lock file its stages in plan order.
+        before: the entries of each lock file at the start.
+        plan: the stages of each lock file in plan order.
     """
-    from dvc.repo import Repo, lock_repo
-
-    with one_sentence(), Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
+    with locked_repo(root):
         for path, names in plan.items():
             _reorder(path, before[path], names)
 
 
 def _reorder(path: Path, before: Sequence[str], plan: Sequence[str]) -> None:
-    from dvc.utils.serialize import dumps_yaml, load_yaml, parse_yaml_for_update
-
     if not path.exists():
         return
-    now = tuple(load_yaml(str(path)).get("stages") or ())
+    text = path.read_text(encoding="utf-8")
+    now = tuple(parse(text, str(path)))
     wanted = order(now, before, plan)
     if wanted == list(now):
         return
-    document = parse_yaml_for_update(path.read_text(encoding="utf-8"), str(path))
+    document = parse_yaml(text, str(path), for_update=True)
     stages = document["stages"]
     values = {name: stages[name] for name in wanted}
     stages.clear()
     stages.update(values)
     with atomic_file(path) as part:
-        part.write_text(dumps_yaml(document), encoding="utf-8", newline="\n")
+        part.write_text(dump_yaml(document), encoding="utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""Hold what a rebuild wrote to what `dvc.lock` says, output for output."""
+"""Compare the outputs of a rebuild with `dvc.lock`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fonoteka.pipeline.declared import Promised
+from fonoteka.pipeline.declared import StageContract
 
 Lock = Mapping[str, Mapping[str, Any]]
 """The entries of a lock file by stage."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """An output as it was wanted and as it was found.
+class OutputComparison:
+    """The hashes of an output in `dvc.lock` and after a rebuild.
 
     Attributes:
-        path: from the top.
-        stage: which makes it.
+        path: relative to the top.
+        stage: the stage that writes it.
         exact: what that stage promises.
-        wanted, got: hashes; empty where there is none.
-        fed: whether all that the stage read was as it was for `dvc.lock`.
+        wanted, got: hashes; empty if the output is missing.
+        same_inputs: whether all dependencies of the stage were as in `dvc.lock`.
     """
 
     path: str
@@ -29,7 +29,7 @@ class Found:
     exact: str
     wanted: str
     got: str
-    fed: bool = True
+    same_inputs: bool = True
 
     @property
     def same(self) -> bool:
@@ -37,10 +37,10 @@ class Found:
         return self.wanted == self.got != ""
 
     def __str__(self) -> str:
-        why = "its inputs were the same" if self.fed else "its inputs differ too"
+        reason = "its inputs were the same" if self.same_inputs else "its inputs differ too"
         return (
             f"{self.path} ({self.stage}): dvc.lock has {self.wanted[:8] or 'nothing'}, rebuilt it "
-            f"is {self.got[:8] or 'nothing'}; {why}"
+            f"is {self.got[:8] or 'nothing'}; {reason}"
         )
 
 
@@ -54,47 +54,48 @@ def hashes(entry: Mapping[str, Any], kind: str) -> dict[str, str]:
 
 
 def compare(
-    before: Lock, after: Lock, stages: Mapping[str, Promised], names: Iterable[str]
-) -> list[Found]:
-    """Return a finding for each output of the named stages.
+    before: Lock, after: Lock, stages: Mapping[str, StageContract], names: Iterable[str]
+) -> list[OutputComparison]:
+    """Compare each output of some stages.
 
     Args:
-        before: what is promised.
-        after: what was rebuilt.
-        stages: what is declared.
-        names: of these.
+        before: the entries of `dvc.lock`.
+        after: the entries of the rebuild.
+        stages: the contract of each stage.
+        names: of the stages to compare.
     """
-    wanted = made(before)
-    found = []
+    wanted = output_hashes(before)
+    comparisons = []
     for name in names:
         old, new = before.get(name, {}), after.get(name, {})
         read_now = hashes(new, "deps")
-        fed = all(wanted.get(path, got) == got for path, got in read_now.items())
-        were, are = hashes(old, "outs"), hashes(new, "outs")
+        same_inputs = all(wanted.get(path, got) == got for path, got in read_now.items())
+        old_outputs, new_outputs = hashes(old, "outs"), hashes(new, "outs")
         for path in stages[name].outputs:
-            got, want = are.get(path, ""), were.get(path, "")
-            found.append(Found(path, name, stages[name].exact, want, got, fed))
-    return found
+            want, got = old_outputs.get(path, ""), new_outputs.get(path, "")
+            exact = stages[name].exact
+            comparisons.append(OutputComparison(path, name, exact, want, got, same_inputs))
+    return comparisons
 
 
-def made(lock: Lock) -> dict[str, str]:
+def output_hashes(lock: Lock) -> dict[str, str]:
     """Return the hashes of all outputs by path."""
     return {path: got for entry in lock.values() for path, got in hashes(entry, "outs").items()}
 
 
 def outdated(before: Lock, after: Lock, names: Iterable[str]) -> list[str]:
-    """Return what stages read that their entries in `dvc.lock` were not written with.
+    """Return the dependencies of some stages that differ from their entries in `dvc.lock`.
 
-    What differs because an output above it differs is not counted: that output is found itself. A
-    folder of which outputs are a part differs with any of them.
+    A dependency that differs because an upstream output differs does not count, because `compare`
+    reports that output. A folder that contains outputs differs with any of them.
     """
-    wanted, got = made(before), made(after)
+    wanted, got = output_hashes(before), output_hashes(after)
     moved = {path for path, value in got.items() if wanted.get(path) != value}
-    found = set()
+    changed = set()
     for name in names:
         old, new = (hashes(lock.get(name, {}), "deps") for lock in (before, after))
         for path in new.keys() | old.keys():
             parts = {part for part in moved if part == path or part.startswith(f"{path}/")}
             if not parts and old.get(path) != new.get(path):
-                found.add(path)
-    return sorted(found)
+                changed.add(path)
+    return sorted(changed)

@@ -1,9 +1,9 @@
-"""Lay a profile, a set of values, over params.yaml, keeping its comments and its order.
+"""Write the values of a profile into params.yaml, keeping its comments and order.
 
     python -m fonoteka profile NAME|FILE [--params params.yaml]
 
 A profile is YAML with some sections and some of their keys. It cannot add a key: a name that
-params.yaml does not know is a misspelling, and is refused before anything is written.
+params.yaml does not have is a misspelling, and is refused before anything is written.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ FREE_FORM = (
 
 @dataclass(frozen=True)
 class Change:
-    """One value that a profile changes: `holder[key]` is at `where`, for example `split.salt`."""
+    """One value that a profile changes: `holder[key]` is at `path`, for example `split.salt`."""
 
-    where: str
+    path: str
     holder: CommentedMap
     key: str
     new: Any
 
     def __str__(self) -> str:
-        return f"{self.where}: {_short(self.holder[self.key])} -> {_short(self.new)}"
+        return f"{self.path}: {_short(self.holder[self.key])} -> {_short(self.new)}"
 
 
 def find(name: str, folder: Path = PROFILES) -> Path:
@@ -53,50 +53,50 @@ def find(name: str, folder: Path = PROFILES) -> Path:
     for path in (folder / f"{name}.yaml", Path(name)):
         if path.is_file():
             return path
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
-    raise UserError(f"no profile is named {name!r}; {_hint(name, known)}")
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    raise UserError(f"no profile is named {name!r}; {_hint(name, names)}")
 
 
-def changes(params: CommentedMap, profile: Any, where: str) -> list[Change]:
-    """Return what a profile, which `where` names in errors, changes in `params`.
+def changes(params: CommentedMap, profile: Any, source: str) -> list[Change]:
+    """Return what a profile, which errors call `source`, changes in `params`.
 
     Raises:
         ValueError: the profile has a section or a key that params has not, or a value where params
             has keys.
     """
-    _expect(profile, where, keys=True)
-    return list(_compare(params, profile, "", where))
+    _expect(profile, source, keys=True)
+    return list(_compare(params, profile, "", source))
 
 
 def _compare(
-    params: CommentedMap, profile: CommentedMap, above: str, where: str
+    params: CommentedMap, profile: CommentedMap, above: str, source: str
 ) -> Iterator[Change]:
     for key, new in profile.items():
         path = f"{above}.{key}" if above else str(key)
         if key not in params:
-            what = "key" if above else "section"
-            raise UserError(f"{where}: unknown {what} {path!r}; {_hint(str(key), list(params))}")
+            kind = "key" if above else "section"
+            raise UserError(f"{source}: unknown {kind} {path!r}; {_hint(str(key), list(params))}")
         old = params[key]
         if old is not None:
-            _expect(new, f"{where}: {path}", keys=isinstance(old, CommentedMap))
+            _expect(new, f"{source}: {path}", keys=isinstance(old, CommentedMap))
         if isinstance(old, CommentedMap) and old and path not in FREE_FORM:
-            yield from _compare(old, new, path, where)
+            yield from _compare(old, new, path, source)
         elif not same(old, new):
             yield Change(path, params, key, new)
 
 
-def _expect(value: Any, where: str, *, keys: bool) -> None:
+def _expect(value: Any, source: str, *, keys: bool) -> None:
     if keys != isinstance(value, CommentedMap):
         wanted = "keys and values" if keys else "one value"
-        raise UserError(f"{where}: expected {wanted}, found {_short(value)}")
+        raise UserError(f"{source}: expected {wanted}, got {_short(value)}")
 
 
-def _hint(name: str, known: Sequence[object]) -> str:
-    names = [str(item) for item in known]
-    close = get_close_matches(name, names, n=3)
+def _hint(name: str, names: Sequence[object]) -> str:
+    choices = [str(item) for item in names]
+    close = get_close_matches(name, choices, n=3)
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
-    return f"expected one of {sorted(names)}"
+    return f"expected one of {sorted(choices)}"
 
 
 def _short(value: Any) -> str:
@@ -110,8 +110,8 @@ def _short(value: Any) -> str:
     return str(value)
 
 
-def lay_over(profile: Path, params: Path) -> list[str]:
-    """Change the file `params` as the file `profile` says and return the changes, one a line.
+def apply_profile(profile: Path, params: Path) -> list[str]:
+    """Write the values of file `profile` into file `params`; return one line per change.
 
     Raises:
         ValueError: one of the files is missing or broken, or they do not fit; nothing is written.
@@ -120,11 +120,11 @@ def lay_over(profile: Path, params: Path) -> list[str]:
     yaml = editor(text)
     document = _parse(yaml, text, params)
     _expect(document, str(params), keys=True)
-    found = changes(document, _parse(editor(), _text(profile), profile), str(profile))
-    lines = [str(change) for change in found]
-    for change in found:
+    new_values = changes(document, _parse(editor(), _text(profile), profile), str(profile))
+    lines = [str(change) for change in new_values]
+    for change in new_values:
         put(change.holder, change.key, change.new)
-    if found:
+    if new_values:
         out = io.StringIO()
         yaml.dump(document, out)
         write_text(params, out.getvalue())
@@ -145,10 +145,10 @@ def _parse(yaml: YAML, text: str, path: Path) -> Any:
 
 
 def run(profile: str, params: Path) -> None:
-    """Lay a profile, given by name or by path, over a file and print the changes.
+    """Apply a profile, given by name or by path, to a file and print the changes.
 
     Raises:
         ValueError: there is no such profile, or it does not fit the file.
     """
-    lines = lay_over(find(profile), params)
+    lines = apply_profile(find(profile), params)
     print("\n".join(lines) or f"{params} has the values of {profile!r} already")

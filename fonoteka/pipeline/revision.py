@@ -18,17 +18,17 @@ class Revision:
     """A revision to compare with.
 
     Attributes:
-        name: as it was asked for.
-        commit: its full hash; empty where there is no git checkout to ask.
-        said: what a person is told of it.
+        name: as given on the command line.
+        commit: its full hash; empty if there is no git checkout.
+        description: its name and short hash for a person, or the reason that there is none.
     """
 
     name: str
     commit: str
-    said: str
+    description: str
 
     def report(self, file: str) -> Any:
-        """Return the JSON of a report at this revision, or None where it had none.
+        """Return the JSON of a report at this revision, or None if there was none.
 
         Raises:
             ValueError: it was not JSON, or git fails.
@@ -40,18 +40,18 @@ class Revision:
             raise UserError(f"{file} is not valid JSON: {error}") from error
 
     def text(self, file: str) -> str | None:
-        """Return what was in a file at this revision, or None where it had none."""
+        """Return the text of a file at this revision, or None if there was none."""
         if not git("ls-tree", "--name-only", self.commit, "--", file).strip():
             return None
         return git("show", f"{self.commit}:./{file}")
 
     def missing_here(self) -> int:
-        """Return how many commits lead to this revision that the one checked out doesn't have."""
+        """Return the number of commits of this revision that the checkout does not have."""
         return int(git("rev-list", "--count", f"HEAD..{self.commit}"))
 
 
-def here(file: str) -> Any:
-    """Return the JSON of a report in the working tree, or None where it isn't there.
+def current_report(file: str) -> Any:
+    """Return the JSON of a report in the working tree, or None if it does not exist.
 
     Raises:
         ValueError: it is not JSON.
@@ -60,16 +60,16 @@ def here(file: str) -> Any:
 
 
 def usual_base() -> str:
-    """Return what a branch is compared with: main, or on main itself the commit before.
+    """Return the default base of a branch: main, or on main itself the commit before.
 
-    A clone of one branch has no `main` but the remote's, and one that is at a commit and on no
-    branch is on main where that commit is main's.
+    A clone of one branch has only the remote's `main`. A detached checkout counts as main if its
+    commit is that of main.
     """
     try:
         branch = git("rev-parse", "--abbrev-ref", "HEAD").strip()
         head = git("rev-parse", "HEAD").strip()
     except (FileNotFoundError, ValueError):
-        return "HEAD"  # no git, or no commit yet: revision_of says what is wrong
+        return "HEAD"  # no git, or no commit yet: revision_of raises the error
     for name in ("main", "origin/main"):
         with suppress(ValueError):
             commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
@@ -79,20 +79,20 @@ def usual_base() -> str:
 
 
 def revision_of(name: str) -> Revision:
-    """Return a revision of the checkout that is worked in.
+    """Return a revision of the current checkout.
 
-    Outside of a checkout, as in an unpacked archive, there is none to compare with, and it says so.
+    Outside a checkout, as in an unpacked archive, there is no base, which the description says.
 
     Raises:
         ValueError: the checkout has no such revision, or git refuses to look.
     """
     try:
         if not is_checkout():
-            return Revision(name, "", "none, since this is not a git checkout: only limits count")
+            return Revision(name, "", "none, because this is not a git checkout: only limits count")
     except FileNotFoundError:
-        return Revision(name, "", "none, since git is not installed: only limits count")
+        return Revision(name, "", "none, because git is not installed: only limits count")
     if name.startswith("-"):
-        raise UserError(f"--base {name!r}: expected a revision, found an option")
+        raise UserError(f"--base {name!r}: expected a revision, got an option")
     try:
         commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
     except ValueError as error:

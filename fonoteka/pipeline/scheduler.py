@@ -1,7 +1,6 @@
-"""Decide which stage may start next: pure bookkeeping, without files or processes.
+"""Choose the stage that starts next, without files or processes.
 
-The stage that the longest work hangs on goes first, itself counted, because the last stage of that
-chain is the one that everybody will be waiting for.
+The stage at the start of the longest chain goes first, because the end of that chain ends the run.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Outcome(Enum):
-    """How a stage ended; the values are what a person reads."""
+class StageOutcome(Enum):
+    """How a stage ended; the values are printed."""
 
     RAN = "ran"
     CACHED = "from the cache"
@@ -23,15 +22,15 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True)
-class Step:
-    """A stage as the schedule sees it.
+class ScheduledStage:
+    """A stage with what the schedule depends on.
 
     Attributes:
         name: of the stage.
-        upstream: the stages it reads from.
+        upstream: the stages that it reads from.
         stale: whether it has to run.
-        frozen: whether it must not.
-        seconds: that it takes, as far as anybody knows.
+        frozen: whether it must not run.
+        seconds: its expected duration.
     """
 
     name: str
@@ -42,69 +41,70 @@ class Step:
 
 
 class Schedule:
-    """Where each stage of a pipeline stands."""
+    """The stages of a pipeline: which may start, which run, and how each ended."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
-        """Take the steps in plan order: each after all that are upstream of it."""
-        self.steps = tuple(steps)
-        self.outcomes: dict[str, Outcome] = {}
+    def __init__(self, stages: Sequence[ScheduledStage]) -> None:
+        """Take the stages in plan order: each after all that are upstream of it."""
+        self.stages = tuple(stages)
+        self.outcomes: dict[str, StageOutcome] = {}
         self._started: set[str] = set()
-        hanging = hanging_on(steps)
-        self._by_priority = sorted(self.steps, key=lambda step: -hanging[step.name])
+        chain_s = longest_chain_s(stages)
+        self._by_priority = sorted(self.stages, key=lambda stage: -chain_s[stage.name])
         self._settle()
 
     def ready(self) -> list[str]:
-        """Return the stages that may start now, the most urgent first."""
+        """Return the stages that may start now, in the order of priority."""
         return [
-            step.name
-            for step in self._by_priority
-            if step.name not in self._started
-            and step.name not in self.outcomes
-            and all(name in self.outcomes for name in step.upstream)
+            stage.name
+            for stage in self._by_priority
+            if stage.name not in self._started
+            and stage.name not in self.outcomes
+            and all(name in self.outcomes for name in stage.upstream)
         ]
 
     def start(self, name: str) -> None:
-        """Note that a stage runs now."""
+        """Record that a stage runs now."""
         self._started.add(name)
 
-    def finish(self, name: str, outcome: Outcome) -> None:
-        """Note how a stage ended."""
+    def finish(self, name: str, outcome: StageOutcome) -> None:
+        """Record how a stage ended."""
         self.outcomes[name] = outcome
         self._settle()
 
-    def counts(self) -> dict[Outcome, int]:
-        """Return how many stages ended in each way, without the ways that did not occur."""
+    def counts(self) -> dict[StageOutcome, int]:
+        """Return the number of stages per outcome, without the outcomes that did not occur."""
         ended = list(self.outcomes.values())
-        return {outcome: ended.count(outcome) for outcome in Outcome if outcome in ended}
+        return {outcome: ended.count(outcome) for outcome in StageOutcome if outcome in ended}
 
     def _settle(self) -> None:
-        """Give an outcome to each stage that needs no process.
+        """Record the outcome of each stage that needs no process.
 
-        A stage below one that ran is not settled here: whether its inputs came out as before, dvc
-        alone can say. One pass is enough, since the steps are in plan order.
+        A stage below one that ran is not settled here: only dvc can compare its new inputs with the
+        old ones. One pass is enough because the stages are in plan order.
         """
-        for step in self.steps:
-            if step.name in self.outcomes or step.name in self._started:
+        for stage in self.stages:
+            if stage.name in self.outcomes or stage.name in self._started:
                 continue
-            if step.frozen:
-                self.outcomes[step.name] = Outcome.FROZEN
-            elif not step.stale and all(name in self.outcomes for name in step.upstream):
-                above = {self.outcomes[name] for name in step.upstream}
-                if not above & {Outcome.RAN, Outcome.CACHED}:
-                    self.outcomes[step.name] = Outcome.UP_TO_DATE
+            if stage.frozen:
+                self.outcomes[stage.name] = StageOutcome.FROZEN
+            elif not stage.stale and all(name in self.outcomes for name in stage.upstream):
+                above = {self.outcomes[name] for name in stage.upstream}
+                if not above & {StageOutcome.RAN, StageOutcome.CACHED}:
+                    self.outcomes[stage.name] = StageOutcome.UP_TO_DATE
 
 
-def hanging_on(steps: Sequence[Step]) -> dict[str, float]:
-    """Return for each step the seconds of the longest chain that begins with it.
+def longest_chain_s(stages: Sequence[ScheduledStage]) -> dict[str, float]:
+    """Return for each stage the seconds of the longest chain that begins with it.
 
-    >>> long = Step("d", ("a",), seconds=9)
-    >>> hanging_on([Step("a"), Step("b", ("a",)), Step("c", ("b",)), long])
+    >>> first, second = ScheduledStage("a"), ScheduledStage("b", ("a",))
+    >>> third, long = ScheduledStage("c", ("b",)), ScheduledStage("d", ("a",), seconds=9)
+    >>> longest_chain_s([first, second, third, long])
     {'a': 10.0, 'b': 2.0, 'c': 1.0, 'd': 9.0}
     """
-    below = dict.fromkeys((step.name for step in steps), 0.0)
-    found: dict[str, float] = {}
-    for step in reversed(steps):
-        found[step.name] = below[step.name] + step.seconds
-        for name in step.upstream:
-            below[name] = max(below[name], found[step.name])
-    return {step.name: found[step.name] for step in steps}
+    below = dict.fromkeys((stage.name for stage in stages), 0.0)
+    chain_s: dict[str, float] = {}
+    for stage in reversed(stages):
+        chain_s[stage.name] = below[stage.name] + stage.seconds
+        for name in stage.upstream:
+            below[name] = max(below[name], chain_s[stage.name])
+    return {stage.name: chain_s[stage.name] for stage in stages}

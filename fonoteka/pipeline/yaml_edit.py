@@ -1,7 +1,7 @@
-"""Replace values in a YAML document so that its comments and its layout stay.
+"""Replace values in a YAML document without changing its comments and layout.
 
-ruamel.yaml ties a comment to the value before it. Where that value is a block that is replaced, the
-comments below it would go with it, so they are handed over.
+ruamel.yaml attaches a comment to the value before it. If that value is a block that is replaced,
+the comments below it would be lost, so they are moved to the new value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-AFTER_VALUE = 2  # ruamel's place for a comment after the value of a key
+AFTER_VALUE = 2  # ruamel's index of a comment after the value of a key
 AFTER_ITEM = 0  # and after an item of a list
 NEVER_WRAP = 10_000
 
@@ -22,7 +22,7 @@ _INDENTS = ({"mapping": 2, "sequence": 2, "offset": 0}, {"mapping": 2, "sequence
 
 
 def editor(text: str = "") -> YAML:
-    """Return a YAML reader and writer that lays text out as `text` is, as far as it can tell."""
+    """Return a YAML reader and writer with the indentation of `text`, or the default one."""
     for indents in _INDENTS:
         yaml = YAML()
         yaml.preserve_quotes = True
@@ -32,7 +32,7 @@ def editor(text: str = "") -> YAML:
         out = io.StringIO()
         try:
             yaml.dump(yaml.load(text), out)
-        except YAMLError:  # whoever reads it next says what is wrong, with the name of the file
+        except YAMLError:  # the next reader raises it with the name of the file
             break
         if out.getvalue() == text:
             return yaml
@@ -40,7 +40,9 @@ def editor(text: str = "") -> YAML:
 
 
 def _null(representer: Any, _value: None) -> Any:
-    return representer.represent_scalar("tag:yaml.org,2002:null", "null")  # not an empty place
+    return representer.represent_scalar(
+        "tag:yaml.org,2002:null", "null"
+    )  # ruamel's default is nothing
 
 
 def same(old: Any, new: Any) -> bool:
@@ -67,7 +69,7 @@ def put(holder: CommentedMap, key: str, new: Any) -> None:
     if tail is None:
         return
     if block:
-        _hang(value, tail)
+        _append_comment(value, tail)
     else:
         holder.ca.items.setdefault(key, [None] * 4)[AFTER_VALUE] = tail
 
@@ -79,7 +81,7 @@ def _is_block(value: Any) -> bool:
 
 
 def _last(node: Any) -> tuple[Any, int, Any]:
-    """Return a node's last key, the place of the comment after it, and its last value."""
+    """Return a node's last key, the index of the comment after it, and its last value."""
     if isinstance(node, CommentedMap):
         key = next(reversed(node))
         return key, AFTER_VALUE, node[key]
@@ -87,7 +89,7 @@ def _last(node: Any) -> tuple[Any, int, Any]:
 
 
 def _take_tail(node: Any) -> Any:
-    """Take the comment after the very last value in a block away and return it, or None."""
+    """Remove the comment after the last value in a block and return it, or None."""
     key, place, value = _last(node)
     if _is_block(value):
         return _take_tail(value)
@@ -98,7 +100,7 @@ def _take_tail(node: Any) -> Any:
     return tail
 
 
-def _hang(node: Any, tail: Any) -> None:
+def _append_comment(node: Any, tail: Any) -> None:
     key, place, _ = _last(node)
     node.ca.items.setdefault(key, [None] * 4)[place] = tail
 

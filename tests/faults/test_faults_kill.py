@@ -16,8 +16,8 @@ import pytest
 from clones import PYTHON, at_work, built, fresh, until
 from dvc_yaml import pipeline
 
-from fonoteka.pipeline.durations import remembered
-from fonoteka.pipeline.runner.repair_lock import mend, mend_rwlock
+from fonoteka.pipeline.durations import read_durations
+from fonoteka.pipeline.runner.repair_lock import repair_dvc_lock, repair_rwlock
 
 pytestmark = [
     pytest.mark.faults,
@@ -60,7 +60,7 @@ class Killer:
         self.clone, self.took = clone, took
         self.random = random.Random(SEED)
         self.log = clone.folder.with_suffix(".log")
-        self.killed, self.mended = [], 0
+        self.killed, self.repaired = [], 0
         self.output = []  # of each build, the last one included
         self.over = set()  # stages that ended before their kill
 
@@ -74,7 +74,7 @@ class Killer:
 
         A kill that meets dvc while it writes its lock file is made good as `make repro` does it.
         """
-        self.mended += repaired(self.clone.folder)
+        self.repaired += repaired(self.clone.folder)
         with (
             self.log.open("w+") as out,
             self.clone.start(
@@ -116,12 +116,12 @@ class Killer:
 
 def repaired(folder):
     """Make good what a killed dvc left half written; return whether there was anything."""
-    return any([mend_rwlock(folder), mend(folder)])
+    return any([repair_rwlock(folder), repair_dvc_lock(folder)])
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
-    took = remembered(built(tmp_path_factory)[0].folder)
+    took = read_durations(built(tmp_path_factory)[0].folder)
     clone = fresh(tmp_path_factory, tmp_path_factory.mktemp("killed") / "druga mapa č")
     # By the shell of a machine that sets none: Debian's stays between dvc and the stage.
     clone.environment["SHELL"] = "/bin/sh"
@@ -133,7 +133,9 @@ def story(tmp_path_factory):
     missed = killer.over - {*killer.killed}
     for stage in sorted(missed):
         killer.build("--force", "--single-item", stage)
-    print(f"{len(killer.killed)} kills, {killer.mended} in the middle of dvc.lock, {missed} missed")
+    print(
+        f"{len(killer.killed)} kills, {killer.repaired} in the middle of dvc.lock, {missed} missed"
+    )
     repaired(clone.folder)
     clone.dvc("repro")
     return clone, killer, missed, output

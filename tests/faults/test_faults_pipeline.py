@@ -154,14 +154,14 @@ def test_a_bit_that_flipped_in_the_cache_is_noticed_before_anything_is_computed_
     shutil.rmtree(whole / out)
     said = sentence(build(whole, "embed@wavlm"))
     assert said == [
-        "error: stage 'embed@wavlm' came damaged from the cache: "
+        "error: the cache of stage 'embed@wavlm' was damaged: "
         f"{cause(whole, oid, out)}, removed; "
-        "make repro makes anew what is missing, or python -m fonoteka pull fetches it",
+        "run make repro to write missing files again, or python -m fonoteka pull to fetch them",
     ]
     assert build(whole, "embed@wavlm").returncode == 0
     assert results(whole) == expected
     assert whole.run(*PYTHON, "fonoteka", "fsck").endswith(
-        "files are whole, in the cache and in the workspace, where they are there\n"
+        "files are intact, in the cache and in the workspace, if they are there\n"
     )
 
 
@@ -178,7 +178,7 @@ def test_a_bit_that_flipped_in_the_cache_alone_is_put_back_from_the_workspace(wh
     oid, _ = largest(whole, "preprocess")
     flip(cached(whole, oid))
     done = whole.call(*PYTHON, "fonoteka", "fsck", "preprocess")
-    assert re.match(rf"error: 1 of \d+ files .* \(md5 {oid}\) in the cache, put back", done.stderr)
+    assert re.match(rf"error: 1 of \d+ files .* \(md5 {oid}\) in the cache, restored", done.stderr)
     assert done.returncode == 1
     assert build(whole).stdout == UP_TO_DATE
     shutil.rmtree(whole / "data/audio")
@@ -212,7 +212,7 @@ def test_two_builds_at_once_are_one_build_and_a_sentence(whole):
             until(lambda: holder.is_file() and holder.read_text() == str(first.pid))
             said = sentence(build(whole))
             assert said == [
-                f"error: {whole.folder}: another build is at work here, process {first.pid}; wait "
+                f"error: {whole.folder}: another build is running here, process {first.pid}; wait "
                 "until it has ended, or stop it, and run this again"
             ]
             assert first.wait() == 0, log.read_text()

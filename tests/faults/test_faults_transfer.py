@@ -118,7 +118,7 @@ def colleague(owner, server, name):
     return clone
 
 
-GONE = r".* did not end well: .*; what arrived is kept, run it again to go on"
+GONE = r".* failed: .*; what was transferred is kept, run it again to resume"
 
 
 def test_a_server_that_goes_away_costs_one_sentence_and_the_next_try_brings_the_rest(
@@ -166,14 +166,14 @@ def test_a_damaged_object_is_not_taken_and_is_sent_anew_by_whom_has_it_whole(own
     pull = (*PYTHON, "fonoteka", "pull")
     assert one_sentence(
         clone.call(*pull),
-        rf"pull from storage \(.*\) did not end well: \d files are not there, or damaged and "
-        rf"therefore not taken: .*{md5}.*; where they are whole, python -m fonoteka push .*",
+        rf"pull from storage \(.*\) failed: \d files are missing in the remote, or damaged and "
+        rf"not accepted: .*{md5}.*; send each again with python -m fonoteka push .*",
     )
     assert not list(clone.folder.rglob(some.name))
     owner.run(*PYTHON, "fonoteka", "push", "--again", md5)
     clone.run(*pull)
     assert contents(clone) == contents(owner)
-    # What isn't here can't be sent again from here, and nothing damaged is sent at all.
+    # What is not here cannot be sent again from here, and nothing damaged is sent at all.
     again = clone.call(*PYTHON, "fonoteka", "push", "--again", "0" * 32)
     assert one_sentence(again, rf".*{'0' * 32} is not in this cache.*")
     flip(clone / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}")

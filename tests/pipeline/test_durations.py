@@ -1,4 +1,4 @@
-"""How long a stage took is remembered where no commit and no hash sees it."""
+"""The durations of stages are stored outside commits and hashes."""
 
 from pathlib import Path
 
@@ -8,24 +8,24 @@ from forked_child import forked_stages  # noqa: F401 - a fixture
 from toy import toy_repository  # noqa: F401 - a fixture
 
 from fonoteka.pipeline import durations
-from fonoteka.pipeline.durations import FILE, remember, remembered
+from fonoteka.pipeline.durations import FILE, read_durations, store_duration
 
 
 def test_a_stage_is_remembered_beside_the_others(tmp_path):
-    assert remembered(tmp_path) == {}
-    remember(tmp_path, "split", 2.04)
-    remember(tmp_path, "train@mlp", 8.16)
-    remember(tmp_path, "split", 3.0)
-    assert remembered(tmp_path) == {"split": 3.0, "train@mlp": 8.2}
+    assert read_durations(tmp_path) == {}
+    store_duration(tmp_path, "split", 2.04)
+    store_duration(tmp_path, "train@mlp", 8.16)
+    store_duration(tmp_path, "split", 3.0)
+    assert read_durations(tmp_path) == {"split": 3.0, "train@mlp": 8.2}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"a": -1, "b": "2", "c": true, "d": NaN}'])
-def test_what_is_no_duration_is_as_good_as_never_measured(text, tmp_path):
+def test_a_value_that_is_not_a_duration_counts_as_not_measured(text, tmp_path):
     (tmp_path / FILE).parent.mkdir(parents=True)
     (tmp_path / FILE).write_text(text)
-    assert remembered(tmp_path) == {}
-    remember(tmp_path, "split", 2.0)
-    assert remembered(tmp_path) == {"split": 2.0}
+    assert read_durations(tmp_path) == {}
+    store_duration(tmp_path, "split", 2.0)
+    assert read_durations(tmp_path) == {"split": 2.0}
 
 
 def test_a_disk_that_takes_nothing_stops_no_stage(tmp_path, monkeypatch):
@@ -33,8 +33,8 @@ def test_a_disk_that_takes_nothing_stops_no_stage(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(durations, "write_json", full)
-    remember(tmp_path, "split", 2.0)
-    assert remembered(tmp_path) == {}
+    store_duration(tmp_path, "split", 2.0)
+    assert read_durations(tmp_path) == {}
 
 
 @pytest.mark.dvc
@@ -47,9 +47,9 @@ stages:
   slow: {cmd: sleep 0.6; cat top.txt > slow.txt, deps: [top.txt], outs: [slow.txt]}
 """)
     assert exit_code("repro") == 0
-    before = remembered(Path())
+    before = read_durations(Path())
     assert sorted(before) == ["slow", "top"]
     assert before["slow"] >= 0.6  # it sleeps that long
     Path("top.txt").unlink()  # comes back from the cache, which says nothing of how long it takes
     assert exit_code("repro") == 0
-    assert remembered(Path()) == before
+    assert read_durations(Path()) == before

@@ -21,7 +21,7 @@ def test_speakers_that_cannot_be_parted_are_one_fold():
     assert folds(ROWS, "c") == ["c/a", "c/e"]
 
 
-def test_a_corpus_of_nobody_is_an_error():
+def test_a_corpus_without_speakers_is_an_error():
     with pytest.raises(ValueError, match=r"--corpus 'e': no .* corpus; there are \['c', 'd'\]"):
         folds(ROWS, "e")
 
@@ -53,5 +53,5 @@ def test_the_command_line_shows_the_folds_and_queues_none(tmp_path, capsys):
 def test_a_fold_that_dvc_refuses_is_an_error(tmp_path, monkeypatch):
     write_table(tmp_path / "s.csv", ("speaker", "together"), ROWS)
     monkeypatch.chdir(tmp_path)  # no repository
-    with pytest.raises(ValueError, match=r"fold-1-c-a .* failed; what it said is above"):
+    with pytest.raises(ValueError, match=r"fold-1-c-a .* failed; its output is above"):
         run_fonoteka("folds", "--speakers", "s.csv", "--queue")

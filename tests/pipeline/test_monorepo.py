@@ -229,7 +229,7 @@ def test_tools_answer_the_same_wherever_the_project_lies(kind, place):
 def test_a_merge_is_settled_wherever_the_project_lies(kind, place, forked_stages, capfd):  # noqa: F811
     project = place(kind)
     git("merge", "yours", code=1)
-    assert list(merge_conflict.under_way().conflicts) == ["dvc.lock", "reports/sum.txt"]
+    assert list(merge_conflict.unfinished_merge().conflicts) == ["dvc.lock", "reports/sum.txt"]
     assert exit_code("merge-lock", "--run", "--jobs", "2") == 0
     said = capfd.readouterr().out
     assert "4 stages; 1 the same on both sides, 1 as ours, 1 as theirs" in said
@@ -312,7 +312,7 @@ def test_tools_work_from_a_folder_of_the_project(place):
     assert "11 is worse by 10 than 1 at the base" in project.ask("gate", "--base", "main")[1]
     assert project.ask("status") == (0, "5 stages: 5 fresh\n")
     code, said = project.ask("fsck", "copy")
-    assert (code, said.split(",")[0]) == (0, "1 files are whole")
+    assert (code, said.split(",")[0]) == (0, "1 files are intact")
     here = project.top / "reports/metrics"
     make_corpus(here, ["eva/1.wav,dan,eva,hr"], name="from")
     words = ("from", "--name", "new", "--licence", "CC0-1.0", "--layout", "table", "--no-dvc")
@@ -329,11 +329,11 @@ def test_what_lies_beside_the_project_does_not_make_it_unclean(place):
     assert tree.unclean(Path("reports/verify.json")) == ["reports/č [x].md"]
 
 
-def test_a_lock_file_is_mended_from_the_projects_own(place):
+def test_a_lock_file_is_repaired_from_the_projects_own(place):
     place("mono")
     whole = Path("dvc.lock").read_text()
     Path("dvc.lock").write_text(whole[:-30])
-    assert "as in the last commit" in str(repair_lock.mend(Path.cwd()))
+    assert "restored from the last commit" in str(repair_lock.repair_dvc_lock(Path.cwd()))
     assert lockfile.read(Path("dvc.lock")) == lockfile.parse(whole, "dvc.lock")
 
 

@@ -14,7 +14,7 @@ split:
   test_fraction: 0.2
   assigned: {}  # speaker: part
 
-# What models hear.
+# The input of the models.
 train:
   epochs: 3
   rates_hz:
@@ -40,7 +40,7 @@ def lay(tmp_path):
     def over(text, params=PARAMS):
         (tmp_path / "params.yaml").write_text(params)
         (tmp_path / "small.yaml").write_text(text)
-        lines = overrides.lay_over(tmp_path / "small.yaml", tmp_path / "params.yaml")
+        lines = overrides.apply_profile(tmp_path / "small.yaml", tmp_path / "params.yaml")
         return lines, (tmp_path / "params.yaml").read_text()
 
     return over
@@ -123,7 +123,7 @@ def test_params_that_are_not_there_or_broken_are_named(lay, tmp_path):
     with pytest.raises(ValueError, match=r"params\.yaml: not valid YAML"):
         lay("train: {epochs: 1}\n", params="train: [\n")
     with pytest.raises(ValueError, match=r"none\.yaml: no such file; run from the top"):
-        overrides.lay_over(tmp_path / "small.yaml", tmp_path / "none.yaml")
+        overrides.apply_profile(tmp_path / "small.yaml", tmp_path / "none.yaml")
 
 
 def test_a_profile_is_found_by_name_or_by_path(tmp_path):

@@ -109,7 +109,7 @@ def _copy_working_tree(target: Path) -> None:
         if (TOP / name).is_file() and not pointer:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(TOP / name, target / name)
-    overrides.lay_over(overrides.find("small"), target / "params.yaml")
+    overrides.apply_profile(overrides.find("small"), target / "params.yaml")
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "small"]):
         subprocess.run([*GIT, *command], cwd=target, check=True)
 

@@ -52,9 +52,9 @@ def compare(params: GateParams, revision: Revision, plots: str) -> BranchReport:
         UserError: there is no base to compare with.
     """
     if not revision.commit:
-        raise UserError(f"base: {revision.said}, and a comparison needs two sides")
+        raise UserError(f"base: {revision.description}, and a comparison needs two sides")
     current, base = working_tree(), committed(revision)
-    name, behind = revision.said, revision.missing_here()
+    name, behind = revision.description, revision.missing_here()
     # A side that cannot be read gives no rows at all: a table of the rest would look complete.
     if problems := [*current.problems(), *base.problems()]:
         return BranchReport(name, behind, UNDECIDED, problems, [], [], [], None, [], plots)

@@ -166,10 +166,8 @@ def cached(md5: str) -> Path:
     Raises:
         UserError: the current folder is not in a dvc repository.
     """
-    from dvc.repo import Repo
+    from fonoteka.pipeline.dvc_api import open_repo
 
-    from fonoteka.pipeline.dvc_api import one_sentence
-
-    with one_sentence(), Repo() as repo:
+    with open_repo() as repo:
         cache: Any = repo.cache.local
         return Path(cache.oid_to_path(md5))

@@ -35,8 +35,7 @@ from fonoteka.pipeline.diff.compare_metric import (
     evaluate,
     plain,
 )
-from fonoteka.pipeline.revision import Revision, revision_of
-from fonoteka.pipeline.revision import here as current_report
+from fonoteka.pipeline.revision import Revision, current_report, revision_of
 from fonoteka.reporting.text_table import table
 
 PASS, FAIL = "pass", "fail"
@@ -167,6 +166,6 @@ def run(base: str, *, as_json: bool) -> int:
         report = {"base": asdict(revision), "rows": [*map(asdict, rows)], "verdict": verdict}
         print(json.dumps(report, ensure_ascii=False, indent=2))
     else:
-        print(f"base: {revision.said}\n", page(rows), sep="\n")
+        print(f"base: {revision.description}\n", page(rows), sep="\n")
     print(*sentences(rows), sep="\n", end="\n" * (verdict != PASS), file=sys.stderr)
     return CODES[verdict]

@@ -16,8 +16,7 @@ import yaml
 
 from fonoteka.core.errors import UserError
 from fonoteka.pipeline.diff.compare_metric import ReportReader
-from fonoteka.pipeline.revision import Revision
-from fonoteka.pipeline.revision import here as current_report
+from fonoteka.pipeline.revision import Revision, current_report
 from fonoteka.reporting.flatten import flatten
 
 METRICS = "reports/metrics"
@@ -137,7 +136,7 @@ def working_tree() -> ComparedRevision:
 
 def committed(base: Revision) -> ComparedRevision:
     """Return a commit as a side of a comparison."""
-    return ComparedRevision(f"at {base.said}", cache(base.text), cache(base.report))
+    return ComparedRevision(f"at {base.description}", cache(base.text), cache(base.report))
 
 
 def _has(declared: dict[str, Any], name: str) -> bool:

@@ -1,19 +1,19 @@
-"""Name where data is read from and written to, so that no secret is ever committed.
+"""Configure where data is read from and written to, without committing a secret.
 
     python -m fonoteka remote                                  show the remotes
-    python -m fonoteka remote --url /mnt/fonoteka              read and write at one place
-    python -m fonoteka remote --read https://… --write s3://…  read and write at two places
+    python -m fonoteka remote --url /mnt/fonoteka              read from and write to one address
+    python -m fonoteka remote --read https://… --write s3://…  read from one, write to the other
     python -m fonoteka remote --secret password                store a secret
 
 Reads   .dvc/config, .dvc/config.local
 Writes  .dvc/config, which is committed; with --secret .dvc/config.local, which git ignores
 
-The address of a place is everybody's, what opens it is not: an address with a password in it is
-refused. A secret is typed unseen or comes from the variable FONOTEKA_SECRET, never from the command
-line, where a shell's history and everybody's `ps` would have it.
+The address of a remote is public and its secrets are not: an address with a password is refused. A
+secret is typed unseen or read from the variable FONOTEKA_SECRET, never from the command line, which
+the shell's history stores and `ps` shows to other users.
 
-Each remote is told to verify: dvc then holds what it downloads against its hash, which by default
-it doesn't, and a damaged object never comes into the cache.
+Each remote is configured with `verify`: dvc then compares a downloaded object with its hash, which
+is not its default, so that a damaged object never enters the cache.
 """
 
 from __future__ import annotations
@@ -26,8 +26,17 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.pipeline.dvc_api import one_sentence
-from fonoteka.pipeline.remote.urls import FOLDER, KINDS, READ, SECRETS, WRITE, Place, masked, place
+from fonoteka.pipeline.dvc_api import ConfigRefusedError, edit_config, read_config, top
+from fonoteka.pipeline.remote.urls import (
+    FOLDER,
+    KINDS,
+    READ,
+    SECRETS,
+    WRITE,
+    RemoteUrl,
+    masked,
+    parse_url,
+)
 from fonoteka.reporting.text_table import table
 
 SECRET_VARIABLE = "FONOTEKA_SECRET"  # noqa: S105  the name of a variable
@@ -42,85 +51,90 @@ def run(
     secret: str | None = None,
     remote: str = READ,
 ) -> None:
-    """Name remotes, or store a secret, as the arguments ask; then print the remotes.
+    """Configure remotes, or store a secret; then print the remotes.
 
     Args:
         url: the address to read from and to write to.
-        read: the address to read from, if it is another than the one to write to.
+        read: the address to read from, if it differs from the one to write to.
         write: the address to write to.
         endpoint: the server of an S3 address that is not Amazon's.
-        secret: the option of `remote` whose value is asked for or read from the environment.
-        remote: the remote that `secret` belongs to.
+        secret: the option of `remote` whose value is typed or read from the environment.
+        remote: the remote of `secret`.
 
     Raises:
         ValueError: an address or a secret is refused.
     """
-    with one_sentence():
-        from dvc.repo import Repo
-
-        root = Path(Repo.find_root())
+    root = top()
     if secret:
-        ask(root, remote, secret)
+        store_secret(root, remote, secret)
     elif url or read or write:
-        name(root, url, read, write, endpoint)
+        set_remotes(root, url, read, write, endpoint)
     elif endpoint:
         raise UserError("--endpoint is the server of an S3 address; give the address too")
-    print(shown(root))
+    print(overview(root))
 
 
-def name(
+def set_remotes(
     root: Path, url: str | None, read: str | None, write: str | None, endpoint: str | None = None
 ) -> None:
-    """Write the remotes of a repository to `.dvc/config`; what isn't named stays.
+    """Write the remotes of a repository to `.dvc/config`; a remote that is None stays.
 
     Raises:
-        ValueError: an address is refused, or nothing could be read or written with what is named.
+        UserError: an address is refused, or there would be no remote to read from.
     """
     if url and (read or write):
-        raise UserError("--url is where to read and to write; give it alone, or --read and --write")
-    places = {
-        remote: place(text, root)
+        raise UserError(
+            "--url is the address to read from and to write to; give it alone, or "
+            "give --read and --write"
+        )
+    # With --url, one remote serves both ways, and an old remote to write to is removed.
+    urls = {
+        remote: parse_url(text, root)
         for remote, text in ((READ, url or read), (WRITE, write))
         if text is not None
     }
-    target = places.get(READ if url else WRITE)
+    target = urls.get(READ if url else WRITE)
     if target and not target.kind.writable:
         raise UserError(
-            f"{target.url}: by {target.kind.name} a place can only be read; name it with --read, "
-            "and with --write the address by which you write there, if you do"
+            f"{target.url}: a place can only be read by {target.kind.name}; give it with --read, "
+            "and the address to write to, if there is one, with --write"
         )
     if endpoint:
-        place(endpoint, root)  # it is committed too
-        if "s3" not in {found.url.partition(":")[0] for found in places.values()}:
-            raise UserError(f"--endpoint is {endpoint!r}, but no s3:// place was named")
+        parse_url(endpoint, root)  # it is committed too
+        if "s3" not in {remote_url.url.partition(":")[0] for remote_url in urls.values()}:
+            raise UserError(f"--endpoint is {endpoint!r}, but there is no s3:// address")
     with _edited(root, "repo") as config:
         remotes = config.setdefault("remote", {})
         if url:
             remotes.pop(WRITE, None)
-        for remote, found in places.items():
-            remotes[remote] = {"url": found.url, "verify": "true"}
-            if endpoint and found.url.startswith("s3://"):
+        for remote, remote_url in urls.items():
+            remotes[remote] = {"url": remote_url.url, "verify": "true"}
+            if endpoint and remote_url.url.startswith("s3://"):
                 remotes[remote]["endpointurl"] = endpoint
         if READ not in remotes:
-            raise UserError("--write alone leaves nothing to read from; give --read too, or --url")
+            raise UserError(
+                "with --write alone there is no address to read from; give --read too, or --url"
+            )
         config.setdefault("core", {})["remote"] = READ
 
 
-def ask(root: Path, remote: str, option: str) -> None:
-    """Put one option of a remote, from the environment or typed unseen, into `.dvc/config.local`.
+def store_secret(root: Path, remote: str, option: str) -> None:
+    """Write one option of a remote, from the environment or typed unseen, to `.dvc/config.local`.
 
     Raises:
         ValueError: there is no such remote, or it has no such option.
     """
-    if remote not in _config(root)["remote"]:
+    if remote not in read_config(root)["remote"]:
         raise UserError(
-            f"no remote is named {remote!r}; python -m fonoteka remote shows which there are"
+            f"no remote is named {remote!r}; python -m fonoteka remote lists the remotes"
         )
     value = os.environ.get(SECRET_VARIABLE) or getpass.getpass(f"{option} of {remote}: ")
     if not value:
         raise UserError(f"{option} of {remote} is empty; nothing was changed")
     if not value.isascii():
-        raise UserError(f"{option} of {remote} has other letters than ASCII, which dvc can't write")
+        raise UserError(
+            f"{option} of {remote} has characters outside ASCII, which dvc cannot write"
+        )
     path = root / ".dvc" / "config.local"
     path.touch(mode=0o600)
     path.chmod(0o600)
@@ -130,41 +144,30 @@ def ask(root: Path, remote: str, option: str) -> None:
 
 @contextmanager
 def _edited(root: Path, level: str) -> Iterator[dict[str, Any]]:
-    """Change one file of dvc's configuration, or leave it as it was where dvc refuses the new one.
+    """Change one file of dvc's configuration, and restore it if an error is raised.
 
     Raises:
-        ValueError: dvc refuses it, as when `.dvc/config.local` has an option of another kind.
+        UserError: dvc refuses it, for example because `.dvc/config.local` has an option of another
+            kind of remote.
     """
-    from dvc.config import Config, ConfigError
-
     path = root / ".dvc" / {"repo": "config", "local": "config.local"}[level]
     before = path.read_bytes() if path.exists() else b""
     try:
-        with one_sentence(), Config(str(root / ".dvc")).edit(level) as config:
+        with edit_config(root, level) as config:
             yield config
     except ValueError as error:
         path.write_bytes(before)
-        if not isinstance(error.__cause__, ConfigError):
+        if not isinstance(error, ConfigRefusedError):
             raise
         raise UserError(
-            f"{path.relative_to(root)} was left as it was, since dvc refuses it together with "
-            f"what .dvc/config.local has: {error}"
+            f"{path.relative_to(root)} was not changed, because dvc refuses it together with the "
+            f"options in .dvc/config.local: {error}"
         ) from error
 
 
-def _config(root: Path) -> dict[str, Any]:
-    from dvc.config import Config
-
-    with one_sentence():
-        return dict(Config(str(root / ".dvc")))
-
-
 def committed_secrets(root: Path) -> list[str]:
-    """Return the secrets that stand in `.dvc/config`, as `remote.option`."""
-    from dvc.config import Config
-
-    with one_sentence():
-        remotes = Config(str(root / ".dvc")).load_one("repo").get("remote", {})
+    """Return the secrets in `.dvc/config`, as `remote.option`."""
+    remotes = read_config(root, "repo").get("remote", {})
     return [
         f"{remote}.{option}"
         for remote, options in sorted(remotes.items())
@@ -173,53 +176,58 @@ def committed_secrets(root: Path) -> list[str]:
     ]
 
 
-def shown(root: Path) -> str:
-    """Return what is named, as a person reads it, and where secrets go.
+def overview(root: Path) -> str:
+    """Return a table of the remotes, and where their secrets go.
 
     Raises:
-        ValueError: a secret stands in `.dvc/config`.
+        UserError: `.dvc/config` contains a secret.
     """
     if secrets := committed_secrets(root):
         raise UserError(
-            f".dvc/config is committed and has {' and '.join(secrets)} in it; take it out, change "
-            "the secret, since git keeps the old one, and put the new one into .dvc/config.local "
+            f".dvc/config is committed and contains {' and '.join(secrets)}; remove it, change the "
+            "secret, because git keeps the old one, and write the new one to .dvc/config.local "
             "with python -m fonoteka remote --secret OPTION"
         )
-    config = _config(root)
+    config = read_config(root)
     named = [name for name in (READ, WRITE) if name in config["remote"]]
     if not named:
         return (
-            "no place is named; name one with python -m fonoteka remote --url URL, "
+            "no remote is configured; add one with python -m fonoteka remote --url URL, "
             "or --read URL and --write URL"
         )
+    # An HTTP server cannot be written to, even if it is the only remote.
     roles = {READ: "read and write" if named == [READ] else "read", WRITE: "write"}
     rows, notes = [], []
     for remote in named:
         options = config["remote"][remote]
-        found = _place(options["url"])
-        at = f" at {options['endpointurl']}" if "endpointurl" in options else ""
-        role = roles[remote] if found.kind.writable else "read"
-        rows.append((remote, role, found.kind.name, found.url + at))
-        notes.append(f"{remote}: {found.kind.credentials.format(name=remote)}")
+        remote_url = _configured(options["url"])
+        endpoint = f" at {options['endpointurl']}" if "endpointurl" in options else ""
+        role = roles[remote] if remote_url.kind.writable else "read"
+        rows.append((remote, role, remote_url.kind.name, remote_url.url + endpoint))
+        notes.append(f"{remote}: {remote_url.kind.credentials.format(name=remote)}")
     lines = [table(("remote", "for", "kind", "address"), rows, left=(0, 1, 2, 3)), ""]
-    lines += ["what opens them, never in .dvc/config:", *(f"  {note}" for note in notes)]
+    lines += ["credentials, never in .dvc/config:", *(f"  {note}" for note in notes)]
     if (default := config["core"].get("remote")) != READ:
-        lines.append(f"dvc itself reads from {default!r}: core.remote says so in another file")
+        lines.append(
+            f"dvc itself reads from {default!r}, because core.remote is set in another file"
+        )
     return "\n".join(lines)
 
 
 def is_public(root: Path) -> str | None:
-    """Return the address that data can be read from without a secret, or None.
+    """Return the address from which data can be read without a secret, or None.
 
-    That is one by HTTP with no way to prove who asks, or a folder.
+    That is an HTTP address without authentication, or a folder.
     """
-    config = _config(root)
+    config = read_config(root)
     options = config["remote"].get(config["core"].get("remote"), {})
-    found = _place(options["url"]) if "url" in options else None
-    known = found and found.kind.name in {FOLDER.name, "HTTP"} and "auth" not in options
-    return found.url if found and known else None
+    remote_url = _configured(options["url"]) if "url" in options else None
+    public = {FOLDER.name, "HTTP"}
+    if remote_url and remote_url.kind.name in public and "auth" not in options:
+        return remote_url.url
+    return None
 
 
-def _place(url: str) -> Place:
-    """Return the place of an address that is in the configuration already."""
-    return Place(KINDS.get(url.partition("://")[0], FOLDER), url)
+def _configured(url: str) -> RemoteUrl:
+    """Return an address of the configuration with its kind."""
+    return RemoteUrl(KINDS.get(url.partition("://")[0], FOLDER), url)

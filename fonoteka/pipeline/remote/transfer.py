@@ -1,15 +1,15 @@
-"""Push data to where it is written or pull it from where it is read, and say how it went.
+"""Push data to the remote to write to, or pull it from the remote to read from.
 
-    python -m fonoteka push                     what dvc.lock names and the run-cache
-    python -m fonoteka pull data/raw/embedded   the same, or some of it
-    python -m fonoteka push --again MD5         an object that is damaged there
+    python -m fonoteka push                     all outputs in dvc.lock and the run-cache
+    python -m fonoteka pull data/raw/embedded   likewise, or some outputs
+    python -m fonoteka push --again MD5         an object that is damaged in the remote
 
 Reads   the remotes that `python -m fonoteka remote` names
 Writes  the remote, or the cache and the workspace
 
-It is `dvc push` and `dvc pull` with four things settled: the remote, which for pushing is another
-than for pulling where there are two; the run-cache, which travels too; what is said when a server
-goes away, where dvc prints a traceback for each file; and that nothing damaged is sent or stays.
+These commands differ from `dvc push` and `dvc pull` in four ways: they use the remote to write to
+or to read from, if there are two; they include the run-cache; they print one sentence if a server
+fails, instead of one traceback per file; and they neither send nor accept damaged data.
 """
 
 from __future__ import annotations
@@ -23,168 +23,158 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.pipeline import fsck
-from fonoteka.pipeline.dvc_api import one_sentence, top
-from fonoteka.pipeline.fsck import Kept
+from fonoteka.pipeline.dvc_api import (
+    IncompleteCheckoutError,
+    clear_remote_index,
+    open_repo,
+    pull_outputs,
+    pull_runs,
+    top,
+)
+from fonoteka.pipeline.fsck import CachedFile
 from fonoteka.pipeline.remote.command import is_public
 from fonoteka.pipeline.remote.urls import KINDS, READ, WRITE, masked
 
-SHOWN = 5  # names in a sentence
+SHOWN = 5  # names in a message
 
 
 def push(paths: Sequence[str], run_cache: bool, again: Sequence[str] = ()) -> str:
-    """Send what the remote lacks, and return a sentence that says how much.
+    """Send the files that the remote lacks, and return a sentence with their number.
 
     Args:
-        paths: outputs; all where there are none.
-        run_cache: whether to send what run gave what result too.
-        again: objects that are removed there first, since they are damaged.
+        paths: outputs; all if empty.
+        run_cache: whether to send the run-cache too.
+        again: objects that are removed from the remote first, because they are damaged.
 
     Raises:
-        ValueError: no place to write is named, or it can't be reached, or not all arrived; or the
-            cache has something damaged.
+        UserError: there is no remote to write to, it cannot be reached, not all files arrived, or
+            the cache contains damaged files.
     """
-    with _repo() as repo:
+    with open_repo() as repo:
         remote, url = _remote(repo, "push")
-        files = list(fsck.kept(repo))
-        if found := fsck.repair(files):
-            raise UserError(f"nothing was pushed, since data is damaged: {fsck.told(found)}")
-        with _watched("push to", remote, url):
+        files = list(fsck.cached_files(repo))
+        if damage := fsck.repair(files):
+            raise UserError(f"nothing was pushed because data is damaged: {fsck.advice(damage)}")
+        with _transfer_errors("push to", remote, url):
             _drop(repo, remote, files, again)
             sent = repo.push(targets=list(paths), remote=remote)
-            # After the data, so that no run promises a result that isn't there.
+            # After the data, so that no run refers to a missing result.
             runs = repo.stage_cache.push(remote) if run_cache else []
     return f"pushed {sent} files and {len(runs)} runs to {remote} ({url})"
 
 
 def pull(paths: Sequence[str], run_cache: bool) -> str:
-    """Fetch what the cache lacks, check it out, and return a sentence that says how much.
+    """Fetch the files that the cache lacks, check them out, and return their number in a sentence.
 
     Raises:
-        ValueError: no place to read is named, or it can't be reached, or an object is missing there
-            or damaged.
+        UserError: there is no remote to read from, it cannot be reached, or an object is missing in
+            it or damaged.
     """
-    with _repo() as repo:
+    with open_repo() as repo:
         remote, url = _remote(repo, "pull")
-        with _watched("pull from", remote, url), _missing(repo, paths):
-            fetched = repo.pull(targets=list(paths), remote=remote)["stats"]["fetched"]
-            runs = _runs(repo, remote) if run_cache else "no runs"
+        with _transfer_errors("pull from", remote, url), _missing_objects(repo, paths):
+            fetched = pull_outputs(repo, paths, remote)
+            runs = _pull_runs(repo, remote) if run_cache else "no runs"
     return f"pulled {fetched} files and {runs} from {remote} ({url}); they are in the workspace"
 
 
 def pull_if_public(paths: Sequence[str], run_cache: bool) -> str:
-    """Do what `pull` does if that takes no secret, and return a sentence that says how it went."""
+    """Pull if that takes no secret, and return a sentence with the result."""
     if is_public(top()) is None:
-        return "nothing was pulled: no place is named that can be read without a secret"
+        return "nothing was pulled: there is no remote that can be read without a secret"
     return pull(paths, run_cache)
 
 
-def _drop(repo: Any, remote: str, files: Sequence[Kept], again: Sequence[str]) -> None:
-    """Remove from the remote what is named, and on WebDAV what an interrupted push left half.
+def _drop(repo: Any, remote: str, files: Sequence[CachedFile], again: Sequence[str]) -> None:
+    """Remove the objects `again` from the remote, and incomplete objects from WebDAV.
 
-    dvc takes an object that is there for whole. Everywhere else it becomes visible as a whole only;
-    how a WebDAV server stores what it is sent is its own affair. Where the list of a folder is
-    there dvc doesn't ask for the folder's files, so the list goes too, and first.
+    dvc takes every object in a remote for complete. An interrupted push leaves an incomplete one
+    only on WebDAV, whose servers differ in how they store an upload. If the list of a folder is in
+    the remote, dvc does not check the folder's files, so the list is removed too, and first.
 
     Raises:
-        ValueError: an object that is named isn't here to be sent again.
+        UserError: one of the objects `again` is not in the cache.
     """
     odb = repo.cloud.get_remote_odb(remote, "push")
-    here = {file.oid: file for file in files}
-    if lacking := [oid for oid in again if not (oid in here and here[oid].cached.exists())]:
-        raise UserError(f"{lacking[0]} is not in this cache, so it can't be sent again from here")
-    half = []
+    local = {file.oid: file for file in files}
+    if lacking := [oid for oid in again if not (oid in local and local[oid].cache_path.exists())]:
+        raise UserError(f"{lacking[0]} is not in this cache, so it cannot be sent again from here")
+    incomplete = []
     if odb.fs.protocol.startswith("webdav") and odb.fs.exists(odb.path):
-        for path, about in odb.fs.fs.find(odb.path, detail=True).items():
-            kept = here.get("".join(path.split("/")[-2:]))
-            if kept and kept.cached.exists() and kept.cached.stat().st_size != about["size"]:
-                half.append(kept.oid)
-    dropped = {*half, *again}
+        for path, metadata in odb.fs.fs.find(odb.path, detail=True).items():
+            file = local.get("".join(path.split("/")[-2:]))
+            local_path = file and file.cache_path
+            if local_path and local_path.exists() and local_path.stat().st_size != metadata["size"]:
+                incomplete.append("".join(path.split("/")[-2:]))
+    dropped = {*incomplete, *again}
     lists = {file.folder for file in files if file.oid in dropped and file.folder}
     for oid in (*sorted(lists), *sorted(dropped - lists)):
         if odb.exists(oid):
             odb.delete(oid)
     if dropped:
-        _forget(odb)
-
-
-def _forget(odb: Any) -> None:
-    """Let dvc ask again what a remote has, which it remembers folder by folder."""
-    from dvc_data.hashfile.db import get_index
-
-    get_index(odb).clear()
+        clear_remote_index(odb)
 
 
 @contextmanager
-def _missing(repo: Any, paths: Sequence[str]) -> Iterator[None]:
-    """Say which objects a pull did not bring, where dvc says only for which outputs.
+def _missing_objects(repo: Any, paths: Sequence[str]) -> Iterator[None]:
+    """Name the objects that a pull did not fetch, because dvc names only their outputs.
 
     Raises:
-        ValueError: some are missing or damaged at the remote.
+        UserError: some are missing or damaged in the remote.
     """
-    from dvc.exceptions import CheckoutError
-
     try:
         yield
-    except CheckoutError as error:
+    except IncompleteCheckoutError as error:
         wanted = {str(Path(path).resolve()) for path in paths}
         lacking = [
-            f"{file.used.name if file.used else 'the list of a folder'} (md5 {file.oid})"
-            for file in dict.fromkeys(fsck.kept(repo))
-            if not file.cached.exists() and (not wanted or _under(file.used, wanted))
+            f"{_name(file)} (md5 {file.oid})"
+            for file in dict.fromkeys(fsck.cached_files(repo))
+            if not file.cache_path.exists() and (not wanted or _under(file.workspace_path, wanted))
         ]
         if not lacking:
             raise
         named = ", ".join(lacking[:SHOWN]) + (" and more" if len(lacking) > SHOWN else "")
         raise UserError(
-            f"{len(lacking)} files are not there, or damaged and therefore not taken: {named}; "
-            "where they are whole, python -m fonoteka push --again MD5 sends one anew"
+            f"{len(lacking)} files are missing in the remote, or damaged and not accepted: "
+            f"{named}; send each again with python -m fonoteka push --again MD5, from a clone "
+            "that has it"
         ) from error
+
+
+def _name(file: CachedFile) -> str:
+    return file.workspace_path.name if file.workspace_path else "the list of a folder"
 
 
 def _under(path: Path | None, wanted: Collection[str]) -> bool:
     return path is None or any(str(part) in wanted for part in (path, *path.parents))
 
 
-def _runs(repo: Any, remote: str) -> str:
-    """Fetch the run-cache and return how much it was; by HTTP nothing can be listed."""
-    from dvc.stage.cache import RunCacheNotSupported
-
-    try:
-        return f"{len(repo.stage_cache.pull(remote))} runs"
-    except RunCacheNotSupported:
-        return "no runs, which do not travel by HTTP,"
-
-
-@contextmanager
-def _repo() -> Iterator[Any]:
-    from dvc.repo import Repo
-
-    with one_sentence():
-        repo = Repo(_wait_for_lock=True)
-    with repo:
-        yield repo
+def _pull_runs(repo: Any, remote: str) -> str:
+    """Fetch the run-cache and return its size; files cannot be listed by HTTP."""
+    count = pull_runs(repo, remote)
+    return "no runs, which HTTP cannot list," if count is None else f"{count} runs"
 
 
 def _remote(repo: Any, way: str) -> tuple[str, str]:
-    """Return the name and address of the remote for one way.
+    """Return the name and address of the remote for `push` or `pull`.
 
     Raises:
-        ValueError: there is none.
+        UserError: there is none.
     """
     remotes = repo.config["remote"]
     default = repo.config["core"].get("remote", READ)
     remote = WRITE if way == "push" and WRITE in remotes else default
     if remote not in remotes:
         raise UserError(
-            f"no place is named to {way} {_PREPOSITION[way]}; name one with python -m fonoteka "
+            f"there is no remote to {way} {_PREPOSITION[way]}; add one with python -m fonoteka "
             "remote --url URL"
         )
     url = remotes[remote]["url"]
     kind = KINDS.get(url.partition("://")[0])
     if way == "push" and kind and not kind.writable:
         raise UserError(
-            f"{masked(url)} can only be read; name where to write with python -m fonoteka remote "
-            "--write URL"
+            f"{masked(url)} can only be read; add an address to write to with python -m fonoteka "
+            "remote --write URL"
         )
     return remote, masked(url)
 
@@ -193,14 +183,14 @@ _PREPOSITION = {"push": "to", "pull": "from"}
 
 
 @contextmanager
-def _watched(what: str, remote: str, url: str) -> Iterator[None]:
-    """Turn whatever ends a transfer into one sentence.
+def _transfer_errors(action: str, remote: str, url: str) -> Iterator[None]:
+    """Raise any error of a transfer as a UserError of one sentence.
 
-    What a client library raises when its server goes away has as many types as there are
-    libraries, so any exception is taken.
+    Each client library has its own error classes for a server that fails, so every exception is
+    caught.
 
     Raises:
-        ValueError: the transfer failed.
+        UserError: the transfer failed.
     """
     causes = _Causes()
     logger = logging.getLogger("dvc_data")
@@ -211,40 +201,41 @@ def _watched(what: str, remote: str, url: str) -> Iterator[None]:
     except Exception as error:
         if os.environ.get("FONOTEKA_TRACEBACK"):
             raise
-        said = causes.said() or _sentence(error)
+        # Files that failed give a better reason than the error that ends the transfer.
+        reason = causes.summary() or _sentence(error)
         if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
-            said = str(error)
+            reason = str(error)
         if isinstance(error, FileNotFoundError) and url.startswith("webdav"):
-            said = "the folder that the address ends in may have to be made on the server first"
+            reason = "the folder at the end of the address may have to be created on the server"
         raise UserError(
-            f"{what} {remote} ({url}) did not end well: {said}; what arrived is kept, run it again "
-            "to go on"
+            f"{action} {remote} ({url}) failed: {reason}; what was transferred is kept, run it "
+            "again to resume"
         ) from error
     finally:
         logger.handlers, logger.propagate = others, propagates
 
 
 class _Causes(logging.Handler):
-    """Collects why files were not transferred."""
+    """Collect the reasons why files were not transferred."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.errors: list[BaseException] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take the exception of a record, where it has one."""
+        """Store the exception of a record, if it has one."""
         if record.exc_info and record.exc_info[1]:
             self.errors.append(record.exc_info[1])
 
-    def said(self) -> str:
-        """Return how many files are concerned and the first reason, or nothing."""
+    def summary(self) -> str:
+        """Return the number of failed files and the first reason, or nothing."""
         if not self.errors:
             return ""
         first = _sentence(self.errors[0])
-        return f"{len(self.errors)} files were not transferred, the first since {first}"
+        return f"{len(self.errors)} files were not transferred, the first because of {first}"
 
 
 def _sentence(error: BaseException) -> str:
-    """Return what an exception says, with its name where it says little."""
-    said = masked(" ".join(str(error).split()))
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    """Return the message of an exception with its class, or the class alone."""
+    message = masked(" ".join(str(error).split()))
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -1,9 +1,9 @@
-"""Kinds of places that hold data, their addresses, and the two remotes that dvc knows them by.
+"""Kinds of remotes, their addresses, and the names of the two remotes in dvc's configuration.
 
-A place is read by everybody and written by few, and often not by the same address: what is pushed
-by SSH or to S3 is handed out by HTTP. dvc has one address a remote, so there are two remotes:
-`storage`, the default, which every `dvc pull`, `dvc get` and `dvc.api` reads, and `storage-write`,
-which is there only where the place to write is another.
+Many users read from a remote and few write to it, often by different addresses: data that is pushed
+by SSH or to S3 is served by HTTP. dvc has one address per remote, so there are two remotes:
+`storage`, the default, from which every `dvc pull`, `dvc get` and `dvc.api` reads, and
+`storage-write`, which exists only if the address to write to differs.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ READ, WRITE = "storage", "storage-write"
 SECRETS = frozenset(
     {"access_key_id", "passphrase", "password", "secret_access_key", "session_token", "token"}
 )
-"""Options of a remote that are nobody else's business."""
+"""Options of a remote that must not be committed."""
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What is to be known of a kind of place.
+class RemoteKind:
+    """A kind of remote.
 
     Attributes:
-        name: as a person calls it.
-        writable: whether anything can be pushed there.
-        may_name_user: whether the address may say who asks; elsewhere a name is as good as a token.
-        credentials: where they go, with `{name}` for the remote's name.
+        name: for the user.
+        writable: whether dvc can push to it.
+        may_name_user: whether the address may contain a user name, which may be a token elsewhere.
+        credentials: how they are given, with `{name}` for the remote's name.
     """
 
     name: str
@@ -44,69 +44,69 @@ _TYPED = f"{_ASK} password (asks for it; the same for user)"
 
 _PUBLIC = "none for a public place, else " + _TYPED.replace("user)", "user, and for auth basic)")
 
-FOLDER = Kind("folder", True, False, "none")
+FOLDER = RemoteKind("folder", True, False, "none")
 KINDS = {
-    "ssh": Kind(
+    "ssh": RemoteKind(
         "SSH", True, True,
         f"a key that ssh-agent holds or ~/.ssh has, or one that {_ASK} keyfile names",
     ),
-    "s3": Kind(
+    "s3": RemoteKind(
         "S3", True, False,
         f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or {_ASK} "
         "access_key_id and again with --secret secret_access_key",
     ),
-    "webdav": Kind("WebDAV", True, True, _TYPED),
-    "webdavs": Kind("WebDAV", True, True, _TYPED),
-    "http": Kind("HTTP", False, False, _PUBLIC),
-    "https": Kind("HTTP", False, False, _PUBLIC),
+    "webdav": RemoteKind("WebDAV", True, True, _TYPED),
+    "webdavs": RemoteKind("WebDAV", True, True, _TYPED),
+    "http": RemoteKind("HTTP", False, False, _PUBLIC),
+    "https": RemoteKind("HTTP", False, False, _PUBLIC),
 }  # fmt: skip
 
 
-# A name alone may stand where the kind lets it.
+# A user name alone is not masked if its kind allows it.
 _USER = re.compile(r"((?!(?:ssh|webdavs?)://[^/\s:@]*@)\b\w+:)//[^/?#\s]*@")
 
 
 @dataclass(frozen=True)
-class Place:
+class RemoteUrl:
     """An address of a known kind, without secrets."""
 
-    kind: Kind
+    kind: RemoteKind
     url: str
 
 
-def place(text: str, root: Path) -> Place:
-    """Return what an address means.
+def parse_url(text: str, root: Path) -> RemoteUrl:
+    """Return an address with its kind.
 
-    A folder becomes absolute, since every clone is to find it.
+    A folder becomes absolute, so that every clone finds it.
 
     Args:
-        text: as a person wrote it.
+        text: as the user wrote it.
         root: top of the repository.
 
     Raises:
-        ValueError: it is none of the five kinds, lacks a part, or has a secret in it.
+        UserError: it is not of one of the five kinds, lacks a part, or contains a secret.
 
-    >>> place("ssh://me@host.example.org/srv/fonoteka", Path("/repo")).kind.name
+    >>> parse_url("ssh://me@host.example.org/srv/fonoteka", Path("/repo")).kind.name
     'SSH'
     """
     if not text.isascii():
         raise UserError(
-            f"{masked(text)}: dvc can't write other letters than ASCII to its configuration; give "
-            "the place a name without them, by a link for instance"
+            f"{masked(text)}: dvc cannot write characters outside ASCII to its configuration; use "
+            "a name without them, for example of a link"
         )
     if "://" not in text:
-        return Place(FOLDER, str(_folder(text, root)))
+        return RemoteUrl(FOLDER, str(_folder(text, root)))
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018  a port that is no number is noticed only when asked for
+        parts.port  # noqa: B018  an invalid port raises only when it is read
     except ValueError as error:
         raise UserError(f"{masked(text)}: not an address: {error}") from error
     if parts.scheme == "file":
-        return Place(FOLDER, str(_folder(parts.path, root)))
+        return RemoteUrl(FOLDER, str(_folder(parts.path, root)))
     kind = KINDS.get(parts.scheme)
     if kind is None:
         raise UserError(
-            f"{masked(text)}: {parts.scheme!r} is no kind of place that is known here; expected a "
+            f"{masked(text)}: {parts.scheme!r} is not a supported kind of address; expected a "
             f"folder or one of {', '.join(f'{scheme}://' for scheme in KINDS)}"
         )
     _refuse_secrets(text, parts, kind)
@@ -116,42 +116,42 @@ def place(text: str, root: Path) -> Place:
             f"{text}: a part is missing; expected "
             f"{wanted.get(kind.name, f'{parts.scheme}://host/folder')}"
         )
-    return Place(kind, text.rstrip("/"))
+    return RemoteUrl(kind, text.rstrip("/"))
 
 
 def _folder(text: str, root: Path) -> Path:
-    """Return the absolute path of a folder outside of the repository."""
+    """Return the absolute path of a folder outside the repository."""
     if re.match(r"[^/]+:(?!\\)", text):
         host, _, path = text.partition(":")
         raise UserError(
-            f"{text}: neither a folder nor an address; by SSH it is ssh://{host}/{path}"
+            f"{text}: neither a folder nor an address; for SSH write ssh://{host}/{path}"
         )
     folder = Path(text).expanduser().resolve()
     if folder.is_relative_to(root.resolve()):
-        raise UserError(f"{folder}: lies in the repository itself; name a folder outside of it")
+        raise UserError(f"{folder}: is in the repository itself; give a folder outside it")
     return folder
 
 
-def _refuse_secrets(text: str, parts: SplitResult, kind: Kind) -> None:
+def _refuse_secrets(text: str, parts: SplitResult, kind: RemoteKind) -> None:
     """Refuse an address that would commit a secret: `.dvc/config` is in git."""
-    where = (
-        "put it into .dvc/config.local, with python -m fonoteka remote --secret OPTION, or into "
-        "the environment"
+    advice = (
+        "store it in .dvc/config.local, with python -m fonoteka remote --secret OPTION, or in the "
+        "environment"
     )
     if parts.password is not None or (parts.username is not None and not kind.may_name_user):
         raise UserError(
-            f"{masked(text)}: there is a password or a name in the address, and .dvc/config is "
-            f"committed; give the address without it and {where}"
+            f"{masked(text)}: the address contains a password or a user name, and .dvc/config is "
+            f"committed; give the address without it and {advice}"
         )
     if parts.query or parts.fragment:
         raise UserError(
-            f"{masked(text)}: there is a '?' or '#' in the address, after which a secret may "
-            f"stand, and .dvc/config is committed; give the address without it and {where}"
+            f"{masked(text)}: the address contains '?' or '#', after which there may be a secret, "
+            f"and .dvc/config is committed; give the address without it and {advice}"
         )
 
 
 def masked(text: str) -> str:
-    """Return an address, or a text that has some, without what may be secret in it.
+    """Return a text with the parts of its addresses masked that may be secret.
 
     >>> masked("ssh://me@host/x is not webdavs://me:word@host/x?sig=abc")
     'ssh://me@host/x is not webdavs://***@host/x?***'

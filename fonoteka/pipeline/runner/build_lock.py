@@ -1,8 +1,8 @@
-"""Let one build at a time work in a folder.
+"""Lock a folder, so that one build at a time runs in it.
 
-dvc's own locks guard single files and single outputs. Two builds that plan at the same moment run
-the same stage one after the other, and the one whose stage fails puts the old result back under the
-hands of the other.
+dvc's own locks protect single files and single outputs. Two builds that plan at the same moment run
+the same stage one after the other, and if it fails in one of them, that one restores the old result
+while the other uses it.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from fonoteka.core.errors import UserError
 
 LOCK = Path(".dvc/tmp/repro.lock")
 HOLDER = LOCK.with_suffix(".pid")
-"""The process id of the build; not in the lock file, which Windows lets only the holder read."""
+"""The process id of the build. Not in the lock file, which only its holder can read on Windows."""
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
+def build_lock(root: Path) -> Iterator[None]:
     """Hold the folder `root` inside the block; the system releases it if the process ends.
 
     Raises:
         UserError: another build holds it.
     """
     (root / LOCK).parent.mkdir(parents=True, exist_ok=True)
-    # The soft lock of a file system without locks would stay behind a killed build.
+    # The soft lock of a file system without locks would remain after a killed build.
     lock = FileLock(root / LOCK, blocking=False, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout as error:
         raise UserError(
-            f"{root}: another build is at work here{_holder(root)}; wait until it has ended, or "
+            f"{root}: another build is running here{_holder(root)}; wait until it has ended, or "
             "stop it, and run this again"
         ) from error
     try:

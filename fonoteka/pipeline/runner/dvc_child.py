@@ -1,14 +1,14 @@
-"""Run one dvc command and end it, and all it started, when the process that asked for it is gone.
+"""Run one dvc command, and end it with all its children if the parent process dies.
 
     python -P fonoteka/pipeline/runner/dvc_child.py PARENT_PID repro -s STAGE
 
-A runner that is killed with -9 cannot tidy up, and a stage that works on unseen would stand beside
-the one that the next run starts. So Linux is asked for a signal when the parent dies, and the whole
-process group, whose leader this is, ends with it.
+A runner that is killed with -9 cannot stop its stages, and such a stage would run beside the one
+that the next run starts. So this process asks Linux for a signal when its parent dies, and then
+ends the whole process group that it leads.
 
-Started by path and with `-P`: the folder of this file would else come first on `sys.path`, and its
-modules before those of the standard library. So this file imports nothing of the project, not even
-`fonoteka.core.run_stage`, whose `die_with_parent` asks for SIGKILL and not for SIGTERM.
+Started by path and with `-P`: otherwise the folder of this file would be first on `sys.path`, and
+its modules would hide those of the standard library. So this file imports nothing of the project,
+not even `fonoteka.core.run_stage`, whose `die_with_parent` asks for SIGKILL and not for SIGTERM.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
 
 
 def watch(parent: int) -> None:
-    """End this process group with process `parent`, and outlive a SIGTERM that comes from it.
+    """End this process group if process `parent` dies, and ignore a SIGTERM from `parent`.
 
-    The stage's command has the default reaction and ends; dvc then sees a failed command, gives its
-    locks back and leaves `dvc.lock` whole.
+    The stage's command ends by the default reaction. dvc then sees a failed command, releases its
+    locks and leaves `dvc.lock` complete.
     """
 
     def on_term(_signal: int, _frame: FrameType | None) -> None:
@@ -41,9 +41,9 @@ def watch(parent: int) -> None:
 
 
 def main() -> None:
-    """Watch the parent named first, then be dvc with the arguments that follow."""
+    """Watch the process of the first argument, and run dvc with the other arguments."""
     watch(int(sys.argv[1]))
-    from dvc.cli import main as dvc  # after watch(): importing dvc takes a good part of a second
+    from dvc.cli import main as dvc  # after watch(): importing dvc takes 0.5 s
 
     sys.exit(dvc(sys.argv[2:]))
 

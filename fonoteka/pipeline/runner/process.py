@@ -1,7 +1,7 @@
-"""Start stages as processes of their own, tell how each ended, and stop them all.
+"""Start stages as processes, report how each ended, and stop them.
 
-Each child leads a session and a process group: Ctrl-C at the terminal reaches the runner alone, and
-one signal to the group reaches dvc, the shell and the stage's program together.
+Each process leads a session and a process group: Ctrl-C at the terminal reaches the runner only,
+and one signal to the group reaches dvc, the shell and the stage's program.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fonoteka.pipeline.runner import dvc_child
-from fonoteka.pipeline.scheduler import Outcome
+from fonoteka.pipeline.scheduler import StageOutcome
 
-TICK_S = 0.05  # how often the processes are looked at: far below the half second that dvc needs
-PATIENCE_S = 10.0
-DISK_FAULTS = {
+TICK_S = 0.05  # between two checks of the processes: far below the 0.5 s that dvc takes to start
+PATIENCE_S = 10.0  # enough for a stage to write its checkpoint after SIGTERM
+DISK_ERRORS = {
     "No space left on device": "the disk is full: make room and run it again",
     "Disk quota exceeded": "your share of the disk is full: make room and run it again",
-    "Read-only file system": "let the folder be written and run it again",
+    "Read-only file system": "make the folder writable and run it again",
 }
 TAIL_BYTES = 4096
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-class Child:
-    """One running `dvc repro -s NAME` whose whole output goes to a log file."""
+class StageProcess:
+    """A running `dvc repro -s NAME` whose output is written to a log file."""
 
     def __init__(self, name: str, root: Path, log: Path) -> None:
         """Start the stage `name` of the pipeline in folder `root`."""
@@ -40,12 +40,12 @@ class Child:
         self._ended_s: float | None = None
         self._group_gone = False
         command = ["--wait-for-lock", "repro", "-s", name]
-        # A stage's lines are to be seen while it works; dvc's reports of use would outlive it.
+        # Unbuffered, so that the log is current; dvc's usage reports would outlive the process.
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}
         environment["PATH"] = path_of_this_python()
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-        with log.open("ab") as out:  # appending: dvc and the stage write to it in turns
+        with log.open("ab") as out:  # appending, because dvc and the stage write to it in turns
             self._process = subprocess.Popen(
                 [sys.executable, "-P", dvc_child.__file__, str(os.getpid()), *command],
                 cwd=root,
@@ -60,20 +60,20 @@ class Child:
         """Return the seconds from the start to the end, or to now."""
         return (self._ended_s or time.monotonic()) - self._started_s
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> StageOutcome | None:
         """Return how the stage ended, or None while it runs."""
         code = self._process.poll()
         if code is None:
             return None
         self._ended_s = self._ended_s or time.monotonic()
-        return Outcome.FAILED if code else told_outcome(self.name, self.output())
+        return StageOutcome.FAILED if code else outcome_in_output(self.name, self.output())
 
     def output(self) -> str:
-        """Return everything that dvc and the stage have said so far."""
+        """Return everything that dvc and the stage have printed so far."""
         return self.log.read_bytes().decode("utf-8", errors="replace")
 
     def latest_line(self) -> str:
-        """Return the last line of the log that is not empty, or a progress bar's newest state."""
+        """Return the last line of the log that is not empty, or the state of a progress bar."""
         with self.log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             tail = file.read().decode("utf-8", errors="replace")
@@ -81,14 +81,14 @@ class Child:
         return next((line for line in reversed(lines) if line), "")
 
     def alive(self) -> bool:
-        """Return whether the child or anything left in its process group runs."""
+        """Return whether the process or another one of its process group runs."""
         if self._process.poll() is None:
             return True
         self.send(0)
         return not self._group_gone
 
     def send(self, number: int) -> None:
-        """Send a signal to the child's whole process group."""
+        """Send a signal to the whole process group."""
         if self._group_gone:
             return
         try:
@@ -103,62 +103,62 @@ def path_of_this_python() -> str:
     return path if path.split(os.pathsep)[0] == folder else f"{folder}{os.pathsep}{path}"
 
 
-def stop(children: Iterable[Child], patience_s: float = PATIENCE_S) -> None:
-    """End all children: SIGTERM, and SIGKILL for what still runs after `patience_s` seconds.
+def stop(processes: Iterable[StageProcess], patience_s: float = PATIENCE_S) -> None:
+    """End processes with SIGTERM, and with SIGKILL those that run after `patience_s` seconds.
 
-    SIGTERM is repeated, since a dvc that was still waiting for its lock starts its command after
-    the first one.
+    SIGTERM is repeated because a dvc that was waiting for its lock at the first one still starts
+    its command.
     """
-    alive = list(children)
+    alive = list(processes)
     begin = time.monotonic()
-    while alive := [child for child in alive if child.alive()]:
+    while alive := [process for process in alive if process.alive()]:
         waited_s = time.monotonic() - begin
-        if waited_s > patience_s + 2:  # only the dead are left, and nobody collects them
+        if waited_s > patience_s + 2:  # only zombies are left, whose parents do not collect them
             return
-        for child in alive:
-            child.send(signal.SIGKILL if waited_s > patience_s else signal.SIGTERM)
+        for process in alive:
+            process.send(signal.SIGKILL if waited_s > patience_s else signal.SIGTERM)
         time.sleep(4 * TICK_S)
 
 
-def told_outcome(name: str, output: str) -> Outcome:
-    r"""Return what dvc, which ended well, did with a stage, by the first line that tells.
+def outcome_in_output(name: str, output: str) -> StageOutcome:
+    r"""Return the outcome of a stage that succeeded, from the first line in which dvc reports it.
 
-    dvc speaks before the stage does, so nothing that a stage prints can be taken for it.
+    dvc prints before the stage does, so no line of the stage can be mistaken for it.
 
-    >>> told_outcome("a", "Stage 'a' didn't change, skipping\n").value
+    >>> outcome_in_output("a", "Stage 'a' didn't change, skipping\n").value
     'unchanged'
     """
-    told = {
-        f"Running stage '{name}'": Outcome.RAN,
-        f"Stage '{name}' is cached": Outcome.CACHED,
-        f"Stage '{name}' didn't change": Outcome.UNCHANGED,
+    beginnings = {
+        f"Running stage '{name}'": StageOutcome.RAN,
+        f"Stage '{name}' is cached": StageOutcome.CACHED,
+        f"Stage '{name}' didn't change": StageOutcome.UNCHANGED,
     }
     for line in output.splitlines():
-        for beginning, outcome in told.items():
+        for beginning, outcome in beginnings.items():
             if line.startswith(beginning):
                 return outcome
-    return Outcome.RAN
+    return StageOutcome.RAN
 
 
-def fault_of_disk(output: str) -> tuple[str, str] | None:
-    r"""Return the line in which a stage says that it can't write, and what to do; None elsewhere.
+def disk_error(output: str) -> tuple[str, str] | None:
+    r"""Return the line of a write error and what to do; None if there is no such line.
 
-    A traceback above it, of a library that has errors of its own for this, says nothing to anybody.
+    The traceback above it, from a library with its own error classes, does not help the user.
 
-    >>> fault_of_disk("Traceback ...\nSafetensorError: No space left on device (os error 28)\n")[1]
+    >>> disk_error("Traceback ...\nSafetensorError: No space left on device (os error 28)\n")[1]
     'the disk is full: make room and run it again'
     """
-    for sign, advice in DISK_FAULTS.items():
+    for message, advice in DISK_ERRORS.items():
         for line in reversed(output.splitlines()):
-            if sign in line:
+            if message in line:
                 return line if line.startswith("error: ") else f"error: {line.strip()}", advice
     return None
 
 
-def without_noise(output: str) -> str:
-    r"""Return a log without what dvc says around the stage's own words.
+def stage_output(output: str) -> str:
+    r"""Return the lines of a log that the stage printed, without those of dvc.
 
-    >>> without_noise("Running stage 'a':\n> false\nno\nERROR: failed to reproduce 'a': failed"
+    >>> stage_output("Running stage 'a':\n> false\nno\nERROR: failed to reproduce 'a': failed"
     ...               " to run: false, exited with 1\n")
     'no'
     """
@@ -168,5 +168,5 @@ def without_noise(output: str) -> str:
         if lines and lines[0].startswith("> "):
             lines = lines[1:]
     failed_command = re.compile(r"ERROR: failed to reproduce '.*': failed to run: ")
-    kept = [line for line in lines if not failed_command.match(line)]
-    return "\n".join(kept).strip("\n")
+    printed = [line for line in lines if not failed_command.match(line)]
+    return "\n".join(printed).strip("\n")

@@ -1,6 +1,6 @@
-"""Show how far the pipeline is: a live table on a terminal, plain lines anywhere else.
+"""Show the progress of a run: a live table on a terminal, plain lines anywhere else.
 
-Elapsed times are printed and nothing more: what a clock says is in no file that dvc hashes.
+Elapsed times are only printed. They are in no file that dvc hashes, because they are not results.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rich.text import Text
 REFRESH_S = 0.25
 
 
-class Running(Protocol):
-    """What the display needs to know of a running stage."""
+class RunningStage(Protocol):
+    """The attributes of a running stage that are displayed."""
 
     name: str
 
@@ -29,8 +29,11 @@ class Running(Protocol):
         """Return the newest line of the stage's log."""
 
 
-class Progress:
-    """A count of stages and, on a terminal, a table of those at work; use it in a `with` block."""
+class ProgressDisplay:
+    """The number of ended stages and, on a terminal, a table of the running ones.
+
+    A context manager.
+    """
 
     def __init__(self, total: int, console: Console | None = None) -> None:
         """Show `total` stages on `console`, standard output by default."""
@@ -39,7 +42,7 @@ class Progress:
         self._live = Live(console=self.console, auto_refresh=False, transient=True)
         self._drawn_s = 0.0
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressDisplay:
         if self.console.is_terminal:
             self._live.start()
         return self
@@ -57,21 +60,21 @@ class Progress:
             soft_wrap=True,
         )
 
-    def draw(self, done: int, running: Sequence[Running]) -> None:
-        """Draw the stages at work anew, four times a second at most and on a terminal only."""
+    def draw(self, done: int, running: Sequence[RunningStage]) -> None:
+        """Redraw the running stages, at most four times per second and only on a terminal."""
         now_s = time.monotonic()
         if self._live.is_started and now_s - self._drawn_s >= REFRESH_S:
             self._drawn_s = now_s
             self._live.update(table(done, self.total, running), refresh=True)
 
 
-def table(done: int, total: int, running: Sequence[Running]) -> Group:
-    """Return the stages at work, one a row: name, seconds, and the latest line of the log."""
-    # Only in a table that fills the screen does `ratio` make the last column give way.
+def table(done: int, total: int, running: Sequence[RunningStage]) -> Group:
+    """Return a table with one running stage per row: name, seconds, and the latest log line."""
+    # `ratio` shortens the last column only in a table that fills the screen.
     rows = Table(box=None, show_header=False, pad_edge=False, expand=True)
     rows.add_column(no_wrap=True, style="bold")
     rows.add_column(no_wrap=True, justify="right")
     rows.add_column(no_wrap=True, overflow="ellipsis", style="dim", ratio=1)
     for stage in running:
         rows.add_row(Text(stage.name), f"{stage.elapsed_s():.0f} s", Text(stage.latest_line()))
-    return Group(Text(f"{done} of {total} stages done, {len(running)} at work"), rows)
+    return Group(Text(f"{done} of {total} stages done, {len(running)} running"), rows)

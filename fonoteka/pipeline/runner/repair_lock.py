@@ -1,14 +1,15 @@
-"""Make `dvc.lock` whole where a dvc that was killed left it half written.
+"""Repair a `dvc.lock` that a killed dvc left half written.
 
 `repro` and `fsck` do this before they start.
 
-dvc writes its lock file in place, line by line, and for a pipeline of this size that takes a good
-part of a second. Killed within it dvc leaves the beginning, or nothing, and then refuses to start.
-Stages that are whole in what is left stay; of the others the last commit's entries are taken, which
-dvc holds against the files as it does with any entry. What has none comes from the run-cache.
+dvc writes its lock file in place, line by line, which takes a large part of a second for a pipeline
+of this size. If it is killed meanwhile, it leaves the beginning of the file, or nothing, and then
+refuses to start. Complete entries stay. The others are taken from the last commit, and dvc compares
+them with the files as usual. A stage without an entry is restored from the run-cache.
 
-`.dvc/tmp/rwlock`, where dvc notes which process uses which file, is written in place too. Killed
-within that, dvc leaves an empty file and every later dvc command refuses to start; it is removed.
+`.dvc/tmp/rwlock`, in which dvc records which process uses which file, is written in place too. If
+dvc is killed meanwhile, it leaves an empty file, and every later dvc command refuses to start. The
+file is removed.
 """
 
 from __future__ import annotations
@@ -20,22 +21,23 @@ from typing import Any
 
 from fonoteka.git import entered, git, has_commit, names
 from fonoteka.pipeline import lockfile
-from fonoteka.pipeline.merge_conflict import marked
+from fonoteka.pipeline.dvc_api import is_valid_lock
+from fonoteka.pipeline.merge_conflict import has_conflict_marks
 
 LOCK = "dvc.lock"
 RWLOCK = Path(".dvc/tmp/rwlock")
-# dvc writes its few lines in well under a millisecond: what is unreadable for longer was left so.
+# dvc writes these few lines in less than 1 ms: a file that is unreadable for longer is damaged.
 WRITING_S = 0.5
 
 
 def repair() -> None:
-    """Make both files of the project whole, and print what was done."""
+    """Repair both files of the project, and print what was done."""
     with entered() as root:
-        for message in filter(None, (mend_rwlock(root), mend(root))):
+        for message in filter(None, (repair_rwlock(root), repair_dvc_lock(root))):
             print(message)
 
 
-def mend_rwlock(root: Path) -> str | None:
+def repair_rwlock(root: Path) -> str | None:
     """Remove a half written `.dvc/tmp/rwlock`; return what was done, or None if it is readable."""
     path = root / RWLOCK
     if not _torn(path):
@@ -44,11 +46,11 @@ def mend_rwlock(root: Path) -> str | None:
     if not _torn(path):
         return None
     path.unlink(missing_ok=True)
-    return f"{RWLOCK} was left half written by a dvc that was killed: it is removed"
+    return f"{RWLOCK} was left half written by a killed dvc; it was removed"
 
 
 def _torn(path: Path) -> bool:
-    """Return whether a JSON file is there and cannot be parsed."""
+    """Return whether a JSON file exists and cannot be parsed."""
     try:
         json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -58,37 +60,37 @@ def _torn(path: Path) -> bool:
     return False
 
 
-def mend(root: Path) -> str | None:
-    """Make the lock file of a repository whole; return what was done, or None where it is whole.
+def repair_dvc_lock(root: Path) -> str | None:
+    """Repair the lock file of a repository; return what was done, or None if it is complete.
 
-    A file with the marks of a merge conflict is not touched: that is for `merge-lock`.
+    A file with the marks of a merge conflict is not changed: `merge-lock` settles it.
     """
     path = root / LOCK
     if not path.exists():
         return None
     text = path.read_text(encoding="utf-8", errors="replace")
-    if marked(text) or (text.endswith("\n") and _entries(text) is not None):
+    if has_conflict_marks(text) or (text.endswith("\n") and _entries(text) is not None):
         return None
-    left = surviving(text)
+    complete = complete_entries(text)
     committed = _entries(_committed(root)) or {}
-    stages = {name: left.get(name, entry) for name, entry in committed.items()} | left
+    stages = {name: complete.get(name, entry) for name, entry in committed.items()} | complete
     lockfile.write(path, stages)
     return (
-        f"{LOCK} was left half written by a dvc that was killed: {len(left)} of its stages are "
-        f"whole and stay, {len(stages) - len(left)} are as in the last commit"
+        f"{LOCK} was left half written by a killed dvc: {len(complete)} entries were complete and "
+        f"stay, {len(stages) - len(complete)} were restored from the last commit"
     )
 
 
-def surviving(text: str) -> dict[str, Any]:
-    r"""Return the stages that are whole in the beginning of a lock file.
+def complete_entries(text: str) -> dict[str, Any]:
+    r"""Return the complete entries in the beginning of a lock file.
 
-    The last one is taken for half, since nothing tells whether more of it would have followed.
+    The last one counts as incomplete, because more of it may have followed.
 
-    >>> surviving("schema: '2.0'\nstages:\n  a:\n    cmd: x\n  b:\n    cm")
+    >>> complete_entries("schema: '2.0'\nstages:\n  a:\n    cmd: x\n  b:\n    cm")
     {'a': {'cmd': 'x'}}
     """
     lines = text.splitlines(keepends=True)
-    # Two spaces alone, at the end of the file, can begin any line.
+    # Two spaces at the end of the file may be the beginning of any line.
     names = [
         n for n, line in enumerate(lines) if line[:2] == "  " and line[2:3] not in {"", " ", "-"}
     ]
@@ -96,20 +98,16 @@ def surviving(text: str) -> dict[str, Any]:
 
 
 def _entries(text: str) -> dict[str, Any] | None:
-    """Return the stages of a lock file, or None where dvc refuses it."""
-    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-    from voluptuous import MultipleInvalid
-
+    """Return the stages of a lock file, or None if dvc refuses it."""
     try:
-        found = lockfile.parse(text, LOCK)
-        COMPILED_LOCKFILE_SCHEMA({"schema": "2.0", "stages": found})
-    except (ValueError, MultipleInvalid):
+        stages = lockfile.parse(text, LOCK)
+    except ValueError:
         return None
-    return found or None
+    return stages if stages and is_valid_lock({"schema": "2.0", "stages": stages}) else None
 
 
 def _committed(root: Path) -> str:
-    """Return the lock file of the last commit; nothing where there is none."""
+    """Return the lock file of the last commit; empty if there is none."""
     if not has_commit(root) or not names("ls-tree", "-z", "HEAD", "--", LOCK, root=root):
         return ""
     return git("show", f"HEAD:./{LOCK}", root=root)

@@ -1,8 +1,8 @@
-"""Leave a stage that failed with its last good result.
+"""Restore the last good outputs of a stage that failed.
 
-dvc removes the outputs of a stage before it runs it, so one misspelt parameter would cost the
-splits or a model until it is put right. Cached outputs come back from the cache; those that are in
-git alone are small, and are held in memory while their stage runs.
+dvc removes the outputs of a stage before it runs the stage, so one misspelt parameter would cost
+the splits or a model until it is corrected. Cached outputs are restored from the cache. Outputs
+that are only in git are small, and are held in memory while their stage runs.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fonoteka.core.files import atomic_file
-from fonoteka.pipeline.dvc_api import one_sentence
+from fonoteka.pipeline.dvc_api import open_repo
 
 
 def contents(paths: Iterable[Path]) -> dict[Path, bytes]:
-    """Return the bytes of files and of all files in folders; what is missing is left out."""
+    """Return the bytes of files and of all files in folders, without those that do not exist."""
     files = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*")))
     return {file: file.read_bytes() for file in files if file.is_file()}
 
 
-def put_back(root: Path, names: Iterable[str], kept: Mapping[str, Mapping[Path, bytes]]) -> None:
-    """Give stages the outputs that `dvc.lock` knows, and their `kept` files.
+def restore_outputs(
+    root: Path, names: Iterable[str], uncached: Mapping[str, Mapping[Path, bytes]]
+) -> None:
+    """Restore the outputs of stages as in `dvc.lock`, and their `uncached` files.
 
-    A stage without an entry there never ended well, so there is nothing to give back. Neither is
-    there where the cache was emptied: the next run makes it anew.
+    A stage without an entry in `dvc.lock` never succeeded, so it has no outputs to restore. If the
+    cache was emptied, nothing is restored either, and the next run writes the outputs again.
     """
-    from dvc.repo import Repo
-
-    with one_sentence(), Repo(str(root), _wait_for_lock=True) as repo:
+    with open_repo(root) as repo:
         stages = {stage.addressing: stage for stage in repo.index.stages}
-        known = [name for name in names if any(out.hash_info for out in stages[name].outs)]
-        if known:
-            repo.checkout(targets=known, force=True, allow_missing=True)
-    for name in known:
-        for path, data in kept.get(name, {}).items():
+        recorded = [name for name in names if any(out.hash_info for out in stages[name].outs)]
+        if recorded:
+            repo.checkout(targets=recorded, force=True, allow_missing=True)
+    for name in recorded:
+        for path, data in uncached.get(name, {}).items():
             with atomic_file(path) as part:
                 part.write_bytes(data)

@@ -1,10 +1,10 @@
-"""Rebuild what is stale, filling the cores with stages that do not wait for each other.
+"""Rebuild stale stages, with independent stages in parallel.
 
     python -m fonoteka repro [--jobs N] [--show FILE] [STAGE...]
 
-The bytes a stage computes depend on its number of threads, so each has the one that params.yaml
-gives it, and the cores are filled by running stages side by side. Each is run by dvc itself, with
-`dvc repro -s STAGE`; `dvc.lock` ends up with the bytes that plain `dvc repro` writes.
+The bytes that a stage computes depend on its number of threads, so params.yaml fixes that number,
+and the cores are used by running stages in parallel. dvc itself runs each stage, with `dvc repro -s
+STAGE`, and `dvc.lock` has the bytes that plain `dvc repro` writes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from typing import Any, NoReturn
 from fonoteka.git import dvc_top
 from fonoteka.pipeline import durations, dvc_api, fsck, lockfile
 from fonoteka.pipeline.dvc_api import Pipeline
-from fonoteka.pipeline.runner import noop_check, restore_outputs
-from fonoteka.pipeline.runner import process as stage_process
-from fonoteka.pipeline.runner.build_lock import alone
-from fonoteka.pipeline.runner.process import Child
-from fonoteka.pipeline.runner.progress import Progress
-from fonoteka.pipeline.runner.repair_lock import mend, mend_rwlock
-from fonoteka.pipeline.scheduler import Outcome, Schedule
+from fonoteka.pipeline.runner import noop_check, process, restore_outputs
+from fonoteka.pipeline.runner.build_lock import build_lock
+from fonoteka.pipeline.runner.process import StageProcess
+from fonoteka.pipeline.runner.progress import ProgressDisplay
+from fonoteka.pipeline.runner.repair_lock import repair_dvc_lock, repair_rwlock
+from fonoteka.pipeline.scheduler import Schedule, StageOutcome
 
 LOGS = Path(".dvc/tmp/repro")
 
@@ -38,13 +37,13 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def stoppable() -> AbstractContextManager[None]:
-    """Take SIGTERM and a closed terminal inside the block for what Ctrl-C is: KeyboardInterrupt."""
+    """Raise KeyboardInterrupt inside the block on SIGTERM and if the terminal closes."""
     return _on_signals(_interrupt, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def _on_signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
-    """React to signals with `handler` inside the block and as before after it."""
+    """Handle signals with `handler` inside the block, and restore the old handlers after it."""
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
@@ -57,7 +56,7 @@ def run(targets: Sequence[str] = (), jobs: int = 1, show: Path | None = None) ->
     """Bring the pipeline up to date and return the exit code.
 
     Args:
-        targets: stages, or groups of them, that are brought up to date with all upstream; all
+        targets: stages or groups of stages to bring up to date with all upstream ones; all
             stages if empty.
         jobs: how many stages may run at a time.
         show: a file to print when the whole pipeline is up to date.
@@ -70,147 +69,148 @@ def run(targets: Sequence[str] = (), jobs: int = 1, show: Path | None = None) ->
 
 
 def _run(targets: Sequence[str], jobs: int, show: Path | None) -> int:
-    if not targets and (folder := dvc_top()) and (said := noop_check.said(folder)):
-        print(said)
+    if not targets and (folder := dvc_top()) and (message := noop_check.fresh_message(folder)):
+        print(message)
         if show:
             _print_file(folder / show)
         return 0
+    # The note of noop_check must be older than dvc's check of the files, hence two clocks.
     begin_s, begin_ns = time.monotonic(), time.time_ns()
-    done = bring(targets, jobs)
-    if done.failed:
+    result = build(targets, jobs)
+    if result.failed:
         return 1
-    counts, total = done.schedule.counts(), len(done.plan.steps)
-    if done.idle:
-        frozen = counts.get(Outcome.FROZEN, 0)
-        said = f"everything is up to date: {total} stages" + (
+    counts, total = result.schedule.counts(), len(result.plan.stages)
+    if result.idle:
+        frozen = counts.get(StageOutcome.FROZEN, 0)
+        message = f"everything is up to date: {total} stages" + (
             f", {frozen} of them frozen" if frozen else ""
         )
-        print(said)
-        if not targets and done.plan.watched is not None:
-            with suppress(OSError):  # a disk that is full or may not be written to
-                noop_check.remember(done.plan.root, done.plan.watched, said, begin_ns)
+        print(message)
+        if not targets and result.plan.watched is not None:
+            with suppress(OSError):  # a full or read-only disk
+                noop_check.remember(result.plan.root, result.plan.watched, message, begin_ns)
     else:
-        told = ", ".join(f"{n} {how.value}" for how, n in counts.items())
-        print(f"{total} stages: {told}, in {time.monotonic() - begin_s:.1f} s")
+        summary = ", ".join(f"{count} {outcome.value}" for outcome, count in counts.items())
+        print(f"{total} stages: {summary}, in {time.monotonic() - begin_s:.1f} s")
     if show and not targets:
-        _print_file(done.plan.root / show)
+        _print_file(result.plan.root / show)
     return 0
 
 
 @dataclass(frozen=True)
-class Brought:
-    """How far a pipeline was brought.
+class BuildResult:
+    """How a build ended.
 
     Attributes:
-        plan: its stages.
-        schedule: how each ended.
-        failed: the stage that failed, if one did; it has been explained.
-        idle: whether there was nothing to do.
+        plan: the stages of the pipeline.
+        schedule: the outcome of each stage.
+        failed: the stage that failed, if any; its error has been printed.
+        idle: whether no stage had to run.
     """
 
     plan: Pipeline
     schedule: Schedule
-    failed: Child | None
+    failed: StageProcess | None
     idle: bool
 
 
-def bring(targets: Sequence[str], jobs: int) -> Brought:
-    """Bring the pipeline up to date, or as far as a stage lets it."""
+def build(targets: Sequence[str], jobs: int) -> BuildResult:
+    """Bring the pipeline up to date, or stop at the first stage that fails."""
     root = dvc_api.top()
-    with alone(root):
-        if mended := mend_rwlock(root):
-            print(mended, file=sys.stderr)
+    with build_lock(root):
+        if message := repair_rwlock(root):
+            print(message, file=sys.stderr)
         plan = _plan(root, targets)
-        schedule = Schedule(plan.steps)
+        schedule = Schedule(plan.stages)
         if not schedule.ready():
-            return Brought(plan, schedule, None, idle=True)
+            return BuildResult(plan, schedule, None, idle=True)
         before = {path: lockfile.entries(path) for path in plan.locks}
         try:
             failed = execute(schedule, plan, jobs)
         finally:
             lockfile.restore_order(plan.root, before, plan.locks)
-        return Brought(plan, schedule, failed, idle=False)
+        return BuildResult(plan, schedule, failed, idle=False)
 
 
 def _plan(root: Path, targets: Sequence[str]) -> Pipeline:
-    """Read the pipeline, and make its lock file whole first where dvc refuses it as half written.
+    """Read the pipeline; if dvc refuses its lock file as half written, repair that file first.
 
-    Looking at it each time would cost a run that has nothing to do a tenth of what it takes.
+    Checking it each time would make a run with nothing to do 10 % slower.
     """
     try:
         return dvc_api.read(targets)
     except ValueError:
-        if not (mended := mend(root)):
+        if not (message := repair_dvc_lock(root)):
             raise
-        print(mended, file=sys.stderr)
+        print(message, file=sys.stderr)
         return dvc_api.read(targets)
 
 
-def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> Child | None:
-    """Run all that is ready, at most `jobs` at a time; return the stage that failed, if one did."""
-    running: list[Child] = []
-    kept = {name: restore_outputs.contents(paths) for name, paths in plan.uncached.items()}
-    failed: Child | None = None
+def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> StageProcess | None:
+    """Run all stages, at most `jobs` at a time; return the one that failed, if any."""
+    running: list[StageProcess] = []
+    uncached = {name: restore_outputs.contents(paths) for name, paths in plan.uncached.items()}
+    failed: StageProcess | None = None
     try:
-        with Progress(len(schedule.steps)) as progress:
+        with ProgressDisplay(len(schedule.stages)) as progress:
             while failed is None and (running or schedule.ready()):
                 for name in schedule.ready()[: jobs - len(running)]:
                     schedule.start(name)
-                    running.append(Child(name, plan.root, log_path(plan.root, name)))
+                    running.append(StageProcess(name, plan.root, log_path(plan.root, name)))
                 progress.draw(len(schedule.outcomes), running)
-                time.sleep(stage_process.TICK_S)
+                time.sleep(process.TICK_S)
                 failed = _collect(schedule, running, progress, plan.root)
     finally:
-        ended = _stop(running, plan.root, kept)
+        ended = _stop(running, plan.root, uncached)
     if failed:
         _explain(failed, [name for name in ended if name != failed.name])
     return failed
 
 
 def _collect(
-    schedule: Schedule, running: list[Child], progress: Progress, root: Path
-) -> Child | None:
-    """Take the stages that ended out of `running`; return the first that failed, leaving it in."""
-    for child in tuple(running):
-        outcome = child.outcome()
-        if outcome is Outcome.FAILED:
-            return child
+    schedule: Schedule, running: list[StageProcess], progress: ProgressDisplay, root: Path
+) -> StageProcess | None:
+    """Remove the stages that succeeded from `running`; return the first that failed."""
+    for stage in tuple(running):
+        outcome = stage.outcome()
+        if outcome is StageOutcome.FAILED:
+            return stage
         if outcome:
-            if outcome is Outcome.CACHED:
-                fsck.require(root, child.name)  # before anything is computed from it
-            running.remove(child)
-            schedule.finish(child.name, outcome)
-            if outcome is Outcome.RAN:
-                durations.remember(root, child.name, child.elapsed_s())
-            word = "done" if outcome is Outcome.RAN else outcome.value
+            if outcome is StageOutcome.CACHED:
+                fsck.require(root, stage.name)  # before anything is computed from it
+            running.remove(stage)
+            schedule.finish(stage.name, outcome)
+            if outcome is StageOutcome.RAN:
+                durations.store_duration(root, stage.name, stage.elapsed_s())
+            word = "done" if outcome is StageOutcome.RAN else outcome.value
             progress.ended(
-                len(schedule.outcomes), child.name, f"{word} in {child.elapsed_s():.1f} s"
+                len(schedule.outcomes), stage.name, f"{word} in {stage.elapsed_s():.1f} s"
             )
     return None
 
 
 def _stop(
-    running: Sequence[Child], root: Path, kept: Mapping[str, Mapping[Path, bytes]]
+    running: Sequence[StageProcess], root: Path, uncached: Mapping[str, Mapping[Path, bytes]]
 ) -> list[str]:
-    """Stop the stages at work and give those that did not end well their last result; name them.
+    """Stop the running stages; restore the outputs of those that failed and return their names.
 
-    Deaf to further signals: stopping takes ten seconds at most.
+    Further signals are ignored: stopping takes at most 12 s.
     """
     with _on_signals(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        stage_process.stop(running)
-        ended = [child.name for child in running if child.outcome() is Outcome.FAILED]
+        process.stop(running)
+        ended = [stage.name for stage in running if stage.outcome() is StageOutcome.FAILED]
         if ended:
-            restore_outputs.put_back(root, ended, kept)
+            restore_outputs.restore_outputs(root, ended, uncached)
     return ended
 
 
-def _explain(failed: Child, stopped: Sequence[str]) -> None:
-    """Show all that a failed stage said, and how to run it alone; or that the disk is at fault."""
-    said = stage_process.without_noise(failed.output())
+def _explain(failed: StageProcess, stopped: Sequence[str]) -> None:
+    """Print the output of a failed stage and how to run it alone, or the error of the disk."""
+    output = process.stage_output(failed.output())
     then = f"run it alone with: dvc repro -s {failed.name}"
-    if fault := stage_process.fault_of_disk(said):
-        said, then = fault
-    print(said or "(it said nothing)", file=sys.stderr)
+    if error := process.disk_error(output):
+        output, then = error
+    print(output or "(the stage printed nothing)", file=sys.stderr)
     also = f" (stopped with it: {', '.join(stopped)})" if stopped else ""
     print(
         f"error: stage {failed.name!r} failed after {failed.elapsed_s():.1f} s{also}; {then}",
@@ -219,7 +219,7 @@ def _explain(failed: Child, stopped: Sequence[str]) -> None:
 
 
 def log_path(root: Path, name: str) -> Path:
-    """Return where the output of a stage goes.
+    """Return the log file of a stage.
 
     >>> log_path(Path(), "more/dvc.yaml:split").as_posix()
     '.dvc/tmp/repro/more_dvc.yaml_split.log'
@@ -231,4 +231,4 @@ def _print_file(path: Path) -> None:
     if path.is_file():
         print(path.read_text(encoding="utf-8"), end="")
     else:
-        print(f"{path.name}: not there, so there is no table to show")
+        print(f"{path.name}: does not exist, so there is no table to show")

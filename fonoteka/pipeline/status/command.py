@@ -25,7 +25,7 @@ from typing import Any
 
 from fonoteka.core.files import read_json
 from fonoteka.core.run_stage import DONE
-from fonoteka.pipeline.durations import remembered
+from fonoteka.pipeline.durations import read_durations
 from fonoteka.pipeline.status.classify import StageState, StageStatus, classify
 from fonoteka.pipeline.status.inspect import inspect
 from fonoteka.reporting.text_table import table
@@ -123,7 +123,7 @@ def run(*, allow_missing: bool, as_json: bool) -> int:
         ValueError: the pipeline cannot be read.
     """
     pipeline = inspect()
-    rows = classify(pipeline, audited(pipeline.root), remembered(pipeline.root))
+    rows = classify(pipeline, audited(pipeline.root), read_durations(pipeline.root))
     settled = all(row.settled(allow_missing) for row in rows)
     if as_json:
         answer = {"settled": settled, "remote": pipeline.remote, "stages": [*map(asdict, rows)]}

@@ -6,7 +6,6 @@ modified, without both values. So this module compares the parts one by one, wit
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.pipeline.dvc_api import one_sentence
+from fonoteka.pipeline import lockfile
+from fonoteka.pipeline.dvc_api import is_params, is_pipeline_stage, locked_repo, quiet, top
 from fonoteka.reporting.flatten import changes, flatten
 
 CODE = ("fonoteka/", "stages/")
@@ -82,37 +82,31 @@ def inspect() -> PipelineInspection:
     Raises:
         ValueError: the folder is not in a dvc repository, or dvc cannot read its files.
     """
-    from dvc.repo import Repo, lock_repo
-
-    logging.getLogger("dvc").setLevel(logging.ERROR)
-    with one_sentence():
-        root = Path(Repo.find_root())
-        if not (root / "dvc.yaml").is_file():
-            raise UserError(f"{root}: there is no dvc.yaml here, so there are no stages to inspect")
-        with chdir(root), Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
-            graph, outputs = repo.index.graph, list(repo.index.outs)
-            commands = _Commands()
-            stages = tuple(
-                _inspected(stage, graph, outputs, commands)
-                for stage in repo.index.stages
-                if stage in graph
-            )
-            return PipelineInspection(
-                root, stages, str(repo.config.get("core", {}).get("remote") or "")
-            )
+    quiet()
+    root = top()
+    if not (root / "dvc.yaml").is_file():
+        raise UserError(f"{root}: there is no dvc.yaml here, so there are no stages to inspect")
+    with chdir(root), locked_repo(root) as repo:
+        graph, outputs = repo.index.graph, list(repo.index.outs)
+        commands = _Commands()
+        stages = tuple(
+            _inspected(stage, graph, outputs, commands)
+            for stage in repo.index.stages
+            if stage in graph
+        )
+        remote = str(repo.config.get("core", {}).get("remote") or "")
+        return PipelineInspection(root, stages, remote)
 
 
 def _inspected(stage: Any, graph: Any, outputs: list[Any], commands: _Commands) -> StageInspection:
-    from dvc.dependency import ParamsDependency
-
     in_lock = any(item.hash_info for item in [*stage.outs, *stage.deps])
-    data = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    data = [dep for dep in stage.deps if not is_params(dep)]
     changed, not_pulled = [], []
     if in_lock and not stage.frozen:
         if getattr(stage, "cmd_changed", False):  # data that was added has no command
             changed.append(commands.change(stage))
         for dep in stage.deps:
-            if isinstance(dep, ParamsDependency):
+            if is_params(dep):
                 changed += _params(dep)
                 continue
             message, comparable = _dependency(dep, outputs)
@@ -185,13 +179,11 @@ def _folder(dep: Any) -> str:
 
 def _output(out: Any) -> str:
     """Return how an output in the working tree changed, or nothing."""
-    from dvc.stage import PipelineStage
-
     if not out.exists or not out.workspace_status():
         return ""
     if not out.hash_info:
         return f"{out}: is a new output"
-    since = "its stage wrote it" if isinstance(out.stage, PipelineStage) else "it was added"
+    since = "its stage wrote it" if is_pipeline_stage(out.stage) else "it was added"
     return f"{out}: changed since {since}"
 
 
@@ -221,11 +213,9 @@ class _Commands:
         return f"its command in {stage.relpath}: {', '.join(parts) or 'the order of its words'}"
 
     def _locked(self, stage: Any) -> Any:
-        from dvc.utils.serialize import load_yaml
-
         path = Path(stage.path).with_suffix(".lock")
         if path not in self._locks:
-            self._locks[path] = load_yaml(str(path)).get("stages") or {}
+            self._locks[path] = lockfile.read(path)
         return self._locks[path].get(stage.name, {}).get("cmd", "")
 
 

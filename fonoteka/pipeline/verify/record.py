@@ -13,7 +13,7 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_json, write_json
-from fonoteka.pipeline.outputs import Lock, made
+from fonoteka.pipeline.outputs import Lock, output_hashes
 from fonoteka.pipeline.verify.cpu_kind import Processor
 
 REPORT = Path("reports/verify.json")
@@ -22,7 +22,7 @@ KEYS = ("kind", "name")
 
 def digest(lock: Lock) -> str:
     """Return a hash of the output hashes of a lock file, which depends on nothing else in it."""
-    return sha256_json(made(lock))
+    return sha256_json(output_hashes(lock))
 
 
 def proven_on(lock: Lock, report: Path = REPORT) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fonoteka.pipeline.declared import EVERYWHERE, HERE
-from fonoteka.pipeline.outputs import Found as OutputComparison
+from fonoteka.pipeline.outputs import OutputComparison
 from fonoteka.pipeline.verify.cpu_kind import Processor
 from fonoteka.pipeline.verify.tolerance import NumberComparison
 from fonoteka.reporting.text_table import table

@@ -1,4 +1,4 @@
-"""A merge that conflicts in dvc.lock is settled: what either side built isn't built again."""
+"""A merge that conflicts in dvc.lock is settled: what either side built is not built again."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def toy(origin, tmp_path, monkeypatch):
 def merged(toy):
     """The same in the middle of a merge of `yours` that stopped."""
     git("merge", "yours", code=1)
-    assert {"dvc.lock", "reports/sum.json"} <= set(merge_conflict.under_way().conflicts)
+    assert {"dvc.lock", "reports/sum.json"} <= set(merge_conflict.unfinished_merge().conflicts)
     return toy
 
 
@@ -140,12 +140,12 @@ def test_what_a_side_built_is_taken_and_only_what_reads_both_runs(merged, capsys
     assert exit_code("merge-lock") == 0
     assert ran() == ["sum"]
     assert values() == [ONE, TWO, ONE + TWO]
-    said = capsys.readouterr().out
-    assert "4 stages; 1 the same on both sides, 1 as ours, 1 as theirs" in said
-    assert "ran: sum\n" in said
-    assert "restored from the run-cache: nothing\n" in said
-    assert said.endswith("commit the merge\n")
-    assert not merge_conflict.under_way().conflicts
+    output = capsys.readouterr().out
+    assert "4 stages; 1 the same on both sides, 1 as ours, 1 as theirs" in output
+    assert "ran: sum\n" in output
+    assert "restored from the run-cache: nothing\n" in output
+    assert output.endswith("commit the merge\n")
+    assert not merge_conflict.unfinished_merge().conflicts
     git("commit", "--quiet", "--message", "merged")
     assert git("status", "--porcelain") == ""
     build()
@@ -199,7 +199,7 @@ def test_marks_that_were_committed_cost_the_run_cache_a_question(merged, capsys)
 def test_what_git_left_as_it_was_is_settled_as_well(toy):
     write(**{".gitattributes": "/dvc.lock -merge\n"})
     git("merge", "yours", code=1)
-    assert not merge_conflict.marked(Path("dvc.lock").read_text())
+    assert not merge_conflict.has_conflict_marks(Path("dvc.lock").read_text())
     assert exit_code("merge-lock") == 0
     assert ran() == ["sum"]
     assert values() == [ONE, TWO, ONE + TWO]
@@ -239,7 +239,9 @@ def test_params_that_are_in_conflict_are_named_and_nothing_is_written(toy, capsy
     before = Path("dvc.lock").read_bytes()
     ran()
     assert exit_code("merge-lock") == 2
-    assert "still in conflict: params.yaml; what has to run depends" in capsys.readouterr().err
+    assert (
+        "still in conflict: params.yaml; the entries of dvc.lock depend" in capsys.readouterr().err
+    )
     assert Path("dvc.lock").read_bytes() == before
     assert ran() == []
 
@@ -260,28 +262,28 @@ def test_code_in_conflict_is_named(toy, capsys):
         commit("code")
     git("merge", "yours", code=1)
     assert exit_code("merge-lock") == 2
-    assert "still in conflict: report.sh; what has to run" in capsys.readouterr().err
+    assert "still in conflict: report.sh; the entries of dvc.lock depend" in capsys.readouterr().err
 
 
-def test_what_is_no_business_of_a_stage_may_wait(toy, capsys):
+def test_a_conflict_outside_all_stages_may_wait(toy, capsys):
     for branch in ("yours", "mine"):
         git("checkout", "--quiet", branch)
         write(**{"reports/note.md": branch})
         commit("note")
     git("merge", "yours", code=1)
     assert exit_code("merge-lock") == 0
-    assert "still in conflict, and no result: reports/note.md\n" in capsys.readouterr().out
-    assert set(merge_conflict.under_way().conflicts) == {"reports/note.md"}
+    assert "still in conflict, and not an output: reports/note.md\n" in capsys.readouterr().out
+    assert set(merge_conflict.unfinished_merge().conflicts) == {"reports/note.md"}
 
 
 def test_an_output_that_the_cache_lacks_is_named_with_the_way_to_get_it(merged, capsys):
     lost = yaml.safe_load(git("show", "yours:dvc.lock"))["stages"]["top"]["outs"][0]["md5"]
     (merged / ".dvc/cache/files/md5" / lost[:2] / lost[2:]).unlink()
     assert exit_code("merge-lock") == 2
-    said = capsys.readouterr().err
-    assert "the cache lacks top.txt" in said
-    assert "fetch with dvc pull --run-cache" in said
-    assert "dvc.lock" in merge_conflict.under_way().conflicts
+    output = capsys.readouterr().err
+    assert "the cache lacks top.txt" in output
+    assert "fetch with dvc pull --run-cache" in output
+    assert "dvc.lock" in merge_conflict.unfinished_merge().conflicts
     lockfile.read(Path("dvc.lock"))  # so that dvc pull can
     assert ran() == []
     assert exit_code("merge-lock", "--run") == 0
@@ -293,12 +295,12 @@ def test_a_stage_that_fails_leaves_the_merge_open(merged, capsys):
     edit("work.sh", 'cat "$@"', 'case "$*" in *two.json) exit 3;; esac; cat "$@"')
     assert exit_code("merge-lock") == 1
     assert "error: stage 'sum' failed" in capsys.readouterr().err
-    assert "dvc.lock" in merge_conflict.under_way().conflicts
+    assert "dvc.lock" in merge_conflict.unfinished_merge().conflicts
 
 
 def test_without_a_merge_there_is_nothing_to_settle(toy, capsys):
     assert exit_code("merge-lock") == 2
-    assert "no merge is under way and dvc.lock holds no conflict" in capsys.readouterr().err
+    assert "there is no unfinished merge and no conflict in dvc.lock" in capsys.readouterr().err
 
 
 def test_a_merge_without_a_conflict_in_results_is_left_alone(toy, capsys):

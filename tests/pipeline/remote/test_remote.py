@@ -1,4 +1,4 @@
-"""Places are named without secrets, and what can't be is refused in one sentence."""
+"""Remotes are configured without secrets, and invalid addresses are refused in one sentence."""
 
 import subprocess
 
@@ -9,7 +9,7 @@ from toy import copied, run_dvc
 
 from fonoteka.pipeline.remote import command as remote
 from fonoteka.pipeline.remote import urls as remote_urls
-from fonoteka.pipeline.remote.urls import place
+from fonoteka.pipeline.remote.urls import parse_url
 
 
 @pytest.fixture(scope="module")
@@ -50,36 +50,48 @@ def named(repo):
     ],
 )
 def test_five_kinds_of_places_are_known(tmp_path, url, kind):
-    assert place(url, tmp_path / "repo").kind.name == kind
+    assert parse_url(url, tmp_path / "repo").kind.name == kind
 
 
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("https://me:word@host/x", r"https://\*\*\*@host/x: there is a password or a name in"),
-        ("https://ghp_word@host/x", r"https://\*\*\*@host/x: there is a password or a name in"),
-        ("s3://KEY:word@bucket/x", r"s3://\*\*\*@bucket/x: .*AWS|s3://\*\*\*@bucket/x: there is"),
-        ("ssh://me:word@host/srv", r"ssh://\*\*\*@host/srv: .* put it into \.dvc/config\.local"),
-        ("webdavs://me:wo@rd@host/x", r"webdavs://\*\*\*@host/x: there is a password"),
-        ("https://host/x?token=word", r"https://host/x\?\*\*\*: there is a '\?' or '#'"),
-        ("gs://bucket/x", r"gs://bucket/x: 'gs' is no kind of place .* one of ssh://, s3://"),
-        ("host:/srv/x", r"host:/srv/x: neither .* by SSH it is ssh://host//srv/x"),
+        (
+            "https://me:word@host/x",
+            r"https://\*\*\*@host/x: the address contains a password or a user name",
+        ),
+        (
+            "https://ghp_word@host/x",
+            r"https://\*\*\*@host/x: the address contains a password or a user name",
+        ),
+        ("s3://KEY:word@bucket/x", r"s3://\*\*\*@bucket/x: the address contains a password"),
+        (
+            "ssh://me:word@host/srv",
+            r"ssh://\*\*\*@host/srv: the address .* store it in \.dvc/config\.local",
+        ),
+        ("webdavs://me:wo@rd@host/x", r"webdavs://\*\*\*@host/x: the address contains a password"),
+        ("https://host/x?token=word", r"https://host/x\?\*\*\*: the address contains '\?' or '#'"),
+        (
+            "gs://bucket/x",
+            r"gs://bucket/x: 'gs' is not a supported kind of address; .* one of ssh://, s3://",
+        ),
+        ("host:/srv/x", r"host:/srv/x: neither .* for SSH write ssh://host//srv/x"),
         ("ssh://host", r"ssh://host: a part is missing; expected ssh://host/folder"),
         ("s3:///x", r"s3:///x: a part is missing; expected s3://bucket/folder"),
         ("https://host:x/y", r"https://host:x/y: not an address: Port could not"),
-        ("/mnt/č", r"/mnt/č: dvc can't write other letters than ASCII"),
+        ("/mnt/č", r"/mnt/č: dvc cannot write characters outside ASCII"),
     ],
 )
 def test_a_secret_or_half_an_address_is_refused_and_no_secret_is_shown(tmp_path, url, sentence):
     with pytest.raises(ValueError, match=sentence) as error:
-        place(url, tmp_path)
+        parse_url(url, tmp_path)
     assert "word" not in str(error.value).replace("password", "")
     assert "wo@rd" not in str(error.value)
 
 
 def test_a_folder_in_the_repository_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"store: lies in the repository itself; name a folder"):
-        place(str(tmp_path / "store"), tmp_path)
+    with pytest.raises(ValueError, match=r"store: is in the repository itself; give a folder"):
+        parse_url(str(tmp_path / "store"), tmp_path)
 
 
 @pytest.mark.dvc
@@ -87,8 +99,8 @@ def test_one_place_is_read_and_written_and_two_are_each(repo, capsys):
     run_fonoteka("remote", "--url", "../store")
     store = {"url": str(repo.parent / "store"), "verify": "true"}
     assert named(repo) == ("storage", {"storage": store})
-    said = capsys.readouterr().out
-    assert f"storage  read and write  folder  {repo.parent / 'store'}\n" in said
+    output = capsys.readouterr().out
+    assert f"storage  read and write  folder  {repo.parent / 'store'}\n" in output
 
     run_fonoteka(
         "remote", "--read", "https://data.example.org/x", "--write", "s3://bucket/x",
@@ -100,9 +112,9 @@ def test_one_place_is_read_and_written_and_two_are_each(repo, capsys):
         "storage": "https://data.example.org/x", "storage-write": "s3://bucket/x",
     }  # fmt: skip
     assert remotes["storage-write"]["endpointurl"] == "https://s3.example.org"
-    said = capsys.readouterr().out
-    assert "storage-write  write  S3    s3://bucket/x at https://s3.example.org\n" in said
-    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment" in said
+    output = capsys.readouterr().out
+    assert "storage-write  write  S3    s3://bucket/x at https://s3.example.org\n" in output
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment" in output
 
     run_fonoteka("remote", "--write", "ssh://host/srv")  # what isn't named stays
     assert named(repo)[1]["storage"]["url"] == "https://data.example.org/x"
@@ -112,10 +124,10 @@ def test_one_place_is_read_and_written_and_two_are_each(repo, capsys):
 
 
 @pytest.mark.dvc
-def test_nothing_named_says_how_to_name(repo, capsys):
+def test_without_a_remote_the_command_to_add_one_is_printed(repo, capsys):
     run_fonoteka("remote")
     assert capsys.readouterr().out.startswith(
-        "no place is named; name one with python -m fonoteka remote --url"
+        "no remote is configured; add one with python -m fonoteka remote --url"
     )
 
 
@@ -123,12 +135,15 @@ def test_nothing_named_says_how_to_name(repo, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--url", "https://host/x"], r"by HTTP a place can only be read; name it with --read"),
-        (["--read", "/a", "--write", "http://host/x"], r"by HTTP a place can only be read"),
-        (["--url", "/a", "--write", "/b"], r"give it alone, or --read and --write"),
-        (["--write", "/b"], r"--write alone leaves nothing to read from"),
-        (["--url", "/a", "--endpoint", "https://host"], r"but no s3:// place was named"),
-        (["--url", "s3://a", "--endpoint", "https://a:word@host"], r"there is a password"),
+        (["--url", "https://host/x"], r"a place can only be read by HTTP; give it with --read"),
+        (["--read", "/a", "--write", "http://host/x"], r"a place can only be read by HTTP"),
+        (["--url", "/a", "--write", "/b"], r"give it alone, or give --read and --write"),
+        (["--write", "/b"], r"with --write alone there is no address to read from"),
+        (["--url", "/a", "--endpoint", "https://host"], r"but there is no s3:// address"),
+        (
+            ["--url", "s3://a", "--endpoint", "https://a:word@host"],
+            r"the address contains a password",
+        ),
         (["--endpoint", "https://host"], r"give the address too"),
         (["--secret", "password"], r"no remote is named 'storage'"),
     ],
@@ -160,7 +175,7 @@ def test_a_secret_goes_into_a_file_that_git_ignores_and_only_its_owner_reads(
 
 
 @pytest.mark.dvc
-@pytest.mark.parametrize(("value", "sentence"), [("", "is empty"), ("lozinkač", "than ASCII")])
+@pytest.mark.parametrize(("value", "sentence"), [("", "is empty"), ("lozinkač", "outside ASCII")])
 def test_a_secret_that_dvc_could_not_keep_is_refused(repo, monkeypatch, value, sentence):
     run_fonoteka("remote", "--url", "webdavs://me@cloud.example.org/x")
     monkeypatch.delenv(remote.SECRET_VARIABLE, raising=False)
@@ -175,7 +190,7 @@ def test_an_option_of_another_kind_leaves_the_file_as_it_was(repo, monkeypatch):
     monkeypatch.setenv(remote.SECRET_VARIABLE, "~/.ssh/id")
     run_fonoteka("remote", "--secret", "keyfile")
     before = (repo / ".dvc/config").read_bytes()
-    with pytest.raises(ValueError, match=r"\.dvc/config was left as it was, since dvc refuses"):
+    with pytest.raises(ValueError, match=r"\.dvc/config was not changed, because dvc refuses"):
         run_fonoteka("remote", "--url", "s3://bucket/x")
     assert (repo / ".dvc/config").read_bytes() == before
 
@@ -193,8 +208,8 @@ def test_a_secret_that_is_committed_already_is_named_without_its_value(repo, url
     (repo / ".dvc/config").write_text(f"['remote \"storage\"']\n    url = {url}\n    {line}\n")
     option = line.partition(" ")[0] or "url"
     assert remote.committed_secrets(repo) == [f"storage.{option}"]
-    with pytest.raises(ValueError, match=rf"storage\.{option} in it; take it out") as error:
-        remote.shown(repo)
+    with pytest.raises(ValueError, match=rf"contains storage\.{option}; remove it") as error:
+        remote.overview(repo)
     assert "word" not in str(error.value).replace("password", "")
 
 
@@ -206,12 +221,12 @@ def test_this_repository_has_no_secret_in_what_it_commits():
 @pytest.mark.dvc
 def test_push_and_pull_say_what_is_not_named(repo):
     with pytest.raises(
-        ValueError, match=r"no place is named to push to; name one with python -m fonoteka"
+        ValueError, match=r"there is no remote to push to; add one with python -m fonoteka"
     ):
         run_fonoteka("push")
     run_fonoteka("remote", "--read", "http://127.0.0.1:9/x")
     with pytest.raises(
-        ValueError, match=r"can only be read; name where to write with python -m fonoteka"
+        ValueError, match=r"can only be read; add an address to write to with python -m fonoteka"
     ):
         run_fonoteka("push")
 

@@ -1,4 +1,4 @@
-"""A run with nothing to do doesn't load dvc; whatever has changed, dvc is asked again."""
+"""A run with nothing to do does not load dvc; whatever has changed, dvc is asked again."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def built(origin, tmp_path, monkeypatch):
     return asked
 
 
-def test_where_nothing_has_changed_dvc_is_not_asked(built, capsys, monkeypatch):
+def test_if_nothing_has_changed_dvc_is_not_asked(built, capsys, monkeypatch):
     capsys.readouterr()
     monkeypatch.chdir("in")
     assert exit_code("repro", "--show", "in/a.txt") == 0

@@ -9,7 +9,12 @@ from toy import GIT
 
 from fonoteka.pipeline import lockfile
 from fonoteka.pipeline.runner import repair_lock
-from fonoteka.pipeline.runner.repair_lock import RWLOCK, mend, mend_rwlock, surviving
+from fonoteka.pipeline.runner.repair_lock import (
+    RWLOCK,
+    complete_entries,
+    repair_dvc_lock,
+    repair_rwlock,
+)
 
 REAL = (TOP / "dvc.lock").read_text(encoding="utf-8")
 
@@ -21,7 +26,7 @@ def starts(text):
 
 
 def shortened(text, names):
-    """Return a lock file with some of the stages of a longer one, as they stand there."""
+    """Return a lock file with some of the stages of a longer one, as in that file."""
     begins = starts(text)
     ends = dict(zip(begins, [*list(begins.values())[1:], len(text)], strict=True))
     head = text[: min(begins.values())]
@@ -43,24 +48,24 @@ def repo(tmp_path):
 
 
 def test_a_whole_file_and_none_are_left_alone(repo, tmp_path_factory):
-    assert mend(repo) is None
+    assert repair_dvc_lock(repo) is None
     assert (repo / "dvc.lock").read_text(encoding="utf-8") == WHOLE
-    assert mend(tmp_path_factory.mktemp("empty")) is None
+    assert repair_dvc_lock(tmp_path_factory.mktemp("empty")) is None
 
 
 def test_a_merge_conflict_is_not_for_this(repo):
     text = f"<<<<<<< HEAD\n{WHOLE}=======\n{WHOLE}>>>>>>> other\n"
     (repo / "dvc.lock").write_text(text, encoding="utf-8")
-    assert mend(repo) is None
+    assert repair_dvc_lock(repo) is None
     assert (repo / "dvc.lock").read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize("text", ["", "sch", "schema: '2.0'\n", "schema: '2.0'\nstages:\n"])
-def test_where_nothing_is_left_the_last_commit_counts(repo, text):
+def test_if_nothing_is_left_the_last_commit_counts(repo, text):
     (repo / "dvc.lock").write_text(text, encoding="utf-8")
-    assert mend(repo) == (
-        "dvc.lock was left half written by a dvc that was killed: 0 of its stages are whole and "
-        f"stay, {len(STAGES)} are as in the last commit"
+    assert repair_dvc_lock(repo) == (
+        "dvc.lock was left half written by a killed dvc: 0 entries were complete and stay, "
+        f"{len(STAGES)} were restored from the last commit"
     )
     assert (repo / "dvc.lock").read_text(encoding="utf-8") == WHOLE
 
@@ -70,24 +75,24 @@ def test_what_was_newer_than_the_last_commit_stays_where_it_is_whole(repo):
     stages = lockfile.parse(newer, "dvc.lock")
     half = newer[: newer.index("\n  embed@wavlm:\n") + 60]
     (repo / "dvc.lock").write_text(half[: half.rindex(":")], encoding="utf-8")
-    assert mend(repo)
-    found = lockfile.read(repo / "dvc.lock")
-    assert list(found) == list(STAGES)  # dvc's own order
+    assert repair_dvc_lock(repo)
+    result = lockfile.read(repo / "dvc.lock")
+    assert list(result) == list(STAGES)  # dvc's own order
     names = half.split("\n")
     for name in STAGES:
-        kept = f"  {name}:" in names and name != "embed@wavlm"
-        assert found[name] == (stages if kept else STAGES)[name], name
+        complete = f"  {name}:" in names and name != "embed@wavlm"
+        assert result[name] == (stages if complete else STAGES)[name], name
 
 
 def test_without_a_commit_the_file_goes_where_nothing_of_it_is_whole(tmp_path):
     (tmp_path / "dvc.lock").write_text("schema")
-    assert "0 of its stages are whole and stay, 0 are" in mend(tmp_path)
+    assert "0 entries were complete and stay, 0 were" in repair_dvc_lock(tmp_path)
     assert not (tmp_path / "dvc.lock").exists()
 
 
 def test_whatever_byte_it_ends_at_only_whole_stages_survive():
     for size in range(0, len(WHOLE), len(WHOLE) // 40 + 1):
-        for name, entry in surviving(WHOLE[:size]).items():
+        for name, entry in complete_entries(WHOLE[:size]).items():
             assert entry == STAGES[name]
 
 
@@ -96,7 +101,7 @@ def test_wherever_this_pipelines_lock_file_ends_it_is_cut_before_a_stage(monkeyp
     begins = [0, *starts(REAL).values()]
     inside = REAL.index("\n    cmd:", begins[5]) + len("\n  ")  # two spaces of a line of a stage
     for size in (inside, *range(1, len(REAL), len(REAL) // 400)):
-        cut = len(surviving(REAL[:size]))
+        cut = len(complete_entries(REAL[:size]))
         assert cut in [begin for begin in begins if begin < size][-2:]
 
 
@@ -105,18 +110,18 @@ def test_a_half_written_rwlock_is_removed(tmp_path, text):
     path = tmp_path / RWLOCK
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    message = ".dvc/tmp/rwlock was left half written by a dvc that was killed: it is removed"
-    assert mend_rwlock(tmp_path) == message
+    message = ".dvc/tmp/rwlock was left half written by a killed dvc; it was removed"
+    assert repair_rwlock(tmp_path) == message
     assert not path.exists()
 
 
 def test_a_readable_rwlock_and_one_that_is_being_written_stay(tmp_path, monkeypatch):
-    assert mend_rwlock(tmp_path) is None
+    assert repair_rwlock(tmp_path) is None
     path = tmp_path / RWLOCK
     path.parent.mkdir(parents=True)
     path.write_text('{"write": {}}')
-    assert mend_rwlock(tmp_path) is None
+    assert repair_rwlock(tmp_path) is None
     path.write_text("")
     monkeypatch.setattr(repair_lock.time, "sleep", lambda _: path.write_text("{}"))  # dvc goes on
-    assert mend_rwlock(tmp_path) is None
+    assert repair_rwlock(tmp_path) is None
     assert path.read_text() == "{}"

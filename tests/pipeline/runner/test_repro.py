@@ -14,8 +14,8 @@ from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
 from toy import DIAMOND, run_dvc, toy_repository  # noqa: F401 - a fixture
 
 from fonoteka.pipeline import dvc_api, lockfile
-from fonoteka.pipeline.runner import process as stage_process
-from fonoteka.pipeline.scheduler import Outcome
+from fonoteka.pipeline.runner import process
+from fonoteka.pipeline.scheduler import StageOutcome
 
 pytestmark = [
     pytest.mark.dvc,
@@ -100,7 +100,7 @@ def test_a_half_written_rwlock_does_not_stop_a_build(toy, capsys):
     Path(".dvc/tmp/rwlock").write_text("")
     assert exit_code("repro") == 0
     assert Path("a.txt").read_text() == "1\n"
-    assert "rwlock was left half written by a dvc" in capsys.readouterr().err
+    assert "rwlock was left half written by a killed dvc" in capsys.readouterr().err
 
 
 def test_an_unknown_target_is_named_with_its_neighbours(toy, capsys):
@@ -120,9 +120,9 @@ stages:
   quick: {cmd: echo 1 > quick.txt, outs: [quick.txt]}
 """)
     assert exit_code("repro", "--jobs", "3") == 1
-    said = capsys.readouterr()
-    assert said.err.startswith("out\nerr\nerror: stage 'bad' failed after ")
-    assert said.err.endswith("(stopped with it: long); run it alone with: dvc repro -s bad\n")
+    output = capsys.readouterr()
+    assert output.err.startswith("out\nerr\nerror: stage 'bad' failed after ")
+    assert output.err.endswith("(stopped with it: long); run it alone with: dvc repro -s bad\n")
     assert not runs(Path("pid").read_text().strip())
     assert lockfile.entries(Path("dvc.lock")) == ("quick",)
     assert not Path(".dvc/tmp/repro/below.log").exists()
@@ -150,7 +150,7 @@ stages:
 
 
 @forks
-def test_a_stage_that_never_ended_well_has_no_result_to_keep(toy):
+def test_a_stage_that_never_succeeded_has_no_result_to_keep(toy):
     toy("stages:\n  half: {cmd: echo 1 > half.txt; exit 3, outs: [half.txt]}\n")
     assert exit_code("repro") == 1
     assert not Path("dvc.lock").exists()
@@ -224,7 +224,7 @@ def test_an_interrupt_ends_the_stage_and_exits_with_its_number(toy, number, code
 @pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux tells a child of its parent's death"
 )
-def test_no_stage_goes_on_when_the_runner_is_killed(toy):
+def test_no_stage_continues_when_the_runner_is_killed(toy):
     folder = toy(SLEEPER)
     with start(folder) as runner:
         until(lambda: (folder / "pid").exists() and (folder / "pid").read_text())
@@ -239,10 +239,10 @@ def test_a_stage_that_is_deaf_to_sigterm_is_killed(toy):
     folder = toy(
         "stages:\n  deaf: {cmd: 'trap \"\" TERM; echo $$ > pid; while :; do sleep 1; done'}\n"
     )
-    child = stage_process.Child("deaf", folder, folder / "deaf.log")
+    child = process.StageProcess("deaf", folder, folder / "deaf.log")
     until(lambda: (folder / "pid").exists() and (folder / "pid").read_text())
-    stage_process.stop([child], patience_s=0.4)
-    assert child.outcome() is Outcome.FAILED
+    process.stop([child], patience_s=0.4)
+    assert child.outcome() is StageOutcome.FAILED
     assert not runs((folder / "pid").read_text().strip())
 
 
@@ -250,8 +250,8 @@ def test_a_stage_that_is_deaf_to_sigterm_is_killed(toy):
 def test_the_latest_line_is_the_newest_state_of_a_progress_bar(toy):
     bar = r"printf '10%%\r\033[1m20%%\r'; while ! test -f seen; do sleep 0.05; done"
     folder = toy(f"stages:\n  bar: {{cmd: {json.dumps(bar)}}}\n")
-    child = stage_process.Child("bar", folder, folder / "bar.log")
+    child = process.StageProcess("bar", folder, folder / "bar.log")
     until(lambda: child.latest_line() == "20%")
     (folder / "seen").touch()
     until(child.outcome)
-    assert child.outcome() is Outcome.RAN
+    assert child.outcome() is StageOutcome.RAN

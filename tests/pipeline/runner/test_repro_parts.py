@@ -8,42 +8,47 @@ import pytest
 from command_line import exit_code
 from rich.console import Console
 
-from fonoteka.pipeline.runner import process as stage_process
-from fonoteka.pipeline.runner.progress import Progress, table
-from fonoteka.pipeline.scheduler import Outcome, Schedule, Step
+from fonoteka.pipeline.runner import process
+from fonoteka.pipeline.runner.progress import ProgressDisplay, table
+from fonoteka.pipeline.scheduler import Schedule, ScheduledStage, StageOutcome
 
 
 def test_the_stage_above_the_longest_chain_goes_first():
-    steps = [
-        Step("short"),
-        Step("long"),
-        Step("mid", ("long",)),
-        Step("end", ("mid",)),
-        Step("last"),
+    stages = [
+        ScheduledStage("short"),
+        ScheduledStage("long"),
+        ScheduledStage("mid", ("long",)),
+        ScheduledStage("end", ("mid",)),
+        ScheduledStage("last"),
     ]
-    schedule = Schedule(steps)
+    schedule = Schedule(stages)
     assert schedule.ready() == ["long", "short", "last"]
     schedule.start("long")
     assert schedule.ready() == ["short", "last"]
-    schedule.finish("long", Outcome.RAN)
+    schedule.finish("long", StageOutcome.RAN)
     assert schedule.ready() == ["mid", "short", "last"]
 
 
 def test_a_stage_that_takes_long_goes_before_a_longer_chain_of_quick_ones():
-    steps = [Step("up"), Step("mid", ("up",)), Step("end", ("mid",)), Step("slow", seconds=240)]
-    assert Schedule(steps).ready() == ["slow", "up"]
+    stages = [
+        ScheduledStage("up"),
+        ScheduledStage("mid", ("up",)),
+        ScheduledStage("end", ("mid",)),
+        ScheduledStage("slow", seconds=240),
+    ]
+    assert Schedule(stages).ready() == ["slow", "up"]
 
 
 @pytest.mark.parametrize(
     ("above", "below"),
-    [(Outcome.RAN, None), (Outcome.CACHED, None), (Outcome.UNCHANGED, "settled")],
+    [(StageOutcome.RAN, None), (StageOutcome.CACHED, None), (StageOutcome.UNCHANGED, "settled")],
 )
 def test_a_stage_that_is_not_stale_starts_only_below_one_that_changed_something(above, below):
-    schedule = Schedule([Step("up"), Step("down", ("up",), stale=False)])
+    schedule = Schedule([ScheduledStage("up"), ScheduledStage("down", ("up",), stale=False)])
     schedule.start("up")
     schedule.finish("up", above)
     assert schedule.ready() == ([] if below else ["down"])
-    assert schedule.outcomes.get("down") == (Outcome.UP_TO_DATE if below else None)
+    assert schedule.outcomes.get("down") == (StageOutcome.UP_TO_DATE if below else None)
 
 
 class Runner:
@@ -58,11 +63,11 @@ class Runner:
 
 def test_a_terminal_sees_each_stage_with_its_seconds_and_its_latest_line():
     screen = io.StringIO()
-    with Progress(22, Console(file=screen, force_terminal=True, width=80)) as progress:
+    with ProgressDisplay(22, Console(file=screen, force_terminal=True, width=80)) as progress:
         progress.draw(3, [Runner()])
         progress.ended(4, "split", "done in 2.1 s")
     for text in (
-        "3 of 22 stages done, 1 at work",
+        "3 of 22 stages done, 1 running",
         "12 s",
         "epoch 3 [bold]",
         "[ 4/22] split: done in 2.1 s",
@@ -82,7 +87,7 @@ def test_a_long_line_gives_way_to_the_name_of_its_stage(monkeypatch):
 
 def test_a_pipe_sees_plain_lines_only():
     pipe = io.StringIO()
-    with Progress(22, Console(file=pipe)) as progress:
+    with ProgressDisplay(22, Console(file=pipe)) as progress:
         progress.draw(3, [Runner()])
         progress.ended(4, "split", "done in 2.1 s")
     assert pipe.getvalue() == "[ 4/22] split: done in 2.1 s\n"
@@ -96,12 +101,12 @@ def test_the_number_of_jobs_is_at_least_one(jobs, capsys):
 
 def test_what_dvc_itself_has_to_say_is_kept():
     missing = "ERROR: failed to reproduce 'a': missing data 'source': in.txt"
-    assert stage_process.without_noise(f"Running stage 'a':\n> cat in.txt\n{missing}\n") == missing
+    assert process.stage_output(f"Running stage 'a':\n> cat in.txt\n{missing}\n") == missing
 
 
 def test_a_stage_starts_the_python_that_runs_the_command(monkeypatch):
     folder = str(Path(sys.executable).parent)
     monkeypatch.setenv("PATH", "/usr/bin")
-    assert stage_process.path_of_this_python() == f"{folder}:/usr/bin"
+    assert process.path_of_this_python() == f"{folder}:/usr/bin"
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin")
-    assert stage_process.path_of_this_python() == f"{folder}:/usr/bin"
+    assert process.path_of_this_python() == f"{folder}:/usr/bin"

@@ -11,7 +11,7 @@ from command_line import exit_code, run_fonoteka
 from toy import copied, empty, keep_apart, run_dvc
 
 from fonoteka.core.files import write_json
-from fonoteka.pipeline.durations import remember
+from fonoteka.pipeline.durations import store_duration
 
 pytestmark = [
     pytest.mark.dvc,
@@ -265,7 +265,7 @@ def test_added_data_is_listed_too(call, project):
 
 def test_the_cost_is_in_clips_in_bytes_and_in_seconds(call, project):
     write_json(Path("reports/corpus.json"), {"files": 9, "accepted": 8, "parts": {}})
-    remember(project, "grow", 3.2)
+    store_duration(project, "grow", 3.2)
     (project / "in.txt").write_text("halo\n")
     _, stages, _ = call()
     assert (stages["grow"]["took_s"], stages["fold"]["took_s"]) == (3.2, None)
@@ -273,7 +273,7 @@ def test_the_cost_is_in_clips_in_bytes_and_in_seconds(call, project):
 
 
 def test_a_table_for_a_person_has_reasons_and_sums(call, project, monkeypatch, capsys):
-    remember(project, "grow", 3.2)
+    store_duration(project, "grow", 3.2)
     (project / "in.txt").write_text("halo\n")
     (project / "params.yaml").write_text("grow: {by: 3, tall: true}\n")
     assert exit_code("status") == 1
