@@ -215,7 +215,7 @@ def test_outside_of_a_git_checkout_only_limits_count_and_the_table_states_it(cal
     change(ONE, segment_accuracy=0.8)
     code, table, _ = call()
     assert code == 0
-    assert table.startswith("base: none, since this is not a git checkout: only limits count\n")
+    assert table.startswith("base: none, because this is not a git checkout: only limits count\n")
     change(ONE, segment_accuracy=0.79)
     assert call()[0] == 1
 
@@ -224,7 +224,7 @@ def test_without_git_only_limits_count_and_the_table_states_it(call, monkeypatch
     monkeypatch.setenv("PATH", "")
     code, table, _ = call()
     assert code == 0
-    assert table.startswith("base: none, since git is not installed: only limits count\n")
+    assert table.startswith("base: none, because git is not installed: only limits count\n")
 
 
 def test_it_works_below_the_top_of_a_checkout(call, project, monkeypatch):
