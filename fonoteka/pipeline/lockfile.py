@@ -33,7 +33,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
     """
     document = parse_yaml(text, name)
     if document and not isinstance(document, dict):
-        raise UserError(f"{name}: expected the stages of dvc.lock, got {type(document).__name__}")
+        raise UserError(f"{name}: expected the stages of dvc.lock, found {type(document).__name__}")
     return dict((document or {}).get("stages") or {})
 
 

@@ -88,7 +88,7 @@ def _compare(
 def _expect(value: Any, source: str, *, keys: bool) -> None:
     if keys != isinstance(value, CommentedMap):
         wanted = "keys and values" if keys else "one value"
-        raise UserError(f"{source}: expected {wanted}, got {_short(value)}")
+        raise UserError(f"{source}: expected {wanted}, found {_short(value)}")
 
 
 def _hint(name: str, names: Sequence[object]) -> str:

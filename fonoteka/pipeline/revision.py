@@ -92,7 +92,7 @@ def revision_of(name: str) -> Revision:
     except FileNotFoundError:
         return Revision(name, "", "none, because git is not installed: only limits count")
     if name.startswith("-"):
-        raise UserError(f"--base {name!r}: expected a revision, got an option")
+        raise UserError(f"--base {name!r}: expected a revision, found an option")
     try:
         commit = git("rev-parse", "--verify", f"{name}^{{commit}}").strip()
     except ValueError as error:

@@ -64,7 +64,7 @@ def run(backbone: Path, splits: list[Path], audio: Path, out: Path, params: Embe
     """Embed the clips of all parts; the first of `splits` is the training part."""
     if params.views < 0 or params.shards < 1:
         raise UserError(
-            "embed: views must be at least 0 and shards at least 1, got "
+            "embed: views must be at least 0 and shards at least 1, found "
             f"{params.views} and {params.shards}; change them in params.yaml"
         )
     encoder = load_encoder(backbone)

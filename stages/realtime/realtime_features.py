@@ -74,7 +74,7 @@ class RealtimeFeaturesParams:
     def __post_init__(self) -> None:
         if self.shards < 1 or not self.seconds > 0:
             raise UserError(
-                "realtime_features: shards must be at least 1 and seconds above 0, got "
+                "realtime_features: shards must be at least 1 and seconds above 0, found "
                 f"{self.shards} and {self.seconds}; change them in params.yaml"
             )
         for name in ("pause", "gain", "noise"):
@@ -84,7 +84,7 @@ class RealtimeFeaturesParams:
             )
             if low > high or (name == "pause" and low < 0):
                 raise UserError(
-                    f"realtime_features: the range of {name} must be ascending, got {low} to "
+                    f"realtime_features: the range of {name} must be ascending, found {low} to "
                     f"{high}; change it in params.yaml"
                 )
 

@@ -250,7 +250,7 @@ def test_a_conflict_beside_the_project_is_left_and_named(place, forked_stages, c
         git("commit", "--quiet", "-m", "note")
     git("merge", "yours", code=1)
     assert exit_code("merge-lock", "--run", "--jobs", "2") == 0
-    assert "still in conflict, and no result: README" in capfd.readouterr().out
+    assert "still in conflict, and not an output: README" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("kind", CLONED)

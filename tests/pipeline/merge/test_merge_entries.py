@@ -18,7 +18,7 @@ def test_what_reads_a_folder_with_outputs_stands_with_the_side_that_made_them():
     theirs = {"make": entry(outs={"raw/a": "2"}), "list": entry({"raw": "r2"}, {"list": "l2"})}
     sides = (MergeSide(ours, frozenset({"list"})), MergeSide(theirs, frozenset({"make", "list"})))
     choices = choose_entries(sides, ["list", "make"])
-    assert {name: (c.stands, c.sides) for name, c in choices.items()} == {
+    assert {name: (c.fresh, c.sides) for name, c in choices.items()} == {
         "make": (True, {1}),
         "list": (True, {1}),
     }
@@ -29,5 +29,5 @@ def test_what_reads_a_stage_that_has_to_run_does_not_stand():
     choices = choose_entries(
         (MergeSide(both, frozenset({"read"})), MergeSide({}, frozenset())), ["make", "read"]
     )
-    assert not choices["make"].stands
-    assert not choices["read"].stands
+    assert not choices["make"].fresh
+    assert not choices["read"].fresh

@@ -334,7 +334,7 @@ def test_other_recordings_than_those_of_the_lock_file_decide_nothing(forking, ca
         (lambda: (Path("dvc.lock").write_text("{"), commit()), r"dvc\.lock"),
         (
             lambda: (edit("dvc.yaml", "    meta: {exact: everywhere}\n", ""), commit()),
-            r"stage 'text' says meta\.exact: None; expected 'everywhere' or 'here'",
+            r"stage 'text' has meta\.exact: None; expected 'everywhere' or 'here'",
         ),
         (
             lambda: (edit("requirements.lock", "numpy==", "numpy==1.0.0+not"), commit()),

@@ -94,7 +94,8 @@ def test_an_unchanged_view_sounds_like_its_clip():
 @pytest.mark.parametrize("bad", [{"views": -1}, {"shards": 0}])
 def test_numbers_that_make_no_sense_are_refused(bad, tmp_path):
     with pytest.raises(
-        ValueError, match=r"embed: views must be at least 0 and shards at least 1, got -?\d and \d"
+        ValueError,
+        match=r"embed: views must be at least 0 and shards at least 1, found -?\d and \d",
     ):
         run(tmp_path, [], tmp_path, tmp_path / "out", replace(PARAMS, **bad))
 

@@ -256,12 +256,12 @@ def test_a_stream_shorter_than_a_hop_is_one_clear_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"pause_min_s": 0.4}, "range of pause must be ascending, got 0.4 to 0.3"),
-        ({"pause_min_s": -0.1}, "range of pause must be ascending, got -0.1 to 0.3"),
-        ({"gain_min_db": 3.0}, "range of gain must be ascending, got 3.0 to 0.0"),
-        ({"noise_min_db": 61.0}, "range of noise must be ascending, got 61.0 to 60.0"),
-        ({"shards": 0}, "shards must be at least 1 and seconds above 0, got 0 and 1.5"),
-        ({"seconds": 0.0}, "shards must be at least 1 and seconds above 0, got 2 and 0.0"),
+        ({"pause_min_s": 0.4}, "range of pause must be ascending, found 0.4 to 0.3"),
+        ({"pause_min_s": -0.1}, "range of pause must be ascending, found -0.1 to 0.3"),
+        ({"gain_min_db": 3.0}, "range of gain must be ascending, found 3.0 to 0.0"),
+        ({"noise_min_db": 61.0}, "range of noise must be ascending, found 61.0 to 60.0"),
+        ({"shards": 0}, "shards must be at least 1 and seconds above 0, found 0 and 1.5"),
+        ({"seconds": 0.0}, "shards must be at least 1 and seconds above 0, found 2 and 0.0"),
     ],
 )
 def test_numbers_that_make_no_streams_are_refused(change, words):
