@@ -41,7 +41,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     chosen = [item for item in items if not (config.option.fast and marks(item))]
     if config.option.part:
-        selected = part(config.option.part, sorted({item.path for item in chosen}))
+        selected = collecting.part(config.option.part, sorted({item.path for item in chosen}))
         chosen = [item for item in chosen if item.path in selected]
     if left_out := [item for item in items if item not in {*chosen}]:
         config.hook.pytest_deselected(items=left_out)
@@ -54,18 +54,6 @@ def pytest_collection_modifyitems(config, items):
 
 def marks(item):
     return {mark.name for mark in item.iter_markers()} & {*costs.COSTS}
-
-
-def part(text, paths):
-    """Return the paths of the K-th of N parts.
-
-    >>> sorted(part("2/3", ["a", "b", "c", "d", "e"]))
-    ['b', 'e']
-    """
-    number, _, total = text.partition("/")
-    if not (number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
-        raise pytest.UsageError(f"--part: expected K/N with K from 1 to N, got {text!r}")
-    return {*paths[int(number) - 1 :: int(total)]}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

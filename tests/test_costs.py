@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-import conftest
+import collecting
 import costs
 import pytest
 from dvc_yaml import TOP
@@ -74,8 +74,8 @@ def test_faults_are_whole_files_with_a_name_of_their_own():
 
 def test_the_parts_of_the_files_are_all_of_them_and_disjoint():
     paths = [f"test_{n}.py" for n in range(10)]
-    parts = [conftest.part(f"{k}/4", paths) for k in range(1, 5)]
+    parts = [collecting.part(f"{k}/4", paths) for k in range(1, 5)]
     assert sorted(path for part in parts for path in part) == paths
     for text in ("0/4", "5/4", "x", "1/"):
         with pytest.raises(pytest.UsageError, match="expected K/N"):
-            conftest.part(text, paths)
+            collecting.part(text, paths)

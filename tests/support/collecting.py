@@ -44,3 +44,15 @@ def imports_torch(path: Path) -> bool:
         return False
     name = ".".join(path.relative_to(dvc_yaml.TOP).with_suffix("").parts)
     return bool({"torch", "torchaudio", "transformers"} & {*dvc_yaml.loaded_at_start(name)})
+
+
+def part(text, paths):
+    """Return the paths of the K-th of N parts.
+
+    >>> sorted(part("2/3", ["a", "b", "c", "d", "e"]))
+    ['b', 'e']
+    """
+    number, _, total = text.partition("/")
+    if not (number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
+        raise pytest.UsageError(f"--part: expected K/N with K from 1 to N, got {text!r}")
+    return {*paths[int(number) - 1 :: int(total)]}
