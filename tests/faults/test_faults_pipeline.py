@@ -260,6 +260,6 @@ def test_a_data_folder_that_can_not_be_written_is_one_sentence(whole):
         subprocess.run(["mount", "-o", "remount,ro,bind", data], check=True)
         said = sentence(build(whole, "embed@wavlm"))
     assert any(re.search(r"^error: .*Read-only file system", line) for line in said), said
-    assert said[-1].endswith("; let the folder be written and run it again"), said
+    assert said[-1].endswith("; make the folder writable and run it again"), said
     assert build(whole, "embed@wavlm").returncode == 0
     assert results(whole) == expected
