@@ -182,7 +182,7 @@ def test_a_damaged_object_is_not_taken_and_is_sent_anew_by_whom_has_it_whole(own
             path.unlink()
     again = clone.call(*PYTHON, "fonoteka", "push")
     assert one_sentence(
-        again, rf"nothing was pushed, since data is damaged: .*{md5}.*, removed; .*"
+        again, rf"nothing was pushed because data is damaged: .*{md5}.*, removed; .*"
     )
     clone.run(*pull)
     assert contents(clone) == contents(owner)
