@@ -178,6 +178,20 @@ def praat(folder: Path, phones: bool = True) -> list[str]:
     return ["--pattern", "{speaker}/{session}_{}", "--language", "sr"]
 
 
+MAKERS = {
+    "audiofolder": audiofolder,
+    "commonvoice": common_voice,
+    "kaldi": kaldi,
+    "librispeech": librispeech,
+    "ljspeech": ljspeech,
+    "nemo": nemo,
+    "sidecar": sidecar,
+    "table": table,
+    "textgrid": praat,
+}
+"""What writes each layout, by its name."""
+
+
 def write_grid(path: Path, tiers: dict, form: str = "long_textgrid", encoding: str = "utf-8"):
     grid = textgrid.Textgrid()
     for name, entries in tiers.items():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from clones import GIT, PYTHON, Clone, committed, until
+from clones import GIT, PYTHON, Clone, committed, flip, until
 from dvc_yaml import pipeline
 
 from fonoteka.pipeline.runner.build_lock import HOLDER
@@ -123,17 +123,6 @@ def test_a_full_disk_is_one_sentence_and_room_is_all_that_is_needed(disk, stage,
     assert build(disk, stage).returncode == 0
     assert results(disk) == expected
     assert not list(disk.folder.rglob("*.part"))
-
-
-def flip(path):
-    """Change one bit in the middle of a file, as a disk does: its time, size and mode stay."""
-    about = path.stat()
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(data)
-    path.chmod(about.st_mode)
-    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
 def largest(clone, stage):

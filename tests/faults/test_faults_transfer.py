@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import subprocess
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import servers
-from clones import GIT, PYTHON, Clone
+from clones import GIT, PYTHON, Clone, flip
 from dvc_yaml import TOP
 from forks import CLIENTS, ForkedClone, imported
 from toy import copied
@@ -186,14 +185,3 @@ def test_a_damaged_object_is_not_taken_and_is_sent_anew_by_whom_has_it_whole(own
     )
     clone.run(*pull)
     assert contents(clone) == contents(owner)
-
-
-def flip(path):
-    """Change one bit in the middle of a file, as a disk does: its time, size and mode stay."""
-    about = path.stat()
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(data)
-    path.chmod(about.st_mode)
-    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))

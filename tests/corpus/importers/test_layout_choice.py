@@ -6,22 +6,10 @@ from pathlib import Path
 
 import layout_maker as maker
 import pytest
-from layout_maker import write_audio, write_lines
+from layout_maker import MAKERS, write_audio, write_lines
 
 from fonoteka.corpus.importers.layouts.base import ImportOptions, scan
 from fonoteka.corpus.importers.layouts.detect import LAYOUTS, detect
-
-MAKERS = {
-    "audiofolder": maker.audiofolder,
-    "commonvoice": maker.common_voice,
-    "kaldi": maker.kaldi,
-    "librispeech": maker.librispeech,
-    "ljspeech": maker.ljspeech,
-    "nemo": maker.nemo,
-    "sidecar": maker.sidecar,
-    "table": maker.table,
-    "textgrid": maker.praat,
-}
 
 
 def test_every_layout_is_made_by_a_test():

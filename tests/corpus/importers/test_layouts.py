@@ -10,6 +10,7 @@ from corpus_maker import RATE
 from layout_maker import (
     ADDED,
     LEAVE_OUT,
+    MAKERS,
     RECORDINGS,
     UNTRANSCRIBED,
     line,
@@ -21,16 +22,7 @@ from layout_maker import (
 from fonoteka.corpus.corpus import TimedPhones, read_card, read_clips, read_phones
 from fonoteka.tables import read_table
 
-WHOLE = {
-    "audiofolder": maker.audiofolder,
-    "commonvoice": maker.common_voice,
-    "kaldi": maker.kaldi,
-    "librispeech": maker.librispeech,
-    "ljspeech": maker.ljspeech,
-    "nemo": maker.nemo,
-    "sidecar": maker.sidecar,
-    "table": maker.table,
-}
+WHOLE = {name: make for name, make in MAKERS.items() if name != "textgrid"}
 
 
 def samples(path):
@@ -207,7 +199,7 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_is_one_sentence_and_the_rest_can_be_added(case, folder, command):
     layout, spoil, sentence = WRONG[case]
-    options = (WHOLE | {"textgrid": maker.praat})[layout](folder)
+    options = MAKERS[layout](folder)
     spoil(folder)
     with pytest.raises(ValueError, match=sentence) as error:
         command(*ADDED, *options)
