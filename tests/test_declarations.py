@@ -23,6 +23,7 @@ from dvc_yaml import (
     head_of,
     imported,
     loads,
+    module_named,
     module_of,
     modules,
     package_of,
@@ -192,8 +193,10 @@ def test_a_stage_is_named_as_its_module_and_a_variant_after_it():
 
 def test_packages_contain_a_docstring_and_lazy_exports_alone():
     # Importing a module runs the `__init__.py` of its packages, which no stage declares.
-    allowed = {"__future__.annotations", "importlib.import_module", "typing.Any",
-               "typing.TYPE_CHECKING"}  # fmt: skip
+    # What they import is in `fonoteka/core`, which every stage declares as a folder.
+    allowed = {
+        "__future__.annotations", "fonoteka.core.exports.lazy_exports", "typing.TYPE_CHECKING",
+    }  # fmt: skip
     packages = sorted(path for top in TOPS for path in (TOP / top).rglob("__init__.py"))
     rooms = {TOP / "stages", *(TOP / "stages" / room for room in ROOMS)}
     assert {path.parent for path in packages} | rooms == {
@@ -203,8 +206,7 @@ def test_packages_contain_a_docstring_and_lazy_exports_alone():
         parsed = ast.parse(path.read_text(encoding="utf-8"))
         assert ast.get_docstring(parsed), path
         assert set(at_start(parsed.body)) <= allowed, path
-        defined = {node.name for node in parsed.body if isinstance(node, ast.FunctionDef)}
-        assert defined <= {"__getattr__"}, path
+        assert not [node for node in parsed.body if isinstance(node, ast.FunctionDef)], path
 
 
 def test_stages_import_their_own_room_and_the_library_alone():
@@ -274,6 +276,9 @@ def test_every_module_is_used():
     used = {name for stage in STAGES for name in closure(module_of(stage))}
     programs = [m for m in modules("fonoteka") if '__name__ == "__main__"' in source(m).read_text()]
     used |= {name for program in programs for name in closure(program)}
+    # What packages import when they are imported: their types for a checker do not count.
+    packages = {package_of(module) for module in modules()}
+    used |= {module_named(name) for p in packages for name in at_start(tree(p).body)} - {None}
     assert {*modules()} == used
 
 

@@ -16,8 +16,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fonoteka.core.exports import lazy_exports
 
 if TYPE_CHECKING:
     from fonoteka.g2p.espeak import Speech, phonemize, speak, variants
@@ -47,10 +48,4 @@ _MODULES = {
     "variants": "espeak",
     "word_phone_spans": "word_spans",
 }
-
-
-def __getattr__(name: str) -> Any:
-    """Import an exported name on first use, so that importing one module loads no other."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_exports(__name__, _MODULES)

@@ -20,8 +20,9 @@ True
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fonoteka.core.exports import lazy_exports
 
 if TYPE_CHECKING:
     from fonoteka.rtneural.bounds import max_abs_logit
@@ -60,10 +61,4 @@ _MODULES = {
     "require_valid": "validate",
     "settling_steps": "parity",
 }
-
-
-def __getattr__(name: str) -> Any:
-    """Import an exported name on first use, so that importing one module loads no other."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_exports(__name__, _MODULES)

@@ -16,8 +16,9 @@ Errors(substitutions=1, deletions=1, insertions=0, reference=3)
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fonoteka.core.exports import lazy_exports
 
 if TYPE_CHECKING:
     from fonoteka.scoring.decoding import DecodedSegment, greedy, segment_label, segment_scores
@@ -46,12 +47,18 @@ __all__ = [
     "segment_label",
     "segment_scores",
 ]
-_DECODING = {"DecodedSegment", "greedy", "segment_label", "segment_scores"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import an exported name on first use, so that importing one module loads no other."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "decoding" if name in _DECODING else "error_rate"
-    return getattr(import_module(f"{__name__}.{module}"), name)
+_MODULES = {
+    "DecodedSegment": "decoding",
+    "Errors": "error_rate",
+    "Interval": "error_rate",
+    "aligned": "error_rate",
+    "bootstrap": "error_rate",
+    "bootstrap_of": "error_rate",
+    "errors": "error_rate",
+    "errors_by": "error_rate",
+    "greedy": "decoding",
+    "paired_bootstrap": "error_rate",
+    "segment_label": "decoding",
+    "segment_scores": "decoding",
+}
+__getattr__ = lazy_exports(__name__, _MODULES)
