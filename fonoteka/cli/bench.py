@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -80,11 +81,7 @@ def corpus(
     """Measure inventory, near duplicates and text rules."""
     from fonoteka.bench.corpus import bench_corpus
 
-    def work() -> None:
-        with entered():
-            bench_corpus(parts or (), full, corpora or (), per_kind, tuning, busy)
-
-    run_command(work, undecided=FAILED)
+    _measure(lambda: bench_corpus(parts or (), full, corpora or (), per_kind, tuning, busy))
 
 
 @app.command()
@@ -98,19 +95,21 @@ def runner(
     """Time a build with nothing to do, and a build with one job and with many."""
     from fonoteka.bench.runner import bench_runner
 
-    def work() -> None:
-        with entered():
-            bench_runner(parts or (), rounds, busy)
-
-    run_command(work, undecided=FAILED)
+    _measure(lambda: bench_runner(parts or (), rounds, busy))
 
 
 def _models(*names: str, busy: bool) -> None:
-    """Run benchmarks of the models by name; all if there is none."""
+    """Run benchmarks of the models by name; all of them if no name is given."""
     from fonoteka.bench.command import bench_models
+
+    _measure(lambda: bench_models(names, busy))
+
+
+def _measure(benchmark: Callable[[], None]) -> None:
+    """Run a benchmark at the top of the project, and exit."""
 
     def work() -> None:
         with entered():
-            bench_models(names, busy)
+            benchmark()
 
     run_command(work, undecided=FAILED)
