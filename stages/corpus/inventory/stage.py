@@ -41,7 +41,6 @@ from fonoteka.corpus.corpus import (
     INVENTORY_COLUMNS,
     CorpusClip,
     TimedPhones,
-    read_card,
     read_phones,
     write_phone_times,
 )
@@ -261,7 +260,8 @@ class InventoryOutputs:
 def run(raw: Path, outputs: InventoryOutputs, params: InventoryParams, workers: int) -> None:
     """Write the inventory of the used corpora, with fingerprints, phone times and cards."""
     files: list[CorpusFile] = []
-    for folder in corpus_folders(raw, params.corpora):
+    folders = corpus_folders(raw, params.corpora)
+    for folder in folders:
         corpus = corpus_files(folder)
         if params.untranscribed == "refuse":
             check_transcripts(folder, corpus)
@@ -283,8 +283,8 @@ def run(raw: Path, outputs: InventoryOutputs, params: InventoryParams, workers: 
             write_fingerprint(codes)
             problems[problem] += 1
     del problems[""]
-    folders = corpus_folders(raw, params.corpora)
-    write_json(outputs.corpora, [asdict(read_card(folder)) for folder in folders])
+    cards = {file.card.name: asdict(file.card) for file in files}
+    write_json(outputs.corpora, [cards[folder.name] for folder in folders])
     write_phone_times(outputs.phones, phone_times(folders, {file.id for file in files}))
     print(f"inventory: {len(files)} files, problems: {dict(sorted(problems.items())) or 'none'}")
 
