@@ -83,7 +83,7 @@ SOURCE = textwrap.dedent('''
 
 
 def test_comments_docstrings_strings_and_test_names_are_read():
-    texts = language.passages(SOURCE, ast.parse(SOURCE))
+    texts = language.passages(language.parsed(SOURCE))
     assert {*texts} == {
         Passage(4, "one comment\non two lines"),
         Passage(7, "beside code"),
@@ -96,7 +96,7 @@ def test_comments_docstrings_strings_and_test_names_are_read():
 
 def test_strings_and_examples_of_quoted_folders_are_left_out():
     source = SOURCE.replace("Second.", ">>> f()\n    'it'")
-    texts = language.passages(source, ast.parse(source), strings=False)
+    texts = language.passages(language.parsed(source), strings=False)
     assert {text.text for text in texts} == {
         "one comment\non two lines",
         "beside code",
@@ -126,9 +126,9 @@ def test_names_are_those_that_a_module_binds():
 def test_a_long_function_needs_a_comment(lines, comment, reported):
     source = "def function():\n" + "    value = 1\n" * lines
     source = source.replace("value = 1", f"value = 1{comment}", 1)
-    assert bool([*language.without_comment(source, ast.parse(source))]) == reported
+    assert bool([*language.without_comment(language.parsed(source))]) == reported
 
 
 def test_a_docstring_does_not_make_a_function_long():
     source = 'def function():\n    """Title.\n' + "    text\n" * 30 + '    """\n    value = 1\n'
-    assert not [*language.without_comment(source, ast.parse(source))]
+    assert not [*language.without_comment(language.parsed(source))]
