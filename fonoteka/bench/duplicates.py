@@ -83,7 +83,7 @@ def source_clips(corpora: Sequence[Path], tuning: bool) -> list[SourceClip]:
     """Return the clips of the held-out speakers, or with `tuning` of the others, in random order.
 
     Raises:
-        UserError: there are none.
+        UserError: no recording can be used.
     """
     clips = [
         clip

@@ -68,7 +68,7 @@ class CorpusClip:
 
     Attributes:
         path: relative to the corpus's folder.
-        text: the transcript; empty if there is none.
+        text: the transcript; empty if absent.
         speaker: name of the speaker.
         language: `bs`, `en`, `hr` or `sr`; empty if it is to be guessed from the text.
         session: the recording session; empty if unknown.

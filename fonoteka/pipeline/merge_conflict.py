@@ -61,7 +61,7 @@ class UnfinishedMerge:
 
 
 def unfinished_merge() -> UnfinishedMerge:
-    """Return the merge that stopped; empty if there is none."""
+    """Return the merge that stopped; empty if absent."""
     sides_of: dict[str, set[int]] = {}
     for entry in names("ls-files", "--unmerged", "-z"):
         mode_hash_side, _, path = entry.partition("\t")

@@ -61,7 +61,7 @@ def _recurrent(
 
 
 def _last(layer: Any, key: str) -> tuple[int, list[Diagnostic]]:
-    """Return the number of a key, which may be in a list, and diagnostics; 0 if there is none."""
+    """Return the number of a key, which may be in a list, and diagnostics; 0 if absent."""
     value = layer.get(key)
     number = value[-1] if isinstance(value, list) and value else value
     if is_positive_integer(number):

@@ -119,7 +119,7 @@ def _check_document(document: dict[str, Any]) -> Iterator[Diagnostic]:
 
 
 def _input_size(document: dict[str, Any]) -> tuple[int | None, list[Diagnostic]]:
-    """Return the declared number of inputs, None if there is none, and diagnostics."""
+    """Return the declared number of inputs, None if absent, and diagnostics."""
     if "in_shape" not in document:
         return None, [Diagnostic("file", "key 'in_shape' is missing; RTNeural throws")]
     shape = document["in_shape"]

@@ -46,7 +46,7 @@ class SoundChunk:
 
     Attributes:
         chunk: place of the sound.
-        fact: samples per channel that a chunk `fact` states; None if there is none.
+        fact: samples per channel that a chunk `fact` states; None if absent.
         start: position of the container.
         notes: oddities that do not affect the sound.
     """

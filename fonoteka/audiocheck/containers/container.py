@@ -65,7 +65,7 @@ class Layout:
         spare: additional samples that a decoder may return, because codecs pad the last block.
         start: position of the container, after tags that precede it.
         raw: place and form of uncompressed samples; None if they are compressed.
-        md5: of the samples, as FLAC stores it; empty if there is none.
+        md5: of the samples, as FLAC stores it; empty if absent.
         bits: per sample, if `md5` is given.
         codec: container and encoding of a file that needs no decoder; else empty.
         parts: byte strings to decode in this order instead of the file, because a decoder cannot

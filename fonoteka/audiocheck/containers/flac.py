@@ -259,7 +259,7 @@ def _find_pairs(data: bytes, mark: bytes, start: int) -> Iterator[int]:
 
 
 def _frame(data: bytes, position: int) -> Frame | None:
-    """Return the header of a frame; None if there is none or its checksum is wrong."""
+    """Return the header of a frame; None if absent or its checksum is wrong."""
     head = data[position : position + _MAX_HEAD]
     if len(head) < 6 or head[0] != 0xFF or head[1] & 0xFE != 0xF8 or head[3] & 1:
         return None

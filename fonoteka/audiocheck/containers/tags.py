@@ -95,7 +95,7 @@ def _little(data: bytes, position: int) -> int:
 
 
 def _id3v2(data: bytes, position: int) -> int:
-    """Return the size of the ID3v2 tag at a position, 0 if there is none."""
+    """Return the size of the ID3v2 tag at a position, 0 if absent."""
     head = data[position : position + _ID3V2]
     if len(head) < _ID3V2 or head[:3] != b"ID3" or max(head[6:]) > 127:
         return 0

@@ -38,9 +38,9 @@ class MetricRow:
     Attributes:
         number: its name.
         model: the model whose report contains it; empty if it is not in a model's report.
-        old, new, difference: as numbers; empty if there is none.
+        old, new, difference: as numbers; empty if absent.
         low, high: the 95 % interval of the difference; None if the reports do not allow one.
-        interval: its method, paired or apart; empty if there is none.
+        interval: its method, paired or apart; empty if absent.
         direction: which values are better.
         tolerance: the largest difference that counts as the same; empty if none is set.
         limit: the worst value that passes; empty if none is set.

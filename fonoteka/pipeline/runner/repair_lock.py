@@ -107,7 +107,7 @@ def _entries(text: str) -> dict[str, Any] | None:
 
 
 def _committed(root: Path) -> str:
-    """Return the lock file of the last commit; empty if there is none."""
+    """Return the lock file of the last commit; empty if absent."""
     if not has_commit(root) or not names("ls-tree", "-z", "HEAD", "--", LOCK, root=root):
         return ""
     return git("show", f"HEAD:./{LOCK}", root=root)

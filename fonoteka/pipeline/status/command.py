@@ -108,7 +108,7 @@ def duration(seconds: float) -> str:
 
 
 def audited(root: Path) -> Mapping[str, Any]:
-    """Return the report of the last audit; empty if there is none that can be read."""
+    """Return the report of the last audit; empty if none can be read."""
     try:
         report = read_json(root / CORPUS)
     except ValueError:

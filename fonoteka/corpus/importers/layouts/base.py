@@ -42,7 +42,7 @@ class UncheckedClip:
         span_s: start and end of the clip in the audio, in seconds; the end may be infinite. None
             for the whole file.
         name: of a clip that is cut out; empty to name it by its times.
-        intervals: phone labels as the annotator wrote them; empty if there are none.
+        intervals: phone labels as the annotator wrote them; empty if absent.
         timed: phones that are in the phone inventory already.
         terms: licence and source of this clip, if they differ from those of the corpus.
     """
