@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import write_text
+from fonoteka.core.files import read_json_lines, split_lines, write_json_lines
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,13 @@ class Transcript:
 def write_transcripts(path: Path, transcripts: Iterable[Transcript]) -> None:
     """Write transcripts, one JSON line per clip, sorted by id."""
     rows = sorted(transcripts, key=lambda transcript: transcript.id)
-    lines = (json.dumps(_record(row), ensure_ascii=False, allow_nan=False) for row in rows)
-    write_text(path, "\n".join(lines))
+    write_json_lines(path, map(_record, rows))
 
 
 def read_transcripts(path: Path) -> dict[str, Transcript]:
     """Return what `write_transcripts` wrote, by id."""
     transcripts = {}
-    for line in filter(None, path.read_text(encoding="utf-8").splitlines()):
-        record = json.loads(line)
+    for record in read_json_lines(path):
         times = record.get("phone_times_s")
         if times is not None:
             record["phone_times_s"] = tuple((start, end) for start, end in times)
@@ -128,8 +126,7 @@ def write(path: Path, utterances: Iterable[Utterance]) -> None:
     for first, second in pairwise(rows):
         if first.id == second.id:
             raise UserError(f"{path}: id {first.id!r} occurs twice; rename one of the two clips")
-    lines = (json.dumps(_record(row), ensure_ascii=False, allow_nan=False) for row in rows)
-    write_text(path, "\n".join(lines))
+    write_json_lines(path, map(_record, rows))
 
 
 def read(path: Path) -> list[Utterance]:
@@ -142,7 +139,7 @@ def read(path: Path) -> list[Utterance]:
         raise UserError(f"{path}: no such manifest")
     seen: dict[str, int] = {}
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(split_lines(path.read_text(encoding="utf-8")), start=1):
         if not line.strip():
             continue
         row = _utterance(line, f"{path}:{number}")

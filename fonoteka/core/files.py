@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,28 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON: {error}") from error
+
+
+def write_json_lines(path: Path, records: Iterable[Any]) -> None:
+    """Write one line of JSON per record, keys in their order; a number has to be finite."""
+    lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records)
+    write_text(path, "\n".join(lines))
+
+
+def read_json_lines(path: Path) -> Iterator[Any]:
+    """Yield the records that `write_json_lines` wrote."""
+    yield from map(json.loads, filter(None, split_lines(path.read_text(encoding="utf-8"))))
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Return the lines of a text, which end with a newline and with nothing else.
+
+    `str.splitlines` would also split at U+2028 and other rare characters, which texts contain.
+
+    >>> split_lines("a\u2028b\nc\n"), split_lines("")
+    (['a\u2028b', 'c'], [])
+    """
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def sha256_file(path: Path) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import read_json, write_text
+from fonoteka.core.files import read_json, read_json_lines, split_lines, write_json_lines
 from fonoteka.core.params import build
 from fonoteka.phones import LANGUAGES
 from fonoteka.tables import Row, read_numbered
@@ -200,7 +200,7 @@ def read_phones(folder: Path) -> dict[str, TimedPhones]:
     if not path.is_file():
         return {}
     phones_by_path = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(split_lines(path.read_text(encoding="utf-8")), start=1):
         try:
             record = json.loads(line)
         except ValueError:
@@ -212,20 +212,17 @@ def read_phones(folder: Path) -> dict[str, TimedPhones]:
 
 def write_phone_times(path: Path, times: Mapping[str, TimedPhones]) -> None:
     """Write the phone times of clips, one JSON line per clip, sorted by id."""
-    lines = (
-        json.dumps(
-            {"id": id_, "phones": timed.phones, "times_s": timed.times_s}, ensure_ascii=False
-        )
+    records = (
+        {"id": id_, "phones": timed.phones, "times_s": timed.times_s}
         for id_, timed in sorted(times.items())
     )
-    write_text(path, "\n".join(lines))
+    write_json_lines(path, records)
 
 
 def read_phone_times(path: Path) -> dict[str, TimedPhones]:
     """Return what `write_phone_times` wrote, by id."""
     times = {}
-    for line in filter(None, path.read_text(encoding="utf-8").splitlines()):
-        record = json.loads(line)
+    for record in read_json_lines(path):
         pairs = tuple((start, end) for start, end in record["times_s"])
         times[record["id"]] = TimedPhones(tuple(record["phones"]), pairs)
     return times

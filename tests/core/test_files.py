@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fonoteka.core.files import atomic_file, atomic_folder, write_text
+from fonoteka.core.files import (
+    atomic_file,
+    atomic_folder,
+    read_json_lines,
+    write_json_lines,
+    write_text,
+)
 
 
 def dead():
@@ -48,3 +54,13 @@ def test_a_block_that_fails_leaves_the_old_result(tmp_path, owner):
         part.with_name("no-folder").joinpath("new").touch()
     assert path.read_text() == "old"
     assert {p.name for p in tmp_path.iterdir()} == {"out", f".out.{owner}.part"}
+
+
+def test_json_lines_come_back_though_a_string_has_a_line_separator(tmp_path):
+    records = [{"id": "b", "text": "dan\u2028noć\x85"}, {"id": "a", "times_s": [0.1, 2]}]
+    write_json_lines(tmp_path / "x.jsonl", records)
+    assert [*read_json_lines(tmp_path / "x.jsonl")] == records
+    write_json_lines(tmp_path / "x.jsonl", [])
+    assert [*read_json_lines(tmp_path / "x.jsonl")] == []
+    with pytest.raises(ValueError, match="Out of range float values"):
+        write_json_lines(tmp_path / "x.jsonl", [{"x": float("nan")}])

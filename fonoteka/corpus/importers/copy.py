@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from fonoteka.audiocheck.probe import DECODE_ERRORS
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import atomic_folder, write_json, write_text
+from fonoteka.core.files import atomic_folder, write_json, write_json_lines
 from fonoteka.corpus.clip_terms import OWN_COLUMNS
 from fonoteka.corpus.corpus import (
     CARD,
@@ -96,14 +95,10 @@ def _write_tables(out: Path, rows: list[PlannedClip], card: Card) -> None:
     columns = (*TABLE_COLUMNS, *(name for name in optional if any(row[name] for row in values)))
     write_table(out / TABLE, columns, [{name: row[name] for name in columns} for row in values])
     write_json(out / CARD, asdict(card))
-    lines = [
-        json.dumps(
-            {"path": p.clip.path, "phones": p.timed.phones, "times_s": p.timed.times_s},
-            ensure_ascii=False,
-            allow_nan=False,
-        )
+    phones = [
+        {"path": p.clip.path, "phones": p.timed.phones, "times_s": p.timed.times_s}
         for p in rows
         if p.timed is not None
     ]
-    if lines:
-        write_text(out / PHONES, "\n".join(lines))
+    if phones:
+        write_json_lines(out / PHONES, phones)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
+from fonoteka.core.files import split_lines
 from fonoteka.pipeline.diff.compare_metric import AbsentError, number_in, plain
 from fonoteka.pipeline.diff.sides import ComparedRevision
 
@@ -123,7 +124,7 @@ def clips(texts: Mapping[str, str]) -> dict[str, ManifestEntry]:
     """
     entries = {}
     for part, text in texts.items():
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(split_lines(text), 1):
             try:
                 row = json.loads(line)
                 entries[row["id"]] = ManifestEntry(

@@ -15,7 +15,6 @@ import argparse
 import csv
 import hashlib
 import io
-import json
 import os
 import sys
 from collections import Counter
@@ -26,13 +25,14 @@ from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
 from fonoteka.core import params
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import atomic_folder, write_json, write_text
+from fonoteka.core.files import atomic_folder, write_json, write_json_lines, write_text
 from fonoteka.core.run_stage import die_with_parent
 from fonoteka.g2p.espeak import speak
 from fonoteka.phones import LANGUAGES
@@ -173,7 +173,7 @@ def write_tables(folder: Path, voice_clips: Sequence[VoiceClips]) -> None:
         (clip for voice in voice_clips for clip in voice.clips), key=lambda clip: clip.path
     )
     write_text(folder / "metadata.csv", _table(clips))
-    write_text(folder / "phones.jsonl", "\n".join(map(_phones_line, clips)))
+    write_json_lines(folder / "phones.jsonl", map(_phone_times, clips))
     licence = (
         f"synthetic: spoken by espeak-ng (espeakng-loader {version('espeakng-loader')}) "
         "from sentences composed for this project"
@@ -222,9 +222,8 @@ def _table(clips: Sequence[SyntheticClip]) -> str:
     return text.getvalue()
 
 
-def _phones_line(clip: SyntheticClip) -> str:
-    record = {"path": clip.path, "phones": clip.phones, "times_s": clip.times_s}
-    return json.dumps(record, ensure_ascii=False, allow_nan=False)
+def _phone_times(clip: SyntheticClip) -> dict[str, Any]:
+    return {"path": clip.path, "phones": clip.phones, "times_s": clip.times_s}
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, INDEX_COLUMNS
-from fonoteka.manifest import Transcript, read, write_transcripts
+from fonoteka.manifest import Transcript, read, write, write_transcripts
 from fonoteka.tables import write_table
 from stages.corpus import manifest as stage
 from stages.corpus.manifest import join, utterance
@@ -75,3 +75,9 @@ def test_a_manifest_without_utterances_is_an_error(tmp_path):
     names = ("accepted.csv", "t.jsonl", "audio", "m.jsonl")
     with pytest.raises(ValueError, match="none of 2 transcripts has prepared audio; see the col"):
         stage.run(*(tmp_path / name for name in names))
+
+
+def test_a_text_with_a_line_separator_is_one_line_of_the_manifest(tmp_path):
+    row = utterance(clip("a", text="Da,\u2028ne!"), spelled("a"), prepared("a"))
+    write(tmp_path / "m.jsonl", [row])
+    assert read(tmp_path / "m.jsonl") == [row]
