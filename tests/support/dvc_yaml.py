@@ -68,10 +68,19 @@ def imported(module: str) -> frozenset[str]:
 
 
 @cache
+def starts_with(package: str) -> frozenset[str]:
+    """Return the modules of this project that importing a package and its parents imports."""
+    names = {module_named(name) for name in at_start(tree(package).body)}
+    parent = package_of(package)
+    return frozenset(names - {None}) | (starts_with(parent) if parent else frozenset())
+
+
+@cache
 def closure(module: str) -> frozenset[str]:
     """Return a module and its imports, direct and indirect.
 
-    Packages are excluded: their `__init__.py` contain a docstring and lazy exports alone.
+    What the `__init__.py` of a package imports at its start counts, because it runs before any module
+    of the package. The file itself does not: it contains a docstring and lazy exports alone.
     """
     names, todo = set(), [module]
     while todo:
@@ -79,6 +88,7 @@ def closure(module: str) -> frozenset[str]:
         if name not in names:
             names.add(name)
             todo += imported(name)
+            todo += starts_with(package_of(name)) if package_of(name) else ()
     return frozenset(name for name in names if source(name).name != "__init__.py")
 
 
