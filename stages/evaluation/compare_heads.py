@@ -99,7 +99,7 @@ def run(
     ours = by_speaker(utterances, lambda u: log_probs[u.id])
     theirs = by_speaker(utterances, lambda u: posteriors(head, frames[u.id]))
     description = {
-        "name": shipped.name, "shape": metadata["shape"], "backbone": metadata["backbone"],
+        "name": shipped.name, "shape": metadata["shape"], "encoder": metadata["encoder"],
         "empty_references": len(tested) - len(utterances),
         "parameters": parameter_count(head),
         "valid_per": metadata["valid_per"],

@@ -1,6 +1,6 @@
 """Export a model to ONNX, in fp32 and int8, and check the outputs of each file.
 
-Reads   data/models/<name>, data/models/backbone/<backbone>, its embeddings, valid.jsonl,
+Reads   data/models/<name>, data/models/encoder/<encoder>, its embeddings, valid.jsonl,
         test.jsonl, data/audio
 Writes  data/models/<name>/head.onnx   embeddings `[B, T, D]` to log posteriors `[B, T, V]`
         data/models/<name>/model.onnx  samples `[B, N]` at 16 kHz to log posteriors `[B, T, V]`
@@ -35,14 +35,14 @@ from stages.export.export_pair import ExportSpec, OnnxParams, chosen, export_all
 
 
 def run(
-    model: Path, backbone: Path, embeddings: Path, valid: Path, test: Path, audio: Path, out: Path,
-    report: Path, params: OnnxParams,
+    model: Path, encoder_folder: Path, embeddings: Path, valid: Path, test: Path, audio: Path,
+    out: Path, report: Path, params: OnnxParams,
 ) -> None:  # fmt: skip
     """Export and check one model."""
     head, metadata = load_head(model)
-    encoder = load_encoder(backbone)
+    encoder = load_encoder(encoder_folder)
     end_to_end = EndToEndModel(
-        EncoderModule(encoder, bool(feature_extractor(backbone).do_normalize)), head
+        EncoderModule(encoder, bool(feature_extractor(encoder_folder).do_normalize)), head
     )
     parities, scored, clips = chosen(valid, test, params)
     arrays, signals = read_arrays(embeddings, clips), dict(read_clips(audio, clips))
@@ -62,7 +62,8 @@ def run(
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "backbone", "embeddings", "valid", "test", "audio", "out", "report"):
+    inputs = ("model", "encoder_folder", "embeddings", "valid", "test", "audio")
+    for name in (*inputs, "out", "report"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)

@@ -1,6 +1,6 @@
 """Export the ensemble as one self-contained ONNX file: each encoder once, all heads, the mean.
 
-Reads   data/models/ensemble/model.json, data/models/<member>, data/models/backbone/<backbone>,
+Reads   data/models/ensemble/model.json, data/models/<member>, data/models/encoder/<encoder>,
         data/posteriors/ensemble, valid.jsonl, test.jsonl, data/audio
 Writes  data/models/ensemble/model.onnx, model.int8.onnx, reports/onnx/ensemble.json
 Params  onnx, compute
@@ -61,21 +61,21 @@ class Fused(nn.Module):
 
 
 def fused(
-    members: Sequence[Mapping[str, Any]], models: Sequence[Path], backbones: Sequence[Path]
+    members: Sequence[Mapping[str, Any]], models: Sequence[Path], encoder_folders: Sequence[Path]
 ) -> Fused:
     """Return the ensemble, ready to use.
 
     Args:
-        members: name, weight, backbone and weights_sha256 of each.
+        members: name, weight, encoder and weights_sha256 of each.
         models: folders that are named as the members.
-        backbones: folders that are named as the members' encoders.
+        encoder_folders: folders that are named as the members' encoders.
 
     Raises:
         ValueError: a folder is missing, or a member is not the one that the weights were chosen
             for.
     """
-    folders = {folder.name: folder for folder in [*models, *backbones]}
-    missing = {m[key] for m in members for key in ("name", "backbone")} - set(folders)
+    folders = {folder.name: folder for folder in [*models, *encoder_folders]}
+    missing = {m[key] for m in members for key in ("name", "encoder")} - set(folders)
     if missing:
         raise UserError(f"the ensemble needs {sorted(missing)}, given are {sorted(folders)}")
     encoders: dict[str, EncoderModule] = {}
@@ -87,7 +87,7 @@ def fused(
                 f"{folders[member['name']]}: not the model that the ensemble was weighed with; "
                 "run dvc repro"
             )
-        folder = folders[member["backbone"]]
+        folder = folders[member["encoder"]]
         if folder.name not in encoders:
             normalised = bool(feature_extractor(folder).do_normalize)
             encoders[folder.name] = EncoderModule(load_encoder(folder), normalised)
@@ -117,12 +117,12 @@ def check_scored(
 
 
 def run(
-    ensemble: Path, models: list[Path], backbones: list[Path], posteriors: Path, valid: Path,
-    test: Path, audio: Path, report: Path, params: OnnxParams,
+    ensemble: Path, models: list[Path], encoder_folders: list[Path], posteriors: Path,
+    valid: Path, test: Path, audio: Path, report: Path, params: OnnxParams,
 ) -> None:  # fmt: skip
     """Export and check the ensemble."""
     metadata = read_json(ensemble / "model.json")
-    module = fused(metadata["members"], models, backbones)
+    module = fused(metadata["members"], models, encoder_folders)
     parities, scored, clips = chosen(valid, test, params)
     signals = dict(read_clips(audio, clips))
     check_scored(module, parities, signals, posteriors, params.max_error)
@@ -136,7 +136,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, nargs="+", required=True)
-    parser.add_argument("--backbones", type=Path, nargs="+", required=True)
+    parser.add_argument("--encoders", type=Path, nargs="+", required=True, dest="encoder_folders")
     for name in ("ensemble", "posteriors", "valid", "test", "audio", "report"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()

@@ -1,6 +1,6 @@
 """Embed every clip with the frozen encoder: one vector per 20 ms.
 
-Reads   data/models/backbone/<name>, data/splits/*.jsonl, data/audio
+Reads   data/models/encoder/<name>, data/splits/*.jsonl, data/audio
 Writes  data/embeddings/<name>/shard-NN.safetensors: id to `[T, D]` float32
 Params  embed, compute
 
@@ -60,15 +60,17 @@ def clip_embeddings(
         yield f"{key}#{view}", embed(encoder, changed, normalised)
 
 
-def run(backbone: Path, splits: list[Path], audio: Path, out: Path, params: EmbedParams) -> None:
+def run(
+    encoder_folder: Path, splits: list[Path], audio: Path, out: Path, params: EmbedParams
+) -> None:
     """Embed the clips of all parts; the first of `splits` is the training part."""
     if params.views < 0 or params.shards < 1:
         raise UserError(
             "embed: views must be at least 0 and shards at least 1, found "
             f"{params.views} and {params.shards}; change them in params.yaml"
         )
-    encoder = load_encoder(backbone)
-    normalised = bool(feature_extractor(backbone).do_normalize)
+    encoder = load_encoder(encoder_folder)
+    normalised = bool(feature_extractor(encoder_folder).do_normalize)
     parts = [manifest.read(path) for path in splits]
     views = {u.id: params.views if part == 0 else 0 for part, us in enumerate(parts) for u in us}
     references = {u.id: u.audio for us in parts for u in us}
@@ -84,7 +86,7 @@ def run(backbone: Path, splits: list[Path], audio: Path, out: Path, params: Embe
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("backbone", type=Path)
+    parser.add_argument("encoder_folder", type=Path)
     parser.add_argument("train", type=Path)
     parser.add_argument("valid", type=Path)
     parser.add_argument("test", type=Path)
@@ -93,7 +95,7 @@ def main() -> None:
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
     splits = [args.train, args.valid, args.test]
-    run(args.backbone, splits, args.audio, args.out, load("embed", EmbedParams))
+    run(args.encoder_folder, splits, args.audio, args.out, load("embed", EmbedParams))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from corpus_maker import utterance
 from fonoteka import manifest
 from fonoteka.manifest import Utterance
 from fonoteka.models.encoders import ArchitectureParams, feature_extractor, new_encoder
+from fonoteka.models.provenance import write_provenance
 from fonoteka.shards import write_arrays
 from stages.features.encoder.pretrain import PretrainParams
 from stages.training.train.tasks import CtcParams, MlpParams
@@ -44,9 +45,10 @@ def encoder(name: str = "wav2vec2", seed: int = 0):
 
 
 def save_encoder(folder: Path, name: str = "wav2vec2", seed: int = 0) -> Path:
-    """Write an encoder as the stage backbone does and return its folder."""
+    """Write an encoder as the stage `encoder` does and return its folder."""
     encoder(name, seed).save_pretrained(folder)
     feature_extractor().save_pretrained(folder)
+    write_provenance(folder, "pretrain")
     return folder
 
 

@@ -31,17 +31,17 @@ CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.02, 0.31, 0.9
 def project(folder: Path, name: str) -> list[Path]:
     """Write the inputs of the stage and return its first six arguments."""
     kind = "wavlm" if name.startswith("wavlm") else "wav2vec2"
-    backbone = save_encoder(folder / "backbone", kind)
+    encoder_folder = save_encoder(folder / "encoder", kind)
     torch.manual_seed(1)
-    facts = {"name": name, "backbone": kind, "labels": list(LABELS), "sample_rate_hz": 16_000}
+    facts = {"name": name, "encoder": kind, "labels": list(LABELS), "sample_rate_hz": 16_000}
     save_head(folder / "model", new_head(SHAPES[name]), SHAPES[name], facts)
     manifest.write(folder / "valid.jsonl", save_clips(folder / "audio", CLIPS))
     shutil.copy(folder / "valid.jsonl", folder / "test.jsonl")
     embeddings = {key: embed(encoder(kind), signal, True) for key, signal in CLIPS.items()}
     (folder / "embeddings").mkdir()
     write_arrays(folder / "embeddings", embeddings, 2)
-    parts = ("model", "backbone", "embeddings", "valid.jsonl", "test.jsonl", "audio")
-    return [backbone.parent / part for part in parts]
+    parts = ("model", "encoder", "embeddings", "valid.jsonl", "test.jsonl", "audio")
+    return [encoder_folder.parent / part for part in parts]
 
 
 def export_project(folder: Path, name: str) -> Path:

@@ -31,7 +31,7 @@ SEED = 20
 REACH = 0.4  # how far into a stage a kill may come: by a faster machine it would be over before
 # A checkpoint of the encoder, one of a head, and a folder that is half written.
 SIGNS = {
-    "encoder@wav2vec2": "checkpoints/backbone/wav2vec2/state.safetensors",
+    "encoder@wav2vec2": "checkpoints/encoder/wav2vec2/state.safetensors",
     "embed@wav2vec2": "data/embeddings/.wav2vec2.*.part",
     "train@wav2vec2_ctc": "checkpoints/train/wav2vec2_ctc/state.safetensors",
 }

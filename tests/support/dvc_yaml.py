@@ -79,8 +79,8 @@ def starts_with(package: str) -> frozenset[str]:
 def closure(module: str) -> frozenset[str]:
     """Return a module and its imports, direct and indirect.
 
-    What the `__init__.py` of a package imports at its start counts, because it runs before any module
-    of the package. The file itself does not: it contains a docstring and lazy exports alone.
+    What the `__init__.py` of a package imports at its start counts, because it runs before each of
+    its modules. The file itself does not: it contains a docstring and lazy exports alone.
     """
     names, todo = set(), [module]
     while todo:

@@ -143,7 +143,7 @@ def ensemble_metadata(
     recipe = candidate.recipe
     members = [
         {"name": name, "weight": weight}
-        | {key: metadata[name][key] for key in ("backbone", "weights_sha256")}
+        | {key: metadata[name][key] for key in ("encoder", "weights_sha256")}
         for name, weight in zip(recipe.members, recipe.weights, strict=True)
     ]
     return {

@@ -223,7 +223,7 @@ def _lineage(package: Mapping[str, Any]) -> list[str]:
     digests = lineage["manifests"] | {"segments.parquet": lineage["segments.parquet"]}
     if lineage["training_data_sha256"]:
         digests |= {"all training data": lineage["training_data_sha256"]}
-    for encoder, files in lineage["backbones"].items():
+    for encoder, files in lineage["encoders"].items():
         digests |= {f"{encoder}/{name}": digest for name, digest in files.items()}
     return [*lines, *(f"- {name} `{digest}`" for name, digest in digests.items()), ""]
 

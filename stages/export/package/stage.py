@@ -1,11 +1,12 @@
 """Package a model for its users: a model card, and the hash of every file.
 
     python -m stages.export.package data/models/mlp data/splits data/corpus/segments.parquet \
-        reports/metrics/mlp.json reports/onnx/mlp.json --backbones data/models/backbone/wav2vec2 \
-        --embeddings data/embeddings/wav2vec2 --encoder-source pretrain
+        reports/metrics/mlp.json reports/onnx/mlp.json --encoders data/models/encoder/wav2vec2 \
+        --embeddings data/embeddings/wav2vec2
 
 Reads   data/models/<name>/, data/splits/, segments.parquet, reports/metrics/<name>.json,
-        reports/onnx/<name>.json, the folders of its encoders and of their embeddings
+        reports/onnx/<name>.json, the folders of its encoders (with provenance.json) and of
+        their embeddings
 Writes  data/models/<name>/README.md     the model card, with the front matter that hubs read
         data/models/<name>/package.json  files, metrics, lineage, licence, encoder
 Params  package
@@ -25,10 +26,10 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file, write_json, write_text
 from fonoteka.core.params import load
 from fonoteka.lineage import PARTS, PackageParams, corpora, licence_of, read_parts
+from fonoteka.models.provenance import read_provenance
 from fonoteka.packaging import CARD, PACKAGE, record
 from stages.export.package.card import card
 
-SOURCES = ("pretrain", "hub")
 HEADLINES = ("per", "segment_accuracy", "top3", "balanced_accuracy", "ece")
 
 MODEL_FILES = ("model.json", "model.onnx", "model.int8.onnx")
@@ -101,46 +102,39 @@ def hashes(folder: Path) -> dict[str, str]:
     return digests
 
 
-def encoders_of(
-    metadata: Mapping[str, Any], source: str, hub: Mapping[str, str]
-) -> dict[str, dict[str, Any]]:
-    """Return the encoders of a model and where each came from.
-
-    Raises:
-        ValueError: one was fetched, and `hub` does not contain its source.
-    """
+def encoders_of(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the names of the encoders that a model uses."""
     members = metadata["members"] if metadata["kind"] == "ensemble" else [metadata]
-    names = sorted({member["backbone"] for member in members})
-    if source == "hub" and (unknown := sorted(set(names) - set(hub))):
-        raise UserError(f"--hub: {unknown} missing; give encoder=owner/name@revision")
-    return {n: {"source": source, "fetched": hub[n] if source == "hub" else None} for n in names}
+    return sorted({member["encoder"] for member in members})
 
 
-def used(names: Iterable[str], folders: Iterable[Path], option: str) -> dict[str, dict[str, str]]:
-    """Return the hashes of the folders that a model uses.
+def used(names: Iterable[str], folders: Iterable[Path], option: str) -> dict[str, Path]:
+    """Return the folders that a model uses, by name.
 
     An ensemble has chosen its members, so it may be given more folders than it uses.
 
     Raises:
-        ValueError: a folder that it uses was not given.
+        UserError: a folder that it uses was not given.
     """
     offered = {path.name: path for path in folders}
     if missing := sorted(set(names) - set(offered)):
         raise UserError(f"{option}: the model needs {missing}, given were {sorted(offered)}")
-    return {name: hashes(offered[name]) for name in names}
+    return {name: offered[name] for name in names}
 
 
 def run(
     model: Path, splits: Path, segments: Path, metrics: Path, exported: Path,
-    backbones: Sequence[Path], embeddings: Sequence[Path], source: str, hub: Mapping[str, str],
-    params: PackageParams,
+    encoder_folders: Sequence[Path], embeddings: Sequence[Path], params: PackageParams,
 ) -> None:  # fmt: skip
     """Write the card and the package of one model."""
     metadata, export_report = read_json(model / "model.json"), read_json(exported)
     files = record(model, files_of(model, metadata["kind"]))
     check_sizes(model, files, exported, export_report["bytes"])
     manifests = read_parts(splits)
-    encoders = encoders_of(metadata, source, hub)
+    names = encoders_of(metadata)
+    folders = used(names, encoder_folders, "--encoders")
+    embedded = used(names, embeddings, "--embeddings")
+    encoders = {name: read_provenance(folder) for name, folder in folders.items()}
     fetched = sorted(e["fetched"] for e in encoders.values() if e["fetched"])
     package = {
         "name": metadata["name"], "kind": metadata["kind"], "encoder": encoders, "files": files,
@@ -151,8 +145,8 @@ def run(
         "lineage": {
             "manifests": {f"{p}.jsonl": sha256_file(splits / f"{p}.jsonl") for p in PARTS},
             segments.name: sha256_file(segments),
-            "backbones": used(encoders, backbones, "--backbones"),
-            "embeddings": used(encoders, embeddings, "--embeddings"),
+            "encoders": {name: hashes(folder) for name, folder in folders.items()},
+            "embeddings": {name: hashes(folder) for name, folder in embedded.items()},
             "corpora": corpora(manifests),
             "training_data_sha256": metadata.get("training_data_sha256"),
             "members": metadata.get("members", []),
@@ -163,27 +157,12 @@ def run(
     write_json(model / PACKAGE, package | {"files": files | record(model, [CARD])})
 
 
-def pinned(words: Iterable[str]) -> dict[str, str]:
-    """Return the sources of encoders.
-
-    >>> pinned(["wavlm=microsoft/wavlm-base@efa81aa"])
-    {'wavlm': 'microsoft/wavlm-base@efa81aa'}
-    """
-    pairs = {name: source for name, _, source in (word.partition("=") for word in words)}
-    if empty := sorted(name for name, source in pairs.items() if not name or not source):
-        raise UserError(f"--hub {empty[0]!r}: expected encoder=owner/name@revision")
-    return pairs
-
-
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("model", "splits", "segments", "metrics", "exported"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--backbones", type=Path, nargs="+", required=True)
+    parser.add_argument("--encoders", type=Path, nargs="+", required=True, dest="encoder_folders")
     parser.add_argument("--embeddings", type=Path, nargs="+", required=True)
-    parser.add_argument("--encoder-source", dest="source", choices=SOURCES, required=True)
-    parser.add_argument("--hub", nargs="*", default=[], help="encoder=owner/name@revision")
     args = parser.parse_args()
-    args.hub = pinned(args.hub)
     run(**vars(args), params=load("package", PackageParams))

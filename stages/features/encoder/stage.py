@@ -1,10 +1,11 @@
 """Get the frozen encoder: from a model hub at a pinned revision, or pretrained here.
 
 Reads   train.jsonl, data/audio (not read if the hub is the source)
-Writes  data/models/backbone/<name>/: config.json, model.safetensors, preprocessor_config.json
+Writes  data/models/encoder/<name>/: config.json, model.safetensors, preprocessor_config.json,
+        provenance.json: source, and for a fetched one owner/name@revision
 Params  encoder, compute
 
-Both ways give the same three files for the same `from_pretrained`, so later stages do not depend on
+Both ways give the same files for the same `from_pretrained`, so later stages do not depend on
 the way. Pretraining reads the training part alone: its audio and its phones.
 """
 
@@ -27,6 +28,7 @@ from fonoteka.models.ctc import lr_at
 from fonoteka.models.determinism import ComputeParams, configure, seed_of
 from fonoteka.models.encoders import MODELS, feature_extractor, load_encoder
 from fonoteka.models.oversampling import oversample
+from fonoteka.models.provenance import SOURCES, write_provenance
 from fonoteka.shards import read_clips
 from stages.features.encoder.pretrain import (
     PretrainExample,
@@ -37,7 +39,6 @@ from stages.features.encoder.pretrain import (
     step_loss,
 )
 
-SOURCES = ("pretrain", "hub")
 ANSWER_S = 10.0  # longest wait for the hub's first answer
 
 
@@ -91,6 +92,7 @@ def fetch(kind: str, hub: HubEncoder, out: Path) -> None:
     with atomic_folder(out) as part:
         encoder.save_pretrained(part)
         extractor.save_pretrained(part)
+        write_provenance(part, "hub", f"{hub.name}@{hub.revision}")
 
 
 def ask(hub: HubEncoder) -> None:
@@ -125,6 +127,7 @@ def pretrain(
     with atomic_folder(out) as part:
         model.encoder.save_pretrained(part)
         feature_extractor().save_pretrained(part)
+        write_provenance(part, "pretrain")
     Checkpoint(checkpoint, inputs_hash).clear()
 
 

@@ -84,7 +84,7 @@ def run(
     keep = Checkpoint(checkpoint, inputs_hash)
     head, progress = fit(task, Validation(valid, embeddings).per, "per", params, keep)
     metadata: dict[str, Any] = {
-        "name": name, "backbone": embeddings.name, "labels": list(LABELS),
+        "name": name, "encoder": embeddings.name, "labels": list(LABELS),
         "sample_rate_hz": SAMPLE_RATE_HZ, "frames_per_second": FRAMES_PER_SECOND,
         "training_data_sha256": sha256_json(lineage), "best_epoch": progress.best_epoch,
         "valid_per": round(progress.best, 6),

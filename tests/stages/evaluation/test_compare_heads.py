@@ -35,7 +35,7 @@ def perfect(phones):
 def save_project(folder, speakers=3, empty=False):
     """Write what the stage reads: our head is right but for one phone of the first speaker."""
     torch.manual_seed(0)
-    metadata = {"backbone": "wavlm", "valid_per": 0.5}
+    metadata = {"encoder": "wavlm", "valid_per": 0.5}
     save_head(folder / "reference", new_head(SHAPE), SHAPE, metadata)
     utterances = [utterance(f"mine/s{n}", n, phones=("a", "b")) for n in range(speakers)]
     rng = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def test_both_heads_and_their_difference_are_those_counted_by_hand(tmp_path):
     assert report["reference"]["per"] == round(theirs, 4)
     assert report["difference"] == round(1 / 6 - theirs, 4) < 0
     assert report["difference_low"] <= report["difference"] <= report["difference_high"]
-    assert (report["speakers"], report["name"], report["backbone"]) == (3, "shipped", "wavlm")
+    assert (report["speakers"], report["name"], report["encoder"]) == (3, "shipped", "wavlm")
     assert report["shape"]["hidden"] == 4
 
 

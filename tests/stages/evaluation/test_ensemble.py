@@ -297,7 +297,7 @@ def save_project(folder):
             folder / "models" / name / "model.json",
             {
                 "labels": list(LABELS), "sample_rate_hz": 16000, "frames_per_second": 50,
-                "backbone": "wavlm" if name == "c" else "wav2vec2", "weights_sha256": name * 64,
+                "encoder": "wavlm" if name == "c" else "wav2vec2", "weights_sha256": name * 64,
             },
         )  # fmt: skip
     # later phones stand first, words and silence between: the table's order is what counts
@@ -337,7 +337,7 @@ def test_model_json_contains_all_that_is_needed_to_build_the_ensemble(tmp_path):
     assert description["labels"] == list(LABELS)
     assert (description["sample_rate_hz"], description["frames_per_second"]) == (16000, 50)
     assert {m["name"]: m["weight"] for m in description["members"]} == result["average"]["weights"]
-    assert [(m["backbone"], m["weights_sha256"][:2]) for m in description["members"]] == [
+    assert [(m["encoder"], m["weights_sha256"][:2]) for m in description["members"]] == [
         ("wav2vec2", "aa"), ("wav2vec2", "bb"), ("wavlm", "cc"),
     ]  # fmt: skip
     assert description["valid_per"] == 0

@@ -36,7 +36,7 @@ def shipped(request, tmp_path_factory):
     folder = onnx_maker.shipped(tmp_path_factory, request.param)
     kind = "wavlm" if request.param.startswith("wavlm") else "wav2vec2"
     head, _ = load_head(folder / "model")
-    return folder, head, load_encoder(folder / "backbone", kind)
+    return folder, head, load_encoder(folder / "encoder", kind)
 
 
 @pytest.mark.parametrize("samples", [1, 319, 320, 321, 1180, 4000, 16_000, 31_111])

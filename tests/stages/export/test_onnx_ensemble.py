@@ -32,7 +32,8 @@ PARAMS = OnnxParams(17, max_error=1e-4, check_clips=3, batch_sizes=(1, 2), int8=
 WIDTHS = {"inputs": SIZE.hidden, "outputs": len(LABELS), "hidden": 8, "dropout": 0.0}
 SHAPES = {"mlp": MlpShape(window=3, **WIDTHS), "wav2vec2_ctc": TdnnShape(dilations=(1,), **WIDTHS),
           "wavlm_ctc": TdnnShape(dilations=(1, 2), **WIDTHS)}  # fmt: skip
-BACKBONES = {"mlp": "wav2vec2", "wav2vec2_ctc": "wav2vec2", "wavlm_ctc": "wavlm"}
+KEYS = ("models", "encoder_folders")
+ENCODERS = {"mlp": "wav2vec2", "wav2vec2_ctc": "wav2vec2", "wavlm_ctc": "wavlm"}
 WEIGHTS = {"mlp": 0.2, "wav2vec2_ctc": 0.3, "wavlm_ctc": 0.5}
 CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.05, 0.4, 1.1))}
 
@@ -45,8 +46,8 @@ def head_of(name):
 def together(signal):
     """Return the mean of the members' posteriors for a clip, each computed in torch."""
     log_probs = [
-        posteriors(head_of(name), embed(encoder(backbone), signal, True))
-        for name, backbone in BACKBONES.items()
+        posteriors(head_of(name), embed(encoder(kind), signal, True))
+        for name, kind in ENCODERS.items()
     ]
     return average(log_probs, list(WEIGHTS.values()))
 
@@ -54,13 +55,13 @@ def together(signal):
 def save_project(folder):
     """Write what the stage reads."""
     members = []
-    for name, backbone in BACKBONES.items():
-        save_head(folder / "models" / name, head_of(name), SHAPES[name], {"backbone": backbone})
+    for name, kind in ENCODERS.items():
+        save_head(folder / "models" / name, head_of(name), SHAPES[name], {"encoder": kind})
         digest = read_json(folder / "models" / name / "model.json")["weights_sha256"]
-        members.append({"name": name, "weight": WEIGHTS[name], "backbone": backbone,
+        members.append({"name": name, "weight": WEIGHTS[name], "encoder": kind,
                         "weights_sha256": digest})  # fmt: skip
-    for backbone in ("wav2vec2", "wavlm"):
-        save_encoder(folder / "backbones" / backbone, backbone)
+    for kind in ("wav2vec2", "wavlm"):
+        save_encoder(folder / "encoders" / kind, kind)
     description = {"name": "ensemble", "labels": list(LABELS), "sample_rate_hz": 16_000}
     write_json(folder / "ensemble" / "model.json", description | {"members": members})
     manifest.write(folder / "valid.jsonl", save_clips(folder / "audio", CLIPS))
@@ -73,7 +74,7 @@ def places_in(folder):
     """The arguments of the stage but for the params."""
     return {
         "ensemble": folder / "ensemble", "models": [folder / "models" / name for name in SHAPES],
-        "backbones": [folder / "backbones" / name for name in ("wav2vec2", "wavlm")],
+        "encoder_folders": [folder / "encoders" / name for name in ("wav2vec2", "wavlm")],
         "posteriors": folder / "posteriors", "valid": folder / "valid.jsonl",
         "test": folder / "test.jsonl", "audio": folder / "audio", "report": folder / "r.json",
     }  # fmt: skip
@@ -125,7 +126,7 @@ def test_an_encoder_that_two_members_share_is_in_the_file_once(shipped):
 def test_a_member_that_was_trained_again_is_refused(places, tmp_path):
     torch.manual_seed(99)
     other = new_head(SHAPES["mlp"])
-    save_head(tmp_path / "models" / "mlp", other, SHAPES["mlp"], {"backbone": "wav2vec2"})
+    save_head(tmp_path / "models" / "mlp", other, SHAPES["mlp"], {"encoder": "wav2vec2"})
     with pytest.raises(ValueError, match=r"mlp: not the model that the ensemble was weighed with"):
         run(**places, params=PARAMS)
     assert not (tmp_path / "ensemble" / "model.onnx").exists()
@@ -140,12 +141,10 @@ def test_posteriors_of_another_ensemble_are_refused(places, tmp_path):
     assert not (tmp_path / "r.json").exists()
 
 
-@pytest.mark.parametrize("lost", ["models", "backbones"])
+@pytest.mark.parametrize("lost", ["models", "encoder_folders"])
 def test_a_member_or_an_encoder_that_is_not_given_is_named(lost, places, tmp_path):
     members = read_json(tmp_path / "ensemble" / "model.json")["members"]
-    signals = {
-        key: places[key][:-1] if key == lost else places[key] for key in ("models", "backbones")
-    }
+    signals = {key: places[key][:-1] if key == lost else places[key] for key in KEYS}
     missing = "wavlm_ctc" if lost == "models" else "wavlm"
     with pytest.raises(ValueError, match=rf"the ensemble needs \['{missing}'\], given are"):
         fused(members, **signals)
@@ -156,7 +155,7 @@ def test_the_command_reads_params_and_paths(places, tmp_path, monkeypatch):
     params = {"onnx": values, "compute": {"threads": 1}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)
-    words = ["--models", *places["models"], "--backbones", *places["backbones"], "--"]
+    words = ["--models", *places["models"], "--encoders", *places["encoder_folders"], "--"]
     words += [places[k] for k in ("ensemble", "posteriors", "valid", "test", "audio", "report")]
     monkeypatch.setattr(sys, "argv", ["fuse", *map(str, words)])
     stage.main()

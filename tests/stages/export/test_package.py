@@ -17,8 +17,10 @@ from corpus_maker import utterance
 from toy import call_dvc
 
 from fonoteka import manifest
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file, write_json
 from fonoteka.lineage import PackageParams, licence_of
+from fonoteka.models.provenance import write_provenance
 from fonoteka.packaging import CARD, PACKAGE, check_package, record, verified
 from fonoteka.phones import LABELS
 from stages.export.package import stage
@@ -28,7 +30,6 @@ from stages.export.package.stage import run
 PARAMS = PackageParams("Apache-2.0", ("CC0", "synthetic: *"))
 SIX = ("head.int8.onnx", "head.onnx", "model.int8.onnx", "model.json", "model.onnx",
        "model.safetensors")  # fmt: skip
-ALONE = {"source": "pretrain", "hub": {}}
 
 
 def rate(key, value):
@@ -47,17 +48,17 @@ METRICS = {
 }  # fmt: skip
 
 
-def sources(folder, name="mlp", kind="mlp", corpus=None, **voices):
-    """Write all that the stage reads and return its arguments but `source`, `hub` and `params`."""
+def sources(folder, name="mlp", kind="mlp", corpus=None, fetched=None, **voices):
+    """Write all that the stage reads and return its arguments but `params`."""
     model = folder / "models" / name
     model.mkdir(parents=True)
     metadata = {"name": name, "kind": kind, "labels": list(LABELS), "sample_rate_hz": 16_000,
              "frames_per_second": 50}  # fmt: skip
     if kind == "ensemble":
         members = (("mlp", 0.25, "wav2vec2"), ("wavlm_ctc", 0.75, "wavlm"))
-        metadata["members"] = [{"name": n, "weight": w, "backbone": b} for n, w, b in members]
+        metadata["members"] = [{"name": n, "weight": w, "encoder": b} for n, w, b in members]
     else:
-        metadata |= {"backbone": "wav2vec2", "training_data_sha256": "5" * 64}
+        metadata |= {"encoder": "wav2vec2", "training_data_sha256": "5" * 64}
     write_json(model / "model.json", metadata)
     for file in SIX:
         if file != "model.json" and (kind != "ensemble" or file in stage.MODEL_FILES):
@@ -69,11 +70,13 @@ def sources(folder, name="mlp", kind="mlp", corpus=None, **voices):
             for n, language in enumerate(("en", "hr", "hr"))
         ]
         manifest.write(folder / "splits" / f"{part}.jsonl", spoken)
-    for kind_of_folder in ("backbone", "embeddings"):
+    for kind_of_folder in ("encoder", "embeddings"):
         for encoder in ("wav2vec2", "wavlm"):
             path = folder / kind_of_folder / encoder
             path.mkdir(parents=True)
             (path / "model.safetensors").write_text(f"{kind_of_folder} of {encoder}")
+            if kind_of_folder == "encoder":
+                write_provenance(path, "hub" if fetched else "pretrain", fetched)
     (folder / "segments.parquet").write_text("segments")
     write_json(folder / "metrics.json", METRICS)
     sizes = {key: (model / file).stat().st_size for key, file in stage.EXPORTED.items()
@@ -85,14 +88,14 @@ def sources(folder, name="mlp", kind="mlp", corpus=None, **voices):
     return {
         "model": model, "splits": folder / "splits", "segments": folder / "segments.parquet",
         "metrics": folder / "metrics.json", "exported": folder / "onnx.json",
-        "backbones": [folder / "backbone" / "wav2vec2"],
+        "encoder_folders": [folder / "encoder" / "wav2vec2"],
         "embeddings": [folder / "embeddings" / "wav2vec2"],
     }  # fmt: skip
 
 
-def packaged(folder, params=PARAMS, source="pretrain", hub=None, **more):
+def packaged(folder, params=PARAMS, **more):
     args = sources(folder, **more)
-    run(**args, source=source, hub=hub or {}, params=params)
+    run(**args, params=params)
     return args["model"]
 
 
@@ -200,7 +203,7 @@ def test_two_runs_write_the_same_bytes(tmp_path):
     before = (entry / PACKAGE).read_bytes()
     again = sources(tmp_path / "third")  # beside an old card and package
     again["model"] = entry
-    run(**again, **ALONE, params=PARAMS)
+    run(**again, params=PARAMS)
     assert (entry / PACKAGE).read_bytes() == before
 
 
@@ -209,8 +212,9 @@ def test_lineage_names_what_the_model_was_made_from(model, tmp_path):
     assert lineage["manifests"]["train.jsonl"] == sha256_file(tmp_path / "splits/train.jsonl")
     assert lineage["segments.parquet"] == sha256_file(tmp_path / "segments.parquet")
     weights = "wav2vec2/model.safetensors"
-    assert lineage["backbones"] == {
-        "wav2vec2": {"model.safetensors": sha256_file(tmp_path / "backbone" / weights)}
+    encoder_folder = tmp_path / "encoder" / "wav2vec2"
+    assert lineage["encoders"] == {
+        "wav2vec2": {p.name: sha256_file(p) for p in sorted(encoder_folder.iterdir())}
     }
     assert lineage["embeddings"]["wav2vec2"]["model.safetensors"] == sha256_file(
         tmp_path / "embeddings" / weights
@@ -324,42 +328,55 @@ def test_a_licence_is_compared_without_case_and_as_a_whole():
 
 def test_an_encoder_from_a_hub_has_terms_of_its_own(tmp_path):
     source = "facebook/wav2vec2-base@0b5b8e8"
-    model = packaged(tmp_path, source="hub", hub={"wav2vec2": source})
+    model = packaged(tmp_path, fetched=source)
     package = read_json(model / PACKAGE)
     assert package["encoder"] == {"wav2vec2": {"source": "hub", "fetched": source}}
     assert package["licence"]["weights"] is None
     assert f"read the terms of what they were made from: {source}." in (model / CARD).read_text()
 
 
-def test_an_encoder_of_unknown_source_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"--hub: \['wav2vec2'\] missing"):
-        packaged(tmp_path, source="hub")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "provenance.json: missing; run dvc repro"),
+        ('{"source": "web", "fetched": null}', "source 'web' with fetched None; expected"),
+        ('{"source": "hub", "fetched": null}', "source 'hub' with fetched None; expected"),
+        ('{"source": "pretrain", "fetched": "a/b@c"}', "source 'pretrain' with fetched 'a/b@c'"),
+    ],
+)
+def test_an_encoder_of_unknown_source_is_refused(text, message, tmp_path):
+    args = sources(tmp_path)
+    path = args["encoder_folders"][0] / "provenance.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        run(**args, params=PARAMS)
+    assert not (args["model"] / PACKAGE).exists()
 
 
 def test_an_ensemble_has_fewer_files_and_names_its_members(tmp_path):
     args = sources(tmp_path, "ensemble", "ensemble")
-    for kind in ("backbones", "embeddings"):
+    for kind in ("encoder_folders", "embeddings"):
         args[kind].append(args[kind][0].with_name("wavlm"))
-    run(**args, **ALONE, params=PARAMS)
+    run(**args, params=PARAMS)
     package = read_json(args["model"] / PACKAGE)
     assert sorted(package["files"]) == [CARD, "model.int8.onnx", "model.json", "model.onnx"]
-    assert sorted(package["encoder"]) == sorted(package["lineage"]["backbones"])
+    assert sorted(package["encoder"]) == sorted(package["lineage"]["encoders"])
     text = (args["model"] / CARD).read_text(encoding="utf-8")
     assert "Members and their weights: `mlp` 0.25, `wavlm_ctc` 0.75." in text
 
 
 def test_an_encoder_that_was_not_given_is_refused(tmp_path):
     args = sources(tmp_path, "ensemble", "ensemble")
-    message = r"--backbones: the model needs \['wavlm'\], given were \['wav2vec2'\]"
+    message = r"--encoders: the model needs \['wavlm'\], given were \['wav2vec2'\]"
     with pytest.raises(ValueError, match=message):
-        run(**args, **ALONE, params=PARAMS)
+        run(**args, params=PARAMS)
 
 
 def test_a_model_without_an_int8_file_is_not_packaged(tmp_path):
     args = sources(tmp_path)
     (args["model"] / "model.int8.onnx").unlink()
     with pytest.raises(ValueError, match=r"model\.int8\.onnx: missing, so it cannot be recorded"):
-        run(**args, **ALONE, params=PARAMS)
+        run(**args, params=PARAMS)
     assert not (args["model"] / PACKAGE).exists()
 
 
@@ -367,7 +384,7 @@ def test_a_file_that_belongs_to_no_model_does_not_go_out_with_it(tmp_path):
     args = sources(tmp_path)
     (args["model"] / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"\['notes.txt'\] belong to no model; move them"):
-        run(**args, **ALONE, params=PARAMS)
+        run(**args, params=PARAMS)
 
 
 def test_a_report_about_another_build_is_refused(tmp_path):
@@ -376,20 +393,20 @@ def test_a_report_about_another_build_is_refused(tmp_path):
     with pytest.raises(
         ValueError, match=r"states 16 bytes for .*head.onnx, found 13; run dvc repro"
     ):
-        run(**args, **ALONE, params=PARAMS)
+        run(**args, params=PARAMS)
 
 
 def test_a_voice_in_two_parts_is_not_packaged(tmp_path):
     args = sources(tmp_path, test="train")
     with pytest.raises(ValueError, match="voice 'embedded/train' is in train and in test"):
-        run(**args, **ALONE, params=PARAMS)
+        run(**args, params=PARAMS)
 
 
-def test_an_encoder_s_folder_without_files_is_refused(tmp_path):
+def test_a_folder_of_embeddings_without_files_is_refused(tmp_path):
     args = sources(tmp_path)
-    (args["backbones"][0] / "model.safetensors").unlink()
+    (args["embeddings"][0] / "model.safetensors").unlink()
     with pytest.raises(ValueError, match="wav2vec2: no files there; run dvc repro"):
-        run(**args, **ALONE, params=PARAMS)
+        run(**args, params=PARAMS)
 
 
 def test_a_kind_without_a_description_has_no_card(tmp_path):
@@ -416,17 +433,11 @@ def test_the_command_line_leads_to_the_same_package(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     words = [str(args[k]) for k in ("model", "splits", "segments", "metrics", "exported")]
-    for option in ("backbones", "embeddings"):
-        words += [f"--{option}", *map(str, args[option])]
-    words += ["--encoder-source", "pretrain", "--hub", "wav2vec2=facebook/wav2vec2-base@0b5b8e8"]
+    for option, key in (("encoders", "encoder_folders"), ("embeddings", "embeddings")):
+        words += [f"--{option}", *map(str, args[key])]
     monkeypatch.setattr(sys, "argv", ["package", *words])
     stage.main()
     assert (args["model"] / PACKAGE).read_bytes() == expected
-
-
-def test_a_pin_that_says_nothing_is_refused():
-    with pytest.raises(ValueError, match="--hub 'wavlm': expected encoder=owner/name@revision"):
-        stage.pinned(["wavlm"])
 
 
 PIPELINE = """\

@@ -25,40 +25,40 @@ CLIPS = {f"c{n}": noise(0.2 + 0.07 * n, n) for n in range(5)}
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory):
-    return save_encoder(tmp_path_factory.mktemp("backbone"))
+def encoder_folder(tmp_path_factory):
+    return save_encoder(tmp_path_factory.mktemp("encoder"))
 
 
-def embedded(folder, backbone, clips=CLIPS, train=2, params=PARAMS):
+def embedded(folder, encoder_folder, clips=CLIPS, train=2, params=PARAMS):
     """Embed clips of which the first `train` are the training part."""
     utterances = save_clips(folder / "audio", clips)
     parts = [utterances[:train], utterances[train : train + 1], utterances[train + 1 :]]
     paths = [folder / f"{part}.jsonl" for part in ("train", "valid", "test")]
     for path, rows in zip(paths, parts, strict=True):
         manifest.write(path, rows)
-    run(backbone, paths, folder / "audio", folder / "out", params)
+    run(encoder_folder, paths, folder / "audio", folder / "out", params)
     return read_arrays(folder / "out")
 
 
-def test_all_clips_are_embedded_and_views_are_of_the_training_part_alone(backbone, tmp_path):
-    embeddings = embedded(tmp_path, backbone, params=replace(PARAMS, views=2))
+def test_all_clips_are_embedded_and_views_are_of_the_training_part_alone(encoder_folder, tmp_path):
+    embeddings = embedded(tmp_path, encoder_folder, params=replace(PARAMS, views=2))
     assert sorted(embeddings) == sorted([*CLIPS, "c0#1", "c0#2", "c1#1", "c1#2"])
     for key, signal in CLIPS.items():
         assert embeddings[key].shape == (-(-len(signal) // 320), SIZE.hidden)
 
 
-def test_corpus_mates_change_no_bit(backbone, tmp_path):
-    together = embedded(tmp_path / "all", backbone)
-    alone = embedded(tmp_path / "one", backbone, {"c1": CLIPS["c1"]}, train=1)
-    backwards = embedded(tmp_path / "back", backbone, dict(reversed(CLIPS.items())), train=4)
+def test_corpus_mates_change_no_bit(encoder_folder, tmp_path):
+    together = embedded(tmp_path / "all", encoder_folder)
+    alone = embedded(tmp_path / "one", encoder_folder, {"c1": CLIPS["c1"]}, train=1)
+    backwards = embedded(tmp_path / "back", encoder_folder, dict(reversed(CLIPS.items())), train=4)
     for key in ("c1", "c1#1"):
         assert np.array_equal(together[key], alone[key])
         assert np.array_equal(together[key], backwards[key])
 
 
-def test_two_runs_are_equal_byte_for_byte(backbone, tmp_path):
+def test_two_runs_are_equal_byte_for_byte(encoder_folder, tmp_path):
     for name in ("a", "b"):
-        embedded(tmp_path / name, backbone)
+        embedded(tmp_path / name, encoder_folder)
     files = [sorted((tmp_path / name / "out").iterdir()) for name in ("a", "b")]
     assert [p.name for p in files[0]] == [f"shard-0{n}.safetensors" for n in range(3)]
     assert [p.read_bytes() for p in files[0]] == [p.read_bytes() for p in files[1]]
@@ -100,23 +100,23 @@ def test_numbers_that_make_no_sense_are_refused(bad, tmp_path):
         run(tmp_path, [], tmp_path, tmp_path / "out", replace(PARAMS, **bad))
 
 
-def test_a_missing_clip_leaves_earlier_embeddings_alone(backbone, tmp_path):
-    embedded(tmp_path, backbone)
+def test_a_missing_clip_leaves_earlier_embeddings_alone(encoder_folder, tmp_path):
+    embedded(tmp_path, encoder_folder)
     before = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
     save_clips(tmp_path / "audio", {"c0": CLIPS["c0"]})
     paths = [tmp_path / f"{part}.jsonl" for part in ("train", "valid", "test")]
     with pytest.raises(ValueError, match="4 of 5 clips are missing"):
-        run(backbone, paths, tmp_path / "audio", tmp_path / "out", PARAMS)
+        run(encoder_folder, paths, tmp_path / "audio", tmp_path / "out", PARAMS)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
 
 
-def test_the_command_reads_params_and_paths(backbone, tmp_path, monkeypatch):
-    embedded(tmp_path, backbone)
+def test_the_command_reads_params_and_paths(encoder_folder, tmp_path, monkeypatch):
+    embedded(tmp_path, encoder_folder)
     text = yaml.safe_dump({"embed": asdict(PARAMS), "compute": {"threads": 1}})
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     names = ["train.jsonl", "valid.jsonl", "test.jsonl", "audio", "again"]
-    monkeypatch.setattr(sys, "argv", ["embed", str(backbone), *names])
+    monkeypatch.setattr(sys, "argv", ["embed", str(encoder_folder), *names])
     stage.main()
     for path in (tmp_path / "again").iterdir():
         assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()

@@ -20,6 +20,7 @@ from model_maker import PRETRAIN, KilledError, encoder, killed_at, save_encoder
 from fonoteka import manifest
 from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.encoders import embed, load_encoder
+from fonoteka.models.provenance import read_provenance
 from stages.features.encoder import stage
 from stages.features.encoder.pretrain import PretrainModel, pretrain_examples
 from stages.features.encoder.stage import EncoderParams, HubEncoder, pretrain, run, train_model
@@ -27,7 +28,8 @@ from stages.features.encoder.stage import EncoderParams, HubEncoder, pretrain, r
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[3]
 MODELS = ("wav2vec2", "wavlm")
-FILES = ["config.json", "model.safetensors", "preprocessor_config.json"]
+FILES = ["config.json", "model.safetensors", "preprocessor_config.json",
+         "provenance.json"]  # fmt: skip
 
 
 @pytest.fixture
@@ -103,6 +105,7 @@ def test_encoders_come_from_the_hub_at_the_pinned_revision(tmp_path):
         assert sorted(p.name for p in out.iterdir()) == FILES
         records = embed(load_encoder(out, model), noise(0.3), normalised=True)
         assert np.array_equal(records, embed(encoder(model), noise(0.3), normalised=True))
+        assert read_provenance(out) == {"source": "hub", "fetched": f"me/{model}@{REVISION}"}
     assert requests == []
 
 
