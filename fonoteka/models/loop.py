@@ -30,7 +30,7 @@ class LoopParams:
         learning_rate: maximum, after `warmup_fraction` of all epochs; then it decreases to 0.
         warmup_fraction: share of the epochs in which the rate increases.
         weight_decay: weight decay of AdamW.
-        clip_norm: maximum gradient norm.
+        max_grad_norm: maximum gradient norm.
     """
 
     seed: int
@@ -39,7 +39,7 @@ class LoopParams:
     learning_rate: float
     warmup_fraction: float
     weight_decay: float
-    clip_norm: float
+    max_grad_norm: float
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.patience < 1:
@@ -142,7 +142,7 @@ def run_epoch(
         loss: Tensor = task.loss(model, batch)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), params.clip_norm)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
         optimizer.step()
         total += loss.item()
     return total / len(batches)

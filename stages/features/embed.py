@@ -5,7 +5,7 @@ Writes  data/embeddings/<name>/shard-NN.safetensors: id to `[T, D]` float32
 Params  embed, compute
 
 Each clip is embedded alone. Padding in a batch would change an encoder's output, so an embedding
-depends only on the clip and the encoder. Training clips are embedded in further `views` too, with
+depends only on the clip and the encoder. Training clips are embedded in further copies (`augmented_copies`), with
 changes like those of a new speaker or room: `id#1`, `id#2`.
 """
 
@@ -39,13 +39,13 @@ class EmbedParams:
     Attributes:
         seed: of the views.
         shards: files to spread the clips over.
-        views: changed copies per training clip, in addition to the clip.
+        augmented_copies: changed copies per training clip, in addition to the clip.
         augment: ranges of the changes.
     """
 
     seed: int
     shards: int
-    views: int
+    augmented_copies: int
     augment: AugmentParams
 
 
@@ -64,15 +64,16 @@ def run(
     encoder_folder: Path, splits: list[Path], audio: Path, out: Path, params: EmbedParams
 ) -> None:
     """Embed the clips of all parts; the first of `splits` is the training part."""
-    if params.views < 0 or params.shards < 1:
+    if params.augmented_copies < 0 or params.shards < 1:
         raise UserError(
-            "embed: views must be at least 0 and shards at least 1, found "
-            f"{params.views} and {params.shards}; change them in params.yaml"
+            "embed: augmented_copies must be at least 0 and shards at least 1, found "
+            f"{params.augmented_copies} and {params.shards}; change them in params.yaml"
         )
     encoder = load_encoder(encoder_folder)
     normalised = bool(feature_extractor(encoder_folder).do_normalize)
     parts = [manifest.read(path) for path in splits]
-    views = {u.id: params.views if part == 0 else 0 for part, us in enumerate(parts) for u in us}
+    trained = {u.id for u in parts[0]}
+    views = {u.id: params.augmented_copies * (u.id in trained) for us in parts for u in us}
     references = {u.id: u.audio for us in parts for u in us}
     arrays: dict[str, NDArray[np.float32]] = {}
     with atomic_folder(out) as part:

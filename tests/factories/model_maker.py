@@ -29,7 +29,7 @@ PRETRAIN = PretrainParams(
 torch.set_num_threads(1)  # weights depend on it, and so does how long other tests wait
 LOOP = {
     "seed": 1, "epochs": 8, "patience": 8, "learning_rate": 0.02, "warmup_fraction": 0.1,
-    "weight_decay": 0.0, "clip_norm": 1.0, "hidden": 32, "dropout": 0.0,
+    "weight_decay": 0.0, "max_grad_norm": 1.0, "hidden": 32, "dropout": 0.0,
 }  # fmt: skip
 CTC = CtcParams(
     **LOOP, dilations=(1,), batch_frames=80, mask_fraction=0.0, mask_frames=2, repeat={}

@@ -38,14 +38,14 @@ SOUNDS = ("a", "d", "s", "p", "i")
 
 PARAMS = TrainRealtimeParams(
     seed=1, epochs=12, patience=12, learning_rate=0.03, warmup_fraction=0.1, weight_decay=0.0,
-    clip_norm=1.0, kernel=3, dropout=0.0, piece=60, batch_hops=400, event_weight=3.0,
+    max_grad_norm=1.0, kernel=3, dropout=0.0, bptt_hops=60, batch_hops=400, pos_weight=3.0,
     models={name: SmallParams(delay=1, convolution=6, gru=8) for name in TASKS},
 )  # fmt: skip
 RTNEURAL = ExportRealtimeParams(opset=17, steps=300, max_error=1e-5)
 SCORED = EvaluateRealtimeParams(
     tolerance_s=0.02, longest_delay_s=0.2, resamples=50, seed=1, digits=4
 )
-BUNDLE = PackageRealtimeParams(steps=300, starts=2, forgotten=0.01, max_bytes=100_000)
+BUNDLE = PackageRealtimeParams(steps=300, starts=2, settling_tolerance=0.01, max_bytes=100_000)
 LICENCE = PackageParams("Apache-2.0", ("CC0",))
 
 

@@ -66,7 +66,7 @@ class EvaluateParams:
         digits: decimals of a rate in the report.
         confidence_bins: of equal width, for the calibration error.
         lengths: longest utterance of each bin but the last, in phones.
-        commonest: number of the most frequent errors that are listed per kind.
+        most_frequent: number of the most frequent errors that are listed per kind.
         dpi: of the picture.
     """
 
@@ -75,7 +75,7 @@ class EvaluateParams:
     digits: int
     confidence_bins: int
     lengths: tuple[int, ...]
-    commonest: int
+    most_frequent: int
     dpi: int
 
     def __post_init__(self) -> None:
@@ -158,7 +158,7 @@ def report(
         },
         "utterances_without_segments": sum(not len(o.labels) for o in spoken),
         "reliability": reliability_rows(spoken, params.confidence_bins),
-        **most_frequent(spoken, params.commonest),
+        **most_frequent(spoken, params.most_frequent),
     }  # fmt: skip
     if spoken[0].int8_pairs is not None:
         result["int8"] = int8_figures(spoken, params.resamples, params.seed) | {

@@ -175,7 +175,7 @@ def _costs(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
         f"\nAll weights together are {package['weight_bytes']} bytes as float32, all products "
         f"{package['multiplies_a_hop']} a hop. A GRU has heard everything since its reset; its "
         "start is felt until no answer differs by more than "
-        f"{package['forgotten']:g} from one that has heard more.\n",
+        f"{package['settling_tolerance']:g} from one that has heard more.\n",
         "For RTNeural's compile-time API the types are:\n",
         "```cpp",
         *(f"// {name}.json\n{model['model_t']}" for name, model in models.items()),

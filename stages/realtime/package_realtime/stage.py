@@ -44,13 +44,14 @@ class PackageRealtimeParams:
     Attributes:
         steps: frames of test streams on which a start from zeros is compared with a running model.
         starts: number of such starts.
-        forgotten: largest difference of outputs at which a start from zeros counts as settled.
+        settling_tolerance: largest difference of outputs at which a start from zeros counts
+            as settled.
         max_bytes: of the weights of all models as float32.
     """
 
     steps: int
     starts: int
-    forgotten: float
+    settling_tolerance: float
     max_bytes: int
 
 
@@ -166,14 +167,14 @@ def run(
         )
         text = (export / f"{name}.json").read_bytes()
         entries[name]["warm_up_hops"] = settling_steps(
-            text, frames, params.forgotten, params.starts
+            text, frames, params.settling_tolerance, params.starts
         )
     package: dict[str, Any] = {
         "name": "realtime", "kind": "realtime", "hop_ms": 1000 * end.hop_s,
         "frontend": asdict(end.params), "models": entries,
         "weight_bytes": check_size(entries, params.max_bytes),
         "multiplies_a_hop": sum(model["multiplies"] for model in entries.values()),
-        "forgotten": params.forgotten,
+        "settling_tolerance": params.settling_tolerance,
         "test": {key: scored[key] for key in ("speakers", "hops", "synthetic", "tolerance_ms")},
         "licence": licence_of(manifests, [], licence),
         "lineage": {

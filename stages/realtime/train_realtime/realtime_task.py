@@ -57,25 +57,25 @@ class TrainRealtimeParams(LoopParams):
     Attributes:
         kernel: taps of each convolution.
         dropout: share of values dropped.
-        piece: hops through which a gradient flows.
+        bptt_hops: hops through which a gradient flows.
         batch_hops: hops in a batch, padding included.
-        event_weight: of a hop in which something happens, in the loss.
+        pos_weight: of a hop in which something happens, in the loss.
         models: by name.
     """
 
     kernel: int
     dropout: float
-    piece: int
+    bptt_hops: int
     batch_hops: int
-    event_weight: float
+    pos_weight: float
     models: dict[str, SmallParams]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.piece < 1 or self.kernel < 1:
+        if self.bptt_hops < 1 or self.kernel < 1:
             raise UserError(
-                f"train_realtime: piece and kernel must be at least 1, found {self.piece} and "
-                f"{self.kernel}"
+                "train_realtime: bptt_hops and kernel must be at least 1, found "
+                f"{self.bptt_hops} and {self.kernel}"
             )
 
 
@@ -158,8 +158,8 @@ class RealtimeTask:
                 [self.items[n][1] for n in numbers], True, padding_value=PADDING
             )
             shared_state: list[State] = []
-            for start in range(0, frames.shape[1], self.params.piece):
-                end = start + self.params.piece
+            for start in range(0, frames.shape[1], self.params.bptt_hops):
+                end = start + self.params.bptt_hops
                 pieces.append(Piece(frames[:, start:end], labels[:, start:end], shared_state))
         return pieces
 
@@ -171,7 +171,7 @@ class RealtimeTask:
         if len(self.spec.names) > 1:
             return F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten())
         labelled = batch.labels != PADDING
-        weight = torch.tensor(self.params.event_weight if self.spec.event else 1.0)
+        weight = torch.tensor(self.params.pos_weight if self.spec.event else 1.0)
         return F.binary_cross_entropy_with_logits(
             logits[..., 0][labelled], batch.labels[labelled].float(), pos_weight=weight
         )

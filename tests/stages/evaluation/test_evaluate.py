@@ -19,7 +19,7 @@ from stages.evaluation.evaluate.summary import confusion, phone_rows
 from stages.evaluation.observation import observe
 
 PARAMS = EvaluateParams(
-    resamples=200, seed=1, digits=4, confidence_bins=15, lengths=(2, 10), commonest=5, dpi=30
+    resamples=200, seed=1, digits=4, confidence_bins=15, lengths=(2, 10), most_frequent=5, dpi=30
 )
 LIGHT = ["d o", "d o", "n", "h i m"]  # phones that the int8 file predicts
 
@@ -135,7 +135,7 @@ def test_the_most_frequent_errors_come_first():
     assert result["commonest_insertions"] == [
         {"heard": "o", "count": 2}, {"heard": "s", "count": 1},
     ]  # fmt: skip
-    none_listed = report(observed(), replace(PARAMS, commonest=0))
+    none_listed = report(observed(), replace(PARAMS, most_frequent=0))
     assert none_listed["commonest_insertions"] == []
 
 

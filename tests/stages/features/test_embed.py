@@ -20,7 +20,7 @@ from stages.features import embed as stage
 from stages.features.embed import EmbedParams, run
 
 pytestmark = pytest.mark.torch
-PARAMS = EmbedParams(seed=1, shards=3, views=1, augment=CHANGED)
+PARAMS = EmbedParams(seed=1, shards=3, augmented_copies=1, augment=CHANGED)
 CLIPS = {f"c{n}": noise(0.2 + 0.07 * n, n) for n in range(5)}
 
 
@@ -41,7 +41,7 @@ def embedded(folder, encoder_folder, clips=CLIPS, train=2, params=PARAMS):
 
 
 def test_all_clips_are_embedded_and_views_are_of_the_training_part_alone(encoder_folder, tmp_path):
-    embeddings = embedded(tmp_path, encoder_folder, params=replace(PARAMS, views=2))
+    embeddings = embedded(tmp_path, encoder_folder, params=replace(PARAMS, augmented_copies=2))
     assert sorted(embeddings) == sorted([*CLIPS, "c0#1", "c0#2", "c1#1", "c1#2"])
     for key, signal in CLIPS.items():
         assert embeddings[key].shape == (-(-len(signal) // 320), SIZE.hidden)
@@ -91,11 +91,11 @@ def test_an_unchanged_view_sounds_like_its_clip():
     assert np.array_equal(embeddings["c"], embeddings["c#1"])
 
 
-@pytest.mark.parametrize("bad", [{"views": -1}, {"shards": 0}])
+@pytest.mark.parametrize("bad", [{"augmented_copies": -1}, {"shards": 0}])
 def test_numbers_that_make_no_sense_are_refused(bad, tmp_path):
     with pytest.raises(
         ValueError,
-        match=r"embed: views must be at least 0 and shards at least 1, found -?\d and \d",
+        match=r"embed: augmented_copies must .* and shards at least 1, found -?\d and \d",
     ):
         run(tmp_path, [], tmp_path, tmp_path / "out", replace(PARAMS, **bad))
 

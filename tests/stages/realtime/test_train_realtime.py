@@ -72,7 +72,7 @@ def test_pieces_lose_what_the_whole_loses(name):
     streams = {"a": stream_of(1)}
     hops = len(streams["a"].frames) // 4 * 4
     streams["a"] = replace(streams["a"], frames=streams["a"].frames[:hops])
-    parts, whole = (task_of(streams, name, piece=n) for n in (hops // 4, hops))
+    parts, whole = (task_of(streams, name, bptt_hops=n) for n in (hops // 4, hops))
     torch.manual_seed(1)
     model = parts.new().eval()
     values = [parts.loss(model, piece).item() for piece in parts.batches(1)]
@@ -82,7 +82,7 @@ def test_pieces_lose_what_the_whole_loses(name):
 
 
 def test_a_gradient_goes_back_one_piece_and_the_state_continues():
-    task = task_of({"a": stream_of(1)}, piece=50)
+    task = task_of({"a": stream_of(1)}, bptt_hops=50)
     torch.manual_seed(1)
     model = task.new().eval()
     first, second, *_ = task.batches(1)
@@ -229,9 +229,9 @@ def test_sizes_that_make_no_model_are_refused(change, words):
         SmallParams(**({"delay": 1, "convolution": 4, "gru": 4} | change))
 
 
-@pytest.mark.parametrize("change", [{"piece": 0}, {"kernel": 0}])
+@pytest.mark.parametrize("change", [{"bptt_hops": 0}, {"kernel": 0}])
 def test_pieces_and_kernels_of_nothing_are_refused(change):
-    with pytest.raises(ValueError, match="piece and kernel must be at least 1"):
+    with pytest.raises(ValueError, match="bptt_hops and kernel must be at least 1"):
         replace(PARAMS, **change)
 
 
