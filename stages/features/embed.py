@@ -5,8 +5,8 @@ Writes  data/embeddings/<name>/shard-NN.safetensors: id to `[T, D]` float32
 Params  embed, compute
 
 Each clip is embedded alone. Padding in a batch would change an encoder's output, so an embedding
-depends only on the clip and the encoder. Training clips are embedded in further copies (`augmented_copies`), with
-changes like those of a new speaker or room: `id#1`, `id#2`.
+depends only on the clip and the encoder. `augmented_copies` of each training clip are embedded too,
+changed as by a new speaker or room: `id#1`, `id#2`.
 """
 
 from __future__ import annotations
