@@ -39,14 +39,10 @@ CONTRACT = {
     "synthetic": bool,
 }  # fmt: skip
 PLOTS = (
-    "Phone error rate on the validation voices",
+    "Phone error rate on the validation split",
     "Training loss",
     "Phone error rate by language",
-    *(
-        f"{name}: {title}"
-        for name in MODELS
-        for title in ("phones said and what", "recall of each")
-    ),
+    *(f"{name}: {title}" for name in MODELS for title in ("confusion of phones", "recall of each")),
 )
 UP_TO_DATE = f"everything is up to date: {len(STAGES)} stages\n"
 

@@ -21,7 +21,8 @@ PLOTS = [
         "title": "PER by language",
     }},
     {"confusion": {
-        "template": "confusion_normalized", "x": "heard", "y": {"confusion.csv": "said"},
+        "template": "confusion_normalized", "x": "hypothesis", "x_label": "hypothesis phone",
+        "y": {"confusion.csv": "reference"}, "y_label": "reference phone",
     }},
 ]  # fmt: skip
 
@@ -34,8 +35,8 @@ def shown(tmp_path_factory):
     rates = [("mlp", "en", 0.4), ("mlp", "hr", 0.2), ("ensemble", "en", 0.1)]
     columns = ("model", "language", "per")
     write_table(folder / "by.csv", columns, [dict(zip(columns, r, strict=True)) for r in rates])
-    named = [{"said": "dʑ", "heard": "dʒ"}, {"said": "a", "heard": "a"}]
-    write_table(folder / "confusion.csv", ("said", "heard"), named)
+    rows = [{"reference": "dʑ", "hypothesis": "dʒ"}, {"reference": "a", "hypothesis": "a"}]
+    write_table(folder / "confusion.csv", ("reference", "hypothesis"), rows)
     with pytest.MonkeyPatch.context() as patch:
         keep_apart(patch, folder.parent)
         return json.loads(run_dvc("plots", "show", "--json", folder=folder))
@@ -61,5 +62,5 @@ def test_bars_of_models_are_side_by_side_and_begin_at_zero(shown):
 
 def test_a_confusion_has_one_row_per_segment(shown):
     content = shown["data"]["confusion"][0]["content"]
-    drawn = [(row["said"], row["heard"]) for row in content["data"]["values"]]
+    drawn = [(row["reference"], row["hypothesis"]) for row in content["data"]["values"]]
     assert drawn == [("dʑ", "dʒ"), ("a", "a")]

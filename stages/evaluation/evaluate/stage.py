@@ -1,4 +1,4 @@
-"""Score one model, as it is shipped, on unseen voices.
+"""Score one model, as it is shipped, on unseen speakers.
 
 Reads   data/posteriors/<name>, test.jsonl, segments.parquet, reports/onnx/<name>.json and, for
         pseudonyms, speakers.csv
@@ -33,6 +33,7 @@ from fonoteka.reporting.rounding import rounded
 from fonoteka.tables import read_table, write_table
 from stages.evaluation.evaluate.figure import picture
 from stages.evaluation.evaluate.summary import (
+    CONFUSION_COLUMNS,
     PHONE_COLUMNS,
     by_length,
     confusion,
@@ -214,7 +215,7 @@ def run(
     spoken = [o for o in observations if o.utterance.phones]
     table = [rounded(row, params.digits) for row in phone_rows(spoken)]
     write_table(out.phones, PHONE_COLUMNS, table)
-    write_table(out.confusion, ("said", "heard"), confusion_rows(spoken))
+    write_table(out.confusion, CONFUSION_COLUMNS, confusion_rows(spoken))
     speech = "synthetic speech" if result["synthetic"] else "real speech"
     picture(confusion(spoken), f"{name}, {speech}", out.picture, params.dpi)
     write_json(out.metrics, result)

@@ -18,8 +18,9 @@ from stages.evaluation.observation import Observation
 
 Group = list[Observation]
 Figure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-PHONE_COLUMNS = ("phone", "segments", "precision", "recall", "f1", "accuracy", "substituted",
-                 "deleted", "inserted")  # fmt: skip
+PHONE_COLUMNS = ("phone", "segments", "precision", "recall", "f1", "accuracy", "substitutions",
+                 "deletions", "insertions")  # fmt: skip
+CONFUSION_COLUMNS = ("reference", "hypothesis")
 
 
 def grouped(
@@ -137,21 +138,30 @@ def by_length(observations: Sequence[Observation], edges: Sequence[int]) -> dict
 def most_frequent(
     observations: Sequence[Observation], most: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the most frequent errors of each kind, equally frequent ones in order of symbols."""
+    """Return the most frequent errors of each kind, ties in order of symbols.
+
+    A substitution has the keys `reference`, `hypothesis` and `count`; a deletion has no
+    `hypothesis`, an insertion no `reference`.
+
+    Args:
+        observations: of the test split.
+        most: the number of errors that are listed per kind.
+    """
     counts = Counter(pair for o in observations for pair in o.pairs if pair[0] != pair[1])
     kinds: dict[str, list[dict[str, Any]]] = {
-        "commonest_substitutions": [], "commonest_deletions": [], "commonest_insertions": [],
+        "most_frequent_substitutions": [], "most_frequent_deletions": [],
+        "most_frequent_insertions": [],
     }  # fmt: skip
-    for (reference, decoded), count in sorted(
+    for (reference, hypothesis), count in sorted(
         counts.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1] or "")
     ):
-        if decoded is None:
-            kinds["commonest_deletions"].append({"said": reference, "count": count})
+        if hypothesis is None:
+            kinds["most_frequent_deletions"].append({"reference": reference, "count": count})
         elif reference is None:
-            kinds["commonest_insertions"].append({"heard": decoded, "count": count})
+            kinds["most_frequent_insertions"].append({"hypothesis": hypothesis, "count": count})
         else:
-            row = {"said": reference, "heard": decoded, "count": count}
-            kinds["commonest_substitutions"].append(row)
+            row = {"reference": reference, "hypothesis": hypothesis, "count": count}
+            kinds["most_frequent_substitutions"].append(row)
     return {kind: rows[:most] for kind, rows in kinds.items()}
 
 
@@ -180,18 +190,18 @@ def phone_rows(observations: Sequence[Observation]) -> list[dict[str, Any]]:
     """
     counts = confusion(observations)
     rates = class_rates(counts)
-    wrong = Counter(pair for o in observations for pair in o.pairs if pair[0] != pair[1])
-    substituted: Counter[str] = Counter()
-    for (reference, decoded), times in wrong.items():
-        if reference is not None and decoded is not None:
-            substituted[reference] += times
+    errors = Counter(pair for o in observations for pair in o.pairs if pair[0] != pair[1])
+    substitutions: Counter[str] = Counter()
+    for (reference, hypothesis), count in errors.items():
+        if reference is not None and hypothesis is not None:
+            substitutions[reference] += count
     return [
         {
             "phone": phone, "segments": int(counts[number].sum()),
             "precision": rates.precision[number], "recall": rates.recall[number],
             "f1": rates.f1[number], "accuracy": rates.accuracy[number],
-            "substituted": substituted[phone], "deleted": wrong[phone, None],
-            "inserted": wrong[None, phone],
+            "substitutions": substitutions[phone], "deletions": errors[phone, None],
+            "insertions": errors[None, phone],
         }
         for number, phone in enumerate(INVENTORY)
     ]  # fmt: skip
@@ -203,6 +213,9 @@ def reliability_rows(observations: Sequence[Observation], bins: int) -> list[dic
 
 
 def confusion_rows(observations: Sequence[Observation]) -> list[dict[str, str]]:
-    """Return one row per segment: its phone and the predicted phone."""
+    """Return one row per segment: the reference phone and the predicted phone."""
     pairs = (pair for o in observations for pair in zip(o.labels, o.predicted, strict=True))
-    return [{"said": INVENTORY[label], "heard": INVENTORY[predicted]} for label, predicted in pairs]
+    return [
+        dict(zip(CONFUSION_COLUMNS, (INVENTORY[label], INVENTORY[predicted]), strict=True))
+        for label, predicted in pairs
+    ]

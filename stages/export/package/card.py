@@ -250,8 +250,9 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
         "it; for a result that repeats, give it one clip at a time.",
     ]
     if metrics["confusions"]:
-        lines += ["\nIts commonest confusions:\n", row("said", "heard", "times"), "|---|---|---:|"]
-        lines += [row(c["said"], c["heard"], c["count"]) for c in metrics["confusions"]]
+        lines += ["\nIts most frequent confusions:\n"]
+        lines += [row("reference", "hypothesis", "count"), "|---|---|---:|"]
+        lines += [row(c["reference"], c["hypothesis"], c["count"]) for c in metrics["confusions"]]
     else:
         lines.append("- Which phones it confuses was not measured.")
     return [*lines, ""]

@@ -81,7 +81,7 @@ def headline(metrics: Mapping[str, Any], exported: Mapping[str, Any]) -> dict[st
             language: {key: number(table, key) for key in HEADLINES}
             for language, table in metrics["languages"].items()
         },
-        "confusions": metrics.get("commonest_substitutions", [])[:10],
+        "confusions": metrics.get("most_frequent_substitutions", [])[:10],
         "int8": {
             "test": {key: number(int8, key) for key in ("per", "difference")} if int8 else None,
             "valid": exported.get("int8", {}),

@@ -128,15 +128,16 @@ def test_a_test_part_without_a_reference_is_refused():
 
 def test_the_most_frequent_errors_come_first():
     result = report(observed([*HEARD, ("real/mia", "hr", "d e a", "d a a o o", "d e a")]), PARAMS)
-    assert result["commonest_substitutions"] == [
-        {"said": "a", "heard": "o", "count": 1}, {"said": "e", "heard": "a", "count": 1},
+    assert result["most_frequent_substitutions"] == [
+        {"reference": "a", "hypothesis": "o", "count": 1},
+        {"reference": "e", "hypothesis": "a", "count": 1},
     ]  # fmt: skip
-    assert result["commonest_deletions"] == [{"said": "e", "count": 1}]
-    assert result["commonest_insertions"] == [
-        {"heard": "o", "count": 2}, {"heard": "s", "count": 1},
+    assert result["most_frequent_deletions"] == [{"reference": "e", "count": 1}]
+    assert result["most_frequent_insertions"] == [
+        {"hypothesis": "o", "count": 2}, {"hypothesis": "s", "count": 1},
     ]  # fmt: skip
     none_listed = report(observed(), replace(PARAMS, most_frequent=0))
-    assert none_listed["commonest_insertions"] == []
+    assert none_listed["most_frequent_insertions"] == []
 
 
 def test_the_int8_file_is_compared_on_the_same_draws():
@@ -164,8 +165,9 @@ def test_a_phone_has_its_rates_and_its_errors():
     a = rows["a"]  # predicted twice, once for e; twice a label, once predicted as o
     assert (a["segments"], a["precision"], a["recall"], a["f1"]) == (2, 0.5, 0.5, 0.5)
     assert a["accuracy"] == pytest.approx(7 / 9)
-    assert (a["substituted"], a["deleted"], a["inserted"]) == (1, 0, 0)
-    assert (rows["e"]["deleted"], rows["s"]["inserted"], rows["o"]["substituted"]) == (1, 1, 0)
+    assert (a["substitutions"], a["deletions"], a["insertions"]) == (1, 0, 0)
+    assert rows["e"]["deletions"] == rows["s"]["insertions"] == 1
+    assert rows["o"]["substitutions"] == 0
 
 
 def test_confusions_are_counted_in_segments():
@@ -196,8 +198,8 @@ def test_all_results_are_written(tmp_path):
     assert (result["onnx_head_bytes"], result["onnx_bytes"]) == (8, 80)
     assert (result["onnx_head_int8_bytes"], result["onnx_int8_bytes"]) == (2, 20)
     assert rows_of(out.confusion)[:4] == [
-        {"said": "d", "heard": "d"}, {"said": "a", "heard": "a"},
-        {"said": "d", "heard": "d"}, {"said": "a", "heard": "o"},
+        {"reference": "d", "hypothesis": "d"}, {"reference": "a", "hypothesis": "a"},
+        {"reference": "d", "hypothesis": "d"}, {"reference": "a", "hypothesis": "o"},
     ]  # fmt: skip
     assert len(rows_of(out.confusion)) == 9
     assert out.picture.read_bytes().startswith(b"\x89PNG")
@@ -212,7 +214,7 @@ def test_a_rate_that_is_undefined_is_left_empty_and_not_zero(tmp_path):
     assert [rows["e"][k] for k in rates] == ["", "0.0", "", "0.8889"]  # never predicted
     assert [rows["o"][k] for k in rates] == ["0.0", "", "", "0.8889"]  # never a label
     assert [rows["z"][k] for k in ("precision", "recall", "f1")] == ["", "", ""]
-    assert rows["z"]["segments"] == rows["z"]["deleted"] == "0"
+    assert rows["z"]["segments"] == rows["z"]["deletions"] == "0"
 
 
 def test_a_model_without_some_files_has_no_sizes_for_them(tmp_path):

@@ -42,8 +42,9 @@ METRICS = {
     "speakers": 2, "utterances": 3, "phones": 60, "synthetic": True,
     "languages": {"en": rate("per", 0.14), "hr": rate("per", 0.07)},
     "int8": rate("per", 0.091) | rate("difference", 0.001),
-    "commonest_substitutions": [
-        {"said": "a", "heard": symbol, "count": 99 - n} for n, symbol in enumerate(LABELS[2:14])
+    "most_frequent_substitutions": [
+        {"reference": "a", "hypothesis": symbol, "count": 99 - n}
+        for n, symbol in enumerate(LABELS[2:14])
     ],
 }  # fmt: skip
 
