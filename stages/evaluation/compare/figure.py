@@ -21,7 +21,7 @@ def picture(
 
     Args:
         metrics: of each model, drawn from left to right.
-        reference: a rate that is not a model's, drawn as a line across all speech.
+        reference: the baseline head's rate, drawn as a line across all speech.
         title: above the picture.
         path: of the PNG.
         dpi: of the picture.
@@ -47,10 +47,10 @@ def picture(
     if reference:
         axes.hlines(
             100 * reference["per"], -0.48, 0.48, color="black", linestyles="dotted",
-            label="reference (not shipped)",
+            label="baseline head (not shipped)",
         )  # fmt: skip
     axes.set_xticks(range(1 + len(languages)), ["all", *languages])
-    axes.set_ylabel("phone error rate, % (lines: 95 %)")
+    axes.set_ylabel("phone error rate, % (lines: 95 % CI)")
     axes.set_title(title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, ncols=1 + len(metrics), loc="upper center",

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
+from fonoteka.reporting.markdown import table
+
 Entries = dict[str, dict[str, Any]]
 
 
 def page(
     comparison: dict[str, Any], corpus: dict[str, Any], alignment: dict[str, Any], title: str
 ) -> str:
-    """Return the page: the test part, two tables and their explanation."""
+    """Return the page: the splits, two tables and their explanation."""
     models: Entries = comparison["models"]
     first = next(iter(models.values()))
     train = corpus["parts"]["train"]
     return "\n".join([
         f"# {title}", "",
-        f"Test: {speech_of(models)}, {first['test_speakers']} voices none of the models has heard, "
-        f"{first['test_utterances']} utterances. Train: {train['speakers']} voices, "
+        f"Test split: {speech_of(models)}, {first['test_speakers']} unseen speakers, "
+        f"{first['test_utterances']} utterances. Training split: {train['speakers']} speakers, "
         f"{train['hours']:.2f} h.", "",
-        *scores(models), "",
-        *parts(models), "",
-        "PER is the phone error rate of the greedy path; the interval is over speakers. Segment "
-        "accuracy names each phone given where it is, on the same segments for every model; top 3 "
-        "is the share of them whose phone is among the three likeliest, ECE how far confidence "
-        "lies from accuracy. Parameters are the head's; the frozen encoder below it has "
-        f"{millions(first['encoder_parameters'])}. ONNX is encoder and head in one file; int8 is "
-        "the same file with weights of 8 bits.",
+        scores(models), "",
+        languages_and_sizes(models), "",
+        "PER is the phone error rate with greedy decoding. A 95 % CI is a bootstrap interval over "
+        "the test speakers. Segment accuracy is the share of segments whose phone is right, with "
+        "the boundaries given; top-3 accuracy is the share whose phone is among the three most "
+        "likely ones. ECE is the expected calibration error on the same segments. Parameters are "
+        f"those of the head; the frozen encoder has {millions(first['encoder_parameters'])}. ONNX "
+        "fp32 is encoder and head in one file, ONNX int8 the same file with 8-bit weights.",
         *(["", *map(sentence, comparison["paired"])] if comparison["paired"] else []),
         *reference_lines(comparison.get("reference")),
         "", times(alignment),
@@ -34,13 +36,14 @@ def page(
 
 
 def speech_of(models: Entries) -> str:
-    """Return the kind of speech of the test part: one synthetic clip makes it synthetic."""
+    """Return the kind of speech of the test split: one synthetic clip makes it synthetic."""
     return "synthetic speech" if any(m["synthetic"] for m in models.values()) else "real speech"
 
 
-def scores(models: Entries) -> list[str]:
-    """Return the table of scores on the whole test part."""
-    head = ["model", "PER", "95 %", "segment accuracy", "95 %", "top 3", "ECE", "int8 PER"]
+def scores(models: Entries) -> str:
+    """Return the table of scores on the whole test split."""
+    header = ["model", "PER", "95 % CI", "segment accuracy", "95 % CI", "top-3 accuracy", "ECE",
+              "int8 PER"]  # fmt: skip
     rows = [
         [
             name, percent(m["per"]), interval(m["per_low"], m["per_high"]),
@@ -50,15 +53,16 @@ def scores(models: Entries) -> list[str]:
         ]
         for name, m in models.items()
     ]  # fmt: skip
-    return table(head, rows)
+    return table(header, rows)
 
 
-def parts(models: Entries) -> list[str]:
-    """Return the table of rates by language, and by corpus if there are several, and sizes."""
+def languages_and_sizes(models: Entries) -> str:
+    """Return the table of PER per language, and per corpus if there are several, and of sizes."""
     first = next(iter(models.values()))
     languages = list(first["languages"])
     sources = list(first["sources"]) if len(first["sources"]) > 1 else []
-    head = ["model", *(f"PER {x}" for x in (*languages, *sources)), "parameters", "ONNX", "int8"]
+    header = ["model", *(f"PER {x}" for x in (*languages, *sources)), "parameters", "ONNX fp32",
+              "ONNX int8"]  # fmt: skip
     rows = [
         [
             name, *(percent(m["languages"][x]) for x in languages),
@@ -67,36 +71,38 @@ def parts(models: Entries) -> list[str]:
         ]
         for name, m in models.items()
     ]  # fmt: skip
-    return table(head, rows)
+    return table(header, rows)
 
 
 def sentence(pair: dict[str, Any]) -> str:
-    """Return a paired comparison in words.
+    """Return a paired comparison as a list item; below 0 the first model is better.
 
     >>> sentence({"ours": "a", "theirs": "b", "difference": -0.01, "difference_low": -0.02,
-    ...           "difference_high": 0.001, "better_draws": 0.961})
-    '- a minus b: -1.0 points of PER (95 %: -2.0 to +0.1), better in 96 % of draws of the voices.'
+    ...           "difference_high": 0.001, "better_draws": 0.961}).partition("(")[2]
+    '95 % CI: -2.0 to +0.1); below 0 in 96 % of the bootstrap resamples.'
     """
     low, high = pair["difference_low"], pair["difference_high"]
-    text = f"- {pair['ours']} minus {pair['theirs']}: {points(pair['difference'])} points of PER"
+    names = f"PER of {pair['ours']} minus PER of {pair['theirs']}"
+    text = f"- {names}: {points(pair['difference'])} percentage points"
     if low is None or high is None:
-        return f"{text} (one voice: no interval)."
+        return f"{text} (one speaker: no interval)."
     share = f"{100 * pair['better_draws']:.0f} %"
-    doubt = f"(95 %: {points(low)} to {points(high)})"
-    return f"{text} {doubt}, better in {share} of draws of the voices."
+    bounds = f"(95 % CI: {points(low)} to {points(high)})"
+    return f"{text} {bounds}; below 0 in {share} of the bootstrap resamples."
 
 
 def reference_lines(reference: dict[str, Any] | None) -> list[str]:
-    """Return the comparison of the reference head with the model on the same encoder."""
+    """Return the comparison of the baseline head with the model on the same encoder."""
     if reference is None:
         return []
     shape, against = reference["shape"], reference["against"]
-    per = f"{percent(reference['per'])} ({interval(reference['per_low'], reference['per_high'])})"
+    bounds = interval(reference["per_low"], reference["per_high"])
     return [
         "",
-        f"A yardstick that is not shipped: an LSTM head of {shape['layers']} layers, "
-        f"{shape['hidden']} wide each way ({millions(reference['parameters'])} parameters), "
-        f"trained at like cost to {against['ours']} on the same encoder, has a PER of {per}.",
+        f"Baseline head, which is not shipped: a bidirectional LSTM of {shape['layers']} layers "
+        f"with {shape['hidden']} units per direction ({millions(reference['parameters'])} "
+        f"parameters), trained for about as long as {against['ours']}, on the same encoder. "
+        f"PER: {percent(reference['per'])} (95 % CI: {bounds}).",
         "",
         sentence(against),
     ]
@@ -105,32 +111,15 @@ def reference_lines(reference: dict[str, Any] | None) -> list[str]:
 def times(alignment: dict[str, Any]) -> str:
     """Return the origins of the phones' times, and the error of forced alignment."""
     origins = {k: v for k, v in alignment["clips"].items() if v}
-    counts = ", ".join(f"{v} {k}" for k, v in sorted(origins.items()))
+    counts = ", ".join(f"{k} {v}" for k, v in sorted(origins.items()))
     error = alignment["forced_start_error"]
-    line = f"Phone times (clips): {counts}."
+    line = f"Clips by origin of their phone times: {counts}."
     if error["clips"]:
         line += (
-            f" Forced alignment, where it can be checked ({error['clips']} clips): median start "
-            f"error {error['median_ms']} ms, 90 % within {error['p90_ms']} ms."
+            f" Start error of forced alignment, on {error['clips']} clips with times in the "
+            f"corpus: median {error['median_ms']} ms, p90 {error['p90_ms']} ms."
         )
     return line
-
-
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Return the lines of a Markdown table, first column left, the others right.
-
-    >>> table(["a", "b"], [["x", "10"]])
-    ['| a |  b |', '|---|---:|', '| x | 10 |']
-    """
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-
-    def line(row: list[str]) -> str:
-        cells = [row[0].ljust(widths[0])]
-        cells += [c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)]
-        return f"| {' | '.join(cells)} |"
-
-    rule = "|" + "|".join(["-" * (widths[0] + 2), *("-" * (w + 1) + ":" for w in widths[1:])]) + "|"
-    return [line(head), rule, *(line(row) for row in rows)]
 
 
 def percent(value: float | None) -> str:

@@ -6,7 +6,7 @@ Writes  reports/comparison.json, reports/comparison.md, reports/comparison.png,
         reports/per_by_language.csv
 Params  compare
 
-All rows are scores on the same test part. If the test audio is synthetic, the page states it above
+All rows are scores on the same test split. If the test audio is synthetic, the page states it above
 the numbers, because it changes what they mean. Two models may differ although their intervals
 overlap, so the most important pairs are compared on the same draws of speakers.
 """
@@ -81,13 +81,13 @@ def compare(lineup: Lineup, params: CompareParams) -> dict[str, Any]:
     """Return the JSON for other programs: one entry per model, and comparisons in pairs.
 
     Raises:
-        ValueError: the models, or the reference, were not scored on the same test part.
+        UserError: the models, or the baseline head, were not scored on the same test split.
     """
     models = lineup.models
     parts = {(m["speakers"], m["utterances"], m["phones"]) for m in models.values()}
     if len(parts) != 1:
         raise UserError(
-            f"the models were scored on different test parts (speakers, utterances, phones): "
+            f"the models were scored on different test splits (speakers, utterances, phones): "
             f"{sorted(parts)}; run dvc repro"
         )
     result: dict[str, Any] = {
@@ -100,23 +100,23 @@ def compare(lineup: Lineup, params: CompareParams) -> dict[str, Any]:
 
 
 def reference_entry(reference: dict[str, Any], models: dict[str, Metrics]) -> dict[str, Any]:
-    """Return the reference's entry: its rate, and how far ours is above it.
+    """Return the entry of the baseline head: its PER, and the difference of the shipped head.
 
     Raises:
-        ValueError: it was compared with a missing model, or on another number of speakers.
+        UserError: it was compared with a missing model, or on another number of speakers.
     """
     name, speakers = reference["name"], reference["speakers"]
     if name not in models or speakers != models[name]["speakers"]:
         counts = {model: m["speakers"] for model, m in models.items()}
         raise UserError(
-            f"the reference was compared with {name!r} on {speakers} test speakers, but the models "
-            f"and their numbers of speakers are {counts}; run dvc repro"
+            f"the baseline head was compared with {name!r} on {speakers} test speakers, but the "
+            f"models and their numbers of speakers are {counts}; run dvc repro"
         )
     rates = {key: reference["reference"][key] for key in ("per", "per_low", "per_high")}
     return rates | {
         "parameters": reference["parameters"], "shape": reference["shape"],
         "against": {
-            "ours": name, "theirs": "reference", "difference": reference["difference"],
+            "ours": name, "theirs": "baseline head", "difference": reference["difference"],
             "difference_low": reference["difference_low"],
             "difference_high": reference["difference_high"],
             "better_draws": reference["share_of_draws_better"],

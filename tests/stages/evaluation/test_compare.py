@@ -22,7 +22,7 @@ ALIGNMENT = {"clips": {"corpus": 9, "forced": 0}, "forced_start_error": NO_ERROR
 
 
 def metrics(wrong=(10, 30), low=0.1, high=0.3, languages=("bs", "en"), **more):
-    """What the stage evaluate says of a model: errors of speakers who say 100 phones each."""
+    """Metrics as the stage evaluate writes them: errors of speakers with 100 phones each."""
     per = sum(wrong) / (100 * len(wrong))
     rates = {"per": per, "per_low": low, "per_high": high}
     judged = {
@@ -68,62 +68,68 @@ def test_the_page_is_this_one():
     assert result.splitlines() == [
         "# Models",
         "",
-        "Test: synthetic speech, 2 voices none of the models has heard, 40 utterances. "
-        "Train: 44 voices, 1.23 h.",
+        "Test split: synthetic speech, 2 unseen speakers, 40 utterances. Training split: 44 "
+        "speakers, 1.23 h.",
         "",
-        "| model |    PER |      95 % | segment accuracy |      95 % |  top 3 |   ECE | int8 PER |",
-        "|-------|-------:|----------:|-----------------:|----------:|-------:|------:|---------:|",
-        "| mlp   | 25.0 % |         - |           90.0 % | 90.0-90.0 | 98.0 % | 2.0 % |   26.0 % |",
-        "| wl    | 20.0 % | 10.0-30.0 |           90.0 % | 90.0-90.0 | 98.0 % | 2.0 % |   21.0 % |",
-        "| all   | 15.0 % | 10.0-30.0 |           90.0 % | 90.0-90.0 | 98.0 % | 2.0 % |   16.0 % |",
+        "| model   |    PER |   95 % CI |   segment accuracy |   95 % CI |   top-3 accuracy |"
+        "   ECE |   int8 PER |",
+        "|:--------|-------:|----------:|-------------------:|----------:|-----------------:|"
+        "------:|-----------:|",
+        "| mlp     | 25.0 % |         - |             90.0 % | 90.0-90.0 |           98.0 % |"
+        " 2.0 % |     26.0 % |",
+        "| wl      | 20.0 % | 10.0-30.0 |             90.0 % | 90.0-90.0 |           98.0 % |"
+        " 2.0 % |     21.0 % |",
+        "| all     | 15.0 % | 10.0-30.0 |             90.0 % | 90.0-90.0 |           98.0 % |"
+        " 2.0 % |     16.0 % |",
         "",
-        "| model | PER bs | PER en | parameters |    ONNX |    int8 |",
-        "|-------|-------:|-------:|-----------:|--------:|--------:|",
-        "| mlp   | 25.0 % | 25.0 % |     0.25 M | 3.0 MiB | 1.0 MiB |",
-        "| wl    | 20.0 % | 20.0 % |     0.25 M | 3.0 MiB | 1.0 MiB |",
-        "| all   | 15.0 % | 15.0 % |          - | 3.0 MiB |       - |",
+        "| model   |   PER bs |   PER en |   parameters |   ONNX fp32 |   ONNX int8 |",
+        "|:--------|---------:|---------:|-------------:|------------:|------------:|",
+        "| mlp     |   25.0 % |   25.0 % |       0.25 M |     3.0 MiB |     1.0 MiB |",
+        "| wl      |   20.0 % |   20.0 % |       0.25 M |     3.0 MiB |     1.0 MiB |",
+        "| all     |   15.0 % |   15.0 % |            - |     3.0 MiB |           - |",
         "",
-        "PER is the phone error rate of the greedy path; the interval is over speakers. Segment "
-        "accuracy names each phone given where it is, on the same segments for every model; top 3 "
-        "is the share of them whose phone is among the three likeliest, ECE how far confidence "
-        "lies from accuracy. Parameters are the head's; the frozen encoder below it has 1.70 M. "
-        "ONNX is encoder and head in one file; int8 is the same file with weights of 8 bits.",
+        "PER is the phone error rate with greedy decoding. A 95 % CI is a bootstrap interval over "
+        "the test speakers. Segment accuracy is the share of segments whose phone is right, with "
+        "the boundaries given; top-3 accuracy is the share whose phone is among the three most "
+        "likely ones. ECE is the expected calibration error on the same segments. Parameters are "
+        "those of the head; the frozen encoder has 1.70 M. ONNX fp32 is encoder and head in one "
+        "file, ONNX int8 the same file with 8-bit weights.",
         "",
-        "- wl minus mlp: -5.0 points of PER (95 %: -5.0 to -5.0), better in 100 % of draws of the "
-        "voices.",
-        "- all minus wl: -5.0 points of PER (95 %: -5.0 to -5.0), better in 100 % of draws of the "
-        "voices.",
+        "- PER of wl minus PER of mlp: -5.0 percentage points (95 % CI: -5.0 to -5.0); below 0 in "
+        "100 % of the bootstrap resamples.",
+        "- PER of all minus PER of wl: -5.0 percentage points (95 % CI: -5.0 to -5.0); below 0 in "
+        "100 % of the bootstrap resamples.",
         "",
-        "A yardstick that is not shipped: an LSTM head of 2 layers, 128 wide each way (0.90 M "
-        "parameters), trained at like cost to wl on the same encoder, has a PER of 20.5 % "
-        "(9.0-32.0).",
+        "Baseline head, which is not shipped: a bidirectional LSTM of 2 layers with 128 units per "
+        "direction (0.90 M parameters), trained for about as long as wl, on the same encoder. PER: "
+        "20.5 % (95 % CI: 9.0-32.0).",
         "",
-        "- wl minus reference: -0.5 points of PER (95 %: -2.0 to +1.0), better in 74 % of draws "
-        "of the voices.",
+        "- PER of wl minus PER of baseline head: -0.5 percentage points (95 % CI: -2.0 to +1.0); "
+        "below 0 in 74 % of the bootstrap resamples.",
         "",
-        "Phone times (clips): 9 corpus.",
+        "Clips by origin of their phone times: corpus 9.",
     ]
 
 
 @pytest.mark.parametrize(("synthetic", "message"), [(True, "synthetic"), (False, "real")])
 def test_the_kind_of_speech_is_above_the_numbers(synthetic, message):
     text = page_of(Lineup({"a": metrics(synthetic=synthetic)}))
-    assert f"Test: {message} speech" in text.partition("|")[0]
+    assert f"Test split: {message} speech" in text.partition("|")[0]
 
 
 def test_two_corpora_have_a_column_each():
     sources = {"mine": {"per": 0.1}, "embedded": {"per": 0.3}}
     text = page_of(Lineup({"a": metrics(sources=sources)}))
-    assert "PER mine | PER embedded" in text
-    assert "|   10.0 % |       30.0 % |" in text
+    assert "|   PER mine |   PER embedded |" in text
+    assert "|     10.0 % |         30.0 % |" in text
 
 
 def test_the_boundary_error_is_beside_the_times():
     error = {"clips": 7, "median_ms": 21.5, "p90_ms": 60.0, "within_20_ms": 0.4}
     text = page_of(Lineup(MODELS), forced_start_error=error, clips={"forced": 3, "corpus": 9})
     assert text.endswith(
-        "Phone times (clips): 9 corpus, 3 forced. Forced alignment, where it can be checked "
-        "(7 clips): median start error 21.5 ms, 90 % within 60.0 ms."
+        "Clips by origin of their phone times: corpus 9, forced 3. Start error of forced "
+        "alignment, on 7 clips with times in the corpus: median 21.5 ms, p90 60.0 ms."
     )
 
 
@@ -132,34 +138,36 @@ def test_one_model_alone_is_compared_with_none():
     assert "minus" not in page_of(Lineup({"a": metrics()}))
 
 
-def test_one_voice_leaves_a_difference_without_an_interval():
+def test_a_difference_on_one_speaker_has_no_interval():
     result = compare(Lineup({"a": metrics((10,)), "b": metrics((12,))}), PARAMS)["paired"]
     assert result == [{
         "ours": "a", "theirs": "b", "difference": -0.02, "difference_low": None,
         "difference_high": None, "better_draws": None,
     }]  # fmt: skip
     text = page_of(Lineup({"a": metrics((10,)), "b": metrics((12,))}))
-    assert "- a minus b: -2.0 points of PER (one voice: no interval)." in text
+    assert "- PER of a minus PER of b: -2.0 percentage points (one speaker: no interval)." in text
 
 
 @pytest.mark.parametrize("count", ["speakers", "utterances", "phones"])
 @pytest.mark.parametrize("place", ["single", "ensemble"])
-def test_models_scored_on_other_test_parts_are_not_put_side_by_side(count, place):
+def test_models_scored_on_other_test_splits_are_refused(count, place):
     other = "b", metrics(**{count: 1})
     singles = {"a": metrics()} | dict([other] if place == "single" else [])
-    with pytest.raises(ValueError, match=r"different test parts .*2, 40, 200.*run dvc repro"):
+    with pytest.raises(ValueError, match=r"different test splits .*2, 40, 200.*run dvc repro"):
         compare(Lineup(singles, other if place == "ensemble" else None), PARAMS)
 
 
-def test_models_scored_on_other_voices_are_not_paired():
+def test_models_scored_on_other_speakers_are_not_paired():
     other = metrics(by_speaker={"x": {"errors": 1, "phones": 200}})
     with pytest.raises(ValueError, match=r"the test parts differ: \{'s0': 100"):
         compare(Lineup({"a": metrics(), "b": other}), PARAMS)
 
 
 @pytest.mark.parametrize("wrong", [{"name": "other"}, {"speakers": 3}])
-def test_a_reference_of_another_model_or_other_voices_is_refused(wrong):
-    message = r"the reference was compared with '.*' on \d test speakers, .*'wl': 2.*run dvc repro"
+def test_a_baseline_of_another_model_or_other_speakers_is_refused(wrong):
+    message = (
+        r"the baseline head was compared with '.*' on \d test speakers, .*'wl': 2.*run dvc repro"
+    )
     with pytest.raises(ValueError, match=message):
         compare(Lineup(MODELS, ENSEMBLE, REFERENCE | wrong), PARAMS)
 
@@ -183,7 +191,7 @@ def test_the_reference_is_not_a_model_among_the_others():
     assert list(result["models"]) == ["mlp", "wl", "all"]
     assert (result["reference"]["per"], result["reference"]["per_high"]) == (0.205, 0.32)
     assert result["reference"]["against"] == {
-        "ours": "wl", "theirs": "reference", "difference": -0.005, "difference_low": -0.02,
+        "ours": "wl", "theirs": "baseline head", "difference": -0.005, "difference_low": -0.02,
         "difference_high": 0.01, "better_draws": 0.74,
     }  # fmt: skip
 
