@@ -53,19 +53,19 @@ def language_advice(code: str, parts: Mapping[str, Any], least: int) -> Iterator
     be = "is" if tested == 1 else "are"
     counts = f"{tested} of {total} {name} speakers {be} in test"
     if not speakers["train"]:
-        yield f"record {name} for train: none of its {total} speakers is there"
+        yield f"none of {total} {name} speakers is in train: record {name} for train"
     if tested < least:
         yield (
-            f"{counts}: record {least - tested} more who are in no other part, for with fewer than "
-            f"{least} its scores say little about another voice"
+            f"{counts}: record {least - tested} more who are in no other split, because scores on "
+            f"fewer than {least} speakers do not generalise to other speakers"
         )
     if 0 < speakers["train"] <= tested:
         yield (
             f"{counts} and {speakers['train']} in train: record more {name} speakers for train, or "
-            f"give some another part in split.assigned"
+            f"assign some of them to train in split.assigned"
         )
     if speakers["train"] and not speakers["valid"]:
-        yield f"{name} has no speaker in valid: models are chosen without it; record another"
+        yield f"{name} has no speaker in valid: models are selected without it; record one"
 
 
 def _speaker_count(part: Mapping[str, Any], code: str) -> int:
@@ -78,7 +78,7 @@ def phone_advice(phones: Mapping[str, Mapping[str, int]], limits: AdviceLimits) 
         rare = [f"{phone} {n[part]}" for phone, n in phones.items() if n[part] < least]
         if rare:
             yield (
-                f"record texts with these phones, heard fewer than {least} times in {part}: "
+                f"record texts with these phones, which occur fewer than {least} times in {part}: "
                 f"{', '.join(rare)}"
             )
 
@@ -87,8 +87,8 @@ def sentence_advice(leakage: Mapping[str, int], tested: int) -> Iterator[str]:
     """Yield how many test utterances have a sentence of train."""
     if train_sentences := leakage["test_utterances_with_a_train_sentence"]:
         yield (
-            f"{train_sentences} of {tested} test utterances say what train says too, so that "
-            f"scores are of known sentences: record other sentences for test"
+            f"{train_sentences} of {tested} test utterances have a sentence that is also in train, "
+            f"so scores are not on unseen sentences alone: record other sentences for test"
         )
 
 
@@ -105,18 +105,21 @@ def sex_advice(parts: Mapping[str, Any]) -> Iterator[str]:
 def sound_advice(parts: Mapping[str, Any], limits: AdviceLimits) -> Iterator[str]:
     """Yield the splits in which at least half of the clips are too noisy or too quiet."""
     checks = (
-        ("snr_db", limits.snr_db, "dB of speech over noise", "record nearer or in a quieter room"),
-        ("level_dbfs", limits.level_dbfs, "dBFS", "raise the recording level"),
+        ("snr_db", limits.snr_db, "an SNR", "dB", "record closer or in a quieter room"),
+        ("level_dbfs", limits.level_dbfs, "an RMS level", "dBFS", "raise the recording level"),
     )
-    for measure, least, unit, action in checks:
+    for measure, least, name, unit, action in checks:
         for part in PARTS:
             median = parts[part]["measures"][measure].get("median")
             if median is not None and median < least:
-                yield f"half of {part} has {median:g} {unit} or less, below {least:g}: {action}"
+                yield (
+                    f"half of {part} has {name} of {median:g} {unit} or less, below the "
+                    f"recommended {least:g} {unit}: {action}"
+                )
 
 
 def synthetic_advice(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield the splits in which all audio is synthetic."""
     synthetic_parts = [part for part, n in parts.items() if n["synthetic_hours"] == n["hours"]]
     if synthetic_parts:
-        yield f"record people for {', '.join(synthetic_parts)}: a machine spoke all of it"
+        yield f"record people for {', '.join(synthetic_parts)}: all audio there is synthetic"

@@ -1,4 +1,4 @@
-"""Draw hours, speakers, durations, levels, noise and phones, with one colour per split."""
+"""Draw hours, speakers, durations, levels, SNR and phones, with one colour per split."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def picture(
     """
     # Six columns, so that rows of two, three and one panels have the same width.
     figure, axes = plt.subplot_mosaic(
-        [["hours"] * 3 + ["speakers"] * 3, ["duration"] * 2 + ["level"] * 2 + ["noise"] * 2,
+        [["hours"] * 3 + ["speakers"] * 3, ["duration"] * 2 + ["level"] * 2 + ["snr"] * 2,
          ["phones"] * 6],
         figsize=(9, 7.5), layout="constrained",
     )  # fmt: skip
@@ -44,8 +44,8 @@ def picture(
     durations = {part: [u.duration_s for u in rows] for part, rows in parts.items()}
     _histogram(axes["duration"], durations, "duration, s")
     for panel, column, title in (
-        (axes["level"], "level_dbfs", "level as recorded, dBFS"),
-        (axes["noise"], "snr_db", "speech over noise, dB"),
+        (axes["level"], "level_dbfs", "RMS level as recorded, dBFS"),
+        (axes["snr"], "snr_db", "SNR (estimated), dB"),
     ):
         values = {part: values_of(rows, inventory, column) for part, rows in parts.items()}
         _histogram(panel, values, title)
@@ -64,7 +64,7 @@ def _hours(axes: Axes, parts: Mapping[str, Any]) -> None:
         heights = [part["languages"].get(code, {"hours": 0.0})["hours"] for code in spoken]
         axes.bar(spoken, heights, bottom=bottom, color=COLOURS[name], label=name, width=0.6)
         bottom = [below + height for below, height in zip(bottom, heights, strict=True)]
-    axes.set_title("hours by language", fontsize=10)
+    axes.set_title("hours per language", fontsize=10)
 
 
 def _speakers(axes: Axes, parts: Parts) -> None:
@@ -74,7 +74,7 @@ def _speakers(axes: Axes, parts: Parts) -> None:
         positions = range(start, start + len(hours))
         axes.bar(positions, [60 * duration for duration in hours], color=COLOURS[name], width=0.9)
         start += len(hours)
-    axes.set_title("minutes of each speaker", fontsize=10)
+    axes.set_title("minutes per speaker", fontsize=10)
     axes.set_xticks([])
 
 
@@ -100,4 +100,6 @@ def _phones(axes: Axes, phones: Mapping[str, Mapping[str, int]], least: int) -> 
     axes.axhline(least, color="grey", linewidth=0.8, linestyle="dotted")
     axes.set_yscale("log")
     axes.set_xticks(range(len(rarest)), [phone for phone, _ in rarest], fontsize=7)
-    axes.set_title("times each phone is said; dotted: least in train", fontsize=10)
+    axes.set_title(
+        "count of each phone per split; dotted: recommended minimum in train", fontsize=10
+    )

@@ -13,7 +13,7 @@ from fonoteka.phones import ENGLISH_ONLY, LETTERS, SOUTH_SLAVIC
 from fonoteka.tables import Row
 from stages.corpus.audit.leakage import Parts
 
-UNKNOWN = "not known"
+UNKNOWN = "unknown"
 MEASURES = ("duration_s", "level_dbfs", "peak_dbfs", "snr_db")
 Inventory = Mapping[str, Row]
 
@@ -102,7 +102,7 @@ def spread(values: Iterable[float], total: int) -> dict[str, Any]:
         total: the number of clips; the other values are unknown.
 
     >>> spread([3.0, 1.0, 2.0], total=4)
-    {'known': 3, 'not known': 1, 'min': 1.0, 'p5': 1.0, 'median': 2.0, 'p95': 3.0, 'max': 3.0}
+    {'known': 3, 'unknown': 1, 'min': 1.0, 'p5': 1.0, 'median': 2.0, 'p95': 3.0, 'max': 3.0}
     """
     ordered = sorted(round(value, 2) for value in values)
     result: dict[str, Any] = {"known": len(ordered), UNKNOWN: total - len(ordered)}

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from fonoteka.reporting.markdown import table
 from stages.corpus.audit.advice import NAMES
 from stages.corpus.audit.numbers import MEASURES, UNKNOWN
 
 PARTS = ("train", "valid", "test")
 UNITS = {
     "duration_s": "duration, s",
-    "level_dbfs": "level (RMS), dBFS",
+    "level_dbfs": "RMS level, dBFS",
     "peak_dbfs": "peak, dBFS",
-    "snr_db": "speech over noise, dB (estimated)",
+    "snr_db": "SNR, dB (estimated)",
 }
 
 
 def page(report: Mapping[str, Any], picture: str) -> str:
     """Return the page; `picture` is the name of the picture in the same folder."""
     return "\n".join([
-        "# The corpus", "",
+        "# Corpus", "",
         *files(report), "",
         "## What to record next", "",
         *([f"- {line}." for line in report["recommendations"]] or ["Nothing is missing."]), "",
-        "## Parts", "",
-        *sizes(report["parts"]), "",
-        *languages(report["parts"]), "",
-        f"![hours, speakers, levels and phones by part]({picture})", "",
-        "## What no part knows of another", "",
+        "## Splits", "",
+        sizes(report["parts"]), "",
+        languages(report["parts"]), "",
+        f"![hours, speakers, levels, SNR and phones per split]({picture})", "",
+        "## Leakage", "",
         *leakage(report["leakage"], report["parts"]["test"]["utterances"]), "",
-        "## Sound", "",
-        *measures(report["parts"]), "",
-        *rates(report["parts"]), "",
-        "## Phones", "",
-        *phones(report["phones"]),
+        "## Audio", "",
+        measures(report["parts"]), "",
+        sample_rates(report["parts"]), "",
+        "## Phone counts", "",
+        phones(report["phones"]),
     ])  # fmt: skip
 
 
@@ -44,28 +45,30 @@ def files(report: Mapping[str, Any]) -> list[str]:
         ["quarantined", report["quarantined"]],
         ["text refused", report["refused"]],
         ["dropped in preprocessing", report["dropped_in_preprocessing"]],
-        ["in no part", report["left_out_of_parts"]],
+        ["in no split", report["left_out_of_parts"]],
     ]
-    left = [[step, reason, str(n)] for step, reasons in rows for reason, n in reasons.items()]
-    in_parts = sum(part["utterances"] for part in report["parts"].values())
-    head = f"{report['files']} files, of which {in_parts} are in a part."
-    return [head, "", *table(["left out", "why", "files"], left)] if left else [head]
+    removed = [[status, reason, n] for status, reasons in rows for reason, n in reasons.items()]
+    in_splits = sum(part["utterances"] for part in report["parts"].values())
+    line = f"{report['files']} files, {in_splits} of them in a split."
+    if not removed:
+        return [line]
+    return [line, "", table(["status", "reason", "files"], removed, left=(0, 1))]
 
 
-def sizes(parts: Mapping[str, Any]) -> list[str]:
+def sizes(parts: Mapping[str, Any]) -> str:
     """Return the table with the size of each split."""
     rows = [
         ["utterances", *(str(parts[p]["utterances"]) for p in PARTS)],
-        ["length", *(length_text(parts[p]["hours"]) for p in PARTS)],
-        ["of it synthetic", *(length_text(parts[p]["synthetic_hours"]) for p in PARTS)],
+        ["duration", *(length_text(parts[p]["hours"]) for p in PARTS)],
+        ["synthetic duration", *(length_text(parts[p]["synthetic_hours"]) for p in PARTS)],
         ["speakers", *(str(parts[p]["speakers"]) for p in PARTS)],
         ["speakers by sex", *(counts_text(parts[p]["speakers_by_sex"]) for p in PARTS)],
         ["sessions", *(sessions(parts[p]) for p in PARTS)],
-        ["changed copies", *(str(parts[p]["changed_copies"]) for p in PARTS)],
+        ["augmented copies", *(str(parts[p]["changed_copies"]) for p in PARTS)],
         ["near duplicates", *(duplicates(parts[p]["near_duplicates"]) for p in PARTS)],
         ["with phone times", *(str(parts[p]["with_phone_times"]) for p in PARTS)],
     ]
-    return table(["", *PARTS], rows)
+    return table(["property", *PARTS], rows)
 
 
 def length_text(hours: float) -> str:
@@ -80,8 +83,8 @@ def length_text(hours: float) -> str:
 def counts_text(counts: Mapping[str, int]) -> str:
     """Return counts as a list of words.
 
-    >>> counts_text({"f": 2, "m": 1, "not known": 3})
-    '2 f, 1 m, 3 not known'
+    >>> counts_text({"f": 2, "m": 1, "unknown": 3})
+    '2 f, 1 m, 3 unknown'
     """
     return ", ".join(f"{n} {key}" for key, n in counts.items())
 
@@ -106,7 +109,7 @@ def duplicates(group_counts: Mapping[str, int]) -> str:
     )
 
 
-def languages(parts: Mapping[str, Any]) -> list[str]:
+def languages(parts: Mapping[str, Any]) -> str:
     """Return the table of speakers, hours and scripts by language."""
     spoken = sorted({name for p in PARTS for name in parts[p]["languages"]})
     absent: dict[str, Any] = {"speakers": 0, "hours": 0.0, "scripts": {}}
@@ -123,36 +126,36 @@ def languages(parts: Mapping[str, Any]) -> list[str]:
             NAMES.get(code, code), *(str(entry["speakers"]) for entry in by_part),
             *(length_text(entry["hours"]) for entry in by_part), counts_text(texts_by_script),
         ])  # fmt: skip
-    head = ["language", *(f"speakers in {p}" for p in PARTS), *(f"length in {p}" for p in PARTS)]
-    return table([*head, "texts in"], rows)
+    columns = [f"{column}, {p}" for column in ("speakers", "duration") for p in PARTS]
+    return table(["language", *columns, "texts per script"], rows)
 
 
 def leakage(shared: Mapping[str, int], test_utterances: int) -> list[str]:
-    """Return which leaks the audit excludes, and how many sentences are shared."""
+    """Return which values no two splits share, and the number of shared sentences."""
     train_sentences = shared["test_utterances_with_a_train_sentence"]
     return [
-        "Proven on the parts themselves and on the sound in the shards: no speaker, session, "
-        "near-duplicate group, family of changed copies, clip or recording is in two parts.",
+        "Checked on the manifests and on the audio in the shards: no speaker, session, "
+        "near-duplicate group, recording with its augmented copies, or clip is in two splits.",
         "",
-        f"Sentences in two or more parts: {shared['sentences']}. Of {test_utterances} test "
-        f"utterances {train_sentences} say what train says too.",
+        f"Shared sentences: {shared['sentences']} are in two or more splits. {train_sentences} of "
+        f"{test_utterances} test utterances have a sentence that is also in train.",
     ]
 
 
-def measures(parts: Mapping[str, Any]) -> list[str]:
-    """Return the table of durations, levels and noise."""
+def measures(parts: Mapping[str, Any]) -> str:
+    """Return the table of durations, levels and SNR, with quantiles over clips."""
     rows = [
         [UNITS[name], p, *spread_cells(parts[p]["measures"][name])]
         for name in MEASURES
         for p in PARTS
     ]
-    return table(["", "part", "5 %", "median", "95 %", "not known"], rows)
+    return table(["measure", "split", "p5", "median", "p95", "unknown"], rows, left=(0, 1))
 
 
 def spread_cells(quantiles: Mapping[str, Any]) -> list[str]:
     """Return three quantiles and the number of unknown values.
 
-    >>> spread_cells({"known": 0, "not known": 7})
+    >>> spread_cells({"known": 0, "unknown": 7})
     ['-', '-', '-', '7']
     """
     cells = [
@@ -161,8 +164,8 @@ def spread_cells(quantiles: Mapping[str, Any]) -> list[str]:
     return [*cells, str(quantiles[UNKNOWN])]
 
 
-def rates(parts: Mapping[str, Any]) -> list[str]:
-    """Return the table of sample rates as recorded."""
+def sample_rates(parts: Mapping[str, Any]) -> str:
+    """Return the table of clips per sample rate of the recordings."""
     names = {rate for p in PARTS for rate in parts[p]["sample_rates_hz"]}
     ordered = sorted(names, key=lambda rate: (not rate.isdecimal(), len(rate), rate))
     rows = [
@@ -171,19 +174,7 @@ def rates(parts: Mapping[str, Any]) -> list[str]:
     return table(["sample rate, Hz", *PARTS], rows)
 
 
-def phones(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Return how often each phone occurs, the rarest in training first."""
+def phones(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Return the table of phone counts, the rarest in training first."""
     rarest = sorted(counts.items(), key=lambda item: (item[1]["train"], item[0]))
-    return table(["phone", *PARTS], [[phone, *(str(n[p]) for p in PARTS)] for phone, n in rarest])
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    r"""Return the lines of a Markdown table, first column left, the others right.
-
-    >>> table(["a", "b"], [["x|y", "10"]])
-    ['| a | b |', '|---|---:|', '| x\\|y | 10 |']
-    """
-    lines = [[cell.replace("|", "\\|") for cell in row] for row in [head, *rows]]
-    rule = "|---|" + "---:|" * (len(head) - 1)
-    first, *others = [f"| {' | '.join(line)} |" for line in lines]
-    return [first, rule, *others]
+    return table(["phone", *PARTS], [[phone, *(n[p] for p in PARTS)] for phone, n in rarest])

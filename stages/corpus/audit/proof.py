@@ -92,7 +92,7 @@ def check_leakage(
         "near_duplicate_groups": len(leaks["group"]),
         "families": len(leaks["parent"]),
         "clips": len(leaks["id"]) + len(leaks["sound"]),
-        "recordings_found_by_ear": len(leaks["recording"]),
+        "recordings_by_waveform": len(leaks["recording"]),
         "sentences": len(shared),
         "test_utterances_with_a_train_sentence": sum(u.normalized in train_sentences for u in test),
     }

@@ -59,7 +59,7 @@ class AuditParams:
         min_test_speakers: per language; fewer give a recommendation, as in the next four.
         min_train_tokens: per phone.
         min_test_tokens: per phone.
-        min_snr_db: speech over noise, median of a split.
+        min_snr_db: signal-to-noise ratio, median of a split.
         min_level_dbfs: RMS, median of a split.
         dpi: of the picture.
     """
@@ -148,8 +148,8 @@ def count_files(tables: CorpusTables, parts: Parts) -> dict[str, Any]:
         {*in_parts} & {*left_out}
     ):
         raise UserError(
-            f"{len(unexplained)} clips are in a part and in no table or the other way round, first "
-            f"{unexplained[0]!r}; the files are of different runs: run dvc repro"
+            f"{len(unexplained)} clips are in a split and in a table of removed clips, or in "
+            f"neither, first {unexplained[0]!r}; the files are of different runs: run dvc repro"
         )
     return {
         "files": len(files),

@@ -243,7 +243,7 @@ def test_the_test_part_is_decoded_once_by_each_single_and_each_best(monkeypatch)
     decoded = []
 
     def watched(recipe, log_probs):
-        if len(log_probs["a"]) == 9:  # the validation part has 6 clips
+        if len(log_probs["a"]) == 9:  # the validation split has 6 clips
             decoded.append((recipe.method, recipe.members))
         return hypotheses(recipe, log_probs)
 
