@@ -1,6 +1,6 @@
-"""The problems that a file of a corpus can have, each with what to do about it.
+"""The problems that a file of a corpus can have, each with its remedy.
 
-The inventory reports the first of these that a file has; `detail` contains the value. A file with a
+The inventory reports the first problem of a file; column `detail` contains the value. A file with a
 problem stays in its folder, and `dedupe` quarantines it.
 """
 
@@ -13,25 +13,29 @@ EMPTY, NOT_FINITE, TOO_SHORT, TOO_LONG = "empty", "not finite", "too short", "to
 SILENT, CLIPPED, NO_TRANSCRIPT = "silent", "clipped", "no transcript"
 
 PROBLEMS = {
-    OUTSIDE: "a link or a row of the table leads out of the corpus; copy the file into it",
-    HIDDEN: "its name or a folder's begins with a dot; rename it, or remove what a program left",
-    NOT_AUDIO: "no row names it and its name is none of audio, or it is no file; move it away",
-    COLLISION: "two names differ only by case or by how accents are written, so that some systems "
-    "keep one of the files; rename one",
-    TOO_LARGE: "the file is above inventory.max_bytes, or needs more than inventory.memory_mib to "
-    "decode; cut it into sentences",
-    UNREADABLE: "damaged, contradicts itself, or in a format that isn't read; convert the original",
-    TRUNCATED: "the file ends before its sound does; copy it again from where it came from",
-    UNKNOWN_LENGTH: "the file doesn't state its length, so nobody can tell whether it is whole; "
+    OUTSIDE: "a link or a row of the table refers to a path outside the corpus; copy the file into "
+    "the corpus",
+    HIDDEN: "the name of the file or of a folder begins with a dot; rename it, or remove the file "
+    "if a program left it",
+    NOT_AUDIO: "not a regular file, or no row of the table names it and its extension is not one "
+    "of an audio format; move it out of the corpus",
+    COLLISION: "two names differ only in case or in the encoding of accents, so some file systems "
+    "keep only one of the files; rename one",
+    TOO_LARGE: "the file is larger than inventory.max_bytes, or decoding needs more than "
+    "inventory.memory_mib; cut it into sentences",
+    UNREADABLE: "damaged, inconsistent, or in a format that is not supported; convert the original "
+    "again",
+    TRUNCATED: "the file ends before the end of its audio; copy it again from its origin",
+    UNKNOWN_LENGTH: "the file does not state its length, so a missing end would not be noticed; "
     "convert it with a program that writes to a file and not to a pipe",
     CHANNELS: "more channels than inventory.max_channels; export one microphone",
-    EMPTY: "a whole file without a sample; record it again",
+    EMPTY: "the file is complete but contains no samples; record it again",
     NOT_FINITE: "a sample is NaN or infinite; export it again",
     TOO_LONG: "longer than inventory.max_s; cut it into sentences",
     TOO_SHORT: "shorter than inventory.min_s; remove it",
-    SILENT: "its loudest sample is below inventory.silent_below_dbfs; record it again",
-    CLIPPED: "more than inventory.max_clipped_fraction of its samples are at full scale or beyond; "
+    SILENT: "the peak is below inventory.silent_below_dbfs; record it again",
+    CLIPPED: "more than inventory.max_clipped_fraction of the samples are at full scale or above; "
     "record it again at a lower gain",
-    NO_TRANSCRIPT: "the table has no text for it; write what is said",
+    NO_TRANSCRIPT: "no transcript; write the spoken words in the table",
 }
-"""All problems that the inventory reports, the most serious first, and what to do."""
+"""Each problem with its meaning and its remedy, the most serious first."""

@@ -225,11 +225,11 @@ def _inspect_link(path: str, root: str) -> tuple[str, str, int]:
     target = os.path.realpath(path)
     inside = f"{target}/".startswith(f"{root}/")
     if inside and os.path.isdir(target):  # noqa: PTH112
-        return NOT_AUDIO, "a link to a folder, whose files are listed where they lie", 0
+        return NOT_AUDIO, "a link to a folder; its files are listed under their own paths", 0
     if not inside and not _DVC_CACHE.search(target):
-        return OUTSIDE, "a link out of it", 0
+        return OUTSIDE, "a link to a path outside the corpus", 0
     if not os.path.isfile(target):  # noqa: PTH113
-        return UNREADABLE, "a link to nothing", 0
+        return UNREADABLE, "a link to a file that does not exist", 0
     return "", "", os.path.getsize(target)  # noqa: PTH202
 
 
