@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 from fonoteka.corpus.clip_terms import AS_THE_CORPUS, ClipTerms
 from fonoteka.corpus.corpus import Card
-from fonoteka.reporting.markdown import plain
+from fonoteka.reporting.markdown import plain, table
 from stages.corpus.licences.terms import conditions
 
 NOT_STATED, IN_TABLE = "not stated", "one of their own, in metadata.csv"
 HEAD = """\
 # Data licences
 
-Under which licence the recordings that this repository uses may be used, and where they come from.
-The stage `licences` writes this page from `corpus.json` and `metadata.csv` of each corpus below
-`data/raw`; correct them, not the page. What a licence asks for is said in short; its text decides.
+The licences and sources of the recordings that this repository uses. The stage `licences` writes
+this page from `corpus.json` and `metadata.csv` of each corpus in `data/raw`; correct them, not the
+page. The conditions are a summary; the text of the licence decides.
 """
 
 
@@ -48,8 +48,8 @@ def page(corpora: Iterable[UsedCorpus], name_sources: bool) -> str:
         name_sources: whether to show the sources of single clips that people spoke.
     """
     used = list(corpora)
-    lines = [HEAD, "| corpus | spoken by | clips | length | licence |", "|---|---|---:|---:|---|"]
-    lines += [f"| {' | '.join(_overview(corpus))} |" for corpus in used]
+    header = ["corpus", "spoken by", "clips", "duration", "licence"]
+    lines = [HEAD, table(header, map(_overview, used), left=(0, 1, 4))]
     for corpus in used:
         lines += ["", *section(corpus, name_sources)]
     return "\n".join(lines)
@@ -62,7 +62,7 @@ def section(corpus: UsedCorpus, name_sources: bool) -> list[str]:
         f"## {plain(card.name)}",
         "",
         f"- Licence: {plain(own.licence)}",
-        f"- It asks for: {conditions(own.licence)}",
+        f"- Conditions: {conditions(own.licence)}",
         f"- Source: {plain(own.source) or NOT_STATED}",
         f"- Spoken by {_spoken_by(card)}; {_amount(corpus.clips)}",
     ]
@@ -73,12 +73,12 @@ def section(corpus: UsedCorpus, name_sources: bool) -> list[str]:
     groups: dict[tuple[str, str], list[tuple[ClipTerms, float]]] = defaultdict(list)
     for terms, seconds in others:
         groups[terms.licence, terms.source if name_clips else ""].append((terms, seconds))
-    lines += ["", "Of them, these came under terms of their own:", ""]
-    lines += ["| licence | source | clips | length | asks for |", "|---|---|---:|---:|---|"]
+    rows = []
     for (licence, source), clips in sorted(groups.items()):
         shown_source = source if name_clips else _sources_text(clips, own)
-        cells = (plain(licence), plain(shown_source), *_size(clips), conditions(licence))
-        lines.append(f"| {' | '.join(cells)} |")
+        rows.append([plain(licence), plain(shown_source), *_size(clips), conditions(licence)])
+    header = ["licence", "source", "clips", "duration", "conditions"]
+    lines += ["", "Clips under their own terms:", "", table(header, rows, left=(0, 1, 4))]
     return lines
 
 

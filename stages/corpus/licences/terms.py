@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-NOTHING = "nothing"
-UNKNOWN = "not known here; read its text"
-NOTICE = "pass its text and the copyright notice on with copies"
-MACHINE = "nothing: no person speaks, and the sentences are this project's"
+NOTHING = "none"
+UNKNOWN = "unknown; read the text of the licence"
+NOTICE = "include its text and the copyright notice in copies"
+MACHINE = "none: the voices are synthetic, and the sentences are of this project"
 ELEMENT_CONDITIONS: Mapping[str, str] = {
-    "by": "name the source and the licence, and say what was changed",
+    "by": "name the source and the licence, and state the changes",
     "nc": "no commercial use",
-    "nd": "pass on nothing that was changed",
-    "sa": "pass on what was made of it under the same licence",
+    "nd": "do not share adaptations",
+    "sa": "share adaptations under the same licence",
 }
 _LONG: Mapping[str, str] = {
     "creative commons": "cc", "attribution": "by", "sharealike": "sa", "share-alike": "sa",
@@ -36,9 +36,9 @@ def conditions(licence: str) -> str:
     Source: the deeds of the Creative Commons licences 4.0; the texts of the others.
 
     >>> conditions("CC BY-NC 4.0")
-    'name the source and the licence, and say what was changed; no commercial use'
+    'name the source and the licence, and state the changes; no commercial use'
     >>> conditions("https://creativecommons.org/publicdomain/zero/1.0/"), conditions("ours")
-    ('nothing', 'not known here; read its text')
+    ('none', 'unknown; read the text of the licence')
     """
     if _EMBEDDED.fullmatch(licence):
         return MACHINE

@@ -116,7 +116,9 @@ def without_known_sentences(
             elif row.normalized in later_sentences:
                 other_part, other_id = later_sentences[row.normalized]
                 reason = f"its sentence is in {other_part}"
-                left_out.append({"id": row.id, "reason": reason, "detail": f"said in {other_id}"})
+                left_out.append(
+                    {"id": row.id, "reason": reason, "detail": f"same sentence as {other_id}"}
+                )
             else:
                 retained[part].append(row)
                 later.setdefault(row.normalized, (part, row.id))

@@ -313,7 +313,7 @@ def test_what_is_tested_is_left_out_of_training_and_validation():
     assert [row["reason"] for row in left] == [
         "its sentence is in test", "its sentence is in valid", "its sentence is in test"
     ]  # fmt: skip
-    assert left[0]["detail"] == f"said in {parts['test'][0].id}"
+    assert left[0]["detail"] == f"same sentence as {parts['test'][0].id}"
 
 
 def test_a_sentence_that_occurs_twice_in_a_part_stays_twice():
