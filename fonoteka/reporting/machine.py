@@ -29,13 +29,13 @@ class Demand:
     """A measured value with its limit.
 
     Attributes:
-        figure: the name of the value.
+        name: of the value.
         value: the measured value.
         limit: the worst acceptable value.
         at_most: whether the limit is a maximum; else it is a minimum.
     """
 
-    figure: str
+    name: str
     value: float
     limit: float
     at_most: bool
@@ -46,20 +46,20 @@ class Demand:
         return self.value <= self.limit if self.at_most else self.value >= self.limit
 
     @property
-    def said(self) -> str:
+    def message(self) -> str:
         """The value and the limit that it exceeds.
 
-        >>> Demand("head.median_ms", 0.7, 0.5, at_most=True).said
+        >>> Demand("head.median_ms", 0.7, 0.5, at_most=True).message
         'head.median_ms is 0.7, above 0.5'
         """
-        return f"{self.figure} is {self.value}, {'above' if self.at_most else 'below'} {self.limit}"
+        return f"{self.name} is {self.value}, {'above' if self.at_most else 'below'} {self.limit}"
 
 
 def demanded(demands: Sequence[Demand]) -> dict[str, Any]:
     """Return the entries of a report for its limits, by name."""
     return {
-        d.figure: {k: v for k, v in asdict(d).items() if k != "figure"} | {"met": d.met}
-        for d in demands
+        demand.name: {k: v for k, v in asdict(demand).items() if k != "name"} | {"met": demand.met}
+        for demand in demands
     }
 
 
@@ -70,10 +70,10 @@ def missed(reports: Iterable[Mapping[str, Any]]) -> list[str]:
     ['ms is 0.7, above 0.5']
     """
     return [
-        Demand(figure, asked["value"], asked["limit"], asked["at_most"]).said
+        Demand(name, entry["value"], entry["limit"], entry["at_most"]).message
         for report in reports
-        for figure, asked in report.get("sla", {}).items()
-        if not asked["met"]
+        for name, entry in report.get("sla", {}).items()
+        if not entry["met"]
     ]
 
 
@@ -117,13 +117,13 @@ def require(paths: Iterable[Path]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Return what timings depend on: processor, memory, versions and load.
+    """Return the properties that timings depend on: processor, memory, versions and load.
 
     `load_at_start` is the load average of the last minute; above 0.5 other processes used the
     machine. Host name and paths are excluded.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    entries = cpu_facts(CPUINFO.read_text(encoding="utf-8") if CPUINFO.is_file() else "")
+    entries = cpuinfo_entries(CPUINFO.read_text(encoding="utf-8") if CPUINFO.is_file() else "")
     return {
         "processor": entries.get("model name") or platform.processor() or platform.machine(),
         "instructions": [
@@ -139,10 +139,10 @@ def machine() -> dict[str, Any]:
     }
 
 
-def cpu_facts(text: str) -> dict[str, str]:
+def cpuinfo_entries(text: str) -> dict[str, str]:
     r"""Return the entries of /proc/cpuinfo for the first processor.
 
-    >>> cpu_facts("model name : One CPU\nflags : avx2 fma\n\nmodel name : Another")
+    >>> cpuinfo_entries("model name : One CPU\nflags : avx2 fma\n\nmodel name : Another")
     {'model name': 'One CPU', 'flags': 'avx2 fma'}
     """
     lines = (line.partition(":") for line in text.split("\n\n")[0].splitlines())

@@ -1,4 +1,8 @@
-"""Text tables for the terminal."""
+"""Text tables for the terminal.
+
+tabulate is not used here because its import takes 40 ms of processor time, and all modules of
+`fonoteka status` take 95 ms without it.
+"""
 
 from __future__ import annotations
 

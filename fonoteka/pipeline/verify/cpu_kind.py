@@ -18,7 +18,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from fonoteka.core.errors import UserError
-from fonoteka.reporting.machine import CPUINFO, INSTRUCTIONS, cpu_facts
+from fonoteka.reporting.machine import CPUINFO, INSTRUCTIONS, cpuinfo_entries
 
 # Each library's own switch for the code of a processor of 2008, before AVX: numpy, the matrix
 # products of numpy and scipy, torch, oneDNN and MKL in torch, and the C library.
@@ -64,7 +64,7 @@ def parse_cpuinfo(cpuinfo: str, machine: str, name: str) -> Processor:
     >>> parse_cpuinfo("", "arm64", "arm")
     Processor(name='arm', kind='arm64, arm')
     """
-    metadata = cpu_facts(cpuinfo)
+    metadata = cpuinfo_entries(cpuinfo)
     vendor = metadata.get("vendor_id") or metadata.get("CPU implementer")
     flags = (metadata.get("flags") or metadata.get("Features") or "").split()
     name = metadata.get("model name") or name or machine
