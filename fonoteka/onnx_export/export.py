@@ -62,13 +62,13 @@ class EndToEndModel(nn.Module):
     The names of submodules are part of the exported bytes.
     """
 
-    def __init__(self, listener: EncoderModule, head: nn.Module) -> None:
+    def __init__(self, encoder: EncoderModule, head: nn.Module) -> None:
         super().__init__()
-        self.listener, self.head = listener, head
+        self.encoder, self.head = encoder, head
 
     def forward(self, samples: Tensor) -> Tensor:
         """Return log posteriors `[B, T, V]` of samples `[B, N]`."""
-        return self.head(self.listener(samples))  # type: ignore[no-any-return]
+        return self.head(self.encoder(samples))  # type: ignore[no-any-return]
 
 
 def export(
@@ -128,25 +128,34 @@ def check_parity(
         with torch.inference_mode():
             expected = module(torch.from_numpy(batch)).numpy()
         actual = session_posteriors(session, batch)
-        for ours, theirs in zip(actual, expected, strict=True):
-            error = max_abs_diff(ours, theirs, max_error, f"{path}: {key}", "torch")
+        for exported, reference in zip(actual, expected, strict=True):
+            error = max_abs_diff(exported, reference, max_error, f"{path}: {key}", "torch")
             largest = max(largest, error)
     return largest
 
 
 def max_abs_diff(
-    actual: Array, expected: Array, allowed: float, where: str, reference: str
+    actual: Array, expected: Array, allowed: float, location: str, reference: str
 ) -> float:
     """Return the largest absolute difference of two log posteriors `[T, V]` of one clip.
+
+    Args:
+        actual: of the file.
+        expected: of the reference.
+        allowed: the tolerance.
+        location: the file and the clip, for errors.
+        reference: the name of the reference, for errors.
 
     Raises:
         UserError: the difference is above `allowed` or NaN, or the decoded symbols differ.
     """
     largest = float(np.abs(actual - expected).max())
     if not largest <= allowed:
-        raise UserError(f"{where}: off by {largest:.2e} from {reference}; allowed is {allowed}")
+        raise UserError(
+            f"{location}: max abs error {largest:.2e} against {reference}; allowed is {allowed}"
+        )
     if [s.symbol for s in greedy(actual)] != [s.symbol for s in greedy(expected)]:
-        raise UserError(f"{where}: decodes differently than {reference}")
+        raise UserError(f"{location}: its decoded phones differ from those of {reference}")
     return largest
 
 

@@ -1,1 +1,1 @@
-"""ONNX files, their proofs, and packages of models."""
+"""ONNX files, their parity checks, and packages of models."""

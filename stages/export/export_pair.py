@@ -129,7 +129,7 @@ def export_all(
     return report | {"clips": len(parities), "batch_sizes": list(params.batch_sizes)}
 
 
-def chosen(
+def select_clips(
     valid: Path, test: Path, params: OnnxParams
 ) -> tuple[list[Utterance], list[Utterance], dict[str, str]]:
     """Return the clips of the parity check, those of the int8 check, and the audio of both.
@@ -140,5 +140,7 @@ def chosen(
     parities = evenly_spaced(manifest.read(test), params.check_clips)
     scored = [u for u in manifest.read(valid) if u.phones]
     if not parities or not scored:
-        raise UserError(f"{valid if parities else test}: no utterance to prove the export on")
+        raise UserError(
+            f"{valid if parities else test}: no utterance to check the export with; run dvc repro"
+        )
     return parities, scored, {u.id: u.audio for u in [*parities, *scored]}

@@ -31,7 +31,7 @@ from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
 from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, EncoderModule, EndToEndModel
 from fonoteka.shards import read_arrays, read_clips
-from stages.export.export_pair import ExportSpec, OnnxParams, chosen, export_all
+from stages.export.export_pair import ExportSpec, OnnxParams, export_all, select_clips
 
 
 def run(
@@ -44,7 +44,7 @@ def run(
     end_to_end = EndToEndModel(
         EncoderModule(encoder, bool(feature_extractor(encoder_folder).do_normalize)), head
     )
-    parities, scored, clips = chosen(valid, test, params)
+    parities, scored, clips = select_clips(valid, test, params)
     arrays, signals = read_arrays(embeddings, clips), dict(read_clips(audio, clips))
     width = next(iter(arrays.values())).shape[1]
     specs = {

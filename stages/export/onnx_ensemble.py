@@ -33,10 +33,10 @@ from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
 from fonoteka.onnx_export.export import MODEL_AXES, Array, EncoderModule, max_abs_diff
 from fonoteka.shards import read_arrays, read_clips
-from stages.export.export_pair import ExportSpec, OnnxParams, chosen, export_all
+from stages.export.export_pair import ExportSpec, OnnxParams, export_all, select_clips
 
 
-class Fused(nn.Module):
+class EnsembleModel(nn.Module):
     """The weighted mean of several heads' posteriors; heads of one encoder share its embeddings."""
 
     def __init__(
@@ -44,26 +44,27 @@ class Fused(nn.Module):
     ) -> None:
         """Take the encoders by name, and each member's encoder name, head and weight."""
         super().__init__()
-        # `listeners` and `heads` are in the names of the graph's nodes: renaming changes the file.
-        self.listeners = nn.ModuleDict(encoders)
+        self.encoders = nn.ModuleDict(encoders)
         self.encoder_names = [name for name, _, _ in heads]
         self.heads = nn.ModuleList(head for _, head, _ in heads)
-        self.logs = [math.log(weight) for _, _, weight in heads]
+        self.log_weights = [math.log(weight) for _, _, weight in heads]
 
     def forward(self, samples: Tensor) -> Tensor:
         """Return log posteriors `[B, T, V]` of samples `[B, N]`."""
-        embeddings = {name: encoder(samples) for name, encoder in self.listeners.items()}
+        embeddings = {name: encoder(samples) for name, encoder in self.encoders.items()}
         weighted = [
-            head(embeddings[name]) + log
-            for name, head, log in zip(self.encoder_names, self.heads, self.logs, strict=True)
+            head(embeddings[name]) + log_weight
+            for name, head, log_weight in zip(
+                self.encoder_names, self.heads, self.log_weights, strict=True
+            )
         ]
         return torch.stack(weighted).logsumexp(0)
 
 
-def fused(
+def build_ensemble(
     members: Sequence[Mapping[str, Any]], models: Sequence[Path], encoder_folders: Sequence[Path]
-) -> Fused:
-    """Return the ensemble, ready to use.
+) -> EnsembleModel:
+    """Return the ensemble in evaluation mode.
 
     Args:
         members: name, weight, encoder and weights_sha256 of each.
@@ -77,26 +78,29 @@ def fused(
     folders = {folder.name: folder for folder in [*models, *encoder_folders]}
     missing = {m[key] for m in members for key in ("name", "encoder")} - set(folders)
     if missing:
-        raise UserError(f"the ensemble needs {sorted(missing)}, given are {sorted(folders)}")
+        raise UserError(
+            f"the ensemble needs {sorted(missing)}, but --models and --encoders have "
+            f"{sorted(folders)}; name the missing ones there in dvc.yaml"
+        )
     encoders: dict[str, EncoderModule] = {}
     heads = []
     for member in members:
         head, metadata = load_head(folders[member["name"]])
         if metadata["weights_sha256"] != member["weights_sha256"]:
             raise UserError(
-                f"{folders[member['name']]}: not the model that the ensemble was weighed with; "
-                "run dvc repro"
+                f"{folders[member['name']]}: not the model that the ensemble's "
+                "weights were chosen for; run dvc repro"
             )
         folder = folders[member["encoder"]]
         if folder.name not in encoders:
             normalised = bool(feature_extractor(folder).do_normalize)
             encoders[folder.name] = EncoderModule(load_encoder(folder), normalised)
         heads.append((folder.name, head, float(member["weight"])))
-    return Fused(encoders, heads).eval()
+    return EnsembleModel(encoders, heads).eval()
 
 
 def check_scored(
-    module: Fused, parities: Sequence[Utterance], signals: Mapping[str, Array],
+    module: EnsembleModel, parities: Sequence[Utterance], signals: Mapping[str, Array],
     posteriors: Path, max_error: float,
 ) -> None:  # fmt: skip
     """Compare the ensemble with the posteriors that it was scored by.
@@ -112,7 +116,11 @@ def check_scored(
         with torch.inference_mode():
             log_probs = module(torch.from_numpy(signals[u.id])[None])[0].numpy()
         max_abs_diff(
-            scored[u.id], log_probs, 2 * max_error, f"{posteriors}: {u.id}", "its members together"
+            scored[u.id],
+            log_probs,
+            2 * max_error,
+            f"{posteriors}: {u.id}",
+            "the mean of its members",
         )
 
 
@@ -122,13 +130,13 @@ def run(
 ) -> None:  # fmt: skip
     """Export and check the ensemble."""
     metadata = read_json(ensemble / "model.json")
-    module = fused(metadata["members"], models, encoder_folders)
-    parities, scored, clips = chosen(valid, test, params)
+    module = build_ensemble(metadata["members"], models, encoder_folders)
+    parities, scored, clips = select_clips(valid, test, params)
     signals = dict(read_clips(audio, clips))
     check_scored(module, parities, signals, posteriors, params.max_error)
     spec = ExportSpec(module, MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False)
     report_entries = export_all(ensemble, {"model": spec}, metadata, parities, scored, params)
-    counts = {"head": parameter_count(module.heads), "encoder": parameter_count(module.listeners)}
+    counts = {"head": parameter_count(module.heads), "encoder": parameter_count(module.encoders)}
     write_json(report, report_entries | {"parameters": counts})
 
 

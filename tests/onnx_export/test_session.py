@@ -16,9 +16,9 @@ def save_model(path, **props):
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "time", 2])
         for name in ("embeddings", "log_probs")
     ]
-    one = helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])
+    constant = helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])
     node = helper.make_node("Add", ["embeddings", "one"], ["log_probs"])
-    graph = helper.make_graph([node], "g", value[:1], value[1:], [one])
+    graph = helper.make_graph([node], "g", value[:1], value[1:], [constant])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, props)
     onnx.save(model, path)

@@ -160,7 +160,7 @@ def test_an_int8_file_with_a_higher_error_rate_is_refused(shipped, tmp_path):
 def test_without_clips_there_is_no_proof(part, tmp_path):
     places = project(tmp_path, "mlp")
     (tmp_path / f"{part}.jsonl").write_text("")
-    with pytest.raises(ValueError, match=rf"{part}\.jsonl: no utterance to prove the export on"):
+    with pytest.raises(ValueError, match=rf"{part}\.jsonl: no utterance to check the export with"):
         run(*places, tmp_path / "out", tmp_path / "report.json", PARAMS)
 
 

@@ -1,4 +1,4 @@
-"""The ensemble's one file agrees with the mean of its members, and is refused where it does not."""
+"""The ensemble's one file agrees with the mean of its members, and is refused if it does not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fonoteka.shards import write_arrays
 from stages.evaluation.ensemble.rover import average
 from stages.export import onnx_ensemble as stage
 from stages.export.export_pair import OnnxParams
-from stages.export.onnx_ensemble import fused, run
+from stages.export.onnx_ensemble import build_ensemble, run
 
 pytestmark = pytest.mark.torch
 INT8 = Int8Params(max_size_ratio=2.0, max_per_loss=1.0)  # in toys the new nodes weigh most
@@ -43,7 +43,7 @@ def head_of(name):
     return new_head(SHAPES[name]).eval()
 
 
-def together(signal):
+def member_mean(signal):
     """Return the mean of the members' posteriors for a clip, each computed in torch."""
     log_probs = [
         posteriors(head_of(name), embed(encoder(kind), signal, True))
@@ -67,7 +67,7 @@ def save_project(folder):
     manifest.write(folder / "valid.jsonl", save_clips(folder / "audio", CLIPS))
     shutil.copy(folder / "valid.jsonl", folder / "test.jsonl")
     (folder / "posteriors").mkdir()
-    write_arrays(folder / "posteriors", {k: together(x) for k, x in CLIPS.items()}, 2)
+    write_arrays(folder / "posteriors", {k: member_mean(x) for k, x in CLIPS.items()}, 2)
 
 
 def places_in(folder):
@@ -98,7 +98,7 @@ def places(project, tmp_path):
 @pytest.fixture(scope="module")
 def shipped(project, tmp_path_factory):
     """The arguments of a run that has succeeded."""
-    folder = tmp_path_factory.mktemp("fused")
+    folder = tmp_path_factory.mktemp("ensemble")
     shutil.copytree(project, folder, dirs_exist_ok=True)
     places = places_in(folder)
     run(**places, params=PARAMS)
@@ -110,7 +110,9 @@ def test_one_file_contains_the_mean_of_the_members(samples, shipped):
     signal = noise(2.0, 9)[:samples]
     path = shipped["ensemble"] / "model.onnx"
     result = session_posteriors(open_model(path), signal[None])[0]
-    assert np.abs(result - together(signal)).max() < 2e-4  # normalised in float32, not in float64
+    assert (
+        np.abs(result - member_mean(signal)).max() < 2e-4
+    )  # normalised in float32, not in float64
     assert labels_of(open_model(path), path) == list(LABELS)
 
 
@@ -127,7 +129,9 @@ def test_a_member_that_was_trained_again_is_refused(places, tmp_path):
     torch.manual_seed(99)
     other = new_head(SHAPES["mlp"])
     save_head(tmp_path / "models" / "mlp", other, SHAPES["mlp"], {"encoder": "wav2vec2"})
-    with pytest.raises(ValueError, match=r"mlp: not the model that the ensemble was weighed with"):
+    with pytest.raises(
+        ValueError, match=r"mlp: not the model that the ensemble's weights were chosen"
+    ):
         run(**places, params=PARAMS)
     assert not (tmp_path / "ensemble" / "model.onnx").exists()
 
@@ -136,7 +140,7 @@ def test_posteriors_of_another_ensemble_are_refused(places, tmp_path):
     description = read_json(tmp_path / "ensemble" / "model.json")
     description["members"][0]["weight"], description["members"][2]["weight"] = 0.5, 0.2
     write_json(tmp_path / "ensemble" / "model.json", description)
-    with pytest.raises(ValueError, match=r"posteriors: c\d: off by .* allowed is 0\.0002"):
+    with pytest.raises(ValueError, match=r"posteriors: c\d: max abs error .* allowed is 0\.0002"):
         run(**places, params=PARAMS)
     assert not (tmp_path / "r.json").exists()
 
@@ -146,8 +150,8 @@ def test_a_member_or_an_encoder_that_is_not_given_is_named(lost, places, tmp_pat
     members = read_json(tmp_path / "ensemble" / "model.json")["members"]
     signals = {key: places[key][:-1] if key == lost else places[key] for key in KEYS}
     missing = "wavlm_ctc" if lost == "models" else "wavlm"
-    with pytest.raises(ValueError, match=rf"the ensemble needs \['{missing}'\], given are"):
-        fused(members, **signals)
+    with pytest.raises(ValueError, match=rf"the ensemble needs \['{missing}'\], but"):
+        build_ensemble(members, **signals)
 
 
 def test_the_command_reads_params_and_paths(places, tmp_path, monkeypatch):
@@ -157,6 +161,6 @@ def test_the_command_reads_params_and_paths(places, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["--models", *places["models"], "--encoders", *places["encoder_folders"], "--"]
     words += [places[k] for k in ("ensemble", "posteriors", "valid", "test", "audio", "report")]
-    monkeypatch.setattr(sys, "argv", ["fuse", *map(str, words)])
+    monkeypatch.setattr(sys, "argv", ["onnx_ensemble", *map(str, words)])
     stage.main()
     assert read_json(tmp_path / "r.json")["batch_sizes"] == [1]
