@@ -196,21 +196,23 @@ def detach(state: Sequence[Tensor]) -> State:
     return tuple(part.detach() for part in state)
 
 
-def _check(layer: nn.Module, where: str) -> None:
+def _check(layer: nn.Module, location: str) -> None:
     if isinstance(layer, nn.Conv1d):
         if layer.padding not in ((0,), "valid") or layer.stride != (1,):
             raise UserError(
-                f"{where}: padding must be 0 and stride 1; the state has its past inputs"
+                f"{location}: padding must be 0 and stride 1; the state has its past inputs"
             )
     elif isinstance(layer, nn.LSTM | nn.GRU):
         if layer.bidirectional or not layer.batch_first or layer.proj_size:
-            raise UserError(f"{where}: must be batch_first, not bidirectional, without proj_size")
+            raise UserError(
+                f"{location}: must be batch_first, not bidirectional, without proj_size"
+            )
     elif isinstance(layer, nn.Softmax):
         if layer.dim != -1:
-            raise UserError(f"{where}: dim must be -1, found {layer.dim}")
+            raise UserError(f"{location}: dim must be -1, found {layer.dim}")
     elif not isinstance(layer, STATELESS):
         names = sorted({kind.__name__ for kind in (*STATELESS, nn.Conv1d, nn.LSTM, nn.GRU)})
-        raise UserError(f"{where}: it is not one of {', '.join(names)}")
+        raise UserError(f"{location}: it is not one of {', '.join(names)}")
 
 
 def _state_shapes(layer: nn.Module, batch: int) -> list[tuple[int, ...]]:

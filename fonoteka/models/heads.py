@@ -184,16 +184,16 @@ def save_head(folder: Path, head: nn.Module, shape: Shape, metadata: dict[str, A
     write_json(folder / CONFIG, metadata | description)
 
 
-def shape_of(metadata: Mapping[str, Any], where: Path) -> Shape:
-    """Return the shape of a head from its JSON; `where` names the file in errors.
+def shape_of(metadata: Mapping[str, Any], path: Path) -> Shape:
+    """Return the shape of a head from its JSON; `path` names the file in errors.
 
     Raises:
         UserError: the kind or the shape is unknown.
     """
     kind = metadata.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise UserError(f"{where}: kind {kind!r} is not one of {sorted(KINDS)}")
-    shape: Shape = build(metadata["shape"], KINDS[kind][0], f"{where}: shape")
+        raise UserError(f"{path}: kind {kind!r} is not one of {sorted(KINDS)}")
+    shape: Shape = build(metadata["shape"], KINDS[kind][0], f"{path}: shape")
     return shape
 
 

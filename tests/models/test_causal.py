@@ -152,7 +152,7 @@ def test_an_onnx_file_runs_blocks_of_any_length_and_returns_its_state(tmp_path):
     expected = torch_steps(new_stack(), frames)
     for blocks in ((50,), (1,), (2, 5)):
         assert max_rel_diff(onnx_steps(streamed, frames, blocks), expected) < 1e-5
-    names = {given.name: given.shape for given in streamed.session.get_inputs()}
+    names = {node.name: node.shape for node in streamed.session.get_inputs()}
     assert names == {"frames": [1, "hops", 5], "state_0": [1, 5, 4], "state_1": [1, 1, 4],
                      "state_2": [1, 1, 4], "state_3": [1, 1, 4]}  # fmt: skip
 

@@ -43,13 +43,13 @@ def test_a_clip_has_one_frame_per_started_20_ms(name, samples):
 
 @BOTH
 def test_a_click_changes_the_frame_around_it_most(name):
-    listener, signal = encoder(name), noise(1.0)
-    before = embed(listener, signal, normalised=False)
+    model, signal = encoder(name), noise(1.0)
+    before = embed(model, signal, normalised=False)
     lags = []
     for frame in range(5, 45, 3):
         clicked = signal.copy()
         clicked[320 * frame + 160] += 1.0
-        moved = np.linalg.norm(embed(listener, clicked, normalised=False) - before, axis=1)
+        moved = np.linalg.norm(embed(model, clicked, normalised=False) - before, axis=1)
         lags.append(int(moved.argmax()) - frame)
     # the random kernels of the convolutions weigh their three frames as they like
     assert np.median(lags) == 0
@@ -58,11 +58,11 @@ def test_a_click_changes_the_frame_around_it_most(name):
 
 @BOTH
 def test_earlier_clips_change_no_bit(name):
-    listener = encoder(name)
-    alone = embed(listener, noise(0.7, 1), normalised=True)
+    model = encoder(name)
+    alone = embed(model, noise(0.7, 1), normalised=True)
     for seconds in (0.1, 1.3, 0.7):
-        embed(listener, noise(seconds, 2), normalised=True)
-    assert np.array_equal(embed(listener, noise(0.7, 1), normalised=True), alone)
+        embed(model, noise(seconds, 2), normalised=True)
+    assert np.array_equal(embed(model, noise(0.7, 1), normalised=True), alone)
 
 
 def test_padding_depends_on_the_receptive_field_alone():

@@ -47,8 +47,8 @@ def test_each_frame_has_posteriors_that_sum_to_1(shape, count):
 @SHAPES
 def test_a_saved_head_is_restored(shape, tmp_path):
     save_head(tmp_path, head_of(shape), shape, {"labels": ["x"]})
-    head, facts = load_head(tmp_path)
-    assert facts["labels"] == ["x"]
+    head, metadata = load_head(tmp_path)
+    assert metadata["labels"] == ["x"]
     assert not head.training
     assert np.array_equal(posteriors(head, frames(9)), posteriors(head_of(shape), frames(9)))
 
@@ -80,9 +80,9 @@ def test_complete_weights_of_another_model_are_refused(tmp_path):
 def test_unreadable_weights_are_refused_although_their_hash_matches(tmp_path):
     save_head(tmp_path, head_of(TDNN), TDNN, {})
     (tmp_path / "model.safetensors").write_bytes(b"")
-    facts = json.loads((tmp_path / "model.json").read_text())
-    facts["weights_sha256"] = hashlib.sha256(b"").hexdigest()
-    (tmp_path / "model.json").write_text(json.dumps(facts))
+    metadata = json.loads((tmp_path / "model.json").read_text())
+    metadata["weights_sha256"] = hashlib.sha256(b"").hexdigest()
+    (tmp_path / "model.json").write_text(json.dumps(metadata))
     with pytest.raises(ValueError, match=r"model\.safetensors: .*[Hh]eader"):
         load_head(tmp_path)
 
@@ -103,7 +103,7 @@ def test_a_time_delay_layer_is_a_dilated_convolution():
     inner = torch.nn.functional.conv1d(
         clip.transpose(1, 2), weight, layer.inner.bias, padding=3, dilation=3
     ).transpose(1, 2)
-    # float32, 12 products a sum
+    # float32, 12 products per sum
     assert torch.allclose(layer(clip), clip + torch.relu(inner), atol=1e-5)
 
 
@@ -122,8 +122,8 @@ def test_an_even_window_is_refused():
 )
 def test_a_description_that_does_not_fit_is_refused(change, message, tmp_path):
     save_head(tmp_path, head_of(TDNN), TDNN, {})
-    facts = json.loads((tmp_path / "model.json").read_text()) | change
-    (tmp_path / "model.json").write_text(json.dumps(facts))
+    metadata = json.loads((tmp_path / "model.json").read_text()) | change
+    (tmp_path / "model.json").write_text(json.dumps(metadata))
     with pytest.raises(ValueError, match=f"(?s){message}"):
         load_head(tmp_path)
 
