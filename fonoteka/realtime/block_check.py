@@ -80,18 +80,18 @@ def decisions(outputs: Array, event: bool, threshold: float) -> NDArray[np.bool_
     >>> decisions(np.array([[0.2, 0.7, 0.1]], dtype=np.float32), False, 0.0).tolist()
     [[False, True, False]]
     """
-    taken = np.zeros(outputs.shape, dtype=np.bool_)
+    if outputs.shape[1] == 1 and not event:
+        return outputs > threshold
+    positive = np.zeros(outputs.shape, dtype=np.bool_)
     if outputs.shape[1] > 1:
-        taken[np.arange(len(outputs)), outputs.argmax(axis=1)] = True
-    elif event:
-        taken[pick_peaks(outputs[:, 0], threshold)] = True
+        positive[np.arange(len(outputs)), outputs.argmax(axis=1)] = True
     else:
-        taken = outputs > threshold
-    return taken
+        positive[pick_peaks(outputs[:, 0], threshold)] = True
+    return positive
 
 
 def margins(outputs: Array, event: bool, threshold: float) -> Array:
-    """Return the margin of each decision, positive if it is taken, shape `[T, O]`.
+    """Return the margin of each decision, positive if the decision is positive, shape `[T, O]`.
 
     >>> margins(np.array([[0.25], [1.0], [0.0]], dtype=np.float32), True, 0.5).tolist()
     [[-0.75], [0.5], [-inf]]
@@ -138,7 +138,7 @@ def compare_outputs(
         )
     error = float(np.abs(outputs - expected).max())
     if not error <= ALLOWED:
-        raise UserError(f"outputs in blocks are off by {error:.2e}; allowed is {ALLOWED}")
+        raise UserError(f"max abs error {error:.2e} of the outputs in blocks; allowed is {ALLOWED}")
     differs = decisions(outputs, event, threshold) != decisions(expected, event, threshold)
     close = np.abs(margins(expected, event, threshold)) <= 2 * ALLOWED
     if (differs & ~close).any():

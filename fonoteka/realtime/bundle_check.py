@@ -69,7 +69,7 @@ def check_front_end(folder: Path, package: Mapping[str, Any]) -> str:
     # Computed from the parameters alone, so it shows errors in window and matrix.
     recomputed = FrontEnd(end.params, end.mean, end.std)
     faults = [
-        f"{key} is off by {difference:.2g} from its recomputation"
+        f"{key} differs by {difference:.2g} from its recomputation"
         for key, difference in (
             ("hann", float(np.abs(end.hann - recomputed.hann).max())),
             ("mel", float(np.abs(end.mel - recomputed.mel).max())),
@@ -115,8 +115,8 @@ def run_checks(folder: Path, signal: Signal, models: list[BundledModel]) -> Iter
             if format_result.state == "ok":
                 yield run_check(f"{name}: {step}", check)
         if format_result.state != "ok" or front_end_result.state != "ok":
-            why = "its format" if format_result.state != "ok" else FRONTEND
-            yield CheckResult("skipped", f"{name}: the rest", f"{why} has a fault")
+            cause = "its format" if format_result.state != "ok" else FRONTEND
+            yield CheckResult("skipped", f"{name}: the rest", f"{cause} has a fault")
     yield run_check(PACKAGE, lambda: check_sums(package, models))
 
 
@@ -134,7 +134,7 @@ def check_sums(package: Mapping[str, Any], models: list[BundledModel]) -> str:
     """Check the sums over all models."""
     sums = {
         "weight_bytes": sum(model.declared.weight_bytes for model in models),
-        "multiplies_a_hop": sum(model.declared.multiplies for model in models),
+        "macs_per_hop": sum(model.declared.macs for model in models),
     }
     if faults := [
         f"{key} is {package.get(key)}, but the sum over models is {value}"
@@ -142,7 +142,7 @@ def check_sums(package: Mapping[str, Any], models: list[BundledModel]) -> str:
         if package.get(key) != value
     ]:
         raise UserError(f"{PACKAGE}: {'; '.join(faults)}")
-    return f"{sums['weight_bytes']} bytes of weights, {sums['multiplies_a_hop']} MACs per hop"
+    return f"{sums['weight_bytes']} bytes of weights, {sums['macs_per_hop']} MACs per hop"
 
 
 def summary_table(models: list[BundledModel]) -> str:
@@ -151,7 +151,7 @@ def summary_table(models: list[BundledModel]) -> str:
     return table(
         header,
         [
-            [model.name, model.declared.parameters, model.declared.multiplies,
+            [model.name, model.declared.parameters, model.declared.macs,
              f"{model.error:.1e}" if model.hops else None, model.hops or None, model.close]
             for model in models
         ],
@@ -167,7 +167,7 @@ def run(folder: Path | None, *, wav: Path | None, seconds: float) -> None:
         seconds: how long the bursts are.
 
     Raises:
-        ValueError: a check found a fault, or the sound is too short to prove anything.
+        ValueError: a check found a fault, or the sound is shorter than a second.
     """
     signal = load_recording(wav) if wav else synthetic_sound(seconds)
     if len(signal) < 16_000:

@@ -99,39 +99,39 @@ class Latencies:
 
     Attributes:
         hops: latencies in hops until the end of the hop with the decision, at least 1.
-        without: number of changes without a decision in time.
-        before: number of changes whose decision was already present, so they have no latency.
+        missed: number of changes without a decision in time.
+        anticipated: number of changes whose decision was already present, without a latency.
     """
 
     hops: list[int]
-    without: int
-    before: int
+    missed: int
+    anticipated: int
 
 
-def latencies(predicted: Numbers, true: Numbers, within: int) -> Latencies:
+def latencies(predicted: Numbers, true: Numbers, max_hops: int) -> Latencies:
     """Return the latency in hops of the decision after each change of the truth.
 
     Args:
         predicted: the decision at each hop, `[T]`.
         true: the truth at each hop, `[T]`, at the time of the sound.
-        within: maximum latency in hops. Later decisions count as misses, and so does a decision
+        max_hops: maximum latency in hops. Later decisions count as misses, and so does a decision
             after the next change to the same value: it belongs to that change.
 
     >>> latencies(np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 1, 1]), 4)
-    Latencies(hops=[3], without=0, before=0)
+    Latencies(hops=[3], missed=0, anticipated=0)
     """
-    hops, without, before = [], 0, 0
+    hops, missed, anticipated = [], 0, 0
     changes = np.flatnonzero(np.diff(true)) + 1
     for number, change in enumerate(changes):
         # A decision that is already present when the truth changes has no latency.
         if predicted[change - 1] == true[change]:
-            before += 1
+            anticipated += 1
             continue
-        end = change + within
+        end = change + max_hops
         next_same = (c for c in changes[number + 1 :] if c >= end or true[c] == true[change])
         hits = np.flatnonzero(predicted[change : min(end, next(next_same, end))] == true[change])
         if hits.size:
             hops.append(int(hits[0]) + 1)
         else:
-            without += 1
-    return Latencies(hops, without, before)
+            missed += 1
+    return Latencies(hops, missed, anticipated)

@@ -33,20 +33,20 @@ BLOCKS = (64, 441, 480)
 class DeclaredModel:
     """The values of a model in package.json that can be compared with its files."""
 
-    answers: tuple[str, ...]
+    labels: tuple[str, ...]
     event: bool
     threshold: float
     model_t: str
     inputs: int
     outputs: int
     parameters: int
-    multiplies: int
-    curves: int
-    remembered: int
+    macs: int
+    exponentials: int
+    state_size: int
     receptive_steps: int | None
     weight_bytes: int
     weights_sha256: str
-    loudest_logit: int | None
+    max_abs_logit: int | None
 
 
 def declared_model(package: Mapping[str, Any], name: str) -> DeclaredModel:
@@ -108,15 +108,15 @@ class BundledModel:
         names = TASKS[self.name].names
         pairs = {
             "the bound before a softmax": (
-                None if bound is None else math.ceil(bound), self.declared.loudest_logit, PACKAGE,
+                None if bound is None else math.ceil(bound), self.declared.max_abs_logit, PACKAGE,
             ),
             "inputs": (network.inputs, bands, "bands of frontend.json"),
-            "outputs": (network.outputs, len(self.declared.answers), f"answers in {PACKAGE}"),
-            "answers": (self.declared.answers, names, "this model's"),
+            "outputs": (network.outputs, len(self.declared.labels), f"labels in {PACKAGE}"),
+            "labels": (self.declared.labels, names, "this model's"),
             "the ONNX file's inputs": (shapes[0], (1, bands), "bands of frontend.json"),
-            "the ONNX file's outputs": (shapes[1], (1, len(names)), "answers"),
-            "the ONNX file's name": (meta.get("name"), self.name, "its place"),
-            "the ONNX file's answers": (meta.get("answers"), "\n".join(names), "this model's"),
+            "the ONNX file's outputs": (shapes[1], (1, len(names)), "labels"),
+            "the ONNX file's name": (meta.get("name"), self.name, "its file name"),
+            "the ONNX file's labels": (meta.get("labels"), "\n".join(names), "this model's"),
             "the ONNX file's weights": (
                 meta.get("weights_sha256"), self.declared.weights_sha256, PACKAGE,
             ),

@@ -13,7 +13,7 @@ ACTIVATION_TYPES: Mapping[str, str] = MappingProxyType(
     {"elu": "ELuActivationT", "relu": "ReLuActivationT", "sigmoid": "SigmoidActivationT",
      "softmax": "SoftmaxActivationT", "tanh": "TanhActivationT"}
 )  # fmt: skip
-EXPONENTIALS = frozenset(ACTIVATION_TYPES) - {"relu"}
+EXPONENTIAL = frozenset(ACTIVATION_TYPES) - {"relu"}
 DENSE = ("dense", "time-distributed-dense")
 
 
@@ -26,18 +26,19 @@ class ModelCost:
         outputs: number of outputs.
         parameters: numbers in the file; an LSTM has one bias here and two in torch, and a module
             that runs twice is in the file twice.
-        multiplies: float32 multiplications per step; a module that runs twice counts twice.
-        curves: evaluations of tanh, sigmoid or exp per step, each about ten multiplications.
-        remembered: size of the state carried from one step to the next.
+        macs: multiply-accumulate operations per step, single multiplications included; a module
+            that runs twice counts twice.
+        exponentials: evaluations of tanh, sigmoid or exp per step, each about ten multiplications.
+        state_size: numbers of the state that is carried from one step to the next.
         receptive_steps: receptive field in steps, with the current step; None: unlimited.
     """
 
     inputs: int
     outputs: int
     parameters: int
-    multiplies: int
-    curves: int
-    remembered: int
+    macs: int
+    exponentials: int
+    state_size: int
     receptive_steps: int | None
 
     @property
@@ -71,10 +72,10 @@ class _Layer:
         return int(self.json["shape"][-1])
 
     @property
-    def curve(self) -> str:
+    def activation(self) -> str:
         """The activation that RTNeural runs after it, or the layer itself if it is one."""
-        reads = (*DENSE, "conv1d", "activation")
-        return str(self.json.get("activation", "")) if self.kind in reads else ""
+        activated = (*DENSE, "conv1d", "activation")
+        return str(self.json.get("activation", "")) if self.kind in activated else ""
 
     def number(self, key: str, default: int = 1) -> int:
         value = self.json.get(key, default)
@@ -115,26 +116,27 @@ def model_cost(document: Mapping[str, Any]) -> ModelCost:
         inputs=layers[0].inputs,
         outputs=layers[-1].outputs,
         parameters=sum(count_numbers(layer.json["weights"]) for layer in layers),
-        multiplies=sum(map(_multiplies, layers)),
-        curves=sum(map(_activation_count, layers)),
-        remembered=sum(map(_state_size, layers)),
+        macs=sum(map(_macs, layers)),
+        exponentials=sum(map(_exponentials, layers)),
+        state_size=sum(map(_state_size, layers)),
         receptive_steps=None if recurrent else 1 + sum(map(_history, layers)),
     )
 
 
-def _multiplies(layer: _Layer) -> int:
-    into, out = layer.inputs, layer.outputs
+def _macs(layer: _Layer) -> int:
+    inputs, outputs = layer.inputs, layer.outputs
     gates = {"gru": 3, "lstm": 4}.get(layer.kind, 0)
     if gates:  # the matrices, and three multiplications per unit for the gates
-        return gates * out * (into + out) + 3 * out
+        return gates * outputs * (inputs + outputs) + 3 * outputs
     if layer.kind == "conv1d":
-        return layer.number("kernel_size") * into // layer.number("groups") * out
-    own = into * out if layer.kind in DENSE else out if layer.kind in ("prelu", "batchnorm") else 0
-    return own + (out if layer.curve == "softmax" else 0)
+        return layer.number("kernel_size") * inputs // layer.number("groups") * outputs
+    scale = outputs if layer.kind in ("prelu", "batchnorm") else 0
+    product = inputs * outputs if layer.kind in DENSE else scale
+    return product + (outputs if layer.activation == "softmax" else 0)
 
 
-def _activation_count(layer: _Layer) -> int:
-    per_unit = {"gru": 3, "lstm": 5}.get(layer.kind, int(layer.curve in EXPONENTIALS))
+def _exponentials(layer: _Layer) -> int:
+    per_unit = {"gru": 3, "lstm": 5}.get(layer.kind, int(layer.activation in EXPONENTIAL))
     return per_unit * layer.outputs
 
 
@@ -169,21 +171,21 @@ def model_t(document: Mapping[str, Any]) -> str:
 
 
 def _types(layer: _Layer) -> Iterator[str]:
-    into, out = layer.inputs, layer.outputs
+    inputs, outputs = layer.inputs, layer.outputs
     affine = str(len(layer.json["weights"]) == 4).lower()
     named: dict[str, tuple[str, Sequence[int | str]]] = {
-        **dict.fromkeys(DENSE, ("DenseT", (into, out))),
-        "gru": ("GRULayerT", (into, out)),
-        "lstm": ("LSTMLayerT", (into, out)),
-        "prelu": ("PReLUActivationT", (out,)),
-        "batchnorm": ("BatchNorm1DT", (out, affine)),
+        **dict.fromkeys(DENSE, ("DenseT", (inputs, outputs))),
+        "gru": ("GRULayerT", (inputs, outputs)),
+        "lstm": ("LSTMLayerT", (inputs, outputs)),
+        "prelu": ("PReLUActivationT", (outputs,)),
+        "batchnorm": ("BatchNorm1DT", (outputs, affine)),
     }
     if layer.kind == "conv1d":
         taps = [layer.number("kernel_size"), layer.number("dilation")]
         groups = layer.number("groups")
-        named["conv1d"] = "Conv1DT", (into, out, *taps, *([groups] if groups > 1 else []))
+        named["conv1d"] = "Conv1DT", (inputs, outputs, *taps, *([groups] if groups > 1 else []))
     if layer.kind in named:
         name, sizes = named[layer.kind]
         yield f"RTNeural::{name}<float, {', '.join(map(str, sizes))}>"
-    if layer.curve:
-        yield f"RTNeural::{ACTIVATION_TYPES[layer.curve]}<float, {out}>"
+    if layer.activation:
+        yield f"RTNeural::{ACTIVATION_TYPES[layer.activation]}<float, {outputs}>"

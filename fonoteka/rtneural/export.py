@@ -72,7 +72,7 @@ class _PlacedModule:
     in_sequential: bool
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         return f"layer {self.name} ({class_of(self.module).__name__})"
 
 
@@ -103,7 +103,7 @@ def export_model(model: Layers, inputs: int | None = None) -> ExportedModel:
         # In a list a softmax runs on [batch, time, features]; in a Sequential its axes vary.
         if isinstance(part.module, nn.Softmax):
             _check_softmax_axis(features if part.in_sequential else {-1, 2}, part)
-        exporter.add(part.module, part.where)
+        exporter.add(part.module, part.location)
     return exporter.result()
 
 
@@ -141,10 +141,12 @@ def _feature_axes(parts: Sequence[_PlacedModule]) -> set[int]:
     last = [part for part in ordered if isinstance(part.module, nn.Linear | nn.LSTM | nn.GRU)]
     second = [part for part in ordered if isinstance(part.module, nn.Conv1d)]
     if last and second:
-        why = f"its features are on the second axis and those of {last[0].where} on the last, so "
-        why += "in one Sequential one of them runs over time"
+        reason = (
+            f"its features are on the second axis and those of {last[0].location} on the last, so "
+            "in one Sequential one of them runs over time"
+        )
         nearest = "a list of the same layers, which runs each layer on the features"
-        raise unsupported(second[0].where, why, nearest)
+        raise unsupported(second[0].location, reason, nearest)
     if second:
         return {1, -2}
     # Without a recurrent layer the input may also be frames alone: [N, features].
@@ -155,7 +157,7 @@ def _check_softmax_axis(features: set[int], part: _PlacedModule) -> None:
     if (axis := part.module.dim) not in features:
         nearest = f"Softmax(dim={-1 if -1 in features else 1})"
         raise unsupported(
-            part.where, f"its dim is {axis}, but the features are on another axis", nearest
+            part.location, f"its dim is {axis}, but the features are on another axis", nearest
         )
 
 
@@ -171,51 +173,55 @@ class _Exporter:
         self.zeros: int | None = None
         self.padding = ""
 
-    def add(self, module: nn.Module, where: str) -> None:
+    def add(self, module: nn.Module, location: str) -> None:
         """Add a module, or raise an error if the format does not support it."""
         kind = class_of(module)
         if kind in IGNORED:
-            require_eval_mode(module, where, getattr(module, "p", 0.0) > 0)
+            require_eval_mode(module, location, getattr(module, "p", 0.0) > 0)
             return
         if self.zeros is not None and kind is not nn.Conv1d:
-            raise unsupported(self.padding, f"{where} follows it, not a Conv1d", "no padding there")
+            raise unsupported(
+                self.padding, f"{location} follows it, not a Conv1d", "no padding there"
+            )
         if kind in ACTIVATIONS:
-            self.add_activation(module, where)
+            self.add_activation(module, location)
         elif kind in PADS:
-            self.zeros, self.padding = _left_zeros(module, where), where
+            self.zeros, self.padding = _left_zeros(module, location), location
         elif kind in WRITERS:
-            self.check_initial_state(module, where)
-            layers = to_layers(module, self.size, where)
+            self.check_initial_state(module, location)
+            layers = to_layers(module, self.size, location)
             if self.inputs is None:
                 self.inputs = int(getattr(module, WRITERS[kind][0]))
             self.layers += layers
             self.size = output_size(layers)
         else:
-            raise unsupported_module(module, where)
+            raise unsupported_module(module, location)
 
-    def check_initial_state(self, module: nn.Module, where: str) -> None:
+    def check_initial_state(self, module: nn.Module, location: str) -> None:
         """Require that the state of a module starts with zeros, as it does in RTNeural."""
         history, padded = 0, self.zeros is not None
         if isinstance(module, nn.Conv1d):
             history = (module.kernel_size[0] - 1) * module.dilation[0]
-            _causal(module, history, where)
+            _causal(module, history, location)
             if self.zeros not in (None, history):
-                why = f"{self.zeros} zeros before {where}, which looks {history} steps back"
-                raise unsupported(self.padding, why, f"ConstantPad1d(({history}, 0), 0.0)")
+                reason = f"{self.zeros} zeros before {location}, which looks {history} steps back"
+                raise unsupported(self.padding, reason, f"ConstantPad1d(({history}, 0), 0.0)")
             self.zeros = None
         if self.skipped and (padded or isinstance(module, nn.LSTM | nn.GRU)):
-            why = "a convolution before it has no padding, so torch starts this layer "
-            why += f"{self.skipped} steps later than RTNeural, which starts at once"
-            raise unsupported(where, why, "ConstantPad1d((n, 0), 0.0) before each convolution")
+            reason = "a convolution before it has no padding, so torch starts this layer "
+            reason += f"{self.skipped} steps later than RTNeural, which starts at once"
+            raise unsupported(
+                location, reason, "ConstantPad1d((n, 0), 0.0) before each convolution"
+            )
         self.skipped += 0 if padded else history
 
-    def add_activation(self, module: nn.Module, where: str) -> None:
+    def add_activation(self, module: nn.Module, location: str) -> None:
         """Add an activation: to the layer before it if RTNeural reads it there."""
         if self.size is None:
-            raise UserError(f"{where}: the number of inputs is unknown; pass `inputs`")
+            raise UserError(f"{location}: the number of inputs is unknown; pass `inputs`")
         if isinstance(module, nn.ELU) and module.alpha != 1:
-            why = f"its alpha is {module.alpha:g}, but RTNeural always uses 1"
-            raise unsupported(where, why, "ELU(alpha=1.0)")
+            reason = f"its alpha is {module.alpha:g}, but RTNeural always uses 1"
+            raise unsupported(location, reason, "ELU(alpha=1.0)")
         name = ACTIVATIONS[class_of(module)]
         if self.layers and self.layers[-1]["type"] in FUSED and not self.layers[-1]["activation"]:
             self.layers[-1]["activation"] = name
@@ -234,22 +240,25 @@ class _Exporter:
         return ExportedModel(document, self.skipped)
 
 
-def _left_zeros(module: nn.Module, where: str) -> int:
+def _left_zeros(module: nn.Module, location: str) -> int:
     """Return the number of zeros that a padding inserts before the first step."""
     (left, right), value = module.padding, getattr(module, "value", 0.0)  # type: ignore[misc]
     if right != 0 or left < 0 or value != 0:
-        why = f"{left} steps of {value:g} before and {right} after; RTNeural has zeros before the "
-        raise unsupported(where, f"{why}first step", "ConstantPad1d((n, 0), 0.0)")
+        reason = (
+            f"{left} steps of {value:g} before and {right} after; RTNeural has zeros before the "
+            "first step"
+        )
+        raise unsupported(location, reason, "ConstantPad1d((n, 0), 0.0)")
     return int(left)
 
 
-def _causal(module: nn.Conv1d, history: int, where: str) -> None:
+def _causal(module: nn.Conv1d, history: int, location: str) -> None:
     """Refuse a convolution that depends on future steps or skips steps."""
     if module.stride[0] != 1:
-        why = f"its stride is {module.stride[0]}, and RTNeural gives an output per step"
-        raise unsupported(where, why, "stride=1, with the outputs in between ignored")
+        reason = f"its stride is {module.stride[0]}, and RTNeural gives an output per step"
+        raise unsupported(location, reason, "stride=1, with the outputs in between ignored")
     pads = module.padding not in ((0,), "valid")
     if pads and (history or module.padding != "same"):
-        why = f"padding={module.padding!r} with {module.padding_mode} depends on future steps"
+        reason = f"padding={module.padding!r} with {module.padding_mode} depends on future steps"
         nearest = f"ConstantPad1d(({history}, 0), 0.0) and then a Conv1d with padding=0"
-        raise unsupported(where, why, nearest)
+        raise unsupported(location, reason, nearest)

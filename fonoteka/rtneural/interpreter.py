@@ -43,7 +43,7 @@ def _softmax(x: Vector) -> Vector:
     return np.asarray(powers * (1 / powers.sum()))
 
 
-CURVES: Mapping[str, Callable[[Vector], Vector]] = MappingProxyType(
+ACTIVATION_FUNCTIONS: Mapping[str, Callable[[Vector], Vector]] = MappingProxyType(
     {
         "tanh": np.tanh,
         "relu": lambda x: np.maximum(x, 0),
@@ -89,52 +89,52 @@ class _Conv1d:
         grouped = kernel.reshape(taps, width, groups, group_outputs).transpose(2, 0, 1, 3)
         self.matrices = np.ascontiguousarray(grouped.reshape(groups, taps * width, group_outputs))
         self.bias, self.groups, self.width = bias, groups, width
-        self.ago = (taps - 1 - np.arange(taps)) * dilation
+        self.offsets = (taps - 1 - np.arange(taps)) * dilation
         self.ring = np.zeros(((taps - 1) * dilation + 1, groups * width), kernel.dtype)
-        self.now = 0
+        self.position = 0
 
     def reset(self) -> None:
         self.ring[:] = 0
 
     def __call__(self, x: Vector) -> Vector:
-        self.now = (self.now + 1) % len(self.ring)
-        self.ring[self.now] = x
-        steps = self.ring[(self.now - self.ago) % len(self.ring)]
+        self.position = (self.position + 1) % len(self.ring)
+        self.ring[self.position] = x
+        steps = self.ring[(self.position - self.offsets) % len(self.ring)]
         rows = steps.reshape(-1, self.groups, self.width).transpose(1, 0, 2)
         sums = rows.reshape(self.groups, 1, -1) @ self.matrices
         return np.asarray(sums.ravel() + self.bias)
 
 
 class _Lstm:
-    def __init__(self, into: Vector, own: Vector, bias: Vector) -> None:
-        self.into, self.own, self.bias = into, own, bias
-        self.hidden, self.cell = np.zeros((2, len(own)), into.dtype)
+    def __init__(self, kernel: Vector, recurrent_kernel: Vector, bias: Vector) -> None:
+        self.kernel, self.recurrent_kernel, self.bias = kernel, recurrent_kernel, bias
+        self.hidden, self.cell = np.zeros((2, len(recurrent_kernel)), kernel.dtype)
 
     def reset(self) -> None:
         self.hidden, self.cell = np.zeros_like((self.hidden, self.cell))
 
     def __call__(self, x: Vector) -> Vector:
-        gates = x @ self.into + self.hidden @ self.own + self.bias
-        enter, forget, candidate, leave = gates.reshape(4, -1)
-        self.cell = sigmoid(forget) * self.cell + sigmoid(enter) * np.tanh(candidate)
-        self.hidden = sigmoid(leave) * np.tanh(self.cell)
+        gates = x @ self.kernel + self.hidden @ self.recurrent_kernel + self.bias
+        input_gate, forget_gate, candidate, output_gate = gates.reshape(4, -1)
+        self.cell = sigmoid(forget_gate) * self.cell + sigmoid(input_gate) * np.tanh(candidate)
+        self.hidden = sigmoid(output_gate) * np.tanh(self.cell)
         return self.hidden
 
 
 class _Gru:
-    def __init__(self, into: Vector, own: Vector, biases: Vector) -> None:
-        self.into, self.own = into, own
-        self.bias_into, self.bias_own = biases
-        self.hidden = np.zeros(len(own), into.dtype)
+    def __init__(self, kernel: Vector, recurrent_kernel: Vector, biases: Vector) -> None:
+        self.kernel, self.recurrent_kernel = kernel, recurrent_kernel
+        self.input_bias, self.recurrent_bias = biases
+        self.hidden = np.zeros(len(recurrent_kernel), kernel.dtype)
 
     def reset(self) -> None:
         self.hidden = np.zeros_like(self.hidden)
 
     def __call__(self, x: Vector) -> Vector:
-        from_input = (x @ self.into + self.bias_into).reshape(3, -1)
-        from_own = (self.hidden @ self.own + self.bias_own).reshape(3, -1)
-        update, restart = sigmoid(from_input[:2] + from_own[:2])
-        candidate = np.tanh(from_input[2] + restart * from_own[2])
+        from_input = (x @ self.kernel + self.input_bias).reshape(3, -1)
+        from_hidden = (self.hidden @ self.recurrent_kernel + self.recurrent_bias).reshape(3, -1)
+        update, reset = sigmoid(from_input[:2] + from_hidden[:2])
+        candidate = np.tanh(from_input[2] + reset * from_hidden[2])
         self.hidden = (1 - update) * candidate + update * self.hidden
         return self.hidden
 
@@ -165,7 +165,7 @@ def _build_layer(layer: Mapping[str, Any], arrays: list[Vector], dtype: DTypeLik
         gamma, beta = affine or (np.ones_like(mean), np.zeros_like(mean))
         return _Stateless(lambda x: np.asarray(gamma * scale * (x - mean) + beta))
     assert kind == "activation"
-    return _Stateless(CURVES[layer["activation"]])
+    return _Stateless(ACTIVATION_FUNCTIONS[layer["activation"]])
 
 
 class Network:
@@ -178,13 +178,13 @@ class Network:
     """
 
     def __init__(
-        self, text: str | bytes, where: str = "file", dtype: DTypeLike = np.float32
+        self, text: str | bytes, file_name: str = "file", dtype: DTypeLike = np.float32
     ) -> None:
         """Read a file.
 
         Args:
             text: the file.
-            where: its name, for errors.
+            file_name: its name, for errors.
             dtype: the type of the computation. RTNeural computes in float32, which also shows its
                 overflows; float64, with the weights still rounded to float32, shows how much of a
                 difference is rounding.
@@ -192,7 +192,7 @@ class Network:
         Raises:
             UserError: the file has faults, or a layer works on images.
         """
-        document = require_valid(text, where)
+        document = require_valid(text, file_name)
         shape = document["in_shape"]
         self.inputs = int(shape[-1] if len(shape) != 4 else shape[2] * shape[3])
         self.outputs = self.inputs
@@ -202,11 +202,13 @@ class Network:
             # Validated files may have layers on images, which no model of ours uses.
             if layer["type"].endswith("2d"):
                 name = f"layers[{number}] ({layer['type']})"
-                raise UserError(f"{where}: {name} works on images; only vectors are supported here")
+                raise UserError(
+                    f"{file_name}: {name} works on images; only vectors are supported here"
+                )
             arrays = [np.array(w, np.float32).astype(self.dtype) for w in layer["weights"]]
             self.layers.append(_build_layer(layer, arrays, self.dtype))
             if layer["type"] in ACTIVATED and layer.get("activation"):
-                self.layers.append(_Stateless(CURVES[layer["activation"]]))
+                self.layers.append(_Stateless(ACTIVATION_FUNCTIONS[layer["activation"]]))
             self.outputs = int(layer["shape"][-1])
 
     def reset(self) -> None:
@@ -223,9 +225,8 @@ class Network:
         if step.shape != (self.inputs,):
             raise UserError(f"a step has {self.inputs} inputs, found the shape {step.shape}")
         x = step.astype(self.dtype)
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # float32 overflows to infinity, as in RTNeural
+        # float32 overflows to infinity, as in RTNeural.
+        with np.errstate(over="ignore", invalid="ignore"):
             for layer in self.layers:
                 x = layer(x)
         return x

@@ -46,20 +46,22 @@ def layer_json(
     return start | more | {"weights": weights}
 
 
-def require_eval_mode(module: nn.Module, where: str, matters: bool = True) -> None:
+def require_eval_mode(module: nn.Module, location: str, matters: bool = True) -> None:
     """Refuse a module in training mode if it computes a different result there."""
     if module.training and matters:
         raise UserError(
-            f"{where}: it is in training mode and computes a different result there; call eval()"
+            f"{location}: it is in training mode and computes a different result there; call eval()"
         )
 
 
-def to_decimals(tensor: Tensor | None, where: str, name: str, zeros: tuple[int, ...] = ()) -> Any:
+def to_decimals(
+    tensor: Tensor | None, location: str, name: str, zeros: tuple[int, ...] = ()
+) -> Any:
     """Return a tensor as nested lists of the shortest decimals that give the same float32.
 
     Args:
         tensor: of any shape; None means zeros.
-        where: the layer, for errors.
+        location: the layer, for errors.
         name: the weight, for errors.
         zeros: the shape if there is no tensor.
 
@@ -73,28 +75,29 @@ def to_decimals(tensor: Tensor | None, where: str, name: str, zeros: tuple[int, 
         return np.zeros(zeros).tolist()
     array = tensor.detach().to("cpu", torch.float32).numpy()
     if indices := np.argwhere(~np.isfinite(array)).tolist():
-        why = (
+        reason = (
             f"{name} is not finite in float32 at {len(indices)} of {array.size} places, the first "
+            f"{indices[0]}"
         )
         nearest = "the model of the last step at which its loss was finite"
-        raise unsupported(where, f"{why}{indices[0]}", nearest)
+        raise unsupported(location, reason, nearest)
     # str() of a float32 is the shortest decimal that gives the same bits.
     short = np.array([float(str(value)) for value in array.ravel()]).reshape(array.shape)
     assert np.array_equal(short.astype(np.float32), array)
     return short.tolist()
 
 
-def dense(module: nn.Linear, where: str) -> list[Layer]:
+def dense(module: nn.Linear, location: str) -> list[Layer]:
     """Return the layer of a Linear."""
-    kernel = to_decimals(module.weight.T, where, "weight")
-    bias = to_decimals(module.bias, where, "bias", (module.out_features,))
+    kernel = to_decimals(module.weight.T, location, "weight")
+    bias = to_decimals(module.bias, location, "bias", (module.out_features,))
     return [layer_json("dense", module.out_features, [kernel, bias])]
 
 
-def conv1d(module: nn.Conv1d, where: str) -> list[Layer]:
+def conv1d(module: nn.Conv1d, location: str) -> list[Layer]:
     """Return the layer of a Conv1d over past steps."""
-    weight = to_decimals(module.weight.permute(2, 1, 0), where, "weight")
-    bias = to_decimals(module.bias, where, "bias", (module.out_channels,))
+    weight = to_decimals(module.weight.permute(2, 1, 0), location, "weight")
+    bias = to_decimals(module.bias, location, "bias", (module.out_channels,))
     layer = layer_json(
         "conv1d", module.out_channels, [weight, bias],
         kernel_size=[*module.kernel_size], dilation=[*module.dilation], groups=module.groups,
@@ -102,81 +105,81 @@ def conv1d(module: nn.Conv1d, where: str) -> list[Layer]:
     return [layer]
 
 
-def recurrent(module: nn.LSTM | nn.GRU, where: str) -> list[Layer]:
+def recurrent(module: nn.LSTM | nn.GRU, location: str) -> list[Layer]:
     """Return one layer per level of a stacked LSTM or GRU."""
     kind = type(module).__name__
     if module.bidirectional:
-        why = "it is bidirectional, and a stream has no end to start from"
-        raise unsupported(where, why, f"{kind}(bidirectional=False) with more units")
+        reason = "it is bidirectional, and a stream has no end to start from"
+        raise unsupported(location, reason, f"{kind}(bidirectional=False) with more units")
     if module.proj_size:
-        why = f"proj_size is {module.proj_size}, and the format has no projection inside a layer"
-        raise unsupported(where, why, f"{kind}(proj_size=0) and a Linear after it")
-    require_eval_mode(module, where, module.dropout > 0 and module.num_layers > 1)
+        reason = f"proj_size is {module.proj_size}, and the format has no projection inside a layer"
+        raise unsupported(location, reason, f"{kind}(proj_size=0) and a Linear after it")
+    require_eval_mode(module, location, module.dropout > 0 and module.num_layers > 1)
     write = _lstm if isinstance(module, nn.LSTM) else _gru
     parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     return [
         write(
             module.hidden_size,
             {part: getattr(module, f"{part}_l{level}", None) for part in parts},
-            f"{where}, its layer {level}" if module.num_layers > 1 else where,
+            f"{location}, its layer {level}" if module.num_layers > 1 else location,
         )
         for level in range(module.num_layers)
     ]
 
 
-def _lstm(hidden: int, weights: Mapping[str, Any], where: str) -> Layer:
+def _lstm(hidden: int, weights: Mapping[str, Any], location: str) -> Layer:
     kernel, recurrent_kernel = (
-        to_decimals(weights[name].T, where, name) for name in ("weight_ih", "weight_hh")
+        to_decimals(weights[name].T, location, name) for name in ("weight_ih", "weight_hh")
     )
     first, second = weights["bias_ih"], weights["bias_hh"]
     # RTNeural has one bias: both are added before the gates.
     total = None if first is None else first.detach() + second.detach()
-    bias = to_decimals(total, where, "bias_ih + bias_hh", (4 * hidden,))
+    bias = to_decimals(total, location, "bias_ih + bias_hh", (4 * hidden,))
     return layer_json("lstm", hidden, [kernel, recurrent_kernel, bias])
 
 
-def _gru(hidden: int, weights: Mapping[str, Any], where: str) -> Layer:
+def _gru(hidden: int, weights: Mapping[str, Any], location: str) -> Layer:
     """Keep both biases, because the candidate's second bias is multiplied by the reset gate."""
 
     def reordered(name: str) -> Any:
         tensor = weights[name]
         if tensor is None:
-            return to_decimals(None, where, name, (3 * hidden,))
+            return to_decimals(None, location, name, (3 * hidden,))
         reset, update, candidate = tensor.detach().split(hidden)
-        return to_decimals(torch.cat([update, reset, candidate]).t(), where, name)
+        return to_decimals(torch.cat([update, reset, candidate]).t(), location, name)
 
     biases = [reordered("bias_ih"), reordered("bias_hh")]
     return layer_json("gru", hidden, [reordered("weight_ih"), reordered("weight_hh"), biases])
 
 
-def batchnorm(module: nn.BatchNorm1d, where: str) -> list[Layer]:
+def batchnorm(module: nn.BatchNorm1d, location: str) -> list[Layer]:
     """Return a BatchNorm1d with its running statistics."""
     mean, variance, size = module.running_mean, module.running_var, module.num_features
     if mean is None or variance is None:
-        why = "it keeps no statistics, and the format only supports fixed ones"
-        raise unsupported(where, why, "BatchNorm1d(track_running_stats=True)")
-    require_eval_mode(module, where)
+        reason = "it keeps no statistics, and the format only supports fixed ones"
+        raise unsupported(location, reason, "BatchNorm1d(track_running_stats=True)")
+    require_eval_mode(module, location)
     named = {"weight": module.weight if module.affine else torch.ones(size), "bias": module.bias,
              "running_mean": mean, "running_var": variance}  # fmt: skip
-    weights = [to_decimals(tensor, where, name, (size,)) for name, tensor in named.items()]
+    weights = [to_decimals(tensor, location, name, (size,)) for name, tensor in named.items()]
     if min(weights[3]) + module.eps <= 0:
         raise UserError(
-            f"{where}: its running_var contains {min(weights[3])}, which with eps {module.eps} is "
-            "not positive; a variance is never negative"
+            f"{location}: its running_var contains {min(weights[3])}, which with eps "
+            f"{module.eps} is not positive; a variance is never negative"
         )
     return [layer_json("batchnorm", size, weights, epsilon=float(module.eps))]
 
 
-def prelu(module: nn.PReLU, where: str) -> list[Layer]:
+def prelu(module: nn.PReLU, location: str) -> list[Layer]:
     """Return the layer of a PReLU with one slope, or one per feature."""
-    slopes = to_decimals(module.weight, where, "weight")
+    slopes = to_decimals(module.weight, location, "weight")
     return [layer_json("prelu", module.num_parameters, [[slopes]])]
 
 
-def leaky(module: nn.LeakyReLU, where: str) -> list[Layer]:
+def leaky(module: nn.LeakyReLU, location: str) -> list[Layer]:
     """Return a LeakyReLU as a PReLU with one slope."""
     if not math.isfinite(module.negative_slope):
-        raise unsupported(where, f"its slope is {module.negative_slope}", "LeakyReLU()")
+        raise unsupported(location, f"its slope is {module.negative_slope}", "LeakyReLU()")
     return [layer_json("prelu", 1, [[[float(module.negative_slope)]]])]
 
 
@@ -195,7 +198,7 @@ WRITERS: Mapping[type[nn.Module], tuple[str, Writer]] = MappingProxyType(
 """For each class the attribute with its number of inputs, and the function that converts it."""
 
 
-def to_layers(module: nn.Module, size: int | None, where: str) -> list[Layer]:
+def to_layers(module: nn.Module, size: int | None, location: str) -> list[Layer]:
     """Return a module as layers, after `size` features; None: the number is not known yet.
 
     Raises:
@@ -207,10 +210,10 @@ def to_layers(module: nn.Module, size: int | None, where: str) -> list[Layer]:
     if is_shared_slope:
         expected = size
     if expected is None:
-        raise UserError(f"{where}: the number of inputs is unknown; pass `inputs`")
+        raise UserError(f"{location}: the number of inputs is unknown; pass `inputs`")
     if expected < 1 or size not in (None, expected):
-        raise UserError(f"{where}: it expects {expected} features but gets {size}")
-    layers = write(module, where)
+        raise UserError(f"{location}: it expects {expected} features but gets {size}")
+    layers = write(module, location)
     if isinstance(module, nn.PReLU | nn.LeakyReLU):
         layers[0]["shape"][-1] = expected
     return layers

@@ -24,7 +24,12 @@ COMPARED_STEPS = 200
 
 
 def check_parity(
-    text: str | bytes, frames: Array, expected: Array, allowed: float, where: str, skipped: int = 0
+    text: str | bytes,
+    frames: Array,
+    expected: Array,
+    allowed: float,
+    file_name: str,
+    skipped: int = 0,
 ) -> float:
     """Return the largest absolute difference between the outputs of a file and of its model.
 
@@ -33,7 +38,7 @@ def check_parity(
         frames: inputs `[T, I]`.
         expected: outputs of the model `[T - skipped, O]`, from its first step on.
         allowed: the tolerance of the difference.
-        where: the name of the file, for errors.
+        file_name: the name of the file, for errors.
         skipped: number of first RTNeural outputs that the model does not have.
 
     Raises:
@@ -41,11 +46,11 @@ def check_parity(
             after the first or the second reset; if another order of weights in one layer gives the
             right outputs, the message names the layer.
     """
-    network = Network(text, where)
+    network = Network(text, file_name)
     if expected.shape != (len(frames) - skipped, network.outputs):
         raise UserError(
-            f"{where}: gives outputs of shape {(len(frames) - skipped, network.outputs)}, but the "
-            f"model gives {expected.shape}; export this model again"
+            f"{file_name}: its outputs have the shape {(len(frames) - skipped, network.outputs)}, "
+            f"but the model's have {expected.shape}; export this model again"
         )
     max_error = 0.0
     # Twice, so that a state that `reset` does not clear is found.
@@ -53,7 +58,9 @@ def check_parity(
         error = np.abs(network.run(frames)[skipped:] - expected).max(axis=1)
         if not (error <= allowed).all():
             step = int(np.argmax(~(error <= allowed)))
-            message = f"{where}: off by {float(error.max()):.2e} {phase}, first at step {step}"
+            message = (
+                f"{file_name}: max abs error {float(error.max()):.2e} {phase}, first at step {step}"
+            )
             hint = _order_hint(text, frames, expected, allowed, skipped)
             raise UserError(f"{message}; allowed is {allowed}{hint}")
         max_error = max(max_error, float(error.max()))

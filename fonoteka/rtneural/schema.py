@@ -29,8 +29,8 @@ def _dense(layer: Any, inputs: LayerInput, size: int | None) -> Iterator[Diagnos
     if len(weights) not in (1, 2):
         yield Diagnostic("", f"weights must be [kernel, bias], found {len(weights)} arrays")
     elif inputs.size and size:
-        why = f"the {inputs} and the shape's {size} outputs"
-        yield from check_shape(weights[0], "kernel", (inputs.size, size), why, MATRIX)
+        source = f"the {inputs} and the shape's {size} outputs"
+        yield from check_shape(weights[0], "kernel", (inputs.size, size), source, MATRIX)
         if len(weights) == 2:
             yield from check_shape(weights[1], "bias", (size,), f"{size} outputs", VECTOR)
         else:
@@ -49,13 +49,13 @@ def _recurrent(
             )  # fmt: skip
         elif inputs.size and size:
             kernel, recurrent_kernel, bias = weights
-            why = f"the {inputs} and the shape's {size} units of {gates} gates"
-            yield from check_shape(kernel, "kernel", (inputs.size, gates * size), why, MATRIX)
+            source = f"the {inputs} and the shape's {size} units of {gates} gates"
+            yield from check_shape(kernel, "kernel", (inputs.size, gates * size), source, MATRIX)
             yield from check_shape(
-                recurrent_kernel, "recurrent kernel", (size, gates * size), why, MATRIX
+                recurrent_kernel, "recurrent kernel", (size, gates * size), source, MATRIX
             )
             effect = "RTNeural throws, reads past its end or is silently wrong"
-            yield from check_shape(bias, "bias", (*biases, gates * size), why, effect)
+            yield from check_shape(bias, "bias", (*biases, gates * size), source, effect)
 
     return check
 
@@ -66,10 +66,10 @@ def _last(layer: Any, key: str) -> tuple[int, list[Diagnostic]]:
     number = value[-1] if isinstance(value, list) and value else value
     if is_positive_integer(number):
         return int(number), []
-    found, effect = "no such key", "throws"
+    shown, effect = "no such key", "throws"
     if key in layer:
-        found, effect = repr(value), "throws or runs with garbage"
-    message = f"{key} must be a whole number of at least 1, found {found}; RTNeural {effect}"
+        shown, effect = repr(value), "throws or runs with garbage"
+    message = f"{key} must be a whole number of at least 1, found {shown}; RTNeural {effect}"
     return 0, [Diagnostic("", message)]
 
 
@@ -89,9 +89,11 @@ def _conv1d(layer: Any, inputs: LayerInput, size: int | None) -> Iterator[Diagno
             message = f"{groups} groups do not divide the {inputs} and the shape's {size} outputs"
             yield Diagnostic("", f"{message}; RTNeural throws or is silently wrong")
             return
-        why = f"kernel_size {kernel}, the {inputs}, {groups} groups and the shape's {size} outputs"
+        source = (
+            f"kernel_size {kernel}, the {inputs}, {groups} groups and the shape's {size} outputs"
+        )
         yield from check_shape(
-            weights[0], "kernel", (kernel, inputs.size // groups, size), why, MATRIX
+            weights[0], "kernel", (kernel, inputs.size // groups, size), source, MATRIX
         )
         yield from check_shape(weights[1], "bias", (size,), f"{size} outputs", VECTOR)
 
@@ -105,9 +107,9 @@ def _statistics(layer: Any, count: int) -> Iterator[Diagnostic]:
     except ValueError:
         usable = False
     if not usable:
-        found = "no such key" if "epsilon" not in layer else repr(epsilon)
+        shown = "no such key" if "epsilon" not in layer else repr(epsilon)
         effect = "throws or runs with garbage" if "epsilon" in layer else "throws"
-        yield Diagnostic("", f"epsilon must be a float32 number, found {found}; RTNeural {effect}")
+        yield Diagnostic("", f"epsilon must be a float32 number, found {shown}; RTNeural {effect}")
     if len(weights) not in (2, 4):
         yield Diagnostic(
             "", "weights must be [gamma, beta, mean, variance] or [mean, variance], found "
@@ -199,8 +201,8 @@ def _conv2d(layer: Any, inputs: LayerInput, _size: int | None) -> Iterator[Diagn
         message = f"shape ends in {layer['shape'][2:]}, but its other keys give {expected}"
         yield Diagnostic("", f"{message}; RTNeural loads no model")
     kernel, bias = layer["weights"]
-    why = "the kernel sizes and the numbers of filters"
-    yield from check_shape(kernel, "kernel", (time, width, channels, filters), why, MATRIX)
+    source = "the kernel sizes and the numbers of filters"
+    yield from check_shape(kernel, "kernel", (time, width, channels, filters), source, MATRIX)
     yield from check_shape(bias, "bias", (filters,), f"{filters} filters", VECTOR)
 
 

@@ -31,17 +31,17 @@ class Diagnostic:
     """One fault or note about a place in a file.
 
     Attributes:
-        where: `layers[2] (gru)`, or "file".
+        location: `layers[2] (gru)`, or "file".
         message: the value found, the value expected, and the effect in RTNeural.
         fault: RTNeural fails or computes something else; False: a note, the result is right.
     """
 
-    where: str
+    location: str
     message: str
     fault: bool = True
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}"
+        return f"{self.location}: {self.message}"
 
 
 def is_positive_integer(value: Any) -> bool:
@@ -88,9 +88,17 @@ def format_shape(shape: Sequence[int]) -> str:
 
 
 def check_shape(
-    value: Any, name: str, expected: Sequence[int], why: str, effect: str
+    value: Any, name: str, expected: Sequence[int], source: str, effect: str
 ) -> Iterator[Diagnostic]:
-    """Yield a diagnostic if an array does not have the shape `expected`."""
+    """Yield a diagnostic if an array does not have a shape.
+
+    Args:
+        value: the array, as nested lists.
+        name: of the array, for the message.
+        expected: its shape.
+        source: the sizes that determine the shape, a plural.
+        effect: what RTNeural does with another shape.
+    """
     try:
         shape = shape_of(value)
     except ValueError as error:
@@ -98,5 +106,5 @@ def check_shape(
         return
     if shape != tuple(expected):
         hint = "; it looks untransposed" if sorted(shape) == sorted(expected) else ""
-        message = f"{name} is {format_shape(shape)}, but {why} need {format_shape(expected)}"
+        message = f"{name} is {format_shape(shape)}, but {source} need {format_shape(expected)}"
         yield Diagnostic("", f"{message}; {effect}{hint}")

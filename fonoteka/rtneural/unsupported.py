@@ -56,7 +56,7 @@ REFUSED: Mapping[str, tuple[str, str]] = MappingProxyType(
 )  # fmt: skip
 
 
-def unsupported_module(module: nn.Module, where: str) -> UserError:
+def unsupported_module(module: nn.Module, location: str) -> UserError:
     """Return the error for a module that the exporter does not support.
 
     A user-defined module is refused, because its `forward` cannot be analysed.
@@ -67,20 +67,20 @@ only; the nearest that works is ELU()
     """
     name = type(module).__name__
     if name in REFUSED and type(module).__module__.startswith("torch."):
-        why, nearest = REFUSED[name]
-        return unsupported(where, why, nearest)
+        reason, nearest = REFUSED[name]
+        return unsupported(location, reason, nearest)
     if name.startswith("Lazy"):
-        return unsupported(where, "it has no sizes yet", "the same model after one run on data")
+        return unsupported(location, "it has no sizes yet", "the same model after one run on data")
     return unsupported(
-        where, f"the format has no such layer, and {GRAPH}",
+        location, f"the format has no such layer, and {GRAPH}",
         "a Sequential or a list of the plain layers that it runs, in order, with the rest of its "
         "arithmetic on the host",
     )  # fmt: skip
 
 
-def unsupported(where: str, why: str, nearest: str) -> UserError:
+def unsupported(location: str, reason: str, nearest: str) -> UserError:
     """Return an error with the layer, the reason and the nearest supported form."""
-    return UserError(f"{where}: {why}; the nearest that works is {nearest}")
+    return UserError(f"{location}: {reason}; the nearest that works is {nearest}")
 
 
 def runs_in_order(kind: type[nn.Module]) -> bool:
@@ -100,24 +100,24 @@ def runs_in_order(kind: type[nn.Module]) -> bool:
     )
 
 
-def require_readable(module: nn.Module, where: str) -> None:
+def require_readable(module: nn.Module, location: str) -> None:
     """Refuse a module whose children and weights do not determine its result.
 
     Raises:
         UserError: it has no sizes yet, has hooks, or its `forward` was replaced.
     """
     if isinstance(module, LazyModuleMixin):  # its hooks set the sizes
-        raise unsupported_module(module, where)
+        raise unsupported_module(module, location)
     if module._forward_hooks or module._forward_pre_hooks:
         raise unsupported(
-            where,
+            location,
             "hooks change what it computes, and they cannot be exported",
             "the layer without them, after torch.nn.utils.remove_weight_norm or prune.remove",
         )
     if "forward" in vars(module):
-        why = "its forward was replaced on this object, and a function cannot be exported"
+        reason = "its forward was replaced on this object, and a function cannot be exported"
         raise unsupported(
-            where, why, "the module with the forward of its class, del module.forward"
+            location, reason, "the module with the forward of its class, del module.forward"
         )
     # A subclass that overrides `forward` alone may not run the layers that its base declares.
     classes = type(module).__mro__
@@ -127,7 +127,7 @@ def require_readable(module: nn.Module, where: str) -> None:
     }
     if hasattr(module, "declared_layers") and owners["declared_layers"] > owners["forward"]:
         own, declared = (classes[owners[name]].__name__ for name in ("forward", "declared_layers"))
-        why = f"its forward is that of {own}, but its declared_layers that of {declared}"
+        reason = f"its forward is that of {own}, but its declared_layers that of {declared}"
         raise unsupported(
-            where, why, f"a declared_layers of {own} that returns what its forward runs"
+            location, reason, f"a declared_layers of {own} that returns what its forward runs"
         )

@@ -35,14 +35,14 @@ def diagnose(text: str | bytes) -> list[Diagnostic]:
     return list(_check_file(text))
 
 
-def require_valid(text: str | bytes, where: str) -> dict[str, Any]:
-    """Return the document of a file without faults; `where` is the name of the file.
+def require_valid(text: str | bytes, file_name: str) -> dict[str, Any]:
+    """Return the document of a file without faults; `file_name` is the name of the file.
 
     Raises:
         UserError: the file has faults; the message lists all of them.
     """
     if faults := [diagnostic for diagnostic in diagnose(text) if diagnostic.fault]:
-        raise UserError("; ".join(f"{where}: {fault}" for fault in faults))
+        raise UserError("; ".join(f"{file_name}: {fault}" for fault in faults))
     document: dict[str, Any] = json.loads(_decoded(text))
     return document
 
@@ -138,86 +138,89 @@ def _check_layer(
     layer: Any, number: int, inputs: LayerInput
 ) -> Generator[Diagnostic, None, LayerInput]:
     """Yield diagnostics for a layer; return the inputs of the next layer."""
-    where = f"layers[{number}]"
+    location = f"layers[{number}]"
     if not isinstance(layer, dict):
-        yield Diagnostic(where, f"expected an object, found {_shortened(layer)}; RTNeural throws")
-        return LayerInput(None, where)
+        yield Diagnostic(
+            location, f"expected an object, found {_shortened(layer)}; RTNeural throws"
+        )
+        return LayerInput(None, location)
     kind = layer.get("type")
     if not isinstance(kind, str):
         value = "no such key" if "type" not in layer else _shortened(kind)
-        yield Diagnostic(where, f"type must be a string, found {value}; RTNeural throws")
-        return LayerInput(None, where)
-    where = f"{where} ({kind})"
+        yield Diagnostic(location, f"type must be a string, found {value}; RTNeural throws")
+        return LayerInput(None, location)
+    location = f"{location} ({kind})"
     # The checks below need a known type, and lists of weights and sizes: return at the first fault.
     if kind not in LAYER_SCHEMAS:
         effect = "drops the layer and runs without it" if "weights" in layer else "throws"
         hint = f"; did you mean {kind.lower()!r}?" if kind.lower() in LAYER_SCHEMAS else ""
         yield Diagnostic(
-            where, f"type {kind!r} is not one of {sorted(LAYER_SCHEMAS)}; RTNeural {effect}{hint}"
+            location,
+            f"type {kind!r} is not one of {sorted(LAYER_SCHEMAS)}; RTNeural {effect}{hint}",
         )
         return inputs
     for key in ("weights", "shape"):
         if not isinstance(layer.get(key), list):
             value = "no such key" if key not in layer else _shortened(layer[key])
-            yield Diagnostic(where, f"{key} must be a list, found {value}; RTNeural throws")
-            return LayerInput(None, where)
+            yield Diagnostic(location, f"{key} must be a list, found {value}; RTNeural throws")
+            return LayerInput(None, location)
     schema = LAYER_SCHEMAS[kind]
-    size = yield from _output_size(layer["shape"], schema.planes, where)
-    yield from _check_activation(layer, kind, where)
+    size = yield from _output_size(layer["shape"], schema.planes, location)
+    yield from _check_activation(layer, kind, location)
     for name in sorted(set(layer) - {"type", "weights", "shape", "activation", *schema.keys}):
-        yield from _check_unknown_key(name, layer[name], where)
+        yield from _check_unknown_key(name, layer[name], location)
     for diagnostic in schema.check(layer, inputs, size):
-        yield Diagnostic(where, diagnostic.message, diagnostic.fault)
-    return LayerInput(size or None, where)
+        yield Diagnostic(location, diagnostic.message, diagnostic.fault)
+    return LayerInput(size or None, location)
 
 
 def _output_size(
-    shape: list[Any], planes: bool, where: str
+    shape: list[Any], planes: bool, location: str
 ) -> Generator[Diagnostic, None, int | None]:
     """Yield diagnostics for a shape; return its number of outputs, or None."""
     has_planes = len(shape) == 4
     used = shape[2:] if has_planes else shape[-1:]
     if not used or not all(is_positive_integer(value) for value in used):
         message = f"shape is {_shortened(shape)}; it must end in a whole number of at least 1"
-        yield Diagnostic(where, f"{message}; RTNeural throws or runs with garbage")
+        yield Diagnostic(location, f"{message}; RTNeural throws or runs with garbage")
         return None
     if has_planes and not planes:
         yield Diagnostic(
-            where, f"shape {_shortened(shape)} has four elements, of which RTNeural takes "
+            location, f"shape {_shortened(shape)} has four elements, of which RTNeural takes "
             f"{shape[2]} x {shape[3]} as the number of outputs; write three",
         )  # fmt: skip
     if planes and not has_planes:
         message = f"shape {_shortened(shape)} must be [null, null, features, channels]"
-        yield Diagnostic(where, f"{message}; RTNeural loads no model or a wrong one")
+        yield Diagnostic(location, f"{message}; RTNeural loads no model or a wrong one")
     return int(math.prod(used))
 
 
-def _check_activation(layer: dict[str, Any], kind: str, where: str) -> Iterator[Diagnostic]:
+def _check_activation(layer: dict[str, Any], kind: str, location: str) -> Iterator[Diagnostic]:
     schema, value = LAYER_SCHEMAS[kind], layer.get("activation", "")
     if kind == "activation" and not value:
-        yield Diagnostic(where, "it has no activation; RTNeural drops the layer")
+        yield Diagnostic(location, "it has no activation; RTNeural drops the layer")
     elif not isinstance(value, str):
         yield Diagnostic(
-            where, f"activation must be a string, found {_shortened(value)}; RTNeural throws"
+            location, f"activation must be a string, found {_shortened(value)}; RTNeural throws"
         )
     elif not schema.activated and value:
         # Keras writes tanh on recurrent layers, and RTNeural computes tanh there.
         is_note = kind in ("lstm", "gru") and value == "tanh"
         message = f"RTNeural ignores the activation {value!r} of this type"
         advice = "" if is_note else "; write it as a separate layer"
-        yield Diagnostic(where, f"{message}{advice}", not is_note)
+        yield Diagnostic(location, f"{message}{advice}", not is_note)
     elif schema.activated and value and value not in ACTIVATIONS:
         hint = f"; did you mean {value.lower()!r}?" if value.lower() in ACTIVATIONS else ""
         message = f"activation {value!r} is not one of {sorted(ACTIVATIONS)}"
-        yield Diagnostic(where, f"{message}; RTNeural crashes on it without an exception{hint}")
+        yield Diagnostic(location, f"{message}; RTNeural crashes on it without an exception{hint}")
 
 
-def _check_unknown_key(name: str, value: Any, where: str) -> Iterator[Diagnostic]:
+def _check_unknown_key(name: str, value: Any, location: str) -> Iterator[Diagnostic]:
     """Yield a fault for an ignored key if it would change the result, else a note."""
     harmless = {"stride": 1, "strides": 1, "padding": "causal", "padding_mode": "zeros"}
     number = value[-1] if isinstance(value, list) and value else value
     if name in harmless and number != harmless[name]:
         message = f"RTNeural ignores {name} {_shortened(value)} and computes {harmless[name]!r}"
-        yield Diagnostic(where, f"{message}; the file is not the trained model")
+        yield Diagnostic(location, f"{message}; the file is not the trained model")
     else:
-        yield Diagnostic(where, f"RTNeural ignores the key {name!r}", fault=False)
+        yield Diagnostic(location, f"RTNeural ignores the key {name!r}", fault=False)

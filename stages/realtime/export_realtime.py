@@ -69,7 +69,7 @@ def torch_outputs(stack: Stack, frames: Array) -> Array:
     return np.stack(rows)
 
 
-def prove_graph(
+def check_graph(
     graph: Path, frames: Array, expected: Array, tolerance: float, file_name: str
 ) -> float:
     """Return the largest difference between an ONNX file and torch, over two runs from a reset.
@@ -99,17 +99,17 @@ def run(
     stack, metadata = load_stack(model)
     name, inputs = metadata["name"], metadata["shape"]["inputs"]
     frames = parity_frames(streams, times, params.steps)
-    description = {
-        "answers": "\n".join(metadata["answers"]), "name": name,
+    graph_metadata = {
+        "labels": "\n".join(metadata["labels"]), "name": name,
         "weights_sha256": metadata["weights_sha256"],
     }  # fmt: skip
     with atomic_folder(out) as folder:
         document, graph = folder / f"{name}.json", folder / f"{name}.onnx"
         document.write_text(export_model(stack, inputs).text, encoding="utf-8")
-        export_stack(stack, inputs, description, graph, params.opset)
+        export_stack(stack, inputs, graph_metadata, graph, params.opset)
         expected, tolerance = torch_outputs(stack, frames), params.max_error
         worst = {
-            "onnx": prove_graph(graph, frames, expected, tolerance, graph.name),
+            "onnx": check_graph(graph, frames, expected, tolerance, graph.name),
             "rtneural": check_parity(
                 document.read_bytes(), frames, expected, tolerance, document.name
             ),

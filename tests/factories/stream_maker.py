@@ -101,7 +101,7 @@ def save_random(
         for parameter in model.parameters():
             parameter *= 2
     facts = {
-        "name": name, "answers": list(question.names), "event": question.event,
+        "name": name, "labels": list(question.names), "event": question.event,
         "delay_hops": small.delay, "threshold": 0.5, "training_data_sha256": "5" * 64,
         "best_epoch": 1, "valid_error": 0.5,
     }  # fmt: skip
@@ -110,11 +110,11 @@ def save_random(
 
 
 def exported(toy: Path, folder: Path, models: dict[str, Path]) -> dict[str, Path]:
-    """Export models as the stage rtneural does; the reports lie in `folder/proofs`."""
+    """Export models as the stage export_realtime does, with reports in `folder/parity_reports`."""
     for name, model in models.items():
         export_realtime.run(
             model, toy / "streams", toy / "times.parquet", folder / "export" / name,
-            folder / "proofs" / f"{name}.json", RTNEURAL,
+            folder / "parity_reports" / f"{name}.json", RTNEURAL,
         )  # fmt: skip
     return {name: folder / "export" / name for name in models}
 
@@ -140,8 +140,8 @@ def write_splits(folder: Path) -> Path:
 def small(factory) -> Path:
     """Return a folder with all five models, untrained, exported, scored and bundled.
 
-    It is shared by all tests of a run: streams in `toy`, then `models`, `export`, `proofs`, and the
-    bundle in `realtime`.
+    It is shared by all tests of a run: streams in `toy`, then `models`, `export`,
+    `parity_reports`, and the bundle in `realtime`.
     """
     return artefact(factory, "small", _make_small)
 
@@ -160,7 +160,7 @@ def bundle_arguments(folder: Path) -> dict:
     return {
         "exports": [folder / "export" / name for name in TASKS],
         "models": [folder / "models" / name for name in TASKS],
-        "proofs": folder / "proofs", "streams": toy / "streams",
+        "parity_reports": folder / "parity_reports", "streams": toy / "streams",
         "times": toy / "times.parquet", "frontend": toy / "frontend.json",
         "splits": folder / "splits", "metrics": folder / "realtime.json",
         "out": folder / "realtime", "params": BUNDLE, "licence": LICENCE,

@@ -135,13 +135,13 @@ def mean(document):
 
 
 FAULTS = [
-    ("speech.json", flip, "speech: round trip: speech.json: off by"),
+    ("speech.json", flip, "speech: round trip: speech.json: max abs error"),
     ("speech.json", cut, "speech: format: speech.json: file: it is not JSON"),
     ("phone.json", nan, "phone: format: phone.json: file: it is not JSON.*NaN"),
     ("viseme.json", shape, r"viseme: format: viseme.json: layers\[2\] \(dense\)"),
     ("onset.json", square, "right with the first two gates swapped"),
-    ("frontend.json", mel, "frontend.json: mel is off by 0.001 from its"),
-    ("frontend.json", hann, "frontend.json: hann is off by"),
+    ("frontend.json", mel, "frontend.json: mel differs by 0.001 from its"),
+    ("frontend.json", hann, "frontend.json: hann differs by"),
     ("frontend.json", logarithm, "log is 'to base 10', but 'natural' is computed"),
     ("frontend.json", hop, "its parameters differ from those in package.json"),
     ("frontend.json", mean, "mean contains numbers that are not finite"),
@@ -190,7 +190,7 @@ def swap(folder, first, second):
 @pytest.mark.parametrize(
     ("kinds", "words"),
     [
-        (["json"], "speech: round trip: speech.json: off by"),
+        (["json"], "speech: round trip: speech.json: max abs error"),
         (["onnx"], "the ONNX file's name: found 'voicing', expected 'speech'"),
         (["json", "onnx"], "the ONNX file's name: found 'voicing', expected 'speech'"),
     ],
@@ -228,11 +228,11 @@ def remove_key(key):
             set_value("model_t", "RTNeural::ModelT<float, 8, 1>"),
             "phone.json: model_t is RTNeural::Mod",
         ),
-        (set_value("multiplies", 7), r"phone.json: multiplies is \d+ in the file and 7 in package"),
-        (set_value("answers", ["a", "b"]), "phone: outputs: found 51, expected 2"),
+        (set_value("macs", 7), r"phone.json: macs is \d+ in the file and 7 in package"),
+        (set_value("labels", ["a", "b"]), "phone: outputs: found 51, expected 2"),
         (set_value("weights_sha256", "0" * 64), "phone: the ONNX file's weights: found"),
         (
-            set_value("loudest_logit", 2),
+            set_value("max_abs_logit", 2),
             r"phone: the bound before a softmax: found \d+, expected 2",
         ),
         (set_value("threshold", "high"), "models.phone: threshold: expected float, found 'high'"),
@@ -269,7 +269,12 @@ def test_all_faults_are_reported_at_once(planted, monkeypatch, capsys):
     (planted / "onset.onnx").unlink()
     _, error = checked(capsys, planted)
     assert error.startswith("realtime check: 3 checks failed: files: ")
-    for words in ("speech.json: its SHA", "onset.onnx: missing", "mel is off", "it is not JSON"):
+    for words in (
+        "speech.json: its SHA",
+        "onset.onnx: missing",
+        "mel differs by",
+        "it is not JSON",
+    ):
         assert words in error
 
 
@@ -293,8 +298,8 @@ def test_outputs_that_differ_after_a_reset_are_found(bundle, monkeypatch):
 @pytest.mark.parametrize("size", [1, 64, 159, 160, 441, 480, 1 << 20])
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_a_wav_in_blocks_gives_the_decisions_of_the_whole(name, size, bundle, tmp_path):
-    soundfile.write(tmp_path / "heard.wav", synthetic_sound(0.6, seed=4), 16_000)
-    signal, rate_hz = soundfile.read(tmp_path / "heard.wav", dtype="float32")
+    soundfile.write(tmp_path / "clip.wav", synthetic_sound(0.6, seed=4), 16_000)
+    signal, rate_hz = soundfile.read(tmp_path / "clip.wav", dtype="float32")
     assert rate_hz == 16_000
     end = FrontEnd.from_json(read_json(bundle / "frontend.json"))
     network = Network((bundle / f"{name}.json").read_bytes())
@@ -335,7 +340,9 @@ def test_another_decision_is_found_and_a_near_tie_is_counted():
     expected[4] -= 5e-6  # of two equal hops the first is the peak now
     assert compare_outputs(OUTPUTS, expected, True, 0.5).close == 2
     expected[2] += 1e-4
-    with pytest.raises(ValueError, match=r"outputs in blocks are off by 1.00e-04; allowed is"):
+    with pytest.raises(
+        ValueError, match=r"max abs error 1.00e-04 of the outputs in blocks; allowed is"
+    ):
         compare_outputs(OUTPUTS, expected, True, 0.5)
     with pytest.raises(
         ValueError, match=r"\(5, 1\) outputs in blocks and \(6, 1\) of the whole sound"
@@ -343,7 +350,7 @@ def test_another_decision_is_found_and_a_near_tie_is_counted():
         compare_outputs(OUTPUTS[1:], OUTPUTS, True, 0.5)
     expected = OUTPUTS.copy()
     expected[0] = float("nan")
-    with pytest.raises(ValueError, match="off by nan"):
+    with pytest.raises(ValueError, match="max abs error nan"):
         compare_outputs(OUTPUTS, expected, True, 0.5)
 
 

@@ -89,14 +89,14 @@ def test_a_latency_includes_the_hop_of_the_decision(late):
 
 def test_a_decision_after_the_limit_is_a_miss():
     true, predicted = np.repeat([0, 1], [5, 10]), np.repeat([0, 1], [9, 6])
-    assert latencies(predicted, true, 4).without == 1
+    assert latencies(predicted, true, 4).missed == 1
     assert latencies(predicted, true, 5).hops == [5]
 
 
 def test_a_decision_before_the_change_is_counted_separately():
     true, predicted = np.repeat([0, 1], [5, 5]), np.repeat([0, 1], [4, 6])
     result = latencies(predicted, true, 5)
-    assert (result.hops, result.without, result.before) == ([], 0, 1)
+    assert (result.hops, result.missed, result.anticipated) == ([], 0, 1)
 
 
 def test_a_decision_belongs_to_the_last_change_to_its_value():
@@ -105,7 +105,7 @@ def test_a_decision_belongs_to_the_last_change_to_its_value():
     predicted = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 1])
     result = latencies(predicted, true, 9)
     assert result.hops == [2]  # of the second 1; the first was missed, so the 0 was there before
-    assert (result.without, result.before) == (1, 1)
+    assert (result.missed, result.anticipated) == (1, 1)
 
 
 def test_a_short_sound_may_be_decided_after_the_next_began():
@@ -123,5 +123,5 @@ def test_every_change_is_counted_once(true, predicted, within):
     true = np.array(true)
     result = latencies(np.array(predicted)[: len(true)], true, within)
     total = int((np.diff(true) != 0).sum())
-    assert len(result.hops) + result.without + result.before == total
+    assert len(result.hops) + result.missed + result.anticipated == total
     assert all(1 <= hops <= within for hops in result.hops)

@@ -33,19 +33,19 @@ def test_parameters_and_products_are_counted():
     assert (cost.inputs, cost.outputs) == (3, 6)
     assert cost.parameters == (12 + 4) + (5 * 2 * 6 + 6)
     assert cost.weight_bytes == 4 * cost.parameters
-    assert cost.multiplies == 12 + 60
-    assert cost.curves == 4  # relu does not count
-    assert cost.remembered == 4 * 8
+    assert cost.macs == 12 + 60
+    assert cost.exponentials == 4  # relu does not count
+    assert cost.state_size == 4 * 8
     recurrent = model_cost(document_of(nn.LSTM(3, 4), nn.GRU(4, 2)))
     assert recurrent.parameters == 16 * (3 + 4 + 1) + 6 * (4 + 2 + 2)
-    assert recurrent.multiplies == 16 * 7 + 12 + 6 * 6 + 6
-    assert recurrent.curves == 5 * 4 + 3 * 2
-    assert recurrent.remembered == 4 + 4 + 2
+    assert recurrent.macs == 16 * 7 + 12 + 6 * 6 + 6
+    assert recurrent.exponentials == 5 * 4 + 3 * 2
+    assert recurrent.state_size == 4 + 4 + 2
 
 
 def test_layers_with_one_product_per_feature_are_counted():
     cost = model_cost(document_of(nn.BatchNorm1d(3), nn.PReLU(3), nn.Softmax(dim=-1)))
-    assert (cost.parameters, cost.multiplies, cost.curves) == (15, 9, 3)
+    assert (cost.parameters, cost.macs, cost.exponentials) == (15, 9, 3)
 
 
 def test_the_receptive_field_is_that_of_the_taps_or_unlimited():

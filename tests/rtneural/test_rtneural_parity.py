@@ -74,26 +74,32 @@ PLANTED = {
 @pytest.mark.parametrize("case", PLANTED)
 def test_a_wrong_order_of_weights_is_named(case):
     make, hint = PLANTED[case]
-    message = rf"m\.json: off by .*e-0[12] from the first step on, first at step \d+; .*{hint}"
+    message = (
+        rf"m\.json: max abs error .*e-0[12] from the first step on, first at step \d+; .*{hint}"
+    )
     with pytest.raises(ValueError, match=message):
         check_parity(make(), FRAMES, EXPECTED, ALLOWED, "m.json")
 
 
 def test_a_missing_lstm_bias_is_found_without_a_hint():
     text = changed(3, 2, lambda bias: bias * 0.5)
-    with pytest.raises(ValueError, match=r"off by .* from the first step on.*; allowed is 1e-05$"):
+    with pytest.raises(
+        ValueError, match=r"max abs error .* from the first step on.*; allowed is 1e-05$"
+    ):
         check_parity(text, FRAMES, EXPECTED, ALLOWED, "m.json")
 
 
 def test_outputs_of_another_model_are_refused():
-    with pytest.raises(ValueError, match=r"shape \(60, 4\), but the model gives \(60, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(60, 4\), but the model's have \(60, 3\)"):
         check_parity(export_model(stack()).text, FRAMES, EXPECTED[:, :3], ALLOWED, "m.json")
 
 
 def test_outputs_that_are_nan_fail_the_check():
     softmax = export_model([nn.Softmax(dim=-1)], 2).text
     loud = np.array([[100.0, 0.0]], np.float32)
-    with pytest.raises(ValueError, match="off by nan from the first step on, first at step 0"):
+    with pytest.raises(
+        ValueError, match="max abs error nan from the first step on, first at step 0"
+    ):
         check_parity(softmax, loud, np.array([[1.0, 0.0]]), ALLOWED, "m.json")
 
 

@@ -24,7 +24,7 @@ from fonoteka.rtneural.cost import model_cost
 from fonoteka.rtneural.export import export_model
 
 pytestmark = pytest.mark.torch
-# Three dense layers of 8 float32 products a step: rounding is some 1e-7, a lost layer 0.1.
+# Three dense layers of 8 float32 products per step: rounding is some 1e-7, a lost layer 0.1.
 ALLOWED = 1e-6
 
 
@@ -138,7 +138,7 @@ def test_a_file_counts_a_layer_per_run_and_a_model_its_parameters_once():
     cost = model_cost(export_model(model, 2).document)
     assert parameter_count(model) == 2 * 2 + 2
     assert cost.parameters == 3 * (2 * 2 + 2)  # the file holds them three times
-    assert cost.multiplies == 3 * 2 * 2  # and a step multiplies by them three times
+    assert cost.macs == 3 * 2 * 2  # and a step multiplies by them three times
 
 
 class ResidualSequential(nn.Sequential):

@@ -24,7 +24,7 @@ class EvaluateRealtimeParams:
 
     Attributes:
         tolerance_s: largest distance of a predicted onset from the true one.
-        longest_delay_s: a later answer counts as a miss.
+        longest_delay_s: a later decision counts as a miss.
         resamples: draws of the speakers for an interval.
         seed: of the draws.
         digits: decimals of a score in the report.
@@ -58,24 +58,24 @@ class EvaluationStream:
 
 @dataclass(frozen=True)
 class StreamCounts:
-    """Counts of a model's answers to one stream, one entry per hop, or per onset of an event task.
+    """Counts of a model's decisions in one stream: one entry per hop, or per onset.
 
     Attributes:
         hops: the hop that each entry belongs to.
-        hits, extra, missed: 1 or 0; with several classes a wrong answer is both extra and missed,
+        hits, extra, missed: 1 or 0; with several classes a wrong decision is both extra and missed,
             so that the F1 of all is the accuracy.
-        late_s: latencies of the answers after a change.
-        without: changes without an answer in time.
-        before: changes that the model had already answered.
+        latencies_s: latencies of the decisions after a change, in seconds.
+        missed_changes: changes without a decision in time.
+        anticipated_changes: changes whose decision was already present, without a latency.
     """
 
     hops: Numbers
     hits: Numbers
     extra: Numbers
     missed: Numbers
-    late_s: list[float]
-    without: int
-    before: int
+    latencies_s: list[float]
+    missed_changes: int
+    anticipated_changes: int
 
 
 class StreamEvaluator:
@@ -92,34 +92,46 @@ class StreamEvaluator:
         """Return the counts of outputs `[T, O]`."""
         if self.spec.event:
             hops = pick_peaks(outputs[:, 0], self.threshold)
-            return self._moments((hops - self.delay + 0.5) * self.hop_s, hops, stream)
-        several = len(self.spec.names) > 1
-        answers = (
-            outputs.argmax(axis=1) if several else (outputs[:, 0] > self.threshold).astype(np.int64)
-        )
-        return self.states(answers, stream, self.delay)
+            return self._event_counts((hops - self.delay + 0.5) * self.hop_s, hops, stream)
+        if len(self.spec.names) > 1:
+            predicted = outputs.argmax(axis=1)
+        else:
+            predicted = (outputs[:, 0] > self.threshold).astype(np.int64)
+        return self._state_counts(predicted, stream, self.delay)
 
-    def states(self, answers: Numbers, stream: EvaluationStream, delay: int) -> StreamCounts:
-        """Return the counts of one answer per hop, `[T]`."""
-        truth = self.spec.labels(stream.rows, len(answers), self.hop_s)
+    def _state_counts(
+        self, predicted: Numbers, stream: EvaluationStream, delay: int
+    ) -> StreamCounts:
+        """Return the counts of one decision per hop, `[T]`."""
+        truth = self.spec.labels(stream.rows, len(predicted), self.hop_s)
         expected = delayed(truth, delay)
         if len(self.spec.names) > 1:
-            hits = answers == expected
+            hits = predicted == expected
             extra = missed = ~hits
         else:
-            hits = (answers == 1) & (expected == 1)
-            extra, missed = (answers == 1) & (expected == 0), (answers == 0) & (expected == 1)
-        within = round(self.params.longest_delay_s / self.hop_s)
-        late: Latencies = latencies(answers, truth, within)
-        late_s = [hops * self.hop_s for hops in late.hops]
+            hits = (predicted == 1) & (expected == 1)
+            extra, missed = (predicted == 1) & (expected == 0), (predicted == 0) & (expected == 1)
+        max_hops = round(self.params.longest_delay_s / self.hop_s)
+        delays: Latencies = latencies(predicted, truth, max_hops)
+        latencies_s = [hops * self.hop_s for hops in delays.hops]
         hits, extra, missed = (x.astype(np.int64) for x in (hits, extra, missed))
-        every_hop = np.arange(len(answers))
-        return StreamCounts(every_hop, hits, extra, missed, late_s, late.without, late.before)
+        every_hop = np.arange(len(predicted))
+        return StreamCounts(
+            every_hop, hits, extra, missed, latencies_s, delays.missed, delays.anticipated
+        )
 
-    def _moments(self, moments_s: Array, hops: Numbers, stream: EvaluationStream) -> StreamCounts:
-        """Return the counts of predicted moments, each known one hop after its peak."""
+    def _event_counts(
+        self, predicted_s: Array, hops: Numbers, stream: EvaluationStream
+    ) -> StreamCounts:
+        """Return the counts of predicted events, each known one hop after its peak.
+
+        Args:
+            predicted_s: their times in seconds.
+            hops: the hop of each.
+            stream: with the true events.
+        """
         starts = sorted(start_s for _, start_s, _ in stream.rows)
-        pairs = match_events(moments_s.tolist(), starts, self.params.tolerance_s)
+        pairs = match_events(predicted_s.tolist(), starts, self.params.tolerance_s)
         matched, true = {s for s, _ in pairs}, {t for _, t in pairs}
         last = len(stream.frames) - 1
         entries = [
@@ -131,19 +143,19 @@ class StreamEvaluator:
             np.eye(3, dtype=np.int64),
             [len(pairs), len(hops) - len(pairs), len(starts) - len(pairs)], axis=0,
         )  # fmt: skip
-        late_s = [float((hops[s] + 2) * self.hop_s - starts[t]) for s, t in pairs]
+        latencies_s = [float((hops[s] + 2) * self.hop_s - starts[t]) for s, t in pairs]
         columns = kinds[:, 0], kinds[:, 1], kinds[:, 2]
         return StreamCounts(
-            np.array(entries, dtype=np.int64), *columns, late_s, len(starts) - len(pairs), 0
+            np.array(entries, dtype=np.int64), *columns, latencies_s, len(starts) - len(pairs), 0
         )
 
     def baseline_counts(self, stream: EvaluationStream, baseline: float) -> StreamCounts:
-        """Return the counts of a constant answer; `baseline` is that of `majority_baseline`."""
+        """Return the counts of a constant decision; `baseline` is that of `majority_baseline`."""
         if self.spec.event:
-            moments = np.arange(baseline / 2, len(stream.frames) * self.hop_s, baseline)
-            hops = np.minimum((moments / self.hop_s).astype(np.int64), len(stream.frames) - 1)
-            return self._moments(moments.astype(np.float32), hops, stream)
-        return self.states(np.full(len(stream.frames), int(baseline)), stream, 0)
+            times_s = np.arange(baseline / 2, len(stream.frames) * self.hop_s, baseline)
+            hops = np.minimum((times_s / self.hop_s).astype(np.int64), len(stream.frames) - 1)
+            return self._event_counts(times_s.astype(np.float32), hops, stream)
+        return self._state_counts(np.full(len(stream.frames), int(baseline)), stream, 0)
 
     def majority_baseline(self, streams: Sequence[tuple[list[Row], int]]) -> float:
         """Return the most frequent label of streams, or the mean time between onsets in seconds.
@@ -197,8 +209,9 @@ def report_of(
     table = np.array([[c.hits, c.extra, c.missed] for _, c in sorted(speakers.items())], float)
     interval: Interval = bootstrap_of(table, score, params.resamples, params.seed)
     baseline_total = sum((_sum(evaluator.baseline_counts(s, baseline)) for s in streams), Counts())
-    late = sorted(x for mark, _ in marks for x in mark.late_s)
-    without, before = (sum(getattr(m, key) for m, _ in marks) for key in ("without", "before"))
+    latencies_ms = 1000 * np.array([x for mark, _ in marks for x in mark.latencies_s])
+    missed = sum(mark.missed_changes for mark, _ in marks)
+    anticipated = sum(mark.anticipated_changes for mark, _ in marks)
     return {
         "metric": "accuracy" if len(evaluator.spec.names) > 1 else "f1",
         "score": sum(speakers.values(), Counts()).f1,
@@ -206,13 +219,15 @@ def report_of(
         "languages": {k: c.f1 for k, c in counts_by([(m, s.languages) for m, s in marks]).items()},
         "sources": {k: c.f1 for k, c in counts_by([(m, s.sources) for m, s in marks]).items()},
         "delay_hops": evaluator.delay, "threshold": evaluator.threshold,
-        "delay_ms": {
-            "median": 1000 * float(np.median(late)) if late else None,
-            "p90": 1000 * float(np.quantile(late, 0.9)) if late else None,
-            "changes": len(late) + without + before, "without_answer": without,
-            "answered_before": before,
-        },
+        "latency_ms_p50": _quantile(latencies_ms, 0.5),
+        "latency_ms_p90": _quantile(latencies_ms, 0.9),
+        "changes": len(latencies_ms) + missed + anticipated, "missed_changes": missed,
+        "anticipated_changes": anticipated,
     }  # fmt: skip
+
+
+def _quantile(values: NDArray[np.float64], share: float) -> float | None:
+    return float(np.quantile(values, share)) if len(values) else None
 
 
 def _sum(mark: StreamCounts) -> Counts:

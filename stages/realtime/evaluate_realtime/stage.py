@@ -1,4 +1,4 @@
-"""Score the small models as they run on a host: the shipped files, hop by hop, on unseen voices.
+"""Score the small models as they run on a host: the shipped files, hop by hop, on unseen speakers.
 
 Reads   data/realtime/export/<name>, data/realtime/models/<name>/model.json of each,
         data/realtime/streams, data/realtime/times.parquet, data/realtime/frontend.json

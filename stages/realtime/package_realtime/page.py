@@ -8,12 +8,12 @@ from typing import Any
 
 from fonoteka.rtneural.bounds import SAFE_LOGIT
 
-WHAT = {
-    "onset": "a phone begins",
-    "phone": "which phone sounds, or none",
-    "speech": "somebody speaks",
-    "viseme": "the shape of the mouth, one of 15",
-    "voicing": "the voice sounds",
+PREDICTIONS = {
+    "onset": "the start of a phone",
+    "phone": "the phone, or silence",
+    "speech": "speech or pause",
+    "viseme": "the mouth shape, one of 15",
+    "voicing": "voiced or not",
 }
 HOST = """\
 #include <RTNeural/RTNeural.h>
@@ -22,25 +22,25 @@ HOST = """\
 #include <memory>
 #include <stdexcept>
 
-// One model. Made and loaded on any thread but the audio thread: both take memory.
-class Listener
+// One model. The constructor allocates memory: call it on any thread but the audio thread.
+class CausalModel
 {
 public:
-    explicit Listener (const char* path)
+    explicit CausalModel (const char* path)
     {
         std::ifstream file (path, std::ifstream::binary);
         if (! file)
             throw std::runtime_error ("no model at the given path");
         model = RTNeural::json_parser::parseJson<float> (file);
         if (model == nullptr)
-            throw std::runtime_error ("not a model that RTNeural knows");
-        model->reset(); // from here on nothing takes memory
+            throw std::runtime_error ("not a model that RTNeural supports");
+        model->reset(); // no allocation after this line
     }
 
-    void reset() { model->reset(); } // when the stream begins anew
+    void reset() { model->reset(); } // at the start of each stream
 
-    // On the audio thread, once a hop: $bands features in, one number an answer out.
-    const float* hear (const float* frame)
+    // On the audio thread, once per hop: $bands features in, one number per label out.
+    const float* process (const float* frame)
     {
         model->forward (frame);
         return model->getOutputs();
@@ -51,13 +51,13 @@ private:
 };
 """
 LOOP = """\
-// $hop new samples at 16 kHz make a hop. FrontEnd is yours, by the formula in frontend.json.
-void process (const float* hop, FrontEnd& frontEnd, Listener& speech, Listener& viseme)
+// A hop has $hop new samples at 16 kHz. FrontEnd is your code, by the formula in frontend.json.
+void processHop (const float* hop, FrontEnd& frontEnd, CausalModel& speech, CausalModel& viseme)
 {
     float frame[$bands];
     frontEnd.push (hop, frame);
-    const bool speaking = speech.hear (frame)[0] > ${threshold}f;
-    const float* shapes = viseme.hear (frame); // $shapes probabilities, as package.json has them
+    const bool isSpeech = speech.process (frame)[0] > ${threshold}f;
+    const float* visemes = viseme.process (frame); // $visemes probabilities, order: package.json
     // ...
 }
 """
@@ -68,7 +68,7 @@ def page(package: Mapping[str, Any]) -> str:
     models: Mapping[str, Any] = package["models"]
     return "\n".join(
         [
-            *_opening(package, models), *_numbers(package, models), *_sources(package, models),
+            *_opening(package, models), *_evaluation(package, models), *_sources(package, models),
             *_costs(package, models), *_host(package, models), *_limits(package),
             *_licence(package),
         ]
@@ -80,52 +80,57 @@ def _row(*cells: object) -> str:
 
 
 def _opening(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
-    hop_ms = package["hop_ms"]
     return [
-        "# Five small models for an audio thread\n",
-        f"Each takes the features of one hop of {hop_ms:g} ms and answers at once, with what it "
-        "has heard so far and nothing of what comes. Each is there twice, and both say the same: "
-        "`<name>.json` for [RTNeural](https://github.com/jatinchowdhury18/RTNeural) in C++, "
-        "`<name>.onnx` for ONNX Runtime, its state going in and out.\n",
-        _row("model", "says whether or which", "answers"),
+        "# Five causal models for an audio thread\n",
+        f"Each model reads the features of one hop of {package['hop_ms']:g} ms and returns its "
+        "outputs in the same hop; they depend on past samples alone. Each model has two files, "
+        "whose outputs are equal up to rounding: `<name>.json` for "
+        "[RTNeural](https://github.com/jatinchowdhury18/RTNeural) in C++, and `<name>.onnx` for "
+        "ONNX Runtime, with the state as inputs and outputs.\n",
+        _row("model", "predicts", "outputs"),
         "|---|---|---|",
         *(
-            _row(name, WHAT[name], _answers(model["answers"])) for name, model in models.items()
+            _row(name, PREDICTIONS[name], _outputs(model["labels"]))
+            for name, model in models.items()
         ),
-        "\n`frontend.json` has every constant of the features: window, mel matrix, normalisation. "
-        "`package.json` has the order of all answers and the SHA-256 of every file.\n",
-    ]  # fmt: skip
+        "\n`frontend.json` contains every constant of the features: window, mel matrix, "
+        "normalisation. `package.json` contains the labels in the order of the outputs and the "
+        "SHA-256 of every file.\n",
+    ]
 
 
-def _answers(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return "the probability of a yes"
-    return f"{len(names)} probabilities: {', '.join(names)}"
+def _outputs(labels: Sequence[str]) -> str:
+    if len(labels) == 1:
+        return f"the probability of `{labels[0]}`"
+    return f"{len(labels)} probabilities: {', '.join(labels)}"
 
 
-def _numbers(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
+def _evaluation(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
     test = package["test"]
     kind = " and ".join(sorted(set(_kinds(package).values()), reverse=True))
     rows = []
     for name, model in models.items():
-        metrics, delay_ms = model["metrics"], model["delay_ms"]
+        metrics = model["metrics"]
         low, high = metrics["low"], metrics["high"]
         interval = "-" if low is None else f"{low:.3f}-{high:.3f}"
         rows.append(
             _row(
                 name, metrics["metric"], f"{metrics['score']:.3f}", interval,
-                f"{metrics['baseline']:.3f}", _ms(delay_ms["median"]), _ms(delay_ms["p90"]),
+                f"{metrics['baseline']:.3f}", _ms(metrics["latency_ms_p50"]),
+                _ms(metrics["latency_ms_p90"]),
             )
         )  # fmt: skip
     return [
-        f"## What they are worth\n\nOn {kind} speech, {test['speakers']} voices that none of "
-        f"them has heard, {test['hops']} hops with pauses, noise and any level:\n",
-        _row("model", "metric", "score", "95 %", "by habit", "late, median", "late, 90 %"),
+        f"## Evaluation\n\nTest split: {kind} speech, {test['speakers']} unseen speakers, "
+        f"{test['hops']} hops, with pauses, noise and varied levels.\n",
+        _row("model", "metric", "score", "95 %", "baseline", "latency p50", "latency p90"),
         "|---|---|---:|---:|---:|---:|---:|",
         *rows,
-        "\nBy habit is the score of always giving the commonest answer, or of beating time for "
-        f"onsets, which count within {test['tolerance_ms']:g} ms. Late is the time from the moment "
-        "at which the sound changes to the end of the hop whose answer has changed.\n",
+        "\nThe interval is a bootstrap over speakers. The baseline is the majority baseline, which "
+        "predicts the majority class of the training split at each hop (the positive class, if "
+        "there are two). For onsets it is the fixed-rate baseline, which predicts the mean rate of "
+        f"the training split; an onset is correct within {test['tolerance_ms']:g} ms. Latency is "
+        "the time from a change in the sound to the end of the hop whose output changed.\n",
     ]
 
 
@@ -145,7 +150,7 @@ def _sources(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]
         return []
     scores = {name: model["metrics"]["sources"] for name, model in models.items()}
     return [
-        _row("model", *(f"on {source}: {kind} speech" for source, kind in sorted(kinds.items()))),
+        _row("model", *(f"{source} ({kind} speech)" for source, kind in sorted(kinds.items()))),
         f"|---|{'---:|' * len(kinds)}",
         *(
             _row(name, *(f"{own[s]:.3f}" if s in own else "-" for s in sorted(kinds)))
@@ -161,22 +166,23 @@ def _ms(value: float | None) -> str:
 
 def _costs(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
     return [
-        "## What they cost\n",
-        _row("model", "parameters", "bytes", "products a hop", "tanh, exp a hop", "start is felt"),
+        "## Cost\n",
+        _row("model", "parameters", "bytes", "MACs per hop", "tanh, exp per hop", "settling hops"),
         "|---|---:|---:|---:|---:|---:|",
         *(
             _row(
-                name, model["parameters"], model["weight_bytes"], model["multiplies"],
-                model["curves"],
-                "-" if model["warm_up_hops"] is None else f"{model['warm_up_hops']} hops",
+                name, model["parameters"], model["weight_bytes"], model["macs"],
+                model["exponentials"],
+                "-" if model["settling_hops"] is None else model["settling_hops"],
             )
             for name, model in models.items()
         ),
-        f"\nAll weights together are {package['weight_bytes']} bytes as float32, all products "
-        f"{package['multiplies_a_hop']} a hop. A GRU has heard everything since its reset; its "
-        "start is felt until no answer differs by more than "
-        f"{package['settling_tolerance']:g} from one that has heard more.\n",
-        "For RTNeural's compile-time API the types are:\n",
+        f"\nAll weights together have {package['weight_bytes']} bytes as float32; all models "
+        f"together take {package['macs_per_hop']} MACs per hop. Settling hops are those "
+        "after a reset until no output differs by more than "
+        f"{package['settling_tolerance']:g} from the outputs without a reset, at the worst of "
+        "several starts; `-`: not settled at the end of the frames.\n",
+        "The types for RTNeural's compile-time API:\n",
         "```cpp",
         *(f"// {name}.json\n{model['model_t']}" for name, model in models.items()),
         "```\n",
@@ -184,21 +190,21 @@ def _costs(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
 
 
 def _host(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
-    numbers = {
+    values = {
         "bands": package["frontend"]["bands"], "hop": package["frontend"]["hop"],
-        "threshold": models["speech"]["threshold"], "shapes": len(models["viseme"]["answers"]),
+        "threshold": models["speech"]["threshold"], "visemes": len(models["viseme"]["labels"]),
     }  # fmt: skip
-    host, loop = (Template(text).substitute(numbers) for text in (HOST, LOOP))
+    host, loop = (Template(text).substitute(values) for text in (HOST, LOOP))
     return [
-        "## A host\n",
-        "Load off the audio thread, reset, then a frame a hop:\n",
+        "## A host in C++\n",
+        "Load a model outside the audio thread, reset it, and pass one frame per hop:\n",
         f"```cpp\n{host}```\n",
         f"```cpp\n{loop}```\n",
-        "An onset is a peak: the hop before the last one, if its probability is above the "
-        f"threshold {models['onset']['threshold']:g}, not below the one before it and above the "
-        "one after.\n",
-        "In ONNX Runtime begin with zeros for every input `state_N`, hand each `next_state_N` back "
-        "with the next block; a block may have one hop or many.\n",
+        "An onset is a peak of the probability, known one hop later: above the threshold "
+        f"{models['onset']['threshold']:g}, at least that of the hop before and above that of the "
+        "hop after.\n",
+        "In ONNX Runtime, start with zeros for every input `state_N` and pass each `next_state_N` "
+        "with the next block. A block has one or more hops.\n",
     ]
 
 
@@ -209,27 +215,27 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
             corpus["corpus"]
             for corpus in corpora
             if not corpus["synthetic"]
-            and any(corpus["clips"][part] for part in package["lineage"]["learned_from"])
+            and any(corpus["clips"][part] for part in package["lineage"]["training_parts"])
         }
     )
-    speakers = (
-        f"people in {', '.join(real_corpora)}"
+    training = (
+        f"The training data contain real speech from {', '.join(real_corpora)}."
         if real_corpora
-        else "no person: they have learned from a machine's voice"
+        else "The training data are synthetic speech alone."
     )
-    logit = max(model["loudest_logit"] or 0 for model in package["models"].values())
+    logit = max(model["max_abs_logit"] or 0 for model in package["models"].values())
     # exp overflows float32 past 88, so RTNeural's softmax returns NaN for larger logits.
     softmax = (
-        f"none of these has more than {logit} there, whatever the samples"
+        f"the logits of these models are at most {logit}, for any samples"
         if logit <= SAFE_LOGIT
-        else f"one of these could have up to {logit} there, so look for outputs that are no numbers"
+        else f"those of these models may reach {logit}, so check the outputs for NaN"
     )
     return [
         "## Limits\n",
-        f"- They have heard {speakers}. Measure them on your own recordings before you trust them.",
+        f"- {training} Evaluate the models on your own recordings before you use them.",
         "- One speaker at a time, 16 kHz, no music. Noise in training was stationary.",
-        f"- RTNeural's softmax overflows where a number before it is past 88; {softmax}.",
-        "- Labels are a phone's boundaries; whether it is voiced is taken from which phone it is.",
+        f"- RTNeural's softmax overflows at logits above 88; {softmax}.",
+        "- The labels follow the boundaries of phones; voicing is derived from the phone.",
         "",
     ]
 
@@ -239,11 +245,11 @@ def _licence(package: Mapping[str, Any]) -> list[str]:
     weights = (
         f"Weights: {licence['weights']}."
         if licence["weights"]
-        else "No licence is stated for these weights; read the terms of the data first."
+        else "No licence is stated for these weights; read the terms of the training data first."
     )
     data = "; ".join(licence["training_data"])
     return [
         "## Licence\n",
-        f"{weights} The data that they were learned from came under: {data}.",
+        f"{weights} Licences of the training data: {data}.",
         "",
     ]

@@ -7,7 +7,7 @@ Writes  data/models/realtime/: <name>.json, <name>.onnx, frontend.json, README.m
 Params  package_realtime, package
 
 package.json contains the hash of every file and, per model, the values that a host needs before it
-runs: sizes, the C++ type, the receptive field, the delay, and the hops until it has settled.
+runs: sizes, the C++ type, the receptive field, the latency, and the hops until it has settled.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ from stages.realtime.package_realtime.page import page
 from stages.realtime.parity_frames import parity_frames
 
 FRONTEND = "frontend.json"
+METRICS = (
+    "metric", "score", "low", "high", "baseline", "latency_ms_p50", "latency_ms_p90", "languages",
+    "sources",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,10 @@ class PackageRealtimeParams:
     """Section `package_realtime`.
 
     Attributes:
-        steps: frames of test streams on which a start from zeros is compared with a running model.
+        steps: frames of test streams on which a reset model is compared with one that runs on.
         starts: number of such starts.
-        settling_tolerance: largest difference of outputs at which a start from zeros counts
-            as settled.
+        settling_tolerance: largest difference of outputs at which a reset model counts as
+            settled.
         max_bytes: of the weights of all models as float32.
     """
 
@@ -56,8 +60,8 @@ class PackageRealtimeParams:
 
 
 def model_entry(
-    export: Path, metadata: Mapping[str, Any], metrics: Mapping[str, Any], proof: Mapping[str, Any],
-    end: FrontEnd,
+    export: Path, metadata: Mapping[str, Any], metrics: Mapping[str, Any],
+    parity: Mapping[str, Any], end: FrontEnd,
 ) -> dict[str, Any]:  # fmt: skip
     """Return one model's entry of package.json.
 
@@ -78,24 +82,23 @@ def model_entry(
         "the weights' hash in the ONNX file and in model.json": (
             graph_metadata.get("weights_sha256"), metadata["weights_sha256"],
         ),
-        "the outputs and the answers": (cost.outputs, len(metadata["answers"])),
+        "the outputs and the labels": (cost.outputs, len(metadata["labels"])),
         "the inputs and the front end's bands": (cost.inputs, end.params.bands),
         "the bytes of the files and of those that were checked": (
-            {"json": document_path.stat().st_size, "onnx": graph.stat().st_size}, proof["bytes"],
+            {"json": document_path.stat().st_size, "onnx": graph.stat().st_size}, parity["bytes"],
         ),
     }  # fmt: skip
     for description, (value, expected) in pairs.items():
         if value != expected:
             raise UserError(f"{name}: {description} differ: {value} and {expected}; run dvc repro")
     return {
-        "answers": metadata["answers"], "event": metadata["event"],
+        "labels": metadata["labels"], "event": metadata["event"],
         "threshold": metadata["threshold"],
-        "delay_hops": metadata["delay_hops"], "delay_ms": metrics["delay_ms"],
-        "loudest_logit": None if largest_logit is None else math.ceil(largest_logit),
+        "delay_hops": metadata["delay_hops"],
+        "max_abs_logit": None if largest_logit is None else math.ceil(largest_logit),
         "model_t": model_t(document), **asdict(cost), "weight_bytes": cost.weight_bytes,
-        "proof": {key: proof[key] for key in ("steps", "max_error_below")},
-        "metrics": {key: metrics[key] for key in ("metric", "score", "low", "high", "baseline",
-                                                  "languages", "sources")},
+        "parity": {key: parity[key] for key in ("steps", "max_error_below")},
+        "metrics": {key: metrics[key] for key in METRICS},
         "weights_sha256": metadata["weights_sha256"],
         "training_data_sha256": metadata["training_data_sha256"],
     }  # fmt: skip
@@ -122,13 +125,14 @@ def check_sources(
     """Refuse scores on corpora that the test part does not have.
 
     Raises:
-        ValueError: there are such, so it is unknown whether real speech was scored.
+        ValueError: there are such scores, so it is unknown whether real speech was scored.
     """
     scored = {source for model in scores.values() for source in model["sources"]}
     test = {corpus["corpus"] for corpus in corpora_of_data if corpus["clips"]["test"]}
     if foreign := sorted(scored - test):
         raise UserError(
-            f"the metrics are of the corpora {foreign} too, the test part has {sorted(test)}; "
+            f"the metrics contain scores on {foreign}, but the corpora of the test part are "
+            f"{sorted(test)}; "
             "run dvc repro"
         )
 
@@ -136,7 +140,7 @@ def check_sources(
 def run(
     exports: Sequence[Path],
     models: Sequence[Path],
-    proofs: Path,
+    parity_reports: Path,
     streams: Path,
     times: Path,
     frontend: Path,
@@ -150,11 +154,11 @@ def run(
     manifests, scored = read_parts(splits), read_json(metrics)
     export_folders = {folder.name: folder for folder in exports}
     metadata = {folder.name: read_json(folder / "model.json") for folder in models}
-    proven = {path.stem: read_json(path) for path in sorted(proofs.glob("*.json"))}
-    if not set(export_folders) == set(metadata) == set(proven) == set(scored["models"]):
+    checked = {path.stem: read_json(path) for path in sorted(parity_reports.glob("*.json"))}
+    if not set(export_folders) == set(metadata) == set(checked) == set(scored["models"]):
         raise UserError(
-            f"exports of {sorted(export_folders)}, models {sorted(metadata)}, proofs of "
-            f"{sorted(proven)} and metrics of {sorted(scored['models'])} must be of the same "
+            f"exports of {sorted(export_folders)}, models {sorted(metadata)}, parity reports of "
+            f"{sorted(checked)} and metrics of {sorted(scored['models'])} must be of the same "
             "models; run dvc repro"
         )
     check_sources(scored["models"], corpora(manifests))
@@ -163,22 +167,22 @@ def run(
     entries = {}
     for name, export in sorted(export_folders.items()):
         entries[name] = model_entry(
-            export, metadata[name], scored["models"][name], proven[name], end
+            export, metadata[name], scored["models"][name], checked[name], end
         )
         text = (export / f"{name}.json").read_bytes()
-        entries[name]["warm_up_hops"] = settling_steps(
+        entries[name]["settling_hops"] = settling_steps(
             text, frames, params.settling_tolerance, params.starts
         )
     package: dict[str, Any] = {
         "name": "realtime", "kind": "realtime", "hop_ms": 1000 * end.hop_s,
         "frontend": asdict(end.params), "models": entries,
         "weight_bytes": check_size(entries, params.max_bytes),
-        "multiplies_a_hop": sum(model["multiplies"] for model in entries.values()),
+        "macs_per_hop": sum(model["macs"] for model in entries.values()),
         "settling_tolerance": params.settling_tolerance,
         "test": {key: scored[key] for key in ("speakers", "hops", "synthetic", "tolerance_ms")},
         "licence": licence_of(manifests, [], licence),
         "lineage": {
-            "corpora": corpora(manifests), "learned_from": list(LEARNED),
+            "corpora": corpora(manifests), "training_parts": list(LEARNED),
             "manifests": {f"{p}.jsonl": sha256_file(splits / f"{p}.jsonl") for p in manifests},
             "times.parquet": sha256_file(times),
         },
@@ -200,7 +204,9 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     for name in ("exports", "models"):
         parser.add_argument(f"--{name}", type=Path, nargs="+", required=True)
-    parser.add_argument("--proofs", type=Path, required=True, help="folder with a file per model")
+    parser.add_argument(
+        "--parity-reports", type=Path, required=True, help="folder with a file per model"
+    )
     args = parser.parse_args()
     run(
         **vars(args),

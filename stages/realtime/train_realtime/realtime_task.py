@@ -188,11 +188,11 @@ def shape_of(
 ) -> StackShape:
     """Return the network of a model: a convolution, a GRU and the output layer."""
     convolution = LayerShape("conv", small.convolution or 1, params.kernel, 1, 1, "relu")
-    answer = "softmax" if len(spec.names) > 1 else "sigmoid"
+    activation = "softmax" if len(spec.names) > 1 else "sigmoid"
     layers = (
         *([convolution] if small.convolution else []),
         LayerShape("gru", small.gru, 1, 1, 1, "none"),
-        LayerShape("dense", len(spec.names), 1, 1, 1, answer),
+        LayerShape("dense", len(spec.names), 1, 1, 1, activation),
     )
     return StackShape(inputs, params.dropout, layers)
 

@@ -61,7 +61,7 @@ def run(
     assert isinstance(model, Stack)
     model.eval()  # fit may return it in training mode, in which dropout would move the threshold
     metadata: dict[str, Any] = {
-        "name": name, "answers": list(TASKS[name].names), "event": TASKS[name].event,
+        "name": name, "labels": list(TASKS[name].names), "event": TASKS[name].event,
         "delay_hops": small.delay, "threshold": validator.threshold(model),
         "training_data_sha256": sha256_json(lineage), "best_epoch": progress.best_epoch,
         "valid_error": round(progress.best, 6),

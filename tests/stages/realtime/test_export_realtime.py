@@ -35,7 +35,7 @@ def toy(tmp_path_factory):
 def phone(tmp_path_factory):
     """An exported model: its folder, its export and the report."""
     folder = small(tmp_path_factory)
-    return folder / "models/phone", folder / "export/phone", folder / "proofs/phone.json"
+    return folder / "models/phone", folder / "export/phone", folder / "parity_reports/phone.json"
 
 
 def export_of(toy, model, folder, params=RTNEURAL):
@@ -63,12 +63,12 @@ def test_a_report_says_the_errors_and_sizes(phone):
     assert result["parameters"] == sum(p.numel() for p in load_stack(model)[0].parameters())
 
 
-def test_an_onnx_file_contains_its_name_and_answers(phone):
+def test_an_onnx_file_contains_its_name_and_labels(phone):
     model, out, _ = phone
     metadata = read_json(model / "model.json")
     stored = {p.key: p.value for p in onnx.load(str(out / "phone.onnx")).metadata_props}
     assert stored == {
-        "answers": "\n".join(TASKS["phone"].names), "name": "phone",
+        "labels": "\n".join(TASKS["phone"].names), "name": "phone",
         "weights_sha256": metadata["weights_sha256"],
     }  # fmt: skip
 
@@ -92,15 +92,15 @@ def changed_weight(original):
     return export
 
 
-def test_the_proof_fails_on_a_changed_weight(phone, toy, tmp_path, monkeypatch):
+def test_the_parity_check_fails_on_a_changed_weight(phone, toy, tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "export_model", changed_weight(stage.export_model))
-    with pytest.raises(ValueError, match=r"phone.json: off by .* from the first step on"):
+    with pytest.raises(ValueError, match=r"phone.json: max abs error .* from the first step on"):
         export_of(toy, phone[0], tmp_path)
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "report.json").exists()
 
 
-def test_the_proof_fails_on_another_models_graph(phone, toy, tmp_path, monkeypatch):
+def test_the_parity_check_fails_on_another_models_graph(phone, toy, tmp_path, monkeypatch):
     original, other = stage.export_stack, save_random(tmp_path, "phone", seed=9)
     stack = load_stack(other)[0]
     monkeypatch.setattr(stage, "export_stack", lambda _, *rest: original(stack, *rest))
@@ -110,7 +110,9 @@ def test_the_proof_fails_on_another_models_graph(phone, toy, tmp_path, monkeypat
         export_of(toy, phone[0], tmp_path)
 
 
-def test_the_proof_fails_on_what_a_reset_does_not_forget(phone, toy, tmp_path, monkeypatch):
+def test_the_parity_check_fails_if_a_reset_does_not_clear_the_state(
+    phone, toy, tmp_path, monkeypatch
+):
     class Forgetless(stage.StatefulSession):
         def reset(self):
             if not hasattr(self, "state"):
@@ -121,7 +123,7 @@ def test_the_proof_fails_on_what_a_reset_does_not_forget(phone, toy, tmp_path, m
         export_of(toy, phone[0], tmp_path)
 
 
-def test_a_proof_needs_its_frames(phone, toy, tmp_path):
+def test_a_parity_check_needs_its_frames(phone, toy, tmp_path):
     with pytest.raises(ValueError, match=r"frames, but 100000 are required; lower steps in"):
         export_of(toy, phone[0], tmp_path, replace(RTNEURAL, steps=100_000))
     table = pd.read_parquet(toy / "times.parquet")
@@ -131,7 +133,7 @@ def test_a_proof_needs_its_frames(phone, toy, tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"steps": 0}, {"max_error": 0.0}])
-def test_a_proof_of_nothing_is_refused(change):
+def test_a_parity_check_of_no_steps_is_refused(change):
     with pytest.raises(ValueError, match="steps and max_error must be above 0"):
         replace(RTNEURAL, **change)
 

@@ -68,20 +68,20 @@ def test_package_json_agrees_with_the_files(name, inputs, package):
     assert {key: entry[key] for key in asdict(numbers)} == asdict(numbers)
     assert entry["model_t"] == model_t(document)
     assert entry["weight_bytes"] == 4 * entry["parameters"] == 4 * numbers.parameters
-    assert (entry["inputs"], entry["outputs"]) == (BANDS, len(entry["answers"]))
-    assert entry["answers"] == list(TASKS[name].names)
+    assert (entry["inputs"], entry["outputs"]) == (BANDS, len(entry["labels"]))
+    assert entry["labels"] == list(TASKS[name].names)
     scored = read_json(inputs["metrics"])["models"][name]
-    assert (entry["metrics"]["score"], entry["delay_ms"]) == (scored["score"], scored["delay_ms"])
-    assert 0 <= entry["warm_up_hops"] < BUNDLE.steps
+    assert entry["metrics"] == {key: scored[key] for key in entry["metrics"]}
+    assert 0 <= entry["settling_hops"] < BUNDLE.steps
 
 
 def test_sums_are_those_of_the_models(package):
     models = package["models"].values()
     assert package["weight_bytes"] == sum(model["weight_bytes"] for model in models)
-    assert package["multiplies_a_hop"] == sum(model["multiplies"] for model in models)
+    assert package["macs_per_hop"] == sum(model["macs"] for model in models)
 
 
-def test_lineage_names_what_was_learned_from(inputs, package):
+def test_lineage_has_the_training_data(inputs, package):
     lineage = package["lineage"]
     assert lineage["times.parquet"] == sha256_file(inputs["times"])
     assert lineage["manifests"]["test.jsonl"] == sha256_file(inputs["splits"] / "test.jsonl")
@@ -99,8 +99,8 @@ def test_lineage_names_what_was_learned_from(inputs, package):
 def test_the_page_has_the_numbers_and_the_type_of_each_model(name, package, text):
     entry = package["models"][name]
     (cost,) = re.findall(rf"^\| {name} \| {entry['parameters']} \|.*$", text, re.M)
-    assert f" {entry['multiplies']} " in cost
-    assert f"{entry['warm_up_hops']} hops" in cost
+    assert f" {entry['macs']} " in cost
+    assert cost.endswith(f" | {entry['settling_hops']} |")
     assert f"| {entry['metrics']['score']:.3f} |" in text
     assert f"// {name}.json\n{entry['model_t']}\n" in text
 
@@ -109,7 +109,7 @@ def test_the_page_has_the_numbers_and_the_type_of_each_model(name, package, text
     "word",
     ["#include <RTNeural/RTNeural.h>", "RTNeural::json_parser::parseJson<float> (file)",
      "std::unique_ptr<RTNeural::Model<float>>", "model->reset()", "model->forward (frame)",
-     "model->getOutputs()", f"float frame[{BANDS}]", "// 160 new samples", "[0] > 0.5f",
+     "model->getOutputs()", f"float frame[{BANDS}]", "// A hop has 160 new samples", "[0] > 0.5f",
      "// 15 probabilities", "RTNeural::ModelT<float, 8, 15, ", "RTNeural::GRULayerT<float, 6, 8>",
      "RTNeural::Conv1DT<float, 8, 6, 3, 1>", "RTNeural::SoftmaxActivationT<float, 15>",
      "RTNeural::DenseT<float, 8, 1>", "RTNeural::SigmoidActivationT<float, 1>"],
@@ -118,7 +118,7 @@ def test_the_page_shows_a_host(word, text):
     assert word in text
 
 
-def test_the_page_leaves_no_word_to_be_filled_in(text):
+def test_the_page_has_no_placeholder_left(text):
     assert "$" not in text
     assert "None" not in text
 
@@ -143,24 +143,26 @@ def change(package, sources=None, **corpora):
     return result
 
 
-def test_the_page_says_which_speech_is_real(package):
+def test_the_page_states_which_speech_is_real(package):
     text = page(change(package, {"fsdd": 0.25, "tts": 0.75}, tts=(True, 9, 9), fsdd=(False, 0, 9)))
-    assert "On synthetic and real speech, 4 voices" in text
-    assert "| model | on fsdd: real speech | on tts: synthetic speech |" in text
+    assert "Test split: synthetic and real speech, 4 unseen speakers, " in text
+    assert "| model | fsdd (real speech) | tts (synthetic speech) |" in text
     assert "| viseme | 0.250 | 0.750 |" in text
-    assert "they have learned from a machine's voice" in text  # of fsdd they have seen nothing
+    assert (
+        "The training data are synthetic speech alone." in text
+    )  # fsdd is in the test split alone
     text = page(change(package, tts=(True, 9, 9)))
-    assert "On synthetic speech, 4 voices" in text
-    assert "| model | on " not in text
+    assert "Test split: synthetic speech, 4 unseen speakers, " in text
+    assert "(synthetic speech)" not in text
     text = page(change(package, fsdd=(False, 9, 9)))
-    assert "They have heard people in fsdd." in text
+    assert "The training data contain real speech from fsdd." in text
 
 
 def test_the_page_has_a_dash_for_missing_values(package):
     for name, model in package["models"].items():
         model["metrics"] |= {"low": 0.0, "high": 0.4} if name == "onset" else {"low": None}
-        model["delay_ms"] |= {"median": None, "p90": None}
-        model["warm_up_hops"] = None
+        model["metrics"] |= {"latency_ms_p50": None, "latency_ms_p90": None}
+        model["settling_hops"] = None
     text = page(package)
     assert re.search(r"^\| onset \| f1 \| \d.\d{3} \| 0.000-0.400 \| .* \| - \| - \|$", text, re.M)
     assert re.search(r"^\| speech \| f1 \| \d.\d{3} \| - \| ", text, re.M)
@@ -221,7 +223,7 @@ def test_files_of_two_models_under_each_others_names_are_refused(inputs, tmp_pat
     [
         ("name", "voicing", "speech: the name in model.json and that of its folder differ"),
         ("weights_sha256", "0" * 64, "speech: the weights' hash in the ONNX file and in"),
-        ("answers", ["a", "b"], "speech: the outputs and the answers differ: 1 and 2"),
+        ("labels", ["a", "b"], "speech: the outputs and the labels differ: 1 and 2"),
     ],
 )
 def test_a_model_that_is_not_the_one_exported_is_refused(key, value, words, inputs, tmp_path):
@@ -232,7 +234,7 @@ def test_a_model_that_is_not_the_one_exported_is_refused(key, value, words, inpu
         written(inputs, tmp_path, models=models)
 
 
-def test_files_that_are_not_those_proven_are_refused(inputs, tmp_path):
+def test_files_other_than_the_checked_ones_are_refused(inputs, tmp_path):
     exports = copied(inputs["exports"], tmp_path)
     with (tmp_path / "phone" / "phone.json").open("a") as file:
         file.write("\n")
@@ -251,16 +253,18 @@ def test_another_front_end_is_refused(inputs, tmp_path):
 def test_scores_on_corpora_that_the_test_part_lacks_are_refused(inputs, tmp_path):
     shutil.copytree(inputs["splits"], tmp_path / "splits")
     manifest.write(tmp_path / "splits" / "test.jsonl", [utterance("mine/s2", 2)])
-    with pytest.raises(ValueError, match=r"of the corpora \['tts'\] too, the test part has"):
+    with pytest.raises(
+        ValueError, match=r"scores on \['tts'\], but the corpora of the test part are"
+    ):
         written(inputs, tmp_path, splits=tmp_path / "splits")
 
 
-def test_the_page_says_what_a_softmax_can_get(package, text):
-    loud = max(package["models"][name]["loudest_logit"] for name in ("phone", "viseme"))
-    assert package["models"]["speech"]["loudest_logit"] is None
-    assert f"none of these has more than {loud} there, whatever the samples." in text
-    package["models"]["phone"]["loudest_logit"] = 120
-    assert "one of these could have up to 120 there, so look for outputs" in page(package)
+def test_the_page_states_the_largest_logit(package, text):
+    logit = max(package["models"][name]["max_abs_logit"] for name in ("phone", "viseme"))
+    assert package["models"]["speech"]["max_abs_logit"] is None
+    assert f"the logits of these models are at most {logit}, for any samples." in text
+    package["models"]["phone"]["max_abs_logit"] = 120
+    assert "those of these models may reach 120, so check the outputs for NaN" in page(package)
 
 
 def test_a_refused_bundle_leaves_the_old_one(inputs, tmp_path):
@@ -279,7 +283,7 @@ def test_the_command_reads_its_sections_and_its_paths(inputs, tmp_path, monkeypa
     words = [*(str(inputs[name]) for name in names), "out"]
     for name in ("exports", "models"):
         words += [f"--{name}", *map(str, inputs[name])]
-    words += ["--proofs", str(inputs["proofs"])]
+    words += ["--parity-reports", str(inputs["parity_reports"])]
     monkeypatch.setattr(sys, "argv", ["package_realtime", *words])
     stage.main()
     assert (tmp_path / "out" / CARD).read_bytes() == (inputs["out"] / CARD).read_bytes()

@@ -141,7 +141,7 @@ def test_a_small_model_learns_phones_of_one_direction_each(name, error, toy, tmp
     params = replace(PARAMS, epochs=6)  # more do not lower an error: 0.134, 0 and 0 after four
     metadata = read_json(trained(toy, tmp_path, name, params) / "model.json")
     assert metadata["valid_error"] < error
-    assert metadata["answers"] == list(TASKS[name].names)
+    assert metadata["labels"] == list(TASKS[name].names)
     assert (metadata["name"], metadata["delay_hops"]) == (name, 1)
     rows = (tmp_path / "curves" / "valid_error.tsv").read_text().splitlines()
     assert len(rows) == 1 + params.epochs
