@@ -1,7 +1,8 @@
 """A model card: description, usage, scores, lineage and limits of a model.
 
 It is Markdown under the YAML front matter that model hubs read, and contains only values of
-`package.json`: no date, no path of a machine, no number of its own.
+`package.json`: no date, no path of a machine, no number of its own. huggingface_hub writes the
+front matter, so that its keys are those of the hub's schema.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
+from huggingface_hub import EvalResult, ModelCardData
 
 from fonoteka.core.errors import UserError
 from fonoteka.reporting.markdown import plain
@@ -24,12 +25,12 @@ import onnxruntime
 import soundfile
 
 model = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
-about = model.get_modelmeta().custom_metadata_map
-labels, rate_hz = about["labels"].split("\\n"), int(about["sample_rate_hz"])
+metadata = model.get_modelmeta().custom_metadata_map
+labels, rate_hz = metadata["labels"].split("\\n"), int(metadata["sample_rate_hz"])
 
-samples, found_hz = soundfile.read(sys.argv[2], dtype="float32", always_2d=True)
-if (found_hz, samples.shape[1]) != (rate_hz, 1) or not len(samples):
-    sys.exit(f"{sys.argv[2]}: {samples.shape} at {found_hz} Hz is not mono at {rate_hz} Hz")
+samples, file_hz = soundfile.read(sys.argv[2], dtype="float32", always_2d=True)
+if (file_hz, samples.shape[1]) != (rate_hz, 1) or not len(samples):
+    sys.exit(f"{sys.argv[2]}: {samples.shape} at {file_hz} Hz is not mono at {rate_hz} Hz")
 
 (log_probs,) = model.run(["log_probs"], {"samples": samples.T})  # [1, frames, labels]
 best = log_probs[0].argmax(axis=1)
@@ -38,18 +39,18 @@ print(*(labels[number] for number in best[changes] if number))  # number 0 is th
 '''
 
 KINDS: Mapping[str, str] = {
-    "mlp": "names each frame by itself, without its neighbours' help",
-    "tdnn": "a small time-delay network, trained with CTC",
-    "lstm": "a recurrent network, trained with CTC",
-    "ensemble": "several models in one file, which say together what each would say alone",
+    "mlp": "a multilayer perceptron that classifies each frame from a window around it",
+    "tdnn": "a time-delay network, trained with CTC",
+    "lstm": "a bidirectional LSTM, trained with CTC",
+    "ensemble": "the weighted mean of the posteriors of several models, in one file",
 }
 
 TITLES: Mapping[str, str] = {
     "per": "phone error rate (PER)",
     "segment_accuracy": "segment accuracy",
     "top3": "segment accuracy, top 3",
-    "balanced_accuracy": "segment accuracy, each phone alike",
-    "ece": "calibration error (ECE)",
+    "balanced_accuracy": "balanced segment accuracy",
+    "ece": "expected calibration error (ECE)",
 }
 
 
@@ -61,9 +62,13 @@ def card(package: Mapping[str, Any]) -> str:
     """
     if package["kind"] not in KINDS:
         raise UserError(f"kind {package['kind']!r} has no description; there are {sorted(KINDS)}")
-    front = yaml.safe_dump(_front(package), allow_unicode=True, sort_keys=False, width=100)
-    parts = (_opening, _usage, _numbers, _lineage, _limits, _licence)
-    return "\n".join([f"---\n{front}---", *(line for part in parts for line in part(package))])
+    parts = (_opening, _usage, _evaluation, _lineage, _limits, _licence)
+    return "\n".join(
+        [
+            f"---\n{_card_data(package).to_yaml()}\n---",
+            *(line for part in parts for line in part(package)),
+        ]
+    )
 
 
 def percent(value: float | None) -> str:
@@ -88,30 +93,29 @@ def row(*cells: object) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-def _front(package: Mapping[str, Any]) -> dict[str, Any]:
+def _card_data(package: Mapping[str, Any]) -> ModelCardData:
     licence, metrics = package["licence"]["weights"], package["metrics"]
-    named = (
-        {"license": licence.lower()}
-        if licence
-        else {"license": "other", "license_name": "see-training-data"}
-    )
-    measured = [
-        {"type": key, "name": title, "value": metrics[key]["value"]}
+    results = [
+        EvalResult(
+            task_type="automatic-speech-recognition", task_name="phone recognition",
+            dataset_type="unseen-speakers", dataset_split="test",
+            dataset_name=f"unseen speakers, {_kind_of_speech(metrics['test'])}",
+            metric_type=key, metric_name=title, metric_value=metrics[key]["value"],
+        )
         for key, title in TITLES.items()
         if metrics[key]["value"] is not None
-    ]
-    task = {"type": "automatic-speech-recognition", "name": "phone recognition"}
-    data = {"type": "unseen-voices", "name": f"unseen voices, {_kind_of_speech(metrics['test'])}"}
-    return {
-        "language": package["languages"], **named, "library_name": "onnx",
-        "pipeline_tag": "automatic-speech-recognition",
-        "tags": ["onnx", "phoneme-recognition", "speech", *sorted(package["encoder"])],
-        "metrics": [entry["type"] for entry in measured],
-        "model-index": [
-            {"name": package["name"],
-             "results": [{"task": task, "dataset": data, "metrics": measured}]},
-        ],
-    }  # fmt: skip
+    ]  # fmt: skip
+    return ModelCardData(
+        model_name=package["name"],
+        language=package["languages"],
+        license=licence.lower() if licence else "other",
+        license_name=None if licence else "see-training-data",
+        library_name="onnx",
+        pipeline_tag="automatic-speech-recognition",
+        tags=["onnx", "phoneme-recognition", "speech", *sorted(package["encoder"])],
+        metrics=[result.metric_type for result in results],
+        eval_results=results,
+    )
 
 
 def _kind_of_speech(test: Mapping[str, Any]) -> str:
@@ -124,9 +128,9 @@ def _opening(package: Mapping[str, Any]) -> list[str]:
     counted = ", ".join(f"{name} {count:,}" for name, count in sorted(parameters.items())) or "-"
     lines = [
         f"\n# {package['name']}\n",
-        f"A phone recogniser for {', '.join(package['languages'])}: {KINDS[package['kind']]}. It "
-        f"hears through the frozen encoder {encoders} and gives {package['frames_per_second']} "
-        f"times a second log posteriors over {len(package['labels'])} labels, the first being the "
+        f"A phone recogniser for {', '.join(package['languages'])}: {KINDS[package['kind']]}. "
+        f"Encoder: {encoders}, frozen. The output has {package['frames_per_second']} frames per "
+        f"second of log posteriors over {len(package['labels'])} labels; the first one is the "
         f"blank. Parameters: {counted}.\n",
     ]
     if members := package["lineage"]["members"]:
@@ -142,34 +146,34 @@ def _usage(package: Mapping[str, Any]) -> list[str]:
         "model.safetensors": "the head's weights",
         "model.onnx": f"`samples [B, N]` at {rate} Hz to `log_probs [B, T, V]`",
         "head.onnx": "`embeddings [B, T, D]` to `log_probs [B, T, V]`",
-        "model.int8.onnx": "model.onnx, matrices in 8 bits",
-        "head.int8.onnx": "head.onnx, matrices in 8 bits",
+        "model.int8.onnx": "model.onnx with matrix products in int8",
+        "head.int8.onnx": "head.onnx with matrix products in int8",
     }
     return [
-        "## Use\n",
-        "With numpy, onnxruntime and soundfile alone:\n",
+        "## Usage\n",
+        "This program needs numpy, onnxruntime and soundfile alone:\n",
         f"```python\n{PROGRAM}```\n",
-        "package.json holds the size and the SHA-256 of every file.\n",
-        row("file", "what", "bytes", "SHA-256"),
+        "package.json contains the size and the SHA-256 of every file.\n",
+        row("file", "contents", "bytes", "SHA-256"),
         "|---|---|---:|---|",
         *(
             row(f"`{name}`", description, files[name]["bytes"], f"`{files[name]['sha256'][:12]}`")
             for name, description in descriptions.items()
             if name in files
         ),
-        "\nHow fast it runs depends on the machine: the repository's reports/bench has times, with "
-        "the machine beside them.\n",
+        "\nThe speed depends on the machine: reports/bench of the repository contains times, each "
+        "with the machine that it was measured on.\n",
     ]
 
 
-def _numbers(package: Mapping[str, Any]) -> list[str]:
+def _evaluation(package: Mapping[str, Any]) -> list[str]:
     metrics = package["metrics"]
     test, languages = metrics["test"], metrics["languages"]
     lines = [
-        "## What it is worth\n",
-        f"Test: {_kind_of_speech(test)}, {test['speakers']} voices that it has never heard, "
-        f"{test['utterances']} utterances, {test['phones']} phones. In brackets the 95 % interval "
-        "over voices.\n",
+        "## Evaluation\n",
+        f"Test split: {_kind_of_speech(test)}, {test['speakers']} unseen speakers, "
+        f"{test['utterances']} utterances, {test['phones']} phones. In brackets: the 95 % "
+        "interval, a bootstrap over speakers.\n",
         row("", "all", *languages),
         "|---|" + "---:|" * (1 + len(languages)),
         *(
@@ -186,16 +190,21 @@ def _int8(metrics: Mapping[str, Any]) -> list[str]:
     rows = []
     if test:
         both = (_with_interval(number) for number in (metrics["per"], test["per"]))
-        rows.append(row("model, test voices", *both, _with_interval(test["difference"])))
+        rows.append(row("model, test split", *both, _with_interval(test["difference"])))
     for name, table in sorted(valid.items()):
         fp32, int8 = table["valid_per_fp32"], table["valid_per_int8"]
         difference = percent(int8 - fp32)
-        rows.append(row(f"{name}, validation voices", percent(fp32), percent(int8), difference))
+        rows.append(row(f"{name}, validation split", percent(fp32), percent(int8), difference))
     if not rows:
-        return ["\nIn 8 bits it was not measured."]
+        return ["\nThe int8 files were not evaluated."]
     sizes = "; ".join(f"{n} {percent(t['size_ratio'])}" for n, t in sorted(valid.items()))
     head = [row("PER", "fp32", "int8", "difference"), "|---|---:|---:|---:|"]
-    return ["", *head, *rows, *([f"\nSize in 8 bits, of fp32: {sizes}."] if sizes else [])]
+    return [
+        "",
+        *head,
+        *rows,
+        *([f"\nSize of the int8 files relative to fp32: {sizes}."] if sizes else []),
+    ]
 
 
 def _with_interval(number: Mapping[str, Any]) -> str:
@@ -207,18 +216,18 @@ def _with_interval(number: Mapping[str, Any]) -> str:
 def _lineage(package: Mapping[str, Any]) -> list[str]:
     lineage = package["lineage"]
     lines = [
-        "## What it was made of\n",
-        row("corpus", "licence", "spoken by", "train", "valid", "test"),
+        "## Training data\n",
+        row("corpus", "licence", "speech", "train", "valid", "test"),
         "|---|---|---|---:|---:|---:|",
         *(
             row(
-                c["corpus"], c["licence"], "a machine" if c["synthetic"] else "people",
+                c["corpus"], c["licence"], "synthetic" if c["synthetic"] else "real",
                 *c["clips"].values(),
             )
             for c in lineage["corpora"]
         ),
-        "\nNo voice is in two parts. SHA-256 of what it was made from (embeddings are in "
-        "package.json):\n",
+        "\nNo speaker is in two splits. SHA-256 of the inputs (package.json contains those of the "
+        "embeddings):\n",
     ]  # fmt: skip
     digests = lineage["manifests"] | {"segments.parquet": lineage["segments.parquet"]}
     if lineage["training_data_sha256"]:
@@ -236,25 +245,29 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
     # The first limit is that of the training data; its number is of clips, not of hours.
     if tts_clips:
         lines.append(
-            f"- Trained on synthetic speech: a machine spoke {tts_clips} of its {total} training "
-            "clips. Numbers about synthetic voices don't say how well it hears people."
+            f"- {tts_clips} of {total} training clips are synthetic speech. Scores on synthetic "
+            "speech do not predict the scores on real speech."
         )
     lines += [
-        f"- It has learned {', '.join(package['languages'])}; of other languages nothing is known.",
-        f"- It names these phones and no others; any other sound becomes one of them: "
+        f"- Trained on {', '.join(package['languages'])}; not evaluated on other languages.",
+        f"- It predicts these phones alone; any other sound is recognised as one of them: "
         f"{' '.join(package['labels'][1:])}.",
-        f"- The intervals say what other voices of the same kind would change, drawn from "
-        f"{metrics['test']['speakers']}; they say nothing of other rooms, microphones or styles.",
-        "- Clips of one batch have to be equally long: padding changes what the encoder hears.",
-        "- In 8 bits the scale of a batch is shared, so a clip's result depends on the others in "
-        "it; for a result that repeats, give it one clip at a time.",
+        "- The intervals cover the choice of speakers of the same kind "
+        f"({metrics['test']['speakers']} in the test split), not other rooms, microphones or "
+        "speaking styles.",
+        "- Clips of one batch must have equal length: padding changes the output of the encoder.",
+        "- The int8 files compute input scales per batch, so the output of a clip depends on the "
+        "other clips of its batch; for reproducible outputs, run batches of one clip.",
     ]
     if metrics["confusions"]:
-        lines += ["\nIts most frequent confusions:\n"]
-        lines += [row("reference", "hypothesis", "count"), "|---|---|---:|"]
+        lines += [
+            "\nMost frequent confusions:\n",
+            row("reference", "hypothesis", "count"),
+            "|---|---|---:|",
+        ]
         lines += [row(c["reference"], c["hypothesis"], c["count"]) for c in metrics["confusions"]]
     else:
-        lines.append("- Which phones it confuses was not measured.")
+        lines.append("- The confusions of phones were not evaluated.")
     return [*lines, ""]
 
 
@@ -265,10 +278,10 @@ def _licence(package: Mapping[str, Any]) -> list[str]:
         weights = f"Weights: {plain(licence['weights'])}."
     else:
         weights = (
-            "No licence is stated for these weights. Before you pass them on, read the terms of "
-            f"what they were made from: {'; '.join(map(plain, licence['to_be_read']))}."
+            "No licence is stated for these weights. Before you distribute them, read the terms of "
+            f"their sources: {'; '.join(map(plain, licence['to_be_read']))}."
         )
     return [
         "## Licence\n",
-        f"{weights} The data that they were learned from came under: {data}. Those terms apply.",
+        f"{weights} Licences of the training data: {data}. Their terms apply.",
     ]

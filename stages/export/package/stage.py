@@ -49,7 +49,7 @@ def files_of(folder: Path, kind: str) -> tuple[str, ...]:
     wanted = MODEL_FILES if kind == "ensemble" else (*MODEL_FILES, *HEAD_FILES)
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     if foreign := sorted(names - {*wanted, CARD, PACKAGE}):
-        raise UserError(f"{folder}: {foreign} belong to no model; move them elsewhere")
+        raise UserError(f"{folder}: {foreign} are not files of this model; move them elsewhere")
     return wanted
 
 

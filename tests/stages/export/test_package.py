@@ -247,6 +247,10 @@ def test_the_front_matter_is_what_hubs_read(model):
     (entry,) = front["model-index"]
     assert entry["name"] == "mlp"
     (result,) = entry["results"]
+    assert result["task"]["type"] == front["pipeline_tag"] == "automatic-speech-recognition"
+    assert result["dataset"] == {
+        "type": "unseen-speakers", "name": "unseen speakers, synthetic speech", "split": "test",
+    }  # fmt: skip
     assert result["metrics"][0] == {
         "type": "per", "name": "phone error rate (PER)", "value": 0.09,
     }  # fmt: skip
@@ -255,32 +259,39 @@ def test_the_front_matter_is_what_hubs_read(model):
 def test_a_hub_s_own_reader_understands_the_card(model):
     from huggingface_hub import ModelCard
 
-    read = ModelCard.load(model / CARD).data
+    card_of_hub = ModelCard.load(model / CARD)
+    read = card_of_hub.data
     assert (read.license, read.language, read.library_name) == ("apache-2.0", ["en", "hr"], "onnx")
     assert [e.metric_value for e in read.eval_results] == [0.09, 0.9, 0.97, 0.88, 0.04]
+    assert {e.dataset_split for e in read.eval_results} == {"test"}
+    assert str(card_of_hub) == (model / CARD).read_text(encoding="utf-8")  # nothing is lost
 
 
-def test_the_card_says_what_a_reader_has_to_know(model):
+def test_the_card_has_metrics_lineage_limits_and_licences(model):
     text = (model / CARD).read_text(encoding="utf-8")
     for line in (
         "# mlp",
         "| phone error rate (PER) | 9.0 % (6.0 to 12.0) | 14.0 % (11.0 to 17.0) | "
         "7.0 % (4.0 to 10.0) |",
-        "| calibration error (ECE) | 4.0 % | not measured | not measured |",
-        "| model, test voices | 9.0 % (6.0 to 12.0) | 9.1 % (6.1 to 12.1) | 0.1 % (-2.9 to 3.1) |",
-        "| model, validation voices | 8.0 % | 7.9 % | -0.1 % |",
-        "| embedded | synthetic: spoken by espeak-ng | a machine | 3 | 3 | 3 |",
+        "| expected calibration error (ECE) | 4.0 % | not measured | not measured |",
+        "| model, test split | 9.0 % (6.0 to 12.0) | 9.1 % (6.1 to 12.1) | 0.1 % (-2.9 to 3.1) |",
+        "| model, validation split | 8.0 % | 7.9 % | -0.1 % |",
+        "| embedded | synthetic: spoken by espeak-ng | synthetic | 3 | 3 | 3 |",
         f"- train.jsonl `{sha256_file(model.parents[1] / 'splits/train.jsonl')}`",
         "| a | d | 98 |",
-        "- Trained on synthetic speech: a machine spoke 3 of its 3 training clips. Numbers about "
-        "synthetic voices don't say how well it hears people.",
-        "Weights: Apache-2.0. The data that they were learned from came under: synthetic: spoken "
-        "by espeak-ng. Those terms apply.",
+        "- 3 of 3 training clips are synthetic speech. Scores on synthetic speech do not predict "
+        "the scores on real speech.",
+        "Weights: Apache-2.0. Licences of the training data: synthetic: spoken by espeak-ng. Their "
+        "terms apply.",
     ):
         assert line in text.splitlines(), line
     assert f"```python\n{PROGRAM}```" in text
     assert text.count("| a | ") == 10
-    for word in ("reports/bench", " 95 % interval over voices", "give it one clip at a time"):
+    for word in (
+        "reports/bench",
+        " 95 % interval, a bootstrap over speakers",
+        "batches of one clip",
+    ):
         assert word in text
 
 
@@ -300,8 +311,8 @@ def test_every_table_of_a_card_has_as_many_cells_in_each_row(model):
 def test_real_speech_is_not_called_synthetic(tmp_path):
     people = {"licence": "CC0", "synthetic": False}
     text = (packaged(tmp_path, corpus=people) / CARD).read_text(encoding="utf-8")
-    assert "Trained on synthetic speech" not in text
-    assert "| embedded | CC0 | people | 3 | 3 | 3 |" in text
+    assert "clips are synthetic speech" not in text
+    assert "| embedded | CC0 | real | 3 | 3 | 3 |" in text
 
 
 @pytest.mark.parametrize("licence", ["CC BY-SA 4.0", "CC BY-NC 4.0", "unknown", "CC0 or so"])
@@ -310,7 +321,7 @@ def test_a_licence_not_listed_as_compatible_leaves_the_weights_without_one(licen
     front, text = front_of(model), (model / CARD).read_text(encoding="utf-8")
     assert (front["license"], front["license_name"]) == ("other", "see-training-data")
     assert "No licence is stated for these weights." in text
-    assert f"came under: {licence}. Those terms apply." in text
+    assert f"Licences of the training data: {licence}. Their terms apply." in text
     assert read_json(model / PACKAGE)["licence"] == {
         "weights": None, "training_data": [licence], "to_be_read": [licence],
     }  # fmt: skip
@@ -333,7 +344,7 @@ def test_an_encoder_from_a_hub_has_terms_of_its_own(tmp_path):
     package = read_json(model / PACKAGE)
     assert package["encoder"] == {"wav2vec2": {"source": "hub", "fetched": source}}
     assert package["licence"]["weights"] is None
-    assert f"read the terms of what they were made from: {source}." in (model / CARD).read_text()
+    assert f"read the terms of their sources: {source}." in (model / CARD).read_text()
 
 
 @pytest.mark.parametrize(
@@ -384,7 +395,7 @@ def test_a_model_without_an_int8_file_is_not_packaged(tmp_path):
 def test_a_file_that_belongs_to_no_model_does_not_go_out_with_it(tmp_path):
     args = sources(tmp_path)
     (args["model"] / "notes.txt").write_text("mine")
-    with pytest.raises(ValueError, match=r"\['notes.txt'\] belong to no model; move them"):
+    with pytest.raises(ValueError, match=r"\['notes.txt'\] are not files of this model; move them"):
         run(**args, params=PARAMS)
 
 
@@ -419,8 +430,8 @@ def test_the_card_states_what_was_not_measured(tmp_path):
     package = read_json(packaged(tmp_path) / PACKAGE)
     package["metrics"] |= {"confusions": [], "int8": {"test": None, "valid": {}}, "parameters": {}}
     text = card(package)
-    assert "Which phones it confuses was not measured." in text
-    assert "In 8 bits it was not measured." in text
+    assert "The confusions of phones were not evaluated." in text
+    assert "The int8 files were not evaluated." in text
     assert f"`{CARD}`" not in text  # a card cannot contain its own hash
 
 
