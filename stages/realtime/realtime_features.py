@@ -10,7 +10,7 @@ Params  realtime_features, frontend
 A clip is trimmed and levelled, so clips alone contain neither pauses nor quiet speakers. A stream
 has the clips of one speaker in random order, with pauses of random length between them, a noise
 throughout and a level of its own. The constants of the front end are those of the training
-streams and are the same for all other voices.
+streams and are the same for all other speakers.
 """
 
 from __future__ import annotations

@@ -286,7 +286,7 @@ def test_the_card_has_metrics_lineage_limits_and_licences(model):
     ):
         assert line in text.splitlines(), line
     assert f"```python\n{PROGRAM}```" in text
-    assert text.count("| a | ") == 10
+    assert text.count("| a | ") == 10  # `headline` returns at most ten confusions
     for word in (
         "reports/bench",
         " 95 % interval, a bootstrap over speakers",
