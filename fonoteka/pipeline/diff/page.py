@@ -9,6 +9,7 @@ from fonoteka.pipeline.diff.compare_metric import SAME, UNDECIDED, WORSE
 from fonoteka.pipeline.diff.corpus import COUNTS, CorpusChange
 from fonoteka.pipeline.diff.metrics import MetricRow
 from fonoteka.pipeline.diff.significance import APART, ConfidenceInterval
+from fonoteka.reporting.markdown import table
 
 FINE, REGRESSION = "fine", "regression"
 HEADER = ("number", "old", "new", "difference", "95 %", "tolerance", "better", "verdict")
@@ -96,20 +97,10 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], left: Sequenc
 
     >>> print(markdown(["a", "b"], [["x", ""]], left=[0]))
     | a   |   b |
-    |-----|----:|
+    |:----|----:|
     | x   |   - |
     """
-    cells = [[cell.replace("|", "\\|") or "-" for cell in row] for row in (header, *rows)]
-    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| " + " | ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ) + " |"
-        for line in cells
-    ]  # fmt: skip
-    rule = ["-" * (w + 2) if i in left else "-" * (w + 1) + ":" for i, w in enumerate(widths)]
-    return "\n".join([lines[0], f"|{'|'.join(rule)}|", *lines[1:]])
+    return table(header, [[cell or "-" for cell in row] for row in rows], left)
 
 
 def _reasons(report: BranchReport) -> list[str]:
