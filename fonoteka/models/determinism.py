@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fonoteka.core.errors import UserError
@@ -37,6 +39,19 @@ def configure(threads: int) -> None:
     # The same switch as use_deterministic_algorithms(True), which also imports the compiler of
     # torch.compile, 3.2 CPU seconds, and nothing here is compiled.
     torch.set_deterministic_debug_mode("error")
+
+
+@contextmanager
+def onednn_off() -> Iterator[None]:
+    """Let torch compute convolutions as products of matrices, without oneDNN."""
+    import torch
+
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before
 
 
 def seed_of(*parts: object) -> int:
