@@ -118,7 +118,7 @@ def probe(path: Path | str, limits: ProbeLimits = ProbeLimits()) -> Probe:
     try:
         descriptor = os.open(path, _READ)
     except OSError as error:
-        return Probe(problem=container.UNREADABLE, detail=f"can't be opened: {error.strerror}")
+        return Probe(problem=container.UNREADABLE, detail=f"cannot be opened: {error.strerror}")
     try:
         return _probe(descriptor, os.fspath(path), limits)
     finally:
@@ -128,7 +128,7 @@ def probe(path: Path | str, limits: ProbeLimits = ProbeLimits()) -> Probe:
 def _probe(descriptor: int, path: str, limits: ProbeLimits) -> Probe:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        return Probe(problem=container.UNREADABLE, detail="is no file")
+        return Probe(problem=container.UNREADABLE, detail="is not a regular file")
     if status.st_size > limits.max_bytes:
         detail = f"{status.st_size} bytes, at most {limits.max_bytes}"
         return Probe(bytes=status.st_size, problem="too large", detail=detail)
@@ -204,7 +204,9 @@ def _check_length(result: Probe, layout: Layout) -> Probe:
     """
     min_frames = result.frames if layout.frames is None else layout.frames
     if not min_frames <= result.frames <= min_frames + layout.spare:
-        detail = f"holds {min_frames} samples or more and decodes to {result.frames}; convert it"
+        detail = (
+            f"contains at least {min_frames} samples and decodes to {result.frames}; convert it"
+        )
         raise CorruptFileError(container.UNREADABLE, detail)
     return result
 
@@ -212,7 +214,7 @@ def _check_length(result: Probe, layout: Layout) -> Probe:
 def _differs(layout: Layout, rate: int, channels: int) -> CorruptFileError:
     return CorruptFileError(
         container.UNREADABLE,
-        f"says {layout.sample_rate_hz} Hz, {layout.channels} channels and decodes to "
+        f"states {layout.sample_rate_hz} Hz, {layout.channels} channels and decodes to "
         f"{rate} Hz, {channels}",
     )
 

@@ -34,14 +34,14 @@ def check_blocks(blocks: Iterator[Block], data: bytes, layout: Layout) -> Iterat
         if layout.raw and not _equals_stored(block, data, layout.raw, sample):
             raise CorruptFileError(
                 UNREADABLE,
-                f"near sample {sample // layout.channels} it doesn't decode to what lies there",
+                f"decodes to other samples than it stores near sample {sample // layout.channels}",
             )
         if layout.md5:
             md5.update(_as_md5_input(block, layout.bits).data)
         sample += block.size
         yield block
     if layout.md5 and md5.digest() != layout.md5:
-        raise CorruptFileError(UNREADABLE, "its samples are not those that its own MD5 was made of")
+        raise CorruptFileError(UNREADABLE, "its decoded samples do not match its MD5")
 
 
 def _as_md5_input(block: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:

@@ -16,10 +16,10 @@ from stages.corpus.inventory.problems import PROBLEMS
 
 # Libsndfile decodes these without complaint, and to something other than they say.
 DECODED_WRONG = {
-    "03 - wrong bit depth.flac": "frame 0 has Hz, channels, bits (24000, 1, 16), the file says",
-    "05 - wrong total number of samples.flac": "says 39842 samples and its frames hold 109487",
-    "pcmwaveformat-24bit-4byte-48kHz-stereo.wav": "says 24 bits a sample and 8 bytes for 2",
-    "waveformatextensible-24bit-4byte-48kHz-stereo.wav": "doesn't decode to what lies there",
+    "03 - wrong bit depth.flac": "frame 0 has Hz, channels, bits (24000, 1, 16), STREAMINFO",
+    "05 - wrong total number of samples.flac": "states 39842 samples and its frames contain 109487",
+    "pcmwaveformat-24bit-4byte-48kHz-stereo.wav": "states 24 bits per sample and 8 bytes for 2",
+    "waveformatextensible-24bit-4byte-48kHz-stereo.wav": "decodes to other samples than",
 }
 # Libsndfile decodes no file whose head states no length. This one ends with a whole frame, and its
 # samples are those that its MD5 was made of.

@@ -42,7 +42,11 @@ def au(data: bytes, start: int) -> Layout:
     encoding, rate = number(data, start + 12, ">I"), number(data, start + 16, ">I")
     channels = number(data, start + 20, ">I")
     if offset < 24 or encoding not in _AU_ENCODINGS:
-        raise CorruptFileError(UNREADABLE, f"has a head of {offset} bytes and encoding {encoding}")
+        raise CorruptFileError(
+            UNREADABLE,
+            f"has a header of {offset} bytes and encoding {encoding}, "
+            f"expected at least 24 and one of {sorted(_AU_ENCODINGS)}",
+        )
     code = _AU_ENCODINGS[encoding]
     width = int(code[1]) if code else 1
     raw = RawSamples(code, True, start + offset) if code else None
@@ -51,7 +55,7 @@ def au(data: bytes, start: int) -> Layout:
     size = len(data) - start - offset  # written to a pipe: libsndfile also reads to the end
     if size % max(1, width * channels):
         raise CorruptFileError(
-            TRUNCATED, f"{size} bytes are no whole samples of {width * channels}"
+            TRUNCATED, f"{size} bytes of sound are not a multiple of {width * channels} per sample"
         )
     layout = _layout(data, start, start + offset, size, width, rate, channels, raw)
     return replace(layout, notes=(NOT_STATED,))
@@ -70,7 +74,7 @@ def sphere(data: bytes, start: int) -> Layout:
         rate, width = int(fields["sample_rate"]), int(fields["sample_n_bytes"])
     except (KeyError, ValueError) as error:
         raise CorruptFileError(
-            UNREADABLE, "its SPHERE head lacks count, channels, rate or bytes"
+            UNREADABLE, "its SPHERE header lacks count, channels, rate or bytes"
         ) from error
     if coding not in ("pcm", "ulaw", "mu-law", "alaw") or width not in (1, 2, 3, 4) or frames < 0:
         raise CorruptFileError(
@@ -87,7 +91,7 @@ def _fields(head: bytes) -> dict[str, str]:
     """Return the fields of a SPHERE header: lines of name, type and value, up to end_head."""
     lines = head.decode("latin-1").split("\n")
     if len(head) < _SPHERE_HEAD or lines[1].strip() != str(_SPHERE_HEAD) or "end_head" not in lines:
-        raise CorruptFileError(UNREADABLE, f"has no SPHERE head of {_SPHERE_HEAD} bytes")
+        raise CorruptFileError(UNREADABLE, f"has no SPHERE header of {_SPHERE_HEAD} bytes")
     parts = [line.split(maxsplit=2) for line in lines[2 : lines.index("end_head")]]
     return {part[0]: part[2].strip() for part in parts if len(part) == 3}
 
@@ -103,7 +107,7 @@ def _layout(
     raw: RawSamples | None,
 ) -> Layout:
     if rate < 1 or channels < 1:
-        raise CorruptFileError(UNREADABLE, f"says {channels} channels at a rate of {rate} Hz")
+        raise CorruptFileError(UNREADABLE, f"states {channels} channels at a rate of {rate} Hz")
     available = len(data) - sound
     if size > available:
         raise CorruptFileError(
@@ -118,7 +122,7 @@ def _layout(
     frames, rest = divmod(size, width * channels)
     if rest:
         raise CorruptFileError(
-            UNREADABLE, f"{size} bytes are no whole samples of {width * channels}"
+            UNREADABLE, f"{size} bytes of sound are not a multiple of {width * channels} per sample"
         )
     parts = (data[: sound + size],) if notes else ()
     return Layout(rate, channels, frames, 0, start, raw, parts=parts, notes=notes)

@@ -74,7 +74,8 @@ def block_layout(data: bytes, fmt: WaveFormat, sound: SoundChunk) -> Layout:
         if fmt.sample_rate_hz not in _USUAL_RATES_HZ:
             raise _no_match(fmt)
         _check_blocks(data, fmt, sound)
-        notes = (*notes, f"says {fmt.byte_rate} bytes a second, no match to its blocks")
+        note = f"states {fmt.byte_rate} bytes per second, which does not match its blocks"
+        notes = (*notes, note)
     blocks, rest = divmod(sound.chunk.size, fmt.block)
     fact = blocks * frames if sound.streamed else fact
     if rest > (0 if sound.streamed else 1) or fact is None:
@@ -85,7 +86,7 @@ def block_layout(data: bytes, fmt: WaveFormat, sound: SoundChunk) -> Layout:
     if sound.streamed:
         _check_blocks(data, fmt, sound)
     if not (blocks - 1) * frames <= fact <= blocks * frames:
-        raise CorruptFileError(UNREADABLE, f"says {fact} samples in {blocks} blocks of {frames}")
+        raise CorruptFileError(UNREADABLE, f"states {fact} samples in {blocks} blocks of {frames}")
     spare = blocks * frames - fact
     # An odd number of 65-byte blocks is padded by one byte, which libsndfile decodes as a block.
     keep = blocks * frames if fmt.tag == GSM and blocks % 2 else 0
@@ -124,13 +125,13 @@ def _check_blocks(data: bytes, fmt: WaveFormat, sound: SoundChunk) -> None:
         return
     if wrong.any():
         raise CorruptFileError(
-            UNREADABLE, f"block {int(np.flatnonzero(wrong.any(axis=1))[0])} has no head"
+            UNREADABLE, f"block {int(np.flatnonzero(wrong.any(axis=1))[0])} has no valid header"
         )
 
 
 def _no_match(fmt: WaveFormat) -> CorruptFileError:
     return CorruptFileError(
         UNREADABLE,
-        f"says {fmt.byte_rate} bytes a second and {fmt.block_frames} samples in blocks of "
-        f"{fmt.block}, no match to {fmt.sample_rate_hz} Hz",
+        f"states {fmt.byte_rate} bytes per second and {fmt.block_frames} samples in blocks of "
+        f"{fmt.block} bytes, which does not match {fmt.sample_rate_hz} Hz",
     )

@@ -176,10 +176,10 @@ def chunks(
         left = len(data) - position
         if last_chunk.name == b"data" and not last_chunk.size:
             raise CorruptFileError(
-                UNKNOWN_LENGTH, f"says 0 bytes of sound and has {left}: was never closed"
+                UNKNOWN_LENGTH, f"states 0 bytes of sound and has {left}: was never closed"
             )
         raise CorruptFileError(
-            UNREADABLE, f"the last {left} bytes, from byte {position}, are no chunk"
+            UNREADABLE, f"the last {left} bytes, from byte {position}, are not a chunk"
         )
 
 
@@ -227,7 +227,7 @@ def _too_short(name: bytes, size: int, rest: int) -> CorruptFileError:
         )
     if is_open(size):
         return CorruptFileError(
-            UNKNOWN_LENGTH, f"was streamed: size 0x{size:x}, {rest} bytes are there"
+            UNKNOWN_LENGTH, f"was streamed: states 0x{size:x} bytes of sound and has {rest}"
         )
     return CorruptFileError(TRUNCATED, f"ends after {rest} of {size} bytes of sound")
 
@@ -251,7 +251,9 @@ def check_size(data: bytes, start: int, declared: int, chunks: Iterable[Chunk]) 
     ):
         return
     if end > len(data):
-        raise CorruptFileError(TRUNCATED, f"says {declared + 8} bytes and has {len(data) - start}")
+        raise CorruptFileError(
+            TRUNCATED, f"states {declared + 8} bytes and has {len(data) - start}"
+        )
     raise CorruptFileError(
-        UNREADABLE, f"says {declared + 8} bytes, but its chunks end at {max(ends)}"
+        UNREADABLE, f"states {declared + 8} bytes, but its chunks end at {max(ends)}"
     )

@@ -27,7 +27,7 @@ from fonoteka.audiocheck.containers.tags import sound_end
 _RATES = (
     0, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000
 )  # fmt: skip
-_BITS = (0, 8, 12, -1, 16, 20, 24, 32)  # 0: as the stream says; -1: reserved
+_BITS = (0, 8, 12, -1, 16, 20, 24, 32)  # 0: as STREAMINFO states; -1: reserved
 _MAX_HEAD, _SHORT_HEAD = 16, 6
 _WINDOW_BYTES = 1 << 18  # bytes
 
@@ -86,7 +86,7 @@ def flac(data: bytes, start: int) -> Layout:
     if samples != stream.frames:
         raise CorruptFileError(
             TRUNCATED if samples < stream.frames else UNREADABLE,
-            f"says {stream.frames} samples and its frames hold {samples}",
+            f"states {stream.frames} samples and its frames contain {samples}",
         )
     return _described_layout(stream, samples, start)
 
@@ -108,7 +108,8 @@ def _check_frame(frame: Frame, stream: StreamInfo, count: int) -> None:
     if frame_values != stream_values:
         raise CorruptFileError(
             UNREADABLE,
-            f"frame {count} has Hz, channels, bits {frame_values}, the file says {stream_values}",
+            f"frame {count} has Hz, channels, bits {frame_values}, "
+            f"STREAMINFO states {stream_values}",
         )
 
 
@@ -129,7 +130,7 @@ def _unstated_length(data: bytes, start: int, stream: StreamInfo, position: int)
     if largest > stream.max_frame or (fixed and sizes - {stream.max_frame}):
         listed = sorted({frame.samples for frame in heads})
         raise CorruptFileError(
-            UNREADABLE, f"has frames of {listed} samples, the file says {stream.max_frame}"
+            UNREADABLE, f"has frames of {listed} samples, STREAMINFO states {stream.max_frame}"
         )
     samples = sum(frame.samples for frame in heads)
     stated = bytearray(data[:end])
@@ -166,7 +167,7 @@ def _verified_frames(data: bytes, position: int, end: int) -> Iterator[Frame]:
             raise CorruptFileError(UNREADABLE, detail)
         if frame.number != expected:
             raise CorruptFileError(
-                UNREADABLE, f"frame {count} is missing: number {frame.number} is there"
+                UNREADABLE, f"frame {count} is missing: number {frame.number} follows"
             )
         yield frame
         begin, search_from, count = offset, offset + frame.size, count + 1
@@ -186,7 +187,7 @@ def _stream(data: bytes, start: int) -> tuple[StreamInfo, int]:
         position, last = position + 4, bool(kind & 128)
         if position + size > len(data):
             raise CorruptFileError(
-                TRUNCATED, f"ends after {len(data)} bytes, inside what describes it"
+                TRUNCATED, f"ends after {len(data)} bytes, inside its description"
             )
         if kind & 127 == 0 and info is None and size >= 34:
             # 64 bits: rate (20), channels - 1 (3), bits - 1 (5), samples (36).
@@ -202,9 +203,7 @@ def _stream(data: bytes, start: int) -> tuple[StreamInfo, int]:
             )
         position += size
     if info is None or not info.sample_rate_hz:
-        raise CorruptFileError(
-            UNREADABLE, "has no STREAMINFO with a rate, which says what the sound is"
-        )
+        raise CorruptFileError(UNREADABLE, "has no STREAMINFO with a sample rate")
     return info, position
 
 

@@ -70,7 +70,7 @@ def aiff(data: bytes, start: int) -> Layout:
     size = sound.size - 8 - offset if sound else 0
     sound_start = sound.start + 8 + offset if sound else 0
     if kind == b"AIFC" and common.size < 22:
-        raise CorruptFileError(UNREADABLE, "does not say how it is compressed")
+        raise CorruptFileError(UNREADABLE, "does not state its compression")
     name = data[common.start + 18 : common.start + 22] if kind == b"AIFC" else b"NONE"
     # COMM is compared with the size of SSND, since a decoder believes COMM and pads or cuts.
     if name == b"ima4" and channels:
@@ -82,7 +82,7 @@ def aiff(data: bytes, start: int) -> Layout:
         shorter = size < frames * channels * width
         raise CorruptFileError(
             TRUNCATED if shorter else UNREADABLE,
-            f"says {frames} samples of {channels * width} bytes and has {size} bytes of sound",
+            f"states {frames} samples of {channels * width} bytes and has {size} bytes of sound",
         )
     end = max(chunk.start + chunk.size for chunk in by_name.values())
     parts = (data[:end],) if notes else ()
@@ -93,7 +93,7 @@ def _ima(rate: int, channels: int, frames: int, max_frames: int, start: int) -> 
     """Return the layout of IMA ADPCM, whose COMM counts packets or samples: writers differ."""
     if frames * _IMA_FRAMES != max_frames and not max_frames - _IMA_FRAMES < frames <= max_frames:
         raise CorruptFileError(
-            UNREADABLE, f"says {frames} samples or packets and has {max_frames} samples"
+            UNREADABLE, f"states {frames} samples or packets and has {max_frames} samples"
         )
     min_frames = min(frames, max_frames - _IMA_FRAMES + 1)
     return Layout(rate, channels, max(0, min_frames), max_frames - max(0, min_frames), start)
@@ -111,7 +111,7 @@ def _raw_samples(name: bytes, bits: int, start: int) -> tuple[RawSamples | None,
     width = -(-bits // 8)
     if width not in ((4, 8) if kind == "f" else (1, 2, 3, 4)) or (kind == "u" and width != 1):
         raise CorruptFileError(
-            UNREADABLE, f"says {bits} bits a sample of kind {printable_name(name)}"
+            UNREADABLE, f"states {bits} bits per sample of kind {printable_name(name)}"
         )
     return RawSamples(f"{kind}{width}", big, start, 8 * width - bits), width
 
@@ -157,7 +157,7 @@ def caf(data: bytes, start: int) -> Layout:
     if is_text(data[position:]) and not only_tags(data, position):
         notes = (trailing_note(len(data) - position),)
     elif not only_tags(data, position):
-        raise CorruptFileError(UNREADABLE, f"the last {len(data) - position} bytes are no chunk")
+        raise CorruptFileError(UNREADABLE, f"the last {len(data) - position} bytes are not a chunk")
     form, sound = by_name.get(b"desc"), by_name.get(b"data")
     if form is None or sound is None or form.size < 32 or sound.size < 4:
         raise CorruptFileError(
@@ -194,12 +194,14 @@ def _caf_layout(
     width, rest = divmod(packet, channels)
     if rest or width != (-(-bits // 8) if kind == b"lpcm" else 1):
         raise CorruptFileError(
-            UNREADABLE, f"says {bits} bits and {packet} bytes for {channels} samples"
+            UNREADABLE, f"states {bits} bits per sample and {packet} bytes for {channels} samples"
         )
     frames, excess = divmod(sound.size - 4, packet)
     if excess:
         problem = TRUNCATED if streamed else UNREADABLE
-        raise CorruptFileError(problem, f"{sound.size - 4} bytes are no whole samples of {packet}")
+        raise CorruptFileError(
+            problem, f"{sound.size - 4} bytes of sound are not a multiple of {packet} per sample"
+        )
     if kind != b"lpcm":
         return Layout(whole, channels, frames, start=start)
     # Flags: bit 0 is float, bit 1 is little-endian.
@@ -212,4 +214,4 @@ def _caf_layout(
 
 def _check_rate(rate: int, channels: int) -> None:
     if rate < 1 or channels < 1:
-        raise CorruptFileError(UNREADABLE, f"says {channels} channels at a rate of {rate} Hz")
+        raise CorruptFileError(UNREADABLE, f"states {channels} channels at a rate of {rate} Hz")

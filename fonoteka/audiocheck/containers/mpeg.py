@@ -137,12 +137,12 @@ def mpeg(data: bytes, start: int) -> Layout:
     stated = tag.frames if tag else None
     if stated is not None and stated != count:
         raise CorruptFileError(
-            TRUNCATED if stated > count else UNREADABLE, f"says {stated} frames and has {count}"
+            TRUNCATED if stated > count else UNREADABLE, f"states {stated} frames and has {count}"
         )
     notes = (TAG_DOUBTED,) if tag and tag.is_doubtful else ()
     if not only_tags(data, sequence.end):
         if stated is None and not (tag and tag.is_proven):
-            detail = f"frame {sequence.count} at byte {sequence.end} is no such as the first"
+            detail = f"frame {sequence.count} at byte {sequence.end} {_difference(data, sequence)}"
             raise CorruptFileError(UNREADABLE, detail)
         notes = (*notes, trailing_note(sequence.sound_end - sequence.end))
     max_frames = count * first.samples
@@ -175,11 +175,33 @@ def _frames(data: bytes, start: int) -> FrameSequence:
             break
         if position + head.size > end:
             raise CorruptFileError(
-                TRUNCATED, f"frame {count} ends after {end - position} of {head.size}"
+                TRUNCATED, f"frame {count} ends after {end - position} of {head.size} bytes"
             )
         rates.add(data[position + 2] >> 4)
         position, count = position + head.size, count + 1
     return FrameSequence(first, start, position, count, len(rates) > 1, end)
+
+
+def _difference(data: bytes, sequence: FrameSequence) -> str:
+    """Return how the bytes after the last frame differ from a frame like the first."""
+    first, four = sequence.first, data[sequence.end : sequence.end + 4]
+    head = parse_header(four)
+    if head is None:
+        return f"begins with 0x{four.hex()}, which is not a frame header"
+    if head.kind == first.kind:
+        return "states no size, unlike the first"
+    names = ("MPEG version", "layer", "sample rate", "number of channels")
+    differences = (
+        f"{name} {value} instead of {expected}"
+        for name, value, expected in zip(names, _shown_kind(head), _shown_kind(first), strict=True)
+        if value != expected
+    )
+    return f"differs from the first in {', '.join(differences)}"
+
+
+def _shown_kind(head: FrameHeader) -> tuple[str, str, str, str]:
+    version, layer, rate, _ = head.kind
+    return {1: "1", 2: "2", 4: "2.5"}[version], str(layer), f"{rate} Hz", str(head.channels)
 
 
 def _counting_frame(four: bytes, count: int) -> bytes:
@@ -211,7 +233,7 @@ def _encoder_tag(data: bytes, sequence: FrameSequence) -> EncoderTag | None:
                 or data[encoder : encoder + 4] in _ENCODERS
             ):
                 raise CorruptFileError(
-                    UNREADABLE, "its encoder's tag is damaged, or what leads to it"
+                    UNREADABLE, "its encoder's tag or the frame header before it is damaged"
                 )
         return None
     flags = number(data, tag_start + 4, ">I")
@@ -235,7 +257,7 @@ def _encoder_tag(data: bytes, sequence: FrameSequence) -> EncoderTag | None:
     if sound_bytes != sequence.end - start:
         raise CorruptFileError(
             TRUNCATED if sound_bytes > sequence.end - start else UNREADABLE,
-            f"its encoder wrote {sound_bytes} bytes of frames, {sequence.end - start} are there",
+            f"its encoder wrote {sound_bytes} bytes of frames, the file has {sequence.end - start}",
         )
     if crc16_lame(data[start + first.size : sequence.end]) != crc:
         raise CorruptFileError(UNREADABLE, "a frame is damaged: its encoder's checksum is wrong")

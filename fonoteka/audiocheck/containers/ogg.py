@@ -121,7 +121,9 @@ def _links(data: bytes, start: int) -> tuple[list[list[LogicalBitstream]], int]:
             streams[serial] = LogicalBitstream(_first_packet(data, page))
             links[-1].append(streams[serial])
         elif serial not in streams:
-            raise CorruptFileError(UNREADABLE, f"page {count} is of no stream that has begun")
+            raise CorruptFileError(
+                UNREADABLE, f"page {count} belongs to a stream that has not begun"
+            )
         stream = streams[serial]
         if stream.is_sound and (
             (stream.pages and stream.ended) or sequence_number != len(stream.pages)
@@ -131,7 +133,7 @@ def _links(data: bytes, start: int) -> tuple[list[list[LogicalBitstream]], int]:
         position, count = position + page.size, count + 1
     if not links or not all(stream.ended for stream in links[-1] if stream.is_sound):
         raise CorruptFileError(
-            TRUNCATED, f"no page after {count} of them, and that one is not the last"
+            TRUNCATED, f"has no page after page {count - 1}, but a stream of sound has not ended"
         )
     return links, position
 
@@ -139,10 +141,10 @@ def _links(data: bytes, start: int) -> tuple[list[list[LogicalBitstream]], int]:
 def _sound_of(link: list[LogicalBitstream]) -> LogicalBitstream:
     sounds = [stream for stream in link if stream.is_sound]
     if not sounds:
-        raise CorruptFileError(UNREADABLE, "holds no Vorbis, Opus, FLAC or Speex")
+        raise CorruptFileError(UNREADABLE, "contains no Vorbis, Opus, FLAC or Speex")
     if len(sounds) > 1:
         raise CorruptFileError(
-            UNREADABLE, f"holds {len(sounds)} streams of sound at once; extract one"
+            UNREADABLE, f"contains {len(sounds)} streams of sound at once; extract one"
         )
     return sounds[0]
 
@@ -179,7 +181,7 @@ def _packets(data: bytes, pages: Iterable[Page]) -> Iterator[bytes]:
     for count, page in enumerate(pages):
         if bool(page.flags & _CONTINUED) != bool(begun):
             raise CorruptFileError(
-                UNREADABLE, f"page {count} does not go on where the one before ends"
+                UNREADABLE, f"page {count} does not continue where the one before ends"
             )
         segments = data[page.offset + 26]
         position = page.offset + _HEAD + segments
@@ -225,7 +227,9 @@ def _speex(data: bytes, stream: LogicalBitstream) -> Layout:
     """
     head = stream.first
     if len(head) < _SPEEX_HEAD:
-        raise CorruptFileError(UNREADABLE, f"has a Speex head of {len(head)} bytes")
+        raise CorruptFileError(
+            UNREADABLE, f"has a Speex header of {len(head)} bytes, at least {_SPEEX_HEAD}"
+        )
     rate, channels = number(head, 36, "<I"), number(head, 48, "<I")
     size, frames_per_packet, extra_headers = (number(head, offset, "<I") for offset in (56, 64, 68))
     count = sum(1 for _ in _packets(data, stream.pages)) - 2 - extra_headers
@@ -236,6 +240,6 @@ def _speex(data: bytes, stream: LogicalBitstream) -> Layout:
         or not max_frames - size * max(1, frames_per_packet) <= min_frames <= max_frames
     ):
         raise CorruptFileError(
-            UNREADABLE, f"says {min_frames} samples and has packets for {max_frames}"
+            UNREADABLE, f"states {min_frames} samples and has packets for {max_frames}"
         )
     return Layout(rate, channels, min_frames, max_frames - min_frames, ffmpeg_format="ogg")

@@ -22,6 +22,7 @@ from fonoteka.audiocheck.containers.container import (
     check_size,
     chunks,
     number,
+    printable_name,
 )
 from fonoteka.audiocheck.containers.tags import is_text, only_tags, trailing_note
 
@@ -44,7 +45,8 @@ def riff(data: bytes, start: int) -> Layout:
         return simple
     big = data[start : start + 4] == b"RIFX"
     if data[start + 8 : start + 12] != b"WAVE":
-        raise CorruptFileError(UNREADABLE, "is a RIFF file, but none of sound")
+        kind = printable_name(data[start + 8 : start + 12])
+        raise CorruptFileError(UNREADABLE, f"is a RIFF file of kind {kind}, not 'WAVE'")
     declared = number(data, start + 4, ">I" if big else "<I")
     long_sizes: dict[bytes, int] = {}
     by_name: dict[bytes, Chunk] = {}
@@ -57,7 +59,7 @@ def riff(data: bytes, start: int) -> Layout:
         if chunk.name in by_name and chunk.name in (b"fmt ", b"data"):
             raise CorruptFileError(UNREADABLE, f"has two chunks {chunk.name.decode()!r}")
         if chunk.name == b"data" and b"fmt " not in by_name:
-            raise CorruptFileError(UNREADABLE, "has sound before it says of what kind")
+            raise CorruptFileError(UNREADABLE, "has a chunk 'data' before its chunk 'fmt '")
         by_name[chunk.name] = chunk
     if b"data" not in by_name or b"fmt " not in by_name:
         raise CorruptFileError(
@@ -151,7 +153,7 @@ def w64(data: bytes, start: int) -> Layout:
     if is_text(data[position:]) and not only_tags(data, position):
         notes = (trailing_note(len(data) - position),)
     elif not only_tags(data, position):
-        raise CorruptFileError(UNREADABLE, f"the last {len(data) - position} bytes are no chunk")
+        raise CorruptFileError(UNREADABLE, f"the last {len(data) - position} bytes are not a chunk")
     if not notes:
         check_size(data, start - 8, declared, by_name.values())
     form, sound = by_name.get(b"fmt " + _W64_TAIL), by_name.get(b"data" + _W64_TAIL)
@@ -176,13 +178,13 @@ def _layout(data: bytes, form: Chunk, sound: SoundChunk, big: bool) -> Layout:
     if fmt.byte_rate != fmt.sample_rate_hz * fmt.block:
         raise CorruptFileError(
             UNREADABLE,
-            f"says {fmt.sample_rate_hz} Hz and {fmt.byte_rate} bytes a second, "
-            f"but at {fmt.block} bytes a sample that is no match",
+            f"states {fmt.sample_rate_hz} Hz and {fmt.byte_rate} bytes per second, "
+            f"which does not match {fmt.block} bytes per sample",
         )
     if size % fmt.block:
         raise CorruptFileError(
             TRUNCATED if sound.streamed else UNREADABLE,
-            f"{size} bytes of sound are no whole samples of {fmt.block}",
+            f"{size} bytes of sound are not a multiple of {fmt.block} per sample",
         )
     frames = size // fmt.block
     return Layout(fmt.sample_rate_hz, fmt.channels, frames, 0, sound.start, raw,
@@ -206,11 +208,12 @@ def _format(data: bytes, chunk: Chunk, big: bool) -> WaveFormat:
         tag, valid = number(data, start + 24, f"{order}H"), extra or bits
         if bits % 8:
             raise CorruptFileError(
-                UNREADABLE, f"keeps {bits} bits a sample, which are no whole bytes"
+                UNREADABLE, f"states {bits} bits per sample, which is not a multiple of 8"
             )
     if not channels or not rate or not block:
         raise CorruptFileError(
-            UNREADABLE, f"says {channels} channels, {rate} Hz, {block} bytes a sample"
+            UNREADABLE,
+            f"states {channels} channels, {rate} Hz and {block} bytes per sample, each at least 1",
         )
     return WaveFormat(tag, channels, rate, byte_rate, block, bits, valid, extra)
 
@@ -219,7 +222,7 @@ def _raw_samples(fmt: WaveFormat, sound: Chunk, big: bool) -> RawSamples | None:
     """Return place and form of the samples; None for A-law and mu-law, which have one form."""
     width, rest = divmod(fmt.block, fmt.channels)
     stored_bits = 8 * width
-    named = f"says {fmt.bits} bits a sample and {fmt.block} bytes for {fmt.channels} of them"
+    named = f"states {fmt.bits} bits per sample and {fmt.block} bytes for {fmt.channels} of them"
     if rest or not stored_bits - 8 < fmt.bits <= stored_bits or not 0 < fmt.valid_bits <= fmt.bits:
         raise CorruptFileError(
             UNREADABLE, f"{named}, which programs read in several ways; convert it"

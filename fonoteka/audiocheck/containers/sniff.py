@@ -48,4 +48,4 @@ def layout_of(data: bytes) -> Layout:
         return mpeg(data, start)
     if not data:
         raise CorruptFileError(UNREADABLE, "has no bytes")
-    raise CorruptFileError(UNREADABLE, f"begins with 0x{head[:4].hex()}, which is no {_READ}")
+    raise CorruptFileError(UNREADABLE, f"begins with 0x{head[:4].hex()}, which is not {_READ}")

@@ -112,9 +112,9 @@ def trailing_note(size: int) -> str:
     """Return the note on bytes after the sound.
 
     >>> trailing_note(15)
-    '15 bytes behind the sound'
+    '15 bytes after the sound'
     """
-    return f"{size} byte{'s' if size > 1 else ''} behind the sound"
+    return f"{size} byte{'s' if size > 1 else ''} after the sound"
 
 
 def is_text(data: bytes) -> bool:

@@ -113,9 +113,28 @@ def test_other_bytes_behind_are_a_note_where_the_frames_are_counted(tagged, tmp_
     for more in (b"x", b"more", bytes(range(256)), tagged[100:150], b"\xff\xfb"):
         result = probe_bytes(tmp_path / "a.mp3", tagged + more)
         assert (result.problem, result.pcm_sha256) == ("", plain.pcm_sha256)
-        assert result.detail == f"{len(more)} byte{'s' * (len(more) > 1)} behind the sound"
+        assert result.detail == f"{len(more)} byte{'s' * (len(more) > 1)} after the sound"
         bare = tagged[parse_header(tagged[:4]).size :]
         assert probe_bytes(tmp_path / "a.mp3", bare + more).problem == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({1: 0xFF, 2: 0x90}, "MPEG version 1 instead of 2, layer 1 instead of 3, sample rate"),
+        ({3: 0x00}, "number of channels 2 instead of 1"),
+        ({2: 0x08}, "states no size, unlike the first"),
+        ({0: 0x00}, "which is not a frame header"),
+    ],
+)
+def test_a_frame_of_another_kind_is_described(changed, difference, tagged, tmp_path):
+    size = parse_header(tagged[:4]).size
+    bare = tagged[size:]
+    frame = bytes(changed.get(index, byte) for index, byte in enumerate(bare[:size]))
+    result = probe_bytes(tmp_path / "a.mp3", bare + frame)
+    assert result.problem == "unreadable"
+    assert f" at byte {len(bare)} " in result.detail
+    assert difference in result.detail, result.detail
 
 
 def slow_crc16(data: bytes) -> int:

@@ -128,7 +128,7 @@ def test_two_sounds_at_once_are_refused(tmp_path):
     other, *more = pages_of(written(tmp_path / "a.ogg", scale=0.5))
     assert first[14:18] != other[14:18]  # libsndfile draws the number of a stream
     result = probe_bytes(tmp_path / "a.ogg", b"".join([first, other, *rest, *more]))
-    assert result.detail == "holds 2 streams of sound at once; extract one"
+    assert result.detail == "contains 2 streams of sound at once; extract one"
 
 
 @pytest.mark.parametrize("more", [b"x", b"<xml/>", bytes(range(256)), b"Ogg", b"TAG and more"])
@@ -137,7 +137,7 @@ def test_bytes_behind_the_last_page_are_a_note(more, tmp_path):
     plain = probe(tmp_path / "a.ogg")
     result = probe_bytes(tmp_path / "a.ogg", data + more)
     assert (result.problem, result.pcm_sha256) == ("", plain.pcm_sha256)
-    assert result.detail == f"{len(more)} byte{'s' * (len(more) > 1)} behind the sound"
+    assert result.detail == f"{len(more)} byte{'s' * (len(more) > 1)} after the sound"
 
 
 def test_damage_beside_or_in_the_sound_is_found(tmp_path):

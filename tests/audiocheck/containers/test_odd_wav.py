@@ -46,7 +46,7 @@ def test_text_behind_a_whole_file_is_a_note(text, tmp_path):
         plain = probe(tmp_path / "a")
         result = probe_bytes(tmp_path / "a", data + text)
         assert (result.problem, result.pcm_sha256) == ("", plain.pcm_sha256), kind
-        assert result.detail == f"{len(text)} byte{'s' * (len(text) > 1)} behind the sound", kind
+        assert result.detail == f"{len(text)} byte{'s' * (len(text) > 1)} after the sound", kind
         assert len(read_sound(tmp_path / "a")[0]) == plain.frames
 
 
@@ -177,7 +177,7 @@ def test_a_wrong_number_of_bytes_a_second_is_a_note_on_sound_in_blocks(kind, byt
     plain = probe(tmp_path / "a")
     result = probe_bytes(tmp_path / "a", with_byte_rate(data, byte_rate))
     assert (result.problem, result.pcm_sha256) == ("", plain.pcm_sha256)
-    assert result.detail == f"says {byte_rate} bytes a second, no match to its blocks"
+    assert result.detail == f"states {byte_rate} bytes per second, which does not match its blocks"
 
 
 @pytest.mark.parametrize("kind", BLOCKS)

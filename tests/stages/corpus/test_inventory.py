@@ -255,6 +255,6 @@ def test_a_note_is_in_the_detail_of_a_row_without_a_problem(tmp_path):
         path.write_bytes(path.read_bytes() + b"<xml>meta</xml>")
     rows = take(tmp_path / "raw", QUARANTINE)
     assert [(row["problem"], row["detail"]) for _, row in sorted(rows.items())] == [
-        ("", ""), ("", "15 bytes behind the sound"),
-        ("no transcript", "15 bytes behind the sound"),
+        ("", ""), ("", "15 bytes after the sound"),
+        ("no transcript", "15 bytes after the sound"),
     ]  # fmt: skip
