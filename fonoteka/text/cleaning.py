@@ -100,14 +100,14 @@ def _address(match: re.Match[str], _language: str) -> str | None:
 
 
 def _one_script(text: str, _language: str) -> tuple[str, int]:
-    text, mended, failed = repair_homoglyphs(text)
+    text, repaired, failed = repair_homoglyphs(text)
     if failed:
         raise SpellingError(
             "mixed script",
             f"Latin and Cyrillic letters that look alike are mixed in {failed[0]!r}; "
             "type the word in one script",
         )
-    return text, mended
+    return text, repaired
 
 
 def _latin(text: str, _language: str) -> tuple[str, int]:

@@ -8,7 +8,7 @@ overlap to a large extent: a sentence of words that all three share gets a third
 can do better. Check `confidence` before you use the result.
 
 Serbian Cyrillic counts as evidence for Serbian; Bosnian uses it too, but rarely in speech corpora.
-Other Cyrillic, and text without letters, is no evidence.
+Other Cyrillic text and text without letters do not count as evidence.
 """
 
 from __future__ import annotations

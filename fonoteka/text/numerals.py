@@ -3,7 +3,7 @@
     2000   hr dvije tisuće, bs dvije hiljade, sr dve hiljade
     1995.  hr tisuću devetsto devedeset peta, bs and sr hiljadu devetsto devedeset peta
 
-Croatian and Bosnian are ijekavian, Serbian is ekavian. Of accepted variants one is used: no `i`
+Croatian and Bosnian are ijekavian, Serbian is ekavian. One of the accepted variants is used: no `i`
 between tens and units, `hiljadu` and `tisuću` for 1000, `milion` without `jedan`, hr `šesto`, bs
 and sr `šeststo`.
 
@@ -85,12 +85,12 @@ def cardinal(number: int, language: str, gender: Gender = "m") -> str:
     if number < 20 and not 1 <= number <= 2:
         return _SMALL[number]
     words: list[str] = []
-    for scale, name, of in _scales(language):
+    for scale, name, scale_gender in _scales(language):
         count, number = divmod(number, scale)
         if count:
             # One thousand and one million are the word alone, the thousand in the accusative.
-            words += [_below_thousand(count, language, of)] if count > 1 else []
-            words.append(_one(name, scale) if count == 1 else agree(count, name))
+            words += [_below_thousand(count, language, scale_gender)] if count > 1 else []
+            words.append(_single(name, scale) if count == 1 else agree(count, name))
     if number:
         words.append(_below_thousand(number, language, gender))
     return " ".join(words)
@@ -212,7 +212,7 @@ def _scales(language: str) -> tuple[tuple[int, Forms, Gender], ...]:
     )
 
 
-def _one(name: Forms, scale: int) -> str:
+def _single(name: Forms, scale: int) -> str:
     return name[0][:-1] + "u" if scale == 10**3 else name[0]
 
 
@@ -239,10 +239,12 @@ def _after(number: int, language: str, stem: str) -> str:
 
 def _of_scale(number: int, language: str) -> str:
     """Return the stem of a round thousand, million and so on; its count is part of the word."""
-    for scale, name, of in reversed(_scales(language)):
+    for scale, name, scale_gender in reversed(_scales(language)):
         count = number // scale % 1000
         if count:
-            joined = cardinal(count, language, of).replace(" ", "") if count > 1 else ""
-            stem = name[0].removesuffix("a") + ("t" if language == "hr" and of == "m" else "it")
+            joined = cardinal(count, language, scale_gender).replace(" ", "") if count > 1 else ""
+            stem = name[0].removesuffix("a") + (
+                "t" if language == "hr" and scale_gender == "m" else "it"
+            )
             return _after(number - count * scale, language, joined + stem)
     raise AssertionError(number)

@@ -31,7 +31,7 @@ def _suffixed(match: re.Match[str], language: str) -> str:
     """Return 90-ih, 5-og, 10-ak, 5ero in words: the stem with the written ending."""
     number, ending = int(match["number"]), match["vowel"] or match["ending"]
     if ending.endswith("ak"):
-        words = _about(number, language)
+        words = _approximate(number, language)
     elif re.fullmatch(_COUNTED, ending):
         words = _counted(number, language, ending)
     else:
@@ -41,7 +41,7 @@ def _suffixed(match: re.Match[str], language: str) -> str:
     return replacement(match, words)
 
 
-def _about(number: int, language: str) -> str | None:
+def _approximate(number: int, language: str) -> str | None:
     """Return an approximate number: pedesetak, stotinjak; None for thousands, which vary."""
     if number == 100:
         return "stotinjak"

@@ -100,19 +100,19 @@ def repair_homoglyphs(text: str) -> tuple[str, int, tuple[str, ...]]:
         return text, 0, ()
     # The script of the other words decides words that fit both scripts.
     cyrillic, latin = _weights(text)
-    mended, failed = 0, []
+    repaired, failed = 0, []
 
     def replace_word(match: re.Match[str]) -> str:
-        nonlocal mended
+        nonlocal repaired
         word = match[0]
         new = _in_one_script(word, cyrillic, latin)
         if new is None:
             failed.append(word)
             return word
-        mended += new != word
+        repaired += new != word
         return new
 
-    return _WORD.sub(replace_word, text), mended, tuple(failed)
+    return _WORD.sub(replace_word, text), repaired, tuple(failed)
 
 
 def _weights(text: str) -> tuple[int, int]:

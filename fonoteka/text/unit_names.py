@@ -139,7 +139,7 @@ def _units() -> dict[str, dict[str, Unit]]:
             symbol, gender, singular, few, many = line.split()
             forms = (singular.replace("_", " "), few.replace("_", " "), many.replace("_", " "))
             table[symbol.rstrip(".")] = ("f" if gender == "f" else "m", forms)
-        table |= {name.rstrip("."): table[of.rstrip(".")] for name, of in _OTHER_NAMES.items()}
+        table |= {name.rstrip("."): table[base.rstrip(".")] for name, base in _OTHER_NAMES.items()}
         units[language] = table
     return units
 

@@ -41,12 +41,12 @@ def test_words_of_all_three_languages_give_a_low_confidence(text):
 
 
 @pytest.mark.parametrize("text", ["", "123", "..."])
-def test_text_without_letters_is_no_evidence(text):
+def test_text_without_letters_does_not_count_as_evidence(text):
     assert identify_language(text).confidence == 0.25
     assert identify_language(text).script == "none"
 
 
-def test_other_cyrillic_is_no_evidence_for_serbian():
+def test_other_cyrillic_does_not_count_as_evidence_for_serbian():
     assert identify_language("Съешь ещё").confidence < 0.9
 
 

@@ -45,7 +45,7 @@ def test_every_kind_has_cases_in_each_language():
 
 @pytest.mark.parametrize("language", SOUTH_SLAVIC)
 @pytest.mark.parametrize("space", [" ", "\u00a0", "\u2009", "\u202f", ""])
-def test_any_space_may_stand_before_a_unit(space, language):
+def test_any_space_may_precede_a_unit(space, language):
     assert normalize(f"oko 5{space}km", language) == "oko pet kilometara"
     assert normalize(f"oko 5{space}%", language).startswith("oko pet ")
 

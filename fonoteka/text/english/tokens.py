@@ -122,8 +122,8 @@ def _range(match: re.Match[str], _language: str) -> str | None:
     if _is_year(low) and (_is_year(high) or (len(high) == 2 and high > low[2:])):
         reading = reading_of_four_digits(match.string, match.start(), match.end())
         if reading == "year":
-            to = "to " if len(high) == 2 or low < high else ""
-            return replacement(match, f"{year(int(low))} {to}{short_year(high)}")
+            link = "to " if len(high) == 2 or low < high else ""
+            return replacement(match, f"{year(int(low))} {link}{short_year(high)}")
         if reading is None or len(high) == 2:
             raise SpellingError(
                 "number", f"{match[0]!r} may be years or quantities here; write it in words"

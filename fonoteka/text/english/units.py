@@ -45,10 +45,12 @@ UNITS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 for _group in _NAMES.replace("\n", "|").split("|"):
     *_symbols, _name = _group.split() or [""]
-    _first, _, _by = _name.replace("_", " ").partition("/")
+    _first, _, _divisor = _name.replace("_", " ").partition("/")
     for _symbol in _symbols:
         UNITS[_symbol.replace("_", " ")] = (
-            (f"{_first} per {_by}", f"{_first}s per {_by}") if _by else (_first, _first + "s")
+            (f"{_first} per {_divisor}", f"{_first}s per {_divisor}")
+            if _divisor
+            else (_first, _first + "s")
         )
 _PER_WORDS = (
     "second", "minute", "hour", "day", "week", "month", "year", "mile", "gallon", "liter",
