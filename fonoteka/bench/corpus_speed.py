@@ -33,7 +33,7 @@ CLIP_S, CLIP_RATE_HZ = 2.4, 22050  # as in the embedded corpus
 SHORT_S, SHORT_RATE_HZ = 0.6, 8000  # as spoken digits
 RATIO_LIMIT, EXPONENT_LIMIT = 0.7, 1.1
 KIB_LIMIT = 2.0
-"""Of memory per clip: the rows of both tables and the fingerprint, no samples."""
+"""Memory per clip: the rows of both tables and the fingerprint, no samples."""
 
 
 def write_params(folder: Path, params: Path, corpora: Sequence[str], **dedupe: object) -> None:

@@ -5,7 +5,7 @@ takes of one word by one speaker could pass for copies. Thresholds were tuned on
 Real and synthetic speech are searched apart, because a synthesiser repeats its waves.
 
 A corpus is a folder as in data/raw, or one with a `labels.tsv` of columns `path` and `speaker`,
-which needs no texts and counts as real. Of recordings above 10 s it takes pieces of 0.8 to 6 s.
+which needs no texts and counts as real. Recordings above 10 s are cut into pieces of 0.8 to 6 s.
 """
 
 from __future__ import annotations
@@ -130,14 +130,14 @@ def write_copies(raw: Path, clips: Sequence[SourceClip], per_kind: int) -> dict[
         The kind of each copy, by its path in the folder of the corpus.
     """
     names, paths, kinds = available_kinds(), [], {}
-    made: Counter[tuple[str, str]] = Counter()
+    copies: Counter[tuple[str, str]] = Counter()
     for number, clip in enumerate(clips):
         folder = raw / NAME / f"{number:05d}"
         folder.mkdir(parents=True)
         paths.append(_write_original(clip, folder))
-        kind = min(names, key=lambda kind: (made[clip.corpus, kind], names.index(kind)))
-        if made[clip.corpus, kind] < per_kind:
-            made[clip.corpus, kind] += 1
+        kind = min(names, key=lambda kind: (copies[clip.corpus, kind], names.index(kind)))
+        if copies[clip.corpus, kind] < per_kind:
+            copies[clip.corpus, kind] += 1
             degraded = degrade(kind, *clip.read(), np.random.default_rng(number))
             paths.append(write(degraded, folder / "copy"))
             kinds[f"{folder.name}/{paths[-1].name}"] = kind
@@ -206,9 +206,9 @@ def search(params: Path, clips: Sequence[SourceClip], per_kind: int) -> dict[str
 
 
 def count_pairs(groups: Sequence[tuple[str, str]], kinds: Mapping[str, str]) -> dict[str, Rates]:
-    """Return the pairs made, found and false, by kind and for all.
+    """Return the copies, the matches and the false matches, by kind and for all.
 
-    Two clips of one group are a found pair; it is false if they come from two recordings. A false
+    Two clips of one group are a match; it is false if they come from two recordings. A false
     pair counts against the kinds of the copies in it, or as `takes` if both are originals.
 
     >>> copies = {"1/copy.flac": "cut", "2/copy.flac": "cut"}
@@ -219,22 +219,24 @@ def count_pairs(groups: Sequence[tuple[str, str]], kinds: Mapping[str, str]) -> 
     members = defaultdict(list)
     for group, path in groups:
         members[group].append(path)
-    made, found, false = Counter(kinds.values()), Counter[str](), Counter[str]()
+    copies, matches, false = Counter(kinds.values()), Counter[str](), Counter[str]()
     for first, second in (p for paths in members.values() for p in combinations(sorted(paths), 2)):
         in_pair = {kinds[path] for path in (first, second) if path in kinds}
         if first.split("/")[0] == second.split("/")[0]:
-            found.update(in_pair)
+            matches.update(in_pair)
         else:
             false.update({"all", *(in_pair or {"takes"})})
-    made["all"], found["all"] = made.total(), found.total()
-    return {name: _rates(made[name], found[name], false[name]) for name in sorted({*made, *false})}
+    copies["all"], matches["all"] = copies.total(), matches.total()
+    return {
+        name: _rates(copies[name], matches[name], false[name]) for name in sorted({*copies, *false})
+    }
 
 
-def _rates(made: int, found: int, false: int) -> Rates:
+def _rates(copies: int, matches: int, false: int) -> Rates:
     """Return counts with recall and precision, which are 1 without pairs."""
-    recall = round(found / made, 4) if made else 1.0
-    precision = round(found / (found + false), 4) if found + false else 1.0
-    return dict(zip(COUNTS, (made, found, false, recall, precision), strict=True))
+    recall = round(matches / copies, 4) if copies else 1.0
+    precision = round(matches / (matches + false), 4) if matches + false else 1.0
+    return dict(zip(COUNTS, (copies, matches, false, recall, precision), strict=True))
 
 
 def page(result: Mapping[str, Any]) -> str:

@@ -135,12 +135,12 @@ def measure(
 
 def demands(row: Mapping[str, Any], limits: HeadLimits) -> list[Demand]:
     """Return the limits of the shipped head with what it reached."""
-    asked = (
+    figures = (
         ("median_ms", limits.median_ms, True), ("p99_ms", limits.p99_ms, True),
         ("frames_per_second", limits.frames_per_second, False),
         ("peak_memory_gib", limits.memory_gib, True),
     )  # fmt: skip
-    return [Demand(f"head.{name}", row[name], limit, at_most) for name, limit, at_most in asked]
+    return [Demand(f"head.{name}", row[name], limit, at_most) for name, limit, at_most in figures]
 
 
 def page(result: Mapping[str, Any]) -> str:

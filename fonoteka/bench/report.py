@@ -48,16 +48,16 @@ def run_benchmarks(
     """
     if unknown := sorted({*names} - {*benchmarks}):
         raise UserError(f"bench: {unknown[0]!r} is not one of {[*benchmarks]}")
-    facts = machine()  # before this command loads the machine itself
-    if facts["load_at_start"] > BUSY_LOAD and not busy:
+    values = machine()  # before this command loads the machine itself
+    if values["load_at_start"] > BUSY_LOAD and not busy:
         raise UserError(
-            f"bench: the load of the last minute is {facts['load_at_start']}, above {BUSY_LOAD}, "
+            f"bench: the load of the last minute is {values['load_at_start']}, above {BUSY_LOAD}, "
             "so times would be too long; wait until other processes have ended, or add --busy"
         )
     reports = []
     for name in [name for name in benchmarks if name in names or not names]:
         benchmark = benchmarks[name]
-        reports.append({"machine": facts} | benchmark.measure())
+        reports.append({"machine": values} | benchmark.measure())
         _store(reports[-1], benchmark.file, benchmark.section)
         print(benchmark.page(reports[-1]), end="\n\n", flush=True)
     if problems := missed(reports):

@@ -53,8 +53,8 @@ def idle(rounds: int) -> dict[str, Any]:
         folder = Path(name)
         write_stages(folder, len(stages))
         commands = ((("dvc", "repro"), folder), (make, TOP), (("dvc", "repro"), TOP))
-        for command, where in commands[:2]:  # the first run builds, and records that all is fresh
-            time_command(command, where)
+        for command, root in commands[:2]:  # the first run builds, and records that all is fresh
+            time_command(command, root)
         turns = [[time_command(*command).seconds for command in commands] for _ in range(rounds)]
     empty_s, make_s, dvc_s = (median(seconds) for seconds in zip(*turns, strict=True))
     ratio = round(make_s / empty_s, 3)

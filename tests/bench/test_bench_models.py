@@ -108,7 +108,7 @@ def test_the_report_on_heads_adds_up(reports):
     assert report["process_holds"] == ["numpy", "onnxruntime"]  # not torch
 
 
-def test_the_limits_of_the_head_are_held_against_its_figures(reports):
+def test_the_limits_of_the_head_are_compared_with_its_figures(reports):
     row, sla = reports["head"]["heads"]["shipped"], reports["head"]["sla"]
     figures = ("median_ms", "p99_ms", "frames_per_second", "peak_memory_gib")
     assert {name: limit["value"] for name, limit in sla.items()} == {
@@ -237,7 +237,7 @@ def test_a_killed_process_is_reported():
         measure_alone(os._exit, 3)
 
 
-def test_each_command_measures_what_its_name_says(monkeypatch):
+def test_each_command_measures_the_benchmark_of_its_name(monkeypatch):
     named = []
     monkeypatch.setattr(command, "bench_models", lambda names, busy: named.append((names, busy)))
     for name in ("heads", "paths", "realtime", "all"):
