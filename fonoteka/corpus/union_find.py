@@ -30,7 +30,7 @@ class UnionFind(Generic[Name]):
             name = above
         return name
 
-    def join(self, one: Name, other: Name) -> None:
-        """Make one set of the two that contain these names."""
-        low, high = sorted((self.first(one), self.first(other)))
+    def join(self, name: Name, other: Name) -> None:
+        """Make name set of the two that contain these names."""
+        low, high = sorted((self.first(name), self.first(other)))
         self._above[high] = low

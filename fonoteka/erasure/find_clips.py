@@ -167,7 +167,7 @@ def _to_review(
     return [
         (
             "sessions with others",
-            [f"{name} with {who}" for name, who in sorted(shared) if name in own],
+            [f"{name} with {speaker}" for name, speaker in sorted(shared) if name in own],
         ),
         ("rows of other speakers that contain the name", mentions),
         ("files with the name", sorted(f for f in others if key and key in name_key(f))),

@@ -27,9 +27,9 @@ def history(pointer: Path) -> list[Commit]:
     decorate = ("--decorate=short", "--decorate-refs=refs/*", "--decorate-refs=HEAD")
     log = git("log", "--all", "HEAD", "--no-show-signature", *decorate, "--format=%H %D")
     commits = [line.partition(" ") for line in log.splitlines()]
-    asked = [f"{name}:./{path}\n" for name, _, _ in commits for path in (pointer, "dvc.lock")]
+    requests = [f"{name}:./{path}\n" for name, _, _ in commits for path in (pointer, "dvc.lock")]
     form = "--batch-check=%(objecttype) %(objectname)"
-    lines = git("cat-file", form, stdin="".join(asked)).splitlines()
+    lines = git("cat-file", form, stdin="".join(requests)).splitlines()
     blobs = [line.split()[1] if line.startswith("blob ") else "" for line in lines]
     refs = [text.split(", ") if text else [] for _, _, text in commits]
     return list(map(Commit, refs, blobs[::2], blobs[1::2]))
@@ -67,7 +67,7 @@ def committed_files_with(words: Sequence[str]) -> list[str]:
 
     Other files of a larger repository are not the project's and are left out.
     """
-    # One pass over the history for all words; git knows POSIX regular expressions only.
+    # One pass over the history for all words; git accepts POSIX regular expressions only.
     pattern = "|".join(re.sub(r"[][.^$*+?{}()|\\]", r"\\\g<0>", word) for word in words)
     options = ("--format=", "--name-only", "-z", "--no-renames", "--no-show-signature")
     search = ("--relative", "-i", "--pickaxe-regex", f"-S{pattern}")

@@ -34,6 +34,7 @@ def findings(subject: Subject, data: PersonalData, trace: Trace) -> Iterator[str
         yield line("files", f"{subject.folder}: {data.counts}{whole}")
     spellings = data.spellings - {subject.speaker} if subject.speaker else set()
     built = [line("", f"{artefact.path} ({artefact.stage})") for artefact in trace.built]
+    # An empty list has no line, so what is printed exists.
     lists = [
         ("spellings", "other spellings of the name", sorted(spellings)),
         ("related", "clips that are copies or parents of these", data.related),

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from fonoteka.corpus.corpus import PHONES, TABLE
 from fonoteka.tables import Row, read_table, write_table
 
-COLUMNS = ("path", "speaker")  # of metadata.csv, without which no clip is anybody's
+COLUMNS = ("path", "speaker")  # of metadata.csv, without which a clip has no speaker
 
 
 def all_files(folder: Path) -> list[str]:
@@ -34,7 +34,7 @@ def rewrite(folder: Path, removed: Collection[str]) -> None:
     """Remove files with their rows and phones from a corpus; the whole folder if no row remains."""
     rows = read_table(folder / TABLE, COLUMNS)
     remaining = [row for row in rows if clip_path(row) not in removed]
-    old, new, whole = _beside(folder)
+    old, new, whole = _temporary_folders(folder)
     if not remaining:
         folder.rename(whole)  # in one step: no half of a corpus is ever in place
         shutil.rmtree(whole)
@@ -68,7 +68,7 @@ def _clip_of(line: bytes) -> str:
     return ""
 
 
-def _beside(folder: Path) -> tuple[Path, Path, Path]:
+def _temporary_folders(folder: Path) -> tuple[Path, Path, Path]:
     """Return the temporary names of the old folder, the new one and one that is removed whole."""
     old, new, whole = (
         folder.with_name(f".{folder.name}.{word}.part") for word in ("before", "after", "whole")
@@ -78,7 +78,7 @@ def _beside(folder: Path) -> tuple[Path, Path, Path]:
 
 def recover(folder: Path) -> None:
     """Put the old folder back if no new one is in its place, and remove what is temporary."""
-    old, new, whole = _beside(folder)
+    old, new, whole = _temporary_folders(folder)
     if old.exists() and not folder.exists():
         old.rename(folder)
     for path in (old, new, whole):
@@ -86,9 +86,9 @@ def recover(folder: Path) -> None:
             shutil.rmtree(path)
 
 
-def _link(file: Path, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
+def _link(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(file, to, follow_symlinks=False)
+        os.link(file, target, follow_symlinks=False)
     except OSError:  # another kind of disk
-        shutil.copy2(file, to, follow_symlinks=False)
+        shutil.copy2(file, target, follow_symlinks=False)

@@ -299,7 +299,7 @@ def test_a_failure_half_way_loses_nothing(bare, monkeypatch):
 
 
 @pytest.mark.parametrize("kill", ["before", "between", "after"])
-def test_a_kill_at_the_renames_is_mended_by_the_next_run(kill, bare):
+def test_a_kill_at_the_renames_is_repaired_by_the_next_run(kill, bare):
     before = contents(bare)
     if kill != "before":
         shutil.copytree(bare, bare.with_name(".mine.before.part"))
@@ -329,7 +329,7 @@ def test_links_stay_links_and_hidden_files_stay(bare):
     assert not (bare / "copies").exists()
 
 
-def test_related_clips_are_removed_together_whoever_is_named(bare):
+def test_related_clips_are_removed_together_for_each_speaker(bare):
     rows = [
         {"path": path, "speaker": speaker, "parent": parent}
         for path, speaker, parent in (

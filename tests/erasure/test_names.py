@@ -42,15 +42,15 @@ OTHERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("one", "other"), SAME)
-def test_spellings_of_one_name_are_one(one, other):
-    assert name_key(one) == name_key(other)
-    assert name_key(f"Mine/{one}") == name_key(f"mine / {other}")
+@pytest.mark.parametrize(("name", "other"), SAME)
+def test_spellings_of_one_name_are_one(name, other):
+    assert name_key(name) == name_key(other)
+    assert name_key(f"Mine/{name}") == name_key(f"mine / {other}")
 
 
-@pytest.mark.parametrize(("one", "other"), OTHERS)
-def test_other_names_stay_others(one, other):
-    assert name_key(one) != name_key(other)
+@pytest.mark.parametrize(("name", "other"), OTHERS)
+def test_other_names_stay_others(name, other):
+    assert name_key(name) != name_key(other)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_one_voice_in_two_scripts_is_tied_and_a_leak_where_it_is_parted():
     assert first.speakers == ("mine/Ana", "mine/Ана")
     assert first.shared == ("name mine / ana",)
     assert second.speakers == ("mine/ivo",)
-    found = find_leaks({"train": rows[:1], "test": rows[1:]}, {})["speaker"]
-    assert [leak.value for leak in found] == ["mine/ana"]
+    leaks = find_leaks({"train": rows[:1], "test": rows[1:]}, {})["speaker"]
+    assert [leak.value for leak in leaks] == ["mine/ana"]
 
 
 def test_a_session_in_two_scripts_is_one_too():
@@ -89,12 +89,12 @@ def test_a_session_in_two_scripts_is_one_too():
     ]
     (both,) = speaker_groups(rows, {})
     assert both.speakers == ("mine/eva", "mine/ivo")
-    found = find_leaks({"train": rows[:1], "test": rows[1:]}, {})["session"]
-    assert [leak.value for leak in found] == ["mine/studio 1"]
+    leaks = find_leaks({"train": rows[:1], "test": rows[1:]}, {})["session"]
+    assert [leak.value for leak in leaks] == ["mine/studio 1"]
 
 
-@pytest.mark.parametrize("asked", ["mine/Ana", "mine/Ана", "mine/ана ", "mine/Aна"])
-def test_a_speaker_is_found_in_both_scripts(asked):
+@pytest.mark.parametrize("requested", ["mine/Ana", "mine/Ана", "mine/ана ", "mine/Aна"])
+def test_a_speaker_is_found_in_both_scripts(requested):
     names = ("Ana", "Ана", "Anja")
     rows = [{"path": f"{n}.wav", "text": "", "speaker": s} for n, s in enumerate(names)]
-    assert find_clips(parse_subject(asked, ""), rows, "") == {"0.wav", "1.wav"}
+    assert find_clips(parse_subject(requested, ""), rows, "") == {"0.wav", "1.wav"}

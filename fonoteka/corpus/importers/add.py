@@ -3,7 +3,7 @@
     python -m fonoteka corpus add FOLDER --name mine --licence "CC BY 4.0" --source "who and where"
     python -m fonoteka corpus look FOLDER
 
-Reads   a folder with audio and what is said in it, in one of the layouts of `layouts`
+Reads   a folder with recordings and their texts, in one of the layouts of `layouts`
 Writes  data/raw/NAME/ with the audio, metadata.csv, corpus.json and, where phones are known,
         phones.jsonl; data/raw/NAME.dvc
 
@@ -156,9 +156,9 @@ def next_steps(out: Path, tracked: bool) -> str:
 
 
 def table_path(text: str) -> Path:
-    """Return a table of the command line: one that is here, or else one inside of the folder."""
-    here = given_path(text)
-    return here if here.exists() else Path(text)
+    """Return a table of the command line: one that is path, or else one inside of the folder."""
+    path = given_path(text)
+    return path if path.exists() else Path(text)
 
 
 def given_by(

@@ -15,8 +15,8 @@ def folder(tmp_path, monkeypatch):
 def command(folder):
     """Call `corpus add` or `corpus look` on the folder; return where the corpus should be."""
 
-    def call(*options, what="add"):
-        run_fonoteka("corpus", what, str(folder), *options)
+    def call(*options, kind="add"):
+        run_fonoteka("corpus", kind, str(folder), *options)
         return folder.parent / "data/raw/mine"
 
     return call

@@ -67,17 +67,17 @@ def test_a_manifest_that_says_more_than_the_file_has_is_refused(folder, command)
 
 def test_common_voice_takes_what_was_validated_or_the_table_that_is_named(folder, command, capsys):
     maker.common_voice(folder)
-    command(what="look")
+    command(kind="look")
     output = capsys.readouterr().out
     assert "not read   'train.tsv'; name one with --table" in output
     assert "clips      3" in output
-    command("--table", "sr/train.tsv", what="look")
+    command("--table", "sr/train.tsv", kind="look")
     assert "clips      1" in capsys.readouterr().out
     (folder / "sr/validated.tsv").rename(folder / "sr/other.tsv")
     with pytest.raises(
         ValueError, match=r"holds 2 tables of Common Voice, \['sr/other\.tsv', 'sr/t"
     ):
-        command(what="look")
+        command(kind="look")
 
 
 def test_a_text_beside_a_textgrid_is_the_transcript(folder, command):

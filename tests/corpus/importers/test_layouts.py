@@ -107,7 +107,7 @@ def test_a_corpus_of_ours_keeps_its_phones_and_parents(folder, command):
 
 def test_a_look_shows_everything_and_copies_nothing(folder, command, capsys):
     maker.librispeech(folder)
-    command(what="look")
+    command(kind="look")
     output = capsys.readouterr().out
     for shown in (
         "layout     librispeech, by 3 files: dev-clean/ana/1/ana-1.trans.txt, ",
@@ -122,9 +122,9 @@ def test_a_look_shows_everything_and_copies_nothing(folder, command, capsys):
 def test_a_look_says_whether_it_would_be_added(folder, command, capsys):
     options = maker.sidecar(folder)
     write_audio(folder / "ivo/3_lost.wav", 5)
-    command(*options, what="look")
+    command(*options, kind="look")
     assert "\nrefused    " in capsys.readouterr().out
-    command(*options, LEAVE_OUT, what="look")
+    command(*options, LEAVE_OUT, kind="look")
     assert "refused" not in capsys.readouterr().out
 
 

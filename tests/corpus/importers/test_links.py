@@ -92,7 +92,7 @@ def test_what_a_link_would_lose_is_named_and_the_rest_can_be_added(make, folder,
     with pytest.raises(ValueError, match=sentence):
         command(*ADDED, *OPTIONS)
     assert not (folder.parent / "data").exists()
-    command(*OPTIONS, what="look")
+    command(*OPTIONS, kind="look")
     assert f"1: {folder}" in capsys.readouterr().out or make in (a_file, round_in_a_circle)
     assert [clip.path for clip in read_clips(command(*ADDED, *OPTIONS, LEAVE_OUT))] == ["ana/0.wav"]
 
@@ -125,7 +125,7 @@ def test_a_linked_folder_with_all_transcripts_is_named(folder, command):
     with pytest.raises(
         ValueError, match=r"contains no transcripts .*; .*ana is a link to the folder"
     ):
-        command(*OPTIONS, what="look")
+        command(*OPTIONS, kind="look")
 
 
 def test_folders_and_files_without_permission_are_named(folder, command, monkeypatch):
