@@ -63,7 +63,7 @@ check: $(INSTALLED) ## lint, layout and types
 
 # `pip list` and not `pip freeze`: it knows names and versions only, no paths and no addresses. What
 # torch brings for CUDA exists for Linux alone.
-requirements: ## resolve pyproject.toml anew into requirements.lock
+requirements: ## resolve pyproject.toml into requirements.lock, with the newest versions
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	"$(PYTHON)" -m venv "$$folder/venv"; PATH="$$folder/venv/bin:$$PATH"; \
 	python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \

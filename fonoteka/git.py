@@ -33,7 +33,8 @@ They are those of `git rev-parse --local-env-vars` without GIT_CONFIG_*, which m
 `safe.directory`.
 """
 PATHSPECS = frozenset(f"GIT_{kind}_PATHSPECS" for kind in ("GLOB", "ICASE", "LITERAL", "NOGLOB"))
-# Paths with brackets are no patterns; reading commands do not lock the index; English messages.
+# Brackets in paths are literal, commands that only read do not lock the index, and messages are
+# English.
 PLAIN = {"GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
@@ -85,8 +86,8 @@ def given_path(text: str) -> Path:
 
     A path that is given in another folder counts from there, and becomes absolute.
     """
-    path, here = Path(text), Path.cwd()
-    return path if path.is_absolute() or project(here) == here else here / path
+    path, current = Path(text), Path.cwd()
+    return path if path.is_absolute() or project(current) == current else current / path
 
 
 def git(*arguments: str, root: Path | None = None, stdin: str = "", errors: str = "strict") -> str:
@@ -206,7 +207,7 @@ def listed(paths: Sequence[str]) -> list[str]:
     return names("ls-files", "-z", "--", *paths) if paths else []
 
 
-def clone_of_head(root: Path, to: Path) -> tuple[list[list[str]], Path]:
+def clone_of_head(root: Path, target: Path) -> tuple[list[list[str]], Path]:
     """Return the commands that clone the last commit, and the project's folder in the clone.
 
     The clone is of git's top. The commit is named explicitly, because the HEAD of a linked worktree
@@ -214,7 +215,7 @@ def clone_of_head(root: Path, to: Path) -> tuple[list[list[str]], Path]:
 
     Args:
         root: the top of a project.
-        to: a new folder.
+        target: a new folder.
 
     Raises:
         ValueError: the last commit has no such project.
@@ -224,7 +225,7 @@ def clone_of_head(root: Path, to: Path) -> tuple[list[list[str]], Path]:
     if not names("ls-tree", "-z", "--name-only", head, root=root):
         raise UserError(f"{root}: nothing of it is in the last commit; commit it first")
     commands = [
-        ["git", "clone", "--quiet", "--no-checkout", str(git_top(root)), str(to)],
-        ["git", "-C", str(to), "checkout", "--quiet", "--detach", head],
+        ["git", "clone", "--quiet", "--no-checkout", str(git_top(root)), str(target)],
+        ["git", "-C", str(target), "checkout", "--quiet", "--detach", head],
     ]
-    return commands, to / subfolder
+    return commands, target / subfolder

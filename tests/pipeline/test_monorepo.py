@@ -120,10 +120,10 @@ def grafted(origin: Path, mono: Path, below: str) -> Path:
         git("read-tree", "--empty", folder=mono)
         git("read-tree", f"--prefix={below}/", f"refs/plain/{branch}", folder=mono)
         root = git("write-tree", folder=mono).strip()
-        made = git("commit-tree", root, *parent, "-m", branch, folder=mono).strip()
-        git("update-ref", f"refs/heads/{branch}", made, folder=mono)
+        commit_id = git("commit-tree", root, *parent, "-m", branch, folder=mono).strip()
+        git("update-ref", f"refs/heads/{branch}", commit_id, folder=mono)
         git("update-ref", "-d", f"refs/plain/{branch}", folder=mono)
-        parent = parent or ["-p", made]
+        parent = parent or ["-p", commit_id]
     git("checkout", "--quiet", "--force", "mine", folder=mono)
     (mono / "README").write_text("Not the project's.\n")  # and no commit has it
     (mono / "dvc.lock").write_text("Not the project's either.\n")
@@ -174,10 +174,10 @@ class Project:
 
     def ask(self, *words: str) -> tuple[int, str]:
         """Return a command's exit code and output, without what differs from place to place."""
-        where = self.top / "reports/metrics" if self.kind == "below" else self.top
-        done = python("-m", "fonoteka", *words, folder=where, environment=self.environment)
-        said = (done.stdout + done.stderr).replace(str(self.top), "TOP")
-        return done.returncode, re.sub(r"\b[0-9a-f]{7}\b", "COMMIT", said)
+        folder = self.top / "reports/metrics" if self.kind == "below" else self.top
+        done = python("-m", "fonoteka", *words, folder=folder, environment=self.environment)
+        output = (done.stdout + done.stderr).replace(str(self.top), "TOP")
+        return done.returncode, re.sub(r"\b[0-9a-f]{7}\b", "COMMIT", output)
 
 
 @pytest.fixture
@@ -200,10 +200,10 @@ def place(origin, tmp_path, monkeypatch) -> Callable[[str], Project]:
 def test_tools_answer_the_same_wherever_the_project_lies(kind, place):
     project = place(kind)
 
-    code, said = project.ask("corpus", "erase", "--speaker", "mine/ana")
+    code, output = project.ask("corpus", "erase", "--speaker", "mine/ana")
     # main, mine and yours have the one version of the corpus, in a commit each.
     assert code == 0
-    version = next(line for line in said.splitlines() if line.startswith("version"))
+    version = next(line for line in output.splitlines() if line.startswith("version"))
     assert "of the corpus contains the recordings; in 3 commits, " in version
     tips = {
         "detached": "main, mine, yours",
@@ -211,16 +211,16 @@ def test_tools_answer_the_same_wherever_the_project_lies(kind, place):
     }
     assert version.endswith(f" at the tip of {tips.get(kind, 'HEAD -> mine, main, yours')}")
 
-    code, said = project.ask("gate", "--base", "main")
+    code, output = project.ask("gate", "--base", "main")
     assert code == 1
-    assert "base: main (COMMIT)" in said
-    assert "11 is worse by 10 than 1 at the base" in said
+    assert "base: main (COMMIT)" in output
+    assert "11 is worse by 10 than 1 at the base" in output
 
-    code, said = project.ask("diff", "--base", "main")
+    code, output = project.ask("diff", "--base", "main")
     assert code == 1
-    assert "## A regression against main (COMMIT)" in said
-    assert "`one`" in said
-    assert " 11 " in said
+    assert "## A regression against main (COMMIT)" in output
+    assert "`one`" in output
+    assert " 11 " in output
 
     assert project.ask("status") == (0, "5 stages: 5 fresh\n")
 
@@ -231,9 +231,9 @@ def test_a_merge_is_settled_wherever_the_project_lies(kind, place, forked_stages
     git("merge", "yours", code=1)
     assert list(merge_conflict.unfinished_merge().conflicts) == ["dvc.lock", "reports/sum.txt"]
     assert exit_code("merge-lock", "--run", "--jobs", "2") == 0
-    said = capfd.readouterr().out
-    assert "4 stages; 1 the same on both sides, 1 as ours, 1 as theirs" in said
-    assert "all is added" in said
+    output = capfd.readouterr().out
+    assert "4 stages; 1 the same on both sides, 1 as ours, 1 as theirs" in output
+    assert "all is added" in output
     assert Path("reports/sum.txt").read_text() == '{"per": 11}\n{"per": 22}\n'
     git("commit", "--quiet", "--no-edit")
     assert git("show", "HEAD:./reports/sum.txt") == '{"per": 11}\n{"per": 22}\n'
@@ -295,29 +295,31 @@ def test_a_review_asks_the_project_and_no_other(kind, place, monkeypatch):
             monkeypatch.setenv(name, project.environment[name])
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     monkeypatch.chdir(project.top / "reports" if kind == "below" else project.top)
-    here = Path.cwd()
+    folder = Path.cwd()
     words = ("--base", "main", "--page", "page.md", "--json", "verdict.json")
     assert exit_code("review", *words) == 1  # `one` is worse than on main
-    text = (here / "page.md").read_text(encoding="utf-8")
+    text = (folder / "page.md").read_text(encoding="utf-8")
     assert "## A regression against main" in text
     assert "5 stages: 5 fresh" in text
-    assert (here / "verdict.json").is_file()
+    assert (folder / "verdict.json").is_file()
 
 
 def test_tools_work_from_a_folder_of_the_project(place):
     project = place("below")
-    code, said = project.ask("corpus", "erase", "--speaker", "mine/ana")
+    code, output = project.ask("corpus", "erase", "--speaker", "mine/ana")
     assert code == 0
-    assert "contains the recordings; in 3 commits, at the tip of HEAD -> mine, main, yours" in said
+    assert (
+        "contains the recordings; in 3 commits, at the tip of HEAD -> mine, main, yours" in output
+    )
     assert "11 is worse by 10 than 1 at the base" in project.ask("gate", "--base", "main")[1]
     assert project.ask("status") == (0, "5 stages: 5 fresh\n")
-    code, said = project.ask("fsck", "copy")
-    assert (code, said.split(",")[0]) == (0, "1 files are intact")
-    here = project.top / "reports/metrics"
-    make_corpus(here, ["eva/1.wav,dan,eva,hr"], name="from")
+    code, output = project.ask("fsck", "copy")
+    assert (code, output.split(",")[0]) == (0, "1 files are intact")
+    folder = project.top / "reports/metrics"
+    make_corpus(folder, ["eva/1.wav,dan,eva,hr"], name="from")
     words = ("from", "--name", "new", "--licence", "CC0-1.0", "--layout", "table", "--no-dvc")
-    code, said = project.ask("corpus", "add", *words, "--table", "metadata.csv")
-    assert code == 0, said
+    code, output = project.ask("corpus", "add", *words, "--table", "metadata.csv")
+    assert code == 0, output
     assert (project.top / "data/raw/new/eva/1.wav").is_file()
 
 
@@ -369,12 +371,14 @@ def test_settings_in_the_environment_reach_the_clone_and_other_repositories_do_n
 ):
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_WORK_TREE", "elsewhere")
-    found = variables(BuildEnvironment(), tmp_path)
-    assert found["GIT_CONFIG_COUNT"] == "1"
-    assert "GIT_WORK_TREE" not in found
+    result = variables(BuildEnvironment(), tmp_path)
+    assert result["GIT_CONFIG_COUNT"] == "1"
+    assert "GIT_WORK_TREE" not in result
 
 
-def test_without_a_checkout_around_it_git_is_told_what_the_environment_says(tmp_path, monkeypatch):
+def test_without_a_checkout_around_it_git_uses_the_variables_of_the_environment(
+    tmp_path, monkeypatch
+):
     work, store = tmp_path / "work", tmp_path / "store.git"
     work.mkdir()
     git("init", "--quiet", "--bare", str(store))

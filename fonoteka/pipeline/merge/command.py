@@ -67,6 +67,7 @@ def settle(*, run_lacking: bool, jobs: int) -> int:
     refuse_unmerged(merge, locks)
     choices = choices_of(locks)
     lockfile.write(LOCK, {name: choice.entry for name, choice in choices.items()})
+    # Outputs that the cache lacks need a run of stages that are not stale, so the user decides.
     lacking = restore_results(merge, choices)
     if lacking and not run_lacking:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""

@@ -101,7 +101,7 @@ def rebuild_and_compare(vary: str, sample: str | None) -> tuple[RebuildResult, l
     duration_s = round(time.monotonic() - start_s, 1)
     processor = machine.older() if vary == "processor" else machine
     strays = [path for path in declared.strays if path in {output.path for output in compared}]
-    report_counts = (len(listed(params.measured)), len(listed(params.kept)))
+    report_counts = (len(listed(params.measured)), len(listed(params.retained)))
     result = RebuildResult(compared, numbers, strays, processor, proven, report_counts)
     # Only a whole rebuild with the present instructions and without a difference is a proof.
     if sample or vary == "processor" or result.code != SAME or not result.identical:

@@ -23,11 +23,11 @@ class VerifyParams:
 
     Attributes:
         measured: reports in git, files and folders, that contain measured times.
-        kept: reports in git that no stage makes from these params.
+        retained: reports in git that no stage makes from these params.
     """
 
     measured: tuple[str, ...]
-    kept: tuple[str, ...]
+    retained: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RebuildResult:
         strays: outputs in git that are not those of `dvc.lock`.
         processor: of the rebuild.
         proven: the processor on which `dvc.lock` was rebuilt before; empty if none is recorded.
-        report_counts: how many reports in git are measured, and how many are kept.
+        report_counts: how many reports in git are measured, and how many are retained.
     """
 
     outputs: Sequence[OutputComparison]
@@ -86,7 +86,7 @@ class RebuildResult:
         cells.append(["within tolerance", None, len(self.numbers), same, outside, verdict])
         measured, unbuilt = self.report_counts
         cells.append(["measured", None, measured, None, None, "not compared"])
-        cells.append(["kept", None, unbuilt, None, None, "not rebuilt"])
+        cells.append(["retained", None, unbuilt, None, None, "not rebuilt"])
         return f"{self._processors()}\n\n{table(COLUMNS, cells, left=(0, len(COLUMNS) - 1))}"
 
     def _row(self, name: str, exact: str) -> list[object]:

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 # `top` is read by two stages, which write a report each; `sum` reads both reports. The log, which
-# nobody declares, counts what ran.
+# no stage declares, counts what ran.
 STAGES = """
 stages:
   top: {cmd: sh work.sh top in.txt > top.txt, deps: [in.txt, work.sh], outs: [top.txt]}

@@ -116,7 +116,7 @@ def test_one_place_is_read_and_written_and_two_are_each(repo, capsys):
     assert "storage-write  write  S3    s3://bucket/x at https://s3.example.org\n" in output
     assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment" in output
 
-    run_fonoteka("remote", "--write", "ssh://host/srv")  # what isn't named stays
+    run_fonoteka("remote", "--write", "ssh://host/srv")  # options that are not named stay
     assert named(repo)[1]["storage"]["url"] == "https://data.example.org/x"
     assert named(repo)[1]["storage-write"] == {"url": "ssh://host/srv", "verify": "true"}
     run_fonoteka("remote", "--url", "ssh://host/srv")

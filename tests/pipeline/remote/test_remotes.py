@@ -1,4 +1,4 @@
-"""Data goes to five kinds of places and comes back to another folder, where nothing is run again.
+"""Data travels to five kinds of places and back to another folder, and no stage runs again.
 
 What travels here is a repository of three stages; test_remotes_pipeline.py sends the whole pipeline
 through the same tests. The servers are real ones, on loopback.
@@ -102,14 +102,14 @@ def transfer(clone, *arguments):
     return clone.run(*PYTHON, "fonoteka", *arguments)
 
 
-def published(publisher, server, here):
+def published(publisher, server, folder):
     """Name a place, send all data there, commit and tag: what the owner of the data does.
 
     Returns what the first and the second push printed.
     """
     publisher.environment |= server.environment
     if server.url.startswith("http"):
-        remote(publisher, "--read", server.url, "--write", str(here / "store"))
+        remote(publisher, "--read", server.url, "--write", str(folder / "store"))
     else:
         remote(publisher, "--url", server.url, *server.options)
     for option, value in server.secrets.items():
@@ -141,13 +141,13 @@ def origin(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=KINDS)
 def story(request, origin, tmp_path_factory):
-    here = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp(request.param)
     imported(*CLIENTS[request.param])
-    publisher = ForkedClone(copied(origin, here / "fonoteka"))
-    with getattr(servers, request.param)(here) as server:
+    publisher = ForkedClone(copied(origin, folder / "fonoteka"))
+    with getattr(servers, request.param)(folder) as server:
         # Two lists of folders, three and four recordings, two splits, two files of the model.
-        output = published(publisher, server, here)
-        yield Story(publisher, server, output, here, range(13, 14), range(3, 4), stages=3)
+        output = published(publisher, server, folder)
+        yield Story(publisher, server, output, folder, range(13, 14), range(3, 4), stages=3)
 
 
 def test_all_is_sent_once(story):
@@ -163,7 +163,7 @@ def test_a_colleague_gets_all_with_the_run_cache_and_runs_nothing(story):
     assert re.match(r"pulled \d+ files", transfer(clone, "pull"))
     assert clone.repro() == f"everything is up to date: {story.stages} stages\n"
     assert not clone.git("status", "--porcelain")
-    # By HTTP nothing can be listed, so the run-cache doesn't travel that way.
+    # By HTTP nothing can be listed, so the run-cache does not travel that way.
     travels = not story.server.url.startswith("http")
     assert any((clone / ".dvc/cache/runs").rglob("*")) == travels
 
@@ -183,12 +183,12 @@ def test_one_data_set_comes_alone_and_the_rest_without_the_run_cache(story):
 def test_one_file_and_one_model_come_at_a_tag_without_the_rest(story, tmp_path):
     outside = type(story.publisher)(tmp_path)
     outside.environment |= story.server.environment
-    # dvc clones the repository, where .dvc/config.local isn't: what opens the place is given anew.
+    # dvc clones the repository without .dvc/config.local, so the options of the place are needed.
     opens = story.publisher / ".dvc/config.local"
     (tmp_path / "opens").write_bytes(opens.read_bytes() if opens.exists() else b"")
-    where = ["--config", "opens"]
+    options = ["--config", "opens"]
     top = str(story.publisher.folder)
-    outside.dvc("get", top, SPLIT, "--rev", TAG, "--out", "got.jsonl", *where)
+    outside.dvc("get", top, SPLIT, "--rev", TAG, "--out", "got.jsonl", *options)
     expected = (story.publisher / SPLIT).read_bytes()
     assert (tmp_path / "got.jsonl").read_bytes() == expected
 
@@ -200,10 +200,10 @@ def test_one_file_and_one_model_come_at_a_tag_without_the_rest(story, tmp_path):
     )
     assert outside.run(PYTHON[0], "-c", script, SPLIT, top, TAG, "opens").encode() == expected
 
-    outside.dvc("artifacts", "get", top, "wavlm_ctc", "--rev", "v1.0.0", "--out", "model", *where)
+    outside.dvc("artifacts", "get", top, "wavlm_ctc", "--rev", "v1.0.0", "--out", "model", *options)
     got = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
-    kept = story.publisher / "data/models/wavlm_ctc"
-    assert got == {path.name: path.read_bytes() for path in kept.iterdir()}
+    published_model = story.publisher / "data/models/wavlm_ctc"
+    assert got == {path.name: path.read_bytes() for path in published_model.iterdir()}
     assert json.loads(got["package.json"])
 
 

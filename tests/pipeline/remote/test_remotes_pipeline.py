@@ -23,9 +23,9 @@ pytestmark = pytest.mark.pipeline
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
-    here = tmp_path_factory.mktemp("folder")
-    publisher = committed(tmp_path_factory, here / "fonoteka")
-    with servers.folder(here) as server:
-        output = published(publisher, server, here)
+    folder = tmp_path_factory.mktemp("folder")
+    publisher = committed(tmp_path_factory, folder / "fonoteka")
+    with servers.folder(folder) as server:
+        output = published(publisher, server, folder)
         stages = len(pipeline())
-        yield Story(publisher, server, output, here, range(101, 10_000), range(10, 100), stages)
+        yield Story(publisher, server, output, folder, range(101, 10_000), range(10, 100), stages)

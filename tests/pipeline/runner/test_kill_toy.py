@@ -124,7 +124,7 @@ def killed(clone: Clone) -> str:
         process.wait()
         try:
             until(lambda: not at_work(clone.folder), seconds=60)
-        finally:  # a stage that goes on is the fault that is looked for
+        finally:  # a stage that continues is the fault that this test looks for
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     assert half_written(clone)
@@ -162,7 +162,7 @@ def test_nothing_that_was_half_written_stays(story):
     assert sorted(path.name for path in (clone / "model").iterdir()) == ["bias.txt", "weight.txt"]
 
 
-def test_a_killed_stage_goes_on_from_its_checkpoint(story):
+def test_a_killed_stage_continues_from_its_checkpoint(story):
     *_, first, second = story
     assert "step 10 of 20" in first
     assert "step 10 of 20" not in second

@@ -56,14 +56,14 @@ def built(origin, tmp_path, monkeypatch):
     monkeypatch.setattr(noop_check, "_SETTLED_NS", -(10**18))  # what is seconds old has settled
     monkeypatch.chdir(copied(origin, tmp_path / "toy"))
     assert exit_code("repro") == 0
-    asked, read = [], dvc_api.read
+    requests, read = [], dvc_api.read
 
     def counted(targets=()):
-        asked.append(targets)
+        requests.append(targets)
         return read(targets)
 
     monkeypatch.setattr(dvc_api, "read", counted)
-    return asked
+    return requests
 
 
 def test_if_nothing_has_changed_dvc_is_not_asked(built, capsys, monkeypatch):

@@ -122,6 +122,6 @@ def test_a_readable_rwlock_and_one_that_is_being_written_stay(tmp_path, monkeypa
     path.write_text('{"write": {}}')
     assert repair_rwlock(tmp_path) is None
     path.write_text("")
-    monkeypatch.setattr(repair_lock.time, "sleep", lambda _: path.write_text("{}"))  # dvc goes on
+    monkeypatch.setattr(repair_lock.time, "sleep", lambda _: path.write_text("{}"))  # dvc continues
     assert repair_rwlock(tmp_path) is None
     assert path.read_text() == "{}"

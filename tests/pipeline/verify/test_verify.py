@@ -33,7 +33,7 @@ PER = {"file": "reports/one.json", "key": "per", "direction": "lower", "limit": 
 PARAMS = {
     "value": 1,
     "gate": NO_MODELS | {"numbers": {"one.per": PER | {"tolerance": 0.01}}},
-    "verify": {"measured": ["reports/bench"], "kept": []},
+    "verify": {"measured": ["reports/bench"], "retained": []},
 }
 # `model` has an output that depends on text.txt and nothing else.
 STAGES = """

@@ -128,12 +128,12 @@ def test_what_is_exact_everywhere_reads_nothing_that_is_exact_here():
             assert exact[name] == HERE or above <= {EVERYWHERE}, (name, path)
 
 
-def test_every_report_in_git_is_an_output_or_measured_or_kept(monkeypatch):
+def test_every_report_in_git_is_an_output_or_measured_or_retained(monkeypatch):
     monkeypatch.chdir(TOP)
     section = params.load("verify", VerifyParams)
     kinds = ("outs", "metrics", "plots")
     outs = {path for name in pipeline() for path in entries(name, *kinds)}
-    declared = {*outs, *section.measured, *section.kept}
-    assert len(declared) == len(outs) + len(section.measured) + len(section.kept)
+    declared = {*outs, *section.measured, *section.retained}
+    assert len(declared) == len(outs) + len(section.measured) + len(section.retained)
     for path in listed(["reports"]):
         assert any(f"{path}/".startswith(f"{other}/") for other in declared), path
