@@ -168,7 +168,9 @@ def run(recordings: Sequence[Path], model: str, *, times: bool, int8: bool) -> N
     labels = labels_of(session, path)
     rate = session.get_modelmeta().custom_metadata_map.get("sample_rate_hz")
     if rate != str(SAMPLE_RATE_HZ):
-        raise UserError(f"{path}: hears {rate} Hz, expected {SAMPLE_RATE_HZ}; export it anew")
+        raise UserError(
+            f"{path}: its sample rate is {rate} Hz, expected {SAMPLE_RATE_HZ}; export it again"
+        )
     for recording in recordings:
         spoken = transcribe(session, labels, load_recording(recording))
         start = f"{recording}:" if len(recordings) > 1 else ""

@@ -14,7 +14,6 @@ from dvc_yaml import (
     TOPS,
     as_written,
     at_start,
-    beside,
     closure,
     code,
     commands,
@@ -28,6 +27,7 @@ from dvc_yaml import (
     modules,
     package_of,
     pipeline,
+    sibling_paths,
     source,
     tree,
     words,
@@ -283,7 +283,7 @@ def test_every_module_is_used():
 
 
 def test_every_data_file_of_a_package_is_read_by_a_module_beside_it():
-    read = {name for module in modules() for name in beside(module)}
+    read = {name for module in modules() for name in sibling_paths(module)}
     files = [
         path
         for top in TOPS

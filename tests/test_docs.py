@@ -56,8 +56,8 @@ def test_each_reason_to_refuse_a_row_is_listed():
 def test_each_option_of_the_importers_is_one():
     text = CORPUS.read_text(encoding="utf-8").partition("\n## Inventory")[0]
     named = set(re.findall(r"--[a-z][a-z-]*", text))
-    known = options("corpus", "add")
-    assert {"--phones-tier", "--leave-out", "--text-column"} <= named <= known
+    existing = options("corpus", "add")
+    assert {"--phones-tier", "--leave-out", "--text-column"} <= named <= existing
 
 
 def test_each_note_of_the_inventory_is_listed():

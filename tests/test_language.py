@@ -58,10 +58,10 @@ def test_plain_names_are_not_banned_themselves():
 
 
 def test_a_phrase_is_found_across_a_line_break_with_its_line():
-    text = Passage(10, "the table\nhas a row\na file")
-    (item,) = language.phrases_in("a.py", [text])
+    lines = ("the table", "has a row", "a file")
+    (item,) = language.phrases_in("a.py", [Passage(10, "\n".join(lines))])
     assert (item.path, item.line, item.rule) == ("a.py", 11, "x a y")
-    assert str(item).startswith("a.py:11: x a y: the table has a row a file -> one ... per")
+    assert str(item).startswith(f"a.py:11: x a y: {' '.join(lines)} -> one ... per")
 
 
 def test_paths_options_and_addresses_are_not_prose():

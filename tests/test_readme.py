@@ -153,7 +153,7 @@ def test_a_program_that_needs_torch_would_be_noticed(program, tmp_path):
 
 
 def command_lines(text):
-    """Return the command lines of a page, without comments; a line that ends in \\ goes on."""
+    """Return the command lines of a page, without comments; a line that ends in \\ continues."""
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     inline = re.findall(r"(?<!`)`((?:make|python -m) [^`\n]+)`", text)
@@ -211,12 +211,12 @@ def test_every_row_of_the_table_of_commands_is_one_and_every_command_has_a_row()
 
 def test_every_option_that_a_page_names_is_one_of_a_command():
     # In running text an option stands alone: `--leave-out`. Each must be known to some command.
-    known = set().union(*(options(*words) for words in commands()))
-    known |= {"--help", "--install-completion"}
-    known |= set(re.findall(r"--[a-z-]+", (TOP / "tests/mutate.py").read_text(encoding="utf-8")))
+    existing = set().union(*(options(*words) for words in commands()))
+    existing |= {"--help", "--install-completion"}
+    existing |= set(re.findall(r"--[a-z-]+", (TOP / "tests/mutate.py").read_text(encoding="utf-8")))
     for page, text in PAGES.items():
         for option in re.findall(r"(?<!`)`(--[a-z][a-z-]*)", text):
-            assert option in known or option in NOT_OURS, (page, option)
+            assert option in existing or option in NOT_OURS, (page, option)
 
 
 def test_every_word_of_make_is_explained_and_phony_where_it_makes_no_file():

@@ -33,8 +33,8 @@ def project(folder: Path, name: str) -> list[Path]:
     kind = "wavlm" if name.startswith("wavlm") else "wav2vec2"
     encoder_folder = save_encoder(folder / "encoder", kind)
     torch.manual_seed(1)
-    facts = {"name": name, "encoder": kind, "labels": list(LABELS), "sample_rate_hz": 16_000}
-    save_head(folder / "model", new_head(SHAPES[name]), SHAPES[name], facts)
+    metadata = {"name": name, "encoder": kind, "labels": list(LABELS), "sample_rate_hz": 16_000}
+    save_head(folder / "model", new_head(SHAPES[name]), SHAPES[name], metadata)
     manifest.write(folder / "valid.jsonl", save_clips(folder / "audio", CLIPS))
     shutil.copy(folder / "valid.jsonl", folder / "test.jsonl")
     embeddings = {key: embed(encoder(kind), signal, True) for key, signal in CLIPS.items()}

@@ -179,7 +179,7 @@ def source(rate: int, channels: int) -> np.ndarray:
     return np.stack([sound * (1 - 0.3 * n) for n in range(channels)], axis=1)
 
 
-def made(
+def write_files(
     folder: Path, rate: int, channels: int, programs: Iterable[str] = tuple(ALL)
 ) -> list[ProgramFile]:
     """Write all files of one rate and number of channels that the programs here can write."""

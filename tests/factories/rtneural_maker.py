@@ -84,8 +84,8 @@ def build_layer(kind, arguments, size):
     if kind == "dense":
         return nn.Linear(size, arguments[0], bias=arguments[1]), arguments[0]
     if kind == "conv":
-        groups, into, out, kernel, dilation, bias = arguments
-        assert size == groups * into
+        groups, inputs, out, kernel, dilation, bias = arguments
+        assert size == groups * inputs
         conv = nn.Conv1d(size, out * groups, kernel, dilation=dilation, groups=groups, bias=bias)
         return conv, out * groups
     if kind in ("gru", "lstm"):

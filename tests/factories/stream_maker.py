@@ -100,12 +100,12 @@ def save_random(
     with torch.no_grad():
         for parameter in model.parameters():
             parameter *= 2
-    facts = {
+    metadata = {
         "name": name, "labels": list(question.names), "event": question.event,
         "delay_hops": small.delay, "threshold": 0.5, "training_data_sha256": "5" * 64,
         "best_epoch": 1, "valid_error": 0.5,
     }  # fmt: skip
-    save_stack(folder / name, model.eval(), shape, facts)
+    save_stack(folder / name, model.eval(), shape, metadata)
     return folder / name
 
 

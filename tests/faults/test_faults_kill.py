@@ -41,8 +41,8 @@ WITH_STAGE = {"encoder@wav2vec2", "train@wav2vec2_ctc"}  # dvc and the stage are
 def caught(process, clone, sign):
     """Stop a build in its tracks while a file that matches `sign` is there; return whether it was.
 
-    Between the sight of a file and a kill the stage could end well: it is frozen first, and let go
-    on where it had the time to put its file in place.
+    Between the sight of a file and a kill the stage could succeed. So it is frozen first, and
+    continues if it had the time to put its file in place.
     """
     if not any(clone.folder.glob(sign)):
         return False
@@ -65,12 +65,12 @@ class Killer:
         self.over = set()  # stages that ended before their kill
 
     def runs(self):
-        """Return the stage that runs, by what dvc said last."""
-        said = re.findall(r"^Running stage '(.*)'", self.log.read_text(), flags=re.MULTILINE)
-        return said[-1] if said else None
+        """Return the stage that runs, by dvc's last message."""
+        stages = re.findall(r"^Running stage '(.*)'", self.log.read_text(), flags=re.MULTILINE)
+        return stages[-1] if stages else None
 
     def build(self, *words):
-        """Start `dvc repro`; return whether it ended well before anything was killed.
+        """Start `dvc repro`; return whether it succeeded before anything was killed.
 
         A kill that meets dvc while it writes its lock file is made good as `make repro` does it.
         """
@@ -81,25 +81,25 @@ class Killer:
                 *PYTHON, "dvc", "repro", *words, stdout=out, stderr=subprocess.STDOUT
             ) as process,
         ):
-            eyed, at = None, 0.0
+            eyed, kill_time_s = None, 0.0
             while process.poll() is None:
                 stage = self.runs()
                 if stage != eyed:
                     self.over |= {eyed} - {None, *self.killed}
                     eyed, share = stage, self.random.uniform(0, REACH)
-                    at = time.monotonic() + share * self.took.get(stage, 0)
-                if eyed and eyed not in self.killed and self.due(process, eyed, at):
+                    kill_time_s = time.monotonic() + share * self.took.get(stage, 0)
+                if eyed and eyed not in self.killed and self.due(process, eyed, kill_time_s):
                     self.kill(process, eyed)
                 time.sleep(0.005)
         until(lambda: not at_work(self.clone.folder), seconds=60)
         self.output.append(self.log.read_text())
         return process.returncode == 0
 
-    def due(self, process, stage, at):
+    def due(self, process, stage, kill_time_s):
         """Return whether a stage is to be killed now; one that has a sign is frozen then."""
         if stage in SIGNS:
             return caught(process, self.clone, SIGNS[stage])
-        return time.monotonic() >= at
+        return time.monotonic() >= kill_time_s
 
     def kill(self, process, stage):
         """Kill dvc with its stage, or dvc alone: then the stage has to end by itself."""
@@ -160,7 +160,7 @@ def test_nothing_half_written_stays(story):
     assert not [path for path in (clone / "checkpoints").rglob("*") if path.is_file()]
 
 
-def test_a_killed_stage_goes_on_from_its_checkpoint(story):
+def test_a_killed_stage_continues_from_its_checkpoint(story):
     lines = {"encoder@wav2vec2": "step 10 of 20", "train@wav2vec2_ctc": "epoch 1: "}
     for stage, line in lines.items():
         killed, resumed = (story_of(stage, output) for output in story[3] if runs(stage, output))
@@ -179,7 +179,7 @@ def story_of(stage, output):
 
 def test_a_stage_that_was_done_is_not_done_again(story):
     _, _, missed, output = story
-    times = {stage: sum(runs(stage, one) for one in output) for stage in pipeline()}
+    times = {stage: sum(runs(stage, text) for text in output) for stage in pipeline()}
     assert {stage: times[stage] for stage in SIGNS} == dict.fromkeys(SIGNS, 2)
     assert {times[stage] for stage in missed} <= {1}
     assert {*times.values()} <= {1, 2}

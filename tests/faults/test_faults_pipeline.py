@@ -1,4 +1,4 @@
-"""A full disk, a flipped bit, a folder that can't be written, a second build: a sentence each.
+"""A full disk, a flipped bit, a folder that cannot be written, a second build: one sentence each.
 
 After each the next build gives the bytes that an undisturbed one gives.
 """
@@ -27,10 +27,10 @@ DISK_BYTES = 160 << 20
 
 
 @contextmanager
-def mounted(folder, *how):
+def mounted(folder, *options):
     """Mount something inside the block, which root may on Linux."""
     folder.mkdir(exist_ok=True)
-    done = subprocess.run(["mount", *how, str(folder)], capture_output=True, text=True)
+    done = subprocess.run(["mount", *options, str(folder)], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"mounting is needed and refused: {done.stderr.strip()}")
     try:
@@ -90,7 +90,7 @@ def results(clone):
 
 
 def sentence(done):
-    """Return what a build said that failed: a sentence, and one that names the stage."""
+    """Return the lines of a build that failed; the last one names the stage."""
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     return done.stderr.splitlines()
@@ -112,12 +112,12 @@ def test_a_full_disk_is_one_sentence_and_room_is_all_that_is_needed(disk, stage,
         free = shutil.disk_usage(disk.folder).free
         os.posix_fallocate(file.fileno(), 0, free - room_bytes)
     print(shutil.disk_usage(disk.folder).free)
-    said = sentence(build(disk, stage))
-    print(said)
-    assert any(re.search(r"^error: .*No space left on device", line) for line in said)
+    lines = sentence(build(disk, stage))
+    print(lines)
+    assert any(re.search(r"^error: .*No space left on device", line) for line in lines)
     assert re.fullmatch(
         rf"error: stage .{stage}. failed after .*; the disk is full: make room and run it again",
-        said[-1],
+        lines[-1],
     )
     ballast.unlink()
     assert build(disk, stage).returncode == 0
@@ -128,12 +128,12 @@ def test_a_full_disk_is_one_sentence_and_room_is_all_that_is_needed(disk, stage,
 def largest(clone, stage):
     """Return the largest object of a stage's outputs, and the output in which it is."""
     lock = yaml.safe_load((clone / "dvc.lock").read_text(encoding="utf-8"))
-    found = (
+    candidates = (
         (oid, out["path"])
         for out in lock["stages"][stage]["outs"]
         for oid in objects(clone, out["md5"])
     )
-    return max(found, key=lambda pair: cached(clone, pair[0]).stat().st_size)
+    return max(candidates, key=lambda pair: cached(clone, pair[0]).stat().st_size)
 
 
 def test_a_bit_that_flipped_in_the_cache_is_noticed_before_anything_is_computed_from_it(whole):
@@ -141,8 +141,8 @@ def test_a_bit_that_flipped_in_the_cache_is_noticed_before_anything_is_computed_
     oid, out = largest(whole, "embed@wavlm")
     flip(cached(whole, oid))
     shutil.rmtree(whole / out)
-    said = sentence(build(whole, "embed@wavlm"))
-    assert said == [
+    lines = sentence(build(whole, "embed@wavlm"))
+    assert lines == [
         "error: the cache of stage 'embed@wavlm' was damaged: "
         f"{cause(whole, oid, out)}, removed; "
         "run make repro to write missing files again, or python -m fonoteka pull to fetch them",
@@ -199,8 +199,8 @@ def test_two_builds_at_once_are_one_build_and_a_sentence(whole):
         with whole.start(*command, stdout=out, stderr=subprocess.STDOUT) as first:
             holder = whole / HOLDER
             until(lambda: holder.is_file() and holder.read_text() == str(first.pid))
-            said = sentence(build(whole))
-            assert said == [
+            lines = sentence(build(whole))
+            assert lines == [
                 f"error: {whole.folder}: another build is running here, process {first.pid}; wait "
                 "until it has ended, or stop it, and run this again"
             ]
@@ -236,7 +236,7 @@ def test_a_clone_with_line_endings_of_windows_has_the_bytes_of_any_other(whole, 
     assert results(clone) == results(whole)
     assert build(clone).stdout == UP_TO_DATE
     clone.git("rm", "--quiet", "-r", "--cached", ".")
-    clone.git("reset", "--quiet", "--hard")  # every file is written anew under these settings
+    clone.git("reset", "--quiet", "--hard")  # every file is written again under these settings
     assert results(clone) == results(whole)
     assert build(clone).stdout == UP_TO_DATE
 
@@ -247,8 +247,8 @@ def test_a_data_folder_that_can_not_be_written_is_one_sentence(whole):
     data = str(whole / "data")
     with mounted(Path(data), "--bind", data):
         subprocess.run(["mount", "-o", "remount,ro,bind", data], check=True)
-        said = sentence(build(whole, "embed@wavlm"))
-    assert any(re.search(r"^error: .*Read-only file system", line) for line in said), said
-    assert said[-1].endswith("; make the folder writable and run it again"), said
+        lines = sentence(build(whole, "embed@wavlm"))
+    assert any(re.search(r"^error: .*Read-only file system", line) for line in lines), lines
+    assert lines[-1].endswith("; make the folder writable and run it again"), lines
     assert build(whole, "embed@wavlm").returncode == 0
     assert results(whole) == expected

@@ -127,9 +127,9 @@ def test_a_server_that_goes_away_costs_one_sentence_and_the_next_try_brings_the_
         names(owner, place, url)
         push = (*PYTHON, "fonoteka", "push")
         if not url.startswith("http") or place.options:  # by HTTP nothing is sent
-            gone = start(5 * FILE_BYTES // 2)
+            proxy = start(5 * FILE_BYTES // 2)
             assert one_sentence(in_a_process(owner, *push), rf"push to storage {GONE}")
-            assert gone.wait() == 3
+            assert proxy.wait() == 3
             start(1 << 40)
         owner.run(*push)
         if url.startswith("http") and not place.options:
@@ -139,10 +139,10 @@ def test_a_server_that_goes_away_costs_one_sentence_and_the_next_try_brings_the_
     with limited(place, 0, tmp_path / "proxy.log") as (url, start):
         clone.environment |= place.environment
         names(clone, place, url)
-        gone = start(5 * FILE_BYTES // 2)
+        proxy = start(5 * FILE_BYTES // 2)
         pull = (*PYTHON, "fonoteka", "pull")
         assert one_sentence(in_a_process(clone, *pull), rf"pull from storage {GONE}")
-        assert gone.wait() == 3
+        assert proxy.wait() == 3
         start(1 << 40)
         clone.run(*pull)
     assert contents(clone) == contents(owner)
@@ -154,7 +154,9 @@ def contents(clone):
     return {path.relative_to(clone.folder): path.read_bytes() for path in paths}
 
 
-def test_a_damaged_object_is_not_taken_and_is_sent_anew_by_whom_has_it_whole(owner, tmp_path):
+def test_a_damaged_object_is_not_taken_and_is_sent_again_by_a_clone_that_has_it_whole(
+    owner, tmp_path
+):
     store = tmp_path / "store"
     owner.run(*PYTHON, "fonoteka", "remote", "--url", str(store))
     owner.run(*PYTHON, "fonoteka", "push")

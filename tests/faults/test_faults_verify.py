@@ -37,7 +37,7 @@ def test_a_rebuild_with_all_changed_that_must_not_matter_gives_the_same_bytes(cl
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{STAGES} stages: {STAGES} ran" in done.stdout
     assert "the same: 0 differences\n" in done.stderr
-    everywhere = sum(one["meta"]["exact"] == "everywhere" for one in pipeline().values())
+    everywhere = sum(stage["meta"]["exact"] == "everywhere" for stage in pipeline().values())
     for name, count in (("everywhere", everywhere), ("here", STAGES - everywhere)):
         assert re.search(rf"^exact {name} +{count} +(\d+) +\1 +0  same$", done.stdout, re.M)
     assert re.search(r"^within tolerance +- +(\d+) +\1 +0  same$", done.stdout, re.M)

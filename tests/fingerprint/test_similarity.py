@@ -1,4 +1,4 @@
-"""Two waves of one recording lie on each other, others don't."""
+"""Two waves of one recording match after a shift and a gain; others do not."""
 
 from __future__ import annotations
 

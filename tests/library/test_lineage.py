@@ -20,13 +20,13 @@ def parts(train=(), valid=(), test=()):
 
 
 def test_each_corpus_is_counted_under_each_of_its_licences():
-    found = corpora(
+    result = corpora(
         parts(
             train=[*clips("mine/a", "mine/a", licence="CC0"), *clips("mine/b", licence="MIT")],
             test=[*clips("mine/c", licence="CC0"), *clips("tts/v", synthetic=True)],
         )
     )
-    assert [(c["corpus"], c["licence"], c["synthetic"], c["clips"]) for c in found] == [
+    assert [(c["corpus"], c["licence"], c["synthetic"], c["clips"]) for c in result] == [
         ("mine", "CC0", False, {"train": 2, "valid": 0, "test": 1}),
         ("mine", "MIT", False, {"train": 1, "valid": 0, "test": 0}),
         ("tts", "CC0", True, {"train": 0, "valid": 0, "test": 1}),
@@ -34,23 +34,23 @@ def test_each_corpus_is_counted_under_each_of_its_licences():
 
 
 def test_licences_of_what_was_learned_from_count_and_those_of_the_test_part_do_not():
-    told = parts(train=clips("a/x", licence="CC0 1.0"), test=clips("a/y", licence="ask me"))
-    assert licence_of(told, [], PARAMS) == {
+    rows_by_part = parts(train=clips("a/x", licence="CC0 1.0"), test=clips("a/y", licence="ask me"))
+    assert licence_of(rows_by_part, [], PARAMS) == {
         "weights": "Apache-2.0", "training_data": ["CC0 1.0"], "to_be_read": []
     }  # fmt: skip
-    told = parts(train=clips("a/x", licence="cc0"), valid=clips("a/z", licence="ask me"))
-    found = licence_of(told, [], PARAMS)
-    assert (found["weights"], found["to_be_read"]) == (None, ["ask me"])
+    rows_by_part = parts(train=clips("a/x", licence="cc0"), valid=clips("a/z", licence="ask me"))
+    result = licence_of(rows_by_part, [], PARAMS)
+    assert (result["weights"], result["to_be_read"]) == (None, ["ask me"])
 
 
 def test_a_fetched_encoder_is_to_be_read_too():
-    found = licence_of(parts(train=clips("a/x")), ["hub/encoder at 1234"], PARAMS)
-    assert (found["weights"], found["to_be_read"]) == (None, ["hub/encoder at 1234"])
+    result = licence_of(parts(train=clips("a/x")), ["hub/encoder at 1234"], PARAMS)
+    assert (result["weights"], result["to_be_read"]) == (None, ["hub/encoder at 1234"])
 
 
 def test_a_voice_in_two_parts_is_refused(tmp_path):
-    told = parts(train=clips("a/x"), valid=clips("a/y"), test=clips("a/z"))
-    for part, rows in told.items():
+    rows_by_part = parts(train=clips("a/x"), valid=clips("a/y"), test=clips("a/z"))
+    for part, rows in rows_by_part.items():
         manifest.write(tmp_path / f"{part}.jsonl", rows)
     assert {part: len(rows) for part, rows in read_parts(tmp_path).items()} == {
         "train": 1, "valid": 1, "test": 1

@@ -22,7 +22,7 @@ def exit_code(*words: object) -> int:
 
 
 def run_fonoteka(*words: object) -> None:
-    """Run a command line that has to end well.
+    """Run a command line that must succeed.
 
     Raises:
         ValueError: the mistake that the command has printed as one sentence.

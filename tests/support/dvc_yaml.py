@@ -136,7 +136,7 @@ def loaded_at_start(module: str) -> dict[str, str]:
 
 
 @cache
-def beside(module: str) -> set[str]:
+def sibling_paths(module: str) -> set[str]:
     """Return the files and folders that a module finds beside itself, relative to the top."""
     return {
         (source(module).parent / str(node.args[0].value)).relative_to(TOP).as_posix()
@@ -151,7 +151,7 @@ def code(module: str) -> set[str]:
     """Return the files and folders of this project that a stage module runs or reads."""
     names = closure(module)
     files = {source(name).relative_to(TOP).as_posix() for name in names}
-    files = files.union(*(beside(name) for name in names))
+    files = files.union(*(sibling_paths(name) for name in names))
     return {unit_of(path, files, module) for path in files}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from program_maker import ProgramFile, made
+from program_maker import ProgramFile, write_files
 from scipy.signal import correlate, resample_poly
 
 from fonoteka.audiocheck.decode import read_sound
@@ -24,7 +24,7 @@ def written(folder: Path, rate: int, channels: int) -> list[ProgramFile]:
     """Return all files of a rate and number of channels that programs can write."""
     if not shutil.which("ffmpeg"):
         pytest.skip("ffmpeg is not installed: it writes most of the files, and reads some")
-    return made(folder, rate, channels)
+    return write_files(folder, rate, channels)
 
 
 def faults(files: Iterable[ProgramFile]) -> dict[str, str]:

@@ -36,7 +36,7 @@ class Server:
     Attributes:
         url: where it is.
         process: what to kill.
-        options: what `python -m fonoteka remote` is told beside the address.
+        options: of `python -m fonoteka remote`, after the address.
         secrets: options for `.dvc/config.local`.
         environment: variables with credentials.
     """
