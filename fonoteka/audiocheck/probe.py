@@ -9,14 +9,10 @@ number of samples must be the stated one.
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,92 +23,29 @@ from fonoteka.audiocheck.containers.container import CorruptFileError, Layout
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.dr_flac import decode_flac_12_20, decode_flac_16
 from fonoteka.audiocheck.ffmpeg import decode_with_ffmpeg, ffmpeg_format
-from fonoteka.audiocheck.levels import FULL_SCALE, LevelMeter, decibels
-from fonoteka.audiocheck.libsndfile import Block, Decoder, open_decoders
+from fonoteka.audiocheck.libsndfile import Decoder, open_decoders
+from fonoteka.audiocheck.measure import (
+    BLOCK_SAMPLES,
+    DEFAULT_LIMITS,
+    LimitExceededError,
+    Probe,
+    ProbeLimits,
+    check_channels,
+    in_blocks,
+    measure,
+)
 from fonoteka.audiocheck.sample_checks import check_blocks
 
 DECODE_ERRORS = (sf.LibsndfileError, ValueError, TypeError, RuntimeError, OSError)
 """Exceptions that `soundfile` is known to raise on damaged files."""
 
-MAX_SOUND_S = 60
-"""Seconds of a clip that `Probe.sound` contains, from its beginning."""
-
-_BLOCK_SAMPLES = 1 << 18  # of all channels: 1 MiB of float32, and any clip of 5 s is one block
 _UNKNOWN_LENGTH = 2**63 - 1
 # Without blocking: a pipe that lies under a name of a sound file would never answer. Windows has
 # neither pipes under such names nor these flags, but would translate line ends in a text file.
 _READ = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
-_CEILINGS = {"PCM_S8": 0x7F00, "PCM_U8": 0x7F00, "ULAW": 32124, "ALAW": 32256}
 
 
-@dataclass(frozen=True)
-class ProbeLimits:
-    """Limits for every file, whatever its header states.
-
-    Attributes:
-        max_bytes: size of a file; a larger file is not opened.
-        max_s: seconds of sound; decoding stops there.
-        max_channels: a file with more channels is not decoded.
-    """
-
-    max_bytes: int = 1 << 28
-    max_s: float = 3600.0
-    max_channels: int = 8
-
-
-class Probe(NamedTuple):
-    """The contents of a file.
-
-    Attributes:
-        bytes: size of the file.
-        sha256: of the file; empty if it was not read.
-        pcm_sha256: of rate, channels and samples at 16 bits: equal sound has equal values in a WAV
-            and in a FLAC file. Empty if there is a problem.
-        frames: samples per channel, as decoded and not as declared.
-        sample_rate_hz: 0 if the file is unreadable.
-        channels: 0 if the file is unreadable.
-        codec: container and encoding, such as `FLAC PCM_16`.
-        peak_dbfs: of the largest magnitude; 0 is full scale, silence is -inf.
-        level_dbfs: root mean square of all samples at 16 bits; silence is -inf.
-        snr_db: an estimate, see `levels.snr_db`; None if no frame is louder than the noise.
-        clipped: share of samples at full scale or beyond.
-        sound: the first minute at 16 bits, interleaved; None if there is a problem.
-        problem: empty, or one of `unreadable`, `truncated`, `unknown length`, `too large`,
-            `too long`, `wrong channel count`, `not finite`.
-        detail: description of the problem with its values. Without a problem, a note on an oddity
-            that does not affect the samples, such as `length not stated`; mostly empty.
-    """
-
-    bytes: int = 0
-    sha256: str = ""
-    pcm_sha256: str = ""
-    frames: int = 0
-    sample_rate_hz: int = 0
-    channels: int = 0
-    codec: str = ""
-    peak_dbfs: float = -math.inf
-    level_dbfs: float = -math.inf
-    snr_db: float | None = None
-    clipped: float = 0.0
-    sound: npt.NDArray[np.int16] | None = None
-    problem: str = ""
-    detail: str = ""
-
-    @property
-    def duration_s(self) -> float:
-        """Return the length in seconds, 0 if the file is unreadable."""
-        return self.frames / self.sample_rate_hz if self.sample_rate_hz else 0.0
-
-
-class _LimitExceededError(Exception):
-    """A file exceeds a limit; `probe` contains the values known by then."""
-
-    def __init__(self, probe: Probe) -> None:
-        super().__init__(probe.detail)
-        self.probe = probe
-
-
-def probe(path: Path | str, limits: ProbeLimits = ProbeLimits()) -> Probe:
+def probe(path: Path | str, limits: ProbeLimits = DEFAULT_LIMITS) -> Probe:
     """Return the contents of a file, decoded as a whole; a damaged file has a `problem`."""
     # O_NONBLOCK: opening a named pipe would otherwise wait for a writer.
     try:
@@ -154,7 +87,7 @@ def _probe(descriptor: int, path: str, limits: ProbeLimits) -> Probe:
             )
         with open_decoders(descriptor, layout.start, layout.parts) as decoders:
             return _stream_probe(decoders, data, layout, partial, limits)
-    except _LimitExceededError as exceeded:
+    except LimitExceededError as exceeded:
         return exceeded.probe
     except CorruptFileError as corrupt:
         return partial._replace(problem=corrupt.problem, detail=corrupt.detail)
@@ -184,11 +117,11 @@ def _stream_probe(
         raise _differs(layout, rate, channels)
     if frames >= _UNKNOWN_LENGTH:
         raise CorruptFileError(container.UNKNOWN_LENGTH, "states no number of samples; convert it")
-    _check_channels(channels, partial, limits)
+    check_channels(channels, partial, limits)
     blocks = chain.from_iterable(
-        decoder.blocks(min(frames, decoder.frames), _BLOCK_SAMPLES) for decoder in decoders
+        decoder.blocks(min(frames, decoder.frames), BLOCK_SAMPLES) for decoder in decoders
     )
-    result = _measure(check_blocks(blocks, data, layout), partial, limits)
+    result = measure(check_blocks(blocks, data, layout), partial, limits)
     if result.frames < frames and not layout.spare:
         raise CorruptFileError(
             container.TRUNCATED, f"ends after {result.frames} of {frames} samples"
@@ -251,92 +184,8 @@ def _decoded_probe(
     """Return the contents of a file whose samples are decoded and verified already."""
     rate, channels = layout.sample_rate_hz, layout.channels
     partial = partial._replace(sample_rate_hz=rate, channels=channels, codec=codec)
-    _check_channels(channels, partial, limits)
-    return _measure(_in_blocks(samples, channels), partial, limits, md5)
-
-
-def _in_blocks(
-    samples: npt.NDArray[np.int16] | npt.NDArray[np.int32], channels: int
-) -> Iterator[Block]:
-    size = _BLOCK_SAMPLES // channels * channels
-    return (samples[start : start + size] for start in range(0, samples.size, size))
-
-
-def _check_channels(channels: int, partial: Probe, limits: ProbeLimits) -> None:
-    if channels > limits.max_channels:
-        detail = f"{channels} channels, at most {limits.max_channels}"
-        raise _LimitExceededError(partial._replace(problem="wrong channel count", detail=detail))
-
-
-def _measure(
-    blocks: Iterator[Block], partial: Probe, limits: ProbeLimits, md5: bytes = b""
-) -> Probe:
-    """Return `partial` with the measurements of all blocks.
-
-    Args:
-        blocks: samples of all channels, interleaved.
-        partial: values of the file that are known already.
-        limits: for the sound.
-        md5: of all blocks at 16 bits, if it is known already.
-
-    Raises:
-        _LimitExceededError: the sound is too long or not finite; later blocks are not decoded.
-    """
-    rate, channels = partial.sample_rate_hz, partial.channels
-    digest = hashlib.md5(usedforsecurity=False)
-    meter = LevelMeter(rate, channels, _CEILINGS.get(partial.codec.split()[-1], FULL_SCALE - 1))
-    samples, peak = 0, 0.0
-    first_minute: list[npt.NDArray[np.int16]] = []
-    for block in blocks:
-        samples += block.size
-        # Floats may exceed full scale or be NaN, which rounding to 16 bits would hide.
-        if block.dtype == np.float32:
-            loudest = max(float(block.max()), -float(block.min()))
-            if not math.isfinite(loudest):
-                index = int(np.flatnonzero(~np.isfinite(block))[0])
-                detail = f"sample {(samples - block.size + index) // channels} is {block[index]}"
-                raise _LimitExceededError(partial._replace(problem="not finite", detail=detail))
-            peak = max(peak, loudest)
-        if samples > limits.max_s * rate * channels:
-            detail = f"more than {limits.max_s:g} s"
-            frames = samples // channels
-            raise _LimitExceededError(
-                partial._replace(frames=frames, problem="too long", detail=detail)
-            )
-        pcm = _at_16_bits(block)
-        if not md5:
-            digest.update(pcm.astype("<i2", copy=False).data)
-        meter.add(pcm)
-        if samples - block.size < MAX_SOUND_S * rate * channels:
-            first_minute.append(pcm)
-    peak = max(peak, meter.peak / FULL_SCALE if peak <= 1 else 0.0)
-    identity = f"{rate} {channels} {samples} {(md5 or digest.digest()).hex()}"
-    return partial._replace(
-        pcm_sha256=hashlib.sha256(identity.encode()).hexdigest(),
-        frames=samples // channels,
-        peak_dbfs=decibels(peak * peak),
-        level_dbfs=meter.level_dbfs(),
-        snr_db=meter.snr_db(),
-        clipped=meter.clipped_fraction(),
-        sound=_joined(first_minute)[: MAX_SOUND_S * rate * channels],
-    )
-
-
-def _joined(blocks: list[npt.NDArray[np.int16]]) -> npt.NDArray[np.int16]:
-    """Return blocks as one array; most clips are one block, which is not copied."""
-    return blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.int16), *blocks])
-
-
-def _at_16_bits(block: Block) -> npt.NDArray[np.int16]:
-    if block.dtype == np.int16:
-        return block  # type: ignore[return-value]
-    scaled: npt.NDArray[Any] = block
-    if block.dtype == np.int32:
-        scaled = scaled * 2.0**-16
-    else:
-        scaled = np.clip(scaled, -1, 1) * np.float32(FULL_SCALE)
-    rounded: npt.NDArray[np.int16] = np.minimum(np.rint(scaled), FULL_SCALE - 1).astype(np.int16)
-    return rounded
+    check_channels(channels, partial, limits)
+    return measure(in_blocks(samples, channels), partial, limits, md5)
 
 
 def _ffmpeg_probe(
@@ -360,6 +209,6 @@ def _ffmpeg_probe(
         sound.channels,
     ):
         raise _differs(layout, sound.sample_rate_hz, sound.channels)
-    _check_channels(sound.channels, partial, limits)
-    result = _measure(_in_blocks(sound.samples, sound.channels), partial, limits)
+    check_channels(sound.channels, partial, limits)
+    result = measure(in_blocks(sound.samples, sound.channels), partial, limits)
     return _check_length(result, layout) if layout else result

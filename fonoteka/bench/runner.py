@@ -29,7 +29,7 @@ from fonoteka.bench.timer import TOP, time_command
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.errors import UserError
 from fonoteka.git import clone_of_head
-from fonoteka.pipeline import dvc_api
+from fonoteka.pipeline import plan
 from fonoteka.pipeline.verify import environment as build_environment
 from fonoteka.pipeline.verify.environment import BuildEnvironment
 from fonoteka.reporting.machine import Demand, demanded
@@ -45,7 +45,7 @@ def idle(rounds: int) -> dict[str, Any]:
     Raises:
         UserError: a stage is stale, or a command fails.
     """
-    stages = dvc_api.read().stages
+    stages = plan.read().stages
     if any(stage.stale for stage in stages):
         raise UserError("a stage is stale, so a run would have something to do; run `make repro`")
     make = (*RUNNER, "--jobs", str(worker_count()), "--show", "reports/comparison.md")

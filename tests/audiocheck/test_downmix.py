@@ -14,7 +14,8 @@ from inventory_maker import outputs
 
 from fonoteka.audio.dsp import to_mono_16k
 from fonoteka.audiocheck.downmix import choose_channel, select_channel
-from fonoteka.audiocheck.probe import ProbeLimits, probe
+from fonoteka.audiocheck.measure import ProbeLimits
+from fonoteka.audiocheck.probe import probe
 from fonoteka.fingerprint.fingerprint import fingerprint
 from fonoteka.tables import read_table
 from stages.corpus.inventory import stage as inventory

@@ -16,7 +16,8 @@ from corpus_maker import make_corpus, tone
 from inventory_maker import PARAMS, take
 
 from fonoteka.audiocheck.decode import read_sound
-from fonoteka.audiocheck.probe import ProbeLimits, probe
+from fonoteka.audiocheck.measure import ProbeLimits
+from fonoteka.audiocheck.probe import probe
 from stages.corpus.preprocess import PreprocessParams, prepare
 
 M4A = b"\0\0\0\x20ftypM4A " + bytes(500)

@@ -13,7 +13,8 @@ from program_maker import ProgramFile, write_files
 from scipy.signal import correlate, resample_poly
 
 from fonoteka.audiocheck.decode import read_sound
-from fonoteka.audiocheck.probe import Probe, probe
+from fonoteka.audiocheck.measure import Probe
+from fonoteka.audiocheck.probe import probe
 
 MIN_SIMILARITY = 0.9  # correlation of two waveforms, once one is shifted by the coder's delay
 LOST = 2048  # samples at the beginning that ffmpeg's decoder of WMA leaves out

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fonoteka.audiocheck.containers.chunks import (
+    Chunk,
+)
 from fonoteka.audiocheck.containers.container import (
     NOT_STATED,
     TRUNCATED,
     UNKNOWN_LENGTH,
     UNREADABLE,
-    Chunk,
     CorruptFileError,
     Layout,
 )

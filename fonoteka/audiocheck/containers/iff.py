@@ -10,21 +10,23 @@ import math
 import struct
 from dataclasses import replace
 
-from fonoteka.audiocheck.containers.container import (
+from fonoteka.audiocheck.containers.chunks import (
     MAX_CHUNKS,
+    Chunk,
+    check_size,
+    chunks,
+    is_name,
+    printable_name,
+)
+from fonoteka.audiocheck.containers.container import (
     NOT_STATED,
     TRUNCATED,
     UNKNOWN_LENGTH,
     UNREADABLE,
-    Chunk,
     CorruptFileError,
     Layout,
     RawSamples,
-    check_size,
-    chunks,
-    is_name,
     number,
-    printable_name,
 )
 from fonoteka.audiocheck.containers.tags import is_text, only_tags, trailing_note
 

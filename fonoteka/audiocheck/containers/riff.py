@@ -10,19 +10,21 @@ import struct
 from dataclasses import replace
 
 from fonoteka.audiocheck.containers.blocks import BLOCK_KINDS, SoundChunk, WaveFormat, block_layout
-from fonoteka.audiocheck.containers.container import (
+from fonoteka.audiocheck.containers.chunks import (
     MAX_CHUNKS,
+    Chunk,
+    check_size,
+    chunks,
+    printable_name,
+)
+from fonoteka.audiocheck.containers.container import (
     NOT_STATED,
     TRUNCATED,
     UNREADABLE,
-    Chunk,
     CorruptFileError,
     Layout,
     RawSamples,
-    check_size,
-    chunks,
     number,
-    printable_name,
 )
 from fonoteka.audiocheck.containers.tags import is_text, only_tags, trailing_note
 

@@ -12,7 +12,8 @@ from fonoteka.audiocheck.containers.au_sphere import au, sphere
 from fonoteka.audiocheck.containers.container import UNREADABLE, CorruptFileError, Layout
 from fonoteka.audiocheck.containers.flac import flac
 from fonoteka.audiocheck.containers.iff import aiff, caf
-from fonoteka.audiocheck.containers.mpeg import mpeg, parse_header
+from fonoteka.audiocheck.containers.mpeg import mpeg
+from fonoteka.audiocheck.containers.mpeg_header import parse_header
 from fonoteka.audiocheck.containers.ogg import ogg
 from fonoteka.audiocheck.containers.riff import W64, riff, w64
 from fonoteka.audiocheck.containers.tags import sound_start

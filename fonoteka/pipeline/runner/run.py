@@ -20,8 +20,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from fonoteka.git import dvc_top
-from fonoteka.pipeline import durations, dvc_api, fsck, lockfile
-from fonoteka.pipeline.dvc_api import Pipeline
+from fonoteka.pipeline import durations, dvc_api, fsck, lockfile, plan
+from fonoteka.pipeline.plan import Pipeline
 from fonoteka.pipeline.runner import noop_check, process, restore_outputs
 from fonoteka.pipeline.runner.build_lock import build_lock
 from fonoteka.pipeline.runner.process import StageProcess
@@ -138,12 +138,12 @@ def _plan(root: Path, targets: Sequence[str]) -> Pipeline:
     Checking it each time would make a run with nothing to do 10 % slower.
     """
     try:
-        return dvc_api.read(targets)
+        return plan.read(targets)
     except ValueError:
         if not (message := repair_dvc_lock(root)):
             raise
         print(message, file=sys.stderr)
-        return dvc_api.read(targets)
+        return plan.read(targets)
 
 
 def execute(schedule: Schedule, plan: Pipeline, jobs: int) -> StageProcess | None:

@@ -31,7 +31,7 @@ from fonoteka.core.files import read_json
 from fonoteka.core.params import load
 from fonoteka.git import entered, listed, unclean
 from fonoteka.pipeline import declared as contracts
-from fonoteka.pipeline import dvc_api, lockfile, outputs
+from fonoteka.pipeline import lockfile, outputs, plan
 from fonoteka.pipeline.declared import Declared
 from fonoteka.pipeline.diff.gate import GateParams
 from fonoteka.pipeline.revision import revision_of
@@ -75,7 +75,7 @@ def rebuild_and_compare(vary: str, sample: str | None) -> tuple[RebuildResult, l
     """
     params, gate = load("verify", VerifyParams), load("gate", GateParams)
     declared, before = read_checkout()
-    names = dvc_api.match(sample, list(declared.stages)) if sample else list(declared.stages)
+    names = plan.match(sample, list(declared.stages)) if sample else list(declared.stages)
     machine, environment = cpu_kind.processor(), ENVIRONMENTS[vary]()
     print(
         f"processor: {machine.name} ({machine.kind})",

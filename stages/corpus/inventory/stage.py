@@ -30,7 +30,8 @@ from pathlib import Path
 import numpy as np
 
 from fonoteka.audiocheck.downmix import ChannelChoice, choose_channel
-from fonoteka.audiocheck.probe import Probe, ProbeLimits, probe
+from fonoteka.audiocheck.measure import Probe, ProbeLimits
+from fonoteka.audiocheck.probe import probe
 from fonoteka.audiocheck.sandbox import WorkerLimits, guarded
 from fonoteka.audiocheck.sandbox_worker import WorkerFailure
 from fonoteka.core.cpu_count import worker_count

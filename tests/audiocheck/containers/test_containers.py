@@ -11,10 +11,11 @@ from fuzz_maker import speech
 
 from fonoteka.audiocheck.containers.container import CorruptFileError
 from fonoteka.audiocheck.containers.flac import flac
-from fonoteka.audiocheck.containers.mpeg import parse_header
+from fonoteka.audiocheck.containers.mpeg_header import parse_header
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.ffmpeg import ffmpeg_format
-from fonoteka.audiocheck.probe import ProbeLimits, probe
+from fonoteka.audiocheck.measure import ProbeLimits
+from fonoteka.audiocheck.probe import probe
 
 RATE = 16000
 ID3V2 = b"ID3\x03\x00\x00\x00\x00\x00\x0c" + b"=cmd|' /C x'"

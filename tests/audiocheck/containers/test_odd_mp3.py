@@ -10,7 +10,8 @@ import pytest
 import soundfile as sf
 from program_maker import source
 
-from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED, parse_header
+from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED
+from fonoteka.audiocheck.containers.mpeg_header import parse_header
 from fonoteka.audiocheck.containers.sniff import layout_of
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.probe import probe

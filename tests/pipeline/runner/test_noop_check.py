@@ -13,7 +13,7 @@ from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
 from toy import copied, empty, keep_apart
 
 from fonoteka.git import dvc_top
-from fonoteka.pipeline import dvc_api
+from fonoteka.pipeline import plan
 from fonoteka.pipeline.runner import noop_check
 
 pytestmark = [
@@ -56,13 +56,13 @@ def built(origin, tmp_path, monkeypatch):
     monkeypatch.setattr(noop_check, "_SETTLED_NS", -(10**18))  # what is seconds old has settled
     monkeypatch.chdir(copied(origin, tmp_path / "toy"))
     assert exit_code("repro") == 0
-    requests, read = [], dvc_api.read
+    requests, read = [], plan.read
 
     def counted(targets=()):
         requests.append(targets)
         return read(targets)
 
-    monkeypatch.setattr(dvc_api, "read", counted)
+    monkeypatch.setattr(plan, "read", counted)
     return requests
 
 

@@ -13,7 +13,7 @@ from command_line import exit_code
 from forked_child import fork_stages, forked_stages  # noqa: F401 - a fixture
 from toy import DIAMOND, run_dvc, toy_repository  # noqa: F401 - a fixture
 
-from fonoteka.pipeline import dvc_api, lockfile
+from fonoteka.pipeline import lockfile, plan
 from fonoteka.pipeline.runner import process
 from fonoteka.pipeline.scheduler import StageOutcome
 
@@ -194,14 +194,14 @@ def test_changed_data_has_its_new_hash_written_down(toy, capsys):
 def test_a_broken_pipeline_is_one_sentence(toy, stages, sentence):
     toy(stages)
     with pytest.raises(ValueError, match=sentence) as caught:
-        dvc_api.read()
+        plan.read()
     assert "\n" not in str(caught.value)
 
 
 def test_outside_a_pipeline_is_one_sentence(toy, tmp_path, monkeypatch, capsys):
     toy("stages: {}").joinpath("dvc.yaml").unlink()
     with pytest.raises(ValueError, match=r"there is no dvc\.yaml here"):
-        dvc_api.read()
+        plan.read()
     monkeypatch.chdir(tmp_path)
     assert exit_code("repro") == 1
     assert "not inside of a DVC repository" in capsys.readouterr().err
