@@ -30,7 +30,8 @@ from fonoteka.pipeline.merge.merge_entries import (
 )
 from fonoteka.pipeline.merge_conflict import OURS, THEIRS, UnfinishedMerge
 from fonoteka.pipeline.outputs import Lock, hashes
-from fonoteka.pipeline.runner import run as runner
+from fonoteka.pipeline.runner.build import build
+from fonoteka.pipeline.runner.signals import stoppable
 from fonoteka.pipeline.scheduler import StageOutcome
 from fonoteka.pipeline.verify.record import REPORT
 
@@ -48,7 +49,7 @@ def run(*, run_lacking: bool, jobs: int) -> int:
     Raises:
         UserError: there is nothing to settle, or another conflict has to be settled first.
     """
-    with runner.stoppable(), entered():
+    with stoppable(), entered():
         return settle(run_lacking=run_lacking, jobs=jobs)
 
 
@@ -76,7 +77,7 @@ def settle(*, run_lacking: bool, jobs: int) -> int:
             "stages are not stale; fetch with dvc pull --run-cache and run python -m fonoteka "
             "merge-lock again, or run the stages here with python -m fonoteka merge-lock --run"
         )
-    result = runner.build((), jobs)
+    result = build((), jobs)
     if result.failed:
         return FAILED
     rest = add_to_index(merge, locks)

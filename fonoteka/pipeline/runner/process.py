@@ -126,7 +126,7 @@ def outcome_in_output(name: str, output: str) -> StageOutcome:
     dvc prints before the stage does, so no line of the stage can be mistaken for it.
 
     >>> outcome_in_output("a", "Stage 'a' is cached - skipping run, checking out outputs\n").value
-    'cached'
+    'from the cache'
     """
     for line in output.splitlines():
         if line.startswith(f"Running stage '{name}'"):

@@ -35,7 +35,7 @@ from fonoteka.pipeline import lockfile, outputs, plan
 from fonoteka.pipeline.declared import Declared
 from fonoteka.pipeline.diff.gate import GateParams
 from fonoteka.pipeline.revision import revision_of
-from fonoteka.pipeline.runner.run import stoppable
+from fonoteka.pipeline.runner.signals import stoppable
 from fonoteka.pipeline.verify import cpu_kind, record
 from fonoteka.pipeline.verify import environment as build_environment
 from fonoteka.pipeline.verify.clean_clone import CleanClone, cloned
