@@ -3,10 +3,8 @@
     python tests/support/language.py                            all violations
     python tests/support/language.py --folder fonoteka/text     those of a folder or a file
     python tests/support/language.py --count                    the number per folder
-    python tests/support/language.py --update                   write lower numbers into the list
 
-`tests/banned.toml` lists the patterns and names, `tests/language_exempt.toml` the folders that do
-not follow the rules yet, with the number of violations in each.
+`tests/banned.toml` lists the patterns and names.
 """
 
 from __future__ import annotations
@@ -28,7 +26,6 @@ CODE = ("fonoteka", "stages", "tests")
 TEXTS = ("README.md", "docs/*.md", "tests/*.md", "dvc.yaml", "params.yaml", "Makefile")
 WORKFLOWS = ".github/**/*.yml"
 BANNED = TOP / "tests" / "banned.toml"
-EXEMPT = TOP / "tests" / "language_exempt.toml"
 LONGEST_WITHOUT_COMMENT = 25  # lines of a function, its docstring not counted
 MOST_FILES = 20  # Python files in a folder
 
@@ -37,11 +34,6 @@ _NOT_PROSE = re.compile(
     r"[\w.~<>*-]*/[\w./<>*-]+|\w+(?:\.\w+)*\.(?:py|md|toml|yaml|json|csv)\b|--[\w-]+"
 )
 _INLINE_CODE = re.compile(r"(?<!`)`[^`\n]+`(?!`)")
-_HEADER = """\
-# Violations of docs/style.md that are left, per folder (per file at the top of the project).
-# tests/test_language.py fails if a folder has more, and also if it has fewer: then run
-# `python tests/support/language.py --update`. A folder that is not listed has none.
-"""
 
 
 class Phrase(NamedTuple):
@@ -320,35 +312,12 @@ def counts(items: list[Violation]) -> dict[str, int]:
     return dict(sorted(Counter(group(item.path) for item in items).items()))
 
 
-def exempt() -> dict[str, dict[str, int]]:
-    """Read the list of what is still exempt: `violations`, `classes` and `folders`."""
-    return tomllib.loads(EXEMPT.read_text(encoding="utf-8"))
-
-
-def write_exempt() -> None:
-    """Write the list with an empty line between two entries, so that git can merge them."""
-    classes = {name: len(places) for name, places in shared_class_names().items()}
-    tables = {
-        "violations": counts(violations()),
-        "classes": classes,
-        "folders": crowded_folders(),
-    }
-    lines = [_HEADER]
-    for title, table in tables.items():
-        lines += [f"[{title}]\n", *(f'"{key}" = {number}\n' for key, number in table.items())]
-    EXEMPT.write_text("\n".join(lines), encoding="utf-8")
-
-
 def main() -> int:
     """Print the violations; return 1 if there are any."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", default="", help="a folder or a file, from the top")
     parser.add_argument("--count", action="store_true", help="print the number per folder")
-    parser.add_argument("--update", action="store_true", help="write tests/language_exempt.toml")
     args = parser.parse_args()
-    if args.update:
-        write_exempt()
-        return 0
     start = (TOP / args.folder).resolve()
     if not start.exists():
         parser.error(f"--folder: {args.folder!r} does not exist")
