@@ -18,7 +18,7 @@ from fonoteka.core.files import read_json
 from fonoteka.models import loop
 from fonoteka.models.store import load_stack
 from fonoteka.realtime.frame_labels import TASKS
-from stages.realtime.train_realtime import stage
+from stages.realtime.train_realtime import realtime_task, stage
 from stages.realtime.train_realtime.realtime_task import (
     PADDING,
     RealtimeTask,
@@ -177,6 +177,19 @@ def test_the_threshold_is_the_best_of_the_model_as_it_will_run(few, tmp_path):
     validator = Validator(valid, "onset", 1, HOP_S)
     assert metadata["threshold"] == validator.threshold(model)
     assert metadata["valid_error"] == pytest.approx(validator.error(model), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["onset", "phone", "speech"])
+def test_validation_side_by_side_scores_what_each_stream_alone_does(name, monkeypatch):
+    streams = {str(words): stream_of(words, words) for words in (2, 7, 3, 5)}
+    assert len({len(stream.frames) for stream in streams.values()}) == 4
+    task, validator = task_of(streams, name), Validator(streams, name, 1, HOP_S)
+    torch.manual_seed(1)
+    model = task.new().eval()
+    together = validator.scores(model)
+    for size in (1, 3):
+        monkeypatch.setattr(realtime_task, "STREAMS_AT_ONCE", size)
+        assert validator.scores(model) == pytest.approx(together)
 
 
 class Fixed(torch.nn.Module):
