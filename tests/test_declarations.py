@@ -361,3 +361,8 @@ def test_only_one_module_uses_the_private_api_of_dvc():
         if pattern.search(path.read_text(encoding="utf-8"))
     }
     assert importers == DVC_IMPORTERS
+
+
+def test_every_stage_states_its_seconds():
+    missing = [name for name, stage in pipeline().items() if "seconds" not in stage["meta"]]
+    assert not missing, "meta: seconds, measured on two cores (.dvc/tmp/durations.json)"

@@ -86,8 +86,8 @@ def new_encoder(kind: str, size: ArchitectureParams) -> Any:
         num_conv_pos_embeddings=32,
         num_conv_pos_embedding_groups=16,
         hidden_dropout=size.dropout,
-        # Their masks are a sixth of a training step. Without both, the PER of wavlm_ctc on test rose
-        # from 6.7 % to 7.6 %.
+        # The masks of these two are a sixth of a training step. Without them the PER of wavlm_ctc
+        # on test rose from 6.7 % to 7.6 %.
         attention_dropout=size.dropout,
         activation_dropout=size.dropout,
         feat_proj_dropout=0.0,
