@@ -11,6 +11,7 @@ from dvc_yaml import TOP
 from fonoteka.audiocheck.containers.container import NOT_STATED
 from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED
 from fonoteka.audiocheck.containers.tags import trailing_note
+from fonoteka.core.files import read_json
 from fonoteka.corpus.importers.layouts.detect import LAYOUTS
 from stages.corpus.inventory.problems import PROBLEMS
 
@@ -63,3 +64,31 @@ def test_each_option_of_the_importers_is_one():
 def test_each_note_of_the_inventory_is_listed():
     notes = {row[2].strip("`") for row in rows("What is read, what is a note, what is refused")}
     assert {NOT_STATED, TAG_DOUBTED, trailing_note(15), trailing_note(9)} < notes
+
+
+def test_the_readme_shows_the_tables_of_the_comparison():
+    page = (TOP / "reports/comparison.md").read_text(encoding="utf-8")
+    tables = re.findall(r"(?:^\|.*\n)+", page, re.M)
+    assert len(tables) == 2
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    for table in tables:
+        assert table in readme, "copy the table from reports/comparison.md to README.md"
+
+
+def test_the_page_of_the_small_models_shows_their_scores():
+    page = (TOP / "docs/realtime.md").read_text(encoding="utf-8")
+    for name, scores in read_json(TOP / "reports/realtime.json")["models"].items():
+        interval = f"{scores['low']:.3f}-{scores['high']:.3f}"
+        latency = [f"{scores[key]:.0f} ms" for key in ("latency_ms_p50", "latency_ms_p90")]
+        cells = [f"{scores['score']:.3f}", interval, f"{scores['baseline']:.3f}", *latency]
+        (row,) = re.findall(rf"^\| {name} .*\|$", page, re.M)
+        assert [cell.strip() for cell in row.split("|")][3:-1] == cells
+
+
+def test_the_page_of_benchmarks_shows_the_baseline_head():
+    report = read_json(TOP / "reports/reference.json")
+    page = (TOP / "docs/benchmarks.md").read_text(encoding="utf-8")
+    for side in ("shipped", "reference"):
+        assert f"{100 * report[side]['per']:.1f} %" in page
+    numbers = [f"{100 * report[f'difference{end}']:.2f}" for end in ("", "_low", "_high")]
+    assert "{} points, 95 % {} to {}".format(*numbers) in page
