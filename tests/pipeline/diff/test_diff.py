@@ -290,7 +290,7 @@ def test_added_and_removed_clips_and_speakers_are_listed(call):
     assert (change["speakers_in"], change["speakers_out"]) == (["zoe"], ["noa"])
     assert change["parts"]["train"]["utterances"] == ["2", "3"]
     assert "Speakers added: zoe; removed: noa." in page
-    assert "| train |     2 -> 3 |" in page
+    assert "| train   |       2 -> 3 |" in page
     assert "The test split differs" not in page
 
 
@@ -301,7 +301,7 @@ def test_manifests_that_are_not_in_the_cache_leave_the_counts(call, project):
     shutil.rmtree(project / ".dvc/cache")
     code, page, _, _ = call()
     assert code == 0
-    assert "| test   |     3 -> 4 |" in page
+    assert "| test    |       3 -> 4 |" in page
     assert "data/splits/train.jsonl is not in dvc's cache; get it with dvc fetch" in page
     assert "The test split differs" in page
 
