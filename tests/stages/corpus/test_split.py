@@ -84,6 +84,24 @@ def test_the_audits_own_search_finds_no_leak_in_any_split(seed, ties):
         assert not list(flatten(find_leaks(parts, inventory)))
 
 
+@pytest.mark.parametrize("tie", ["group", "parent", "session", "absent"])
+def test_a_clip_that_two_speakers_share_keeps_them_in_one_split(tie):
+    rows, parents = corpus(40), {}
+    for number in range(20):
+        shared = f"c/s{number}-shared"
+        first = replace(utterance(f"c/s{number}", 9), id=shared)
+        other = utterance(f"c/s{number + 20}", 9)
+        if tie == "session":
+            first = replace(first, session=shared)
+        if tie == "absent":  # a copy of a copy that was set aside
+            parents[f"gone-{number}"] = shared
+            rows += [first, replace(other, parent=f"gone-{number}")]
+        else:
+            rows += [first, replace(other, **{tie: shared})]
+    parts = part_by_speaker(divide(rows, parents=parents))
+    assert all(parts[f"c/s{number}"] == parts[f"c/s{number + 20}"] for number in range(20))
+
+
 def test_added_speakers_and_clips_move_no_speaker():
     before = speakers_of(divide(corpus(50)))
     after = speakers_of(divide(corpus(80, clips=3) + corpus(5, name="d")))
