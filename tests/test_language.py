@@ -111,3 +111,9 @@ def test_a_long_function_needs_a_comment(lines, comment, reported):
 def test_a_docstring_does_not_make_a_function_long():
     source = 'def function():\n    """Title.\n' + "    text\n" * 30 + '    """\n    value = 1\n'
     assert not [*language.without_comment(language.parsed(source))]
+
+
+def test_messages_of_other_programs_are_not_prose():
+    assert not [*language.phrases_in("a.py", [Passage(1, "Stage 'a' didn't change, skipping")])]
+    (contraction,) = (phrase for phrase in language.rules().phrases if phrase.name == "contraction")
+    assert [*language.phrases_in("a.py", [Passage(1, contraction.bad)])]

@@ -74,6 +74,7 @@ class Rules(NamedTuple):
     classes: dict[str, str]
     modules: dict[str, str]
     quoted: tuple[str, ...]  # folders whose strings are examples of language, not prose
+    verbatim: re.Pattern[str]  # messages of other programs, which our code must match exactly
 
 
 @cache
@@ -91,7 +92,8 @@ def rules() -> Rules:
         for entry in data["phrase"]
     )
     tables = (data["names"], data["classes"], data["modules"])
-    return Rules(phrases, *tables, tuple(data["quoted"]))
+    verbatim = re.compile("|".join(map(re.escape, data["verbatim"])))
+    return Rules(phrases, *tables, tuple(data["quoted"]), verbatim)
 
 
 def files() -> list[Path]:
@@ -146,7 +148,8 @@ def _in_file(path: Path) -> Iterator[Violation]:
 def phrases_in(path: str, texts: list[Passage]) -> Iterator[Violation]:
     """Find the banned patterns in the passages of a file."""
     for passage in texts:
-        prose = _NOT_PROSE.sub(_blank, passage.text)
+        prose = rules().verbatim.sub(_blank, passage.text)
+        prose = _NOT_PROSE.sub(_blank, prose)
         if path.endswith(".md"):  # inline code quotes a name, or what a program prints
             prose = _INLINE_CODE.sub(_blank, prose)
         for phrase in rules().phrases:

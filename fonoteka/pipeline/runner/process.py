@@ -125,16 +125,18 @@ def outcome_in_output(name: str, output: str) -> StageOutcome:
 
     dvc prints before the stage does, so no line of the stage can be mistaken for it.
 
-    >>> outcome_in_output("a", "Stage 'a' is cached - skipping run, checking out outputs\n").value
-    'from the cache'
+    >>> outcome_in_output("a", "Stage 'a' didn't change, skipping\n").value
+    'unchanged'
     """
+    beginnings = {
+        f"Running stage '{name}'": StageOutcome.RAN,
+        f"Stage '{name}' is cached": StageOutcome.CACHED,
+        f"Stage '{name}' didn't change": StageOutcome.UNCHANGED,
+    }
     for line in output.splitlines():
-        if line.startswith(f"Running stage '{name}'"):
-            return StageOutcome.RAN
-        if line.startswith(f"Stage '{name}' is cached"):
-            return StageOutcome.CACHED
-        if line.startswith(f"Stage '{name}'") and line.endswith("change, skipping"):
-            return StageOutcome.UNCHANGED
+        for beginning, outcome in beginnings.items():
+            if line.startswith(beginning):
+                return outcome
     return StageOutcome.RAN
 
 
