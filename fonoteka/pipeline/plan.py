@@ -52,7 +52,7 @@ def _wanted(stages: list[Any], targets: Sequence[str], root: Path) -> list[Any]:
         named = {stage.addressing: stage for stage in stages}
         return [named[name] for target in targets for name in match(target, list(named))]
     if not (root / "dvc.yaml").is_file():
-        raise UserError(f"{root}: there is no dvc.yaml here, so there is nothing to reproduce")
+        raise UserError(f"{root}: no dvc.yaml in this folder, so there are no stages to run")
     return [stage for stage in stages if stage.relpath == "dvc.yaml"]
 
 

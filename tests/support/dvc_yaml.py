@@ -68,11 +68,11 @@ def imported(module: str) -> frozenset[str]:
 
 
 @cache
-def starts_with(package: str) -> frozenset[str]:
+def package_imports(package: str) -> frozenset[str]:
     """Return the modules of this project that importing a package and its parents imports."""
     names = {module_named(name) for name in at_start(tree(package).body)}
     parent = package_of(package)
-    return frozenset(names - {None}) | (starts_with(parent) if parent else frozenset())
+    return frozenset(names - {None}) | (package_imports(parent) if parent else frozenset())
 
 
 @cache
@@ -88,7 +88,7 @@ def closure(module: str) -> frozenset[str]:
         if name not in names:
             names.add(name)
             todo += imported(name)
-            todo += starts_with(package_of(name)) if package_of(name) else ()
+            todo += package_imports(package_of(name)) if package_of(name) else ()
     return frozenset(name for name in names if source(name).name != "__init__.py")
 
 
