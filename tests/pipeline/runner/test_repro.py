@@ -200,7 +200,7 @@ def test_a_broken_pipeline_is_one_sentence(toy, stages, sentence):
 
 def test_outside_a_pipeline_is_one_sentence(toy, tmp_path, monkeypatch, capsys):
     toy("stages: {}").joinpath("dvc.yaml").unlink()
-    with pytest.raises(ValueError, match=r"there is no dvc\.yaml here"):
+    with pytest.raises(ValueError, match=r"no dvc\.yaml in this folder, so there are"):
         plan.read()
     monkeypatch.chdir(tmp_path)
     assert exit_code("repro") == 1
