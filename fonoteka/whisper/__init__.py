@@ -1,0 +1,1 @@
+"""Whisper: conversion of its weights, fine-tuning, decoding, export."""

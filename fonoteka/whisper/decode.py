@@ -1,0 +1,195 @@
+"""Greedy decoding of Whisper, the same for torch and for ONNX Runtime.
+
+A decoder is a function from the next tokens to logits; the rules, the limit and the test for loops
+are here. Without a limit the released weights repeat a phrase for ever on inputs shorter than 30 s.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fonoteka.audio.dsp import Signal
+from fonoteka.whisper.model import MAX_TOKENS, WINDOW_S, TokenRules, Whisper, input_length_s
+
+Step = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""Takes the tokens that follow those before, `[B, N]`; returns the logits of the last one, `[B, V]`."""
+
+COMPRESSION = 2.4
+"""A text of a higher ratio of bytes to zlib's bytes repeats itself; the limit of OpenAI's Whisper."""
+
+FIRST_TOKENS, TOKENS_PER_S = 16, 16
+"""Limit of a text: fast Serbian speech has 12 tokens per second, and a short clip some more."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """The decoded tokens of one clip.
+
+    Attributes:
+        tokens: of the text, without prompt and end token.
+        log_prob: mean log probability of the tokens, the end token among them.
+        finished: False if the limit ended the text.
+    """
+
+    tokens: tuple[int, ...]
+    log_prob: float
+    finished: bool
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """The text of one clip.
+
+    Attributes:
+        text: without special tokens.
+        log_prob: mean log probability of its tokens.
+        looped: whether the text of the short input was a loop, so that the clip was decoded again
+            with 30 s of input.
+        loops: whether the text is still a loop.
+    """
+
+    text: str
+    log_prob: float
+    looped: bool
+    loops: bool
+
+
+def token_limit(seconds: float) -> int:
+    """Return the most tokens of the text of a clip.
+
+    >>> token_limit(2.0), token_limit(30.0)
+    (48, 440)
+    """
+    return min(FIRST_TOKENS + round(TOKENS_PER_S * seconds), MAX_TOKENS - 8)
+
+
+def greedy(
+    step: Step, prompts: Sequence[Sequence[int]], rules: TokenRules, limits: Sequence[int]
+) -> list[Hypothesis]:
+    """Return the most probable token after token of each clip of a batch.
+
+    Args:
+        step: of a decoder that was started with the states of the clips.
+        prompts: of equal lengths.
+        rules: suppressed tokens and the end token.
+        limits: most tokens of each text.
+    """
+    count = len(prompts)
+    texts: list[list[int]] = [[] for _ in range(count)]
+    log_probs, finished = np.zeros(count), np.zeros(count, dtype=bool)
+    suppressed = [*rules.suppressed, *range(rules.no_timestamps, rules.first_timestamp + 1501)]
+    tokens = np.asarray(prompts, dtype=np.int64)
+    for position in range(max(limits)):
+        logits = step(tokens).astype(np.float64)
+        logits[:, [t for t in suppressed if t < logits.shape[1]]] = -np.inf
+        if not position:
+            logits[:, list(rules.suppressed_first)] = -np.inf
+        best = logits.argmax(axis=1)
+        peak = logits.max(axis=1)
+        log_prob = -np.log(np.exp(logits - peak[:, None]).sum(axis=1))
+        for row in range(count):
+            if finished[row] or position >= limits[row]:
+                continue
+            log_probs[row] += log_prob[row]
+            if best[row] == rules.end:
+                finished[row] = True
+            else:
+                texts[row].append(int(best[row]))
+        if all(done or position + 1 >= limit for done, limit in zip(finished, limits, strict=True)):
+            break
+        tokens = best[:, None]
+    return [
+        Hypothesis(tuple(text), float(total / max(len(text) + done, 1)), bool(done))
+        for text, total, done in zip(texts, log_probs, finished, strict=True)
+    ]
+
+
+def is_loop(text: str, finished: bool) -> bool:
+    """Return whether a text repeats itself or did not end before its limit.
+
+    >>> is_loop("a b c d", True), is_loop("no, " * 40, True)
+    (False, True)
+    """
+    data = text.encode()
+    return not finished or len(data) / len(zlib.compress(data)) > COMPRESSION
+
+
+def torch_step(model: Any, states: Tensor) -> Step:
+    """Return the step of a torch model for the states `[B, S, D]` of its encoder."""
+    cache: Any = None
+
+    @torch.inference_mode()
+    def step(tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+        nonlocal cache
+        output = model.model.decoder(
+            input_ids=torch.from_numpy(tokens), encoder_hidden_states=states,
+            past_key_values=cache, use_cache=True,
+        )  # fmt: skip
+        cache = output.past_key_values
+        logits: NDArray[np.float32] = model.proj_out(output.last_hidden_state[:, -1]).numpy()
+        return logits
+
+    return step
+
+
+@torch.inference_mode()
+def recognise(
+    whisper: Whisper, signals: Sequence[Signal], languages: Sequence[str], *,
+    short: bool = True, batch: int = 8,
+) -> list[Recognised]:  # fmt: skip
+    """Return the texts of clips, in their order.
+
+    Clips of equal input length are decoded side by side; a clip whose text loops is decoded again
+    with 30 s of input.
+
+    Args:
+        whisper: the model.
+        signals: clips `[T]` at 16 kHz, at most 30 s each.
+        languages: of each clip.
+        short: False pads every clip to 30 s, as transformers does.
+        batch: most clips side by side.
+
+    Raises:
+        UserError: a clip is too long, or a language is unknown.
+    """
+    lengths = [input_length_s(len(signal)) if short else WINDOW_S for signal in signals]
+    results: dict[int, Recognised] = {}
+    for length in sorted(set(lengths)):
+        numbers = [i for i, own in enumerate(lengths) if own == length]
+        for start in range(0, len(numbers), batch):
+            some = numbers[start : start + batch]
+            clips = [signals[i] for i in some]
+            spoken = [languages[i] for i in some]
+            for i, result in zip(some, _batch(whisper, clips, spoken, length), strict=True):
+                results[i] = result
+    if short:
+        again = [i for i, result in sorted(results.items()) if result.loops]
+        redone = recognise(
+            whisper, [signals[i] for i in again], [languages[i] for i in again], short=False,
+            batch=batch,
+        ) if again else []  # fmt: skip
+        for i, result in zip(again, redone, strict=True):
+            results[i] = Recognised(result.text, result.log_prob, True, result.loops)
+    return [results[i] for i in range(len(signals))]
+
+
+def _batch(
+    whisper: Whisper, signals: Sequence[Signal], languages: Sequence[str], input_s: float
+) -> list[Recognised]:
+    prompts = [whisper.rules.prompt(language) for language in languages]
+    limits = [token_limit(len(signal) / 16_000) for signal in signals]
+    step = torch_step(whisper.model, whisper.states(signals, input_s))
+    results = []
+    for hypothesis in greedy(step, prompts, whisper.rules, limits):
+        text = whisper.text(hypothesis.tokens)
+        loops = is_loop(text, hypothesis.finished)
+        results.append(Recognised(text, hypothesis.log_prob, False, loops))
+    return results
