@@ -68,7 +68,7 @@ def corpora(manifests: Manifests) -> list[dict[str, Any]]:
 
 
 def licence_of(
-    manifests: Manifests, fetched: Sequence[str], params: PackageParams
+    manifests: Manifests, fetched: Mapping[str, str | None], params: PackageParams
 ) -> dict[str, Any]:
     """Return the licence of the weights, or None with the licences to be read.
 
@@ -77,13 +77,20 @@ def licence_of(
 
     Args:
         manifests: of all parts; only the licences of training and validation data count.
-        fetched: encoders that others trained, by name and revision.
+        fetched: licences of weights that others trained, by name and revision; None if it is not
+            stated.
         params: with the compatible licences.
     """
     licences = sorted({u.licence for part in LEARNED for u in manifests[part]})
     allowed = [pattern.casefold() for pattern in params.compatible_licences]
-    foreign = [f for f in licences if not any(fnmatchcase(f.casefold(), a) for a in allowed)]
+
+    def foreign(licence: str) -> bool:
+        return not any(fnmatchcase(licence.casefold(), pattern) for pattern in allowed)
+
+    unread = [licence for licence in licences if foreign(licence)]
+    unread += [name for name, licence in sorted(fetched.items()) if foreign(licence or "")]
     return {
-        "weights": None if foreign or fetched else params.licence,
-        "training_data": licences, "to_be_read": [*foreign, *fetched],
+        "weights": None if unread else params.licence,
+        "training_data": licences, "to_be_read": unread,
+        "fetched_weights": dict(sorted(fetched.items())),
     }  # fmt: skip

@@ -9,9 +9,10 @@ Writes  nothing; prints one line per recording, or with --times one line per pho
 A file that differs from the packaged one is refused, because a damaged model may still return
 phones. README.md contains the same in a dozen lines that do not depend on this repository.
 
-A recording of up to 60 s is one input; training uses clips of at most 30 s. The memory of the
-encoders' attention grows with the square of the length, so a longer recording is cut into windows
-of 30 s that overlap by 4 s or more. Posteriors of two windows are joined in the middle half of the
+A recording of up to 60 s is one input, or of 30 s if the model's metadata has that as its longest
+input (`max_s`, because Whisper's encoder has no more positions). The memory of the encoders'
+attention grows with the square of the length, so a longer recording is cut into windows of 30 s
+that overlap by 4 s or more. Posteriors of two windows are joined in the middle half of the
 overlap, at the frame with the highest sum of log posteriors of the blank, so that no phone is cut
 or doubled. Then all frames are decoded at once.
 """
@@ -66,16 +67,21 @@ def load_recording(path: Path) -> Signal:
 
 def transcribe(session: Any, labels: list[str], signal: Signal) -> list[DecodedSegment]:
     """Return the phones of a clip `[T]` at 16 kHz with their first and last frames."""
-    return greedy(posteriors(session, signal), labels)
+    return greedy(posteriors(session, signal, longest_input_s(session)), labels)
 
 
-def posteriors(session: Any, signal: Signal) -> Posteriors:
+def posteriors(session: Any, signal: Signal, longest_s: int = WHOLE_S) -> Posteriors:
     """Return the log posteriors `[F, V]` of a clip `[T]`, joined from windows if it is long.
+
+    Args:
+        session: of the model.
+        signal: at 16 kHz.
+        longest_s: the longest input of the model, 30 or 60 s.
 
     Raises:
         ValueError: ONNX Runtime fails, for example without memory for a window.
     """
-    starts, size = windows(len(signal))
+    starts, size = windows(len(signal), longest_s)
     ends = [*(start + size for start in starts[:-1]), len(signal)]
     pieces = [_window_posteriors(session, signal[a:b]) for a, b in zip(starts, ends, strict=True)]
     joined, begin = [], 0
@@ -98,15 +104,24 @@ def _window_posteriors(session: Any, signal: Signal) -> Posteriors:
     return result
 
 
-def windows(samples: int) -> tuple[list[int], int]:
+def longest_input_s(session: Any) -> int:
+    """Return the longest input of a model in seconds: 60, or less if its metadata states less."""
+    return min(WHOLE_S, int(session.get_modelmeta().custom_metadata_map.get("max_s", WHOLE_S)))
+
+
+def windows(samples: int, whole_s: int = WHOLE_S) -> tuple[list[int], int]:
     """Return the starts of the windows, evenly spaced at whole frames, and their length in samples.
+
+    Args:
+        samples: of the recording.
+        whole_s: a recording of up to this length is one window.
 
     >>> windows(60 * 16_000)
     ([0], 960000)
     >>> [start / 16_000 for start in windows(61 * 16_000)[0]]
     [0.0, 15.5, 31.0]
     """
-    if samples <= WHOLE_S * SAMPLE_RATE_HZ:
+    if samples <= whole_s * SAMPLE_RATE_HZ:
         return [0], samples
     size, step = WINDOW_S * SAMPLE_RATE_HZ, (WINDOW_S - SHARED_S) * SAMPLE_RATE_HZ
     last = (samples - size) // FRAME_HOP  # in frames

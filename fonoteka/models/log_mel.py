@@ -1,7 +1,7 @@
 """The log-mel input of Whisper as a torch module, so that an exported graph starts at samples.
 
-transformers' `WhisperFeatureExtractor` computes the same in numpy for clips padded to 30 s. This module
-takes clips of any length; tests/models/test_log_mel.py compares the two.
+transformers' `WhisperFeatureExtractor` computes the same in numpy for clips padded to 30 s. This
+module takes clips of any length; tests/models/test_log_mel.py compares the two.
 
 Source: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision",
 arXiv:2212.04356.

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from transformers.utils.logging import disable_progress_bar
 
-from fonoteka.audio.dsp import FRAME_HOP, FRAMES_PER_SECOND
+from fonoteka.audio.dsp import FRAME_HOP
 from fonoteka.core.errors import UserError
 from fonoteka.models.log_mel import LogMel
 
@@ -39,25 +39,27 @@ class ShortEncoder(nn.Module):
 
     @property
     def max_samples(self) -> int:
-        """The longest clip; with its margin it fills the encoder's positions."""
+        """The longest clip: it fills the encoder's positions, and its margin is cut."""
         positions: int = self.encoder.config.max_source_positions
-        return (positions - self.margin_frames) * FRAME_HOP
+        return positions * FRAME_HOP
 
     def forward(self, samples: Tensor) -> Tensor:
         """Return embeddings `[B, T, D]` of samples `[B, N]`, T = N / 320 rounded up.
 
-        A clip of more than `max_samples` fails, because there are no positions for it.
+        A clip of more than `max_samples` fails, in an exported graph too, where the last shape
+        does not fit: there are no positions for it.
         """
         frames = (samples.shape[1] + FRAME_HOP - 1) // FRAME_HOP
-        return self.states(samples)[:, :frames]
+        states = self.states(samples)[:, :frames]
+        return states.reshape(samples.shape[0], frames, self.encoder.config.d_model)
 
     def states(self, samples: Tensor) -> Tensor:
         """Return the vectors of the clip and of its margin, `[B, T + margin, D]`."""
-        # One hop less a sample is enough for every N, and does not depend on N. What is beyond
-        # a whole number of frames is dropped.
-        padded = F.pad(samples, (0, self.margin_frames * FRAME_HOP + FRAME_HOP - 1))
+        # One sample less than a hop completes the last frame of every clip and is the same for
+        # all, so an exported graph can add it. Samples beyond a whole frame are dropped.
+        padded = F.pad(samples, (0, (self.margin_frames + 1) * FRAME_HOP - 1))
         whole = padded.shape[1] // FRAME_HOP * FRAME_HOP
-        return encode_mel(self.encoder, self.log_mel(padded[:, :whole]))
+        return encode_mel(self.encoder, self.log_mel(padded[:, :whole][:, : self.max_samples]))
 
 
 def encode_mel(encoder: Any, mel: Tensor) -> Tensor:
@@ -91,8 +93,3 @@ def load_short_encoder(folder: Path) -> ShortEncoder:
     if missing:
         raise UserError(f"{folder}: an encoder without {missing[0]!r}; expected a complete one")
     return ShortEncoder(encoder).eval()
-
-
-def max_clip_s(encoder: ShortEncoder) -> float:
-    """Return the longest clip of an encoder in seconds."""
-    return encoder.max_samples / FRAME_HOP / FRAMES_PER_SECOND

@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.manifest import Utterance
-from fonoteka.models.encoders import VARIANCE_FLOOR, padding, receptive_field
 from fonoteka.onnx_export.session import session_posteriors
 from fonoteka.scoring.decoding import greedy
 
@@ -34,27 +32,6 @@ MODEL_AXES: Axes = {
 }  # fmt: skip
 
 
-class EncoderModule(nn.Module):
-    """Samples to embeddings: normalisation, padding and encoder in one graph.
-
-    The names of submodules are part of the exported bytes.
-    """
-
-    def __init__(self, encoder: Any, normalised: bool) -> None:
-        super().__init__()
-        self.encoder, self.normalised = encoder, normalised
-        self.padding = padding(receptive_field(encoder))
-
-    def forward(self, samples: Tensor) -> Tensor:
-        """Return embeddings `[B, T, D]` of samples `[B, N]`, T = N / 320 rounded up."""
-        if self.normalised:
-            centred = samples - samples.mean(-1, keepdim=True)
-            variance = centred.square().mean(-1, keepdim=True)
-            samples = centred / torch.sqrt(variance + VARIANCE_FLOOR)
-        hidden: Tensor = self.encoder(F.pad(samples, self.padding)).last_hidden_state
-        return hidden
-
-
 class EndToEndModel(nn.Module):
     """Samples to log posteriors.
 
@@ -62,7 +39,7 @@ class EndToEndModel(nn.Module):
     The names of submodules are part of the exported bytes.
     """
 
-    def __init__(self, encoder: EncoderModule, head: nn.Module) -> None:
+    def __init__(self, encoder: nn.Module, head: nn.Module) -> None:
         super().__init__()
         self.encoder, self.head = encoder, head
 
@@ -85,7 +62,8 @@ def export(
         module: the module, in evaluation mode.
         example: an input; the axes in `axes` may have other sizes later.
         axes: names of the input and the output, each with the names of its dynamic axes.
-        metadata: name, labels and sample_rate_hz, for the metadata of the file.
+        metadata: name, labels, sample_rate_hz and, if the input has a longest length, max_s, for
+            the metadata of the file.
         path: the file.
         opset: opset version of the file.
     """
@@ -100,10 +78,13 @@ def export(
                 dynamic_axes={k: dict(v) for k, v in axes.items()},
             )  # fmt: skip
         model = onnx.load(str(part))
-        onnx.helper.set_model_props(
-            model, {"labels": "\n".join(metadata["labels"]), "name": str(metadata["name"]),
-                    "sample_rate_hz": str(metadata["sample_rate_hz"])},
-        )  # fmt: skip
+        properties = {
+            "labels": "\n".join(metadata["labels"]), "name": str(metadata["name"]),
+            "sample_rate_hz": str(metadata["sample_rate_hz"]),
+        }  # fmt: skip
+        if metadata.get("max_s"):
+            properties["max_s"] = str(metadata["max_s"])
+        onnx.helper.set_model_props(model, properties)
         onnx.checker.check_model(model)
         onnx.save(model, str(part))
 

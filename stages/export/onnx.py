@@ -25,11 +25,11 @@ from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.core.files import write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
+from fonoteka.models.clip_encoder import load_clip_encoder
 from fonoteka.models.determinism import ComputeParams, configure
-from fonoteka.models.encoders import feature_extractor, load_encoder
 from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
-from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, EncoderModule, EndToEndModel
+from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, EndToEndModel
 from fonoteka.shards import read_arrays, read_clips
 from stages.export.export_pair import ExportSpec, OnnxParams, export_all, select_clips
 
@@ -40,10 +40,8 @@ def run(
 ) -> None:  # fmt: skip
     """Export and check one model."""
     head, metadata = load_head(model)
-    encoder = load_encoder(encoder_folder)
-    end_to_end = EndToEndModel(
-        EncoderModule(encoder, bool(feature_extractor(encoder_folder).do_normalize)), head
-    )
+    encoder = load_clip_encoder(encoder_folder)
+    end_to_end = EndToEndModel(encoder.module, head)
     parities, scored, clips = select_clips(valid, test, params)
     arrays, signals = read_arrays(embeddings, clips), dict(read_clips(audio, clips))
     width = next(iter(arrays.values())).shape[1]
@@ -54,8 +52,10 @@ def run(
             end_to_end.eval(), MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False
         ),
     }
+    if encoder.max_samples:
+        metadata |= {"max_s": encoder.max_samples // SAMPLE_RATE_HZ}
     report_entries = export_all(out, specs, metadata, parities, scored, params)
-    counts = {"head": parameter_count(head), "encoder": parameter_count(encoder)}
+    counts = {"head": parameter_count(head), "encoder": parameter_count(encoder.module)}
     write_json(report, report_entries | {"parameters": counts})
 
 

@@ -27,11 +27,11 @@ from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.manifest import Utterance
+from fonoteka.models.clip_encoder import ClipEncoder, load_clip_encoder
 from fonoteka.models.determinism import ComputeParams, configure
-from fonoteka.models.encoders import feature_extractor, load_encoder
 from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
-from fonoteka.onnx_export.export import MODEL_AXES, Array, EncoderModule, max_abs_diff
+from fonoteka.onnx_export.export import MODEL_AXES, Array, max_abs_diff
 from fonoteka.shards import read_arrays, read_clips
 from stages.export.export_pair import ExportSpec, OnnxParams, export_all, select_clips
 
@@ -40,11 +40,13 @@ class EnsembleModel(nn.Module):
     """The weighted mean of several heads' posteriors; heads of one encoder share its embeddings."""
 
     def __init__(
-        self, encoders: Mapping[str, EncoderModule], heads: Sequence[tuple[str, nn.Module, float]]
+        self, encoders: Mapping[str, ClipEncoder], heads: Sequence[tuple[str, nn.Module, float]]
     ) -> None:
         """Take the encoders by name, and each member's encoder name, head and weight."""
         super().__init__()
-        self.encoders = nn.ModuleDict(encoders)
+        self.encoders = nn.ModuleDict({name: e.module for name, e in encoders.items()})
+        longest = [e.max_samples for e in encoders.values() if e.max_samples]
+        self.max_samples = min(longest, default=None)
         self.encoder_names = [name for name, _, _ in heads]
         self.heads = nn.ModuleList(head for _, head, _ in heads)
         self.log_weights = [math.log(weight) for _, _, weight in heads]
@@ -82,7 +84,7 @@ def build_ensemble(
             f"the ensemble needs {sorted(missing)}, but --models and --encoders have "
             f"{sorted(folders)}; name the missing ones there in dvc.yaml"
         )
-    encoders: dict[str, EncoderModule] = {}
+    encoders: dict[str, ClipEncoder] = {}
     heads = []
     for member in members:
         head, metadata = load_head(folders[member["name"]])
@@ -93,8 +95,7 @@ def build_ensemble(
             )
         folder = folders[member["encoder"]]
         if folder.name not in encoders:
-            normalised = bool(feature_extractor(folder).do_normalize)
-            encoders[folder.name] = EncoderModule(load_encoder(folder), normalised)
+            encoders[folder.name] = load_clip_encoder(folder)
         heads.append((folder.name, head, float(member["weight"])))
     return EnsembleModel(encoders, heads).eval()
 
@@ -134,6 +135,8 @@ def run(
     parities, scored, clips = select_clips(valid, test, params)
     signals = dict(read_clips(audio, clips))
     check_scored(module, parities, signals, posteriors, params.max_error)
+    if module.max_samples:
+        metadata |= {"max_s": module.max_samples // SAMPLE_RATE_HZ}
     spec = ExportSpec(module, MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False)
     report_entries = export_all(ensemble, {"model": spec}, metadata, parities, scored, params)
     counts = {"head": parameter_count(module.heads), "encoder": parameter_count(module.encoders)}

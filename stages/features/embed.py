@@ -15,7 +15,6 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +26,8 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
+from fonoteka.models.clip_encoder import ClipEncoder, load_clip_encoder
 from fonoteka.models.determinism import ComputeParams, configure, onednn_off, seed_of
-from fonoteka.models.encoders import embed, feature_extractor, load_encoder
 from fonoteka.shards import read_clips, write_arrays
 
 
@@ -50,14 +49,14 @@ class EmbedParams:
 
 
 def clip_embeddings(
-    encoder: Any, normalised: bool, key: str, signal: Signal, views: int, params: EmbedParams
+    encoder: ClipEncoder, key: str, signal: Signal, views: int, params: EmbedParams
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield a clip's embeddings and those of its views."""
-    yield key, embed(encoder, signal, normalised)
+    yield key, encoder.embed(signal)
     for view in range(1, views + 1):
         rng = np.random.default_rng(seed_of(params.seed, key, view))
         changed, _ = augment(signal, params.augment, rng)
-        yield f"{key}#{view}", embed(encoder, changed, normalised)
+        yield f"{key}#{view}", encoder.embed(changed)
 
 
 def run(
@@ -69,8 +68,7 @@ def run(
             "embed: augmented_copies must be at least 0 and shards at least 1, found "
             f"{params.augmented_copies} and {params.shards}; change them in params.yaml"
         )
-    encoder = load_encoder(encoder_folder)
-    normalised = bool(feature_extractor(encoder_folder).do_normalize)
+    encoder = load_clip_encoder(encoder_folder)
     parts = [manifest.read(path) for path in splits]
     trained = {u.id for u in parts[0]}
     views = {u.id: params.augmented_copies * (u.id in trained) for us in parts for u in us}
@@ -80,7 +78,7 @@ def run(
     # 19 ms for a clip of 2.3 s instead of 12. With the 20 s of a training batch both are equal.
     with onednn_off(), atomic_folder(out) as part:
         for number, (key, signal) in enumerate(read_clips(audio, references), start=1):
-            arrays |= clip_embeddings(encoder, normalised, key, signal, views[key], params)
+            arrays |= clip_embeddings(encoder, key, signal, views[key], params)
             if number % 200 == 0:
                 print(f"clip {number} of {len(references)}", flush=True)
         write_arrays(part, arrays, params.shards)

@@ -17,9 +17,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from fonoteka import transcribe as tool
 from fonoteka.core.files import write_json
+from fonoteka.models.clip_encoder import EncoderModule
 from fonoteka.models.encoders import embed
 from fonoteka.models.heads import TdnnShape, new_head, posteriors
-from fonoteka.onnx_export.export import MODEL_AXES, EncoderModule, EndToEndModel, export
+from fonoteka.onnx_export.export import MODEL_AXES, EndToEndModel, export
 from fonoteka.packaging import record
 from fonoteka.phones import LABELS
 from fonoteka.scoring.decoding import greedy

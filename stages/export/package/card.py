@@ -281,7 +281,12 @@ def _licence(package: Mapping[str, Any]) -> list[str]:
             "No licence is stated for these weights. Before you distribute them, read the terms of "
             f"their sources: {'; '.join(map(plain, licence['to_be_read']))}."
         )
+    encoders = "; ".join(
+        f"{plain(name)} ({plain(terms or 'no licence stated')})"
+        for name, terms in licence["fetched_weights"].items()
+    )
     return [
         "## Licence\n",
         f"{weights} Licences of the training data: {data}. Their terms apply.",
+        *([f"Encoders that others trained: {encoders}."] if encoders else []),
     ]

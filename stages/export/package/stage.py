@@ -135,7 +135,7 @@ def run(
     folders = used(names, encoder_folders, "--encoders")
     embedded = used(names, embeddings, "--embeddings")
     encoders = {name: read_provenance(folder) for name, folder in folders.items()}
-    fetched = sorted(e["fetched"] for e in encoders.values() if e["fetched"])
+    fetched = {e["fetched"]: e["licence"] for e in encoders.values() if e["fetched"]}
     package = {
         "name": metadata["name"], "kind": metadata["kind"], "encoder": encoders, "files": files,
         "labels": metadata["labels"], "sample_rate_hz": metadata["sample_rate_hz"],

@@ -180,7 +180,7 @@ def run(
         "macs_per_hop": sum(model["macs"] for model in entries.values()),
         "settling_tolerance": params.settling_tolerance,
         "test": {key: scored[key] for key in ("speakers", "hops", "synthetic", "tolerance_ms")},
-        "licence": licence_of(manifests, [], licence),
+        "licence": licence_of(manifests, {}, licence),
         "lineage": {
             "corpora": corpora(manifests), "training_parts": list(LEARNED),
             "manifests": {f"{p}.jsonl": sha256_file(splits / f"{p}.jsonl") for p in manifests},

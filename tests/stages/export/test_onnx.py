@@ -16,9 +16,10 @@ from onnx_maker import CLIPS, PARAMS, SHAPES, export_project, project
 
 from fonoteka import manifest
 from fonoteka.core.files import read_json
+from fonoteka.models.clip_encoder import EncoderModule
 from fonoteka.models.encoders import embed, feature_extractor, frame_count, load_encoder
 from fonoteka.models.heads import load_head, posteriors
-from fonoteka.onnx_export.export import EncoderModule, EndToEndModel, check_parity
+from fonoteka.onnx_export.export import EndToEndModel, check_parity
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.phones import LABELS
 from stages.export import export_pair

@@ -324,6 +324,7 @@ def test_a_licence_not_listed_as_compatible_leaves_the_weights_without_one(licen
     assert f"Licences of the training data: {licence}. Their terms apply." in text
     assert read_json(model / PACKAGE)["licence"] == {
         "weights": None, "training_data": [licence], "to_be_read": [licence],
+        "fetched_weights": {},
     }  # fmt: skip
 
 
@@ -332,7 +333,7 @@ def test_a_licence_is_compared_without_case_and_as_a_whole():
 
     def weights(licence):
         manifests = {"train": [SimpleNamespace(licence=licence)], "valid": []}
-        return licence_of(manifests, [], params)["weights"]
+        return licence_of(manifests, {}, params)["weights"]
 
     assert weights("CC BY 4.0") == "Apache-2.0"
     assert weights("CC BY 4.0 ") is None
@@ -342,7 +343,7 @@ def test_an_encoder_from_a_hub_has_terms_of_its_own(tmp_path):
     source = "facebook/wav2vec2-base@0b5b8e8"
     model = packaged(tmp_path, fetched=source)
     package = read_json(model / PACKAGE)
-    assert package["encoder"] == {"wav2vec2": {"source": "hub", "fetched": source}}
+    assert package["encoder"] == {"wav2vec2": {"source": "hub", "fetched": source, "licence": None}}
     assert package["licence"]["weights"] is None
     assert f"read the terms of their sources: {source}." in (model / CARD).read_text()
 

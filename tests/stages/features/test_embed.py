@@ -13,7 +13,7 @@ from model_maker import SIZE, encoder, save_encoder
 
 from fonoteka import manifest
 from fonoteka.audio.augment import augment
-from fonoteka.models import encoders
+from fonoteka.models.clip_encoder import WaveformEncoder
 from fonoteka.models.determinism import seed_of
 from fonoteka.shards import read_arrays
 from stages.features import embed as stage
@@ -65,27 +65,27 @@ def test_two_runs_are_equal_byte_for_byte(encoder_folder, tmp_path):
 
 
 def test_a_view_is_the_changed_clip_drawn_from_its_id_and_the_seed():
-    encoder_in_torch, signal = encoder(), CLIPS["c0"]
-    embeddings = dict(stage.clip_embeddings(encoder_in_torch, True, "c0", signal, 2, PARAMS))
+    encoder_in_torch, signal = WaveformEncoder(encoder(), True), CLIPS["c0"]
+    embeddings = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 2, PARAMS))
     assert list(embeddings) == ["c0", "c0#1", "c0#2"]
     for view in (1, 2):
         rng = np.random.default_rng(seed_of(1, "c0", view))
         copy, _ = augment(signal, CHANGED, rng)
-        assert np.array_equal(
-            embeddings[f"c0#{view}"], encoders.embed(encoder_in_torch, copy, True)
-        )
-    again = dict(stage.clip_embeddings(encoder_in_torch, True, "c9", signal, 1, PARAMS))
+        assert np.array_equal(embeddings[f"c0#{view}"], encoder_in_torch.embed(copy))
+    again = dict(stage.clip_embeddings(encoder_in_torch, "c9", signal, 1, PARAMS))
     assert not np.array_equal(again["c9#1"][:5], embeddings["c0#1"][:5])
-    other = dict(
-        stage.clip_embeddings(encoder_in_torch, True, "c0", signal, 1, replace(PARAMS, seed=2))
-    )
+    other = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 1, replace(PARAMS, seed=2)))
     assert not np.array_equal(other["c0#1"][:5], embeddings["c0#1"][:5])
 
 
 def test_an_unchanged_view_sounds_like_its_clip():
     embeddings = dict(
         stage.clip_embeddings(
-            encoder(), True, "c", CLIPS["c0"], 1, replace(PARAMS, augment=UNCHANGED)
+            WaveformEncoder(encoder(), True),
+            "c",
+            CLIPS["c0"],
+            1,
+            replace(PARAMS, augment=UNCHANGED),
         )
     )
     assert np.array_equal(embeddings["c"], embeddings["c#1"])

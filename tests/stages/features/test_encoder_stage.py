@@ -105,7 +105,11 @@ def test_encoders_come_from_the_hub_at_the_pinned_revision(tmp_path):
         assert sorted(p.name for p in out.iterdir()) == FILES
         records = embed(load_encoder(out, model), noise(0.3), normalised=True)
         assert np.array_equal(records, embed(encoder(model), noise(0.3), normalised=True))
-        assert read_provenance(out) == {"source": "hub", "fetched": f"me/{model}@{REVISION}"}
+        assert read_provenance(out) == {
+            "source": "hub",
+            "fetched": f"me/{model}@{REVISION}",
+            "licence": None,
+        }
     assert requests == []
 
 
