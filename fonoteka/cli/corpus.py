@@ -84,6 +84,32 @@ def look(
 
 
 @app.command()
+def transcribe(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(parser=given_path, metavar="OUT", help="a new folder")],
+    language: Annotated[str, typer.Option(help="of the recordings, as Whisper names it: en, sr")],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="a Whisper folder  [default: data/models/whisper_base]", show_default=False
+        ),
+    ] = None,
+    path_column: Annotated[str, typer.Option(help="the table's column for the path")] = "path",
+    min_log_prob: Annotated[
+        float, typer.Option(help="mean log probability of a token below which a text is left out")
+    ] = -0.5,
+) -> None:
+    """Write transcripts of recordings that have none, with Whisper, into a new folder."""
+    from fonoteka.git import project
+    from fonoteka.pseudo_labels import run
+
+    base = model or project() / "data" / "models" / "whisper_base"
+    run_command(
+        lambda: run(folder, out, base, language, path_column, min_log_prob), undecided=FAILED
+    )
+
+
+@app.command()
 def add(
     context: typer.Context,
     folder: Folder,

@@ -5,8 +5,8 @@ Writes  data/embeddings/<name>/shard-NN.safetensors: id to `[T, D]` float32
 Params  embed, compute
 
 Each clip is embedded alone. Padding in a batch would change an encoder's output, so an embedding
-depends only on the clip and the encoder. `augmented_copies` of each training clip are embedded too,
-changed as by a new speaker or room: `id#1`, `id#2`.
+depends only on the clip and the encoder. With `--augmented-copies 2` two copies of each training
+clip are embedded too, changed as by a new speaker or room: `id#1`, `id#2`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,11 @@ class EmbedParams:
     Attributes:
         seed: of the views.
         shards: files to spread the clips over.
-        augmented_copies: changed copies per training clip, in addition to the clip.
         augment: ranges of the changes.
     """
 
     seed: int
     shards: int
-    augmented_copies: int
     augment: AugmentParams
 
 
@@ -60,18 +58,19 @@ def clip_embeddings(
 
 
 def run(
-    encoder_folder: Path, splits: list[Path], audio: Path, out: Path, params: EmbedParams
-) -> None:
+    encoder_folder: Path, splits: list[Path], audio: Path, out: Path, copies: int,
+    params: EmbedParams,
+) -> None:  # fmt: skip
     """Embed the clips of all parts; the first of `splits` is the training part."""
-    if params.augmented_copies < 0 or params.shards < 1:
+    if copies < 0 or params.shards < 1:
         raise UserError(
             "embed: augmented_copies must be at least 0 and shards at least 1, found "
-            f"{params.augmented_copies} and {params.shards}; change them in params.yaml"
+            f"{copies} and {params.shards}; change them in params.yaml"
         )
     encoder = load_clip_encoder(encoder_folder)
     parts = [manifest.read(path) for path in splits]
     trained = {u.id for u in parts[0]}
-    views = {u.id: params.augmented_copies * (u.id in trained) for us in parts for u in us}
+    views = {u.id: copies * (u.id in trained) for us in parts for u in us}
     references = {u.id: u.audio for us in parts for u in us}
     arrays: dict[str, NDArray[np.float32]] = {}
     # One clip at a time, oneDNN's convolutions take 1.6 times as long as products of matrices:
@@ -93,10 +92,11 @@ def main() -> None:
     parser.add_argument("test", type=Path)
     parser.add_argument("audio", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--augmented-copies", type=int, default=0, dest="copies")
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
     splits = [args.train, args.valid, args.test]
-    run(args.encoder_folder, splits, args.audio, args.out, load("embed", EmbedParams))
+    run(args.encoder_folder, splits, args.audio, args.out, args.copies, load("embed", EmbedParams))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from stages.features import embed as stage
 from stages.features.embed import EmbedParams, run
 
 pytestmark = pytest.mark.torch
-PARAMS = EmbedParams(seed=1, shards=3, augmented_copies=1, augment=CHANGED)
+PARAMS = EmbedParams(seed=1, shards=3, augment=CHANGED)
 CLIPS = {f"c{n}": noise(0.2 + 0.07 * n, n) for n in range(5)}
 
 
@@ -29,19 +29,19 @@ def encoder_folder(tmp_path_factory):
     return save_encoder(tmp_path_factory.mktemp("encoder"))
 
 
-def embedded(folder, encoder_folder, clips=CLIPS, train=2, params=PARAMS):
+def embedded(folder, encoder_folder, clips=CLIPS, train=2, copies=1):
     """Embed clips of which the first `train` are the training part."""
     utterances = save_clips(folder / "audio", clips)
     parts = [utterances[:train], utterances[train : train + 1], utterances[train + 1 :]]
     paths = [folder / f"{part}.jsonl" for part in ("train", "valid", "test")]
     for path, rows in zip(paths, parts, strict=True):
         manifest.write(path, rows)
-    run(encoder_folder, paths, folder / "audio", folder / "out", params)
+    run(encoder_folder, paths, folder / "audio", folder / "out", copies, PARAMS)
     return read_arrays(folder / "out")
 
 
 def test_all_clips_are_embedded_and_views_are_of_the_training_part_alone(encoder_folder, tmp_path):
-    embeddings = embedded(tmp_path, encoder_folder, params=replace(PARAMS, augmented_copies=2))
+    embeddings = embedded(tmp_path, encoder_folder, copies=2)
     assert sorted(embeddings) == sorted([*CLIPS, "c0#1", "c0#2", "c1#1", "c1#2"])
     for key, signal in CLIPS.items():
         assert embeddings[key].shape == (-(-len(signal) // 320), SIZE.hidden)
@@ -91,13 +91,13 @@ def test_an_unchanged_view_sounds_like_its_clip():
     assert np.array_equal(embeddings["c"], embeddings["c#1"])
 
 
-@pytest.mark.parametrize("bad", [{"augmented_copies": -1}, {"shards": 0}])
-def test_numbers_that_make_no_sense_are_refused(bad, tmp_path):
+@pytest.mark.parametrize(("copies", "shards"), [(-1, 3), (1, 0)])
+def test_numbers_that_make_no_sense_are_refused(copies, shards, tmp_path):
     with pytest.raises(
         ValueError,
         match=r"embed: augmented_copies must .* and shards at least 1, found -?\d and \d",
     ):
-        run(tmp_path, [], tmp_path, tmp_path / "out", replace(PARAMS, **bad))
+        run(tmp_path, [], tmp_path, tmp_path / "out", copies, replace(PARAMS, shards=shards))
 
 
 def test_a_missing_clip_leaves_earlier_embeddings_alone(encoder_folder, tmp_path):
@@ -106,7 +106,7 @@ def test_a_missing_clip_leaves_earlier_embeddings_alone(encoder_folder, tmp_path
     save_clips(tmp_path / "audio", {"c0": CLIPS["c0"]})
     paths = [tmp_path / f"{part}.jsonl" for part in ("train", "valid", "test")]
     with pytest.raises(ValueError, match="4 of 5 clips are missing"):
-        run(encoder_folder, paths, tmp_path / "audio", tmp_path / "out", PARAMS)
+        run(encoder_folder, paths, tmp_path / "audio", tmp_path / "out", 1, PARAMS)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
 
 
@@ -116,6 +116,7 @@ def test_the_command_reads_params_and_paths(encoder_folder, tmp_path, monkeypatc
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     names = ["train.jsonl", "valid.jsonl", "test.jsonl", "audio", "again"]
+    names += ["--augmented-copies", "1"]
     monkeypatch.setattr(sys, "argv", ["embed", str(encoder_folder), *names])
     stage.main()
     for path in (tmp_path / "again").iterdir():

@@ -1,0 +1,165 @@
+"""Write transcripts of recordings that have none, with Whisper, and keep those it is confident of.
+
+    python -m fonoteka corpus transcribe ~/recordings ~/transcribed --language en
+
+Reads   a folder with audio and one table that has a column for the path
+Writes  the new folder: the kept recordings, `labels.csv` with the table's columns, `text` and
+        `log_prob`, and `left_out.txt` with the reason of each recording that was not kept
+
+The new folder can be added like any other: `python -m fonoteka corpus add ~/transcribed ...`. Its
+texts are those of a model: a score against them states how well two models agree.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import atomic_folder
+from fonoteka.tables import Row, read_table, write_table
+from fonoteka.text.normalizer import normalize
+from fonoteka.text.rule import SpellingError
+from fonoteka.transcribe import load_recording
+from fonoteka.whisper.decode import Recognised, recognise
+from fonoteka.whisper.model import WINDOW_S, Whisper, load_whisper
+
+LABELS, NEW = "labels.csv", ("text", "log_prob")
+LEFT_OUT = "left_out.txt"  # a table too, but an importer would read each .csv of the folder
+DELIMITERS: Mapping[str, str] = {".tsv": "\t", ".csv": ","}
+BATCH = 8  # clips that are decoded side by side; more need more memory and are hardly faster
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The transcript of one recording.
+
+    Attributes:
+        text: as Whisper wrote it; empty if the recording is left out before it is decoded.
+        log_prob: mean log probability of its tokens.
+        reason: why the recording is left out; empty if it is kept.
+    """
+
+    text: str
+    log_prob: float
+    reason: str
+
+
+def table_of(folder: Path, path_column: str) -> list[Row]:
+    """Return the rows of the one table of a folder.
+
+    Raises:
+        UserError: there is no table or there are several, it has no column for the path, or it has
+            no row.
+    """
+    tables = sorted(p for p in folder.iterdir() if p.suffix in DELIMITERS)
+    if len(tables) != 1:
+        raise UserError(f"{folder}: {len(tables)} tables (.tsv, .csv); expected exactly one")
+    rows = read_table(tables[0], [path_column], DELIMITERS[tables[0].suffix])
+    if not rows:
+        raise UserError(f"{tables[0]}: no row")
+    if used := sorted(set(NEW) & set(rows[0])):
+        raise UserError(f"{tables[0]}: it has a column {used[0]!r} already; rename it")
+    return rows
+
+
+def verdict_of(result: Recognised, language: str, min_log_prob: float) -> Verdict:
+    """Return whether a transcript is kept.
+
+    A loop repeats a phrase; a text that the normalizer refuses has no phones.
+    """
+    reason = ""
+    if result.loops:
+        reason = "the text is a loop"
+    elif not result.text:
+        reason = "no text"
+    elif result.log_prob < min_log_prob:
+        reason = f"log probability {result.log_prob:.2f}, below {min_log_prob}"
+    else:
+        try:
+            normalize(result.text, language)
+        except SpellingError as error:
+            reason = f"its text has no spelling: {error}"
+    return Verdict(result.text, result.log_prob, reason)
+
+
+def verdicts(
+    whisper: Whisper, paths: Sequence[Path], language: str, min_log_prob: float
+) -> Iterator[Verdict]:
+    """Yield the transcript of each recording, in order.
+
+    A recording that cannot be read or is longer than 30 s is left out with that reason.
+    """
+    for start in range(0, len(paths), BATCH):
+        read = [_readable(path) for path in paths[start : start + BATCH]]
+        signals = [signal for signal in read if not isinstance(signal, str)]
+        # The released weights do not stop on short inputs, so every clip is padded to 30 s.
+        results = iter(recognise(whisper, signals, [language] * len(signals), short=False))
+        for signal in read:
+            if isinstance(signal, str):
+                yield Verdict("", 0.0, signal)
+            else:
+                yield verdict_of(next(results), language, min_log_prob)
+
+
+def _readable(path: Path) -> Signal | str:
+    """Return a recording, or the reason why it has none."""
+    try:
+        signal = load_recording(path)
+    except UserError as error:
+        return str(error)
+    seconds = len(signal) / SAMPLE_RATE_HZ
+    return signal if seconds <= WINDOW_S else f"{seconds:.1f} s; at most {WINDOW_S:.0f} s"
+
+
+def run(
+    folder: Path, out: Path, model: Path, language: str, path_column: str, min_log_prob: float
+) -> None:
+    """Transcribe the recordings of a folder into a new folder, and print the counts.
+
+    Raises:
+        UserError: the folder has no usable table, the new folder exists, the model does not know
+            the language, or no recording is kept.
+    """
+    if out.exists():
+        raise UserError(f"{out}: exists already; name a new folder")
+    rows = table_of(folder, path_column)
+    whisper = load_whisper(model)
+    whisper.rules.prompt(language)  # an unknown language is refused before any recording is read
+    paths = [folder / row[path_column] for row in rows]
+    retained: list[Row] = []
+    left_out: list[Row] = []
+    for number, (row, verdict) in enumerate(
+        zip(rows, verdicts(whisper, paths, language, min_log_prob), strict=True), start=1
+    ):
+        whole = row | {"text": verdict.text, "log_prob": f"{verdict.log_prob:.3f}"}
+        if verdict.reason:
+            left_out.append(whole | {"reason": verdict.reason})
+        else:
+            retained.append(whole)
+        if number % 40 == 0:
+            print(f"recording {number} of {len(rows)}", flush=True)
+    if not retained:
+        raise UserError(f"{folder}: none of {len(rows)} recordings is kept: {_counted(left_out)}")
+    columns = [*rows[0], *NEW]
+    with atomic_folder(out) as part:
+        for row in retained:
+            target = part / row[path_column]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / row[path_column], target)
+        write_table(part / LABELS, columns, retained)
+        write_table(part / LEFT_OUT, [*columns, "reason"], left_out)
+    print(
+        f"transcribe: {len(retained)} kept, {len(left_out)} left out: "
+        f"{_counted(left_out) or 'none'}"
+    )
+
+
+def _counted(left_out: Sequence[Row]) -> str:
+    """Return the reasons with their counts; what is specific to one recording is dropped."""
+    counts = Counter(row["reason"].split(",")[0].split(":")[-1].strip() for row in left_out)
+    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
