@@ -1,0 +1,28 @@
+"""The tokens of a Whisper by number, and the special ones that its vocabulary ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fonoteka.core.errors import UserError
+
+END, START, NO_TIME_STAMPS = "<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>"
+TASKS = ("transcribe", "translate")
+TIME_STAMPS = tuple(f"<|{number / 50:.2f}|>" for number in range(1501))  # 0 to 30 s, each 20 ms
+
+
+def tokens_by_number(tokenizer: Mapping[str, Any], place: object) -> dict[int, str]:
+    """Return the tokens that the content of tokenizer.json contains.
+
+    Raises:
+        UserError: it has no vocabulary or no special tokens; `place` is named in the message.
+
+    >>> tokens_by_number({"model": {"vocab": {"a": 0}}, "added_tokens": []}, "tokenizer.json")
+    {0: 'a'}
+    """
+    try:
+        tokens = {int(number): str(token) for token, number in tokenizer["model"]["vocab"].items()}
+        return tokens | {int(t["id"]): str(t["content"]) for t in tokenizer["added_tokens"]}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{place}: not the tokenizer of a Whisper: {error!r}") from error
