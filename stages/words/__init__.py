@@ -1,0 +1,1 @@
+"""Stages of word recognition: Whisper's weights, fine-tuning and evaluation."""

@@ -1,0 +1,1 @@
+"""Get the weights of Whisper as a folder of transformers, from one of three sources."""
