@@ -46,8 +46,8 @@ def merges() -> list[tuple[str, str]]:
     """Return the merges: each makes one of `MERGED` out of what is before its last letter."""
     texts = [text.replace(" ", "Ġ") for text in MERGED]
     pairs = [(text[:-1], text[-1]) for text in texts]
-    known = {*byte_letters(), *texts}
-    assert all({*pair} <= known for pair in pairs)
+    letters = {*byte_letters(), *texts}
+    assert all({*pair} <= letters for pair in pairs)
     return pairs
 
 
@@ -163,7 +163,7 @@ TOKENIZER_CONFIG: dict[str, Any] = {
 
 def shapes() -> dict[str, tuple[int, ...]]:
     """Return the shape of every weight under the name that transformers has for it."""
-    found: dict[str, tuple[int, ...]] = {
+    sizes: dict[str, tuple[int, ...]] = {
         "model.encoder.conv1.weight": (WIDTH, BANDS, 3), "model.encoder.conv1.bias": (WIDTH,),
         "model.encoder.conv2.weight": (WIDTH, WIDTH, 3), "model.encoder.conv2.bias": (WIDTH,),
         "model.encoder.embed_positions.weight": (SOURCE, WIDTH),
@@ -178,17 +178,17 @@ def shapes() -> dict[str, tuple[int, ...]]:
             start = f"model.{side}.layers.{layer}"
             for attention in attentions:
                 for letter in "qkv":
-                    found[f"{start}.{attention}.{letter}_proj.weight"] = (WIDTH, WIDTH)
+                    sizes[f"{start}.{attention}.{letter}_proj.weight"] = (WIDTH, WIDTH)
                 for letter in "qv":
-                    found[f"{start}.{attention}.{letter}_proj.bias"] = (WIDTH,)
-                found[f"{start}.{attention}.out_proj.weight"] = (WIDTH, WIDTH)
-                found[f"{start}.{attention}.out_proj.bias"] = (WIDTH,)
-            found |= {f"{start}.fc1.weight": (FFN, WIDTH), f"{start}.fc1.bias": (FFN,)}
-            found |= {f"{start}.fc2.weight": (WIDTH, FFN), f"{start}.fc2.bias": (WIDTH,)}
+                    sizes[f"{start}.{attention}.{letter}_proj.bias"] = (WIDTH,)
+                sizes[f"{start}.{attention}.out_proj.weight"] = (WIDTH, WIDTH)
+                sizes[f"{start}.{attention}.out_proj.bias"] = (WIDTH,)
+            sizes |= {f"{start}.fc1.weight": (FFN, WIDTH), f"{start}.fc1.bias": (FFN,)}
+            sizes |= {f"{start}.fc2.weight": (WIDTH, FFN), f"{start}.fc2.bias": (WIDTH,)}
             for norm in [*(f"{a}_layer_norm" for a in attentions), "final_layer_norm"]:
-                found |= {f"{start}.{norm}.{part}": (WIDTH,) for part in ("weight", "bias")}
-        found |= {f"model.{side}.layer_norm.{part}": (WIDTH,) for part in ("weight", "bias")}
-    return dict(sorted(found.items()))
+                sizes |= {f"{start}.{norm}.{part}": (WIDTH,) for part in ("weight", "bias")}
+        sizes |= {f"model.{side}.layer_norm.{part}": (WIDTH,) for part in ("weight", "bias")}
+    return dict(sorted(sizes.items()))
 
 
 def weights(seed: int = 0, dtype: str = "float32") -> dict[str, np.ndarray]:
@@ -242,12 +242,12 @@ def ct2_folder(folder: Path, seed: int = 0, no_speech: str = "<|nospeech|>") -> 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.bin").write_bytes(ct2_model(ct2_variables(seed)))
     tokens = vocabulary(no_speech)
-    about = generation_config(no_speech)
+    generation = generation_config(no_speech)
     config = {
-        "alignment_heads": about["alignment_heads"],
-        "lang_ids": sorted(about["lang_to_id"].values()),
-        "suppress_ids": about["suppress_tokens"],
-        "suppress_ids_begin": about["begin_suppress_tokens"],
+        "alignment_heads": generation["alignment_heads"],
+        "lang_ids": sorted(generation["lang_to_id"].values()),
+        "suppress_ids": generation["suppress_tokens"],
+        "suppress_ids_begin": generation["begin_suppress_tokens"],
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2))
     write(folder / "tokenizer.json", tokenizer(no_speech, stamps=False))
@@ -258,40 +258,42 @@ def ct2_folder(folder: Path, seed: int = 0, no_speech: str = "<|nospeech|>") -> 
 def ct2_variables(seed: int = 0) -> dict[str, np.ndarray]:
     """Return CTranslate2's variables, from the first to the last of the file."""
     own = weights(seed, "float16")
-    found = {"decoder/embeddings/weight": own["model.decoder.embed_tokens.weight"]}
+    variables = {"decoder/embeddings/weight": own["model.decoder.embed_tokens.weight"]}
     zeros = np.zeros(WIDTH, dtype=np.float16)
     for conv in ("conv1", "conv2"):
         for part in ("weight", "bias"):
-            found[f"encoder/{conv}/{part}"] = own[f"model.encoder.{conv}.{part}"]
+            variables[f"encoder/{conv}/{part}"] = own[f"model.encoder.{conv}.{part}"]
     for side in ("encoder", "decoder"):
-        found[f"{side}/position_encodings/encodings"] = own[f"model.{side}.embed_positions.weight"]
-        found |= ct2_norm(f"{side}", own, f"model.{side}.layer_norm")
-        found[f"{side}/num_heads"] = np.array(HEADS, dtype=np.int16)
+        variables[f"{side}/position_encodings/encodings"] = own[
+            f"model.{side}.embed_positions.weight"
+        ]
+        variables |= ct2_norm(f"{side}", own, f"model.{side}.layer_norm")
+        variables[f"{side}/num_heads"] = np.array(HEADS, dtype=np.int16)
         for n in range(LAYERS):
             start, layer = f"model.{side}.layers.{n}", f"{side}/layer_{n}"
             for part in ("weight", "bias"):
-                found[f"{layer}/ffn/linear_0/{part}"] = own[f"{start}.fc1.{part}"]
-                found[f"{layer}/ffn/linear_1/{part}"] = own[f"{start}.fc2.{part}"]
+                variables[f"{layer}/ffn/linear_0/{part}"] = own[f"{start}.fc1.{part}"]
+                variables[f"{layer}/ffn/linear_1/{part}"] = own[f"{start}.fc2.{part}"]
                 attention = f"{start}.self_attn"
                 q, k, v, o = (own.get(f"{attention}.{p}_proj.{part}", zeros) for p in ATTENTION)
-                found[f"{layer}/self_attention/linear_0/{part}"] = np.concatenate([q, k, v])
-                found[f"{layer}/self_attention/linear_1/{part}"] = o
+                variables[f"{layer}/self_attention/linear_0/{part}"] = np.concatenate([q, k, v])
+                variables[f"{layer}/self_attention/linear_1/{part}"] = o
                 if side == "decoder":
                     attention = f"{start}.encoder_attn"
                     q, k, v, o = (own.get(f"{attention}.{p}_proj.{part}", zeros) for p in ATTENTION)
-                    found[f"{layer}/attention/linear_0/{part}"] = q
-                    found[f"{layer}/attention/linear_1/{part}"] = np.concatenate([k, v])
-                    found[f"{layer}/attention/linear_2/{part}"] = o
-            found |= ct2_norm(f"{layer}/ffn", own, f"{start}.final_layer_norm")
-            found |= ct2_norm(f"{layer}/self_attention", own, f"{start}.self_attn_layer_norm")
+                    variables[f"{layer}/attention/linear_0/{part}"] = q
+                    variables[f"{layer}/attention/linear_1/{part}"] = np.concatenate([k, v])
+                    variables[f"{layer}/attention/linear_2/{part}"] = o
+            variables |= ct2_norm(f"{layer}/ffn", own, f"{start}.final_layer_norm")
+            variables |= ct2_norm(f"{layer}/self_attention", own, f"{start}.self_attn_layer_norm")
             if side == "decoder":
-                found |= ct2_norm(f"{layer}/attention", own, f"{start}.encoder_attn_layer_norm")
+                variables |= ct2_norm(f"{layer}/attention", own, f"{start}.encoder_attn_layer_norm")
     numbers = {"activation": 3, "alibi": 0, "pre_norm": 1, "scale_embeddings": 0,
                "start_from_zero_embedding": 0}  # fmt: skip
-    found |= {f"decoder/{name}": np.array(n, dtype=np.int8) for name, n in numbers.items()}
-    found["decoder/alignment_heads"] = np.array(1, dtype=np.int16)
-    found["decoder/alignment_layer"] = np.array(-1, dtype=np.int16)
-    return dict(sorted(found.items()))
+    variables |= {f"decoder/{name}": np.array(n, dtype=np.int8) for name, n in numbers.items()}
+    variables["decoder/alignment_heads"] = np.array(1, dtype=np.int16)
+    variables["decoder/alignment_layer"] = np.array(-1, dtype=np.int16)
+    return dict(sorted(variables.items()))
 
 
 ATTENTION = ("q", "k", "v", "out")
