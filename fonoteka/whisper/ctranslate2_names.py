@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from fonoteka.core.errors import UserError
 from fonoteka.whisper.ctranslate2_format import Arrays
+from fonoteka.whisper.weights import EMBEDDINGS
 
-DTYPES = ("float16", "float32")  # in which weights convert
 ZERO = ""  # the name of the keys' bias, which transformers does not store
 NORM = {"gamma": "weight", "beta": "bias"}
 PARTS = ("weight", "bias")
 ALIASES = MappingProxyType({"decoder/projection/weight": "decoder/embeddings/weight"})
-EMBEDDINGS = "model.decoder.embed_tokens.weight"
 # For each attention: the linear layers of CTranslate2 with the projections that they contain.
 ATTENTIONS = {
     "self_attention": {"linear_0": ("q", "k", "v"), "linear_1": ("out",)},

@@ -28,8 +28,6 @@ from fonoteka.whisper.ctranslate2_format import Arrays, Ct2Model, read_model
 from fonoteka.whisper.ctranslate2_names import (
     ALIASES,
     ALIGNMENT,
-    DTYPES,
-    EMBEDDINGS,
     FLAGS,
     HEADS,
     NUMBERS,
@@ -46,6 +44,7 @@ from fonoteka.whisper.tokens import (
     TIME_STAMPS,
     tokens_by_number,
 )
+from fonoteka.whisper.weights import DTYPES, EMBEDDINGS
 
 ENGLISH_ONLY_END = 50256  # the number of `<|endoftext|>` in OpenAI's English models; else 50257
 PLAIN_TOKEN = {

@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json, write_json
@@ -30,8 +28,6 @@ from fonoteka.whisper.ctranslate2_format import Arrays, Ct2Model, write_model
 from fonoteka.whisper.ctranslate2_names import (
     ALIASES,
     ALIGNMENT,
-    DTYPES,
-    EMBEDDINGS,
     FLAGS,
     HEADS,
     ZERO,
@@ -39,12 +35,13 @@ from fonoteka.whisper.ctranslate2_names import (
     require_names,
 )
 from fonoteka.whisper.tokens import TIME_STAMPS, tokens_by_number
-
-SIZES = (
-    "d_model",
-    *(f"{side}_{n}" for side in ("encoder", "decoder") for n in ("layers", "attention_heads")),
-)  # of config.json
-PROJECTION = "proj_out.weight"  # equal to the embeddings; `save_pretrained` leaves it out
+from fonoteka.whisper.weights import (
+    DTYPES,
+    EMBEDDINGS,
+    convert_weight,
+    read_config,
+    read_weights,
+)
 
 
 def write_folder(source: Path, folder: Path, dtype: str = "float16") -> None:
@@ -60,12 +57,7 @@ def write_folder(source: Path, folder: Path, dtype: str = "float16") -> None:
         UserError: a file is missing or damaged, the weights are not those of a Whisper, or one is
             not a finite number in `dtype`.
     """
-    config = read_json(source / "config.json")
-    if config.get("model_type") != "whisper":
-        raise UserError(f"{source}: model_type {config.get('model_type')!r}; expected 'whisper'")
-    if missing := [name for name in SIZES if not isinstance(config.get(name), int)]:
-        raise UserError(f"{source}: config.json has no number {missing[0]!r}")
-    weights = _read_weights(source / "model.safetensors")
+    config, weights = read_config(source), read_weights(source)
     model = to_ctranslate2(weights, config, dtype, source)
     tokenizer = read_json(source / "tokenizer.json")
     vocabulary = vocabulary_of(tokenizer, len(weights[EMBEDDINGS]), source / "tokenizer.json")
@@ -74,21 +66,6 @@ def write_folder(source: Path, folder: Path, dtype: str = "float16") -> None:
     write_json(folder / "tokenizer.json", without_time_stamps(tokenizer))
     write_json(folder / "vocabulary.json", vocabulary)
     write_json(folder / "preprocessor_config.json", _preprocessor(source))
-
-
-def _read_weights(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the weights of a file, without a copy of the embeddings."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; expected the weights in one file of safetensors")
-    try:
-        weights: dict[str, NDArray[Any]] = load_file(path)
-    except (SafetensorError, TypeError, KeyError) as error:  # numpy has no bfloat16
-        raise UserError(f"{path}: cannot be read by numpy: {error}") from error
-    if PROJECTION in weights and EMBEDDINGS in weights:
-        projection = weights.pop(PROJECTION)
-        if not np.array_equal(projection, weights[EMBEDDINGS], equal_nan=True):
-            raise UserError(f"{path}: {PROJECTION} differs from {EMBEDDINGS}; both must be tied")
-    return weights
 
 
 def to_ctranslate2(weights: Arrays, config: Mapping[str, Any], dtype: str, place: Path) -> Ct2Model:
@@ -110,20 +87,9 @@ def to_ctranslate2(weights: Arrays, config: Mapping[str, Any], dtype: str, place
         variables[name] = np.array(config[f"{side}_attention_heads"], dtype=np.int16)
     for name, parts in names.items():
         empty = np.zeros(config["d_model"], dtype=dtype)
-        arrays = [_typed(weights[n], n, dtype, place) if n else empty for n in parts]
+        arrays = [convert_weight(weights[n], n, dtype, place) if n else empty for n in parts]
         variables[name] = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
     return Ct2Model(variables, ALIASES)
-
-
-def _typed(value: NDArray[Any], name: str, dtype: str, place: Path) -> NDArray[Any]:
-    with np.errstate(over="ignore"):
-        typed = value.astype(dtype, copy=False)
-    if not np.isfinite(typed).all():
-        raise UserError(
-            f"{place}: {name} has values that are not finite in {dtype}; "
-            "train the model again or use --dtype float32"
-        )
-    return typed
 
 
 def without_time_stamps(tokenizer: Mapping[str, Any]) -> dict[str, Any]:
