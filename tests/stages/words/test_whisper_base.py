@@ -14,17 +14,17 @@ from fake_hub import REVISION, hub
 from huggingface_hub import constants
 from real_whisper import real_whisper
 from safetensors.numpy import load_file, save_file
-from whisper_maker import ct2_folder, tiny_whisper, tokenizer, weights, write
+from whisper_maker import ct2_folder, generation_config, tiny_whisper, tokenizer, weights, write
 
 from fonoteka.core.files import read_json, sha256_file
 from fonoteka.whisper.hub import HubRevision
-from fonoteka.whisper.wheels import PackageParams, WheelParams
+from fonoteka.whisper.wheels import WheelPackageParams, WheelParams
 from stages.words.whisper_base import stage
 from stages.words.whisper_base.stage import FILES, WhisperBaseParams, check, run
 
 PINS = {"tiny-part2": WheelParams("1.0", "b" * 64), "tiny-part1": WheelParams("1.0", "a" * 64)}
 PARAMS = WhisperBaseParams(
-    "package", PackageParams(PINS, "c" * 64, "MIT"), f"me/tiny@{REVISION}", ""
+    "package", WheelPackageParams(PINS, "c" * 64, "MIT"), f"me/tiny@{REVISION}", ""
 )
 WRITTEN = sorted([*FILES, "provenance.json"])
 
@@ -191,6 +191,12 @@ def test_half_a_file_of_weights_and_another_config_are_refused(hf, tmp_path):
 def test_a_tokenizer_of_another_size_is_refused(hf):
     write(hf / "tokenizer.json", tokenizer(stamps=False))
     with pytest.raises(ValueError, match="place: 373 tokens for 1874 embeddings"):
+        check(hf, "place")
+
+
+def test_an_english_only_model_is_refused(hf):
+    write(hf / "generation_config.json", generation_config() | {"is_multilingual": False})
+    with pytest.raises(ValueError, match="place: an English-only Whisper; expected a multiling"):
         check(hf, "place")
 
 
