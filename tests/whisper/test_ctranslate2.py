@@ -98,12 +98,12 @@ def test_any_other_byte_is_refused_or_is_another_number(tmp_path):
     assert len(read_model(path).variables) == 3
     accepted = 0
     for place in range(len(whole)):
-        for value in (0, 1, 127, 255):
+        for value in (0, 255):
             path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
             with contextlib.suppress(UserError):  # any other error would fail
                 read_model(path)
                 accepted += 1
-    assert 0 < accepted < len(whole) * 4 / 2
+    assert 0 < accepted < len(whole)
 
 
 def test_bytes_after_the_model_are_refused(ct2):
