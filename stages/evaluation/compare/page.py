@@ -27,12 +27,27 @@ def page(
         "the test speakers. Segment accuracy is the share of segments whose phone is right, with "
         "the boundaries given; top-3 accuracy is the share whose phone is among the three most "
         "likely ones. ECE is the expected calibration error on the same segments. Parameters are "
-        f"those of the head; the frozen encoder has {millions(first['encoder_parameters'])}. ONNX "
-        "fp32 is encoder and head in one file, ONNX int8 the same file with 8-bit weights.",
+        f"those of the head; {encoder_sizes(models)}. ONNX fp32 is encoder and head in one file, "
+        "ONNX int8 the same file with 8-bit weights.",
         *(["", *map(sentence, comparison["paired"])] if comparison["paired"] else []),
         *reference_lines(comparison.get("reference")),
         "", times(alignment),
     ])  # fmt: skip
+
+
+def encoder_sizes(models: Entries) -> str:
+    """Return the parameters of the frozen encoders, each with the models that use it.
+
+    >>> encoder_sizes({"a": {"encoder_parameters": 2_000_000}})
+    'the frozen encoder has 2.00 M'
+    """
+    by_size: dict[str, list[str]] = {}
+    for name, metrics in models.items():
+        by_size.setdefault(millions(metrics["encoder_parameters"]), []).append(name)
+    if len(by_size) == 1:
+        return f"the frozen encoder has {next(iter(by_size))}"
+    counts = ", ".join(f"{size} ({', '.join(names)})" for size, names in by_size.items())
+    return f"the frozen encoders have {counts}"
 
 
 def speech_of(models: Entries) -> str:
