@@ -78,12 +78,12 @@ def verdict_of(result: Recognised, language: str, min_log_prob: float) -> Verdic
     elif not result.text:
         reason = "no text"
     elif result.log_prob < min_log_prob:
-        reason = f"log probability {result.log_prob:.2f}, below {min_log_prob}"
+        reason = f"log probability below {min_log_prob}: {result.log_prob:.2f}"
     else:
         try:
             normalize(result.text, language)
         except SpellingError as error:
-            reason = f"its text has no spelling: {error}"
+            reason = f"no spelling: {error}"
     return Verdict(result.text, result.log_prob, reason)
 
 
@@ -111,9 +111,9 @@ def _readable(path: Path) -> Signal | str:
     try:
         signal = load_recording(path)
     except UserError as error:
-        return str(error)
+        return f"not readable: {error}"
     seconds = len(signal) / SAMPLE_RATE_HZ
-    return signal if seconds <= WINDOW_S else f"{seconds:.1f} s; at most {WINDOW_S:.0f} s"
+    return signal if seconds <= WINDOW_S else f"longer than {WINDOW_S:.0f} s: {seconds:.1f} s"
 
 
 def run(
@@ -160,6 +160,6 @@ def run(
 
 
 def _counted(left_out: Sequence[Row]) -> str:
-    """Return the reasons with their counts; what is specific to one recording is dropped."""
-    counts = Counter(row["reason"].split(",")[0].split(":")[-1].strip() for row in left_out)
+    """Return the reasons with their counts; what follows a colon is of one recording."""
+    counts = Counter(row["reason"].partition(":")[0] for row in left_out)
     return ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
