@@ -19,7 +19,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import child_preexec
 
 HEAD_BYTES = 1 << 13  # enough to detect a format: the first frame of AAC may be as long
-_AU_HEAD = 24
+AU_HEAD = 24  # bytes of the header of AU without a text
 _DECODE_S = 300  # far above the time limit of the inventory's workers
 
 
@@ -115,14 +115,9 @@ def decode_with_ffmpeg(path: Path, kind: str, max_s: float) -> DecodedAudio:
     program = shutil.which("ffmpeg")
     if not program:
         raise UserError(f"is {kind}, which ffmpeg would read, but ffmpeg is not installed")
-    command = [
-        program, "-nostdin", "-v", "error", "-xerror", "-err_detect", "explode", "-threads", "1",
-        *input_options(path, kind), "-t", f"{max_s + 1:g}",
-        "-c:a", "pcm_s16be", "-flags", "+bitexact", "-f", "au", "pipe:1",
-    ]  # fmt: skip
     try:
         result = subprocess.run(
-            command,
+            decode_command(program, path, kind, max_s),
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -137,9 +132,26 @@ def decode_with_ffmpeg(path: Path, kind: str, max_s: float) -> DecodedAudio:
     return _from_au(result.stdout, kind)
 
 
+def decode_command(program: str, path: Path, kind: str, max_s: float | None) -> list[str]:
+    """Return the command that writes the first audio stream of a file to stdout: AU with 16 bits.
+
+    Args:
+        program: the path of ffmpeg.
+        path: of the file.
+        kind: ffmpeg's name of its format, see `ffmpeg_format`.
+        max_s: seconds of sound, and one more; None for all.
+    """
+    limit = [] if max_s is None else ["-t", f"{max_s + 1:g}"]
+    return [
+        program, "-nostdin", "-v", "error", "-xerror", "-err_detect", "explode", "-threads", "1",
+        *input_options(path, kind), *limit,
+        "-c:a", "pcm_s16be", "-flags", "+bitexact", "-f", "au", "pipe:1",
+    ]  # fmt: skip
+
+
 def _from_au(data: bytes, kind: str) -> DecodedAudio:
     """Parse ffmpeg's output: AU, the only format whose header it can write without seeking."""
-    if data[:4] != b".snd" or len(data) < _AU_HEAD:
+    if data[:4] != b".snd" or len(data) < AU_HEAD:
         raise UserError("ffmpeg gave no sound")
     offset, rate, channels = (
         int.from_bytes(data[position : position + 4], "big") for position in (4, 16, 20)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import FAILED, run_command
 
 app = typer.Typer()
@@ -15,17 +16,65 @@ realtime = typer.Typer(help="The causal models for an audio thread.", no_args_is
 
 @app.command()
 def transcribe(
-    wav: Annotated[list[Path], typer.Argument(help="recordings of any rate", metavar="WAV")],
+    file: Annotated[list[Path], typer.Argument(help="recordings of any rate", metavar="FILE")],
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="a model in data/models, or a folder")
-    ] = "ensemble",
-    times: Annotated[bool, typer.Option("--times", help="a line per phone, with seconds")] = False,
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="a model in data/models, or a folder  [default: ensemble; for words "
+            "whisper/embedded]",
+            show_default=False,
+        ),
+    ] = None,
+    words: Annotated[
+        bool, typer.Option("--words/--phones", help="words by Whisper, of any length")
+    ] = False,
+    times: Annotated[
+        bool, typer.Option("--times", help="a line per phone or window, with seconds")
+    ] = False,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE", help="of the words, or auto  [default: auto]", show_default=False
+        ),
+    ] = None,
+    script: Annotated[
+        str | None, typer.Option(metavar="SCRIPT", help="of words in bs, sr: latin or cyrillic")
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="use the quantized file")] = False,
 ) -> None:
-    """Print the phones of recordings, after the hash of the model is checked."""
+    """Print the phones or words of recordings, after the hash of the model is checked."""
+
+    def run() -> None:
+        if words:
+            _transcribe_words(file, model, language, script, times, int8)
+        else:
+            _transcribe_phones(file, model, language, script, times, int8)
+
+    run_command(run, undecided=FAILED)
+
+
+def _transcribe_words(
+    recordings: list[Path], model: str | None, language: str | None, script: str | None,
+    times: bool, int8: bool,
+) -> None:  # fmt: skip
+    from fonoteka.transcribe_words import AUTO, DEFAULT, Options, run
+
+    if int8:
+        raise UserError("--int8 is an option of --phones; leave it out")
+    run(recordings, model or DEFAULT, Options(language or AUTO, script, times))
+
+
+def _transcribe_phones(
+    recordings: list[Path], model: str | None, language: str | None, script: str | None,
+    times: bool, int8: bool,
+) -> None:  # fmt: skip
     from fonoteka.transcribe import run
 
-    run_command(lambda: run(wav, model, times=times, int8=int8), undecided=FAILED)
+    if language or script:
+        option = "--language" if language else "--script"
+        raise UserError(f"{option} is an option of --words; add --words or leave it out")
+    run(recordings, model or "ensemble", times=times, int8=int8)
 
 
 @realtime.callback()

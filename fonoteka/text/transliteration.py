@@ -1,6 +1,7 @@
 """Transliteration of Serbian Cyrillic to Latin, and repair of homoglyphs.
 
-Cyrillic becomes Latin, never the reverse: Latin lj is either љ or лј, Cyrillic is unambiguous.
+Cyrillic becomes Latin; the reverse needs a list of words, see `to_cyrillic`, because Latin lj is
+either љ or лј.
 Letters of other alphabets are kept, so that later checks find them. Names are compared with the
 same rules.
 """
@@ -10,17 +11,17 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LOWER = {
+LATIN_OF = {
     "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "ђ": "đ", "е": "e", "ж": "ž", "з": "z",
     "и": "i", "ј": "j", "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r",
     "с": "s", "т": "t", "ћ": "ć", "у": "u", "ф": "f", "х": "h", "ц": "c", "ч": "č", "ш": "š",
     "љ": "lj", "њ": "nj", "џ": "dž",
 }  # fmt: skip
 _PAIRS = {"Љ": "LJ", "Њ": "NJ", "Џ": "DŽ"}
-CYRILLIC = frozenset("".join(_LOWER).upper()) | frozenset(_LOWER)
+CYRILLIC = frozenset("".join(LATIN_OF).upper()) | frozenset(LATIN_OF)
 LATIN = frozenset("abcčćdđefghijklmnoprsštuvzžqwxyABCČĆDĐEFGHIJKLMNOPRSŠTUVZŽQWXY")
 _TO_LATIN = str.maketrans(
-    _LOWER | {c.upper(): latin.upper() for c, latin in _LOWER.items() if len(latin) == 1}
+    LATIN_OF | {c.upper(): latin.upper() for c, latin in LATIN_OF.items() if len(latin) == 1}
 )
 _CAPITAL_PAIR = re.compile("[ЉЊЏ]")
 
@@ -36,7 +37,7 @@ _TO_LATIN_ALIKE = str.maketrans(
 )
 _AMBIGUOUS_LETTERS = frozenset("pcBHPCрсВНРС")  # one sound in each alphabet
 # Digraphs as one character, as some fonts and keyboards produce them: U+01C4 to U+01CC.
-_ONE_SIGN = str.maketrans(
+ONE_SIGN = str.maketrans(
     {"Ǆ": "DŽ", "ǅ": "Dž", "ǆ": "dž", "Ǉ": "LJ", "ǈ": "Lj", "ǉ": "lj", "Ǌ": "NJ", "ǋ": "Nj",
      "ǌ": "nj"}
 )  # fmt: skip
@@ -72,7 +73,7 @@ def name_key(name: str) -> str:
     False
     """
     visible = "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
-    composed = unicodedata.normalize("NFC", visible).translate(_ONE_SIGN)
+    composed = unicodedata.normalize("NFC", visible).translate(ONE_SIGN)
     # Homoglyphs before case: В looks like B, but в looks like no Latin letter.
     pieces = (to_latin(repair_homoglyphs(piece)[0]).casefold() for piece in composed.split("/"))
     return "/".join(" ".join(unicodedata.normalize("NFC", piece).split()) for piece in pieces)

@@ -1,0 +1,298 @@
+"""Transcribe recordings of any length to words with Whisper.
+
+    python -m fonoteka transcribe --words lecture.mp3 ... [--language auto] [--times]
+
+Reads   the folder of a Whisper model, and recordings of any rate and number of channels; formats
+        that libsndfile lacks, such as m4a, webm and video, by ffmpeg if it is installed
+Writes  nothing; prints one line per window of speech: its text, or with --times start, end, text
+
+A recording is read in blocks. The speech gate finds speech, because Whisper writes words for
+silence and noise; speech is joined to windows of up to 28 s, and each window is decoded by itself.
+So the memory does not grow with the recording: two hours need as much as two minutes.
+
+If a folder has a package.json, all its files are compared with it before the model is loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.audio.resampling import blocks_at_16k
+from fonoteka.audiocheck.downmix import select_channel
+from fonoteka.audiocheck.probe import DECODE_ERRORS
+from fonoteka.audiocheck.stream import SoundBlock, sound_blocks
+from fonoteka.core.errors import UserError
+from fonoteka.git import project
+from fonoteka.packaging import PACKAGE, recorded, verified
+from fonoteka.phones import LANGUAGES
+from fonoteka.speech_gate import SpeechGate
+from fonoteka.speech_windows import SpeechWindow, WindowParams, speech_windows
+from fonoteka.text.to_cyrillic import to_cyrillic
+from fonoteka.text.transliteration import to_latin
+
+if TYPE_CHECKING:
+    from fonoteka.whisper.model import Whisper
+
+AUTO, SCRIPTS = "auto", ("latin", "cyrillic")
+IN_CYRILLIC = ("bs", "sr")
+"""Languages that are written in both scripts."""
+
+DEFAULT = "whisper/embedded"
+TUNED = "training.json"
+"""The file by which a fine-tuned model differs: it was trained on inputs shorter than 30 s."""
+
+_BLOCK_S = 30.0
+_LANGUAGE_S = 30.0  # speech from which the language of a recording is recognised
+
+
+@dataclass(frozen=True)
+class Options:
+    """How recordings are transcribed.
+
+    Attributes:
+        language: code of the language, or `auto`: the most probable one of each recording.
+        script: `latin` or `cyrillic` for bs and sr; None keeps the script that was decoded.
+        times: whether to print start and end of each window in seconds.
+    """
+
+    language: str = AUTO
+    script: str | None = None
+    times: bool = False
+
+    def __post_init__(self) -> None:
+        if self.script is not None and self.script not in SCRIPTS:
+            raise UserError(f"script {self.script!r} is not one of {', '.join(SCRIPTS)}")
+        if self.language != AUTO:
+            check_script(self.language, self.script)
+
+
+@dataclass(frozen=True)
+class Line:
+    """The text of one window.
+
+    Attributes:
+        start_s, end_s: in the recording.
+        text: in the script that was asked for.
+        loops: whether the text repeats itself, so that it is probably wrong.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    loops: bool
+
+
+def check_script(language: str, script: str | None) -> None:
+    """Refuse Cyrillic for a language that is not written in it.
+
+    Raises:
+        UserError: it is not.
+    """
+    if script == "cyrillic" and language not in IN_CYRILLIC:
+        raise UserError(
+            f"language {language} is not written in Cyrillic here, which is for "
+            f"{' and '.join(IN_CYRILLIC)}; leave out --script cyrillic, or state --language sr"
+        )
+
+
+def signal_blocks(path: Path) -> Iterator[Signal]:
+    """Yield a recording as one channel at 16 kHz, in blocks of about 30 s.
+
+    A channel is selected for each block, see `select_channel`, because that needs no second pass.
+
+    Raises:
+        UserError: it cannot be read, is empty, or has a sample that is not finite.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    blocks = _checked_blocks(path)
+    first = next(blocks, None)
+    if first is None:
+        raise UserError(f"{path}: contains no samples; record it again")
+    rate_hz = first.sample_rate_hz
+    yield from blocks_at_16k(map(_one_channel, chain([first], blocks)), rate_hz)
+
+
+def _checked_blocks(path: Path) -> Iterator[SoundBlock]:
+    try:
+        for block in sound_blocks(path, _BLOCK_S):
+            if not np.isfinite(block.samples).all():
+                break
+            yield block
+        else:
+            return
+    except DECODE_ERRORS as error:
+        raise UserError(f"{path}: not a recording that can be read: {error}") from error
+    raise UserError(f"{path}: contains a sample that is not finite; record it again")
+
+
+def _one_channel(block: SoundBlock) -> Signal:
+    selected = select_channel(block.samples, block.sample_rate_hz)
+    mono: Signal = selected.mean(axis=1) if selected.ndim == 2 else selected
+    return mono.astype(np.float32, copy=False)
+
+
+class Transcriber:
+    """A Whisper model and a speech gate for recordings, one after the other."""
+
+    def __init__(self, folder: Path, windows: WindowParams | None = None) -> None:
+        """Load the model.
+
+        Args:
+            folder: of the model, see `load_whisper`.
+            windows: how speech is joined.
+
+        Raises:
+            UserError: the folder is not the one of a Whisper model, or the package silero-vad is
+                missing.
+        """
+        from fonoteka.whisper.model import load_whisper  # here because it takes 7 CPU seconds
+
+        self.gate = SpeechGate()
+        self.whisper: Whisper = load_whisper(folder)
+        # The released weights repeat themselves on inputs shorter than 30 s.
+        self.short = (folder / TUNED).is_file()
+        self.windows = windows or WindowParams()
+
+    def lines(
+        self, blocks: Iterable[Signal], options: Options, place: str = "recording"
+    ) -> Iterator[Line]:
+        """Yield the texts of a recording, and print its language to stderr if it was recognised.
+
+        Args:
+            blocks: the recording at 16 kHz, in blocks `[T]`.
+            options: language and script.
+            place: the name of the recording in messages.
+
+        Raises:
+            UserError: the language is unknown to the model, or not written in the script.
+        """
+        windows = speech_windows(blocks, self.gate, self.windows)
+        language = options.language
+        if language == AUTO:
+            first = list(_first_windows(windows))
+            if not first:
+                return
+            language = self._recognised_language(first, place)
+            check_script(language, options.script)
+            windows = chain(first, windows)
+        for window in windows:
+            yield self._line(window, language, options.script)
+
+    def _line(self, window: SpeechWindow, language: str, script: str | None) -> Line:
+        from fonoteka.whisper.decode import recognise
+
+        (result,) = recognise(self.whisper, [window.signal], [language], short=self.short)
+        text = in_script(result.text, language, script)
+        return Line(window.start_s, window.end_s, text, result.loops)
+
+    def _recognised_language(self, windows: Sequence[SpeechWindow], place: str) -> str:
+        from fonoteka.whisper.language import most_probable, spoken_language
+
+        speech = np.concatenate([window.signal for window in windows])
+        found = spoken_language(self.whisper, speech[: round(_LANGUAGE_S * SAMPLE_RATE_HZ)])
+        language, first = most_probable(found, LANGUAGES), most_probable(found)
+        other = "" if first == language else f"; {first} is more probable, {found[first]:.2f}"
+        print(
+            f"{place}: language {language}, probability {found[language]:.2f}{other}",
+            file=sys.stderr,
+        )
+        return language
+
+
+def _first_windows(windows: Iterator[SpeechWindow]) -> Iterator[SpeechWindow]:
+    """Yield the windows that contain the first 30 s of speech."""
+    seconds = 0.0
+    while seconds < _LANGUAGE_S and (window := next(windows, None)) is not None:
+        seconds += window.end_s - window.start_s
+        yield window
+
+
+def in_script(text: str, language: str, script: str | None) -> str:
+    """Return a text in the script that was asked for.
+
+    >>> in_script("Ljubav", "sr", "cyrillic"), in_script("Љубав", "sr", "latin")
+    ('Љубав', 'Ljubav')
+    """
+    if script is None or language not in IN_CYRILLIC:
+        return text
+    return to_cyrillic(text) if script == "cyrillic" else to_latin(text)
+
+
+def printed(line: Line, times: bool) -> str:
+    r"""Return the line to print.
+
+    >>> printed(Line(0.5, 2.0, "dobar dan", False), times=True)
+    '0.50\t2.00\tdobar dan'
+    """
+    return f"{line.start_s:.2f}\t{line.end_s:.2f}\t{line.text}" if times else line.text
+
+
+def words_folder(model: str) -> Path:
+    """Return the folder of a model: `model` if it is one, else that name in data/models.
+
+    A name is looked for in data/models/whisper too. All files of a package are verified.
+
+    Raises:
+        UserError: there is no such folder, or a file differs from package.json.
+    """
+    models = project() / "data" / "models"
+    places = [Path(model), models / "whisper" / model, models / model]
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None:
+        raise UserError(
+            f"no model {model!r}: {models / model} is not a folder; run make repro, or name the "
+            "folder of a Whisper model with --model"
+        )
+    if (folder / PACKAGE).is_file():
+        for name in sorted(recorded(folder)):
+            verified(folder, name)
+    return folder
+
+
+def run(recordings: Sequence[Path], model: str, options: Options) -> None:
+    """Print the words of recordings, each window as soon as it is decoded.
+
+    Raises:
+        UserError: a recording or the model cannot be used.
+    """
+    if missing := next((path for path in recordings if not path.is_file()), None):
+        raise UserError(f"{missing}: no such file")  # before the model is loaded
+    transcriber = Transcriber(words_folder(model))
+    if options.language != AUTO:
+        transcriber.whisper.rules.prompt(options.language)  # refuses an unknown language at once
+    for recording in recordings:
+        _print_words(transcriber, recording, options, len(recordings) > 1)
+
+
+def _print_words(transcriber: Transcriber, recording: Path, options: Options, named: bool) -> None:
+    blocks = _Counted(signal_blocks(recording))
+    count = 0
+    for line in transcriber.lines(blocks, options, str(recording)):
+        count += 1
+        if line.loops:
+            place = f"{recording}: {line.start_s:.2f} to {line.end_s:.2f} s"
+            print(f"{place}: the text repeats itself and may be wrong", file=sys.stderr)
+        print(f"{recording}:" * named + printed(line, options.times), flush=True)
+    if not count:
+        print(f"{recording}: no speech in {blocks.seconds:.1f} s of sound", file=sys.stderr)
+
+
+class _Counted:
+    """Blocks of a signal whose length is counted as they are read."""
+
+    def __init__(self, blocks: Iterator[Signal]) -> None:
+        self._blocks, self.seconds = blocks, 0.0
+
+    def __iter__(self) -> Iterator[Signal]:
+        for block in self._blocks:
+            self.seconds += len(block) / SAMPLE_RATE_HZ
+            yield block

@@ -1,0 +1,70 @@
+"""Which language Whisper finds in a clip: its most probable token after the start token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fonoteka.audio.dsp import Signal
+from fonoteka.whisper.decode import torch_step
+from fonoteka.whisper.model import WINDOW_S, Whisper, language_probabilities
+
+Probabilities = Mapping[str, float]
+"""The probability of each language that the model knows, by code."""
+
+
+@dataclass(frozen=True)
+class ListeningWhisper(Whisper):
+    """A Whisper that notes the languages of the clips which it encodes.
+
+    The encoder is most of the work of both decoding and language recognition, so clips that are
+    decoded anyway cost one step of the decoder more.
+
+    Attributes:
+        found: the languages of each clip, by the `id` of its array; clips have to be kept.
+    """
+
+    found: dict[int, Probabilities] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, whisper: Whisper) -> ListeningWhisper:
+        """Return a listening one with the model of `whisper`."""
+        return cls(whisper.model, whisper.tokenizer, whisper.rules, whisper.log_mel)
+
+    def states(self, signals: Sequence[Signal], input_s: float) -> Tensor:
+        """Return what `Whisper.states` returns."""
+        states = super().states(signals, input_s)
+        for signal, own in zip(signals, languages_of(self, states), strict=True):
+            self.found.setdefault(id(signal), own)  # the first input counts, not one that is redone
+        return states
+
+
+def languages_of(whisper: Whisper, states: Tensor) -> list[Probabilities]:
+    """Return the languages of clips from the encoder's states `[B, S, D]`."""
+    start = np.full((len(states), 1), whisper.rules.start, dtype=np.int64)
+    logits = torch_step(whisper.model, states)(start)
+    return [language_probabilities(row, whisper.rules) for row in logits]
+
+
+@torch.inference_mode()
+def spoken_language(whisper: Whisper, signal: Signal) -> Probabilities:
+    """Return the languages of a clip `[T]` of up to 30 s; it is padded to 30 s, as in training.
+
+    Raises:
+        ValueError: the clip is longer.
+    """
+    return languages_of(whisper, whisper.states([signal], WINDOW_S))[0]
+
+
+def most_probable(found: Probabilities, among: Sequence[str] | None = None) -> str:
+    """Return the most probable language, of those in `among` if it is given.
+
+    >>> most_probable({"de": 0.6, "hr": 0.3, "sr": 0.1}, among=["sr", "hr"])
+    'hr'
+    """
+    codes = sorted(found if among is None else set(among) & set(found))
+    return max(codes, key=lambda code: found[code])
