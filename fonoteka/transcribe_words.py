@@ -198,11 +198,11 @@ class Transcriber:
         from fonoteka.whisper.language import most_probable, spoken_language
 
         speech = np.concatenate([window.signal for window in windows])
-        found = spoken_language(self.whisper, speech[: round(_LANGUAGE_S * SAMPLE_RATE_HZ)])
-        language, first = most_probable(found, LANGUAGES), most_probable(found)
-        other = "" if first == language else f"; {first} is more probable, {found[first]:.2f}"
+        languages = spoken_language(self.whisper, speech[: round(_LANGUAGE_S * SAMPLE_RATE_HZ)])
+        language, first = most_probable(languages, LANGUAGES), most_probable(languages)
+        other = "" if first == language else f"; {first} is more probable, {languages[first]:.2f}"
         print(
-            f"{place}: language {language}, probability {found[language]:.2f}{other}",
+            f"{place}: language {language}, probability {languages[language]:.2f}{other}",
             file=sys.stderr,
         )
         return language

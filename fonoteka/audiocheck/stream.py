@@ -119,7 +119,9 @@ def _au_blocks(pipe: IO[bytes], seconds: float) -> Iterator[SoundBlock]:
     header = pipe.read(AU_HEAD)
     if len(header) < AU_HEAD:
         return
-    offset, rate, channels = (int.from_bytes(header[at : at + 4], "big") for at in (4, 16, 20))
+    offset, rate, channels = (
+        int.from_bytes(header[position : position + 4], "big") for position in (4, 16, 20)
+    )
     pipe.read(offset - AU_HEAD)
     size = 2 * channels * max(1, round(seconds * rate))
     while data := pipe.read(size):

@@ -46,6 +46,7 @@ def transcribe(
     """Print the phones or words of recordings, after the hash of the model is checked."""
 
     def run() -> None:
+        # Each side imports its own module, because Whisper needs torch and phones do not.
         if words:
             _transcribe_words(file, model, language, script, times, int8)
         else:

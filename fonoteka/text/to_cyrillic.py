@@ -55,10 +55,10 @@ def to_cyrillic(text: str) -> str:
 
 
 def _cyrillic_word(word: str) -> str:
-    apart = _split_places(word.lower())
+    separate = _split_places(word.lower())
     pieces, position = [], 0
     for match in _DIGRAPH.finditer(word):
-        if match.start() in apart or match[0] in ("lJ", "nJ", "dŽ"):
+        if match.start() in separate or match[0] in ("lJ", "nJ", "dŽ"):
             continue
         pieces.append(_single(word[position : match.start()]))
         letter = _LETTERS[match[0].lower()]

@@ -14,7 +14,7 @@ from fonoteka.whisper.decode import torch_step
 from fonoteka.whisper.model import WINDOW_S, Whisper, language_probabilities
 
 Probabilities = Mapping[str, float]
-"""The probability of each language that the model knows, by code."""
+"""The probability of each language of the model, by code."""
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,24 @@ class ListeningWhisper(Whisper):
     decoded anyway cost one step of the decoder more.
 
     Attributes:
-        found: the languages of each clip, by the `id` of its array; clips have to be kept.
+        languages: of each clip, by the `id` of its array; clips have to be kept.
     """
 
-    found: dict[int, Probabilities] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, whisper: Whisper) -> ListeningWhisper:
-        """Return a listening one with the model of `whisper`."""
-        return cls(whisper.model, whisper.tokenizer, whisper.rules, whisper.log_mel)
+    languages: dict[int, Probabilities] = field(default_factory=dict)
 
     def states(self, signals: Sequence[Signal], input_s: float) -> Tensor:
         """Return what `Whisper.states` returns."""
         states = super().states(signals, input_s)
         for signal, own in zip(signals, languages_of(self, states), strict=True):
-            self.found.setdefault(id(signal), own)  # the first input counts, not one that is redone
+            self.languages.setdefault(
+                id(signal), own
+            )  # the first input counts, not one that is redone
         return states
+
+
+def listening(whisper: Whisper) -> ListeningWhisper:
+    """Return a listening Whisper with the model of `whisper`."""
+    return ListeningWhisper(whisper.model, whisper.tokenizer, whisper.rules, whisper.log_mel)
 
 
 def languages_of(whisper: Whisper, states: Tensor) -> list[Probabilities]:
@@ -60,11 +62,11 @@ def spoken_language(whisper: Whisper, signal: Signal) -> Probabilities:
     return languages_of(whisper, whisper.states([signal], WINDOW_S))[0]
 
 
-def most_probable(found: Probabilities, among: Sequence[str] | None = None) -> str:
+def most_probable(languages: Probabilities, among: Sequence[str] | None = None) -> str:
     """Return the most probable language, of those in `among` if it is given.
 
     >>> most_probable({"de": 0.6, "hr": 0.3, "sr": 0.1}, among=["sr", "hr"])
     'hr'
     """
-    codes = sorted(found if among is None else set(among) & set(found))
-    return max(codes, key=lambda code: found[code])
+    codes = sorted(languages if among is None else set(among) & set(languages))
+    return max(codes, key=lambda code: languages[code])

@@ -1,0 +1,1 @@
+"""Evaluate a fine-tuned Whisper and the one that it was made of, on the same clips."""

@@ -1,0 +1,156 @@
+"""Decode clips with a model, and count what it gets right besides words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fonoteka.audio.dsp import Signal
+from fonoteka.manifest import Utterance
+from fonoteka.phones import SOUTH_SLAVIC
+from fonoteka.speech_gate import SpeechGate
+from fonoteka.speech_windows import speech_windows
+from fonoteka.whisper.decode import recognise
+from fonoteka.whisper.language import listening, most_probable
+from fonoteka.whisper.model import Whisper
+from fonoteka.whisper.word_scores import WordPair, share, within_script
+
+Clip = tuple[Utterance, Signal]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One clip, decoded by one model.
+
+    Attributes:
+        id: of the clip.
+        pair: reference and hypothesis.
+        language: the most probable one of all languages of the model.
+    """
+
+    id: str
+    pair: WordPair
+    language: str
+
+
+def decoded(whisper: Whisper, clips: Sequence[Clip], *, short: bool, batch: int) -> list[Trial]:
+    """Return the trials of clips, in their order; the language of each clip is given.
+
+    Args:
+        whisper: the model.
+        clips: utterances with their samples at 16 kHz.
+        short: False pads every clip to 30 s.
+        batch: most clips side by side.
+    """
+    model = listening(whisper)
+    signals = [signal for _, signal in clips]
+    languages = [utterance.language for utterance, _ in clips]
+    results = recognise(model, signals, languages, short=short, batch=batch)
+    return [
+        Trial(
+            u.id,
+            WordPair(u.text, result.text, u.language, u.speaker, result.looped, result.loops),
+            most_probable(model.languages[id(signal)]),
+        )
+        for (u, signal), result in zip(clips, results, strict=True)
+    ]
+
+
+def evenly_drawn(utterances: Iterable[Utterance], count: int) -> list[Utterance]:
+    """Return `count` utterances of each voice and language, evenly spaced by id; all if it is 0.
+
+    A voice with fewer utterances in a language is in the result with all of them.
+    """
+    groups: dict[tuple[str, str], list[Utterance]] = {}
+    for utterance in sorted(utterances, key=lambda u: u.id):
+        groups.setdefault((utterance.speaker, utterance.language), []).append(utterance)
+    drawn = []
+    for _, group in sorted(groups.items()):
+        many = min(count, len(group)) or len(group)
+        drawn += [group[len(group) * number // many] for number in range(many)]
+    return drawn
+
+
+def language_recognition(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Return the shares of clips whose language is found, Bosnian, Croatian and Serbian apart and
+    as one, and the languages that are found for the clips of each.
+    """
+    languages = sorted({trial.pair.language for trial in trials})
+    return _recognition(trials) | {
+        "languages": {
+            code: _recognition(own)
+            | {"found": dict(sorted(Counter(t.language for t in own).items()))}
+            for code in languages
+            if (own := [t for t in trials if t.pair.language == code])
+        }
+    }
+
+
+def _recognition(trials: Sequence[Trial]) -> dict[str, Any]:
+    return {
+        "clips": len(trials),
+        "right": share(trials, lambda t: t.language == t.pair.language),
+        "right_bs_hr_sr_as_one": share(trials, _is_right_group),
+    }
+
+
+def _is_right_group(trial: Trial) -> bool:
+    spoken = trial.pair.language
+    return trial.language == spoken or {trial.language, spoken} <= set(SOUTH_SLAVIC)
+
+
+def has_word(text: str) -> bool:
+    """Return whether a text contains a letter or a digit.
+
+    >>> has_word("..."), has_word("[ho]")
+    (False, True)
+    """
+    return bool(within_script(text))
+
+
+def word_shares(
+    whisper: Whisper, sounds: Sequence[tuple[str, Signal]], languages: Sequence[str],
+    *, short: bool, batch: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the share of sounds that yield a word, without a speech gate, and that of each kind.
+
+    Args:
+        whisper: the model.
+        sounds: kinds and samples, see `wordless_sounds`.
+        languages: that the model is given, in turn.
+        short: False pads every sound to 30 s.
+        batch: most sounds side by side.
+    """
+    signals = [signal for _, signal in sounds]
+    codes = [languages[number % len(languages)] for number in range(len(sounds))]
+    results = recognise(whisper, signals, codes, short=short, batch=batch)
+    return _shares(sounds, [has_word(result.text) for result in results])
+
+
+def gated_word_shares(
+    whisper: Whisper, gate: SpeechGate, sounds: Sequence[tuple[str, Signal]],
+    languages: Sequence[str], *, short: bool, batch: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what `word_shares` returns if only what passes the speech gate is decoded."""
+    worded = []
+    passed = 0
+    for number, (_, signal) in enumerate(sounds):
+        windows = [window.signal for window in speech_windows([signal], gate)]
+        passed += bool(windows)
+        codes = [languages[number % len(languages)]] * len(windows)
+        results = recognise(whisper, windows, codes, short=short, batch=batch)
+        worded.append(any(has_word(result.text) for result in results))
+    return _shares(sounds, worded) | {"passed_the_gate": passed}
+
+
+def _shares(sounds: Sequence[tuple[str, Signal]], worded: Sequence[bool]) -> dict[str, Any]:
+    kinds = Counter(kind for (kind, _), word in zip(sounds, worded, strict=True) if word)
+    return {
+        "clips": len(sounds),
+        "with_a_word": float(np.mean(worded)) if worded else 0.0,
+        "with_a_word_by_kind": {kind: kinds[kind] for kind in sorted({k for k, _ in sounds})},
+    }
