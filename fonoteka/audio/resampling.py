@@ -33,7 +33,7 @@ def blocks_at_16k(blocks: Iterable[Signal], sample_rate_hz: int) -> Iterator[Sig
     up, down = SAMPLE_RATE_HZ // common, sample_rate_hz // common
     # scipy's filter reaches 10 max(up, down) / up samples to either side. Whole multiples of `down`
     # keep the phase of the filter.
-    margin = -(-10 * max(up, down) // (up * down) + 1) * down
+    margin = (-(-10 * max(up, down) // (up * down)) + 1) * down
     held = np.zeros(0, dtype=np.float32)
     before = 0  # samples of `held` that are resampled already and only serve as a margin
     for block in blocks:
