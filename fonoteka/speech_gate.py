@@ -26,6 +26,10 @@ CHUNK, CONTEXT = 512, 64
 """Samples per probability, 32 ms, and samples before them that the model sees too."""
 
 _MODEL = Path("data", "silero_vad_16k_sequence.onnx")
+_LEAD_CHUNKS = 16
+"""The model sees the first half second backwards before it judges the signal. Else the sudden start
+of a recording is speech to it: hum passed in 17 of 57 recordings, and with the lead in none."""
+
 _CHUNKS_AT_ONCE = 512  # 16 s: the memory of a call is some MiB
 
 
@@ -101,6 +105,7 @@ class SpeechGate:
         self._state = [np.zeros((1, 1, 128), dtype=np.float32) for _ in range(2)]
         self._context = np.zeros(CONTEXT, dtype=np.float32)
         self._rest: Signal = np.zeros(0, dtype=np.float32)
+        self._led = False
         self._position = 0  # of the next chunk, in samples
         self._start: int | None = None  # of the speech that lasts
         self._pause: int | None = None  # start of the pause after it, if there is one
@@ -133,6 +138,10 @@ class SpeechGate:
             signal: the next samples at 16 kHz, `[T]`.
         """
         samples = np.concatenate([self._rest, np.asarray(signal, dtype=np.float32)])
+        if not self._led and len(samples) < _LEAD_CHUNKS * CHUNK:
+            self._rest = samples
+            return []
+        self._lead(samples)
         whole = len(samples) // CHUNK * CHUNK
         self._rest = samples[whole:].copy()
         return self._judge(samples[:whole])
@@ -140,11 +149,19 @@ class SpeechGate:
     def finish(self) -> list[Span]:
         """Return the rest of the speech, and prepare for another signal."""
         length = self._position + len(self._rest)
+        self._lead(self._rest)
         spans = self._judge(np.pad(self._rest, (0, -len(self._rest) % CHUNK)))
         if self._start is not None:
             spans += self._ended(length if self._pause is None else self._pause)
         self._reset()
         return [Span(start, min(end, length)) for start, end in spans]
+
+    def _lead(self, samples: Signal) -> None:
+        """Let the model see the start of the signal backwards, once."""
+        if not self._led:
+            length = min(len(samples) // CHUNK, _LEAD_CHUNKS) * CHUNK
+            list(self._probabilities(samples[:length][::-1]))
+            self._led = True
 
     def _judge(self, samples: Signal) -> list[Span]:
         spans = []

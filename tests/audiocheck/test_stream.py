@@ -43,9 +43,7 @@ def test_blocks_are_the_whole_recording(name, subtype, channels, tmp_path):
 @pytest.mark.parametrize("name", ["a.m4a", "a.webm", "a.mp4", "a.mkv"])
 def test_ffmpeg_formats_are_read_in_blocks_too(name, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(3.0), 48_000)  # 1 s
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", tmp_path / "a.wav", tmp_path / name], check=True
-    )
+    subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / "a.wav", tmp_path / name], check=True)
     samples, blocks = joined(tmp_path / name)
     whole, _ = read_sound(tmp_path / name)
     assert len(blocks) > 5

@@ -137,7 +137,9 @@ def test_two_hours_need_no_more_memory_than_two_minutes(transcriber):
 
     def peak(minutes):
         tracemalloc.start()
-        blocks = (minute[half * 30 * RATE :][: 30 * RATE] for _ in range(minutes) for half in (0, 1))
+        blocks = (
+            minute[half * 30 * RATE :][: 30 * RATE] for _ in range(minutes) for half in (0, 1)
+        )
         lines = sum(1 for _ in transcriber.lines(blocks, Options("sr")))
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
