@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from clip_maker import noise, save_clips
 from corpus_maker import utterance
 from whisper_maker import tiny_whisper
@@ -32,6 +33,7 @@ from stages.words.evaluate_whisper.trials import (
 )
 
 pytestmark = pytest.mark.torch
+torch.set_num_threads(1)
 PARAMS = tool.EvaluateWhisperParams(
     clips_per_voice_and_language=1, noise_clips=7, noise_clips_without_gate=1, max_loss=0.01,
     accepted_losses=(), batch=4, resamples=50, seed=1, digits=4,
