@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fonoteka.audio.dsp import Signal
-from fonoteka.whisper.decode import torch_step
 from fonoteka.whisper.model import WINDOW_S, Whisper, language_probabilities
 
 Probabilities = Mapping[str, float]
@@ -30,6 +28,7 @@ class ListeningWhisper(Whisper):
 
     languages: dict[int, Probabilities] = field(default_factory=dict)
 
+    @torch.inference_mode()
     def states(self, signals: Sequence[Signal], input_s: float) -> Tensor:
         """Return what `Whisper.states` returns."""
         states = super().states(signals, input_s)
@@ -45,11 +44,14 @@ def listening(whisper: Whisper) -> ListeningWhisper:
     return ListeningWhisper(whisper.model, whisper.tokenizer, whisper.rules, whisper.log_mel)
 
 
+@torch.inference_mode()
 def languages_of(whisper: Whisper, states: Tensor) -> list[Probabilities]:
     """Return the languages of clips from the encoder's states `[B, S, D]`."""
-    start = np.full((len(states), 1), whisper.rules.start, dtype=np.int64)
-    logits = torch_step(whisper.model, states)(start)
-    return [language_probabilities(row, whisper.rules) for row in logits]
+    start = torch.full((len(states), 1), whisper.rules.start)
+    decoder = whisper.model.model.decoder
+    output = decoder(input_ids=start, encoder_hidden_states=states, use_cache=False)
+    logits = whisper.model.proj_out(output.last_hidden_state[:, -1])
+    return [language_probabilities(row, whisper.rules) for row in logits.numpy()]
 
 
 @torch.inference_mode()

@@ -34,8 +34,8 @@ def windows(signal, size=30 * RATE, **params):
     return [*speech_windows(blocks, GATE, WindowParams(**params))]
 
 
-def times(found):
-    return [(round(w.start_s, 1), round(w.end_s, 1)) for w in found]
+def times(result):
+    return [(round(w.start_s, 1), round(w.end_s, 1)) for w in result]
 
 
 def test_short_pauses_join_and_long_ones_part():
@@ -52,20 +52,20 @@ def test_a_window_has_the_samples_of_its_time():
 
 def test_windows_end_at_pauses_before_they_are_too_long():
     signal = sound(*[4.096, -0.512] * 12)
-    found = windows(signal)
-    assert all(len(w.signal) <= 28 * RATE for w in found)
-    assert times(found)[0] == (0.0, 27.1)  # six pieces and five pauses; a seventh is too much
-    assert sum(len(w.signal) for w in found) >= 12 * 4.096 * RATE
+    result = windows(signal)
+    assert all(len(w.signal) <= 28 * RATE for w in result)
+    assert times(result)[0] == (0.0, 27.1)  # six pieces and five pauses; a seventh is too much
+    assert sum(len(w.signal) for w in result) >= 12 * 4.096 * RATE
 
 
 @pytest.mark.parametrize("size", [777, RATE, 30 * RATE, 100 * RATE])
 def test_speech_without_a_pause_is_cut_where_it_is_quietest(size):
     signal = sound(70.0)
     signal[20 * RATE : 20 * RATE + 4_000] *= 0.9
-    found = windows(signal, size)
-    assert all(len(w.signal) <= 28 * RATE for w in found)
-    assert np.array_equal(np.concatenate([w.signal for w in found]), signal)
-    assert 20.0 < found[0].end_s < 20.25
+    result = windows(signal, size)
+    assert all(len(w.signal) <= 28 * RATE for w in result)
+    assert np.array_equal(np.concatenate([w.signal for w in result]), signal)
+    assert 20.0 < result[0].end_s < 20.25
 
 
 def test_windows_do_not_depend_on_the_blocks():

@@ -23,16 +23,16 @@ def pair(reference, hypothesis, language="sr", speaker="a/ana", **more):
 
 
 def test_a_right_text_in_the_other_script_is_wrong_within_the_script_and_right_as_canonical():
-    one = [pair("Имам 2 пса.", "Imam dva psa")]
-    wrong = {s: errors_by_speaker(one, s, "wer")["a/ana"].wrong for s in
+    clip = [pair("Имам 2 пса.", "Imam dva psa")]
+    wrong = {s: errors_by_speaker(clip, s, "wer")["a/ana"].wrong for s in
              ("as_written", "within_script", "canonical")}  # fmt: skip
     assert wrong == {"as_written": 3, "within_script": 3, "canonical": 0}
 
 
 def test_capitals_and_punctuation_count_as_written_alone():
-    one = [pair("Dobar dan, Ana!", "dobar dan ana", "hr")]
-    assert errors_by_speaker(one, "as_written", "wer")["a/ana"].wrong == 3
-    assert errors_by_speaker(one, "within_script", "wer")["a/ana"].wrong == 0
+    clip = [pair("Dobar dan, Ana!", "dobar dan ana", "hr")]
+    assert errors_by_speaker(clip, "as_written", "wer")["a/ana"].wrong == 3
+    assert errors_by_speaker(clip, "within_script", "wer")["a/ana"].wrong == 0
 
 
 def test_errors_are_those_of_an_alignment_by_hand():

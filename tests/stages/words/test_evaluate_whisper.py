@@ -215,8 +215,8 @@ def test_bosnian_croatian_and_serbian_count_apart_and_as_one():
 def test_the_language_of_decoded_clips_is_that_of_the_clips_alone(base):
     signals = [noise(0.7), noise(1.9, 1), noise(0.7, 2)]
     model = listening(base)
-    heard = recognise(model, signals, ["sr"] * 3, short=False, batch=2)
-    assert heard == recognise(base, signals, ["sr"] * 3, short=False, batch=2)
+    texts = recognise(model, signals, ["sr"] * 3, short=False, batch=2)
+    assert texts == recognise(base, signals, ["sr"] * 3, short=False, batch=2)
     for signal in signals:
         alone = spoken_language(base, signal)
         assert sum(alone.values()) == pytest.approx(1)
