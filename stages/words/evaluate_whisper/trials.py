@@ -11,7 +11,7 @@ import numpy as np
 
 from fonoteka.audio.dsp import Signal
 from fonoteka.manifest import Utterance
-from fonoteka.phones import SOUTH_SLAVIC
+from fonoteka.phones import LANGUAGES, SOUTH_SLAVIC
 from fonoteka.speech_gate import SpeechGate
 from fonoteka.speech_windows import speech_windows
 from fonoteka.whisper.decode import recognise
@@ -30,11 +30,13 @@ class Trial:
         id: of the clip.
         pair: reference and hypothesis.
         language: the most probable one of all languages of the model.
+        restricted: the most probable one of the project's languages, which `transcribe` takes.
     """
 
     id: str
     pair: WordPair
     language: str
+    restricted: str
 
 
 def decoded(whisper: Whisper, clips: Sequence[Clip], *, short: bool, batch: int) -> list[Trial]:
@@ -55,6 +57,7 @@ def decoded(whisper: Whisper, clips: Sequence[Clip], *, short: bool, batch: int)
             u.id,
             WordPair(u.text, result.text, u.language, u.speaker, result.looped, result.loops),
             most_probable(model.languages[id(signal)]),
+            most_probable(model.languages[id(signal)], LANGUAGES),
         )
         for (u, signal), result in zip(clips, results, strict=True)
     ]
@@ -94,13 +97,16 @@ def _recognition(trials: Sequence[Trial]) -> dict[str, Any]:
     return {
         "clips": len(trials),
         "right": share(trials, lambda t: t.language == t.pair.language),
-        "right_bs_hr_sr_as_one": share(trials, _is_right_group),
+        "right_bs_hr_sr_as_one": share(trials, lambda t: _is_same(t.language, t.pair.language)),
+        "restricted_right": share(trials, lambda t: t.restricted == t.pair.language),
+        "restricted_right_bs_hr_sr_as_one": share(
+            trials, lambda t: _is_same(t.restricted, t.pair.language)
+        ),
     }
 
 
-def _is_right_group(trial: Trial) -> bool:
-    spoken = trial.pair.language
-    return trial.language == spoken or {trial.language, spoken} <= set(SOUTH_SLAVIC)
+def _is_same(language: str, spoken: str) -> bool:
+    return language == spoken or {language, spoken} <= set(SOUTH_SLAVIC)
 
 
 def has_word(text: str) -> bool:

@@ -201,7 +201,8 @@ def test_clips_are_drawn_evenly_over_voices_and_languages():
 
 
 def trial(spoken, language):
-    return Trial("a", WordPair("da", "da", spoken, "mine/ana"), language)
+    restricted = language if language in ("bs", "en", "hr", "sr") else "hr"
+    return Trial("a", WordPair("da", "da", spoken, "mine/ana"), language, restricted)
 
 
 def test_bosnian_croatian_and_serbian_count_apart_and_as_one():
@@ -210,6 +211,9 @@ def test_bosnian_croatian_and_serbian_count_apart_and_as_one():
     assert (result["right"], result["right_bs_hr_sr_as_one"]) == (0.5, 0.75)
     assert result["languages"]["sr"]["found"] == {"hr": 1, "sr": 1}
     assert result["languages"]["en"]["right_bs_hr_sr_as_one"] == 0.5
+    other = language_recognition([trial("sr", "pl"), trial("hr", "cs")])
+    assert (other["right_bs_hr_sr_as_one"], other["restricted_right"]) == (0.0, 0.5)
+    assert other["restricted_right_bs_hr_sr_as_one"] == 1.0
 
 
 def test_the_language_of_decoded_clips_is_that_of_the_clips_alone(base):
