@@ -16,9 +16,9 @@ NOT_STATED, IN_TABLE = "not stated", "one of their own, in metadata.csv"
 HEAD = """\
 # Data licences
 
-The licences and sources of the recordings that this repository uses. The stage `licences` writes
-this page from `corpus.json` and `metadata.csv` of each corpus in `data/raw`; correct them, not the
-page. The conditions are a summary; the text of the licence decides.
+The licences and sources of the recordings, and of weights that others trained, that this repository
+uses. The stage `licences` writes this page from `corpus.json` and `metadata.csv` of each corpus in
+`data/raw`; correct them, not the page. The conditions are a summary; the text of the licence decides.
 """
 
 
@@ -52,6 +52,32 @@ def page(corpora: Iterable[UsedCorpus], name_sources: bool) -> str:
     lines = [HEAD, table(header, map(_overview, used), left=(0, 1, 4))]
     for corpus in used:
         lines += ["", *section(corpus, name_sources)]
+    return "\n".join(lines)
+
+
+def weights_section(provenance: Mapping[str, str | None]) -> str:
+    """Return the section about Whisper's weights.
+
+    Args:
+        provenance: of the stage `whisper_base`: source, fetched, licence, packed_by, sha256.
+    """
+    licence = provenance.get("licence")
+    lines = [
+        "",
+        "## Weights of Whisper",
+        "",
+        f"- Licence: {plain(licence or NOT_STATED)}",
+        f"- Conditions: {conditions(licence or NOT_STATED)}",
+        f"- Source: {plain(provenance.get('fetched') or str(provenance['source']))}",
+        f"- Packed by: {plain(provenance.get('packed_by') or NOT_STATED)}",
+        f"- SHA-256 of model.safetensors: `{provenance['sha256']}`",
+    ]
+    if provenance["source"] == "package":
+        lines.append(
+            "- Trained by OpenAI. The wheels contain the model in CTranslate2's format and are "
+            "pinned by SHA-256; keep a copy of the stage's output in a remote, because they may "
+            "disappear from the index"
+        )
     return "\n".join(lines)
 
 

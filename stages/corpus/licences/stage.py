@@ -1,9 +1,9 @@
-"""State the licence of every recording that is used.
+"""State the licence of every recording that is used, and of the weights of Whisper.
 
     python -m stages.corpus.licences data/corpus/accepted.csv data/corpus/corpora.json \
-        DATA_LICENSES.md
+        data/models/whisper_base DATA_LICENSES.md
 
-Reads   accepted.csv; corpora.json: the cards of the corpora
+Reads   accepted.csv; corpora.json: the cards of the corpora; provenance.json of the weights
 Writes  DATA_LICENSES.md, which is in git
 Params  privacy
 
@@ -22,10 +22,10 @@ from fonoteka.corpus.clip_terms import ClipTerms
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, Card
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import read_table
-from stages.corpus.licences.page import page, used_corpora
+from stages.corpus.licences.page import page, used_corpora, weights_section
 
 
-def run(accepted: Path, cards_path: Path, out: Path, params: PrivacyParams) -> None:
+def run(accepted: Path, cards_path: Path, weights: Path, out: Path, params: PrivacyParams) -> None:
     """Write the page."""
     rows = read_table(accepted, ACCEPTED_COLUMNS)
     names = {row["corpus"] for row in rows}
@@ -35,7 +35,8 @@ def run(accepted: Path, cards_path: Path, out: Path, params: PrivacyParams) -> N
         for row in rows
     )
     used = used_corpora(cards, clips)
-    write_text(out, page(used, params.name_people))
+    provenance = read_json(weights / "provenance.json")
+    write_text(out, page(used, params.name_people) + "\n" + weights_section(provenance))
     for corpus in used:
         differ = sum(terms != corpus.own for terms, _ in corpus.clips)
         print(
@@ -47,7 +48,7 @@ def run(accepted: Path, cards_path: Path, out: Path, params: PrivacyParams) -> N
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("accepted", "corpora", "out"):
+    for name in ("accepted", "corpora", "weights", "out"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
-    run(args.accepted, args.corpora, args.out, load("privacy", PrivacyParams))
+    run(args.accepted, args.corpora, args.weights, args.out, load("privacy", PrivacyParams))

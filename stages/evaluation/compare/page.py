@@ -5,14 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from fonoteka.reporting.markdown import table
+from fonoteka.reporting.word_table import difference_sentence, word_table
 
 Entries = dict[str, dict[str, Any]]
 
 
 def page(
-    comparison: dict[str, Any], corpus: dict[str, Any], alignment: dict[str, Any], title: str
-) -> str:
-    """Return the page: the splits, two tables and their explanation."""
+    comparison: dict[str, Any], corpus: dict[str, Any], alignment: dict[str, Any], title: str,
+    words: dict[str, Any] | None = None,
+) -> str:  # fmt: skip
+    """Return the page: the splits, the tables and their explanation.
+
+    Args:
+        comparison: as `compare` returns it.
+        corpus: reports/corpus.json.
+        alignment: reports/alignment.json.
+        title: of the page.
+        words: the report of a fine-tuned Whisper; None leaves its table out.
+    """
     models: Entries = comparison["models"]
     first = next(iter(models.values()))
     train = corpus["parts"]["train"]
@@ -32,7 +42,21 @@ def page(
         *(["", *map(sentence, comparison["paired"])] if comparison["paired"] else []),
         *reference_lines(comparison.get("reference")),
         "", times(alignment),
+        *word_lines(words),
     ])  # fmt: skip
+
+
+def word_lines(words: dict[str, Any] | None) -> list[str]:
+    """Return the section on words: the table of base and fine-tuned model, and its explanation."""
+    if words is None:
+        return []
+    return [
+        "", "## Words", "", word_table(words), "",
+        difference_sentence(words), "",
+        "WER is the word error rate of canonical text: Latin script, lower case, no punctuation, "
+        "numbers in words. The base decodes each clip padded to 30 s, as it was trained; the "
+        "fine-tuned model decodes the clip and 1 s of silence.",
+    ]  # fmt: skip
 
 
 def encoder_sizes(models: Entries) -> str:

@@ -1,7 +1,7 @@
 """Compare the models: one page, one figure, and one JSON for other programs.
 
 Reads   reports/metrics/<name>.json of each model, reports/reference.json, reports/corpus.json,
-        reports/alignment.json
+        reports/alignment.json, reports/words/<run>.json
 Writes  reports/comparison.json, reports/comparison.md, reports/comparison.png,
         reports/per_by_language.csv
 Params  compare
@@ -181,11 +181,12 @@ def language_rows(metrics: dict[str, Metrics]) -> list[dict[str, Any]]:
 
 def run(
     lineup: Lineup, corpus: Path, alignment: Path, out: Path, by_language: Path,
-    params: CompareParams,
+    params: CompareParams, words: Path | None = None,
 ) -> None:  # fmt: skip
     """Write the comparison as JSON, Markdown and figure of the same name, and a table."""
     comparison = compare(lineup, params)
-    text = page(comparison, read_json(corpus), read_json(alignment), params.title)
+    scores = read_json(words) if words else None
+    text = page(comparison, read_json(corpus), read_json(alignment), params.title, scores)
     title = f"{params.title} ({speech_of(comparison['models'])})"
     picture(lineup.models, comparison.get("reference"), title, out.with_suffix(".png"), params.dpi)
     write_table(by_language, ("model", "language", "per"), language_rows(lineup.models))
@@ -201,13 +202,16 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, help="report of the stage compare_heads")
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--alignment", type=Path, required=True)
+    parser.add_argument("--words", type=Path, help="report of a fine-tuned Whisper")
     parser.add_argument("--by-language", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="comparison.json")
     args = parser.parse_args()
     reference = read_json(args.reference) if args.reference else None
     lineup = lineup_of(args.metrics, args.ensemble, reference)
     params = load("compare", CompareParams)
-    run(lineup, args.corpus, args.alignment, args.out, args.by_language, params)
+    run(
+        lineup, args.corpus, args.alignment, args.out, args.by_language, params, args.words,
+    )  # fmt: skip
 
 
 def lineup_of(metrics: Path, ensemble: str | None, reference: dict[str, Any] | None) -> Lineup:

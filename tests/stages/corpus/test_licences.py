@@ -9,13 +9,13 @@ from dataclasses import asdict
 import pytest
 from corpus_maker import CARD
 
-from fonoteka.core.files import write_json
+from fonoteka.core.files import read_json, write_json
 from fonoteka.corpus.clip_terms import AS_THE_CORPUS, ClipTerms, own_terms
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, read_card
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import write_table
 from stages.corpus.licences import stage as licences
-from stages.corpus.licences.page import plain
+from stages.corpus.licences.page import plain, weights_section
 from stages.corpus.licences.terms import MACHINE, NOTHING, NOTICE, UNKNOWN, conditions
 
 UNNAMED, NAMED = PrivacyParams(name_people=False), PrivacyParams(name_people=True)
@@ -45,9 +45,22 @@ def accept(tmp_path, *paths, seconds=90):
     write_json(tmp_path / "corpora.json", [asdict(card) for card in cards.values()])
 
 
+def provenance(folder, **values):
+    """Write the record of weights as the stage whisper_base does."""
+    record = {
+        "source": "package", "fetched": "part1==1.0.0", "licence": "MIT",
+        "packed_by": "a third party", "sha256": "ab" * 32,
+    }  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    write_json(folder / "provenance.json", record | values)
+
+
 def written(tmp_path, privacy=UNNAMED):
     out = tmp_path / "page.md"
-    licences.run(tmp_path / "accepted.csv", tmp_path / "corpora.json", out, privacy)
+    provenance(tmp_path / "weights")
+    licences.run(
+        tmp_path / "accepted.csv", tmp_path / "corpora.json", tmp_path / "weights", out, privacy
+    )
     # A cell is as wide as its column; only its text matters here.
     return re.sub(" +", " ", out.read_text(encoding="utf-8"))
 
@@ -150,10 +163,30 @@ def test_the_conditions_of_common_licences_are_listed(licence, expected):
 def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
     corpus(tmp_path / "raw", ["a.wav,,"])
     accept(tmp_path, "mine/a.wav")
+    provenance(tmp_path / "weights")
     (tmp_path / "params.yaml").write_text("privacy: {name_people: false}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "sys.argv", ["licences", "accepted.csv", "corpora.json", "DATA_LICENSES.md"]
+        "sys.argv", ["licences", "accepted.csv", "corpora.json", "weights", "DATA_LICENSES.md"]
     )
     licences.main()
     assert (tmp_path / "DATA_LICENSES.md").read_text().startswith("# Data licences\n")
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({}, "- Licence: MIT"),
+        ({}, "- Source: part1==1.0.0"),
+        ({}, "- Trained by OpenAI."),
+        ({"source": "hub", "licence": None}, "- Licence: not stated"),
+        ({"source": "folder", "fetched": None, "packed_by": None}, "- Source: folder"),
+    ],
+)
+def test_the_weights_of_others_are_on_the_page(values, line, tmp_path):
+    corpus(tmp_path / "raw", ["a.wav,,"])
+    accept(tmp_path, "mine/a.wav")
+    provenance(tmp_path / "weights", **values)
+    text = weights_section(read_json(tmp_path / "weights" / "provenance.json"))
+    assert f"\n{line}" in text
+    assert f"- SHA-256 of model.safetensors: `{'ab' * 32}`" in text
