@@ -16,9 +16,10 @@ NOT_STATED, IN_TABLE = "not stated", "one of their own, in metadata.csv"
 HEAD = """\
 # Data licences
 
-The licences and sources of the recordings, and of weights that others trained, that this repository
-uses. The stage `licences` writes this page from `corpus.json` and `metadata.csv` of each corpus in
-`data/raw`; correct them, not the page. The conditions are a summary; the text of the licence decides.
+The licences and sources of the recordings, and of weights that others trained, that this
+repository uses. The stage `licences` writes this page from `corpus.json` and `metadata.csv` of each
+corpus in `data/raw`; correct them, not the page. The conditions are a summary; the text of the
+licence decides.
 """
 
 
