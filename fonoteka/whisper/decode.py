@@ -9,21 +9,37 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from fonoteka.audio.dsp import Signal
-from fonoteka.whisper.model import MAX_TOKENS, WINDOW_S, TokenRules, Whisper, input_length_s
+from fonoteka.whisper.rules import MAX_TOKENS, WINDOW_S, TokenRules, input_length_s
 
 Step = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""Takes the tokens that follow those before, `[B, N]`; returns the logits of the last one, `[B, V]`."""
+"""Takes the tokens that follow those before, `[B, N]`; returns the last one's logits, `[B, V]`."""
+
+
+class Recogniser(Protocol):
+    """A Whisper model: `fonoteka.whisper.model.Whisper`, or an exported one."""
+
+    @property
+    def rules(self) -> TokenRules:
+        """The tokens that steer decoding."""
+        ...
+
+    def start(self, signals: Sequence[Signal], input_s: float) -> Step:
+        """Return the step of a decoder that starts with clips, silence added to `input_s`."""
+        ...
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, without special tokens and outer spaces."""
+        ...
+
 
 COMPRESSION = 2.4
-"""A text of a higher ratio of bytes to zlib's bytes repeats itself; the limit of OpenAI's Whisper."""
+"""A text with more bytes per byte of zlib repeats itself; the limit of OpenAI's Whisper."""
 
 FIRST_TOKENS, TOKENS_PER_S = 16, 16
 """Limit of a text: fast Serbian speech has 12 tokens per second, and a short clip some more."""
@@ -122,27 +138,8 @@ def is_loop(text: str, finished: bool) -> bool:
     return not finished or len(data) / len(zlib.compress(data)) > COMPRESSION
 
 
-def torch_step(model: Any, states: Tensor) -> Step:
-    """Return the step of a torch model for the states `[B, S, D]` of its encoder."""
-    cache: Any = None
-
-    @torch.inference_mode()
-    def step(tokens: NDArray[np.int64]) -> NDArray[np.float32]:
-        nonlocal cache
-        output = model.model.decoder(
-            input_ids=torch.from_numpy(tokens), encoder_hidden_states=states,
-            past_key_values=cache, use_cache=True,
-        )  # fmt: skip
-        cache = output.past_key_values
-        logits: NDArray[np.float32] = model.proj_out(output.last_hidden_state[:, -1]).numpy()
-        return logits
-
-    return step
-
-
-@torch.inference_mode()
 def recognise(
-    whisper: Whisper, signals: Sequence[Signal], languages: Sequence[str], *,
+    whisper: Recogniser, signals: Sequence[Signal], languages: Sequence[str], *,
     short: bool = True, batch: int = 8,
 ) -> list[Recognised]:  # fmt: skip
     """Return the texts of clips, in their order.
@@ -168,8 +165,7 @@ def recognise(
             some = numbers[start : start + batch]
             clips = [signals[i] for i in some]
             spoken = [languages[i] for i in some]
-            for i, result in zip(some, _batch(whisper, clips, spoken, length), strict=True):
-                results[i] = result
+            results |= zip(some, _batch(whisper, clips, spoken, length), strict=True)
     if short:
         again = [i for i, result in sorted(results.items()) if result.loops]
         redone = recognise(
@@ -182,11 +178,11 @@ def recognise(
 
 
 def _batch(
-    whisper: Whisper, signals: Sequence[Signal], languages: Sequence[str], input_s: float
+    whisper: Recogniser, signals: Sequence[Signal], languages: Sequence[str], input_s: float
 ) -> list[Recognised]:
     prompts = [whisper.rules.prompt(language) for language in languages]
     limits = [token_limit(len(signal) / 16_000) for signal in signals]
-    step = torch_step(whisper.model, whisper.states(signals, input_s))
+    step = whisper.start(signals, input_s)
     results = []
     for hypothesis in greedy(step, prompts, whisper.rules, limits):
         text = whisper.text(hypothesis.tokens)

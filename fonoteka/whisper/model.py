@@ -1,14 +1,13 @@
 """A Whisper model with its tokenizer, on clips of their own length.
 
-transformers' `generate` pads each clip to 30 s: 0.9 CPU seconds of whisper-base's encoder for a clip
-of 2.5 s, in place of 0.09. Here the input is the clip and 1 to 1.5 s of silence, and a fine-tuned
-model is trained on that input too, because the released weights do not stop on it.
+The input is the clip and 1 to 1.5 s of silence, see `fonoteka.whisper.rules`. A fine-tuned model is
+trained on that input too, because the released weights do not stop on it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,59 +20,22 @@ from torch import Tensor
 from transformers import WhisperForConditionalGeneration, WhisperTokenizerFast
 from transformers.utils.logging import disable_progress_bar
 
-from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.audio.dsp import Signal
 from fonoteka.core.errors import UserError
 from fonoteka.models.log_mel import LogMel
 from fonoteka.models.whisper_encoder import encode_mel
+from fonoteka.whisper.decode import Step
+
+# Re-exported: most callers of a torch model need the rules of its input too.
+from fonoteka.whisper.rules import MARGIN_S as MARGIN_S
+from fonoteka.whisper.rules import MAX_TOKENS as MAX_TOKENS
+from fonoteka.whisper.rules import STEP_S as STEP_S
+from fonoteka.whisper.rules import WINDOW_S as WINDOW_S
+from fonoteka.whisper.rules import TokenRules, padded_samples
+from fonoteka.whisper.rules import input_length_s as input_length_s
+from fonoteka.whisper.rules import language_probabilities as language_probabilities
 
 disable_progress_bar()  # no progress bar for one local file
-
-WINDOW_S = 30.0
-"""The longest input; the positions of the encoder end there."""
-
-MARGIN_S, STEP_S = 1.0, 0.5
-"""The silence after a clip is at least 1 s. Inputs are whole half seconds: clips of equal input
-length are decoded side by side, without an effect on each other."""
-
-MAX_TOKENS = 448
-
-
-@dataclass(frozen=True)
-class TokenRules:
-    """The tokens that steer decoding, from generation_config.json.
-
-    Attributes:
-        start: begins every prompt.
-        end: ends every text.
-        no_timestamps: the last token of a prompt.
-        languages: token of each language code.
-        tasks: token of `transcribe` and `translate`.
-        suppressed: tokens that are never part of a text.
-        suppressed_first: tokens that do not begin a text.
-        first_timestamp: number of <|0.00|>; this token and those above it are times.
-    """
-
-    start: int
-    end: int
-    no_timestamps: int
-    languages: Mapping[str, int]
-    tasks: Mapping[str, int]
-    suppressed: tuple[int, ...]
-    suppressed_first: tuple[int, ...]
-    first_timestamp: int
-
-    def prompt(self, language: str, task: str = "transcribe") -> list[int]:
-        """Return start, language, task and no-timestamps token.
-
-        Raises:
-            UserError: Whisper does not know the language.
-        """
-        if language not in self.languages:
-            raise UserError(
-                f"language {language!r} is unknown to this Whisper model; it knows "
-                f"{', '.join(sorted(self.languages))}"
-            )
-        return [self.start, self.languages[language], self.tasks[task], self.no_timestamps]
 
 
 @dataclass(frozen=True)
@@ -110,29 +72,33 @@ class Whisper:
         """
         return encode_mel(self.model.model.encoder, self.log_mel(padded(signals, input_s)))
 
+    @torch.inference_mode()
+    def start(self, signals: Sequence[Signal], input_s: float) -> Step:
+        """Return the step of a decoder that starts with clips; arguments as for `states`."""
+        return torch_step(self.model, self.states(signals, input_s))
+
 
 def padded(signals: Sequence[Signal], input_s: float) -> Tensor:
     """Return clips with silence to `input_s` seconds, `[B, N]`."""
-    samples = np.zeros((len(signals), round(input_s * SAMPLE_RATE_HZ)), dtype=np.float32)
-    for row, signal in zip(samples, signals, strict=True):
-        row[: len(signal)] = signal  # numpy raises if the clip is longer than the row
-    return torch.from_numpy(samples)
+    return torch.from_numpy(padded_samples(signals, input_s))
 
 
-def input_length_s(samples: int) -> float:
-    """Return the seconds of input of a clip: it, 1 s of silence, up to a whole half second.
+def torch_step(model: Any, states: Tensor) -> Step:
+    """Return the step of a torch model for the states `[B, S, D]` of its encoder."""
+    cache: Any = None
 
-    Raises:
-        UserError: the clip is longer than 30 s.
+    @torch.inference_mode()
+    def step(tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+        nonlocal cache
+        output = model.model.decoder(
+            input_ids=torch.from_numpy(tokens), encoder_hidden_states=states,
+            past_key_values=cache, use_cache=True,
+        )  # fmt: skip
+        cache = output.past_key_values
+        logits: NDArray[np.float32] = model.proj_out(output.last_hidden_state[:, -1]).numpy()
+        return logits
 
-    >>> input_length_s(16_000), input_length_s(16_001), input_length_s(29 * 16_000 + 1)
-    (2.0, 2.5, 30.0)
-    """
-    seconds = samples / SAMPLE_RATE_HZ
-    if seconds > WINDOW_S:
-        raise UserError(f"a clip of {seconds:.1f} s; Whisper takes {WINDOW_S:.0f} s; cut it")
-    steps = -(-(samples + round(MARGIN_S * SAMPLE_RATE_HZ)) // round(STEP_S * SAMPLE_RATE_HZ))
-    return min(steps * STEP_S, WINDOW_S)
+    return step
 
 
 def load_whisper(folder: Path) -> Whisper:
@@ -173,11 +139,3 @@ def token_rules(generation: Any, tokenizer: Any) -> TokenRules:
         suppressed_first=tuple(generation.begin_suppress_tokens or ()),
         first_timestamp=int(tokenizer.convert_tokens_to_ids("<|0.00|>")),
     )
-
-
-def language_probabilities(logits: NDArray[np.float32], rules: TokenRules) -> dict[str, float]:
-    """Return the probability of each language, from the logits `[V]` after the start token."""
-    codes = sorted(rules.languages)
-    scores = logits[[rules.languages[code] for code in codes]].astype(np.float64)
-    weights = np.exp(scores - scores.max())
-    return dict(zip(codes, (weights / weights.sum()).tolist(), strict=True))
