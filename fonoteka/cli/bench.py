@@ -54,6 +54,14 @@ def realtime(busy: Busy = False) -> None:
     _models("realtime", busy=busy)
 
 
+@app.command()
+def words(busy: Busy = False) -> None:
+    """Time word recognition: ONNX Runtime beside torch, short inputs beside 30 s."""
+    from fonoteka.bench.words import bench_words
+
+    _measure(lambda: bench_words(busy))
+
+
 @app.command("all")
 def all_(busy: Busy = False) -> None:
     """Time heads, whole models and the causal models, one after another."""

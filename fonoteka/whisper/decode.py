@@ -104,6 +104,7 @@ def greedy(
     suppressed = [*rules.suppressed, *range(rules.no_timestamps, rules.first_timestamp + 1501)]
     tokens = np.asarray(prompts, dtype=np.int64)
     for position in range(max(limits)):
+        # In double precision, so that the sum over all tokens has no error of its own.
         logits = step(tokens).astype(np.float64)
         logits[:, [t for t in suppressed if t < logits.shape[1]]] = -np.inf
         if not position:

@@ -4,9 +4,9 @@
     decoder.onnx  tokens [B, N], cross_key_0, ..., past_key_0, past_value_0, ...
                   ->  logits [B, V] of the last token, next_past_key_0, next_past_value_0, ...
 
-The encoder's file computes the keys and values of the cross-attention, because they are the same for
-all tokens of a clip. One decoder file serves the prompt, whose past has length 0, and each token
-after it. The matrix of the embeddings is in the file once, for the first and the last layer.
+The encoder's file computes the keys and values of the cross-attention, because they are the same
+for all tokens of a clip. One decoder file serves the prompt, whose past has length 0, and each
+later token. The matrix of the embeddings is in it once, for the first and the last layer.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ class EncoderGraph(nn.Module):
     def forward(self, samples: Tensor) -> tuple[Tensor, ...]:
         """Return the states `[B, S, D]` of samples `[B, N]`, S = N / 320, and keys and values."""
         states = encode_mel(self.encoder, self.log_mel(samples))
+        attentions: Sequence[Any] = [*self.attentions]
         pairs = [
             tensor
-            for attention in self.attentions
+            for attention in attentions
             for tensor in (
                 _by_head(attention.k_proj(states), self.heads).transpose(2, 3),
                 _by_head(attention.v_proj(states), self.heads),
@@ -100,7 +101,9 @@ class DecoderGraph(nn.Module):
                 )
             )
             after += [key, value]
-            hidden = hidden + self._attend(layer.self_attn, normed, key.transpose(2, 3), value, mask)
+            hidden = hidden + self._attend(
+                layer.self_attn, normed, key.transpose(2, 3), value, mask
+            )
             normed = layer.encoder_attn_layer_norm(hidden)
             keys, values = cross[2 * number : 2 * number + 2]
             hidden = hidden + self._attend(layer.encoder_attn, normed, keys, values)
@@ -123,7 +126,8 @@ class DecoderGraph(nn.Module):
 
 def _by_head(vectors: Tensor, heads: int) -> Tensor:
     """Return `[B, heads, N, D / heads]` of `[B, N, D]`."""
-    return vectors.unflatten(-1, (heads, -1)).transpose(1, 2)
+    batch, count, width = vectors.shape
+    return vectors.view(batch, count, heads, int(width) // heads).transpose(1, 2)
 
 
 def layer_names(prefix: str, layers: int) -> list[str]:
@@ -153,9 +157,7 @@ def export_whisper(
     export_decoder(whisper, paths["decoder"], opset, properties)
 
 
-def export_encoder(
-    whisper: Whisper, path: Path, opset: int, properties: Mapping[str, str]
-) -> None:
+def export_encoder(whisper: Whisper, path: Path, opset: int, properties: Mapping[str, str]) -> None:
     """Write the file from samples to states, keys and values."""
     model = whisper.model.model
     attentions = [layer.encoder_attn for layer in model.decoder.layers]
@@ -169,9 +171,7 @@ def export_encoder(
     _export(module, example, ["samples"], ["states", *names], axes, path, opset, properties)
 
 
-def export_decoder(
-    whisper: Whisper, path: Path, opset: int, properties: Mapping[str, str]
-) -> None:
+def export_decoder(whisper: Whisper, path: Path, opset: int, properties: Mapping[str, str]) -> None:
     """Write the file from tokens, keys and values to logits."""
     decoder, config = whisper.model.model.decoder, whisper.model.config
     layers, heads = config.decoder_layers, config.decoder_attention_heads
@@ -192,9 +192,7 @@ def export_decoder(
         *(torch.zeros(2, heads, 5, width) for _ in past),
     )
     inputs, outputs = ["tokens", *cross, *past], ["logits", *after]
-    _export(
-        DecoderGraph(decoder).eval(), example, inputs, outputs, axes, path, opset, properties
-    )
+    _export(DecoderGraph(decoder).eval(), example, inputs, outputs, axes, path, opset, properties)
 
 
 def _frames_axis(name: str) -> int:

@@ -122,7 +122,8 @@ def onnx_step(decoder: Any, encoded: Arrays) -> Step:
 
     def step(tokens: NDArray[np.int64]) -> NDArray[np.float32]:
         nonlocal past
-        values = dict(zip(outputs, decoder.run(outputs, {"tokens": tokens} | cross | past)))
+        results = decoder.run(outputs, {"tokens": tokens} | cross | past)
+        values = dict(zip(outputs, results, strict=True))
         past = {name: values[f"next_{name}"] for name in past}
         return np.asarray(values["logits"], dtype=np.float32)
 

@@ -1,0 +1,1 @@
+"""Export a Whisper model to ONNX, in fp32 and int8."""

@@ -1,0 +1,167 @@
+"""Export a Whisper model to ONNX, in fp32 and int8, and check what each file decodes.
+
+Reads   data/models/whisper/<run>, valid.jsonl, test.jsonl, data/audio
+Writes  data/models/whisper_onnx/<run>/encoder.onnx   samples at 16 kHz to states, keys and values
+        data/models/whisper_onnx/<run>/decoder.onnx   tokens, keys and values to logits
+        data/models/whisper_onnx/<run>/*.int8.onnx    the same with matrix products in int8
+        data/models/whisper_onnx/<run>/tokenizer.json the bytes of each token
+        reports/onnx/whisper_<run>.json               bytes, errors against torch, WER of int8
+Params  compute, export_whisper
+
+The fp32 files are checked on test clips of many lengths, alone and side by side: each log
+probability of each decoding step is within a tolerance of torch's, and no decoded token differs.
+Nothing is written unless that holds. An int8 file is less exact, and is left out if the word error
+rate on the validation part is more than a limit above that of fp32; the report states both rates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fonoteka import manifest
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import atomic_folder, write_json
+from fonoteka.core.params import load
+from fonoteka.manifest import Utterance
+from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.numbers import parameter_count, round_up_pow10
+from fonoteka.shards import read_clips
+from fonoteka.whisper.model import load_whisper
+from fonoteka.whisper.onnx_check import CheckClip, batches_of, check_parity, word_error_rate
+from fonoteka.whisper.onnx_export import export_whisper
+from fonoteka.whisper.onnx_int8 import quantize_file
+from fonoteka.whisper.onnx_session import PARTS, VOCABULARY, open_parts, open_whisper
+
+
+@dataclass(frozen=True)
+class WhisperInt8Params:
+    """Limits of the int8 files.
+
+    Attributes:
+        check_clips: of the validation part, which the word error rates are of.
+        max_wer_loss: the largest increase of the word error rate over fp32.
+    """
+
+    check_clips: int
+    max_wer_loss: float
+
+
+@dataclass(frozen=True)
+class ExportWhisperParams:
+    """Section `export_whisper`.
+
+    Attributes:
+        opset: of the files.
+        max_error: largest difference of a log probability from torch's.
+        check_clips: number of test clips for the parity check.
+        batch_sizes: of its batches.
+        int8: limits of the int8 files.
+    """
+
+    opset: int
+    max_error: float
+    check_clips: int
+    batch_sizes: tuple[int, ...]
+    int8: WhisperInt8Params
+
+
+def evenly_drawn(utterances: Sequence[Utterance], count: int) -> list[Utterance]:
+    """Return up to `count` utterances, evenly spaced from the shortest to the longest."""
+    ordered = sorted(utterances, key=lambda u: (u.duration_s, u.id))
+    last = len(ordered) - 1
+    if last < count:
+        return ordered
+    return [ordered[round(i * last / max(count - 1, 1))] for i in range(count)]
+
+
+def check_clips(part: Path, audio: Path, count: int) -> list[CheckClip]:
+    """Return clips of a part, evenly spaced from the shortest to the longest.
+
+    Raises:
+        UserError: the part is empty.
+    """
+    utterances = evenly_drawn([u for u in manifest.read(part) if u.normalized], count)
+    if not utterances:
+        raise UserError(f"{part}: no utterance to check the export with; run dvc repro")
+    signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
+    return [CheckClip(u.id, u.language, u.normalized, signals[u.id]) for u in utterances]
+
+
+def add_int8(folder: Path, clips: Sequence[CheckClip], max_loss: float) -> dict[str, Any]:
+    """Write the int8 file of each part that decodes well enough, and return the report's entries.
+
+    Each part is checked beside the fp32 file of the other, and at the end both together: the files
+    that are left pass together too.
+    """
+    paths = {part: folder / f"{part}.onnx" for part in PARTS}
+    small = {part: folder / f"{part}.int8.onnx" for part in PARTS}
+    rate = _rate(paths, folder, clips)
+    report: dict[str, Any] = {"valid_clips": len(clips), "valid_wer_fp32": round(rate, 4)}
+    accepted: dict[str, Path] = {}
+    for part in reversed(PARTS):  # the decoder first, because it has more bytes
+        ratio = quantize_file(paths[part], small[part])
+        alone = _rate(paths | {part: small[part]}, folder, clips)
+        together = (
+            _rate(paths | accepted | {part: small[part]}, folder, clips) if accepted else alone
+        )
+        shipped = max(alone, together) - rate <= max_loss
+        report[part] = {
+            "size_ratio": round(ratio, 3), "valid_wer_int8": round(alone, 4), "shipped": shipped,
+            "reason": "" if shipped else _reason(alone, together, rate, max_loss),
+        } | ({"valid_wer_with_the_other_part": round(together, 4)} if accepted else {})  # fmt: skip
+        if shipped:
+            accepted[part] = small[part]
+        else:
+            small[part].unlink()
+    return report
+
+
+def _rate(paths: dict[str, Path], folder: Path, clips: Sequence[CheckClip]) -> float:
+    model = open_parts(paths["encoder"], paths["decoder"], folder / VOCABULARY)
+    return word_error_rate(model, clips)
+
+
+def _reason(alone: float, together: float, fp32: float, max_loss: float) -> str:
+    worst, setting = max((alone, "alone"), (together, "with the other part in int8"))
+    return (
+        f"WER {worst:.4f} {setting}, {fp32:.4f} in fp32; at most {max_loss} worse is allowed "
+        "(export_whisper.int8.max_wer_loss in params.yaml)"
+    )
+
+
+def run(
+    model: Path, valid: Path, test: Path, audio: Path, out: Path, report: Path,
+    params: ExportWhisperParams,
+) -> None:  # fmt: skip
+    """Export and check one model."""
+    whisper = load_whisper(model)
+    parities = check_clips(test, audio, params.check_clips)
+    scored = check_clips(valid, audio, params.int8.check_clips)
+    with atomic_folder(out) as part:
+        export_whisper(whisper, model.name, part, params.opset)
+        shutil.copyfile(model / VOCABULARY, part / VOCABULARY)
+        batches = list(batches_of(parities, params.batch_sizes))
+        error = check_parity(str(out), open_whisper(part), whisper, batches, params.max_error)
+        int8 = add_int8(part, scored, params.int8.max_wer_loss)
+        sizes = {path.name: path.stat().st_size for path in sorted(part.iterdir())}
+    entries = {
+        "bytes": sizes, "max_error_below": round_up_pow10(error), "clips": len(parities),
+        "batch_sizes": list(params.batch_sizes), "int8": int8,
+        "parameters": parameter_count(whisper.model),
+    }  # fmt: skip
+    write_json(report, entries)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("model", "valid", "test", "audio", "out", "report"):
+        parser.add_argument(name, type=Path)
+    args = parser.parse_args()
+    configure(load("compute", ComputeParams).threads)
+    run(**vars(args), params=load("export_whisper", ExportWhisperParams))
