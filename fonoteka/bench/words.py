@@ -170,8 +170,8 @@ def token_ms(whisper: Any, clip: Clip, batch: int, count: int) -> list[float]:
 def text_ms(whisper: Any, clips: Sequence[Clip], short: bool = True) -> list[float]:
     """Return the ms of each clip from sound to text, one at a time."""
     return [
-        cpu_ms(lambda clip=clip: recognise(whisper, [clip[0]], [clip[1]], short=short))
-        for clip in clips
+        cpu_ms(partial(recognise, whisper, [signal], [language], short=short))
+        for signal, language in clips
     ]
 
 
