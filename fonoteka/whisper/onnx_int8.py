@@ -29,6 +29,33 @@ LARGEST = 63
 """The largest weight in 7 bits, see above."""
 
 
+PER_LAYER = {"encoder": 6, "decoder": 8}
+"""Products with weights: four of each attention and two more; the encoder's file has the keys and
+values of the cross-attention, so in the decoder two of that are missing."""
+
+
+def recipes(path: Path) -> dict[str, Keep]:
+    """Return which products of a file stay in fp32, from the smallest file to the largest.
+
+    `all` quantises every product, `inner` all but those of the first and the last layer, and what
+    follows the last layer: the cross-attention's keys and values, or the logits. A model of two
+    layers has no inner ones.
+    """
+    graph = onnx.load(str(path)).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    names = [
+        node.name
+        for node in graph.node
+        if node.op_type in ("MatMul", "Gemm") and node.input[1] in weights
+    ]
+    is_encoder = graph.input[0].name == "samples"
+    size = PER_LAYER["encoder" if is_encoder else "decoder"]
+    after = len(graph.output) - 1 if is_encoder else 1
+    outer = {*names[:size], *names[-size - after :]}
+    result: dict[str, Keep] = {"all": lambda _: False}
+    return result if outer.issuperset(names) else result | {"inner": outer.__contains__}
+
+
 def quantize_file(source: Path, target: Path, keep: Keep = lambda _: False) -> float:
     """Write the int8 file of an fp32 file and return the ratio of their sizes.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -9,7 +11,8 @@ import whisper_onnx_maker
 from clip_maker import noise
 from onnx import TensorProto, helper, numpy_helper
 
-from fonoteka.whisper.onnx_int8 import LARGEST, in_7_bits, quantize_file
+from fonoteka.whisper.onnx_export import export_whisper
+from fonoteka.whisper.onnx_int8 import LARGEST, in_7_bits, quantize_file, recipes
 from fonoteka.whisper.onnx_session import open_parts, open_whisper
 
 pytestmark = pytest.mark.torch
@@ -67,6 +70,39 @@ def test_products_that_stay_in_fp32_are_chosen_by_name(folder, tmp_path):
     names = [node.name for node in nodes if node.op_type == "MatMul"]
     assert sum("fc2" in name for name in names) == 2
     assert any(node.op_type == "MatMulInteger" for node in nodes)
+
+
+@pytest.fixture(scope="module")
+def three_layers(folder, tmp_path_factory):
+    """Files of a model of three layers, so that one of them is an inner one."""
+    whisper = whisper_onnx_maker.torch_model(folder.parent)
+    config = whisper.model.config
+    config.encoder_layers = config.decoder_layers = config.num_hidden_layers = 3
+    model = type(whisper.model)(config).eval()
+    target = tmp_path_factory.mktemp("three")
+    export_whisper(replace(whisper, model=model), "three", target, 17)
+    return target
+
+
+@pytest.mark.parametrize(("part", "products"), [("encoder", 6), ("decoder", 8)])
+def test_the_inner_recipe_quantises_the_layers_between_the_outer_ones(
+    part, products, three_layers, tmp_path
+):
+    path = three_layers / f"{part}.onnx"
+    for name, keep in recipes(path).items():
+        quantize_file(path, tmp_path / f"{name}.onnx", keep)
+    counts = {
+        name: [node.op_type for node in onnx.load(tmp_path / f"{name}.onnx").graph.node].count(
+            "MatMulInteger"
+        )
+        for name in ("all", "inner")
+    }
+    rest = 6 if part == "encoder" else 1  # the cross-attention's keys and values, or the logits
+    assert counts == {"all": 3 * products + rest, "inner": products}
+
+
+def test_a_model_of_two_layers_has_one_recipe(folder):
+    assert [*recipes(folder / "encoder.onnx")] == ["all"]
 
 
 def test_equal_files_give_equal_bytes(folder, tmp_path):
