@@ -28,7 +28,7 @@ def test_two_products_of_the_largest_values_fit_16_bits():
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_a_weight_is_off_by_at_most_half_a_step_of_its_output(axis):
+def test_the_error_of_a_weight_is_at_most_half_a_step_of_its_output(axis):
     weights = np.random.default_rng(0).standard_normal((40, 30)).astype(np.float32)
     whole, scales = in_7_bits(weights, axis)
     assert whole.dtype == np.int8
@@ -113,10 +113,10 @@ def test_equal_files_give_equal_bytes(folder, tmp_path):
 
 def test_a_graph_without_weights_is_refused(tmp_path):
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
-    node = helper.make_node("Add", ["x", "one"], ["y"])
-    one = numpy_helper.from_array(np.ones(1, np.float32), "one")
+    node = helper.make_node("Add", ["x", "term"], ["y"])
+    term = numpy_helper.from_array(np.ones(1, np.float32), "term")
     out = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
-    graph = helper.make_graph([node], "g", [value], [out], [one])
+    graph = helper.make_graph([node], "g", [value], [out], [term])
     onnx.save(helper.make_model(graph), tmp_path / "plain.onnx")
     with pytest.raises(ValueError, match="int8 changed nothing: there is no matrix product"):
         quantize_file(tmp_path / "plain.onnx", tmp_path / "small.onnx")
