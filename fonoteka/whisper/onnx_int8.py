@@ -85,9 +85,9 @@ def in_7_bits(weights: NDArray[np.float32], axis: int) -> tuple[NDArray[Any], ND
         weights: a matrix.
         axis: over which inputs are summed; each index of the other axis is an output.
 
-    >>> whole, scales = in_7_bits(np.array([[0.5, 0.0], [-1.0, 0.0]], dtype=np.float32), axis=0)
-    >>> whole.tolist(), scales.round(4).tolist()
-    ([[32, 0], [-63, 0]], [0.0159, 1.0])
+    >>> whole, scales = in_7_bits(np.array([[0.25, 0], [-1, 0]], dtype=np.float32), axis=0)
+    >>> whole.tolist(), [round(float(scale), 4) for scale in scales]
+    ([[16, 0], [-63, 0]], [0.0159, 1.0])
     """
     largest = np.abs(weights).max(axis=axis, keepdims=True)
     scales = np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)

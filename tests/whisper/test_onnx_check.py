@@ -56,7 +56,7 @@ def test_a_model_whose_tokens_differ_is_refused_within_any_tolerance(both):
 def test_a_difference_that_is_not_a_number_is_refused(both):
     exported, reference = both
 
-    class Faulty:
+    class NotANumber:
         rules = exported.rules
 
         def start(self, signals, input_s):
@@ -64,11 +64,11 @@ def test_a_difference_that_is_not_a_number_is_refused(both):
             return lambda tokens: step(tokens) * np.float32("nan")
 
     with pytest.raises(ValueError, match="max abs error nan against torch"):
-        check_parity("tiny", Faulty(), reference, list(batches_of(CLIPS, [1])), 1.0)
+        check_parity("tiny", NotANumber(), reference, list(batches_of(CLIPS, [1])), 1.0)
 
 
 def test_the_word_error_rate_is_of_canonical_texts(both):
-    class Fixed:
+    class OneText:
         """Decodes every clip to the same text."""
 
         rules = both[0].rules
@@ -80,4 +80,4 @@ def test_the_word_error_rate_is_of_canonical_texts(both):
             return "Два, psa!"
 
     clips = [CLIPS[0], replace(CLIPS[1], text="dva")]
-    assert word_error_rate(Fixed(), clips) == pytest.approx(1 / 3)
+    assert word_error_rate(OneText(), clips) == pytest.approx(1 / 3)
