@@ -22,14 +22,13 @@ import argparse
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json, sha256_file, write_json, write_text
 from fonoteka.core.params import load
-from fonoteka.lineage import PARTS, Manifests, PackageParams, corpora, licence_of, read_parts
+from fonoteka.lineage import PARTS, PackageParams, corpora, licence_of, read_parts
 from fonoteka.packaging import CARD, PACKAGE, record
 from stages.words.package_whisper.card import RATES, card
 
@@ -129,18 +128,6 @@ def provenance_of(base: Path) -> dict[str, Any]:
     return {key: provenance.get(key) for key in ("source", "fetched", "licence", "sha256")}
 
 
-def licence(manifests: Manifests, base: Mapping[str, Any], params: PackageParams) -> dict[str, Any]:
-    """Return the licence of the weights; see `fonoteka.lineage.licence_of`.
-
-    A licence of the model before training that is not a compatible one has to be read, as that of
-    a corpus.
-    """
-    own = str(base["licence"] or "")
-    allowed = any(fnmatchcase(own.casefold(), a.casefold()) for a in params.compatible_licences)
-    stated = f"{base['fetched'] or base['source']}: {own or 'no licence stated'}"
-    return licence_of(manifests, [] if own and allowed else [stated], params)
-
-
 def run(
     name: str, model: Path, base: Path, tuned: Path, splits: Path, scored: Path, exported: Path,
     out: Path, package_params: PackageParams, params: PackageWhisperParams,
@@ -156,7 +143,10 @@ def run(
         "contract": contract(report["tuned"], params),
         "metrics": scores(report),
         "export": export_report,
-        "licence": licence(manifests, provenance, package_params),
+        "licence": licence_of(
+            manifests, {str(provenance["fetched"] or provenance["source"]): provenance["licence"]},
+            package_params,
+        ),
         "lineage": {
             "base": provenance, "corpora": corpora(manifests),
             "sha256": digests | {WEIGHTS: sha256_file(tuned / WEIGHTS)},
