@@ -1,0 +1,436 @@
+"""Fine-tuning of Whisper: a deterministic loop that resumes after a kill with the same bytes.
+
+The batches of a step, its learning rate and its random numbers depend on the seed and on the number
+of the step alone, so weights, moments of the optimiser and history are the whole state of a run.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fonoteka.core.errors import UserError
+from fonoteka.models.ctc import lr_at
+from fonoteka.models.determinism import seed_of
+from fonoteka.models.log_mel import MEL_HOP
+from fonoteka.models.step_checkpoints import StepCheckpoints, TrainingState
+from fonoteka.models.whisper_encoder import encode_mel
+from fonoteka.whisper.encoder_states import EncoderStates
+from fonoteka.whisper.examples import (
+    NO_TARGET,
+    SCRIPTS,
+    Example,
+    MaskParams,
+    batches_of,
+    make_targets,
+    mask_spectrogram,
+)
+from fonoteka.whisper.lora import LoraParams, add_adapters
+from fonoteka.whisper.model import Whisper, padded
+
+TRAINABLE, FROZEN, DEVICES = ("all", "decoder", "lora"), ("embeddings",), ("cpu", "cuda")
+STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class FineTuneParams:
+    """Section `train_whisper`.
+
+    Attributes:
+        seed: of batches, masks, dropout and adapters.
+        trainable: `all` weights but the encoder's positions; `decoder`, on stored encoder states;
+            or `lora`, adapters that are merged into the weights.
+        frozen: parts that are not trained with `all` and `decoder`: `embeddings`, the token
+            embeddings, which are 26 of whisper-base's 72 million weights.
+        frozen_layers: encoder layers from the first that are not trained with `all`, the two
+            convolutions with them; 0 trains both.
+        script: of the targets, `latin` or `as_written`.
+        device: `cpu` with float32, or `cuda` with bfloat16 autocast.
+        batch: most clips that are computed side by side.
+        accumulate: batches per step.
+        steps: updates of the weights.
+        learning_rate: maximum, after `warmup_fraction` of the steps; then it decreases to 0.
+        warmup_fraction: share of the steps in which the rate increases.
+        weight_decay: of AdamW.
+        max_grad_norm: maximum gradient norm.
+        label_smoothing: share of the target's probability given to all tokens, in training.
+        valid_every: steps between two validations.
+        valid_clips: clips of the validation split, as many per speaker and language as possible.
+        patience: validations without a lower loss before training stops.
+        checkpoint_every: steps between two checkpoints.
+        masks: on the log-mel input; not with `decoder`.
+        lora: adapters, with `lora`.
+        repeat: passes over a corpus per epoch, if not 1.
+    """
+
+    seed: int
+    trainable: str
+    frozen: tuple[str, ...]
+    frozen_layers: int
+    script: str
+    device: str
+    batch: int
+    accumulate: int
+    steps: int
+    learning_rate: float
+    warmup_fraction: float
+    weight_decay: float
+    max_grad_norm: float
+    label_smoothing: float
+    valid_every: int
+    valid_clips: int
+    patience: int
+    checkpoint_every: int
+    masks: MaskParams
+    lora: LoraParams
+    repeat: dict[str, int]
+
+    def __post_init__(self) -> None:
+        words = {"trainable": TRAINABLE, "script": SCRIPTS, "device": DEVICES}
+        for name, allowed in words.items():
+            if getattr(self, name) not in allowed:
+                raise UserError(
+                    f"train_whisper.{name}: {getattr(self, name)!r} is not one of "
+                    f"{', '.join(allowed)}; change it in params.yaml"
+                )
+        if unknown := sorted({*self.frozen} - {*FROZEN}):
+            raise UserError(f"train_whisper.frozen: {unknown[0]!r} is not one of {FROZEN}")
+        counts = (
+            "batch", "accumulate", "steps", "valid_every", "valid_clips", "patience",
+            "checkpoint_every",
+        )  # fmt: skip
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise UserError(
+                    f"train_whisper.{name} must be at least 1, found {getattr(self, name)}; "
+                    "change it in params.yaml"
+                )
+        if self.trainable == "decoder" and self.masks.on:
+            raise UserError(
+                "train_whisper: masks need an encoder in training, and trainable is 'decoder'; "
+                "set time_masks and band_masks to 0 in params.yaml"
+            )
+
+
+@dataclass
+class FineTuneProgress:
+    """The state of a run besides its tensors.
+
+    Attributes:
+        step: updates so far.
+        best_step: updates after which the validation loss was lowest; 0 is the base model.
+        best: that loss, per token.
+        waited: validations since then.
+        history: values of each step, from step 0, the base model.
+    """
+
+    step: int = 0
+    best_step: int = 0
+    best: float = math.inf
+    waited: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What is logged for a step.
+
+    Attributes:
+        step: its number, from 1.
+        loss: mean per token before the update.
+        learning_rate: of the update.
+        seconds: of this step on the clock.
+        cpu_seconds: of this process.
+        peak_mib: most memory so far: of the device with `cuda`, else of the process; None if the
+            system does not tell.
+    """
+
+    step: int
+    loss: float
+    learning_rate: float
+    seconds: float
+    cpu_seconds: float
+    peak_mib: int | None
+
+
+Log = Callable[[StepRecord], None]
+
+
+def choose_device(name: str) -> torch.device:
+    """Return a device of torch.
+
+    Raises:
+        UserError: this machine does not have it.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "train_whisper.device: 'cuda', but torch finds no CUDA device here; set it to cpu in "
+            "params.yaml"
+        )
+    return torch.device(name)
+
+
+def trainable_weights(model: nn.Module, params: FineTuneParams) -> dict[str, nn.Parameter]:
+    """Freeze what is not trained and return the other parameters by name."""
+    if params.trainable == "lora":
+        torch.manual_seed(seed_of(params.seed, "adapters"))
+        add_adapters(model, params.lora)
+    else:
+        prefixes = _frozen_prefixes(params)
+        for name, weight in model.named_parameters():
+            weight.requires_grad_(not name.startswith(prefixes))
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def _frozen_prefixes(params: FineTuneParams) -> tuple[str, ...]:
+    encoder = "model.encoder."
+    frozen = [encoder] if params.trainable == "decoder" else [f"{encoder}embed_positions."]
+    if params.frozen_layers:
+        frozen += [f"{encoder}conv1.", f"{encoder}conv2."]
+        frozen += [f"{encoder}layers.{number}." for number in range(params.frozen_layers)]
+    if "embeddings" in params.frozen:
+        frozen.append("model.decoder.embed_tokens.")
+    return tuple(frozen)
+
+
+class Losses:
+    """The loss of batches, from clips or from stored encoder states."""
+
+    def __init__(
+        self, whisper: Whisper, params: FineTuneParams, stored: EncoderStates | None
+    ) -> None:
+        self.whisper, self.params, self.stored = whisper, params, stored
+        self.device: torch.device = whisper.model.device
+
+    def train(self, batch: Sequence[Example], step: int) -> Tensor:
+        """Return the sum of the losses of all tokens of a batch, with masks and smoothing."""
+        return self._sum(batch, step, self.params.label_smoothing)
+
+    @torch.no_grad()
+    def valid(self, examples: Sequence[Example]) -> float:
+        """Return the mean loss per token, each clip with the input length of its own."""
+        self.whisper.model.eval()
+        total = 0.0
+        lengths = [e.input_s for e in examples]
+        rng = np.random.default_rng(0)  # the order of the sum, which is rounded
+        for numbers in batches_of(lengths, self.params.batch, rng, equal=True):
+            total += self._sum([examples[i] for i in numbers], None, 0.0).item()
+        return total / sum(map(target_count, examples))
+
+    def _sum(self, batch: Sequence[Example], step: int | None, smoothing: float) -> Tensor:
+        model = self.whisper.model
+        targets = make_targets(batch, self.whisper.rules.end)
+        labels = targets.labels.to(self.device)
+        wanted = labels != NO_TARGET
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            hidden = model.model.decoder(
+                input_ids=targets.inputs.to(self.device),
+                encoder_hidden_states=self._states(batch, step), use_cache=False,
+            ).last_hidden_state  # fmt: skip
+            # Positions without a target are left out: a third of the decoder's cost is here.
+            logits = model.proj_out(hidden[wanted])
+        return F.cross_entropy(
+            logits.float(), labels[wanted], reduction="sum", label_smoothing=smoothing
+        )
+
+    def _states(self, batch: Sequence[Example], step: int | None) -> Tensor:
+        if self.stored is not None:
+            return self.stored.read(batch).to(self.device)
+        samples = padded([e.samples for e in batch], max(e.input_s for e in batch))
+        with torch.autocast("cuda", enabled=False):  # powers of samples are beyond bfloat16
+            mel = self.whisper.log_mel(samples.to(self.device))
+        if step is not None and self.params.masks.on:
+            seeds = [seed_of(self.params.seed, "masks", e.id, step) for e in batch]
+            frames = [len(e.samples) // MEL_HOP for e in batch]
+            mel = mask_spectrogram(mel, self.params.masks, seeds, frames)
+        return encode_mel(self.whisper.model.model.encoder, mel)
+
+
+def target_count(example: Example) -> int:
+    """Return the number of tokens with a loss: the text and the end token."""
+    return len(example.tokens) + 1
+
+
+class BatchOrder:
+    """The batches of all epochs, one after the other, by number."""
+
+    def __init__(self, examples: Sequence[Example], params: FineTuneParams) -> None:
+        self.examples, self.params = examples, params
+        self.lengths = [e.input_s for e in examples]
+        self.equal = params.trainable == "decoder"  # stored states have no mask for padding
+        self.per_epoch = len(self._epoch(0))
+
+    def batch(self, number: int) -> list[Example]:
+        """Return a batch; the number of batches is the same in every epoch."""
+        epoch, position = divmod(number, self.per_epoch)
+        return [self.examples[i] for i in self._epoch(epoch)[position]]
+
+    @lru_cache(maxsize=2)  # noqa: B019 - one order per run
+    def _epoch(self, epoch: int) -> list[list[int]]:
+        rng = np.random.default_rng(seed_of(self.params.seed, "epoch", epoch))
+        return batches_of(self.lengths, self.params.batch, rng, self.equal)
+
+
+class FineTuning:
+    """A run: the model, its optimiser, the best weights and the progress."""
+
+    def __init__(self, losses: Losses, train: Sequence[Example], params: FineTuneParams) -> None:
+        self.losses, self.params = losses, params
+        self.model: nn.Module = losses.whisper.model
+        self.weights = trainable_weights(self.model, params)
+        self.model.to(losses.device)
+        self.order = BatchOrder(train, params)
+        self.optimizer = torch.optim.AdamW(
+            self.weights.values(), params.learning_rate, weight_decay=params.weight_decay,
+            fused=True,
+        )  # fmt: skip
+        self.best = self._copy()
+        self.progress = FineTuneProgress()
+
+    def step(self) -> StepRecord:
+        """Update the weights once."""
+        number, params = self.progress.step, self.params
+        clock, cpu = time.perf_counter(), time.process_time()
+        torch.manual_seed(seed_of(params.seed, "step", number))
+        # The middle of the step: at its start the first step would have a rate of 0.
+        share = (number + 0.5) / params.steps
+        rate = params.learning_rate * lr_at(share, params.warmup_fraction)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = self._gradients(number)
+        torch.nn.utils.clip_grad_norm_(self.weights.values(), params.max_grad_norm)
+        self.optimizer.step()
+        self.progress.step += 1
+        self.progress.history.append({"train_loss": round(loss, 6)})
+        return StepRecord(
+            number + 1, round(loss, 6), rate, round(time.perf_counter() - clock, 3),
+            round(time.process_time() - cpu, 3), peak_memory_mib(self.losses.device),
+        )  # fmt: skip
+
+    def _gradients(self, number: int) -> float:
+        """Compute the gradients of a step and return its loss per token."""
+        self.model.train()
+        self.optimizer.zero_grad()
+        first = number * self.params.accumulate
+        batches = [self.order.batch(first + i) for i in range(self.params.accumulate)]
+        count = sum(target_count(e) for batch in batches for e in batch)
+        total = 0.0
+        for batch in batches:
+            loss = self.losses.train(batch, number) / count
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        if not math.isfinite(total):
+            raise UserError(
+                f"step {number + 1}: the loss is {total}; lower train_whisper.learning_rate, now "
+                f"{self.params.learning_rate}"
+            )
+        return total
+
+    def validate(self, examples: Sequence[Example]) -> float:
+        """Record the validation loss and keep the weights if it is the lowest so far."""
+        loss, progress = self.losses.valid(examples), self.progress
+        if not progress.history:
+            progress.history.append({})
+        progress.history[-1]["valid_loss"] = round(loss, 6)
+        if loss < progress.best:
+            progress.best, progress.best_step, progress.waited = loss, progress.step, 0
+            self.best = self._copy()
+        else:
+            progress.waited += 1
+        return loss
+
+    def state(self) -> TrainingState:
+        """Return what a checkpoint contains; the best weights if they are not the present ones."""
+        tensors: dict[str, Tensor] = {f"weight.{n}": w.data for n, w in self.weights.items()}
+        if self.progress.best_step != self.progress.step:
+            tensors |= {f"best.{name}": weight for name, weight in self.best.items()}
+        moments = self.optimizer.state_dict()["state"]
+        for number, name in enumerate(self.weights):
+            tensors |= {f"{key}.{name}": value for key, value in moments[number].items()}
+        return TrainingState(tensors, asdict(self.progress))
+
+    def load(self, state: TrainingState) -> None:
+        """Continue from the state of a checkpoint."""
+        self._set({n: state.tensors[f"weight.{n}"] for n in self.weights})
+        self.progress = FineTuneProgress(**state.notes)
+        present = self.progress.best_step == self.progress.step
+        prefix = "weight" if present else "best"
+        self.best = {
+            n: state.tensors[f"{prefix}.{n}"].to(w.device) for n, w in self.weights.items()
+        }
+        moments = {
+            number: {
+                key: state.tensors[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
+            }
+            for number, name in enumerate(self.weights)
+        }
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+    def finish(self) -> None:
+        """Give the model the best weights."""
+        self._set(self.best)
+
+    def _copy(self) -> dict[str, Tensor]:
+        return {name: weight.detach().clone() for name, weight in self.weights.items()}
+
+    @torch.no_grad()
+    def _set(self, values: Mapping[str, Tensor]) -> None:
+        for name, weight in self.weights.items():
+            weight.copy_(values[name])
+
+
+def fine_tune(
+    whisper: Whisper, train: Sequence[Example], valid: Sequence[Example], params: FineTuneParams,
+    checkpoints: StepCheckpoints, stored: EncoderStates | None, log: Log,
+) -> FineTuning:  # fmt: skip
+    """Train a model in place and return the finished run; the model has its best weights.
+
+    Args:
+        whisper: the base model, on its device.
+        train: repeated as `repeat` states.
+        valid: the clips of the validation loss.
+        params: of the run.
+        checkpoints: of this run.
+        stored: prepared encoder states of all examples, or None to encode clips in each step.
+        log: called after each step.
+    """
+    run = FineTuning(Losses(whisper, params, stored), train, params)
+    if state := checkpoints.restore():
+        run.load(state)
+        print(f"continues after step {run.progress.step} of {params.steps}", flush=True)
+    else:
+        print(f"base: valid loss {run.validate(valid):.4f}", flush=True)
+    del state
+    progress = run.progress
+    while progress.step < params.steps and progress.waited < params.patience:
+        log(run.step())
+        ended = progress.step == params.steps
+        if ended or progress.step % params.valid_every == 0:
+            print(f"step {progress.step}: valid loss {run.validate(valid):.4f}", flush=True)
+        if ended or progress.step % params.checkpoint_every == 0:
+            checkpoints.save(progress.step, run.state())
+    run.finish()
+    whisper.model.eval()
+    return run
+
+
+def peak_memory_mib(device: torch.device) -> int | None:
+    """Return the most memory that the device or this process had, in MiB, or None if unknown."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device) / 2**20)
+    if not STATUS.is_file():
+        return None
+    for line in STATUS.read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) // 1024
+    return None

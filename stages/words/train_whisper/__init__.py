@@ -1,0 +1,1 @@
+"""Fine-tune Whisper on the clips of the training split."""
