@@ -118,7 +118,7 @@ def test_parts_can_be_frozen(toy):
 def test_the_decoder_alone_is_trained_on_stored_states(toy, tmp_path):
     trained, every = names_of(toy, trainable="decoder")
     assert trained == {name for name in every if name.startswith("model.decoder.")}
-    whisper, examples = loaded(toy)
+    whisper, _ = loaded(toy)
     before = {n: w.clone() for n, w in whisper.model.named_parameters()}
     run, _ = tuned(toy, tmp_path, replace(PARAMS, trainable="decoder"))
     changed = {n for n, w in run.model.named_parameters() if not torch.equal(w, before[n])}
@@ -149,7 +149,7 @@ def test_stored_states_are_computed_once_and_again_for_another_mark(toy, tmp_pat
 
 
 def test_accumulated_batches_have_the_gradient_of_one_large_batch(toy):
-    whisper, examples = loaded(toy)
+    _, examples = loaded(toy)
     same = [e for e in examples if e.input_s == examples[0].input_s][:4]
     gradients = []
     for size, times in ((4, 1), (2, 2)):
