@@ -176,6 +176,8 @@ def choose_device(name: str) -> torch.device:
             "train_whisper.device: 'cuda', but torch finds no CUDA device here; set it to cpu in "
             "params.yaml"
         )
+    # A convolution in TF32 has 10 bits: too few for the log-mel input, which reaches 80 dB down.
+    torch.backends.cudnn.allow_tf32 = False
     return torch.device(name)
 
 
@@ -210,6 +212,7 @@ class Losses:
     ) -> None:
         self.whisper, self.params, self.stored = whisper, params, stored
         self.device: torch.device = whisper.model.device
+        self.half = self.device.type == "cuda"  # bfloat16 for products of matrices
 
     def train(self, batch: Sequence[Example], step: int) -> Tensor:
         """Return the sum of the losses of all tokens of a batch, with masks and smoothing."""
@@ -231,7 +234,7 @@ class Losses:
         targets = make_targets(batch, self.whisper.rules.end)
         labels = targets.labels.to(self.device)
         wanted = labels != NO_TARGET
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             hidden = model.model.decoder(
                 input_ids=targets.inputs.to(self.device),
                 encoder_hidden_states=self._states(batch, step), use_cache=False,
@@ -246,7 +249,8 @@ class Losses:
         if self.stored is not None:
             return self.stored.read(batch).to(self.device)
         samples = padded([e.samples for e in batch], max(e.input_s for e in batch))
-        with torch.autocast("cuda", enabled=False):  # powers of samples are beyond bfloat16
+        # In bfloat16 quiet bands would be lost beside loud ones: it has 8 bits, the input 80 dB.
+        with torch.autocast(self.device.type, enabled=False):
             mel = self.whisper.log_mel(samples.to(self.device))
         if step is not None and self.params.masks.on:
             seeds = [seed_of(self.params.seed, "masks", e.id, step) for e in batch]
@@ -323,17 +327,24 @@ class FineTuning:
         first = number * self.params.accumulate
         batches = [self.order.batch(first + i) for i in range(self.params.accumulate)]
         count = sum(target_count(e) for batch in batches for e in batch)
-        total = 0.0
-        for batch in batches:
-            loss = self.losses.train(batch, number) / count
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
+        try:
+            total = sum(self._backward(batch, number, count) for batch in batches)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"step {number + 1}: a batch of {self.params.batch} clips does not fit into the "
+                "memory of the device; lower train_whisper.batch and raise accumulate"
+            ) from error
         if not math.isfinite(total):
             raise UserError(
                 f"step {number + 1}: the loss is {total}; lower train_whisper.learning_rate, now "
                 f"{self.params.learning_rate}"
             )
         return total
+
+    def _backward(self, batch: Sequence[Example], number: int, count: int) -> float:
+        loss = self.losses.train(batch, number) / count
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item()
 
     def validate(self, examples: Sequence[Example]) -> float:
         """Record the validation loss and keep the weights if it is the lowest so far."""

@@ -235,6 +235,28 @@ def test_a_loss_that_is_not_a_number_names_the_rate(toy):
         run.step()
 
 
+def test_a_batch_beyond_the_memory_names_the_parameter(toy, monkeypatch):
+    def train(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Losses, "train", train)
+    with pytest.raises(ValueError, match=r"step 1: a batch of 4 clips does not fit .* lower train"):
+        new_run(toy).step()
+
+
+def test_bfloat16_has_nearly_the_loss_and_the_gradients_of_float32(toy):
+    gradients, totals = [], []
+    for half in (False, True):
+        run = new_run(toy)
+        run.losses.half = half  # as on a CUDA device
+        totals.append(run._gradients(0))
+        gradients.append(torch.cat([w.grad.flatten() for w in run.weights.values()]))
+        assert {w.grad.dtype for w in run.weights.values()} == {torch.float32}
+    assert totals[0] == pytest.approx(totals[1], rel=0.01)  # of 8 bits: 0.4 % per product
+    assert totals[0] != totals[1]
+    assert F.cosine_similarity(*gradients, dim=0) > 0.99
+
+
 def test_dropout_of_the_config_is_on_in_training_only_and_repeats(toy):
     losses = []
     for _ in range(2):
