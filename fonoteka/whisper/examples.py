@@ -7,7 +7,7 @@ is given, so it has no targets. Nothing is shortened: a clip or a text that is t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +34,14 @@ class Example:
 
     Attributes:
         id: of the utterance.
+        language: its code.
         samples: `[T]` at 16 kHz.
         prompt: start, language, task and no-timestamps token.
         tokens: of the text, without the end token.
     """
 
     id: str
+    language: str
     samples: Signal
     prompt: tuple[int, ...]
     tokens: tuple[int, ...]
@@ -101,7 +103,7 @@ def make_example(whisper: Whisper, utterance: Utterance, samples: Signal, script
             f"{name}: its text and the prompt are {total} tokens; the most are {MAX_TOKENS}; "
             "cut the clip"
         )
-    return Example(name, samples, tuple(prompt), tuple(tokens))
+    return Example(name, utterance.language, samples, tuple(prompt), tuple(tokens))
 
 
 def make_examples(
@@ -156,6 +158,37 @@ def batches_of(
         for start in range(0, len(group), size)
     ]
     return [batches[i] for i in rng.permutation(len(batches)).tolist()]
+
+
+def drawn_share(
+    languages: Sequence[str], shares: Mapping[str, float], rng: np.random.Generator
+) -> list[int]:
+    """Return the numbers of the clips of an epoch: a random share of each language, at least one.
+
+    Args:
+        languages: of each clip.
+        shares: above 0, at most 1; 1 for languages that are not named.
+        rng: generator of the draw.
+
+    Raises:
+        UserError: a share is out of range, or no clip has its language.
+
+    >>> drawn_share(["en", "hr", "en"], {"en": 0.5}, np.random.default_rng(0))
+    [0, 1]
+    """
+    for language, share in shares.items():
+        if language not in languages or not 0 < share <= 1:
+            raise UserError(
+                f"language_share: {{{language}: {share}}} is not valid for the languages "
+                f"{sorted({*languages})}; name one of them and a number above 0, at most 1, in "
+                "params.yaml"
+            )
+    numbers: list[int] = []
+    for language in sorted({*languages}):
+        own = [i for i, other in enumerate(languages) if other == language]
+        size = max(1, round(shares.get(language, 1.0) * len(own)))
+        numbers += sorted(own[i] for i in rng.permutation(len(own))[:size].tolist())
+    return sorted(numbers)
 
 
 def evenly_drawn(utterances: Sequence[Utterance], count: int) -> list[Utterance]:

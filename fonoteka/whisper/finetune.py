@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -31,6 +32,7 @@ from fonoteka.whisper.examples import (
     Example,
     MaskParams,
     batches_of,
+    drawn_share,
     make_targets,
     mask_spectrogram,
 )
@@ -60,6 +62,7 @@ class FineTuneParams:
         steps: updates of the weights.
         learning_rate: maximum, after `warmup_fraction` of the steps; then it decreases to 0.
         warmup_fraction: share of the steps in which the rate increases.
+        beta2: decay of AdamW's second moment; Whisper was trained with 0.98.
         weight_decay: of AdamW.
         max_grad_norm: maximum gradient norm.
         label_smoothing: share of the target's probability given to all tokens, in training.
@@ -70,6 +73,7 @@ class FineTuneParams:
         masks: on the log-mel input; not with `decoder`.
         lora: adapters, with `lora`.
         repeat: passes over a corpus per epoch, if not 1.
+        language_share: share of a language's clips that an epoch draws, if not 1.
     """
 
     seed: int
@@ -83,6 +87,7 @@ class FineTuneParams:
     steps: int
     learning_rate: float
     warmup_fraction: float
+    beta2: float
     weight_decay: float
     max_grad_norm: float
     label_smoothing: float
@@ -93,6 +98,7 @@ class FineTuneParams:
     masks: MaskParams
     lora: LoraParams
     repeat: dict[str, int]
+    language_share: dict[str, float]
 
     def __post_init__(self) -> None:
         words = {"trainable": TRAINABLE, "script": SCRIPTS, "device": DEVICES}
@@ -269,19 +275,26 @@ class BatchOrder:
 
     def __init__(self, examples: Sequence[Example], params: FineTuneParams) -> None:
         self.examples, self.params = examples, params
-        self.lengths = [e.input_s for e in examples]
+        self.languages = [e.language for e in examples]
         self.equal = params.trainable == "decoder"  # stored states have no mask for padding
-        self.per_epoch = len(self._epoch(0))
+        # Numbers of the first batches of the epochs so far and of the next one.
+        self.starts = [0, len(self.epoch(0))]
 
     def batch(self, number: int) -> list[Example]:
-        """Return a batch; the number of batches is the same in every epoch."""
-        epoch, position = divmod(number, self.per_epoch)
-        return [self.examples[i] for i in self._epoch(epoch)[position]]
+        """Return a batch of an epoch; epochs differ in their number of batches."""
+        while number >= self.starts[-1]:
+            self.starts.append(self.starts[-1] + len(self.epoch(len(self.starts) - 1)))
+        epoch = bisect_right(self.starts, number) - 1
+        return [self.examples[i] for i in self.epoch(epoch)[number - self.starts[epoch]]]
 
     @lru_cache(maxsize=2)  # noqa: B019 - one order per run
-    def _epoch(self, epoch: int) -> list[list[int]]:
+    def epoch(self, epoch: int) -> list[list[int]]:
+        """Return the clip numbers of each batch of an epoch."""
         rng = np.random.default_rng(seed_of(self.params.seed, "epoch", epoch))
-        return batches_of(self.lengths, self.params.batch, rng, self.equal)
+        drawn = drawn_share(self.languages, self.params.language_share, rng)
+        lengths = [self.examples[i].input_s for i in drawn]
+        batches = batches_of(lengths, self.params.batch, rng, self.equal)
+        return [[drawn[i] for i in batch] for batch in batches]
 
 
 class FineTuning:
@@ -294,8 +307,8 @@ class FineTuning:
         self.model.to(losses.device)
         self.order = BatchOrder(train, params)
         self.optimizer = torch.optim.AdamW(
-            self.weights.values(), params.learning_rate, weight_decay=params.weight_decay,
-            fused=True,
+            self.weights.values(), params.learning_rate, betas=(0.9, params.beta2),
+            weight_decay=params.weight_decay, fused=True,
         )  # fmt: skip
         self.best = self._copy()
         self.progress = FineTuneProgress()

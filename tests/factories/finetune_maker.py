@@ -27,10 +27,10 @@ from stages.words.train_whisper.stage import run
 NO_MASKS = MaskParams(time_masks=0, time_frames=0, band_masks=0, bands=0)
 PARAMS = FineTuneParams(
     seed=1, trainable="all", frozen=(), frozen_layers=0, script="latin", device="cpu", batch=4,
-    accumulate=1, steps=6, learning_rate=0.01, warmup_fraction=0.1, weight_decay=0.01,
+    accumulate=1, steps=6, learning_rate=0.01, warmup_fraction=0.1, beta2=0.98, weight_decay=0.01,
     max_grad_norm=1.0, label_smoothing=0.0, valid_every=2, valid_clips=4, patience=9,
     checkpoint_every=2, masks=NO_MASKS,
-    lora=LoraParams(rank=2, alpha=4.0, targets=("q_proj", "v_proj")), repeat={},
+    lora=LoraParams(rank=2, alpha=4.0, targets=("q_proj", "v_proj")), repeat={}, language_share={},
 )  # fmt: skip
 MASKED = replace(
     PARAMS, masks=MaskParams(time_masks=1, time_frames=20, band_masks=1, bands=10), valid_every=3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -163,13 +164,29 @@ def test_accumulated_batches_have_the_gradient_of_one_large_batch(toy):
 
 def test_every_clip_is_in_each_epoch_once(toy):
     order = new_run(toy).order
-    epochs = []
-    for epoch in range(3):
-        first = epoch * order.per_epoch
-        ids = [e.id for n in range(order.per_epoch) for e in order.batch(first + n)]
+    batches = [[e.id for e in order.batch(number)] for number in range(9)]
+    epochs = [[e for batch in batches[start : start + 3] for e in batch] for start in (0, 3, 6)]
+    for ids in epochs:
         assert sorted(ids) == sorted(e.id for e in order.examples)
-        epochs.append(ids)
     assert epochs[0] != epochs[1]
+    # A resumed run asks for a later batch first.
+    later = BatchOrder(order.examples, order.params)
+    assert [[e.id for e in later.batch(number)] for number in (7, 2)] == [batches[7], batches[2]]
+
+
+def test_a_language_can_have_a_share_of_its_clips_per_epoch(toy):
+    order = new_run(toy, replace(PARAMS, batch=1, language_share={"en": 0.5})).order
+    drawn = [[order.batch(epoch * 10 + n)[0] for n in range(10)] for epoch in range(6)]
+    for clips in drawn:
+        assert Counter(e.language for e in clips) == {"hr": 4, "sr": 4, "en": 2}
+        assert len({e.id for e in clips}) == 10
+    assert {e.id for clips in drawn for e in clips} == {e.id for e in order.examples}
+
+
+@pytest.mark.parametrize("share", [{"en": 0.0}, {"en": 1.1}, {"de": 0.5}])
+def test_a_share_out_of_range_or_of_another_language_is_refused(share, toy):
+    with pytest.raises(ValueError, match=r"language_share: \{.*\['en', 'hr', 'sr'\]; name one of"):
+        new_run(toy, replace(PARAMS, language_share=share))
 
 
 def test_masks_depend_on_the_seed_the_clip_and_the_step(toy, monkeypatch):
