@@ -35,6 +35,10 @@ LOADS = {
     "stages.realtime.realtime_features": {"pandas", "scipy"},
     "stages.realtime.train_realtime": {"pandas", "torch"},
     "stages.training.train": {"torch"},
+    "stages.features.whisper_encoder": {"transformers"},
+    "stages.words.train_whisper": {"torch", "transformers"},
+    "stages.words.export_whisper": {"onnxruntime", "torch", "transformers"},
+    "stages.words.evaluate_whisper": {"onnxruntime", "torch", "transformers"},
     "fonoteka.bench.command": {"onnxruntime"},
     "fonoteka.bench.realtime": {"onnxruntime"},
     "fonoteka.bench.synthetic_clips": {"scipy"},
@@ -45,6 +49,8 @@ LOADS = {
     "fonoteka.realtime.bundle_check": {"onnxruntime"},
     "fonoteka.realtime.model_check": {"onnxruntime"},
     "fonoteka.transcribe": {"onnxruntime"},
+    "fonoteka.transcribe_words": {"onnxruntime"},
+    "fonoteka.pseudo_labels": {"onnxruntime", "torch", "transformers"},
 }  # every other stage and tool loads none of these packages
 COMMANDS = sorted(
     {module_of(stage).removesuffix(".__main__") for stage in pipeline()} | {*commands()}
