@@ -10,6 +10,7 @@ pytestmark = pytest.mark.pipeline
 
 NEW = {
     "encoders": "  other: {kind: wavlm, hub: microsoft/wavlm-base@none}",
+    "embedded": "  other: {augmented_copies: 1, seconds: 9}",
     "models": "  other_ctc:\n"
     "    {encoder: other, head: ctc, targets: data/splits/train.jsonl, seconds: 9}",
 }
@@ -23,7 +24,7 @@ def clone(tmp_path_factory):
     for section, entry in NEW.items():
         text, count = re.subn(rf"^{section}:.*$", rf"\g<0>\n{entry}", text, flags=re.MULTILINE)
         assert count == 1
-    text = text.replace("wavlm_ctc]", "wavlm_ctc, other_ctc]", 1)
+    text = text.replace("whisper_ctc]", "whisper_ctc, other_ctc]", 1)
     (clone / "params.yaml").write_text(text, encoding="utf-8")
     (clone.folder.parent / "output.txt").write_text(clone.repro())
     return clone
