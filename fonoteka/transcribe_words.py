@@ -45,7 +45,7 @@ AUTO, SCRIPTS = "auto", ("latin", "cyrillic")
 IN_CYRILLIC = ("bs", "sr")
 """Languages that are written in both scripts."""
 
-DEFAULT = "whisper/embedded"
+DEFAULT = "whisper/tuned"
 TUNED = "training.json"
 """The file by which a fine-tuned model differs: it was trained on inputs shorter than 30 s."""
 

@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 STAGES = sorted(pipeline())
-MODELS = {"ensemble", "mlp", "wav2vec2_ctc", "wavlm_ctc"}
+MODELS = {"ensemble", "mlp", "wav2vec2_ctc", "wavlm_ctc", "whisper_ctc"}
 CONTRACT = {
     "per": float, "per_low": float, "per_high": float, "segment_accuracy": float,
     "parameters": int, "onnx_bytes": int, "test_speakers": int, "test_utterances": int,

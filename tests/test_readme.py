@@ -22,6 +22,7 @@ from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.scoring.decoding import greedy
 from stages.export.package.card import PROGRAM
+from stages.words.package_whisper.program import PROGRAM as WORDS
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
 PAGES = {
@@ -107,7 +108,7 @@ def transcribed_by_this_repository(model, wav):
 
 
 def test_the_readme_shows_one_program_and_it_is_the_one_of_the_model_cards():
-    assert BLOCKS == [PROGRAM]
+    assert BLOCKS == [PROGRAM, WORDS]
 
 
 def test_the_program_prints_what_this_repository_predicts(program, tmp_path):
@@ -193,7 +194,7 @@ def test_every_command_line_of_ours_that_a_page_names_can_be_read():
         ("corpus add x --licnce CC0", "No such option: --licnce"),
         ("dif", "no command"),
         ("corpus", "no command"),
-        ("transcribe", "Missing argument 'WAV'."),
+        ("transcribe", "Missing argument 'FILE'."),
     ],
 )
 def test_a_command_line_that_is_wrong_is_noticed(line, problem):

@@ -22,7 +22,7 @@ def transcribe(
         typer.Option(
             metavar="NAME",
             help="a model in data/models, or a folder  [default: ensemble; for words "
-            "whisper/embedded]",
+            "whisper/tuned]",
             show_default=False,
         ),
     ] = None,

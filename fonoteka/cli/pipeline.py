@@ -148,7 +148,12 @@ def review(
 
 @app.command()
 def profile(
-    name: Annotated[str, typer.Argument(help="small, fsdd, fsdd-with-embedded, or a file")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="small, fsdd, fsdd-with-embedded, fsdd-words, full, real-english, or a file"
+        ),
+    ],
     params: Annotated[
         Path | None,
         typer.Option(

@@ -1,9 +1,8 @@
 """Package an exported Whisper model for its users: a model card, and the hash of every file.
 
-    python -m stages.words.package_whisper embedded data/models/whisper_onnx/embedded \
-        data/models/whisper_base data/models/whisper/embedded data/splits \
-        reports/words/embedded.json reports/onnx/whisper_embedded.json \
-        data/models/whisper_package/embedded
+    python -m stages.words.package_whisper tuned data/models/whisper_onnx/tuned \
+        data/models/whisper_base data/models/whisper/tuned data/splits reports/words/tuned.json \
+        reports/onnx/whisper_tuned.json data/models/whisper_package/tuned
 
 Reads   data/models/whisper_onnx/<run>, provenance.json of data/models/whisper_base,
         model.safetensors of data/models/whisper/<run>, data/splits, reports/words/<run>.json,
