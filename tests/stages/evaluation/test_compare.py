@@ -133,6 +133,35 @@ def test_the_boundary_error_is_beside_the_times():
     )
 
 
+def rates_of_words(wer):
+    """Scores as the stage evaluate_whisper writes them."""
+    rate = {"rate": wer, "low": wer / 2, "high": 2 * wer}
+    scores = {"wer": {"canonical": rate, "as_written": rate}, "cer": {"canonical": rate}}
+    return scores | {"clips": 8, "languages": {"sr": scores}}
+
+
+def test_words_have_a_table_of_their_own_with_the_base_beside_it():
+    words = {
+        "run": "tuned", "base": rates_of_words(0.5), "tuned": rates_of_words(0.1),
+        "tuned_on_the_clips_of_the_base": rates_of_words(0.1),
+        "tuned_minus_base": {
+            "wer": {"canonical": {"difference": -0.4, "low": -0.5, "high": -0.3}}
+        },
+    }  # fmt: skip
+    text = page(compare(Lineup(MODELS), PARAMS), CORPUS, ALIGNMENT, "Models", words)
+    section = text.partition("\n## Words\n")[2]
+    assert "50.0 % (25.0-100.0)" in section
+    assert "10.0 % (5.0-20.0)" in section
+    assert "on the same clips: -40.0 percentage points (95 % CI: -50.0 to -30.0)." in section
+    assert "## Words" not in page_of(Lineup(MODELS))
+
+
+def test_encoders_of_two_sizes_are_named_with_their_models():
+    large = metrics(encoder_parameters=20_600_000)
+    text = page_of(Lineup({"a": metrics(), "b": metrics(), "c": large}))
+    assert "the frozen encoders have 1.70 M (a, b), 20.60 M (c)." in text
+
+
 def test_one_model_alone_is_compared_with_none():
     assert compare(Lineup({"a": metrics()}), PARAMS)["paired"] == []
     assert "minus" not in page_of(Lineup({"a": metrics()}))
