@@ -144,7 +144,11 @@ def test_a_build_changes_only_the_reports_and_the_lock_file(clone):
     }  # fmt: skip
     assert {path.parent.name for path in clone.folder.rglob(".gitignore")} == {".dvc", "built"}
     assert not list(clone.folder.rglob("*.part"))
-    assert not [path for path in (clone / "checkpoints").rglob("*") if path.is_file()]
+    # Times of steps and memory are of no output, so they stay here for the reader.
+    left = [path for path in (clone / "checkpoints").rglob("*") if path.is_file()]
+    assert [path.relative_to(clone.folder).as_posix() for path in left] == [
+        "checkpoints/whisper/tuned/log.jsonl"
+    ]
 
 
 def test_the_comparison_contains_what_others_read(clone):
@@ -162,7 +166,8 @@ def test_the_comparison_contains_what_others_read(clone):
 
 def test_each_package_contains_what_it_recorded_and_the_gate_fails(clone):
     folders = [clone / f"data/models/{name}" for name in sorted(MODELS)]
-    assert [check_package(folder) for folder in folders] == [[], [], [], []]
+    folders.append(clone / "data/models/whisper_package/tuned")
+    assert [check_package(folder) for folder in folders] == [[]] * (len(MODELS) + 1)
     done = clone.call(*PYTHON, "fonoteka", "gate", "--base", "HEAD")
     # what was learned in seconds is worth nothing, and the gate says so by name
     assert done.returncode == 1
@@ -182,7 +187,7 @@ def test_each_package_contains_what_it_recorded_and_the_gate_fails(clone):
 
 def test_the_ensemble_is_chosen_on_the_validation_part_and_compared_on_test(clone):
     report = read(clone, "reports/ensemble.json")
-    assert len(report["combinations"]) == 4
+    assert len(report["combinations"]) == 10  # two or three of four models
     assert report["shipped"] == "average"
     against = report["average"]["against_best_single"]
     assert against["low"] <= against["difference"] <= against["high"]
@@ -263,7 +268,10 @@ def test_a_changed_file_makes_those_stages_stale_that_use_it(clone):
     names = {path: path.relative_to(clone.folder) for path in files}
     idle = [n for n in names.values() if not {p.as_posix() for p in (n, *n.parents)} & held]
     others = {n.as_posix() for n in idle if n.stem != "__init__" and n.suffix == ".py"}
-    assert others == {source(module).relative_to(TOP).as_posix() for module in commands()}
+    used = {source(module).relative_to(TOP) for module in commands()}
+    # A module of a package that dvc.yaml names as a folder is not idle, whoever uses it.
+    own = {path for path in used if not {p.as_posix() for p in path.parents} & held}
+    assert others == {path.as_posix() for path in own}
 
 
 @contextmanager

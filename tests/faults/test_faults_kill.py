@@ -157,7 +157,8 @@ def test_a_build_that_was_killed_in_every_stage_ends_in_the_bytes_of_an_undistur
 def test_nothing_half_written_stays(story):
     clone = story[0]
     assert not list(clone.folder.rglob("*.part"))
-    assert not [path for path in (clone / "checkpoints").rglob("*") if path.is_file()]
+    left = {path.name for path in (clone / "checkpoints").rglob("*") if path.is_file()}
+    assert left <= {"log.jsonl"}  # of train_whisper, which keeps the times of its steps there
 
 
 def test_a_killed_stage_continues_from_its_checkpoint(story):
