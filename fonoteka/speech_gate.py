@@ -34,7 +34,7 @@ _CHUNKS_AT_ONCE = 512  # 16 s: the memory of a call is some MiB
 
 
 @dataclass(frozen=True)
-class GateParams:
+class SpeechGateParams:
     """What counts as speech.
 
     Attributes:
@@ -91,13 +91,13 @@ class SpeechGate:
     The memory does not grow with the signal.
     """
 
-    def __init__(self, params: GateParams | None = None) -> None:
+    def __init__(self, params: SpeechGateParams | None = None) -> None:
         """Load the model.
 
         Raises:
             UserError: the package silero-vad is not installed.
         """
-        self.params = params or GateParams()
+        self.params = params or SpeechGateParams()
         self._session = open_model(model_path())
         self._reset()
 

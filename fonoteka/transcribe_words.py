@@ -75,7 +75,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Line:
+class TimedText:
     """The text of one window.
 
     Attributes:
@@ -164,7 +164,7 @@ class Transcriber:
 
     def lines(
         self, blocks: Iterable[Signal], options: Options, place: str = "recording"
-    ) -> Iterator[Line]:
+    ) -> Iterator[TimedText]:
         """Yield the texts of a recording, and print its language to stderr if it was recognised.
 
         Args:
@@ -187,12 +187,12 @@ class Transcriber:
         for window in windows:
             yield self._line(window, language, options.script)
 
-    def _line(self, window: SpeechWindow, language: str, script: str | None) -> Line:
+    def _line(self, window: SpeechWindow, language: str, script: str | None) -> TimedText:
         from fonoteka.whisper.decode import recognise
 
         (result,) = recognise(self.whisper, [window.signal], [language], short=self.short)
         text = in_script(result.text, language, script)
-        return Line(window.start_s, window.end_s, text, result.loops)
+        return TimedText(window.start_s, window.end_s, text, result.loops)
 
     def _recognised_language(self, windows: Sequence[SpeechWindow], place: str) -> str:
         from fonoteka.whisper.language import most_probable, spoken_language
@@ -227,10 +227,10 @@ def in_script(text: str, language: str, script: str | None) -> str:
     return to_cyrillic(text) if script == "cyrillic" else to_latin(text)
 
 
-def printed(line: Line, times: bool) -> str:
+def printed(line: TimedText, times: bool) -> str:
     r"""Return the line to print.
 
-    >>> printed(Line(0.5, 2.0, "dobar dan", False), times=True)
+    >>> printed(TimedText(0.5, 2.0, "dobar dan", False), times=True)
     '0.50\t2.00\tdobar dan'
     """
     return f"{line.start_s:.2f}\t{line.end_s:.2f}\t{line.text}" if times else line.text

@@ -51,8 +51,8 @@ LAYERS = [
     for name in (
         "core", "audio", "g2p", "rtneural", "scoring", "text", "audiocheck", "fingerprint",
         "corpus", "corpus.importers.layouts", "corpus.importers", "models", "onnx_export",
-        "whisper", "reporting", "realtime", "pipeline", "pipeline.runner", "pipeline.status",
-        "pipeline.diff", "pipeline.verify", "pipeline.merge", "pipeline.remote",
+        "whisper.conversion", "whisper", "reporting", "realtime", "pipeline", "pipeline.runner",
+        "pipeline.status", "pipeline.diff", "pipeline.verify", "pipeline.merge", "pipeline.remote",
         "pipeline.review", "erasure", "bench", "cli",
     )
 ]  # fmt: skip

@@ -269,7 +269,7 @@ def test_a_changed_file_makes_those_stages_stale_that_use_it(clone):
     idle = [n for n in names.values() if not {p.as_posix() for p in (n, *n.parents)} & held]
     others = {n.as_posix() for n in idle if n.stem != "__init__" and n.suffix == ".py"}
     used = {source(module).relative_to(TOP) for module in commands()}
-    # A module of a package that dvc.yaml names as a folder is not idle, whoever uses it.
+    # A module of a package that dvc.yaml names as a folder is not idle.
     own = {path for path in used if not {p.as_posix() for p in path.parents} & held}
     assert others == {path.as_posix() for path in own}
 

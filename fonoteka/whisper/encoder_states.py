@@ -18,7 +18,7 @@ from torch import Tensor
 from fonoteka.core.files import atomic_file
 from fonoteka.models.step_checkpoints import write_tensors
 from fonoteka.models.whisper_encoder import encode_mel
-from fonoteka.whisper.examples import Example
+from fonoteka.whisper.examples import TextClip
 from fonoteka.whisper.model import Whisper, padded
 
 PER_FILE, BATCH = 64, 8
@@ -32,7 +32,7 @@ class EncoderStates:
         self.folder, self.mark = folder, mark
         self.places: dict[str, Path] = {}
 
-    def prepare(self, whisper: Whisper, examples: Sequence[Example]) -> None:
+    def prepare(self, whisper: Whisper, examples: Sequence[TextClip]) -> None:
         """Compute the states that the folder does not have."""
         files = list(_files(examples))
         for number, some in enumerate(files):
@@ -43,7 +43,7 @@ class EncoderStates:
             self.places |= {e.id: path for e in some}
             print(f"states: file {number + 1} of {len(files)}", flush=True)
 
-    def read(self, examples: Sequence[Example]) -> Tensor:
+    def read(self, examples: Sequence[TextClip]) -> Tensor:
         """Return the states `[B, S, D]` of examples with one input length, float32."""
         rows = []
         for e in examples:
@@ -58,7 +58,7 @@ class EncoderStates:
         if self.folder.is_dir():
             self.folder.rmdir()
 
-    def _has(self, path: Path, examples: Sequence[Example]) -> bool:
+    def _has(self, path: Path, examples: Sequence[TextClip]) -> bool:
         if not path.is_file():
             return False
         try:
@@ -69,7 +69,7 @@ class EncoderStates:
             return False
 
 
-def _files(examples: Sequence[Example]) -> Iterator[list[Example]]:
+def _files(examples: Sequence[TextClip]) -> Iterator[list[TextClip]]:
     """Yield the examples of each file, which have one input length."""
     ordered = sorted(examples, key=lambda e: (e.input_s, e.id))
     for _, group in groupby(ordered, key=lambda e: e.input_s):
@@ -78,7 +78,7 @@ def _files(examples: Sequence[Example]) -> Iterator[list[Example]]:
 
 
 @torch.no_grad()
-def _encoded(whisper: Whisper, examples: Sequence[Example]) -> dict[str, Tensor]:
+def _encoded(whisper: Whisper, examples: Sequence[TextClip]) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for start in range(0, len(examples), BATCH):
         some = examples[start : start + BATCH]

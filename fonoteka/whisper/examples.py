@@ -29,7 +29,7 @@ NO_TARGET = -100
 
 
 @dataclass(frozen=True)
-class Example:
+class TextClip:
     """A clip and what the decoder has to predict for it.
 
     Attributes:
@@ -79,7 +79,7 @@ def target_text(utterance: Utterance, script: str) -> str:
     return (to_latin(utterance.text) if latin else utterance.text).strip()
 
 
-def make_example(whisper: Whisper, utterance: Utterance, samples: Signal, script: str) -> Example:
+def make_example(whisper: Whisper, utterance: Utterance, samples: Signal, script: str) -> TextClip:
     """Return the example of an utterance.
 
     Raises:
@@ -103,20 +103,20 @@ def make_example(whisper: Whisper, utterance: Utterance, samples: Signal, script
             f"{name}: its text and the prompt are {total} tokens; the most are {MAX_TOKENS}; "
             "cut the clip"
         )
-    return Example(name, utterance.language, samples, tuple(prompt), tuple(tokens))
+    return TextClip(name, utterance.language, samples, tuple(prompt), tuple(tokens))
 
 
 def make_examples(
     whisper: Whisper, utterances: Sequence[Utterance], clips: Iterable[tuple[str, Signal]],
     script: str,
-) -> list[Example]:  # fmt: skip
+) -> list[TextClip]:  # fmt: skip
     """Return the examples of utterances in their order; `clips` are in any order."""
     by_id = {u.id: u for u in utterances}
     examples = {key: make_example(whisper, by_id[key], clip, script) for key, clip in clips}
     return [examples[u.id] for u in utterances]
 
 
-def make_targets(examples: Sequence[Example], end: int) -> Targets:
+def make_targets(examples: Sequence[TextClip], end: int) -> Targets:
     """Return the decoder's inputs and labels of a batch; `end` is the end token.
 
     The label of the last position of the prompt is the first token of the text.

@@ -29,8 +29,8 @@ from fonoteka.whisper.encoder_states import EncoderStates
 from fonoteka.whisper.examples import (
     NO_TARGET,
     SCRIPTS,
-    Example,
     MaskParams,
+    TextClip,
     batches_of,
     drawn_share,
     make_targets,
@@ -220,12 +220,12 @@ class Losses:
         self.device: torch.device = whisper.model.device
         self.half = self.device.type == "cuda"  # bfloat16 for products of matrices
 
-    def train(self, batch: Sequence[Example], step: int) -> Tensor:
+    def train(self, batch: Sequence[TextClip], step: int) -> Tensor:
         """Return the sum of the losses of all tokens of a batch, with masks and smoothing."""
         return self._sum(batch, step, self.params.label_smoothing)
 
     @torch.no_grad()
-    def valid(self, examples: Sequence[Example]) -> float:
+    def valid(self, examples: Sequence[TextClip]) -> float:
         """Return the mean loss per token, each clip with the input length of its own."""
         self.whisper.model.eval()
         total = 0.0
@@ -235,7 +235,7 @@ class Losses:
             total += self._sum([examples[i] for i in numbers], None, 0.0).item()
         return total / sum(map(target_count, examples))
 
-    def _sum(self, batch: Sequence[Example], step: int | None, smoothing: float) -> Tensor:
+    def _sum(self, batch: Sequence[TextClip], step: int | None, smoothing: float) -> Tensor:
         model = self.whisper.model
         targets = make_targets(batch, self.whisper.rules.end)
         labels = targets.labels.to(self.device)
@@ -251,7 +251,7 @@ class Losses:
             logits.float(), labels[wanted], reduction="sum", label_smoothing=smoothing
         )
 
-    def _states(self, batch: Sequence[Example], step: int | None) -> Tensor:
+    def _states(self, batch: Sequence[TextClip], step: int | None) -> Tensor:
         if self.stored is not None:
             return self.stored.read(batch).to(self.device)
         samples = padded([e.samples for e in batch], max(e.input_s for e in batch))
@@ -265,7 +265,7 @@ class Losses:
         return encode_mel(self.whisper.model.model.encoder, mel)
 
 
-def target_count(example: Example) -> int:
+def target_count(example: TextClip) -> int:
     """Return the number of tokens with a loss: the text and the end token."""
     return len(example.tokens) + 1
 
@@ -273,14 +273,14 @@ def target_count(example: Example) -> int:
 class BatchOrder:
     """The batches of all epochs, one after the other, by number."""
 
-    def __init__(self, examples: Sequence[Example], params: FineTuneParams) -> None:
+    def __init__(self, examples: Sequence[TextClip], params: FineTuneParams) -> None:
         self.examples, self.params = examples, params
         self.languages = [e.language for e in examples]
         self.equal = params.trainable == "decoder"  # stored states have no mask for padding
         # Numbers of the first batches of the epochs so far and of the next one.
         self.starts = [0, len(self.epoch(0))]
 
-    def batch(self, number: int) -> list[Example]:
+    def batch(self, number: int) -> list[TextClip]:
         """Return a batch of an epoch; epochs differ in their number of batches."""
         while number >= self.starts[-1]:
             self.starts.append(self.starts[-1] + len(self.epoch(len(self.starts) - 1)))
@@ -300,7 +300,7 @@ class BatchOrder:
 class FineTuning:
     """A run: the model, its optimiser, the best weights and the progress."""
 
-    def __init__(self, losses: Losses, train: Sequence[Example], params: FineTuneParams) -> None:
+    def __init__(self, losses: Losses, train: Sequence[TextClip], params: FineTuneParams) -> None:
         self.losses, self.params = losses, params
         self.model: nn.Module = losses.whisper.model
         self.weights = trainable_weights(self.model, params)
@@ -354,12 +354,12 @@ class FineTuning:
             )
         return total
 
-    def _backward(self, batch: Sequence[Example], number: int, count: int) -> float:
+    def _backward(self, batch: Sequence[TextClip], number: int, count: int) -> float:
         loss = self.losses.train(batch, number) / count
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 
-    def validate(self, examples: Sequence[Example]) -> float:
+    def validate(self, examples: Sequence[TextClip]) -> float:
         """Record the validation loss and keep the weights if it is the lowest so far."""
         loss, progress = self.losses.valid(examples), self.progress
         if not progress.history:
@@ -414,7 +414,7 @@ class FineTuning:
 
 
 def fine_tune(
-    whisper: Whisper, train: Sequence[Example], valid: Sequence[Example], params: FineTuneParams,
+    whisper: Whisper, train: Sequence[TextClip], valid: Sequence[TextClip], params: FineTuneParams,
     checkpoints: StepCheckpoints, stored: EncoderStates | None, log: Log,
 ) -> FineTuning:  # fmt: skip
     """Train a model in place and return the finished run; the model has its best weights.

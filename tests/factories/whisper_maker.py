@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fonoteka.whisper.untrained import (
+from fonoteka.whisper.conversion.untrained import (
     HEADS,
     LANGUAGES,
     LAYERS,

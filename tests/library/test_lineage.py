@@ -35,17 +35,24 @@ def test_each_corpus_is_counted_under_each_of_its_licences():
 
 def test_licences_of_what_was_learned_from_count_and_those_of_the_test_part_do_not():
     rows_by_part = parts(train=clips("a/x", licence="CC0 1.0"), test=clips("a/y", licence="ask me"))
-    assert licence_of(rows_by_part, [], PARAMS) == {
-        "weights": "Apache-2.0", "training_data": ["CC0 1.0"], "to_be_read": []
+    assert licence_of(rows_by_part, {}, PARAMS) == {
+        "weights": "Apache-2.0", "training_data": ["CC0 1.0"], "to_be_read": [],
+        "fetched_weights": {},
     }  # fmt: skip
     rows_by_part = parts(train=clips("a/x", licence="cc0"), valid=clips("a/z", licence="ask me"))
-    result = licence_of(rows_by_part, [], PARAMS)
+    result = licence_of(rows_by_part, {}, PARAMS)
     assert (result["weights"], result["to_be_read"]) == (None, ["ask me"])
 
 
 def test_a_fetched_encoder_is_to_be_read_too():
-    result = licence_of(parts(train=clips("a/x")), ["hub/encoder at 1234"], PARAMS)
+    result = licence_of(parts(train=clips("a/x")), {"hub/encoder at 1234": None}, PARAMS)
     assert (result["weights"], result["to_be_read"]) == (None, ["hub/encoder at 1234"])
+
+
+def test_fetched_weights_under_a_compatible_licence_need_no_reading():
+    result = licence_of(parts(train=clips("a/x")), {"wheel==1.0.0": "CC0 1.0"}, PARAMS)
+    assert (result["weights"], result["to_be_read"]) == ("Apache-2.0", [])
+    assert result["fetched_weights"] == {"wheel==1.0.0": "CC0 1.0"}
 
 
 def test_a_voice_in_two_parts_is_refused(tmp_path):

@@ -11,7 +11,7 @@ from clip_maker import noise
 from corpus_maker import shared_corpus
 
 from fonoteka import speech_gate
-from fonoteka.speech_gate import CHUNK, GateParams, SpeechGate, speech_spans
+from fonoteka.speech_gate import CHUNK, SpeechGate, SpeechGateParams, speech_spans
 
 RATE = 16_000
 
@@ -84,7 +84,7 @@ class Scripted(SpeechGate):
 
 
 def scripted(probabilities, **params):
-    gate = Scripted(GateParams(**({"min_pause_s": 0.096, "margin_s": 0.032} | params)))
+    gate = Scripted(SpeechGateParams(**({"min_pause_s": 0.096, "margin_s": 0.032} | params)))
     signal = np.repeat(np.array(probabilities, np.float32), CHUNK)
     return [(a / CHUNK, b / CHUNK) for a, b in speech_spans(gate, [signal])]
 
@@ -110,7 +110,7 @@ def test_speech_at_the_end_ends_with_the_signal():
 
 
 def test_speech_can_be_cut_while_it_lasts():
-    gate = Scripted(GateParams(margin_s=0.0))
+    gate = Scripted(SpeechGateParams(margin_s=0.0))
     gate.push(np.full(20 * CHUNK, 0.9, np.float32))
     assert (gate.open_start, gate.position) == (0, 20 * CHUNK)
     gate.cut(19 * CHUNK)
@@ -129,7 +129,7 @@ def test_speech_can_be_cut_while_it_lasts():
 )
 def test_parameters_that_contradict_are_refused(values, reason):
     with pytest.raises(ValueError, match=reason):
-        GateParams(**values)
+        SpeechGateParams(**values)
 
 
 def test_a_missing_package_is_named(monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fonoteka import speech_windows as tool
-from fonoteka.speech_gate import CHUNK, GateParams, SpeechGate
+from fonoteka.speech_gate import CHUNK, SpeechGate, SpeechGateParams
 from fonoteka.speech_windows import QUIET_S, WindowParams, quietest, speech_windows
 
 RATE = 16_000
@@ -17,7 +17,7 @@ class Loud(SpeechGate):
         return iter((samples.reshape(-1, CHUNK).max(axis=1) > 0.5).astype(np.float32))
 
 
-GATE = Loud(GateParams(margin_s=0.0))
+GATE = Loud(SpeechGateParams(margin_s=0.0))
 
 
 def sound(*parts):

@@ -27,7 +27,7 @@ torch.set_num_threads(1)
 RATE = 16_000
 
 
-class Loud(SpeechGate):
+class LoudGate(SpeechGate):
     """A gate for which every chunk with a sample above 0.3 is speech."""
 
     def _probabilities(self, samples):
@@ -45,7 +45,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture
 def loud(monkeypatch):
     """Let noise pass the gate, and random weights write little."""
-    monkeypatch.setattr(tool, "SpeechGate", Loud)
+    monkeypatch.setattr(tool, "SpeechGate", LoudGate)
     monkeypatch.setattr("fonoteka.whisper.decode.token_limit", lambda seconds: 6)
 
 

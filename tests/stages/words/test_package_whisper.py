@@ -147,8 +147,9 @@ def test_a_base_under_another_licence_leaves_the_weights_without_one(base, tmp_p
     package = packaged(tmp_path, folder, base=base)
     licence = read_json(package / PACKAGE)["licence"]
     assert licence["weights"] is None
-    stated = base["licence"] or "no licence stated"
-    assert licence["to_be_read"] == [f"{base['fetched'] or 'folder'}: {stated}"]
+    name = base["fetched"] or "folder"
+    assert licence["to_be_read"] == [name]
+    assert licence["fetched_weights"] == {name: base["licence"]}
     assert "No licence is stated for these weights" in (package / CARD).read_text(encoding="utf-8")
 
 

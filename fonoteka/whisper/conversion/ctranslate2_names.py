@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonoteka.core.errors import UserError
-from fonoteka.whisper.ctranslate2_format import Arrays
-from fonoteka.whisper.weights import EMBEDDINGS
+from fonoteka.whisper.conversion.ctranslate2_format import Arrays
+from fonoteka.whisper.conversion.weights import EMBEDDINGS
 
 ZERO = ""  # the name of the keys' bias, which transformers does not store
 NORM = {"gamma": "weight", "beta": "bias"}

@@ -9,7 +9,7 @@ from transformers import WhisperProcessor
 from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
 
 from fonoteka.core.errors import UserError
-from fonoteka.whisper.tokens import NO_TIME_STAMPS, START, TASKS
+from fonoteka.whisper.conversion.tokens import NO_TIME_STAMPS, START, TASKS
 
 RATE_HZ = 16000  # of the recordings that every Whisper was trained on
 TOKENIZER, EXTRACTORS = "tokenizer.json", ("preprocessor_config.json", "processor_config.json")

@@ -27,9 +27,9 @@ from whisper_maker import (
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file
-from fonoteka.whisper import from_ctranslate2, to_ctranslate2
-from fonoteka.whisper.ctranslate2_format import Ct2Model, read_model, write_model
-from fonoteka.whisper.ctranslate2_names import ALIASES
+from fonoteka.whisper.conversion import from_ctranslate2, to_ctranslate2
+from fonoteka.whisper.conversion.ctranslate2_format import Ct2Model, read_model, write_model
+from fonoteka.whisper.conversion.ctranslate2_names import ALIASES
 
 BASE_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
 

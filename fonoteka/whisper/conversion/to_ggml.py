@@ -1,6 +1,6 @@
 """Convert a Whisper of transformers to one file for whisper.cpp.
 
-    python -m fonoteka.whisper.to_ggml SOURCE OUT.bin [--dtype float32]
+    python -m fonoteka.whisper.conversion.to_ggml SOURCE OUT.bin [--dtype float32]
 
     magic, 11 sizes and types of the model
     mel filters: rows, columns, values
@@ -30,9 +30,9 @@ from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, read_json
 from fonoteka.core.run_stage import FAILED, run_command
-from fonoteka.whisper.ctranslate2_names import ZERO, layout, require_names
-from fonoteka.whisper.tokens import END, tokens_by_number
-from fonoteka.whisper.weights import DTYPES, convert_weight, read_config, read_weights
+from fonoteka.whisper.conversion.ctranslate2_names import ZERO, layout, require_names
+from fonoteka.whisper.conversion.tokens import END, tokens_by_number
+from fonoteka.whisper.conversion.weights import DTYPES, convert_weight, read_config, read_weights
 
 MAGIC = 0x67676D6C  # "ggml"
 MULTILINGUAL_END = 50257  # the number of `<|endoftext|>` in whisper.cpp

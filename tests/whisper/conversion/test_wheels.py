@@ -18,8 +18,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fonoteka.whisper import wheels
-from fonoteka.whisper.wheels import (
+from fonoteka.whisper.conversion import wheels
+from fonoteka.whisper.conversion.wheels import (
     WheelPackageParams,
     WheelParams,
     download,

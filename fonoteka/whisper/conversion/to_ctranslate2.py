@@ -1,6 +1,6 @@
 """Convert a Whisper of transformers to CTranslate2's folder, for faster-whisper.
 
-    python -m fonoteka.whisper.to_ctranslate2 SOURCE OUT [--dtype float32]
+    python -m fonoteka.whisper.conversion.to_ctranslate2 SOURCE OUT [--dtype float32]
 
 SOURCE is a folder that `save_pretrained` wrote: config.json, generation_config.json,
 model.safetensors, tokenizer.json, and preprocessor_config.json or, from transformers 5,
@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json, write_json
 from fonoteka.core.run_stage import FAILED, run_command
-from fonoteka.whisper.ctranslate2_format import Arrays, Ct2Model, write_model
-from fonoteka.whisper.ctranslate2_names import (
+from fonoteka.whisper.conversion.ctranslate2_format import Arrays, Ct2Model, write_model
+from fonoteka.whisper.conversion.ctranslate2_names import (
     ALIASES,
     ALIGNMENT,
     FLAGS,
@@ -34,8 +34,8 @@ from fonoteka.whisper.ctranslate2_names import (
     layout,
     require_names,
 )
-from fonoteka.whisper.tokens import TIME_STAMPS, tokens_by_number
-from fonoteka.whisper.weights import (
+from fonoteka.whisper.conversion.tokens import TIME_STAMPS, tokens_by_number
+from fonoteka.whisper.conversion.weights import (
     DTYPES,
     EMBEDDINGS,
     convert_weight,

@@ -13,8 +13,14 @@ from real_whisper import real_whisper
 from safetensors.numpy import load_file
 from whisper_maker import model_config, tiny_whisper, tokenizer, vocabulary, weights, write
 
-from fonoteka.whisper import to_ggml
-from fonoteka.whisper.to_ggml import ggml_pieces, mel_filters, openai_name, token_bytes, write_file
+from fonoteka.whisper.conversion import to_ggml
+from fonoteka.whisper.conversion.to_ggml import (
+    ggml_pieces,
+    mel_filters,
+    openai_name,
+    token_bytes,
+    write_file,
+)
 
 # As whisper.cpp names the weights of a layer of a decoder; one of an encoder has no cross_attn.
 DECODER_LAYER = {

@@ -24,10 +24,10 @@ from whisper_maker import (
     write,
 )
 
-from fonoteka.whisper.processor import build_processor, language_codes, set_prefix
-from fonoteka.whisper.tokens import TIME_STAMPS
+from fonoteka.whisper.conversion.processor import build_processor, language_codes, set_prefix
+from fonoteka.whisper.conversion.tokens import TIME_STAMPS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TEXTS = ("čaša ž", "Њива и љубав, ђак", "the one dan je", "two  spaces — 1,5 € '”'")
 
 
@@ -150,7 +150,8 @@ def test_the_tiny_model_has_every_weight_of_the_architecture(folder):
 def test_the_tiny_model_is_written_without_torch_and_the_same_each_time(folder, tmp_path):
     code = (
         "import sys; from pathlib import Path; "
-        "from fonoteka.whisper.untrained import tiny_whisper; tiny_whisper(Path(sys.argv[1])); "
+        "from fonoteka.whisper.conversion.untrained import tiny_whisper; "
+        "tiny_whisper(Path(sys.argv[1])); "
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "again")], cwd=ROOT, check=True)

@@ -1,6 +1,6 @@
 """Convert a Whisper of CTranslate2, as faster-whisper uses it, to a folder of transformers.
 
-    python -m fonoteka.whisper.from_ctranslate2 SOURCE OUT [--dtype float32]
+    python -m fonoteka.whisper.conversion.from_ctranslate2 SOURCE OUT [--dtype float32]
 
 SOURCE has model.bin, config.json, tokenizer.json and vocabulary.json or vocabulary.txt. The weights
 keep their type, because a conversion of float16 to float32 doubles the file and adds no
@@ -24,8 +24,8 @@ from safetensors.numpy import save
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, atomic_folder, read_json, split_lines, write_json
 from fonoteka.core.run_stage import FAILED, run_command
-from fonoteka.whisper.ctranslate2_format import Arrays, Ct2Model, read_model
-from fonoteka.whisper.ctranslate2_names import (
+from fonoteka.whisper.conversion.ctranslate2_format import Arrays, Ct2Model, read_model
+from fonoteka.whisper.conversion.ctranslate2_names import (
     ALIASES,
     ALIGNMENT,
     FLAGS,
@@ -36,7 +36,7 @@ from fonoteka.whisper.ctranslate2_names import (
     layout,
     require_names,
 )
-from fonoteka.whisper.tokens import (
+from fonoteka.whisper.conversion.tokens import (
     END,
     NO_TIME_STAMPS,
     START,
@@ -44,7 +44,7 @@ from fonoteka.whisper.tokens import (
     TIME_STAMPS,
     tokens_by_number,
 )
-from fonoteka.whisper.weights import DTYPES, EMBEDDINGS
+from fonoteka.whisper.conversion.weights import DTYPES, EMBEDDINGS
 
 ENGLISH_ONLY_END = 50256  # the number of `<|endoftext|>` in OpenAI's English models; else 50257
 PLAIN_TOKEN = {
