@@ -91,7 +91,7 @@ def test_lineage_has_the_training_data(inputs, package):
         for corpus in ("mine", "tts")
     ]  # fmt: skip
     assert package["licence"] == {
-        "weights": "Apache-2.0", "training_data": ["CC0"], "to_be_read": []
+        "weights": "Apache-2.0", "training_data": ["CC0"], "to_be_read": [], "fetched_weights": {}
     }  # fmt: skip
 
 
