@@ -123,7 +123,10 @@ def windows(samples: int, whole_s: int = WHOLE_S) -> tuple[list[int], int]:
     """
     if samples <= whole_s * SAMPLE_RATE_HZ:
         return [0], samples
-    size, step = WINDOW_S * SAMPLE_RATE_HZ, (WINDOW_S - SHARED_S) * SAMPLE_RATE_HZ
+    # The last window also has the samples of the frame that is not whole, up to 319; with them it
+    # must not exceed the longest input.
+    size = min(WINDOW_S * SAMPLE_RATE_HZ, whole_s * SAMPLE_RATE_HZ - FRAME_HOP)
+    step = size - SHARED_S * SAMPLE_RATE_HZ
     last = (samples - size) // FRAME_HOP  # in frames
     count = -(-last * FRAME_HOP // step)
     return [number * last // count * FRAME_HOP for number in range(count + 1)], size

@@ -144,6 +144,22 @@ def test_windows_of_a_long_recording_join_without_a_frame_lost_or_doubled(sample
     assert len(session.sizes) == math.ceil((samples // 320 * 320 - 30 * 16_000) / (26 * 16_000)) + 1
 
 
+@pytest.mark.parametrize(
+    "samples", [480_001, 480_319, 480_320, 31 * 16_000 + 7, 60 * 16_000, 1_234_567]
+)
+def test_no_window_is_longer_than_the_longest_input_of_the_model(samples):
+    signal = np.random.default_rng(samples).standard_normal(samples).astype(np.float32)
+    whole = Local().run(None, {"samples": signal[None]})[0][0]
+    session = Local()
+    assert np.array_equal(tool.posteriors(session, signal, 30), whole)
+    assert max(session.sizes) <= 30 * 16_000
+    assert len(session.sizes) >= 2
+
+
+def test_a_recording_of_the_longest_input_is_one_window():
+    assert tool.windows(30 * 16_000, 30) == ([0], 30 * 16_000)
+
+
 @pytest.mark.parametrize("samples", [400, 16_000, 30 * 16_000 + 1, 60 * 16_000])
 def test_a_recording_of_a_minute_is_one_input(samples):
     session = Local()
