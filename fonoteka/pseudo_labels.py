@@ -53,8 +53,8 @@ def table_of(folder: Path, path_column: str) -> list[Row]:
     """Return the rows of the one table of a folder.
 
     Raises:
-        UserError: there is no table or there are several, it has no column for the path, or it has
-            no row.
+        UserError: the folder does not have exactly one table, or the table has no row or no column
+            for the path.
     """
     tables = sorted(p for p in folder.iterdir() if p.suffix in DELIMITERS)
     if len(tables) != 1:

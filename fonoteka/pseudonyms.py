@@ -12,6 +12,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+from fonoteka.core.errors import UserError
+from fonoteka.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,23 @@ def aliases(speakers: Iterable[str]) -> dict[str, str]:
         for corpus, names in of_corpus.items()
         for number, speaker in enumerate(names, start=1)
     }
+
+
+def pseudonyms_of(people: Iterable[str], table: Path) -> dict[str, str]:
+    """Return the pseudonyms of speakers who are persons.
+
+    Args:
+        people: their names, as `corpus/name`.
+        table: data/splits/speakers.csv, which lists all speakers.
+
+    Raises:
+        UserError: one of them is not in the table.
+    """
+    names = set(people)
+    existing = aliases(row["speaker"] for row in read_table(table, ("speaker",)))
+    if missing := sorted(names - set(existing)):
+        raise UserError(
+            f"{table}: {len(missing)} speakers of the test part have no row, first "
+            f"{missing[0]!r}; run dvc repro"
+        )
+    return {name: existing[name] for name in names}

@@ -40,8 +40,9 @@ class SpeechGateParams:
     Attributes:
         threshold: speech begins at this probability.
         release: speech ends below this probability.
-        min_speech_s: shorter speech does not count. With 0.06, two chunks, 16 of 250 spoken digits
-            of 0.2 to 0.6 s are missed; with 0.25, the default of silero-vad, 58 are.
+        min_speech_s: shorter speech does not count; 0.06 is two chunks. Before the lead was added,
+            16 of 250 spoken digits of 0.2 to 0.6 s were missed with it, and 58 with 0.25, the
+            default of silero-vad.
         min_pause_s: a shorter pause belongs to the speech around it.
         margin_s: kept before and after speech; at most `min_pause_s`.
     """
@@ -81,7 +82,7 @@ def model_path() -> Path:
     spec = importlib.util.find_spec("silero_vad")  # finds the package and does not import it
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places:
-        raise UserError("the package silero-vad is not installed; run make setup")
+        raise UserError("the package silero-vad is not installed; run make .venv")
     return Path(places[0]) / _MODEL
 
 

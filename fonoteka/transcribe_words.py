@@ -242,7 +242,7 @@ def words_folder(model: str) -> Path:
     A name is looked for in data/models/whisper too. All files of a package are verified.
 
     Raises:
-        UserError: there is no such folder, or a file differs from package.json.
+        UserError: the folder does not exist, or a file differs from package.json.
     """
     models = project() / "data" / "models"
     places = [Path(model), models / "whisper" / model, models / model]

@@ -86,7 +86,7 @@ class StepCheckpoints:
             path.unlink()
 
     def _read(self, path: Path) -> TrainingState | str:
-        """Return the state in a file, or the reason why there is none."""
+        """Return the state in a file, or the reason for which the file is ignored."""
         try:
             with safe_open(path, framework="pt") as file:
                 header = file.metadata() or {}

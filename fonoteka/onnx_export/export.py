@@ -5,25 +5,22 @@ The tracing exporter is used because the newer one writes an LSTM with the trace
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import atomic_file
 from fonoteka.manifest import Utterance
 from fonoteka.onnx_export.session import session_posteriors
+from fonoteka.onnx_export.trace import Axes, trace
 from fonoteka.scoring.decoding import greedy
 
 Array = NDArray[np.float32]
-Axes = Mapping[str, Mapping[int, str]]
 HEAD_AXES: Axes = {
     "embeddings": {0: "batch", 1: "time"}, "log_probs": {0: "batch", 1: "time"},
 }  # fmt: skip
@@ -67,26 +64,13 @@ def export(
         path: the file.
         opset: opset version of the file.
     """
-    inputs, outputs = list(axes)[:1], list(axes)[1:]
-    with atomic_file(path) as part:
-        with warnings.catch_warnings():
-            # The tracer warns about every shape it reads; `check_parity` uses other shapes.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                module, (example,), str(part), dynamo=False, opset_version=opset,
-                input_names=inputs, output_names=outputs,
-                dynamic_axes={k: dict(v) for k, v in axes.items()},
-            )  # fmt: skip
-        model = onnx.load(str(part))
-        properties = {
-            "labels": "\n".join(metadata["labels"]), "name": str(metadata["name"]),
-            "sample_rate_hz": str(metadata["sample_rate_hz"]),
-        }  # fmt: skip
-        if metadata.get("max_s"):
-            properties["max_s"] = str(metadata["max_s"])
-        onnx.helper.set_model_props(model, properties)
-        onnx.checker.check_model(model)
-        onnx.save(model, str(part))
+    properties = {
+        "labels": "\n".join(metadata["labels"]), "name": str(metadata["name"]),
+        "sample_rate_hz": str(metadata["sample_rate_hz"]),
+    }  # fmt: skip
+    if metadata.get("max_s"):
+        properties["max_s"] = str(metadata["max_s"])
+    trace(module, (example,), list(axes)[:1], list(axes)[1:], axes, properties, path, opset)
 
 
 def check_parity(

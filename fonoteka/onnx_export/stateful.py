@@ -9,16 +9,14 @@ with the traced length baked in.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-import onnx
 import torch
 from torch import Tensor, nn
 
-from fonoteka.core.files import atomic_file
 from fonoteka.models.causal import Stack
+from fonoteka.onnx_export.trace import trace
 
 
 class _FlatState(nn.Module):
@@ -50,17 +48,10 @@ def export_stack(
     names = [f"state_{number}" for number in range(len(state))]
     # The tracer resets all modules to the mode of the outermost one.
     module = _FlatState(stack).eval()
-    with atomic_file(path) as part:
-        with warnings.catch_warnings():
-            # The tracer warns about every shape it reads; none depends on the number of hops.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                module, (torch.zeros(1, 2, inputs), *state), str(part), dynamo=False,
-                opset_version=opset, input_names=["frames", *names],
-                output_names=["outputs", *(f"next_{name}" for name in names)],
-                dynamic_axes={"frames": {1: "hops"}, "outputs": {1: "hops"}},
-            )  # fmt: skip
-        model = onnx.load(str(part))
-        onnx.helper.set_model_props(model, dict(sorted(metadata.items())))
-        onnx.checker.check_model(model)
-        onnx.save(model, str(part))
+    # No shape that the tracer reads depends on the number of hops.
+    trace(
+        module, (torch.zeros(1, 2, inputs), *state), ["frames", *names],
+        ["outputs", *(f"next_{name}" for name in names)],
+        {"frames": {1: "hops"}, "outputs": {1: "hops"}}, dict(sorted(metadata.items())), path,
+        opset,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fonoteka.reporting.markdown import table
+from fonoteka.reporting.shares import percent
 
 ROWS = (
     ("base", "base"),
@@ -61,12 +62,3 @@ def with_interval(rate: Mapping[str, float | None]) -> str:
     low, high = rate["low"], rate["high"]
     bounds = "" if low is None or high is None else f" ({100 * low:.1f}-{100 * high:.1f})"
     return f"{percent(rate['rate'])}{bounds}"
-
-
-def percent(share: float | None) -> str:
-    """Return a share with one decimal, or a dash.
-
-    >>> percent(0.1), percent(None)
-    ('10.0 %', '-')
-    """
-    return "-" if share is None else f"{100 * share:.1f} %"

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fonoteka.audio.dsp import Signal
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.whisper.rules import MAX_TOKENS, WINDOW_S, TokenRules, input_length_s
 
 Step = Callable[[NDArray[np.int64]], NDArray[np.float32]]
@@ -101,14 +101,16 @@ def greedy(
     count = len(prompts)
     texts: list[list[int]] = [[] for _ in range(count)]
     log_probs, finished = np.zeros(count), np.zeros(count, dtype=bool)
-    suppressed = [*rules.suppressed, *range(rules.no_timestamps, rules.first_timestamp + 1501)]
+    stamps = range(rules.no_timestamps, rules.first_timestamp + 1501)
+    suppressed = np.array([*rules.suppressed, *stamps])
     tokens = np.asarray(prompts, dtype=np.int64)
     for position in range(max(limits)):
         # In double precision, so that the sum over all tokens has no error of its own.
         logits = step(tokens).astype(np.float64)
-        logits[:, [t for t in suppressed if t < logits.shape[1]]] = -np.inf
         if not position:
             logits[:, list(rules.suppressed_first)] = -np.inf
+            suppressed = suppressed[suppressed < logits.shape[1]]
+        logits[:, suppressed] = -np.inf
         best = logits.argmax(axis=1)
         peak = logits.max(axis=1)
         log_prob = -np.log(np.exp(logits - peak[:, None]).sum(axis=1))
@@ -127,6 +129,19 @@ def greedy(
         Hypothesis(tuple(text), float(total / max(len(text) + done, 1)), bool(done))
         for text, total, done in zip(texts, log_probs, finished, strict=True)
     ]
+
+
+def hypotheses(
+    step: Step, signals: Sequence[Signal], languages: Sequence[str], rules: TokenRules
+) -> list[Hypothesis]:
+    """Return the hypotheses of clips `[T]` at 16 kHz with whose states a decoder was started.
+
+    Raises:
+        UserError: a language is unknown.
+    """
+    prompts = [rules.prompt(language) for language in languages]
+    limits = [token_limit(len(signal) / SAMPLE_RATE_HZ) for signal in signals]
+    return greedy(step, prompts, rules, limits)
 
 
 def is_loop(text: str, finished: bool) -> bool:
@@ -181,11 +196,9 @@ def recognise(
 def _batch(
     whisper: Recogniser, signals: Sequence[Signal], languages: Sequence[str], input_s: float
 ) -> list[Recognised]:
-    prompts = [whisper.rules.prompt(language) for language in languages]
-    limits = [token_limit(len(signal) / 16_000) for signal in signals]
     step = whisper.start(signals, input_s)
     results = []
-    for hypothesis in greedy(step, prompts, whisper.rules, limits):
+    for hypothesis in hypotheses(step, signals, languages, whisper.rules):
         text = whisper.text(hypothesis.tokens)
         loops = is_loop(text, hypothesis.finished)
         results.append(Recognised(text, hypothesis.log_prob, False, loops))

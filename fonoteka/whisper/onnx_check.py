@@ -9,9 +9,9 @@ from itertools import chain, repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.audio.dsp import Signal
 from fonoteka.core.errors import UserError
-from fonoteka.whisper.decode import Hypothesis, Recogniser, Step, greedy, recognise, token_limit
+from fonoteka.whisper.decode import Recogniser, Step, hypotheses, recognise
 from fonoteka.whisper.rules import input_length_s
 from fonoteka.whisper.word_scores import canonical, word_errors
 
@@ -63,10 +63,11 @@ def check_parity(
     for batch in batches:
         input_s = max(input_length_s(len(clip.signal)) for clip in batch)
         signals = [clip.signal for clip in batch]
+        languages = [clip.language for clip in batch]
         pair = _Pair(reference.start(signals, input_s), exported.start(signals, input_s))
-        expected = _decode(pair.step, batch, reference)
+        expected = hypotheses(pair.step, signals, languages, reference.rules)
         # Both got the tokens that the reference chose; another choice is a difference.
-        actual = _decode(pair.replay(), batch, exported)
+        actual = hypotheses(pair.replay(), signals, languages, exported.rules)
         place = f"{name}: {batch[0].id}" + f" and {len(batch) - 1} more" * (len(batch) > 1)
         if not pair.largest <= max_error:
             raise UserError(
@@ -117,12 +118,6 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return result
 
 
-def _decode(step: Step, batch: Sequence[CheckClip], model: Recogniser) -> list[Hypothesis]:
-    prompts = [model.rules.prompt(clip.language) for clip in batch]
-    limits = [token_limit(len(clip.signal) / SAMPLE_RATE_HZ) for clip in batch]
-    return greedy(step, prompts, model.rules, limits)
-
-
 def word_error_rate(model: Recogniser, clips: Sequence[CheckClip]) -> float:
     """Return the WER of canonical texts, with each clip in a batch of its own.
 
@@ -130,5 +125,5 @@ def word_error_rate(model: Recogniser, clips: Sequence[CheckClip]) -> float:
     """
     signals, languages = [clip.signal for clip in clips], [clip.language for clip in clips]
     texts = [result.text for result in recognise(model, signals, languages, batch=1)]
-    hypotheses = [canonical(t, code)[0] for t, code in zip(texts, languages, strict=True)]
-    return word_errors([clip.text for clip in clips], hypotheses, "wer").rate
+    decoded = [canonical(t, code)[0] for t, code in zip(texts, languages, strict=True)]
+    return word_errors([clip.text for clip in clips], decoded, "wer").rate

@@ -12,26 +12,22 @@ later token. The matrix of the embeddings is in it once, for the first and the l
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
-from fonoteka.core.files import atomic_file
 from fonoteka.models.log_mel import LogMel
 from fonoteka.models.whisper_encoder import encode_mel
+from fonoteka.onnx_export.trace import trace
 from fonoteka.whisper.decode import COMPRESSION, FIRST_TOKENS, TOKENS_PER_S
 from fonoteka.whisper.model import Whisper
 from fonoteka.whisper.rules import MARGIN_S, MAX_TOKENS, STEP_S, WINDOW_S, TokenRules
-
-Axes = Mapping[str, Mapping[int, str]]
 
 
 class EncoderGraph(nn.Module):
@@ -152,7 +148,7 @@ def export_whisper(
         files: other paths of `encoder` and `decoder`.
     """
     paths = files or {part: folder / f"{part}.onnx" for part in ("encoder", "decoder")}
-    properties = metadata(name, whisper.rules)
+    properties = dict(sorted(metadata(name, whisper.rules).items()))
     export_encoder(whisper, paths["encoder"], opset, properties)
     export_decoder(whisper, paths["decoder"], opset, properties)
 
@@ -168,7 +164,7 @@ def export_encoder(whisper: Whisper, path: Path, opset: int, properties: Mapping
     } | {name: {0: "batch", _frames_axis(name): "frames"} for name in names}  # fmt: skip
     module = EncoderGraph(model.encoder, whisper.log_mel, attentions).eval()
     example = (torch.zeros(2, SAMPLE_RATE_HZ),)
-    _export(module, example, ["samples"], ["states", *names], axes, path, opset, properties)
+    trace(module, example, ["samples"], ["states", *names], axes, properties, path, opset)
 
 
 def export_decoder(whisper: Whisper, path: Path, opset: int, properties: Mapping[str, str]) -> None:
@@ -192,30 +188,12 @@ def export_decoder(whisper: Whisper, path: Path, opset: int, properties: Mapping
         *(torch.zeros(2, heads, 5, width) for _ in past),
     )
     inputs, outputs = ["tokens", *cross, *past], ["logits", *after]
-    _export(DecoderGraph(decoder).eval(), example, inputs, outputs, axes, path, opset, properties)
+    module = DecoderGraph(decoder).eval()
+    trace(module, example, inputs, outputs, axes, properties, path, opset)
 
 
 def _frames_axis(name: str) -> int:
     return 3 if "key" in name else 2
-
-
-def _export(
-    module: nn.Module, example: tuple[Tensor, ...], inputs: Sequence[str], outputs: Sequence[str],
-    axes: Axes, path: Path, opset: int, properties: Mapping[str, str],
-) -> None:  # fmt: skip
-    with atomic_file(path) as part:
-        with warnings.catch_warnings():
-            # The tracer warns about every shape it reads; the parity check uses other shapes.
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                module, example, str(part), dynamo=False, opset_version=opset,
-                input_names=list(inputs), output_names=list(outputs),
-                dynamic_axes={name: dict(names) for name, names in axes.items()},
-            )  # fmt: skip
-        model = onnx.load(str(part))
-        onnx.helper.set_model_props(model, dict(sorted(properties.items())))
-        onnx.checker.check_model(model)
-        onnx.save(model, str(part))
 
 
 def metadata(name: str, rules: TokenRules) -> dict[str, str]:

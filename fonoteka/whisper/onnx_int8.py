@@ -71,7 +71,9 @@ def quantize_file(source: Path, target: Path, keep: Keep = lambda _: False) -> f
     quantizer = _Quantizer(model.graph, keep)
     quantizer.run()
     if not quantizer.weights:
-        raise UserError(f"{target}: int8 changed nothing: there is no matrix product with weights")
+        raise UserError(
+            f"{target}: int8 changed nothing: the file has no matrix product with weights"
+        )
     with atomic_file(target) as part:
         onnx.checker.check_model(model)
         onnx.save(model, str(part))

@@ -15,6 +15,7 @@ from fonoteka.audio.dsp import Signal
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.onnx_export.session import open_model
+from fonoteka.whisper.conversion.tokens import letter_values
 from fonoteka.whisper.decode import Step
 from fonoteka.whisper.rules import TokenRules, padded_samples
 
@@ -98,7 +99,7 @@ def rules_of(properties: Mapping[str, str], path: Path) -> TokenRules:
     """Return the rules in the metadata of a decoder's file.
 
     Raises:
-        UserError: there are none.
+        UserError: the metadata has no rules.
     """
     names = [field.name for field in fields(TokenRules)]
     if missing := [name for name in names if name not in properties]:
@@ -131,21 +132,12 @@ def onnx_step(decoder: Any, encoded: Arrays) -> Step:
 
 
 def byte_vocabulary(path: Path, count: int) -> list[bytes]:
-    """Return the bytes of the first `count` tokens of a tokenizer.json.
-
-    Byte-level BPE writes each byte as one letter: those of printable Latin-1 as themselves, and the
-    other 68 as the letters from U+0100 on.
+    """Return the bytes of the first `count` tokens of a tokenizer.json, see `letter_values`.
 
     Raises:
         UserError: a token is missing, or has a letter that is not a byte.
-
-    Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"; the code of
-    GPT-2, encoder.py.
     """
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    other = [byte for byte in range(256) if byte not in printable]
-    byte_of = {chr(byte): byte for byte in printable}
-    byte_of |= {chr(256 + number): byte for number, byte in enumerate(other)}
+    byte_of = letter_values()
     vocabulary = read_json(path)["model"]["vocab"]
     letters = {number: token for token, number in vocabulary.items() if number < count}
     try:

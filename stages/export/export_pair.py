@@ -15,9 +15,10 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 from fonoteka.manifest import Utterance
 from fonoteka.models.numbers import round_up_pow10
-from fonoteka.onnx_export.export import Array, Axes, check_parity, evenly_spaced, export, in_batches
+from fonoteka.onnx_export.export import Array, check_parity, evenly_spaced, export, in_batches
 from fonoteka.onnx_export.quantize import Int8Params, quantize
 from fonoteka.onnx_export.session import open_model, session_posteriors
+from fonoteka.onnx_export.trace import Axes
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import errors
 

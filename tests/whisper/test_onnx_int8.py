@@ -118,7 +118,7 @@ def test_a_graph_without_weights_is_refused(tmp_path):
     out = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
     graph = helper.make_graph([node], "g", [value], [out], [term])
     onnx.save(helper.make_model(graph), tmp_path / "plain.onnx")
-    with pytest.raises(ValueError, match="int8 changed nothing: there is no matrix product"):
+    with pytest.raises(ValueError, match="int8 changed nothing: the file has no matrix product"):
         quantize_file(tmp_path / "plain.onnx", tmp_path / "small.onnx")
     assert not (tmp_path / "small.onnx").exists()
 

@@ -8,10 +8,10 @@ from typing import Any
 from transformers import WhisperProcessor
 from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
 
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.core.errors import UserError
 from fonoteka.whisper.conversion.tokens import NO_TIME_STAMPS, START, TASKS
 
-RATE_HZ = 16000  # of the recordings that every Whisper was trained on
 TOKENIZER, EXTRACTORS = "tokenizer.json", ("preprocessor_config.json", "processor_config.json")
 
 
@@ -37,8 +37,8 @@ def build_processor(folder: Path, language: str | None = None, task: str = TASKS
     except Exception as error:  # the tokenizers library raises a plain Exception
         raise UserError(f"{folder}: no processor of a Whisper to load: {error}") from error
     rate = processor.feature_extractor.sampling_rate
-    if rate != RATE_HZ:
-        raise UserError(f"{folder}: a sampling rate of {rate} Hz; expected {RATE_HZ}")
+    if rate != SAMPLE_RATE_HZ:
+        raise UserError(f"{folder}: a sampling rate of {rate} Hz; expected {SAMPLE_RATE_HZ}")
     if language is not None:
         set_prefix(processor.tokenizer, language, task, folder)
     return processor

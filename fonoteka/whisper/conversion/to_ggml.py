@@ -31,7 +31,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, read_json
 from fonoteka.core.run_stage import FAILED, run_command
 from fonoteka.whisper.conversion.ctranslate2_names import ZERO, layout, require_names
-from fonoteka.whisper.conversion.tokens import END, tokens_by_number
+from fonoteka.whisper.conversion.tokens import END, letter_values, tokens_by_number
 from fonoteka.whisper.conversion.weights import DTYPES, convert_weight, read_config, read_weights
 
 MAGIC = 0x67676D6C  # "ggml"
@@ -146,22 +146,6 @@ def token_bytes(tokenizer: Mapping[str, Any], place: Path) -> list[bytes]:
         return [bytes(values[letter] for letter in tokens[number]) for number in range(end)]
     except KeyError as error:
         raise UserError(f"{place}: a token contains {error}, which is not a byte") from error
-
-
-def letter_values() -> dict[str, int]:
-    """Return the byte of each letter of a token in byte-level BPE.
-
-    A printable byte of Latin-1 is its own letter, any other one a letter from U+0100 on.
-
-    Source: OpenAI's GPT-2, `src/encoder.py`.
-
-    >>> letter_values()["a"], letter_values()["Ġ"]
-    (97, 32)
-    """
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    other = [byte for byte in range(256) if byte not in printable]
-    letters = [*printable, *range(256, 256 + len(other))]
-    return {chr(letter): byte for letter, byte in zip(letters, [*printable, *other], strict=True)}
 
 
 def main() -> None:

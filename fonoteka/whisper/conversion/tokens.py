@@ -26,3 +26,19 @@ def tokens_by_number(tokenizer: Mapping[str, Any], place: object) -> dict[int, s
         return tokens | {int(t["id"]): str(t["content"]) for t in tokenizer["added_tokens"]}
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{place}: not the tokenizer of a Whisper: {error!r}") from error
+
+
+def letter_values() -> dict[str, int]:
+    """Return the byte of each letter of a token in byte-level BPE.
+
+    A printable byte of Latin-1 is its own letter, any other one a letter from U+0100 on.
+
+    Source: OpenAI's GPT-2, `src/encoder.py`.
+
+    >>> letter_values()["a"], letter_values()["Ġ"]
+    (97, 32)
+    """
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    other = [byte for byte in range(256) if byte not in printable]
+    letters = [*printable, *range(256, 256 + len(other))]
+    return {chr(letter): byte for letter, byte in zip(letters, [*printable, *other], strict=True)}

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from fonoteka.whisper.conversion.tokens import letter_values
+
 LAYERS, WIDTH, HEADS, FFN, BANDS, SOURCE, TARGET = 2, 32, 2, 64, 80, 1500, 448
 CODES = (
     "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th "
@@ -30,19 +32,12 @@ STAMPS = [f"<|{number / 50:.2f}|>" for number in range(1501)]
 FIXED = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
 
 
-def byte_letters() -> list[str]:
-    """Return the letter of each byte in the order of GPT-2's vocabulary: printable bytes first."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    other = [byte for byte in range(256) if byte not in printable]
-    return [*map(chr, printable), *(chr(256 + n) for n in range(len(other)))]
-
-
 @cache
 def merges() -> list[tuple[str, str]]:
     """Return the merges: each makes one of `MERGED` out of what is before its last letter."""
     texts = [text.replace(" ", "Ġ") for text in MERGED]
     pairs = [(text[:-1], text[-1]) for text in texts]
-    letters = {*byte_letters(), *texts}
+    letters = {*letter_values(), *texts}
     assert all({*pair} <= letters for pair in pairs)
     return pairs
 
@@ -58,7 +53,7 @@ def special_tokens(no_speech: str = "<|nospeech|>") -> list[str]:
 def vocabulary(no_speech: str = "<|nospeech|>") -> list[str]:
     """Return every token in the order of its number."""
     joined = ["".join(pair) for pair in merges()]
-    return [*byte_letters(), *joined, *special_tokens(no_speech), *STAMPS]
+    return [*letter_values(), *joined, *special_tokens(no_speech), *STAMPS]
 
 
 def tokenizer(no_speech: str = "<|nospeech|>", stamps: bool = True) -> dict[str, Any]:

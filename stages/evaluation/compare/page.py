@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fonoteka.reporting.markdown import table
+from fonoteka.reporting.shares import percent
 from fonoteka.reporting.word_table import difference_sentence, word_table
 
 Entries = dict[str, dict[str, Any]]
@@ -159,15 +160,6 @@ def times(alignment: dict[str, Any]) -> str:
             f"corpus: median {error['median_ms']} ms, p90 {error['p90_ms']} ms."
         )
     return line
-
-
-def percent(value: float | None) -> str:
-    """Return a share with one decimal.
-
-    >>> percent(0.1234), percent(None)
-    ('12.3 %', '-')
-    """
-    return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def points(value: float) -> str:

@@ -17,7 +17,7 @@ every number of every report.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -27,10 +27,9 @@ from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import load
-from fonoteka.manifest import Utterance
-from fonoteka.pseudonyms import PrivacyParams, aliases
+from fonoteka.pseudonyms import PrivacyParams, pseudonyms_of
 from fonoteka.reporting.rounding import rounded
-from fonoteka.tables import read_table, write_table
+from fonoteka.tables import write_table
 from stages.evaluation.evaluate.figure import picture
 from stages.evaluation.evaluate.summary import (
     CONFUSION_COLUMNS,
@@ -106,22 +105,6 @@ def of_speaker(observations: list[Observation]) -> dict[str, Any]:
         "segment_accuracy": right / segments if segments else None,
         "utterances": len(observations),
     }  # fmt: skip
-
-
-def unnamed(utterances: Iterable[Utterance], speakers: Path) -> dict[str, str]:
-    """Return the pseudonyms of the people among the speakers.
-
-    Raises:
-        ValueError: one of them is not in the table of all speakers.
-    """
-    people = {u.speaker for u in utterances if not u.synthetic}
-    pseudonyms = aliases(row["speaker"] for row in read_table(speakers, ("speaker",)))
-    if missing := sorted(people - set(pseudonyms)):
-        raise UserError(
-            f"{speakers}: {len(missing)} speakers of the test part have no row, first "
-            f"{missing[0]!r}; run dvc repro"
-        )
-    return {speaker: pseudonyms[speaker] for speaker in people}
 
 
 def report(
@@ -209,7 +192,8 @@ def run(
     labelled = read_segments(segments, utterances)
     arrays = read_posteriors(posteriors)
     observations = list(observe(utterances, arrays, labelled.phones, place=str(posteriors)))
-    names = BY_NAME if speakers is None else unnamed(utterances, speakers)
+    people = {u.speaker for u in utterances if not u.synthetic}
+    names = BY_NAME if speakers is None else pseudonyms_of(people, speakers)
     result = report(observations, params, names) | sizes(read_json(exported))
     result["segment_times"] = labelled.origins
     spoken = [o for o in observations if o.utterance.phones]

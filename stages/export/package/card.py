@@ -14,6 +14,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from fonoteka.core.errors import UserError
 from fonoteka.reporting.markdown import plain
+from fonoteka.reporting.model_card import points, weights_licence
 
 PROGRAM = '''\
 """Print the phones of a recording: python transcribe.py model.onnx clip.wav"""
@@ -77,11 +78,7 @@ def percent(value: float | None) -> str:
     >>> percent(0.0904), percent(-0.0001), percent(None)
     ('9.0 %', '0.0 %', 'not measured')
     """
-    return "not measured" if value is None else f"{_points(value)} %"
-
-
-def _points(share: float) -> str:
-    return f"{round(100 * share, 1) + 0.0:.1f}"
+    return "not measured" if value is None else f"{points(value)} %"
 
 
 def row(*cells: object) -> str:
@@ -210,7 +207,7 @@ def _int8(metrics: Mapping[str, Any]) -> list[str]:
 def _with_interval(number: Mapping[str, Any]) -> str:
     if number["value"] is None or number["low"] is None or number["high"] is None:
         return percent(number["value"])
-    return f"{percent(number['value'])} ({_points(number['low'])} to {_points(number['high'])})"
+    return f"{percent(number['value'])} ({points(number['low'])} to {points(number['high'])})"
 
 
 def _lineage(package: Mapping[str, Any]) -> list[str]:
@@ -274,19 +271,12 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
 def _licence(package: Mapping[str, Any]) -> list[str]:
     licence = package["licence"]
     data = "; ".join(map(plain, licence["training_data"]))
-    if licence["weights"]:
-        weights = f"Weights: {plain(licence['weights'])}."
-    else:
-        weights = (
-            "No licence is stated for these weights. Before you distribute them, read the terms of "
-            f"their sources: {'; '.join(map(plain, licence['to_be_read']))}."
-        )
     encoders = "; ".join(
         f"{plain(name)} ({plain(terms or 'no licence stated')})"
         for name, terms in licence["fetched_weights"].items()
     )
     return [
         "## Licence\n",
-        f"{weights} Licences of the training data: {data}. Their terms apply.",
+        f"{weights_licence(licence)} Licences of the training data: {data}. Their terms apply.",
         *([f"Encoders that others trained: {encoders}."] if encoders else []),
     ]

@@ -30,11 +30,11 @@ from fonoteka.core.files import write_json
 from fonoteka.core.params import load
 from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import ComputeParams, configure
-from fonoteka.pseudonyms import PrivacyParams, aliases
+from fonoteka.pseudonyms import PrivacyParams, pseudonyms_of
 from fonoteka.reporting.rounding import rounded
 from fonoteka.shards import read_clips
 from fonoteka.speech_gate import SpeechGate
-from fonoteka.tables import read_table, write_table
+from fonoteka.tables import write_table
 from fonoteka.whisper.model import Whisper, load_whisper
 from fonoteka.whisper.word_scores import (
     SPELLINGS,
@@ -283,22 +283,6 @@ def check_losses(result: Mapping[str, Any], params: EvaluateWhisperParams, run: 
         )
 
 
-def pseudonyms(utterances: Iterable[Utterance], speakers: Path) -> dict[str, str]:
-    """Return the pseudonyms of the people among the speakers.
-
-    Raises:
-        UserError: one of them is not in the table of all speakers.
-    """
-    people = {u.speaker for u in utterances if not u.synthetic}
-    existing = aliases(row["speaker"] for row in read_table(speakers, ("speaker",)))
-    if missing := sorted(people - set(existing)):
-        raise UserError(
-            f"{speakers}: {len(missing)} speakers of the test part have no row, first "
-            f"{missing[0]!r}; run dvc repro"
-        )
-    return {speaker: existing[speaker] for speaker in people}
-
-
 def clips_of(utterances: Sequence[Utterance], audio: Path) -> Iterator[Clip]:
     """Yield utterances with their samples, shard by shard."""
     by_id = {u.id: u for u in utterances}
@@ -313,13 +297,14 @@ def run(
     """Score both models; with the table of all `speakers`, people get pseudonyms.
 
     Raises:
-        UserError: there is no utterance, or a language became worse; see `check_losses`.
+        UserError: no utterance has a text, or a language became worse; see `check_losses`.
     """
     everything = manifest.read(test)
     utterances = [u for u in everything if u.text.strip()]
     if not utterances:
         raise UserError(f"{test}: no utterance with a text to test on")
-    names = BY_NAME if speakers is None else pseudonyms(utterances, speakers)
+    people = {u.speaker for u in utterances if not u.synthetic}
+    names = BY_NAME if speakers is None else pseudonyms_of(people, speakers)
     drawn = evenly_drawn(utterances, params.clips_per_voice_and_language)
     models = load_whisper(base), load_whisper(tuned)
     gate = SpeechGate()

@@ -27,9 +27,9 @@ from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json
 from fonoteka.core.params import load
-from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.numbers import parameter_count, round_up_pow10
+from fonoteka.onnx_export.export import evenly_spaced
 from fonoteka.shards import read_clips
 from fonoteka.whisper.model import load_whisper
 from fonoteka.whisper.onnx_check import CheckClip, batches_of, check_parity, word_error_rate
@@ -70,22 +70,13 @@ class ExportWhisperParams:
     int8: WhisperInt8Params
 
 
-def evenly_drawn(utterances: Sequence[Utterance], count: int) -> list[Utterance]:
-    """Return up to `count` utterances, evenly spaced from the shortest to the longest."""
-    ordered = sorted(utterances, key=lambda u: (u.duration_s, u.id))
-    last = len(ordered) - 1
-    if last < count:
-        return ordered
-    return [ordered[round(i * last / max(count - 1, 1))] for i in range(count)]
-
-
 def check_clips(part: Path, audio: Path, count: int) -> list[CheckClip]:
     """Return clips of a part, evenly spaced from the shortest to the longest.
 
     Raises:
         UserError: the part is empty.
     """
-    utterances = evenly_drawn([u for u in manifest.read(part) if u.normalized], count)
+    utterances = evenly_spaced([u for u in manifest.read(part) if u.normalized], count)
     if not utterances:
         raise UserError(f"{part}: no utterance to check the export with; run dvc repro")
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))

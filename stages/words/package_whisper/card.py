@@ -12,6 +12,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from fonoteka.reporting.markdown import plain, table
+from fonoteka.reporting.model_card import points, weights_licence
 from stages.words.package_whisper.program import PROGRAM
 
 CONTENTS: Mapping[str, str] = {
@@ -41,12 +42,8 @@ def percent(number: Mapping[str, Any]) -> str:
     ('9.0 % (8.0 to 10.0)', '50.0 %')
     """
     if number["low"] is None:
-        return f"{_points(number['rate'])} %"
-    return f"{_points(number['rate'])} % ({_points(number['low'])} to {_points(number['high'])})"
-
-
-def _points(share: float) -> str:
-    return f"{round(100 * share, 1) + 0.0:.1f}"
+        return f"{points(number['rate'])} %"
+    return f"{points(number['rate'])} % ({points(number['low'])} to {points(number['high'])})"
 
 
 def _card_data(package: Mapping[str, Any]) -> ModelCardData:
@@ -76,13 +73,13 @@ def _card_data(package: Mapping[str, Any]) -> ModelCardData:
 
 def _opening(package: Mapping[str, Any]) -> list[str]:
     contract = package["contract"]
-    limits = ", ".join(f"{name} {_points(limit)} %" for name, limit in contract["limits"].items())
+    limits = ", ".join(f"{name} {points(limit)} %" for name, limit in contract["limits"].items())
     return [
         f"\n# {package['name']}\n",
         f"A Whisper model for words in {', '.join(package['languages'])}, in two files for ONNX "
         f"Runtime. Parameters: {package['parameters']:,}.\n",
         f"Stage: **{contract['stage']}**. The highest canonical WER of a language is "
-        f"{_points(contract['wer'])} % ({contract['language']}); limits: {limits}.\n",
+        f"{points(contract['wer'])} % ({contract['language']}); limits: {limits}.\n",
     ]
 
 
@@ -142,15 +139,15 @@ def _int8(package: Mapping[str, Any]) -> list[str]:
         f"{', '.join(map(str, exported['batch_sizes']))}, each log probability of each decoding "
         f"step is within {exported['max_error_below']:g} of torch's, and no token differs.\n",
         f"WER on {int8['valid_clips']} clips of the validation split: fp32 "
-        f"{_points(int8['valid_wer_fp32'])} %.\n",
+        f"{points(int8['valid_wer_fp32'])} %.\n",
     ]
     for part in ("decoder", "encoder"):
         entry = int8[part]
         for recipe, tried in entry["tried"].items():
             state = "in the package" if entry["shipped"] == recipe else "not in the package"
             lines.append(
-                f"- {part} in int8, {recipe} products: {_points(tried['valid_wer'])} %, "
-                f"{_points(tried['size_ratio'])} % of the bytes, {state}"
+                f"- {part} in int8, {recipe} products: {points(tried['valid_wer'])} %, "
+                f"{points(tried['size_ratio'])} % of the bytes, {state}"
             )
     return [*lines, ""]
 
@@ -203,16 +200,9 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
 def _licence(package: Mapping[str, Any]) -> list[str]:
     licence = package["licence"]
     data = "; ".join(map(plain, licence["training_data"]))
-    if licence["weights"]:
-        weights = f"Weights: {plain(licence['weights'])}."
-    else:
-        weights = (
-            "No licence is stated for these weights. Before you distribute them, read the terms of "
-            f"their sources: {'; '.join(map(plain, licence['to_be_read']))}."
-        )
     base = plain(package["lineage"]["base"]["licence"] or "not stated")
     return [
         "## Licence\n",
-        f"{weights} Licence of the model before training: {base}. Licences of the training data: "
-        f"{data}. Their terms apply.",
+        f"{weights_licence(licence)} Licence of the model before training: {base}. Licences of the "
+        f"training data: {data}. Their terms apply.",
     ]

@@ -19,7 +19,7 @@ from stages.words.export_whisper import stage
 from stages.words.export_whisper.stage import (
     ExportWhisperParams,
     WhisperInt8Params,
-    evenly_drawn,
+    evenly_spaced,
     run,
 )
 
@@ -108,11 +108,11 @@ def test_an_empty_part_is_refused(part, tmp_path):
 
 def test_clips_are_drawn_from_the_shortest_to_the_longest(tmp_path):
     rows = read(project(tmp_path)[1])
-    lengths = [u.duration_s for u in evenly_drawn(rows, 3)]
+    lengths = [u.duration_s for u in evenly_spaced(rows, 3)]
     assert lengths == sorted(lengths)
     assert (lengths[0], lengths[-1]) == (0.1, 0.6)
-    assert [u.id for u in evenly_drawn(rows, 9)] == ["c0", "c1", "c2", "c3"]
-    assert [u.id for u in evenly_drawn(rows, 1)] == ["c0"]
+    assert [u.id for u in evenly_spaced(rows, 9)] == ["c0", "c1", "c2", "c3"]
+    assert [u.id for u in evenly_spaced(rows, 1)] == ["c0"]
 
 
 def test_the_section_of_the_parameters_is_loaded(tmp_path):
