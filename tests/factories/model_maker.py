@@ -32,7 +32,13 @@ LOOP = {
     "weight_decay": 0.0, "max_grad_norm": 1.0, "hidden": 32, "dropout": 0.0,
 }  # fmt: skip
 CTC = CtcParams(
-    **LOOP, dilations=(1,), batch_frames=80, mask_fraction=0.0, mask_frames=2, repeat={}
+    **LOOP,
+    dilations=(1,),
+    batch_frames=80,
+    mask_fraction=0.0,
+    mask_frames=2,
+    frame_weight=0.0,
+    repeat={},
 )
 MLP = MlpParams(**LOOP, window=1, batch_segments=16)
 TOY_PHONES = ("a", "b", "d", "e", "i")

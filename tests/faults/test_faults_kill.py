@@ -1,6 +1,8 @@
-"""Every stage is killed once, and the build ends in the bytes of one that was left alone.
+"""One stage of each kind is killed once; the build ends in the bytes of one that was left alone.
 
 Three are killed at the sight of a file, in the middle of their work; the others at a random point.
+Of stages that run one command with several values, such as `evaluate@mlp` and `evaluate@ensemble`,
+one is killed: with all 61 stages the kills took 18 minutes.
 """
 
 import os
@@ -38,6 +40,12 @@ SIGNS = {
 WITH_STAGE = {"encoder@wav2vec2", "train@wav2vec2_ctc"}  # dvc and the stage are killed at once
 
 
+def targets():
+    """Return the stages to kill: those of SIGNS, and one of each other kind."""
+    kinds = {stage.partition("@")[0]: stage for stage in sorted(pipeline(), reverse=True)}
+    return {*(kinds | {stage.partition("@")[0]: stage for stage in SIGNS}).values()}
+
+
 def caught(process, clone, sign):
     """Stop a build in its tracks while a file that matches `sign` is there; return whether it was.
 
@@ -57,12 +65,12 @@ class Killer:
     """Starts builds and kills them while a stage runs on which it has its eye."""
 
     def __init__(self, clone, took) -> None:
-        self.clone, self.took = clone, took
+        self.clone, self.took, self.targets = clone, took, targets()
         self.random = random.Random(SEED)
         self.log = clone.folder.with_suffix(".log")
         self.killed, self.repaired = [], 0
         self.output = []  # of each build, the last one included
-        self.over = set()  # stages that ended before their kill
+        self.over = set()  # targets that ended before their kill
 
     def runs(self):
         """Return the stage that runs, by dvc's last message."""
@@ -85,10 +93,11 @@ class Killer:
             while process.poll() is None:
                 stage = self.runs()
                 if stage != eyed:
-                    self.over |= {eyed} - {None, *self.killed}
+                    self.over |= {eyed} & (self.targets - {*self.killed})
                     eyed, share = stage, self.random.uniform(0, REACH)
                     kill_time_s = time.monotonic() + share * self.took.get(stage, 0)
-                if eyed and eyed not in self.killed and self.due(process, eyed, kill_time_s):
+                waiting = eyed in self.targets and eyed not in self.killed
+                if waiting and self.due(process, eyed, kill_time_s):
                     self.kill(process, eyed)
                 time.sleep(0.005)
         until(lambda: not at_work(self.clone.folder), seconds=60)
@@ -126,7 +135,7 @@ def story(tmp_path_factory):
     # By the shell of a machine that sets none: Debian's stays between dvc and the stage.
     clone.environment["SHELL"] = "/bin/sh"
     killer = Killer(clone, took)
-    for _ in range(len(pipeline()) + 1):  # each start but the last ends in a kill
+    for _ in range(len(killer.targets) + 1):  # each start but the last ends in a kill
         if killer.build():
             break
     output = list(killer.output)
@@ -141,10 +150,13 @@ def story(tmp_path_factory):
     return clone, killer, missed, output
 
 
-def test_every_stage_was_killed_while_it_ran(story):
+def test_a_stage_of_every_kind_was_killed_while_it_ran(story):
     _, killer, missed, _ = story
-    assert {*killer.killed} | missed == {*pipeline()}
-    assert len({*killer.killed}) >= 0.8 * len(pipeline())  # a few end before their kill, each time
+    assert {*killer.killed} | missed == killer.targets
+    assert {stage.partition("@")[0] for stage in killer.targets} == {
+        stage.partition("@")[0] for stage in pipeline()
+    }
+    assert len({*killer.killed}) >= 0.8 * len(killer.targets)  # a few end before their kill
 
 
 def test_a_build_that_was_killed_in_every_stage_ends_in_the_bytes_of_an_undisturbed_one(
@@ -169,6 +181,15 @@ def test_a_killed_stage_continues_from_its_checkpoint(story):
         assert line not in resumed
 
 
+def has_uncached_output(stage):
+    """Return whether DVC's cache lacks an output, so that a lost lock entry means a run."""
+    return any(
+        isinstance(output, dict)
+        and not all(options.get("cache", True) for options in output.values())
+        for output in stage.get("outs", [])
+    )
+
+
 def runs(stage, output):
     return f"Running stage '{stage}'" in output
 
@@ -179,8 +200,13 @@ def story_of(stage, output):
 
 
 def test_a_stage_that_was_done_is_not_done_again(story):
-    _, _, missed, output = story
+    _, killer, _, output = story
     times = {stage: sum(runs(stage, text) for text in output) for stage in pipeline()}
     assert {stage: times[stage] for stage in SIGNS} == dict.fromkeys(SIGNS, 2)
-    assert {times[stage] for stage in missed} <= {1}
-    assert {*times.values()} <= {1, 2}
+    # A kill in the middle of dvc.lock loses entries. The run-cache restores their stages, except
+    # those with an output that it does not hold: licences, audit and compare.
+    most = {
+        name: 1 + (name in killer.killed) + killer.repaired * has_uncached_output(stage)
+        for name, stage in pipeline().items()
+    }
+    assert not {name: count for name, count in times.items() if not 1 <= count <= most[name]}

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from fonoteka.audio.augment import AugmentParams, augment
-from fonoteka.audio.dsp import FRAME_HOP, FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
+from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
@@ -40,6 +40,7 @@ from fonoteka.models.encoders import (
     receptive_field,
     zero_mean_unit_variance,
 )
+from fonoteka.models.frame_targets import frame_labels
 from fonoteka.phones import LABELS, NUMBER
 
 
@@ -148,17 +149,6 @@ def clusters_of(
     with threadpool_limits(1):  # its sums depend on the thread count
         kmeans.fit(chosen)
         return [kmeans.predict(block).astype(np.int64) for block in frames]
-
-
-def frame_labels(utterance: Utterance, count: int) -> NDArray[np.int64]:
-    """Return the label of the phone at the middle of each frame; -100 without phone times."""
-    if utterance.phone_times_s is None:
-        return np.full(count, -100, dtype=np.int64)
-    labels = np.zeros(count, dtype=np.int64)
-    for phone, (start, end) in zip(utterance.phones, utterance.phone_times_s, strict=True):
-        first, after = round(start * FRAMES_PER_SECOND), round(end * FRAMES_PER_SECOND)
-        labels[first : max(after, first + 1)] = NUMBER[phone]
-    return labels
 
 
 def mfcc(signal: Signal) -> NDArray[np.float64]:

@@ -10,11 +10,14 @@ from typing import Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
+from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
+from fonoteka.models.frame_targets import UNKNOWN, frame_labels, phone_loss
 from fonoteka.models.heads import LstmShape, MlpShape, Shape, TdnnShape, new_head
 from fonoteka.models.loop import LoopParams, TrainingTask
 from fonoteka.models.oversampling import oversample
@@ -45,6 +48,7 @@ class CtcParams(HeadParams):
         batch_frames: frames in a batch, padding included.
         mask_fraction: share of frames zeroed in spans of `mask_frames`, as SpecAugment does.
         mask_frames: length of a span.
+        frame_weight: weight of each frame's phone in the loss, for clips with phone times.
         repeat: passes over a corpus per epoch, if not 1.
     """
 
@@ -52,6 +56,7 @@ class CtcParams(HeadParams):
     batch_frames: int
     mask_fraction: float
     mask_frames: int
+    frame_weight: float
     repeat: dict[str, int]
 
 
@@ -92,8 +97,34 @@ class HeadTask(TrainingTask, Protocol):
     left_out: int  # clips with fewer frames than phones, which no CTC path fits
 
 
+@dataclass(frozen=True)
+class CtcExample:
+    """A clip to train on.
+
+    Attributes:
+        frames: embeddings `[T, D]`.
+        phones: their numbers in order.
+        labels: of each frame `[T]`, see `fonoteka.models.frame_targets`.
+    """
+
+    frames: Tensor
+    phones: Tensor
+    labels: Tensor
+
+
+def _example(utterance: Utterance, key: str, embeddings: NDArray[np.float32]) -> CtcExample:
+    """Return the example of a clip, or of the changed copy that `key` names."""
+    count = len(embeddings)
+    unknown = np.full(count, UNKNOWN, dtype=np.int64)
+    labels = frame_labels(utterance, count) if key == utterance.id else unknown
+    phones = torch.tensor([NUMBER[phone] for phone in utterance.phones])
+    return CtcExample(torch.from_numpy(embeddings), phones, torch.from_numpy(labels))
+
+
 class CtcTask:
-    """Utterances and their phone sequences; nothing is known of times.
+    """Utterances, their phone sequences and, where the corpus has them, the phones' times.
+
+    A changed copy of a clip has another speed, which is not stored, so its times are unknown.
 
     With `reference` the head is that LSTM; batches, masks and the loop around are the same.
     """
@@ -111,24 +142,24 @@ class CtcTask:
             raise UserError(
                 f"{embeddings}: {len(missing)} embeddings are missing, first {missing[0]!r}"
             )
-        views: dict[str, list[Tensor]] = defaultdict(list)
+        views: dict[str, list[str]] = defaultdict(list)
         for key in sorted(arrays):
-            views[key.split("#")[0]].append(torch.from_numpy(arrays[key]))
+            views[key.split("#")[0]].append(key)
         self.params = params
         pairs = [
-            (frames, torch.tensor([NUMBER[phone] for phone in u.phones]))
+            _example(u, key, arrays[key])
             for u in oversample(utterances, utterances, params.repeat)
-            for frames in views[u.id]
+            for key in views[u.id]
         ]
         self.items = [
-            (frames, phones)
-            for frames, phones in pairs
-            if len(frames) >= min_ctc_frames(phones.tolist())
+            example
+            for example in pairs
+            if len(example.frames) >= min_ctc_frames(example.phones.tolist())
         ]
         self.left_out = len(pairs) - len(self.items)
         if not self.items:
             raise UserError(f"{train}: every clip has fewer frames than phones; check its texts")
-        inputs = self.items[0][0].shape[1]
+        inputs = self.items[0].frames.shape[1]
         self.shape: Shape = (
             LstmShape(inputs, len(LABELS), reference.hidden, reference.layers, reference.dropout)
             if reference
@@ -141,14 +172,19 @@ class CtcTask:
 
     def batches(self, seed: int) -> list[list[int]]:
         """Return clip numbers in batches of like length, in random order."""
-        lengths = [len(frames) for frames, _ in self.items]
+        lengths = [len(example.frames) for example in self.items]
         return bucket_by_length(lengths, self.params.batch_frames, np.random.default_rng(seed))
 
     def loss(self, model: nn.Module, batch: list[int]) -> Tensor:
-        """Return the CTC loss per phone."""
-        frames = [self._masked(self.items[i][0]) for i in batch]
+        """Return the CTC loss per phone, and that of the frames whose phone is known."""
+        some = [self.items[i] for i in batch]
+        frames = [self._masked(example.frames) for example in some]
         log_probs = model(nn.utils.rnn.pad_sequence(frames, batch_first=True))
-        return ctc_loss(log_probs, [self.items[i][1] for i in batch], [len(f) for f in frames])
+        loss = ctc_loss(log_probs, [example.phones for example in some], [len(f) for f in frames])
+        if self.params.frame_weight:
+            of_frames = phone_loss(log_probs, [example.labels for example in some])
+            loss = loss + self.params.frame_weight * of_frames
+        return loss
 
     def _masked(self, frames: Tensor) -> Tensor:
         span = self.params.mask_frames

@@ -12,6 +12,7 @@ from clip_maker import CHANGED, UNCHANGED, noise
 from corpus_maker import utterance
 from model_maker import PRETRAIN as PARAMS
 
+from fonoteka.models.frame_targets import frame_labels
 from fonoteka.phones import LABELS
 from stages.features.encoder.pretrain import (
     PretrainExample,
@@ -19,7 +20,6 @@ from stages.features.encoder.pretrain import (
     _masks,
     batches,
     clusters_of,
-    frame_labels,
     mfcc,
     pretrain_examples,
     step_loss,
