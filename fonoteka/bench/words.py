@@ -1,7 +1,7 @@
 """Time word recognition on one core: ONNX Runtime beside torch, short inputs beside 30 s.
 
 Reads   data/models/whisper/<run>, data/models/whisper_onnx/<run>, test.jsonl, data/audio
-Writes  reports/bench/words.json
+Writes  reports/bench/words.json, with the word error rates of short inputs and of 30 s too
 Params  bench_words
 
 Times are CPU seconds of a process with one thread: a round takes minutes, in which the wall clock
@@ -26,10 +26,13 @@ from fonoteka.bench.report import Benchmark, run_benchmarks
 from fonoteka.bench.timer import Measurement, Times, measure_alone
 from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
+from fonoteka.manifest import Utterance
 from fonoteka.reporting.machine import Demand, demanded, require, significant, times_as_fast
+from fonoteka.reporting.rounding import rounded
 from fonoteka.shards import read_clips
 from fonoteka.whisper.decode import recognise
 from fonoteka.whisper.rules import MARGIN_S
+from fonoteka.whisper.word_scores import WordPair, difference, errors_by_speaker, rate
 
 BASELINE = "torch"
 INPUT_S, BATCHES = 3.5, (1, 8)
@@ -37,6 +40,9 @@ INPUT_S, BATCHES = 3.5, (1, 8)
 
 SHORT_CLIP_S = 8.0
 """The longest clip for which a short input is compared with 30 s."""
+
+SCORE, DRAWS = ("canonical", "wer"), (2000, 1)
+"""The error rate of the comparison; draws of the speakers for its interval, and their seed."""
 
 Clip = tuple[Signal, str]
 """Samples at 16 kHz and the language."""
@@ -195,7 +201,43 @@ def run(models: Path, audio: Path, test: Path, params: WordsBenchParams) -> dict
             f"{SHORT_CLIP_S:g} s; raise bench_words.clips in params.yaml"
         )
     arguments = time_words, model, exported, sounds, short_clips, params
-    return figures_of(measure_alone(*arguments), len(sounds), len(short_clips), params)
+    figures = figures_of(measure_alone(*arguments), len(sounds), len(short_clips), params)
+    written = [u for u in rows if u in chosen and u.text.strip()]
+    return figures | {"short_minus_30_s": input_difference(exported, written, signals)}
+
+
+def input_difference(
+    exported: Path, utterances: Sequence[Utterance], signals: Mapping[str, Signal]
+) -> dict[str, Any]:
+    """Return the canonical word error rates of short input and of 30 s, and their difference.
+
+    Args:
+        exported: the folder of the ONNX files.
+        utterances: the clips; those of up to `SHORT_CLIP_S` count.
+        signals: samples by id.
+    """
+    from fonoteka.whisper.onnx_session import open_whisper
+
+    some = [u for u in utterances if len(signals[u.id]) <= SHORT_CLIP_S * SAMPLE_RATE_HZ]
+    model, sides = open_whisper(exported), []
+    for short in (True, False):
+        clips, languages = [signals[u.id] for u in some], [u.language for u in some]
+        results = recognise(model, clips, languages, short=short)
+        sides.append([
+            WordPair(u.text, result.text, u.language, u.speaker, result.looped, result.loops)
+            for u, result in zip(some, results, strict=True)
+        ])  # fmt: skip
+    rates = [rate(errors_by_speaker(side, *SCORE), *DRAWS) for side in sides]
+    found = {
+        "clips": len(some), "short": rates[0], "padded": rates[1],
+        "wer": difference(sides[0], sides[1], *SCORE, *DRAWS),
+        "loops": {"short": _loops(sides[0]), "padded": _loops(sides[1])},
+    }  # fmt: skip
+    return dict(rounded(found, 4))
+
+
+def _loops(pairs: Sequence[WordPair]) -> int:
+    return sum(pair.loops for pair in pairs)
 
 
 def figures_of(
@@ -248,7 +290,12 @@ def page(result: Mapping[str, Any]) -> str:
         f"words: {result['sounds']} sounds of {result['sound_s']:g} s and {result['short_clips']} "
         f"clips of up to {SHORT_CLIP_S:g} s, one thread, CPU time"
     )
-    note = f"short input: {result['short_times_as_fast_as_30_s']} times as fast as 30 s"
+    wer = result["short_minus_30_s"]["wer"]
+    note = (
+        f"short input: {result['short_times_as_fast_as_30_s']} times as fast as 30 s; WER "
+        f"{100 * wer['difference']:+.1f} points (95 %: {100 * wer['low']:+.1f} to "
+        f"{100 * wer['high']:+.1f})"
+    )
     return report.page(title, ["", "with", "median ms", f"x {BASELINE}", "RTF"], rows, note)
 
 

@@ -64,6 +64,10 @@ def test_the_report_adds_up_and_a_missed_limit_is_named(project):
         str(no.value) == f"bench: 1 missed: words.short_times_as_fast is {ratio}, below 1000000.0"
     )
     assert report["sla"]["words.rtf"]["met"]
+    compared = report["short_minus_30_s"]
+    assert compared["clips"] == 4
+    rates = compared["short"]["rate"] - compared["padded"]["rate"]
+    assert compared["wer"]["difference"] == pytest.approx(rates, abs=2e-4)
     for text in ("sound to text", "decoder, one token of 8 clips", "int8"):
         assert text in printed.getvalue()
     assert {"processor", "load_at_start"} < {*report["machine"]}

@@ -7,8 +7,8 @@ Params  compute, evaluate_whisper, privacy
 
 The base gets each clip padded to 30 s, because it was trained so and repeats itself on shorter
 input; that costs ten times as much, so it gets a part of the clips, evenly drawn over voices and
-languages. The tuned model gets all clips with 1 s of silence, and those of the base padded too.
-All differences are on the clips that both models have decoded.
+languages. The tuned model gets all clips with 1 s of silence. All differences are on the clips that
+both models have decoded. `python -m fonoteka bench words` compares short input with 30 s.
 
 A language that became worse fails the stage, after the reports are written, unless
 `accepted_losses` names it: fine-tuning on some languages makes a model forget others.
@@ -107,13 +107,11 @@ class Trials:
     Attributes:
         base: of the base on the drawn clips, padded to 30 s.
         tuned: of the tuned model on all clips.
-        padded: of the tuned model on the drawn clips, padded to 30 s.
         missed: number of clips in which the speech gate finds no speech.
     """
 
     base: list[Trial]
     tuned: list[Trial]
-    padded: list[Trial]
     missed: int = 0
 
     @property
@@ -137,12 +135,11 @@ def run_trials(
         drawn: ids of the clips that the base decodes too.
         batch: most clips side by side.
     """
-    trials = Trials([], [], [])
+    trials = Trials([], [])
     for some in _chunks(clips, _CLIPS_AT_ONCE):
         shared = [clip for clip in some if clip[0].id in drawn]
         trials.tuned += decoded(tuned, some, short=True, batch=batch)
         trials.base += decoded(base, shared, short=False, batch=batch)
-        trials.padded += decoded(tuned, shared, short=False, batch=batch)
         for _, signal in some:
             trials.missed += not (gate.push(signal) + gate.finish())
     return trials
@@ -217,11 +214,9 @@ def report(
         | {"by_speaker": by_speaker(pairs_of(trials.tuned), names)},
         "tuned_on_the_clips_of_the_base": with_languages(compared, params),
         "tuned_minus_base": differences(compared, trials.base, params),
-        "short_minus_padded": differences(compared, trials.padded, params),
         "language_recognition": {
             "base": language_recognition(trials.base),
-            "tuned": language_recognition(trials.padded),
-            "tuned_short": language_recognition(compared),
+            "tuned": language_recognition(compared),
         },
         "clips_without_speech_for_the_gate": trials.missed,
     }

@@ -45,10 +45,18 @@ class WhisperInt8Params:
     Attributes:
         check_clips: of the validation part, which the word error rates are of.
         max_wer_loss: the largest increase of the word error rate over fp32.
+        parts: encoder or decoder; no other file is quantised, nor checked.
     """
 
     check_clips: int
     max_wer_loss: float
+    parts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if unknown := sorted({*self.parts} - {*PARTS}):
+            raise UserError(
+                f"export_whisper.int8.parts has {unknown[0]!r}; expected {' or '.join(PARTS)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,9 @@ def check_clips(part: Path, audio: Path, count: int) -> list[CheckClip]:
     return [CheckClip(u.id, u.language, u.normalized, signals[u.id]) for u in utterances]
 
 
-def add_int8(folder: Path, clips: Sequence[CheckClip], max_loss: float) -> dict[str, Any]:
+def add_int8(
+    folder: Path, clips: Sequence[CheckClip], max_loss: float, parts: Sequence[str] = PARTS
+) -> dict[str, Any]:
     """Write the int8 file of each part that decodes well enough, and return the report's entries.
 
     The decoder is first, because it has more bytes; the encoder is checked beside the decoder's
@@ -93,7 +103,7 @@ def add_int8(folder: Path, clips: Sequence[CheckClip], max_loss: float) -> dict[
     rate = _rate(paths, folder, clips)
     limit = rate + max_loss
     report: dict[str, Any] = {"valid_clips": len(clips), "valid_wer_fp32": round(rate, 4)}
-    for part in reversed(PARTS):
+    for part in (part for part in reversed(PARTS) if part in parts):
         fp32, small = paths[part], folder / f"{part}.int8.onnx"
         tried: dict[str, dict[str, float]] = {}
         shipped = ""
@@ -138,7 +148,7 @@ def run(
         shutil.copyfile(model / VOCABULARY, part / VOCABULARY)
         batches = list(batches_of(parities, params.batch_sizes))
         error = check_parity(str(out), open_whisper(part), whisper, batches, params.max_error)
-        int8 = add_int8(part, scored, params.int8.max_wer_loss)
+        int8 = add_int8(part, scored, params.int8.max_wer_loss, params.int8.parts)
         sizes = {path.name: path.stat().st_size for path in sorted(part.iterdir())}
     entries = {
         "bytes": sizes, "max_error_below": round_up_pow10(error), "clips": len(parities),

@@ -11,6 +11,7 @@ from corpus_maker import utterance
 from model_maker import CTC, MLP, TOY_PHONES, toy_corpus, write_segments
 
 from fonoteka import manifest
+from fonoteka.models.frame_targets import UNKNOWN
 from fonoteka.shards import write_arrays
 from stages.training.train.tasks import NUMBER, CtcTask, MlpTask
 
@@ -46,8 +47,34 @@ def test_views_are_trained_on_with_the_phones_of_their_clip(tmp_path):
     frames = np.zeros((6, 4), dtype=np.float32)
     write_arrays(tmp_path, {"a": frames, "a#1": frames[:5], "b": frames}, 2)
     task = CtcTask(tmp_path, tmp_path / "t.jsonl", CTC)
-    assert [len(x) for x, _ in task.items] == [6, 5]
-    assert [t.tolist() for _, t in task.items] == 2 * [[NUMBER["d"], NUMBER["a"]]]
+    assert [len(example.frames) for example in task.items] == [6, 5]
+    assert [example.phones.tolist() for example in task.items] == 2 * [[NUMBER["d"], NUMBER["a"]]]
+
+
+def test_a_clip_has_the_phones_of_its_frames_and_a_changed_copy_has_none(tmp_path):
+    timed = utterance(
+        "m/a", id="a", phones=("d", "a"), phone_times_s=((0.02, 0.06), (0.06, 0.1)),
+    )  # fmt: skip
+    manifest.write(tmp_path / "t.jsonl", [timed])
+    frames = np.zeros((6, 4), dtype=np.float32)
+    write_arrays(tmp_path, {"a": frames, "a#1": frames[:5]}, 2)
+    own, copy = CtcTask(tmp_path, tmp_path / "t.jsonl", CTC).items
+    d, a = NUMBER["d"], NUMBER["a"]
+    assert own.labels.tolist() == [0, d, d, a, a, 0]
+    assert copy.labels.tolist() == [UNKNOWN] * 5
+
+
+def test_the_loss_of_frames_is_added_with_its_weight(tmp_path):
+    timed = utterance("m/a", id="a", phones=("d",), phone_times_s=((0.0, 0.1),))
+    manifest.write(tmp_path / "t.jsonl", [timed])
+    write_arrays(tmp_path, {"a": np.zeros((6, 4), dtype=np.float32)}, 1)
+    losses = []
+    for weight in (0.0, 0.5, 1.0):
+        task = CtcTask(tmp_path, tmp_path / "t.jsonl", replace(CTC, frame_weight=weight))
+        torch.manual_seed(1)
+        losses.append(task.loss(task.new().eval(), [0]).item())
+    assert losses[1] - losses[0] == pytest.approx((losses[2] - losses[0]) / 2, rel=1e-5)
+    assert losses[1] > losses[0] + 0.5  # an untrained head is far from sure of a phone
 
 
 def test_every_clip_is_in_one_batch_of_an_epoch_and_none_is_too_long(toy):
@@ -55,7 +82,7 @@ def test_every_clip_is_in_one_batch_of_an_epoch_and_none_is_too_long(toy):
     batches = task.batches(seed=1)
     assert sorted(i for batch in batches for i in batch) == list(range(48))
     for batch in batches:
-        assert len(batch) * max(len(task.items[i][0]) for i in batch) <= CTC.batch_frames
+        assert len(batch) * max(len(task.items[i].frames) for i in batch) <= CTC.batch_frames
     assert batches == task.batches(seed=1) != task.batches(seed=2)
 
 

@@ -14,7 +14,7 @@ from fonoteka.core.files import read_json
 from fonoteka.core.params import load
 from fonoteka.manifest import read, write
 from fonoteka.whisper.decode import recognise
-from fonoteka.whisper.onnx_session import open_whisper
+from fonoteka.whisper.onnx_session import PARTS, open_whisper
 from stages.words.export_whisper import stage
 from stages.words.export_whisper.stage import (
     ExportWhisperParams,
@@ -57,7 +57,7 @@ def test_int8_files_that_decode_worse_are_left_out_with_the_reason(tmp_path, mon
         return max(rates.get(path.name, 0.3) for path in paths.values())
 
     monkeypatch.setattr(stage, "_rate", rate)
-    params = replace(PARAMS, int8=WhisperInt8Params(check_clips=2, max_wer_loss=0.005))
+    params = replace(PARAMS, int8=WhisperInt8Params(check_clips=2, max_wer_loss=0.005, parts=PARTS))
     run(*project(tmp_path), tmp_path / "onnx", tmp_path / "report.json", params)
     report = read_json(tmp_path / "report.json")
     assert sorted(report["bytes"]) == sorted([*FP32, "decoder.int8.onnx"])
@@ -73,7 +73,7 @@ def test_a_part_with_a_good_second_recipe_is_shipped_with_it(tmp_path, monkeypat
     monkeypatch.setattr(stage, "_rate", lambda *_: next(rates))
     # The tiny model has two layers, so it has no inner ones.
     monkeypatch.setattr(stage, "recipes", lambda _: TWO)
-    params = replace(PARAMS, int8=WhisperInt8Params(check_clips=2, max_wer_loss=0.005))
+    params = replace(PARAMS, int8=WhisperInt8Params(check_clips=2, max_wer_loss=0.005, parts=PARTS))
     run(*project(tmp_path), tmp_path / "onnx", tmp_path / "report.json", params)
     int8 = read_json(tmp_path / "report.json")["int8"]
     assert (int8["decoder"]["shipped"], int8["encoder"]["shipped"]) == ("inner", "all")
@@ -118,7 +118,7 @@ def test_clips_are_drawn_from_the_shortest_to_the_longest(tmp_path):
 def test_the_section_of_the_parameters_is_loaded(tmp_path):
     section = {
         "opset": 17, "max_error": 0.001, "check_clips": 24, "batch_sizes": [1, 8],
-        "int8": {"check_clips": 48, "max_wer_loss": 0.005},
+        "int8": {"check_clips": 48, "max_wer_loss": 0.005, "parts": ["encoder"]},
     }  # fmt: skip
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"export_whisper": section}))
     params = load("export_whisper", ExportWhisperParams, tmp_path / "params.yaml")
@@ -129,3 +129,17 @@ def test_all_recipes_shrink_the_files_that_they_decode(folder):
     exported = open_whisper(folder / "onnx", int8=True)
     results = recognise(exported, [CLIPS["c1"]], ["sr"], batch=1)
     assert np.isfinite(results[0].log_prob)
+
+
+def test_only_the_named_parts_are_quantised(folder, tmp_path):
+    only = replace(PARAMS, int8=replace(PARAMS.int8, parts=("encoder",)))
+    inputs = folder / "tiny", folder / "valid.jsonl", folder / "test.jsonl", folder / "audio"
+    run(*inputs, tmp_path / "onnx", tmp_path / "report.json", only)
+    names = sorted(path.name for path in (tmp_path / "onnx").glob("*.onnx"))
+    assert names == ["decoder.onnx", "encoder.int8.onnx", "encoder.onnx"]
+    assert "decoder" not in read_json(tmp_path / "report.json")["int8"]
+
+
+def test_an_unknown_part_is_refused():
+    with pytest.raises(ValueError, match="has 'head'; expected encoder or decoder"):
+        replace(PARAMS.int8, parts=("encoder", "head"))
