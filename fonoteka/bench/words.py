@@ -228,12 +228,12 @@ def input_difference(
             for u, result in zip(some, results, strict=True)
         ])  # fmt: skip
     rates = [rate(errors_by_speaker(side, *SCORE), *DRAWS) for side in sides]
-    found = {
+    result = {
         "clips": len(some), "short": rates[0], "padded": rates[1],
         "wer": difference(sides[0], sides[1], *SCORE, *DRAWS),
         "loops": {"short": _loops(sides[0]), "padded": _loops(sides[1])},
     }  # fmt: skip
-    return dict(rounded(found, 4))
+    return dict(rounded(result, 4))
 
 
 def _loops(pairs: Sequence[WordPair]) -> int:

@@ -17,8 +17,6 @@ from stages.words.export_whisper.stage import ExportWhisperParams, WhisperInt8Pa
 
 torch.set_num_threads(1)  # float32 sums depend on it
 INT8 = WhisperInt8Params(2, max_wer_loss=1e9, parts=PARTS)  # a random model has any error rate
-    check_clips=2, max_wer_loss=1e9, parts=PARTS
-)  # a random model has any error rate
 PARAMS = ExportWhisperParams(17, max_error=1e-4, check_clips=4, batch_sizes=(1, 3), int8=INT8)
 CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.1, 0.31, 0.49, 0.6))}
 
