@@ -1,8 +1,8 @@
 """One stage of each kind is killed once; the build ends in the bytes of one that was left alone.
 
 Three are killed at the sight of a file, in the middle of their work; the others at a random point.
-Stages such as `evaluate@mlp` and `evaluate@ensemble` run one command with several values, and one of
-them is killed: with all 61 stages the kills took 18 minutes.
+Stages such as `evaluate@mlp` and `evaluate@ensemble` run one command with several values; one of
+them is killed, because with all 61 stages the kills took 18 minutes.
 """
 
 import os
