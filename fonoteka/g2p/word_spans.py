@@ -27,12 +27,12 @@ def word_phone_spans(
     for word in words:
         isolated += phones_of(word, language)
         edges.append(len(isolated))
-    sentence_edges = _matched_edges(isolated, phones, edges)
+    sentence_edges = matched_edges(isolated, phones, edges)
     spans = zip(words, sentence_edges[:-1], sentence_edges[1:], strict=True)
     return [(word, first, after) for word, first, after in spans if after > first]
 
 
-def _matched_edges(
+def matched_edges(
     isolated: Sequence[str], sentence: Sequence[str], edges: Sequence[int]
 ) -> list[int]:
     """Return the indices in `sentence` that correspond to edges in `isolated`."""

@@ -1,22 +1,23 @@
 """Compute the start and end of each phone and each word.
 
-Reads   data/models/wav2vec2_ctc and its embeddings, data/splits/*.jsonl
+Reads   data/models/wav2vec2_ctc and its embeddings, data/splits/*.jsonl, data/audio
 Writes  data/corpus/segments.parquet, reports/alignment.json
 Params  align, compute
 
-If a corpus has phone times, they are used; otherwise the phones are aligned with the model's
-posteriors by forced alignment. A CTC model predicts a phone's peak, not its edges, so an edge is
-half-way through the blanks between two peaks. The error of this is measured on clips of valid and
-test that have their own times, and is in the report.
+If a corpus has phone times, they are used; otherwise `fonoteka.alignment` places the phones. Its
+error is measured on clips of valid and test that have their own times, beside that of the plain
+path of CTC, in which an edge is half-way through the blanks between two peaks, and beside the
+aligner with label priors (Huang et al. 2024, arXiv 2406.02560).
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fonoteka import manifest
-from fonoteka.audio.dsp import FRAMES_PER_SECOND
+from fonoteka.alignment.emissions import emissions, frame_levels
+from fonoteka.alignment.phone_times import place_phones
+from fonoteka.audio.dsp import FRAMES_PER_SECOND, Signal
 from fonoteka.core.files import atomic_file, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
@@ -36,11 +39,11 @@ from fonoteka.models.ctc import min_ctc_frames
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.heads import load_head, posteriors
 from fonoteka.phones import NUMBER
-from fonoteka.shards import read_arrays
+from fonoteka.shards import read_arrays, read_clips
+from stages.alignment.start_errors import MeasuredClip, Times, errors_of
 
 PARTS = ("train", "valid", "test")
 COLUMNS = ("utterance", "part", "kind", "symbol", "start_s", "end_s", "origin")
-Times = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,20 @@ class AlignParams:
 
     Attributes:
         min_silence_s: a shorter gap between phones is not a segment.
+        prior_weight: share of the log prior of a phone that is subtracted from its score, in the
+            comparison with priors; the segments are made without.
     """
 
     min_silence_s: float
+    prior_weight: float
 
 
-def forced_times(
+def plain_times(
     log_probs: NDArray[np.float32], phones: Sequence[str], duration_s: float
 ) -> list[tuple[float, float]] | None:
     """Return `(start, end)` in seconds of each phone, or None if there are too few frames.
+
+    The peaks of the best CTC path, each with half of the blanks around.
 
     Args:
         log_probs: log posteriors `[T, V]` over `LABELS`, 50 frames per second.
@@ -83,6 +91,21 @@ def forced_times(
     return [(round(a, 4), round(b, 4)) for a, b in seconds]
 
 
+def placed_times(
+    scores: NDArray[np.float64], utterance: Utterance, words: Sequence[tuple[str, int, int]]
+) -> list[tuple[float, float]] | None:
+    """Return `(start, end)` of each phone by the aligner, or None if there are too few frames.
+
+    Args:
+        scores: of silence and phones, `[T, V]`.
+        utterance: whose phones are placed.
+        words: the spans of its words in its phones.
+    """
+    starts = {first for _, first, _ in words}
+    phones = place_phones(scores, utterance.phones, starts, utterance.duration_s)
+    return None if phones is None else [(phone.start_s, phone.end_s) for phone in phones]
+
+
 def rows_of(
     utterance: Utterance, part: str, times: Times, origin: str, min_silence_s: float
 ) -> Iterator[tuple[str, str, str, str, float, float, str]]:
@@ -101,55 +124,116 @@ def rows_of(
         yield utterance.id, part, "word", word, times[first][0], times[after - 1][1], origin
 
 
-def boundary_error(pairs: Sequence[tuple[Times, Times]]) -> dict[str, float | int | None]:
-    """Return the distances of forced starts from the corpus's own, in milliseconds."""
-    if not pairs:
-        return {"clips": 0, "median_ms": None, "p90_ms": None, "within_20_ms": None}
-    starts = [f[0] - o[0] for own, forced in pairs for o, f in zip(own, forced, strict=True)]
-    off = np.round(np.abs(starts), 4)  # as times are: one frame off is 20 ms, not a bit more
-    return {
-        "clips": len(pairs),
-        "median_ms": round(1000 * float(np.median(off)), 1),
-        "p90_ms": round(1000 * float(np.quantile(off, 0.9)), 1),
-        "within_20_ms": round(float(np.mean(off <= 0.020)), 4),
-    }
+def phone_prior(utterances: Sequence[Utterance]) -> NDArray[np.float64]:
+    """Return the log share of each phone among all, `[V - 1]`; one that is absent counts once."""
+    counts = np.ones(len(NUMBER))
+    for utterance in utterances:
+        np.add.at(counts, [NUMBER[phone] - 1 for phone in utterance.phones], 1)
+    prior: NDArray[np.float64] = np.log(counts / counts.sum())
+    return prior
+
+
+class ClipAligner:
+    """Places the phones of clips by their embeddings and samples."""
+
+    def __init__(self, head: nn.Module, prior: NDArray[np.float64], prior_weight: float) -> None:
+        self.head, self.prior, self.prior_weight = head, prior, prior_weight
+
+    def times(
+        self, utterance: Utterance, embeddings: NDArray[np.float32], signal: Signal
+    ) -> list[tuple[float, float]] | None:
+        """Return the times of the phones, or None if there are too few frames."""
+        log_probs = posteriors(self.head, embeddings)
+        scores = emissions(log_probs, frame_levels(signal, len(log_probs)))
+        return placed_times(scores, utterance, _spans(utterance))
+
+    def measured(
+        self, utterance: Utterance, embeddings: NDArray[np.float32], signal: Signal
+    ) -> MeasuredClip:
+        """Return the times by all methods."""
+        log_probs = posteriors(self.head, embeddings)
+        levels = frame_levels(signal, len(log_probs))
+        with_priors = emissions(log_probs, levels, prior=self.prior, prior_weight=self.prior_weight)
+        words = _spans(utterance)
+        return MeasuredClip(
+            utterance, words,
+            {
+                "aligner": placed_times(emissions(log_probs, levels), utterance, words),
+                "aligner_with_priors": placed_times(with_priors, utterance, words),
+                "plain_ctc": plain_times(log_probs, utterance.phones, utterance.duration_s),
+            },
+        )  # fmt: skip
+
+
+def _spans(utterance: Utterance) -> list[tuple[str, int, int]]:
+    return word_phone_spans(utterance.normalized, utterance.language, utterance.phones)
 
 
 def align(
-    head: nn.Module, embeddings: Path, parts: dict[str, list[Utterance]], params: AlignParams
-) -> tuple[pd.DataFrame, dict[str, object]]:
+    head: nn.Module, embeddings: Path, audio: Path, parts: dict[str, list[Utterance]],
+    params: AlignParams,
+) -> tuple[pd.DataFrame, dict[str, Any]]:  # fmt: skip
     """Return all segments and the report."""
-    arrays = read_arrays(embeddings, [u.id for us in parts.values() for u in us])
+    needed = {
+        u.id: (u, part)
+        for part, utterances in parts.items()
+        for u in utterances
+        if u.phone_times_s is None or part != "train"
+    }
+    arrays = read_arrays(embeddings, list(needed))
+    aligner = ClipAligner(head, phone_prior(parts["train"]), params.prior_weight)
+    placed: dict[str, Times | None] = {}
+    measured: list[MeasuredClip] = []
+    for key, signal in read_clips(audio, {key: u.audio for key, (u, _) in needed.items()}):
+        utterance, _ = needed[key]
+        if utterance.phone_times_s is None:
+            placed[key] = aligner.times(utterance, arrays[key], signal)
+        else:
+            measured.append(aligner.measured(utterance, arrays[key], signal))
     rows: list[tuple[object, ...]] = []
     origins = {"corpus": 0, "forced": 0, "too few frames": 0}
-    measured: list[tuple[Times, Times]] = []
     for part, utterances in parts.items():
         for u in utterances:
-            measure = u.phone_times_s is not None and part != "train"
-            forced = None
-            if measure or u.phone_times_s is None:
-                forced = forced_times(posteriors(head, arrays[u.id]), u.phones, u.duration_s)
-            if measure and forced and u.phone_times_s:
-                measured.append((u.phone_times_s, forced))
-            times = u.phone_times_s or forced
-            origin = "corpus" if u.phone_times_s else "forced" if forced else "too few frames"
+            times = u.phone_times_s or placed[u.id]
+            origin = "corpus" if u.phone_times_s else "forced" if times else "too few frames"
             origins[origin] += 1
             if times:
                 rows += rows_of(u, part, times, origin, params.min_silence_s)
-    report = {"clips": origins, "forced_start_error": boundary_error(measured)}
-    return pd.DataFrame(rows, columns=list(COLUMNS)), report
+    segments = pd.DataFrame(rows, columns=list(COLUMNS))
+    report = {
+        "clips": origins,
+        "silence_share": silence_shares(segments, parts),
+        "start_error": errors_of(measured),
+    }
+    return segments, report
+
+
+def silence_shares(
+    segments: pd.DataFrame, parts: Mapping[str, Sequence[Utterance]]
+) -> dict[str, float]:
+    """Return the share of silence in the time of each corpus, over clips with segments."""
+    spoken = segments[segments["kind"] == "phone"]
+    seconds = (spoken["end_s"] - spoken["start_s"]).groupby(spoken["utterance"]).sum()
+    totals: dict[str, list[float]] = {}
+    for u in (u for utterances in parts.values() for u in utterances if u.id in seconds.index):
+        total = totals.setdefault(u.source, [0.0, 0.0])
+        total[0] += float(seconds[u.id])
+        total[1] += u.duration_s
+    return {
+        source: round(1 - phone / whole, 4) for source, (phone, whole) in sorted(totals.items())
+    }
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "embeddings", *PARTS, "segments", "report"):
+    for name in ("model", "embeddings", "audio", *PARTS, "segments", "report"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
     parts = {part: manifest.read(getattr(args, part)) for part in PARTS}
     head, _ = load_head(args.model)
-    segments, report = align(head, args.embeddings, parts, load("align", AlignParams))
+    segments, report = align(head, args.embeddings, args.audio, parts, load("align", AlignParams))
     with atomic_file(args.segments) as part_file:
         segments.to_parquet(part_file, index=False)
     write_json(args.report, report)

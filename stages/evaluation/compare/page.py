@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fonoteka.reporting.alignment_table import alignment_table
 from fonoteka.reporting.markdown import table
 from fonoteka.reporting.shares import percent
 from fonoteka.reporting.word_table import difference_sentence, word_table
@@ -152,14 +153,15 @@ def times(alignment: dict[str, Any]) -> str:
     """Return the origins of the phones' times, and the error of forced alignment."""
     origins = {k: v for k, v in alignment["clips"].items() if v}
     counts = ", ".join(f"{k} {v}" for k, v in sorted(origins.items()))
-    error = alignment["forced_start_error"]
     line = f"Clips by origin of their phone times: {counts}."
-    if error["clips"]:
-        line += (
-            f" Start error of forced alignment, on {error['clips']} clips with times in the "
-            f"corpus: median {error['median_ms']} ms, p90 {error['p90_ms']} ms."
-        )
-    return line
+    error = alignment["start_error"]
+    if not error["clips"]:
+        return line
+    return (
+        f"{line}\n\n## Phone and word times\n\n{alignment_table(error)}\n\n"
+        f"Distance of placed starts from those of the corpus, on the {error['clips']} clips of "
+        "validation and test that have their own times."
+    )
 
 
 def points(value: float) -> str:

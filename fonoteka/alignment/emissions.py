@@ -1,0 +1,100 @@
+"""What an aligner scores in each frame: every phone, and silence.
+
+A CTC model has no label for silence: its blank means "nothing new", in the middle of a vowel too.
+So the blank is left out of the posteriors, and silence is found by the level of the sound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fonoteka.audio.dsp import FRAME_HOP, Signal
+from fonoteka.core.errors import UserError
+
+FloatArray = NDArray[np.floating[Any]]
+
+LOUD, QUIET = 95, 5
+"""Percentiles of the levels of a clip: those of its speech, and of what is left without speech."""
+
+FLOOR_DB = -90.0
+"""A quieter frame counts as this loud: digital silence has no level."""
+
+
+@dataclass(frozen=True)
+class SilenceParams:
+    """Where silence ends, by the level of a frame in dB.
+
+    Attributes:
+        below_loud_db: silence lies this far below the loud frames of the clip, if the clip has
+            quieter frames than that.
+        above_quiet_db: silence may be this far above the quiet frames of the clip.
+        slope_db: width of the step from sure speech to sure silence.
+        quiet_share: the largest share of the way from quiet to loud that is still silence.
+    """
+
+    below_loud_db: float
+    above_quiet_db: float
+    slope_db: float
+    quiet_share: float
+
+
+SILENCE = SilenceParams(below_loud_db=30.0, above_quiet_db=3.0, slope_db=6.0, quiet_share=0.3)
+"""Chosen on the validation voices of the embedded corpus: 98.3 % of the words start within 50 ms of
+their time, and 96.7 to 97.6 % with other values nearby."""
+
+
+def frame_levels(signal: Signal, frames: int) -> NDArray[np.float64]:
+    """Return the level of each frame of 20 ms in dB of full scale, `[frames]`.
+
+    Args:
+        signal: samples at 16 kHz, `[N]`.
+        frames: at most one more than the samples fill; a frame without samples is silent.
+    """
+    padded = np.zeros(frames * FRAME_HOP)
+    used = signal[: len(padded)]
+    padded[: len(used)] = used
+    power = (padded.reshape(frames, FRAME_HOP) ** 2).mean(axis=1)
+    levels: NDArray[np.float64] = 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+    return levels
+
+
+def silence_log_odds(levels: NDArray[np.float64], params: SilenceParams) -> NDArray[np.float64]:
+    """Return the log odds of silence in each frame, `[T]`."""
+    loud, quiet = np.percentile(levels, [LOUD, QUIET])
+    edge = max(loud - params.below_loud_db, quiet + params.above_quiet_db)
+    edge = min(edge, quiet + params.quiet_share * (loud - quiet))
+    odds: NDArray[np.float64] = (edge - levels) / params.slope_db
+    return odds
+
+
+def emissions(
+    log_probs: FloatArray, levels: NDArray[np.float64], params: SilenceParams = SILENCE,
+    prior: FloatArray | None = None, prior_weight: float = 0.0,
+) -> NDArray[np.float64]:  # fmt: skip
+    """Return the log score of silence (column 0) and of each phone in each frame, `[T, V]`.
+
+    Args:
+        log_probs: log posteriors of a recogniser, `[T, V]`; column 0 is the blank.
+        levels: of the frames in dB, `[T]`.
+        params: where silence ends.
+        prior: log probability of each phone among all phones, `[V - 1]`.
+        prior_weight: share of it that is subtracted.
+
+    Raises:
+        UserError: the posteriors and the levels differ in length.
+    """
+    if len(log_probs) != len(levels):
+        raise UserError(f"{len(log_probs)} frames of posteriors but {len(levels)} of levels")
+    scores = np.asarray(log_probs, dtype=np.float64).copy()
+    phones = scores[:, 1:]
+    phones -= np.logaddexp.reduce(phones, axis=1, keepdims=True)
+    if prior is not None:
+        phones -= prior_weight * np.asarray(prior)
+    odds = silence_log_odds(levels, params)
+    scores[:, 0] = -np.logaddexp(0, -odds)  # log of the probability of silence
+    phones += -np.logaddexp(0, odds)[:, None]  # and of speech
+    return scores
