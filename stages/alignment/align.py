@@ -38,7 +38,7 @@ from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import min_ctc_frames
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.heads import load_head, posteriors
-from fonoteka.phones import NUMBER
+from fonoteka.phones import LABELS, NUMBER
 from fonoteka.shards import read_arrays, read_clips
 from stages.alignment.start_errors import MeasuredClip, Times, errors_of
 
@@ -126,7 +126,7 @@ def rows_of(
 
 def phone_prior(utterances: Sequence[Utterance]) -> NDArray[np.float64]:
     """Return the log share of each phone among all, `[V - 1]`; one that is absent counts once."""
-    counts = np.ones(len(NUMBER))
+    counts = np.ones(len(LABELS) - 1)
     for utterance in utterances:
         np.add.at(counts, [NUMBER[phone] - 1 for phone in utterance.phones], 1)
     prior: NDArray[np.float64] = np.log(counts / counts.sum())

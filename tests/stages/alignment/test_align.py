@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from clip_maker import save_clips
 from corpus_maker import utterance
 
 from fonoteka import manifest
@@ -16,17 +18,11 @@ from fonoteka.models.heads import LstmShape, new_head, save_head
 from fonoteka.phones import LABELS
 from fonoteka.shards import write_arrays
 from stages.alignment import align as stage
-from stages.alignment.align import (
-    COLUMNS,
-    AlignParams,
-    align,
-    boundary_error,
-    forced_times,
-    rows_of,
-)
+from stages.alignment.align import COLUMNS, AlignParams, align, phone_prior, plain_times, rows_of
+from stages.alignment.start_errors import METHODS, MeasuredClip, errors_of
 
 pytestmark = pytest.mark.torch
-PARAMS = AlignParams(min_silence_s=0.03)
+PARAMS = AlignParams(min_silence_s=0.03, prior_weight=0.3)
 
 
 def peaks(total, **positions):
@@ -41,17 +37,17 @@ def peaks(total, **positions):
 
 def test_an_edge_lies_half_way_between_two_peaks():
     # d in frame 3, a in frames 10 and 11, m in frame 20; frames last 20 ms
-    times = forced_times(peaks(30, d=[3], a=[10, 11], m=[20]), ("d", "a", "m"), 0.6)
+    times = plain_times(peaks(30, d=[3], a=[10, 11], m=[20]), ("d", "a", "m"), 0.6)
     assert times == [(0.06, 0.14), (0.14, 0.32), (0.32, 0.42)]
 
 
 def test_a_repeated_phone_is_two_phones():
-    times = forced_times(peaks(20, a=[4, 10]), ("a", "a"), 0.4)
+    times = plain_times(peaks(20, a=[4, 10]), ("a", "a"), 0.4)
     assert times == [(0.08, 0.15), (0.15, 0.22)]
 
 
 def test_no_time_passes_the_end_of_the_clip():
-    times = forced_times(peaks(10, d=[2], a=[9]), ("d", "a"), 0.19)
+    times = plain_times(peaks(10, d=[2], a=[9]), ("d", "a"), 0.19)
     assert times[-1][1] == 0.19
 
 
@@ -60,7 +56,7 @@ def test_no_time_passes_the_end_of_the_clip():
     [(2, "d a", True), (1, "d a", False), (3, "a a", True), (2, "a a", False)],
 )
 def test_as_many_frames_are_needed_as_phones_and_blanks_between_equal_ones(frames, phones, fits):
-    assert (forced_times(peaks(frames), phones.split(), 1.0) is not None) == fits
+    assert (plain_times(peaks(frames), phones.split(), 1.0) is not None) == fits
 
 
 def test_a_clip_has_rows_of_phones_of_the_silences_around_and_of_words():
@@ -84,19 +80,43 @@ def test_a_clip_has_rows_of_phones_of_the_silences_around_and_of_words():
     )
 
 
-def test_the_boundary_error_is_that_counted_by_hand():
-    own = [(0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4)]
-    forced = [(0.01, 0.1), (0.08, 0.2), (0.23, 0.3), (0.34, 0.4)]
-    # off by 10, 20, 30 and 40 ms: the 0.9 quantile lies 0.7 of the way from 30 to 40
-    assert boundary_error([(own, forced)]) == {
-        "clips": 1, "median_ms": 25.0, "p90_ms": 37.0, "within_20_ms": 0.5,
+def measured(own, placed, words=()):
+    u = utterance("m/a", phones=("a",) * len(own), phone_times_s=own, duration_s=1.0)
+    return MeasuredClip(u, words, dict.fromkeys(METHODS, placed))
+
+
+def test_the_start_error_is_that_counted_by_hand():
+    own = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4))
+    placed = [(0.01, 0.1), (0.08, 0.2), (0.23, 0.3), (0.36, 0.4)]
+    # Off by 10, 20, 30 and 60 ms: the 0.9 quantile lies 0.7 of the way from 30 to 60.
+    errors = errors_of([measured(own, placed, [("aa", 0, 2), ("aa", 2, 4)])])
+    assert errors["clips"] == 1
+    assert errors["aligner"]["all"] == {
+        "phone_start": {
+            "median_ms": 25.0, "p90_ms": 51.0, "within_20_ms": 0.5, "within_50_ms": 0.75,
+        },
+        "word_start": {
+            "median_ms": 20.0, "p90_ms": 28.0, "within_20_ms": 0.5, "within_50_ms": 1.0,
+        },
     }  # fmt: skip
+    assert errors["aligner"]["all"] == errors["plain_ctc"]["bs"]
 
 
 def test_nothing_measured_has_no_error():
-    assert boundary_error([]) == {
-        "clips": 0, "median_ms": None, "p90_ms": None, "within_20_ms": None,
-    }  # fmt: skip
+    errors = errors_of([])
+    assert errors["clips"] == 0
+    assert set(errors["aligner"]["all"]["phone_start"].values()) == {None}
+
+
+def test_a_clip_with_too_few_frames_is_not_measured():
+    errors = errors_of([measured(((0.0, 0.1),), None)])
+    assert errors["aligner"]["all"]["phone_start"]["median_ms"] is None
+
+
+def test_the_prior_of_an_absent_phone_is_finite():
+    prior = np.exp(phone_prior([utterance("m/a", phones=("a", "a", "d"))]))
+    assert prior.sum() == pytest.approx(1)
+    assert prior[LABELS.index("a") - 1] == 1.5 * prior[LABELS.index("d") - 1] == 3 * prior.min()
 
 
 def corpus(folder, monkeypatch):
@@ -112,34 +132,55 @@ def corpus(folder, monkeypatch):
         ],
     }
     arrays = {key: peaks(30, d=[3], a=[10]) for key in ("known", "unknown", "measured")}
-    write_arrays(folder, arrays | {"short": peaks(3)}, 2)
+    write_arrays(folder, arrays | {"short": peaks(2)}, 2)
+    tone = np.sin(np.arange(9_600) / 5).astype(np.float32)
+    tone[:960] = tone[3_840:] = 0  # speech from 0.06 to 0.24 s
+    clips = save_clips(
+        folder / "audio", dict.fromkeys(("known", "unknown", "measured", "short"), tone)
+    )
+    places = {clip.id: clip.audio for clip in clips}
+    rows = {part: [replace(u, audio=places[u.id]) for u in us] for part, us in rows.items()}
     monkeypatch.setattr(stage, "posteriors", lambda head, frames: frames)
     return rows
 
 
 def test_own_times_are_taken_and_others_are_forced_or_counted(tmp_path, monkeypatch):
     parts = corpus(tmp_path, monkeypatch)
-    segments, report = align(None, tmp_path, parts, PARAMS)
+    segments, report = align(None, tmp_path, tmp_path / "audio", parts, PARAMS)
     assert report["clips"] == {"corpus": 2, "forced": 1, "too few frames": 1}
     assert tuple(segments.columns) == COLUMNS
     assert set(segments["utterance"]) == {"known", "unknown", "measured"}
     starts = segments[segments["kind"] == "phone"].groupby("utterance")["start_s"].apply(list)
     assert starts["known"] == starts["measured"] == [0.06, 0.16]
-    assert starts["unknown"] == [0.06, 0.14]
 
 
 def test_forced_times_are_measured_on_known_ones_that_were_not_trained_on(tmp_path, monkeypatch):
-    _, report = align(None, tmp_path, corpus(tmp_path, monkeypatch), PARAMS)
-    # starts off by 0 and 20 ms, on the test clip alone
-    assert report["forced_start_error"] == {
-        "clips": 1, "median_ms": 10.0, "p90_ms": 18.0, "within_20_ms": 1.0,
-    }  # fmt: skip
+    parts = corpus(tmp_path, monkeypatch)
+    _, report = align(None, tmp_path, tmp_path / "audio", parts, PARAMS)
+    errors = report["start_error"]
+    assert errors["clips"] == 1  # the test clip alone
+    # The plain path has the first edge at the peak, the second half-way to the next peak.
+    assert errors["plain_ctc"]["all"]["phone_start"]["median_ms"] == 10.0
+    assert errors["aligner"]["all"]["word_start"]["median_ms"] <= 10.0  # the sound starts there
+
+
+def test_the_phones_of_a_word_fill_its_sound(tmp_path, monkeypatch):
+    segments, report = align(
+        None, tmp_path, tmp_path / "audio", corpus(tmp_path, monkeypatch), PARAMS
+    )
+    rows = segments[(segments["utterance"] == "unknown") & (segments["kind"] == "phone")]
+    (start, edge), (again, end) = rows[["start_s", "end_s"]].to_numpy().tolist()
+    assert edge == again
+    assert (start, end) == (pytest.approx(0.06, abs=0.02), pytest.approx(0.24, abs=0.02))
+    assert 0 < report["silence_share"]["m"] < 1
 
 
 def test_the_command_writes_segments_and_report_the_same_each_time(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(
-        yaml.safe_dump({"align": {"min_silence_s": 0.03}, "compute": {"threads": 1}})
+        yaml.safe_dump(
+            {"align": {"min_silence_s": 0.03, "prior_weight": 0.3}, "compute": {"threads": 1}}
+        )
     )
     (tmp_path / "e").mkdir()
     for part, rows in corpus(tmp_path / "e", monkeypatch).items():
@@ -147,7 +188,7 @@ def test_the_command_writes_segments_and_report_the_same_each_time(tmp_path, mon
     shape = LstmShape(len(LABELS), len(LABELS), 2, 1, 0.0)
     save_head(tmp_path / "m", new_head(shape), shape, {})
     for name in ("1", "2"):
-        line = f"align m e train.jsonl valid.jsonl test.jsonl {name}.parquet {name}.json"
+        line = f"align m e e/audio train.jsonl valid.jsonl test.jsonl {name}.parquet {name}.json"
         monkeypatch.setattr(sys, "argv", line.split())
         stage.main()
     assert len(pd.read_parquet("1.parquet")) > 6
