@@ -99,7 +99,7 @@ def test_the_start_error_is_that_counted_by_hand():
             "median_ms": 20.0, "p90_ms": 28.0, "within_20_ms": 0.5, "within_50_ms": 1.0,
         },
     }  # fmt: skip
-    assert errors["aligner"]["all"] == errors["plain_ctc"]["bs"]
+    assert errors["aligner"]["all"] == errors["plain_ctc"]["hr"]
 
 
 def test_nothing_measured_has_no_error():
@@ -116,7 +116,8 @@ def test_a_clip_with_too_few_frames_is_not_measured():
 def test_the_prior_of_an_absent_phone_is_finite():
     prior = np.exp(phone_prior([utterance("m/a", phones=("a", "a", "d"))]))
     assert prior.sum() == pytest.approx(1)
-    assert prior[LABELS.index("a") - 1] == 1.5 * prior[LABELS.index("d") - 1] == 3 * prior.min()
+    shares = prior / prior.min()
+    assert shares[[LABELS.index(phone) - 1 for phone in "ad"]] == pytest.approx([3, 2])
 
 
 def corpus(folder, monkeypatch):

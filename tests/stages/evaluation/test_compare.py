@@ -17,8 +17,7 @@ from stages.evaluation.compare.stage import CompareParams, Lineup, compare, run
 
 PARAMS = CompareParams(title="Models", dpi=50, resamples=200, seed=1, digits=4)
 CORPUS = {"parts": {"train": {"speakers": 44, "hours": 1.234}}}
-NO_ERROR = {"clips": 0, "median_ms": None, "p90_ms": None, "within_20_ms": None}
-ALIGNMENT = {"clips": {"corpus": 9, "forced": 0}, "forced_start_error": NO_ERROR}
+ALIGNMENT = {"clips": {"corpus": 9, "forced": 0}, "start_error": {"clips": 0}}
 
 
 def metrics(wrong=(10, 30), low=0.1, high=0.3, languages=("bs", "en"), **more):
@@ -124,13 +123,21 @@ def test_two_corpora_have_a_column_each():
     assert "|     10.0 % |         30.0 % |" in text
 
 
-def test_the_boundary_error_is_beside_the_times():
-    error = {"clips": 7, "median_ms": 21.5, "p90_ms": 60.0, "within_20_ms": 0.4}
-    text = page_of(Lineup(MODELS), forced_start_error=error, clips={"forced": 3, "corpus": 9})
-    assert text.endswith(
-        "Clips by origin of their phone times: corpus 9, forced 3. Start error of forced "
-        "alignment, on 7 clips with times in the corpus: median 21.5 ms, p90 60.0 ms."
+def test_the_start_errors_are_beside_the_times():
+    starts = {"median_ms": 3.5, "p90_ms": 12.0, "within_20_ms": 0.9, "within_50_ms": 0.98}
+    group = {"phone_start": starts, "word_start": starts | {"p90_ms": 20.0}}
+    error = {
+        method: {"all": group, "sr": group}
+        for method in ("aligner", "aligner_with_priors", "plain_ctc")
+    }
+    text = page_of(
+        Lineup(MODELS), start_error={"clips": 7} | error, clips={"forced": 3, "corpus": 9}
     )
+    assert "Clips by origin of their phone times: corpus 9, forced 3." in text
+    (row,) = [line for line in text.splitlines() if line.startswith("| aligner  ")]
+    cells = [cell.strip() for cell in row.split("|")][2:-1]
+    assert cells == ["3.5 ms", "12.0 ms", "3.5 ms", "20.0 ms", "98.0 %", "3.5 ms"]
+    assert "on the 7 clips of validation and test" in text
 
 
 def rates_of_words(wer):
