@@ -20,6 +20,7 @@ or doubled. Then all frames are decoded at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,43 @@ def model_folder(model: str) -> Path:
     return Path(model) if Path(model).is_dir() else project() / "data" / "models" / model
 
 
+@dataclass(frozen=True)
+class PhoneModel:
+    """A phone recogniser whose file was verified.
+
+    Attributes:
+        name: of its folder.
+        session: of ONNX Runtime.
+        labels: names of the columns of its posteriors.
+    """
+
+    name: str
+    session: Any
+    labels: list[str]
+
+
+def open_phone_model(model: str, *, int8: bool = False) -> PhoneModel:
+    """Return a packaged phone recogniser.
+
+    Args:
+        model: the name of a model in data/models, or a folder.
+        int8: whether to use the quantized file.
+
+    Raises:
+        ValueError: the file is missing or changed, or has another sample rate.
+    """
+    folder = model_folder(model)
+    path = verified(folder, "model.int8.onnx" if int8 else "model.onnx")
+    session = open_model(path)
+    labels = labels_of(session, path)
+    rate = session.get_modelmeta().custom_metadata_map.get("sample_rate_hz")
+    if rate != str(SAMPLE_RATE_HZ):
+        raise UserError(
+            f"{path}: its sample rate is {rate} Hz, expected {SAMPLE_RATE_HZ}; export it again"
+        )
+    return PhoneModel(folder.name, session, labels)
+
+
 def run(recordings: Sequence[Path], model: str, *, times: bool, int8: bool) -> None:
     """Print the phones of recordings.
 
@@ -181,16 +219,9 @@ def run(recordings: Sequence[Path], model: str, *, times: bool, int8: bool) -> N
     Raises:
         ValueError: a recording or the model cannot be used.
     """
-    path = verified(model_folder(model), "model.int8.onnx" if int8 else "model.onnx")
-    session = open_model(path)
-    labels = labels_of(session, path)
-    rate = session.get_modelmeta().custom_metadata_map.get("sample_rate_hz")
-    if rate != str(SAMPLE_RATE_HZ):
-        raise UserError(
-            f"{path}: its sample rate is {rate} Hz, expected {SAMPLE_RATE_HZ}; export it again"
-        )
+    phone_model = open_phone_model(model, int8=int8)
     for recording in recordings:
-        spoken = transcribe(session, labels, load_recording(recording))
+        spoken = transcribe(phone_model.session, phone_model.labels, load_recording(recording))
         start = f"{recording}:" if len(recordings) > 1 else ""
         for line in lines(spoken, times):
             print(f"{start}{line}")

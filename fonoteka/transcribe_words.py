@@ -161,6 +161,7 @@ class Transcriber:
         # The released weights repeat themselves on inputs shorter than 30 s.
         self.short = (folder / TUNED).is_file()
         self.windows = windows or WindowParams()
+        self.language = AUTO  # of the recording whose lines are read, once it is known
 
     def lines(
         self, blocks: Iterable[Signal], options: Options, place: str = "recording"
@@ -184,6 +185,7 @@ class Transcriber:
             language = self._recognised_language(first, place)
             check_script(language, options.script)
             windows = chain(first, windows)
+        self.language = language
         for window in windows:
             yield self._line(window, language, options.script)
 

@@ -1,0 +1,132 @@
+"""Align a recording with its text, or with the words that Whisper recognises in it.
+
+Reads   a recording of any length, its text, a packaged phone recogniser; without a text, a Whisper
+Writes  one file per format; see `fonoteka.alignment.formats`
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from fonoteka.alignment.aligned_text import AlignedLine, AlignedText
+from fonoteka.alignment.aligner import align_text, mean_score, shifted
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
+from fonoteka.phones import LANGUAGES
+from fonoteka.text.language_id import identify_language
+from fonoteka.transcribe import (
+    PhoneModel,
+    load_recording,
+    longest_input_s,
+    open_phone_model,
+    posteriors,
+)
+
+AUTO = "auto"
+SUSPECT_SCORE = 0.4
+"""Below it, another text is likely spoken."""
+
+
+@dataclass(frozen=True)
+class AlignmentRequest:
+    """What is aligned, and how.
+
+    Attributes:
+        recording: of any format that can be read.
+        text: a file with the words that are spoken, UTF-8; None to recognise them.
+        language: code, or `auto`: guessed from the text, or recognised.
+        model: name of a phone recogniser, or its folder.
+        words_model: of the Whisper that is used without a text.
+    """
+
+    recording: Path
+    text: Path | None
+    language: str = AUTO
+    model: str = "wav2vec2_ctc"
+    words_model: str = "whisper_package/tuned"
+
+    def __post_init__(self) -> None:
+        if self.language not in (AUTO, *LANGUAGES):
+            raise UserError(
+                f"language {self.language!r} is unknown; expected one of "
+                f"{', '.join((AUTO, *LANGUAGES))}"
+            )
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        UserError: it is missing, not UTF-8, has a NUL, or is empty.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not a text in UTF-8; save it as UTF-8") from error
+    if "\0" in text:
+        raise UserError(f"{path}: contains a NUL, so it is not a text")
+    if not text.strip():
+        raise UserError(f"{path}: is empty; write the words that are spoken into it")
+    return text
+
+
+def align_recording(request: AlignmentRequest) -> AlignedText:
+    """Return the text of a recording with its times; a doubtful result is reported on stderr.
+
+    Raises:
+        UserError: the recording, its text or a model cannot be used.
+    """
+    written = None if request.text is None else read_text(request.text)
+    signal = load_recording(request.recording)
+    model = open_phone_model(request.model)
+    if written is None:
+        aligned = _recognised(request, signal, model)
+    else:
+        language = request.language
+        if language == AUTO:
+            language = identify_language(written).language
+            print(f"{request.text}: language {language}, by its text", file=sys.stderr)
+        aligned = _aligned(written, language, signal, model)
+    score = mean_score(aligned)
+    if score < SUSPECT_SCORE:
+        print(
+            f"{request.recording}: the text fits badly, score {score:.2f} of 1; another text or "
+            "language may be spoken",
+            file=sys.stderr,
+        )
+    return aligned
+
+
+def _aligned(text: str, language: str, signal: Signal, model: PhoneModel) -> AlignedText:
+    log_probs = posteriors(model.session, signal, longest_input_s(model.session))
+    return align_text(text, language, signal, log_probs, model.name)
+
+
+def _recognised(request: AlignmentRequest, signal: Signal, model: PhoneModel) -> AlignedText:
+    """Return the words that Whisper recognises, each aligned in its window."""
+    from fonoteka.transcribe_words import Options, Transcriber, words_folder
+
+    transcriber = Transcriber(words_folder(request.words_model))
+    options = Options(request.language, None)
+    place = str(request.recording)
+    lines: list[AlignedLine] = []
+    language = request.language
+    for window in transcriber.lines([signal], options, place):
+        language = transcriber.language
+        first, after = (round(s * SAMPLE_RATE_HZ) for s in (window.start_s, window.end_s))
+        try:
+            part = _aligned(window.text, language, signal[first:after], model)
+        except UserError as error:
+            print(
+                f"{place}: {window.start_s:.2f} to {window.end_s:.2f} s is left out: {error}",
+                file=sys.stderr,
+            )
+            continue
+        lines += shifted(part, window.start_s)
+    if not lines:
+        raise UserError(f"{place}: no words were recognised; give them with --text")
+    return AlignedText(language, len(signal) / SAMPLE_RATE_HZ, tuple(lines), model.name)

@@ -1,0 +1,99 @@
+"""Find when each word and phone of a text is spoken in a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fonoteka.alignment.aligned_text import AlignedLine, AlignedPhone, AlignedText, AlignedWord
+from fonoteka.alignment.emissions import emissions, frame_levels
+from fonoteka.alignment.phone_times import place_phones
+from fonoteka.alignment.written_words import WrittenWord, written_words
+from fonoteka.audio.dsp import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
+
+SILENT_DB = -60.0
+"""A recording without a louder frame of 20 ms has no speech; `inventory` has the same limit."""
+
+Part = TypeVar("Part", AlignedPhone, AlignedWord)
+
+
+def align_text(
+    text: str, language: str, signal: Signal, log_probs: NDArray[np.float32], model: str = ""
+) -> AlignedText:
+    """Return a text with the times of its words and phones.
+
+    Args:
+        text: as written, in either script; its lines stay lines.
+        language: `bs`, `en`, `hr` or `sr`.
+        signal: the recording at 16 kHz, `[N]`.
+        log_probs: log posteriors of a recogniser over `LABELS`, `[T, V]`, 50 frames per second.
+        model: name of the recogniser.
+
+    Raises:
+        UserError: the text is empty or has no reading, the recording is silent, or it is shorter
+            than the text can be.
+    """
+    lines = [words for line in text.splitlines() if (words := _words(line, language))]
+    if not lines:
+        raise UserError("the text is empty; give the words that are spoken")
+    levels = frame_levels(signal, len(log_probs))
+    if not len(levels) or levels.max() < SILENT_DB:
+        raise UserError(
+            f"the recording has no sound above {SILENT_DB:g} dB of full scale; no word has a time"
+        )
+    duration_s = len(signal) / SAMPLE_RATE_HZ
+    words = [word for line in lines for word in line]
+    edges = np.cumsum([0, *(len(word.phones) for word in words)]).tolist()
+    phones = place_phones(
+        emissions(log_probs, levels), [p for word in words for p in word.phones], {*edges},
+        duration_s,
+    )  # fmt: skip
+    if phones is None:
+        raise UserError(
+            f"{duration_s:.2f} s of sound are too short for the {edges[-1]} phones of the text; at "
+            f"most {FRAMES_PER_SECOND} fit into a second"
+        )
+    timed = iter(
+        _timed(word, phones[first:after])
+        for word, (first, after) in zip(words, pairwise(edges), strict=True)
+    )
+    result = tuple(AlignedLine(tuple(next(timed) for _ in line)) for line in lines)
+    return AlignedText(language, duration_s, result, model)
+
+
+def _words(line: str, language: str) -> list[WrittenWord]:
+    return written_words(line, language) if line.strip() else []
+
+
+def _timed(word: WrittenWord, phones: Sequence[AlignedPhone]) -> AlignedWord:
+    """Return a word with the times of its phones; a longer phone counts more in its score."""
+    seconds = [max(phone.end_s - phone.start_s, 1e-3) for phone in phones]
+    score = sum(p.score * s for p, s in zip(phones, seconds, strict=True)) / sum(seconds)
+    return AlignedWord(
+        word.text, phones[0].start_s, phones[-1].end_s, round(score, 4), tuple(phones), word.spoken
+    )
+
+
+def shifted(text: AlignedText, start_s: float) -> Iterator[AlignedLine]:
+    """Yield the lines of a text that begins at `start_s` of a longer recording."""
+
+    def moved(part: Part) -> Part:
+        return replace(
+            part, start_s=round(part.start_s + start_s, 4), end_s=round(part.end_s + start_s, 4)
+        )
+
+    for line in text.lines:
+        words = [replace(moved(word), phones=tuple(map(moved, word.phones))) for word in line.words]
+        yield AlignedLine(tuple(words))
+
+
+def mean_score(text: AlignedText) -> float:
+    """Return the mean score of the words, weighted by their length."""
+    weights = [max(word.end_s - word.start_s, 1e-3) for word in text.words]
+    return float(np.average([word.score for word in text.words], weights=weights))
