@@ -7,11 +7,14 @@ Writes  one file per format; see `fonoteka.alignment.formats`
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.alignment.aligned_text import AlignedLine, AlignedText
 from fonoteka.alignment.aligner import align_text, mean_score, shifted
+from fonoteka.alignment.formats.writers import FORMATS, write_alignment
+from fonoteka.alignment.written_script import in_script
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.phones import LANGUAGES
@@ -130,3 +133,34 @@ def _recognised(request: AlignmentRequest, signal: Signal, model: PhoneModel) ->
     if not lines:
         raise UserError(f"{place}: no words were recognised; give them with --text")
     return AlignedText(language, len(signal) / SAMPLE_RATE_HZ, tuple(lines), model.name)
+
+
+def write_files(
+    request: AlignmentRequest, formats: Sequence[str], out: Path | None, script: str | None
+) -> list[Path]:
+    """Align a recording, write a file per format, and return their paths.
+
+    Args:
+        request: what is aligned.
+        formats: names of `fonoteka.alignment.formats`.
+        out: folder of the files; None for the recording's.
+        script: of words in bs and sr; None keeps that of the text.
+
+    Raises:
+        UserError: as `align_recording`, a format is unknown, or two formats have one file name.
+    """
+    folder = out or request.recording.parent
+    paths: dict[Path, str] = {}
+    for name in formats:
+        if name not in FORMATS:
+            raise UserError(f"format {name!r} is not one of {', '.join(FORMATS)}")
+        path = folder / f"{request.recording.stem}{FORMATS[name].suffix}"
+        if path in paths:
+            raise UserError(f"formats {paths[path]} and {name} both write {path}; choose one")
+        paths[path] = name
+    text = align_recording(request)
+    if script is not None:
+        text = in_script(text, script)
+    for path, name in paths.items():
+        write_alignment(text, name, path)
+    return list(paths)

@@ -1,7 +1,7 @@
 """The best path through a chain of states, some of which may be left out.
 
 The path is exact for recordings of any length. Back pointers of an hour with 40,000 states would
-have 7 GB; here the scores of one frame in about sqrt(T) are kept, and the frames between two of
+have 7 GB; here the scores of one frame in about sqrt(T) are stored, and the frames between two of
 them are computed again on the way back. That doubles the time and needs 200 MB.
 """
 
@@ -28,7 +28,8 @@ def best_path(
     """Return the state of each frame on the best path, `[T]`, or None if no path fits.
 
     A state takes at least one frame, an optional one may be left out; no two optional states follow
-    each other. Of equally good paths, the one that is sooner in its last states is returned.
+    each other. If several paths are equally good, the one that is sooner in its last states is
+    returned.
 
     Args:
         scores: log score of each label in each frame, `[T, V]`; -inf forbids it.
@@ -45,19 +46,19 @@ def best_path(
         return None
     every = max(1, math.isqrt(frames))
     row = chain.first()
-    kept = [row]  # the rows of frames 0, every, 2 * every, ...
+    stored = [row]  # the rows of frames 0, every, 2 * every, ...
     for frame in range(1, frames):
         row = chain.next(row, frame)
         if frame % every == 0:
-            kept.append(row)
+            stored.append(row)
     state = chain.last(row)
     if state is None:
         return None
     path = np.empty(frames, dtype=np.int64)
     path[-1] = state
-    for number in reversed(range(len(kept))):
+    for number in reversed(range(len(stored))):
         start = number * every
-        moves = chain.moves(kept[number], start + 1, min(start + every, frames - 1))
+        moves = chain.moves(stored[number], start + 1, min(start + every, frames - 1))
         for frame, move in zip(range(start + len(moves), start, -1), reversed(moves), strict=True):
             state -= int(move[state])
             path[frame - 1] = state
