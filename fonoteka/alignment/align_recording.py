@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.alignment.aligned_text import AlignedLine, AlignedText
-from fonoteka.alignment.aligner import align_text, mean_score, shifted
+from fonoteka.alignment.aligner import align_text, shifted
 from fonoteka.alignment.formats.writers import FORMATS, write_alignment
 from fonoteka.alignment.written_script import in_script
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
@@ -28,8 +28,8 @@ from fonoteka.transcribe import (
 )
 
 AUTO = "auto"
-SUSPECT_SCORE = 0.4
-"""Below it, another text is likely spoken."""
+MOST_SUSPECT = 0.5
+"""If a larger share of the words is suspect, another text is probably spoken."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,12 @@ def align_recording(request: AlignmentRequest) -> AlignedText:
             language = identify_language(written).language
             print(f"{request.text}: language {language}, by its text", file=sys.stderr)
         aligned = _aligned(written, language, signal, model)
-    score = mean_score(aligned)
-    if score < SUSPECT_SCORE:
+    words = list(aligned.words)
+    suspect = sum(word.is_suspect for word in words)
+    if suspect > MOST_SUSPECT * len(words):
         print(
-            f"{request.recording}: the text fits badly, score {score:.2f} of 1; another text or "
-            "language may be spoken",
+            f"{request.recording}: the text fits badly, {suspect} of {len(words)} words are "
+            "suspect; another text or language may be spoken",
             file=sys.stderr,
         )
     return aligned

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fonoteka.alignment.aligned_text import AlignedLine, AlignedPhone, AlignedText, AlignedWord
 from fonoteka.alignment.emissions import emissions, frame_levels
-from fonoteka.alignment.phone_times import place_phones
+from fonoteka.alignment.phone_times import LEAST_LOG, place_phones
 from fonoteka.alignment.written_words import WrittenWord, written_words
 from fonoteka.audio.dsp import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
@@ -48,36 +49,60 @@ def align_text(
             f"the recording has no sound above {SILENT_DB:g} dB of full scale; no word has a time"
         )
     duration_s = len(signal) / SAMPLE_RATE_HZ
-    words = [word for line in lines for word in line]
-    edges = np.cumsum([0, *(len(word.phones) for word in words)]).tolist()
-    phones = place_phones(
-        emissions(log_probs, levels), [p for word in words for p in word.phones], {*edges},
-        duration_s,
-    )  # fmt: skip
-    if phones is None:
+    scores = emissions(log_probs, levels)
+    aligned = align_words([word for line in lines for word in line], scores, duration_s)
+    if aligned is None:
+        count = sum(len(word.phones) for line in lines for word in line)
         raise UserError(
-            f"{duration_s:.2f} s of sound are too short for the {edges[-1]} phones of the text; at "
+            f"{duration_s:.2f} s of sound are too short for the {count} phones of the text; at "
             f"most {FRAMES_PER_SECOND} fit into a second"
         )
-    timed = iter(
-        _timed(word, phones[first:after])
+    words = iter(aligned.words)
+    result = tuple(AlignedLine(tuple(next(words) for _ in line)) for line in lines)
+    return AlignedText(language, duration_s, result, model, aligned.unexplained_s)
+
+
+@dataclass(frozen=True)
+class AlignedWords:
+    """Words with times, and the seconds of speech after the last one that are in no word."""
+
+    words: list[AlignedWord]
+    unexplained_s: float
+
+
+def align_words(
+    words: Sequence[WrittenWord], scores: NDArray[np.floating[Any]], duration_s: float
+) -> AlignedWords | None:
+    """Return words with their times, or None if there are too few frames.
+
+    Args:
+        words: in order, at least one.
+        scores: log score of silence and of each phone in each frame, `[T, V]`.
+        duration_s: of the recording.
+    """
+    edges = np.cumsum([0, *(len(word.phones) for word in words)]).tolist()
+    phones = [phone for word in words for phone in word.phones]
+    placed = place_phones(scores, phones, {*edges}, duration_s)
+    if placed is None:
+        return None
+    timed = [
+        _timed(word, placed.phones[first:after], placed.unexplained_s.get(first, 0.0))
         for word, (first, after) in zip(words, pairwise(edges), strict=True)
-    )
-    result = tuple(AlignedLine(tuple(next(timed) for _ in line)) for line in lines)
-    return AlignedText(language, duration_s, result, model)
+    ]
+    return AlignedWords(timed, placed.unexplained_s.get(len(phones), 0.0))
 
 
 def _words(line: str, language: str) -> list[WrittenWord]:
     return written_words(line, language) if line.strip() else []
 
 
-def _timed(word: WrittenWord, phones: Sequence[AlignedPhone]) -> AlignedWord:
-    """Return a word with the times of its phones; a longer phone counts more in its score."""
-    seconds = [max(phone.end_s - phone.start_s, 1e-3) for phone in phones]
-    score = sum(p.score * s for p, s in zip(phones, seconds, strict=True)) / sum(seconds)
+def _timed(word: WrittenWord, phones: Sequence[AlignedPhone], unexplained_s: float) -> AlignedWord:
+    """Return a word with the times of its phones."""
+    logs = [max(LEAST_LOG, math.log(max(phone.score, 1e-9))) for phone in phones]
     return AlignedWord(
-        word.text, phones[0].start_s, phones[-1].end_s, round(score, 4), tuple(phones), word.spoken
-    )
+        word.text, phones[0].start_s, phones[-1].end_s, round(math.exp(sum(logs) / len(logs)), 4),
+        tuple(phones), word.spoken, unexplained_s,
+    )  # fmt: skip
 
 
 def shifted(text: AlignedText, start_s: float) -> Iterator[AlignedLine]:

@@ -9,6 +9,7 @@ scores cross, so it is finer than a frame: on unseen voices the median error of 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -20,14 +21,32 @@ from fonoteka.alignment.viterbi import best_path
 from fonoteka.audio.dsp import FRAMES_PER_SECOND
 from fonoteka.phones import NUMBER
 
+LEAST_LOG = -8.0
+"""A smaller log probability counts as this one, so that one frame does not decide a word."""
+
 SILENCE = 0
 """The column of silence in the scores; that of a phone is its number in `fonoteka.phones`."""
+
+
+@dataclass(frozen=True)
+class PlacedPhones:
+    """The phones of a text in a recording.
+
+    Attributes:
+        phones: in order.
+        unexplained_s: by the index of a phone, seconds of speech between it and the phone before,
+            which the text does not explain: a word that is spoken and not in the text. The number
+            of phones is the index for speech after the last one.
+    """
+
+    phones: list[AlignedPhone]
+    unexplained_s: dict[int, float]
 
 
 def place_phones(
     scores: NDArray[np.floating[Any]], phones: Sequence[str], word_starts: Collection[int],
     duration_s: float,
-) -> list[AlignedPhone] | None:  # fmt: skip
+) -> PlacedPhones | None:  # fmt: skip
     """Return the phones with their times, or None if the recording has too few frames for them.
 
     Args:
@@ -46,27 +65,31 @@ def place_phones(
     times = [0.0, *_crossings(scores, edges[1:-1], [labels[state] for state in states])]
     times.append(len(scores) / FRAMES_PER_SECOND)
     times = [round(min(time, duration_s), 4) for time in times]
-    aligned = []
+    placed = PlacedPhones([], {})
     for state, (start_s, end_s), (first, after) in zip(
         states, pairwise(times), pairwise(edges), strict=True
     ):
-        if labels[state] != SILENCE:
-            score = float(_posterior(scores[first:after], labels[state]).mean())
+        rows = scores[first:after]
+        if labels[state] == SILENCE:
+            speech_s = float((1 - np.exp(rows[:, SILENCE])).sum()) / FRAMES_PER_SECOND
+            placed.unexplained_s[phone_of[state]] = round(speech_s, 4)
+        else:
             symbol = phones[phone_of[state]]
-            aligned.append(AlignedPhone(symbol, start_s, end_s, round(score, 4)))
-    return aligned
+            score = round(_score(rows, labels[state]), 4)
+            placed.phones.append(AlignedPhone(symbol, start_s, end_s, score))
+    return placed
 
 
 def _states(phones: Sequence[str], word_starts: Collection[int]) -> tuple[list[int], list[int]]:
-    """Return the label of each state, and the index of its phone, -1 for silence."""
+    """Return the label of each state, and the index of its phone; of silence, the phone after."""
     labels, phone_of = [], []
     for index, phone in enumerate(phones):
         if index == 0 or index in word_starts:
             labels.append(SILENCE)
-            phone_of.append(-1)
+            phone_of.append(index)
         labels.append(NUMBER[phone])
         phone_of.append(index)
-    return [*labels, SILENCE], [*phone_of, -1]
+    return [*labels, SILENCE], [*phone_of, len(phones)]
 
 
 def _crossings(
@@ -89,10 +112,8 @@ def _crossings(
     return seconds
 
 
-def _posterior(scores: NDArray[np.floating[Any]], label: int) -> NDArray[np.float64]:
-    """Return the probability of a phone among all phones in each frame, `[T]`."""
+def _score(scores: NDArray[np.floating[Any]], label: int) -> float:
+    """Return the geometric mean of a phone's probability among all phones in its frames."""
     phones = np.asarray(scores[:, 1:], dtype=np.float64)
-    posterior: NDArray[np.float64] = np.exp(
-        phones[:, label - 1] - np.logaddexp.reduce(phones, axis=1)
-    )
-    return posterior
+    logs = phones[:, label - 1] - np.logaddexp.reduce(phones, axis=1)
+    return float(np.exp(np.maximum(logs, LEAST_LOG).mean()))

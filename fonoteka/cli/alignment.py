@@ -15,8 +15,8 @@ Recording = Annotated[Path, typer.Argument(metavar="WAV", help="a recording of a
 Text = Annotated[
     Path | None,
     typer.Option(
-        "--text", metavar="FILE", help="the words that are spoken  [default: recognised by Whisper]",
-        show_default=False,
+        "--text", metavar="FILE", show_default=False,
+        help="the words that are spoken  [default: recognised by Whisper]",
     ),
 ]  # fmt: skip
 Language = Annotated[
@@ -27,8 +27,8 @@ Model = Annotated[
 ]
 Script = Annotated[
     str | None,
-    typer.Option(metavar="SCRIPT", help="of words in bs, sr: latin or cyrillic  [default: as written]",
-                 show_default=False),
+    typer.Option(metavar="SCRIPT", show_default=False,
+                 help="of words in bs, sr: latin or cyrillic  [default: as written]"),
 ]  # fmt: skip
 
 

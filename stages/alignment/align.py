@@ -41,6 +41,7 @@ from fonoteka.models.heads import load_head, posteriors
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.shards import read_arrays, read_clips
 from stages.alignment.start_errors import MeasuredClip, Times, errors_of
+from stages.alignment.wrong_words import ScoredClip, scored, wrong_word_rates
 
 PARTS = ("train", "valid", "test")
 COLUMNS = ("utterance", "part", "kind", "symbol", "start_s", "end_s", "origin")
@@ -54,6 +55,7 @@ class AlignParams:
         min_silence_s: a shorter gap between phones is not a segment.
         prior_weight: share of the log prior of a phone that is subtracted from its score, in the
             comparison with priors; the segments are made without.
+        seed: of the words that are changed, to see whether wrong ones are noticed.
     """
 
     min_silence_s: float
@@ -102,8 +104,8 @@ def placed_times(
         words: the spans of its words in its phones.
     """
     starts = {first for _, first, _ in words}
-    phones = place_phones(scores, utterance.phones, starts, utterance.duration_s)
-    return None if phones is None else [(phone.start_s, phone.end_s) for phone in phones]
+    placed = place_phones(scores, utterance.phones, starts, utterance.duration_s)
+    return None if placed is None else [(phone.start_s, phone.end_s) for phone in placed.phones]
 
 
 def rows_of(
@@ -147,6 +149,13 @@ class ClipAligner:
         scores = emissions(log_probs, frame_levels(signal, len(log_probs)))
         return placed_times(scores, utterance, _spans(utterance))
 
+    def scored(
+        self, utterance: Utterance, embeddings: NDArray[np.float32], signal: Signal
+    ) -> ScoredClip:
+        """Return the clip with its words and scores, to change its text."""
+        log_probs = posteriors(self.head, embeddings)
+        return scored(utterance, emissions(log_probs, frame_levels(signal, len(log_probs))))
+
     def measured(
         self, utterance: Utterance, embeddings: NDArray[np.float32], signal: Signal
     ) -> MeasuredClip:
@@ -184,8 +193,11 @@ def align(
     aligner = ClipAligner(head, phone_prior(parts["train"]), params.prior_weight)
     placed: dict[str, Times | None] = {}
     measured: list[MeasuredClip] = []
+    to_change: dict[str, list[ScoredClip]] = {"valid": [], "test": []}
     for key, signal in read_clips(audio, {key: u.audio for key, (u, _) in needed.items()}):
-        utterance, _ = needed[key]
+        utterance, part = needed[key]
+        if part in to_change:
+            to_change[part].append(aligner.scored(utterance, arrays[key], signal))
         if utterance.phone_times_s is None:
             placed[key] = aligner.times(utterance, arrays[key], signal)
         else:
@@ -204,6 +216,9 @@ def align(
         "clips": origins,
         "silence_share": silence_shares(segments, parts),
         "start_error": errors_of(measured),
+        "wrong_words": {
+            part: wrong_word_rates(clips, params.seed) for part, clips in to_change.items()
+        },
     }
     return segments, report
 

@@ -19,8 +19,8 @@ def scores_of(*frames):
     return np.log(rows / rows.sum(axis=1, keepdims=True))
 
 
-def times(phones):
-    return [(phone.symbol, phone.start_s, phone.end_s) for phone in phones]
+def times(placed):
+    return [(phone.symbol, phone.start_s, phone.end_s) for phone in placed.phones]
 
 
 def test_edges_lie_between_the_frames_of_two_phones():
@@ -40,24 +40,33 @@ def test_silence_is_possible_between_words_only():
     scores = scores_of("d", "", "", "a")
     joined = place_phones(scores, "da", {0}, 0.08)
     separate = place_phones(scores, "da", {0, 1}, 0.08)
-    assert joined[0].end_s == joined[1].start_s
+    assert joined.phones[0].end_s == joined.phones[1].start_s
     assert times(separate) == [("d", 0.0, 0.02), ("a", 0.06, 0.08)]
 
 
 def test_a_repeated_phone_is_two_phones():
     placed = place_phones(scores_of("a", "a", "a"), "aa", {0, 1}, 0.06)
-    assert [phone.symbol for phone in placed] == ["a", "a"]
-    assert placed[0].end_s == placed[1].start_s
+    assert [phone.symbol for phone in placed.phones] == ["a", "a"]
+    assert placed.phones[0].end_s == placed.phones[1].start_s
 
 
 def test_the_score_is_the_posterior_among_the_phones():
     placed = place_phones(scores_of("d", "da"), "da", {0}, 0.04)
-    assert placed[0].score > 0.98
-    assert placed[1].score == pytest.approx(0.5, abs=0.01)
+    assert placed.phones[0].score > 0.98
+    assert placed.phones[1].score == pytest.approx(0.5, abs=0.01)
+
+
+def test_speech_between_words_that_is_in_no_word_is_counted():
+    scores = scores_of("d", "m", "m", "a", "")
+    scores[1:3, 0] = np.log(0.05)  # loud: hardly silence, but no phone of the text either
+    scores[1:3, NUMBER["d"]] = scores[1:3, NUMBER["a"]] = -20.0
+    placed = place_phones(scores, "da", {0, 1}, 0.1)
+    assert placed.unexplained_s[1] == pytest.approx(2 * 0.95 * 0.02, abs=1e-3)
+    assert placed.unexplained_s[2] < 0.003
 
 
 def test_no_time_exceeds_the_recording_and_too_few_frames_have_no_times():
-    assert place_phones(scores_of("d", "a"), "da", {0}, 0.035)[-1].end_s == 0.035
+    assert place_phones(scores_of("d", "a"), "da", {0}, 0.035).phones[-1].end_s == 0.035
     assert place_phones(scores_of("d"), "da", {0}, 0.02) is None
 
 
