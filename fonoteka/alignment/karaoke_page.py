@@ -74,11 +74,12 @@ def karaoke_html(
 ) -> str:
     """Return a page that plays a recording and highlights the word that is spoken.
 
-    A content security policy allows this script, this style and this recording alone.
+    A content security policy allows this script, this style and a recording alone: the embedded
+    one, or a file of the same site or disk.
 
     Raises:
-        UserError: the text has no words, the title is empty, or `other_script` has other lines,
-            words or times.
+        UserError: the text has no words, the title is empty, or `other_script` has the same script,
+            or other lines, words or times.
     """
     if not any(text.words):
         raise UserError("the text has no words to show; align a text with at least one")
@@ -185,16 +186,24 @@ def _script_of(text: AlignedText) -> tuple[str, str]:
 
 
 def _check_same_words(text: AlignedText, other: AlignedText) -> None:
-    for number, (line, same) in enumerate(zip_longest(text.lines, other.lines), start=1):
-        shapes = [
-            None if each is None else [(word.start_s, word.end_s) for word in each.words]
-            for each in (line, same)
-        ]
-        if shapes[0] != shapes[1]:
-            texts = ["no line" if each is None else repr(each.text) for each in (line, same)]
+    if _script_of(text) == _script_of(other):
+        raise UserError(
+            f"both versions of the text are in {_script_of(text)[1]} letters; leave out the other "
+            "script, or transliterate it"
+        )
+    if len(text.lines) != len(other.lines):
+        raise UserError(
+            f"the text has {len(text.lines)} lines and the other script {len(other.lines)}; "
+            "transliterate the aligned text word by word"
+        )
+    for number, (line, same) in enumerate(zip(text.lines, other.lines, strict=True), start=1):
+        spans, other_spans = (
+            [(word.start_s, word.end_s) for word in each.words] for each in (line, same)
+        )
+        if spans != other_spans:
             raise UserError(
-                f"line {number} of the other script is {texts[1]}, whose words or times differ "
-                f"from {texts[0]}; transliterate the aligned text word by word"
+                f"line {number} of the other script is {same.text!r}, whose words or times differ "
+                f"from {line.text!r}; transliterate the aligned text word by word"
             )
 
 
