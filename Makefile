@@ -47,7 +47,7 @@ COVERAGE_OPTIONS := --cov=fonoteka --cov=stages --cov-report=term --cov-fail-und
 test: $(INSTALLED) ## run all tests that a change can break, and the examples in docstrings
 	$(PYTEST) $(if $(COVERAGE),$(COVERAGE_OPTIONS)) $(ARGS)
 
-test-fast: $(INSTALLED) ## run the tests that start no dvc, train nothing and need no built pipeline
+test-fast: $(INSTALLED) ## run the tests that start no dvc or browser, train nothing and need no built pipeline
 	$(PYTEST) --fast $(ARGS)
 
 test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections, rebuild elsewhere: [PART=1/6]

@@ -15,7 +15,7 @@ settings.register_profile("fonoteka", deadline=None)
 settings.load_profile("fonoteka")
 
 # Files start in this order: the longest first, or one worker runs them alone at the end.
-ORDER = ("pipeline", "torch", "dvc")
+ORDER = ("pipeline", "torch", "browser", "dvc")
 
 
 def pytest_addoption(parser):

@@ -37,6 +37,13 @@ def test_dvc_in_a_test_without_a_mark_is_a_failure_before_it_starts(running):
         subprocess.run(["dvc", "--version"], check=False)
 
 
+def test_a_browser_in_a_test_without_a_mark_is_a_failure_before_it_starts(running):
+    running("dvc")
+    message = r"starts a browser; mark it with pytest\.mark\.browser"
+    with pytest.raises(AssertionError, match=message):
+        subprocess.run(["chromium", "--version"], check=False)
+
+
 @pytest.mark.torch
 def test_training_in_a_test_without_a_mark_is_a_failure(running):
     import torch

@@ -1,4 +1,4 @@
-"""What a test may cost: dvc, training with torch and the built pipeline each need a mark.
+"""What a test may cost: dvc, training with torch, a browser and the built pipeline need a mark.
 
 The marks are `COSTS`, described in pyproject.toml; `make test-fast` runs the tests without any
 of them. tests/conftest.py registers the running test here, and every cost that its marks do not
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-COSTS = ("dvc", "torch", "pipeline", "faults")
+COSTS = ("dvc", "torch", "pipeline", "browser", "faults")
 # Marks that include a cost: the pipeline is built by dvc, and a stage of it trains.
 INCLUDES = {"pipeline": {"dvc", "torch"}, "faults": {"dvc", "torch", "pipeline"}}
 # Commands that start dvc themselves.
@@ -61,13 +61,31 @@ def starts_dvc(command: object) -> bool:
     )
 
 
+def starts_browser(command: object) -> bool:
+    """Return whether a command line starts chromium, or playwright's driver, which starts it.
+
+    >>> starts_browser(["/usr/bin/chromium"]), starts_browser(["x/playwright/driver/node", "run"])
+    (True, True)
+    >>> starts_browser(["apt-get", "install", "chromium"])
+    False
+    """
+    if not isinstance(command, list | tuple) or not command:
+        return False
+    program = Path(str(command[0]))
+    return program.name == "chromium" or "playwright" in program.parts
+
+
 def _audit(event: str, arguments: Sequence[object]) -> None:
-    if event == "subprocess.Popen" and starts_dvc(arguments[1]):
+    if event != "subprocess.Popen":
+        return
+    if starts_dvc(arguments[1]):
         spend("dvc", "starts dvc")
+    if starts_browser(arguments[1]):
+        spend("browser", "starts a browser")
 
 
 def watch() -> None:
-    """Watch this process from now on for commands that start dvc."""
+    """Watch this process from now on for commands that start dvc or a browser."""
     sys.addaudithook(_audit)
 
 
