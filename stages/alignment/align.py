@@ -60,6 +60,7 @@ class AlignParams:
 
     min_silence_s: float
     prior_weight: float
+    seed: int
 
 
 def plain_times(
