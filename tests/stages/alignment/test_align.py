@@ -180,7 +180,7 @@ def test_the_command_writes_segments_and_report_the_same_each_time(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(
         yaml.safe_dump(
-            {"align": {"min_silence_s": 0.03, "prior_weight": 0.3}, "compute": {"threads": 1}}
+            {"align": asdict(PARAMS), "compute": {"threads": 1}}
         )
     )
     (tmp_path / "e").mkdir()

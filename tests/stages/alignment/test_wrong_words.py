@@ -18,7 +18,7 @@ def clip(text, sure=0.95):
     labels = [NUMBER[letter] for letter in text.replace(" ", "").replace("ć", "ʨ")]
     rows = np.full((FRAMES * len(labels), len(LABELS)), (1 - sure) / len(LABELS))
     rows[np.arange(len(rows)), np.repeat(labels, FRAMES)] = sure
-    rows[:, 0] = 1e-6  # no silence
+    rows[:, 0] = 0.01  # loud everywhere
     return scored(u, np.log(rows))
 
 
