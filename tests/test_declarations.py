@@ -51,9 +51,9 @@ LAYERS = [
     for name in (
         "core", "audio", "g2p", "rtneural", "scoring", "text", "audiocheck", "fingerprint",
         "corpus", "corpus.importers.layouts", "corpus.importers", "models", "onnx_export",
-        "whisper.conversion", "whisper", "reporting", "realtime", "pipeline", "pipeline.runner",
-        "pipeline.status", "pipeline.diff", "pipeline.verify", "pipeline.merge", "pipeline.remote",
-        "pipeline.review", "erasure", "bench", "cli",
+        "whisper.conversion", "whisper", "alignment", "reporting", "realtime", "pipeline",
+        "pipeline.runner", "pipeline.status", "pipeline.diff", "pipeline.verify", "pipeline.merge",
+        "pipeline.remote", "pipeline.review", "erasure", "bench", "cli",
     )
 ]  # fmt: skip
 # Packages that can be used alone, with everything that each imports besides itself.

@@ -29,6 +29,7 @@ LOADS = {
     "stages.export.onnx_ensemble": {"onnxruntime", "torch", "transformers"},
     "stages.export.onnx": {"onnxruntime", "torch", "transformers"},
     "stages.realtime.export_realtime": {"onnxruntime", "pandas", "torch"},
+    "fonoteka.alignment.align_recording": {"onnxruntime"},
     "stages.alignment.align": {"pandas", "torch", "torchaudio"},
     "stages.features.encoder": {"scipy", "sklearn", "torch", "torchaudio", "transformers"},
     "stages.features.embed": {"scipy", "torch", "transformers"},

@@ -14,11 +14,14 @@ from pathlib import Path
 from fonoteka.alignment.aligned_text import AlignedLine, AlignedText
 from fonoteka.alignment.aligner import align_text, shifted
 from fonoteka.alignment.formats.writers import FORMATS, write_alignment
+from fonoteka.alignment.karaoke_audio import media_type_of
+from fonoteka.alignment.karaoke_page import write_karaoke
 from fonoteka.alignment.written_script import in_script
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.phones import LANGUAGES
 from fonoteka.text.language_id import identify_language
+from fonoteka.text.transliteration import has_cyrillic
 from fonoteka.transcribe import (
     PhoneModel,
     load_recording,
@@ -28,6 +31,7 @@ from fonoteka.transcribe import (
 )
 
 AUTO = "auto"
+IN_TWO_SCRIPTS = ("bs", "sr")
 MOST_SUSPECT = 0.5
 """If a larger share of the words is suspect, another text is probably spoken."""
 
@@ -165,3 +169,37 @@ def write_files(
     for path, name in paths.items():
         write_alignment(text, name, path)
     return list(paths)
+
+
+def write_page(
+    request: AlignmentRequest, out: Path | None, title: str | None, *, embed: bool
+) -> Path:
+    """Align a recording, write its karaoke page, and return the page's path.
+
+    Args:
+        request: what is aligned; Serbian and Bosnian words are in the page in both scripts.
+        out: the page; None for the recording's name with `.html`.
+        title: of the page; None for the recording's name.
+        embed: whether the page contains the recording.
+
+    Raises:
+        UserError: as `align_recording`, the page cannot be written, or a browser cannot play the
+            recording.
+    """
+    page = out or request.recording.with_suffix(".html")
+    media_type_of(request.recording)  # refused before the recording is aligned
+    text = align_recording(request)
+    other = None
+    if text.language in IN_TWO_SCRIPTS:
+        words = " ".join(word.text for word in text.words)
+        other = in_script(text, "latin" if has_cyrillic(words) else "cyrillic")
+    try:
+        write_karaoke(
+            text, request.recording, page, embed=embed,
+            title=title or request.recording.stem, other_script=other,
+        )  # fmt: skip
+    except OSError as error:
+        raise UserError(
+            f"{page}: cannot be written: {error.strerror or error}; choose another place with --out"
+        ) from error
+    return page

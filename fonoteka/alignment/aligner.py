@@ -57,8 +57,8 @@ def align_text(
             f"{duration_s:.2f} s of sound are too short for the {count} phones of the text; at "
             f"most {FRAMES_PER_SECOND} fit into a second"
         )
-    words = iter(aligned.words)
-    result = tuple(AlignedLine(tuple(next(words) for _ in line)) for line in lines)
+    timed = iter(aligned.words)
+    result = tuple(AlignedLine(tuple(next(timed) for _ in line)) for line in lines)
     return AlignedText(language, duration_s, result, model, aligned.unexplained_s)
 
 

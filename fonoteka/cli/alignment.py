@@ -58,3 +58,33 @@ def align(
             print(path)
 
     run_command(run, undecided=FAILED)
+
+
+@app.command()
+def karaoke(
+    recording: Recording,
+    text: Text = None,
+    language: Language = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="PAGE", show_default=False,
+                     help="an HTML file  [default: the recording's name with .html]"),
+    ] = None,
+    title: Annotated[
+        str | None,
+        typer.Option(show_default=False, help="of the page  [default: the recording's name]"),
+    ] = None,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="put the recording into the page, up to 20 MB")
+    ] = False,
+    model: Model = "wav2vec2_ctc",
+) -> None:  # fmt: skip
+    """Write a page that plays a recording and highlights the word that is spoken."""
+
+    def run() -> None:
+        from fonoteka.alignment.align_recording import AlignmentRequest, write_page
+
+        request = AlignmentRequest(recording, text, language, model)
+        print(write_page(request, out, title, embed=embed))
+
+    run_command(run, undecided=FAILED)
