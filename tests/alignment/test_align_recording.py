@@ -1,0 +1,143 @@
+"""Files and pages of a recording, from its text or from the words that are recognised."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+from command_line import run_fonoteka
+from test_aligner import spoken
+
+from fonoteka.alignment import align_recording as module
+from fonoteka.alignment.align_recording import AlignmentRequest, read_text, write_files, write_page
+from fonoteka.core.files import read_json
+from fonoteka.transcribe import PhoneModel
+from fonoteka.transcribe_words import TimedText
+
+
+@pytest.fixture
+def recording(tmp_path, monkeypatch):
+    """A recording of "dobar dan", with a model that knows its phones."""
+    signal, log_probs = spoken(["dobar", "dan"])
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, signal, 16_000)
+    monkeypatch.setattr(module, "open_phone_model", lambda name: PhoneModel(name, None, []))
+    monkeypatch.setattr(module, "longest_input_s", lambda session: 60)
+
+    def posteriors(_session, part, _longest_s):
+        start = int(np.abs(np.correlate(signal, part[:4_000], "valid")).argmax()) // 320
+        return log_probs[start : start + -(-len(part) // 320)]
+
+    monkeypatch.setattr(module, "posteriors", posteriors)
+    (tmp_path / "text.txt").write_text("Добар дан!\n", encoding="utf-8")
+    return path
+
+
+def request(recording, **more):
+    return AlignmentRequest(recording, recording.parent / "text.txt", **({"language": "sr"} | more))
+
+
+def test_a_file_per_format_lies_beside_the_recording(recording):
+    paths = write_files(request(recording), ["json", "lrc_words", "vtt"], None, "latin")
+    assert [path.name for path in paths] == ["clip.json", "clip.lrc", "clip.vtt"]
+    (segment,) = read_json(recording.with_suffix(".json"))["segments"]
+    assert segment["text"] == "Dobar dan!"
+    assert segment["words"][0]["start"] == pytest.approx(0.2, abs=0.025)
+    assert "Dobar" in recording.with_suffix(".lrc").read_text(encoding="utf-8")
+
+
+def test_the_files_can_lie_elsewhere(recording, tmp_path):
+    (path,) = write_files(request(recording), ["srt"], tmp_path / "out", None)
+    assert path == tmp_path / "out" / "clip.srt"
+    assert "Добар дан!" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("formats", "message"),
+    [
+        (["json", "mp3"], "format 'mp3' is not one of json, textgrid"),
+        (["lrc", "lrc_words"], "formats lrc and lrc_words both write .*clip.lrc; choose one"),
+    ],
+)
+def test_formats_are_checked_before_anything_is_aligned(recording, formats, message, monkeypatch):
+    monkeypatch.setattr(module, "load_recording", lambda path: pytest.fail("was read"))
+    with pytest.raises(ValueError, match=message):
+        write_files(request(recording), formats, None, None)
+
+
+def test_the_page_has_both_scripts_of_serbian(recording):
+    page = write_page(request(recording), None, "Pozdrav", embed=False)
+    html = page.read_text(encoding="utf-8")
+    assert page == recording.with_suffix(".html")
+    assert "Добар" in html
+    assert "Dobar" in html
+    assert "clip.wav" in html
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(recording, tmp_path):
+    page = tmp_path / "text.txt" / "page.html"
+    with pytest.raises(ValueError, match="cannot be written: .*; choose another place with --out"):
+        write_page(request(recording), page, None, embed=False)
+
+
+def test_the_language_is_guessed_from_the_text(recording, capsys):
+    write_files(request(recording, language="auto"), ["json"], None, None)
+    assert "text.txt: language sr, by its text" in capsys.readouterr().err
+
+
+def test_another_text_than_the_spoken_one_is_reported(recording, capsys):
+    (recording.parent / "text.txt").write_text("kuća više žute zelje")
+    write_files(request(recording), ["json"], None, None)
+    assert "the text fits badly" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe\x00", "not a text in UTF-8"),
+     (b"a\0b", "contains a NUL")],
+)  # fmt: skip
+def test_a_text_that_is_none_is_refused(tmp_path, content, message):
+    (tmp_path / "text.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_text(tmp_path / "text.txt")
+
+
+def test_a_missing_text_and_an_unknown_language_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.txt: No such file or directory"):
+        read_text(tmp_path / "none.txt")
+    with pytest.raises(ValueError, match="language 'de' is unknown; expected one of auto, bs"):
+        AlignmentRequest(tmp_path / "clip.wav", None, language="de")
+
+
+class Whisper:
+    """Recognises two windows; in the second one there is no word that can be aligned."""
+
+    language = "sr"
+
+    def __init__(self, _folder):
+        pass
+
+    def lines(self, blocks, _options, _place):
+        end_s = sum(map(len, blocks)) / 16_000
+        yield TimedText(0.1, end_s - 0.4, "Dobar dan.", loops=False)
+        yield TimedText(end_s - 0.2, end_s, "这", loops=False)
+
+
+def test_without_a_text_the_recognised_words_are_aligned(recording, monkeypatch, capsys):
+    monkeypatch.setattr("fonoteka.transcribe_words.Transcriber", Whisper)
+    monkeypatch.setattr("fonoteka.transcribe_words.words_folder", lambda name: name)
+    (path,) = write_files(AlignmentRequest(recording, None, "sr"), ["json"], None, None)
+    (segment,) = read_json(path)["segments"]
+    assert segment["text"] == "Dobar dan."
+    assert segment["start"] == pytest.approx(0.2, abs=0.03)
+    assert "s is left out: " in capsys.readouterr().err
+
+
+def test_the_command_names_what_it_wrote(recording, capsys):
+    text = recording.parent / "text.txt"
+    run_fonoteka("align", recording, "--text", text, "--language", "sr", "--format", "ctm,ass")
+    assert capsys.readouterr().out.split() == [
+        str(recording.with_suffix(suffix)) for suffix in (".ctm", ".ass")
+    ]
+    run_fonoteka("karaoke", recording, "--text", text, "--language", "sr", "--embed")
+    assert "data:audio" in recording.with_suffix(".html").read_text(encoding="utf-8")
