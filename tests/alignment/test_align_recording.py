@@ -76,7 +76,7 @@ def test_the_page_has_both_scripts_of_serbian(recording):
 
 def test_a_page_that_cannot_be_written_is_one_sentence(recording, tmp_path):
     page = tmp_path / "text.txt" / "page.html"
-    with pytest.raises(ValueError, match="cannot be written: .*; choose another place with --out"):
+    with pytest.raises(ValueError, match="cannot be written: "):
         write_page(request(recording), page, None, embed=False)
 
 

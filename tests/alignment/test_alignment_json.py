@@ -69,7 +69,7 @@ def test_the_keys_are_those_of_whisperx_and_sorted():
     lines = render(DAY, "json", "a")
     value = json.loads(lines)
     assert {key: value[key] for key in value if key != "segments"} == {
-        "language": "sr", "duration": 2.0, "model": "toy",
+        "language": "sr", "duration": 2.0, "model": "toy", "unexplained": 0.0,
     }  # fmt: skip
     (segment,) = value["segments"]
     assert (segment["start"], segment["end"], segment["text"]) == (0.5, 1.201, "Dobar dan,")
@@ -79,6 +79,7 @@ def test_the_keys_are_those_of_whisperx_and_sorted():
         "end": 1.201,
         "score": 0.9,
         "spoken": "toy",
+        "unexplained": 0.0,
         "phones": [
             {"phone": "a", "start": 0.9, "end": 1.05, "score": 0.8},
             {"phone": "ts", "start": 1.05, "end": 1.201, "score": 0.8},

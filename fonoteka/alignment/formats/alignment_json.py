@@ -1,6 +1,7 @@
 """The JSON of an aligned text, which has all of it: WhisperX's shape, and the phones of each word.
 
-Source: the result of `whisperx.align`; `duration`, `model`, `spoken` and `phones` are additions.
+Source: the result of `whisperx.align`; `duration`, `model`, `spoken`, `phones` and `unexplained`
+are additions.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def alignment_json(text: AlignedText) -> str:
         "language": text.language,
         "duration": _seconds(text.duration_s),
         "model": text.model,
+        "unexplained": _seconds(text.unexplained_s),
         "segments": [_segment(line) for line in text.lines],
     }
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True) + "\n"
@@ -56,6 +58,7 @@ def _word(word: AlignedWord) -> dict[str, Any]:
         "end": _seconds(word.end_s),
         "score": round(word.score, SCORE_DECIMALS),
         "spoken": word.spoken,
+        "unexplained": _seconds(word.unexplained_s),
         "phones": [
             {
                 "phone": phone.symbol,
@@ -75,8 +78,8 @@ def _seconds(time_s: float) -> float:
 def read_alignment(path: Path) -> AlignedText:
     """Return the text of a JSON file that `alignment_json` made.
 
-    `model`, `spoken` and `phones` may be missing, as in WhisperX's files. `start`, `end` and `text`
-    of a segment are not read, because its words have them.
+    `model`, `spoken`, `phones` and `unexplained` may be missing, as in WhisperX's files. `start`,
+    `end` and `text` of a segment are not read, because its words have them.
 
     Raises:
         UserError: the file is missing or is not JSON, or a value is missing, has another type, is
@@ -103,7 +106,10 @@ def _parsed_text(record: object) -> AlignedText:
         if not words:
             raise UserError(f"{place}.words must have at least one word")
         lines.append(AlignedLine(tuple(words)))
-    return AlignedText(language, duration_s, tuple(lines), _string(record, "", "model", ""))
+    return AlignedText(
+        language, duration_s, tuple(lines), _string(record, "", "model", ""),
+        _number(record, "", "unexplained", _LONGEST_S, 0),
+    )  # fmt: skip
 
 
 def _parsed_word(record: object, place: str, last_s: float, duration_s: float) -> AlignedWord:
@@ -129,6 +135,7 @@ def _parsed_word(record: object, place: str, last_s: float, duration_s: float) -
             for phone_place, phone in _items(record, place, "phones", ())
         ),
         _string(record, place, "spoken", ""),
+        _number(record, place, "unexplained", _LONGEST_S, 0),
     )
     try:
         check_phones(word)
@@ -155,8 +162,10 @@ def _string(record: object, place: str, key: str, default: str | None = None) ->
     return value
 
 
-def _number(record: object, place: str, key: str, most: float) -> float:
-    path, value = _value(record, place, key, None)
+def _number(
+    record: object, place: str, key: str, most: float, default: float | None = None
+) -> float:
+    path, value = _value(record, place, key, default)
     # A bool is an int for Python; NaN and infinity fail the comparison.
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 <= cast(float, value) <= most:
