@@ -51,7 +51,7 @@ class AlignmentRequest:
     recording: Path
     text: Path | None
     language: str = AUTO
-    model: str = "wav2vec2_ctc"
+    model: str = "whisper_ctc"
     words_model: str = "whisper_package/tuned"
 
     def __post_init__(self) -> None:

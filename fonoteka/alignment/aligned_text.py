@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from fonoteka.core.errors import UserError
 
-SUSPECT_SCORE, SUSPECT_SPEECH_S = 0.094, 0.06
+SUSPECT_SCORE, SUSPECT_SPEECH_S = 0.1, 0.05
 """A word with a lower score, or with more speech before it, probably is another one."""
 
 

@@ -45,7 +45,7 @@ def align(
         typer.Option(metavar="FOLDER", help="of the files  [default: beside the recording]",
                      show_default=False),
     ] = None,
-    model: Model = "wav2vec2_ctc",
+    model: Model = "whisper_ctc",
     script: Script = None,
 ) -> None:  # fmt: skip
     """Write when each word of a recording is spoken: json, TextGrid, subtitles, lyrics."""
@@ -77,7 +77,7 @@ def karaoke(
     embed: Annotated[
         bool, typer.Option("--embed", help="put the recording into the page, up to 20 MB")
     ] = False,
-    model: Model = "wav2vec2_ctc",
+    model: Model = "whisper_ctc",
 ) -> None:  # fmt: skip
     """Write a page that plays a recording and highlights the word that is spoken."""
 

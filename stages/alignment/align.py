@@ -1,6 +1,6 @@
 """Compute the start and end of each phone and each word.
 
-Reads   data/models/wav2vec2_ctc and its embeddings, data/splits/*.jsonl, data/audio
+Reads   data/models/whisper_ctc and its embeddings, data/splits/*.jsonl, data/audio
 Writes  data/corpus/segments.parquet, reports/alignment.json
 Params  align, compute
 
