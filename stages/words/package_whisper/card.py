@@ -142,7 +142,9 @@ def _int8(package: Mapping[str, Any]) -> list[str]:
         f"{points(int8['valid_wer_fp32'])} %.\n",
     ]
     for part in ("decoder", "encoder"):
-        entry = int8[part]
+        if (entry := int8.get(part)) is None:
+            lines.append(f"- {part} in int8: not tried (export_whisper.int8.parts)")
+            continue
         for recipe, tried in entry["tried"].items():
             state = "in the package" if entry["shipped"] == recipe else "not in the package"
             lines.append(

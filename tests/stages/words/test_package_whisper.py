@@ -109,6 +109,17 @@ def test_the_card_contains_the_scores_of_the_reports(package):
     assert (front["language"], front["license"]) == (["en", "sr"], "apache-2.0")
 
 
+def test_the_card_states_which_file_was_not_tried_in_int8(tmp_path, folder):
+    report = read_json(folder / "report.json")
+    del report["int8"]["decoder"]
+    arguments = sources(tmp_path, folder)
+    write_json(tmp_path / "report.json", report)
+    run(**arguments | {"exported": tmp_path / "report.json"})
+    card = (arguments["out"] / CARD).read_text(encoding="utf-8")
+    assert "- decoder in int8: not tried (export_whisper.int8.parts)" in card
+    assert "- encoder in int8, all products: " in card
+
+
 def test_the_package_contains_no_date_and_no_path_of_this_machine(package, tmp_path):
     for name in (CARD, PACKAGE):
         assert str(tmp_path) not in (package / name).read_text(encoding="utf-8")
