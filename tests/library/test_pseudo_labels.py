@@ -56,11 +56,18 @@ def result(text="one two", log_prob=-0.1, loops=False):
     ],
 )
 def test_a_transcript_is_kept_or_has_a_reason(decoded, reason):
-    assert verdict_of(decoded, "en", -0.5).reason == reason
+    assert verdict_of(decoded, "en", -0.5, 1.0).reason == reason
+
+
+def test_a_text_that_covers_a_part_of_the_recording_is_left_out():
+    title = result(text="Chapter 7")
+    reason = verdict_of(title, "en", -0.5, 9.1).reason
+    assert reason == "too few letters per second: 7 in 9.1 s"
+    assert not verdict_of(title, "en", -0.5, 1.2).reason
 
 
 def test_a_text_that_has_no_phones_is_left_out():
-    assert verdict_of(result(text="日本"), "en", -0.5).reason.startswith("no spelling: ")
+    assert verdict_of(result(text="日本"), "en", -0.5, 0.5).reason.startswith("no spelling: ")
 
 
 def confident(monkeypatch):
