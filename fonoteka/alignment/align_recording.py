@@ -52,7 +52,7 @@ class AlignmentRequest:
     text: Path | None
     language: str = AUTO
     model: str = "whisper_ctc"
-    words_model: str = "whisper_package/tuned"
+    words_model: str = "whisper/tuned"
 
     def __post_init__(self) -> None:
         if self.language not in (AUTO, *LANGUAGES):
