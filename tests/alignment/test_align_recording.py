@@ -96,7 +96,7 @@ def test_another_text_than_the_spoken_one_is_reported(recording, capsys):
     [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe\x00", "not a text in UTF-8"),
      (b"a\0b", "contains a NUL")],
 )  # fmt: skip
-def test_a_text_that_is_none_is_refused(tmp_path, content, message):
+def test_a_file_without_a_text_is_refused(tmp_path, content, message):
     (tmp_path / "text.txt").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_text(tmp_path / "text.txt")
@@ -109,7 +109,7 @@ def test_a_missing_text_and_an_unknown_language_are_named(tmp_path):
         AlignmentRequest(tmp_path / "clip.wav", None, language="de")
 
 
-class Whisper:
+class TwoWindows:
     """Recognises two windows; in the second one there is no word that can be aligned."""
 
     language = "sr"
@@ -124,7 +124,7 @@ class Whisper:
 
 
 def test_without_a_text_the_recognised_words_are_aligned(recording, monkeypatch, capsys):
-    monkeypatch.setattr("fonoteka.transcribe_words.Transcriber", Whisper)
+    monkeypatch.setattr("fonoteka.transcribe_words.Transcriber", TwoWindows)
     monkeypatch.setattr("fonoteka.transcribe_words.words_folder", lambda name: name)
     (path,) = write_files(AlignmentRequest(recording, None, "sr"), ["json"], None, None)
     (segment,) = read_json(path)["segments"]
