@@ -68,7 +68,7 @@ def sample_text() -> AlignedText:
 
 
 def _word(written: str, start_s: float) -> AlignedWord:
-    score = 0.31 if written == UNSURE_WORD else 0.95
+    score = 0.11 if written == UNSURE_WORD else 0.95
     phones = tuple(
         AlignedPhone(symbol, start_s + index * PHONE_S, start_s + (index + 1) * PHONE_S, score)
         for index, symbol in enumerate(from_letters(written.strip(",.").lower()))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import run_fonoteka
-from test_aligner import spoken
+from spoken_words import spoken
 
 from fonoteka.alignment import align_recording as module
 from fonoteka.alignment.align_recording import AlignmentRequest, read_text, write_files, write_page

@@ -6,33 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from spoken_words import spoken
 
 from fonoteka.alignment.aligner import align_text, shifted
 from fonoteka.alignment.written_words import WORDS_AT_ONCE, written_words
 from fonoteka.g2p.g2p import phones_of
-from fonoteka.phones import LABELS, NUMBER
 from fonoteka.text.normalizer import normalize
-
-FRAMES = 4  # of each phone
-PAUSE = 10  # frames before each word and at the end
-
-
-def spoken(words, language="sr"):
-    """Return samples and log posteriors of words that are spoken with pauses between them."""
-    labels, loud = [], []
-    for word in words:
-        labels += [0] * PAUSE
-        loud += [False] * PAUSE
-        for phone in phones_of(word, language):
-            labels += [NUMBER[phone]] * FRAMES
-            loud += [True] * FRAMES
-    labels += [0] * PAUSE
-    loud += [False] * PAUSE
-    rows = np.full((len(labels), len(LABELS)), 1e-3)
-    rows[np.arange(len(labels)), labels] = 0.9
-    tone = np.sin(np.arange(320) / 3)
-    signal = np.concatenate([tone * (0.3 if on else 1e-5) for on in loud]).astype(np.float32)
-    return signal, np.log(rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def test_words_lie_where_they_are_spoken():

@@ -16,7 +16,7 @@ import pytest
 from dvc_yaml import TOP
 from karaoke_maker import DURATION_S, aligned, long_text, with_texts, write_noise
 
-from fonoteka.alignment.karaoke_page import write_karaoke
+from fonoteka.alignment.karaoke_page import LOW_SCORE, write_karaoke
 from fonoteka.text.to_cyrillic import to_cyrillic
 
 CHROMIUM = shutil.which("chromium")
@@ -350,9 +350,9 @@ def test_the_buttons_show_phones_and_the_other_script(page):
 
 
 def test_words_with_a_low_score_have_a_dotted_line_and_a_title(page):
-    low = [i for i, word in enumerate(WORDS) if word.score < 0.5]
+    low = [i for i, word in enumerate(WORDS) if word.score < LOW_SCORE]
     assert page.eval_on_selector_all(".low", "words => words.map(w => +w.dataset.index)") == low
-    assert page.get_attribute(f"[data-index='{low[0]}']", "title") == "low score: 0.25"
+    assert page.get_attribute(f"[data-index='{low[0]}']", "title") == "low score: 0.15"
     style = "words => getComputedStyle(words[0]).textDecorationStyle"
     assert page.eval_on_selector_all(".low .text", style) == "dotted"
     assert page.get_attribute(f"[data-index='{low[0] + 1}']", "title") is None

@@ -27,7 +27,7 @@ def long_text(seed=0):
     words, time_s = [], 0.4
     while time_s < DURATION_S - 1.5:
         end_s = time_s + random.uniform(0.15, 0.4)
-        score = 0.25 if len(words) % 7 == 3 else 0.9
+        score = 0.15 if len(words) % 7 == 3 else 0.9
         phones = (AlignedPhone("dʒ", time_s, end_s, score), AlignedPhone("e", end_s, end_s, score))
         name = f"reč{'bdgkmnprst'[len(words) // 5]}{'aeiou'[len(words) % 5]}"
         words.append(AlignedWord(name, time_s, end_s, score, phones))
