@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fonoteka.alignment.aligned_text import AlignedLine, AlignedText
+from fonoteka.alignment.aligned_text import AlignedLine, AlignedText, broken_into_lines
 from fonoteka.alignment.aligner import align_text, shifted
 from fonoteka.alignment.formats.writers import FORMATS, write_alignment
 from fonoteka.alignment.karaoke_audio import media_type_of
@@ -84,6 +84,9 @@ def read_text(path: Path) -> str:
 def align_recording(request: AlignmentRequest) -> AlignedText:
     """Return the text of a recording with its times; a doubtful result is reported on stderr.
 
+    Lines of the text stay lines. A text of one line, or a recognised one, is broken at pauses and
+    after 42 letters, because a subtitle cannot show a minute of speech.
+
     Raises:
         UserError: the recording, its text or a model cannot be used.
     """
@@ -106,7 +109,8 @@ def align_recording(request: AlignmentRequest) -> AlignedText:
             "suspect; another text or language may be spoken",
             file=sys.stderr,
         )
-    return aligned
+    has_lines = written is not None and len(aligned.lines) > 1
+    return aligned if has_lines else broken_into_lines(aligned)
 
 
 def _aligned(text: str, language: str, signal: Signal, model: PhoneModel) -> AlignedText:

@@ -10,6 +10,7 @@ from spoken_words import spoken
 
 from fonoteka.alignment import align_recording as module
 from fonoteka.alignment.align_recording import AlignmentRequest, read_text, write_files, write_page
+from fonoteka.alignment.aligned_text import broken_into_lines
 from fonoteka.core.files import read_json
 from fonoteka.transcribe import PhoneModel
 from fonoteka.transcribe_words import TimedText
@@ -44,6 +45,19 @@ def test_a_file_per_format_lies_beside_the_recording(recording):
     assert segment["text"] == "Dobar dan!"
     assert segment["words"][0]["start"] == pytest.approx(0.2, abs=0.025)
     assert "Dobar" in recording.with_suffix(".lrc").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [("dobar dan", ["dobar", "dan"]), ("dobar dan\ndobar", ["dobar dan", "dobar"])],
+)
+def test_a_text_of_one_line_is_broken_at_pauses(recording, text, lines, monkeypatch):
+    monkeypatch.setattr(
+        module, "broken_into_lines", lambda aligned: broken_into_lines(aligned, pause_s=0.1)
+    )
+    (recording.parent / "text.txt").write_text(text)
+    (path,) = write_files(request(recording), ["json"], None, None)
+    assert [segment["text"] for segment in read_json(path)["segments"]] == lines
 
 
 def test_the_files_can_lie_elsewhere(recording, tmp_path):
