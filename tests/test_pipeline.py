@@ -144,11 +144,10 @@ def test_a_build_changes_only_the_reports_and_the_lock_file(clone):
     }  # fmt: skip
     assert {path.parent.name for path in clone.folder.rglob(".gitignore")} == {".dvc", "built"}
     assert not list(clone.folder.rglob("*.part"))
-    # Times of steps and memory are of no output, so they stay here for the reader.
-    left = [path for path in (clone / "checkpoints").rglob("*") if path.is_file()]
-    assert [path.relative_to(clone.folder).as_posix() for path in left] == [
-        "checkpoints/whisper/tuned/log.jsonl"
-    ]
+    # Times of steps and memory are of no output, so they stay here for the reader; a stage that was
+    # restored from the build of an earlier test run writes none.
+    left = {path for path in (clone / "checkpoints").rglob("*") if path.is_file()}
+    assert left <= {clone / "checkpoints/whisper/tuned/log.jsonl"}
 
 
 def test_the_comparison_contains_what_others_read(clone):
