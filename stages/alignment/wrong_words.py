@@ -75,7 +75,7 @@ def _vocabulary(clips: Sequence[ScoredClip]) -> Mapping[str, list[WrittenWord]]:
     for clip in clips:
         words.setdefault(clip.utterance.language, set()).update(clip.words)
     return {
-        language: sorted(own, key=lambda word: (word.text, word.spoken))
+        language: sorted(own, key=lambda word: (word.text, word.spoken, word.phones))
         for language, own in words.items()
     }
 
