@@ -29,9 +29,8 @@ from fonoteka.transcribe import (
     open_phone_model,
     posteriors,
 )
+from fonoteka.transcribe_words import AUTO, DEFAULT, IN_CYRILLIC, Options, Transcriber, words_folder
 
-AUTO = "auto"
-IN_TWO_SCRIPTS = ("bs", "sr")
 MOST_SUSPECT = 0.5
 """If a larger share of the words is suspect, another text is probably spoken."""
 
@@ -52,7 +51,7 @@ class AlignmentRequest:
     text: Path | None
     language: str = AUTO
     model: str = "whisper_ctc"
-    words_model: str = "whisper/tuned"
+    words_model: str = DEFAULT
 
     def __post_init__(self) -> None:
         if self.language not in (AUTO, *LANGUAGES):
@@ -120,8 +119,6 @@ def _aligned(text: str, language: str, signal: Signal, model: PhoneModel) -> Ali
 
 def _recognised(request: AlignmentRequest, signal: Signal, model: PhoneModel) -> AlignedText:
     """Return the words that Whisper recognises, each aligned in its window."""
-    from fonoteka.transcribe_words import Options, Transcriber, words_folder
-
     transcriber = Transcriber(words_folder(request.words_model))
     options = Options(request.language, None)
     place = str(request.recording)
@@ -194,7 +191,7 @@ def write_page(
     media_type_of(request.recording)  # refused before the recording is aligned
     text = align_recording(request)
     other = None
-    if text.language in IN_TWO_SCRIPTS:
+    if text.language in IN_CYRILLIC:
         words = " ".join(word.text for word in text.words)
         other = in_script(text, "latin" if has_cyrillic(words) else "cyrillic")
     try:

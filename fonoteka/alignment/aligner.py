@@ -116,9 +116,3 @@ def shifted(text: AlignedText, start_s: float) -> Iterator[AlignedLine]:
     for line in text.lines:
         words = [replace(moved(word), phones=tuple(map(moved, word.phones))) for word in line.words]
         yield AlignedLine(tuple(words))
-
-
-def mean_score(text: AlignedText) -> float:
-    """Return the mean score of the words, weighted by their length."""
-    weights = [max(word.end_s - word.start_s, 1e-3) for word in text.words]
-    return float(np.average([word.score for word in text.words], weights=weights))

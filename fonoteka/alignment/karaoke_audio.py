@@ -68,7 +68,7 @@ def linked_audio(recording: Path, page: Path) -> AudioSource:
     Links in the paths are not followed: the URL contains the names that the user chose.
 
     Raises:
-        UserError: there is no such file, or browsers do not play its format.
+        UserError: the file does not exist, or browsers do not support its format.
     """
     media_type = media_type_of(recording)
     relative = Path(os.path.relpath(Path.cwd() / recording, (Path.cwd() / page).parent))
@@ -80,7 +80,7 @@ def embedded_audio(recording: Path) -> AudioSource:
     """Return the source for a recording inside the page; the bytes of the file stay as they are.
 
     Raises:
-        UserError: there is no such file, it is above 20 MB, or browsers do not play its format.
+        UserError: the file does not exist, is above 20 MB, or browsers do not support its format.
     """
     media_type = media_type_of(recording)
     size = recording.stat().st_size
@@ -99,7 +99,7 @@ def media_type_of(recording: Path) -> str:
     A browser can still lack the codec, for example ADPCM in WAV; the page then shows a message.
 
     Raises:
-        UserError: there is no such file, or browsers do not play its format.
+        UserError: the file does not exist, or browsers do not support its format.
     """
     if not recording.is_file():
         raise UserError(f"{recording}: no such file")

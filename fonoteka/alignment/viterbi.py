@@ -85,26 +85,27 @@ class _Chain:
 
     def next(self, row: Row, frame: int) -> Row:
         """Return the scores of a frame, from those of the frame before."""
-        best = row.copy()
-        np.maximum(best[1:], row[:-1], out=best[1:])
-        np.maximum(best[2:], row[:-2] + self.over[2:], out=best[2:])
-        best += self.scores[frame, self.labels]
-        return best
+        scored: Row = self._best(row) + self.scores[frame, self.labels]
+        return scored
 
     def moves(self, row: Row, start: int, last: int) -> list[Moves]:
         """Return the moves of the frames from `start` to `last`; `row` is of the frame before."""
         result = []
         for frame in range(start, last + 1):
-            move = np.zeros(len(row), dtype=np.int8)
-            best = row.copy()
-            step = row[:-1] > best[1:]
-            move[1:][step], best[1:][step] = 1, row[:-1][step]
-            skipped = row[:-2] + self.over[2:]
-            skip = skipped > best[2:]
-            move[2:][skip], best[2:][skip] = 2, skipped[skip]
+            best = self._best(row)
+            move = np.full(len(row), 2, dtype=np.int8)
+            move[1:][best[1:] == row[:-1]] = 1
+            move[best == row] = 0
             result.append(move)
             row = best + self.scores[frame, self.labels]
         return result
+
+    def _best(self, row: Row) -> Row:
+        """Return the score of the best path into each state, without that of the frame."""
+        best = row.copy()
+        np.maximum(best[1:], row[:-1], out=best[1:])
+        np.maximum(best[2:], row[:-2] + self.over[2:], out=best[2:])
+        return best
 
     def last(self, row: Row) -> int | None:
         """Return the best state in which a path may end, or None if no path leads to one."""

@@ -136,43 +136,43 @@ def phone_prior(utterances: Sequence[Utterance]) -> NDArray[np.float64]:
     return prior
 
 
-class ClipAligner:
-    """Places the phones of clips by their embeddings and samples."""
+@dataclass(frozen=True)
+class FrameScores:
+    """What the frames of a clip are aligned by.
 
-    def __init__(self, head: nn.Module, prior: NDArray[np.float64], prior_weight: float) -> None:
-        self.head, self.prior, self.prior_weight = head, prior, prior_weight
+    Attributes:
+        log_probs: log posteriors of the head, `[T, V]`.
+        levels: in dB of full scale, `[T]`.
+        scores: of silence and phones, without priors, `[T, V]`.
+    """
 
-    def times(
-        self, utterance: Utterance, embeddings: NDArray[np.float32], signal: Signal
-    ) -> list[tuple[float, float]] | None:
-        """Return the times of the phones, or None if there are too few frames."""
-        log_probs = posteriors(self.head, embeddings)
-        scores = emissions(log_probs, frame_levels(signal, len(log_probs)))
-        return placed_times(scores, utterance, _spans(utterance))
+    log_probs: NDArray[np.float32]
+    levels: NDArray[np.float64]
+    scores: NDArray[np.float64]
 
-    def scored(
-        self, utterance: Utterance, embeddings: NDArray[np.float32], signal: Signal
-    ) -> ScoredClip:
-        """Return the clip with its words and scores, to change its text."""
-        log_probs = posteriors(self.head, embeddings)
-        return scored(utterance, emissions(log_probs, frame_levels(signal, len(log_probs))))
 
-    def measured(
-        self, utterance: Utterance, embeddings: NDArray[np.float32], signal: Signal
-    ) -> MeasuredClip:
-        """Return the times by all methods."""
-        log_probs = posteriors(self.head, embeddings)
-        levels = frame_levels(signal, len(log_probs))
-        with_priors = emissions(log_probs, levels, prior=self.prior, prior_weight=self.prior_weight)
-        words = _spans(utterance)
-        return MeasuredClip(
-            utterance, words,
-            {
-                "aligner": placed_times(emissions(log_probs, levels), utterance, words),
-                "aligner_with_priors": placed_times(with_priors, utterance, words),
-                "plain_ctc": plain_times(log_probs, utterance.phones, utterance.duration_s),
-            },
-        )  # fmt: skip
+def frame_scores(head: nn.Module, embeddings: NDArray[np.float32], signal: Signal) -> FrameScores:
+    """Return the scores of a clip."""
+    log_probs = posteriors(head, embeddings)
+    levels = frame_levels(signal, len(log_probs))
+    return FrameScores(log_probs, levels, emissions(log_probs, levels))
+
+
+def measured_clip(
+    utterance: Utterance, times: Times | None, frames: FrameScores,
+    prior: NDArray[np.float64], prior_weight: float,
+) -> MeasuredClip:  # fmt: skip
+    """Return the times of a clip by all methods; `times` are those of the aligner."""
+    words = _spans(utterance)
+    with_priors = emissions(frames.log_probs, frames.levels, prior=prior, prior_weight=prior_weight)
+    return MeasuredClip(
+        utterance, words,
+        {
+            "aligner": times,
+            "aligner_with_priors": placed_times(with_priors, utterance, words),
+            "plain_ctc": plain_times(frames.log_probs, utterance.phones, utterance.duration_s),
+        },
+    )  # fmt: skip
 
 
 def _spans(utterance: Utterance) -> list[tuple[str, int, int]]:
@@ -191,27 +191,29 @@ def align(
         if u.phone_times_s is None or part != "train"
     }
     arrays = read_arrays(embeddings, list(needed))
-    aligner = ClipAligner(head, phone_prior(parts["train"]), params.prior_weight)
+    prior = phone_prior(parts["train"])
     placed: dict[str, Times | None] = {}
     measured: list[MeasuredClip] = []
     to_change: dict[str, list[ScoredClip]] = {"valid": [], "test": []}
     for key, signal in read_clips(audio, {key: u.audio for key, (u, _) in needed.items()}):
         utterance, part = needed[key]
+        frames = frame_scores(head, arrays[key], signal)
+        times = placed_times(frames.scores, utterance, _spans(utterance))
         if part in to_change:
-            to_change[part].append(aligner.scored(utterance, arrays[key], signal))
+            to_change[part].append(scored(utterance, frames.scores))
         if utterance.phone_times_s is None:
-            placed[key] = aligner.times(utterance, arrays[key], signal)
+            placed[key] = times
         else:
-            measured.append(aligner.measured(utterance, arrays[key], signal))
+            measured.append(measured_clip(utterance, times, frames, prior, params.prior_weight))
     rows: list[tuple[object, ...]] = []
     origins = {"corpus": 0, "forced": 0, "too few frames": 0}
     for part, utterances in parts.items():
         for u in utterances:
-            times = u.phone_times_s or placed[u.id]
-            origin = "corpus" if u.phone_times_s else "forced" if times else "too few frames"
+            own_or_placed = u.phone_times_s or placed[u.id]
+            origin = "corpus" if u.phone_times_s else "forced" if placed[u.id] else "too few frames"
             origins[origin] += 1
-            if times:
-                rows += rows_of(u, part, times, origin, params.min_silence_s)
+            if own_or_placed:
+                rows += rows_of(u, part, own_or_placed, origin, params.min_silence_s)
     segments = pd.DataFrame(rows, columns=list(COLUMNS))
     report = {
         "clips": origins,

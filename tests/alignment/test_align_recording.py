@@ -124,7 +124,7 @@ def test_a_missing_text_and_an_unknown_language_are_named(tmp_path):
 
 
 class TwoWindows:
-    """Recognises two windows; in the second one there is no word that can be aligned."""
+    """A model that recognises two windows; the second contains no word that can be aligned."""
 
     language = "sr"
 
@@ -138,8 +138,8 @@ class TwoWindows:
 
 
 def test_without_a_text_the_recognised_words_are_aligned(recording, monkeypatch, capsys):
-    monkeypatch.setattr("fonoteka.transcribe_words.Transcriber", TwoWindows)
-    monkeypatch.setattr("fonoteka.transcribe_words.words_folder", lambda name: name)
+    monkeypatch.setattr(module, "Transcriber", TwoWindows)
+    monkeypatch.setattr(module, "words_folder", lambda name: name)
     (path,) = write_files(AlignmentRequest(recording, None, "sr"), ["json"], None, None)
     (segment,) = read_json(path)["segments"]
     assert segment["text"] == "Dobar dan."
