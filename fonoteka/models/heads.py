@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, read_json, sha256_file, write_json
 from fonoteka.core.params import build
+from fonoteka.models.causal_head import CausalTdnnHead, CausalTdnnShape
 
 WEIGHTS, CONFIG = "model.safetensors", "model.json"
 
@@ -65,7 +66,7 @@ class MlpShape:
     dropout: float
 
 
-Shape = TdnnShape | LstmShape | MlpShape
+Shape = TdnnShape | CausalTdnnShape | LstmShape | MlpShape
 
 
 class TdnnLayer(nn.Module):
@@ -161,7 +162,12 @@ class MlpHead(nn.Module):
 
 
 KINDS: Mapping[str, tuple[type, type]] = MappingProxyType(
-    {"tdnn": (TdnnShape, TdnnHead), "lstm": (LstmShape, LstmHead), "mlp": (MlpShape, MlpHead)}
+    {
+        "causal_tdnn": (CausalTdnnShape, CausalTdnnHead),
+        "lstm": (LstmShape, LstmHead),
+        "mlp": (MlpShape, MlpHead),
+        "tdnn": (TdnnShape, TdnnHead),
+    }
 )
 
 

@@ -1,0 +1,89 @@
+"""A time-delay head without future: a frame's posteriors depend on earlier embeddings only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class CausalTdnnShape:
+    """A time-delay network over the past, as wide as `hidden`.
+
+    Attributes:
+        inputs: width of an embedding.
+        outputs: labels.
+        hidden: width.
+        dilations: one layer each, over a frame and the frames once and twice this far before it.
+        dropout: in training only.
+    """
+
+    inputs: int
+    outputs: int
+    hidden: int
+    dilations: tuple[int, ...]
+    dropout: float
+
+
+class CausalTdnnLayer(nn.Module):
+    """A residual layer over a frame and the frames `dilation` and twice `dilation` before it."""
+
+    def __init__(self, hidden: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.dilation, self.past = dilation, 2 * dilation
+        self.dropout = nn.Dropout(dropout)
+        self.inner = nn.Linear(3 * hidden, hidden)
+
+    def forward(self, frames: Tensor, before: Tensor) -> Tensor:
+        """Return `[B, T, H]` of `[B, T, H]`, given the `past` frames before them."""
+        padded = self.dropout(torch.cat([before, frames], 1))
+        starts = (0, self.dilation, self.past)
+        taps = [padded[:, start : start + frames.shape[1]] for start in starts]
+        return frames + F.relu(self.inner(torch.cat(taps, -1)))
+
+
+class CausalTdnnHead(nn.Module):
+    """LayerNorm, a narrow projection, time-delay layers over the past, linear; label 0 is the blank.
+
+    It has no look-ahead of its own, so a frame is final as soon as its embedding is.
+    """
+
+    def __init__(self, shape: CausalTdnnShape) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(shape.inputs)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.narrow = nn.Linear(shape.inputs, shape.hidden)
+        self.layers = nn.ModuleList(
+            CausalTdnnLayer(shape.hidden, dilation, shape.dropout) for dilation in shape.dilations
+        )
+        self.output = nn.Linear(shape.hidden, shape.outputs)
+        self.hidden = shape.hidden
+
+    @property
+    def past(self) -> int:
+        """Frames that the state holds, of all layers together."""
+        return sum(layer.past for layer in self.layers)  # type: ignore[misc]
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Return log posteriors `[B, T, V]` of embeddings `[B, T, D]`."""
+        state = embeddings.new_zeros(embeddings.shape[0], self.past, self.hidden)
+        return self.step(embeddings, state, 0)[0]
+
+    def step(self, embeddings: Tensor, state: Tensor, final: int) -> tuple[Tensor, Tensor]:
+        """Return the log posteriors of the next frames of a stream, and the next state.
+
+        Args:
+            embeddings: `[B, T, D]`.
+            state: `[B, past, H]`: what the layers keep of earlier frames; zeros at the start.
+            final: frames that the next state includes; the later ones come again.
+        """
+        frames = self.narrow(self.dropout(self.norm(embeddings)))
+        kept, following = state.split([layer.past for layer in self.layers], 1), []
+        for layer, before in zip(self.layers, kept, strict=True):
+            following.append(torch.cat([before, frames[:, :final]], 1)[:, final:])
+            frames = layer(frames, before)
+        scores = self.output(self.dropout(frames))
+        return scores.log_softmax(-1), torch.cat(following, 1)

@@ -1,0 +1,238 @@
+"""Whisper's encoder with bounded context: a frame depends on one second before it, and little after.
+
+The encoder as it was trained attends over 30 s, so its frames change with every later sample. Here
+frames are computed in chunks. A chunk sees itself, `look_ahead` frames after it and `history`
+frames before it. The frames after a chunk are computed anew for each chunk, so that what they see
+does not add up over the layers; the frames before it are kept as keys and values. The same weights
+therefore give the same frames from a whole clip (`forward`) and from a stream (`step`).
+
+Source: Shi et al. 2021, "Emformer: Efficient Memory Transformer Based Acoustic Model for Low
+Latency Streaming Speech Recognition", arXiv:2010.10759, whose right context is computed in this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import read_json, write_json
+from fonoteka.core.params import build
+from fonoteka.models.log_mel import FLOOR, MEL_HOP, RANGE, WINDOW, LogMel
+from fonoteka.models.whisper_encoder import load_short_encoder
+
+BEFORE, AFTER = 2 * MEL_HOP + WINDOW // 2, WINDOW // 2
+"""Samples before the first and after the last of some frames that their log-mel bands depend on."""
+
+CONFIG, STREAM = "config.json", "stream"
+"""The configuration of an encoder, and the key of its shape in it."""
+
+LOUDEST = 1.5
+"""The level from which `RANGE` counts down, log10 of a band's power. Whisper takes the loudest band
+of the clip, which a stream does not have yet; this is the median of clips at -23 dBFS."""
+
+
+@dataclass(frozen=True)
+class StreamShape:
+    """How much of a stream a frame depends on, in frames of 20 ms.
+
+    Attributes:
+        layers: number of the encoder's layers that are used, from the input.
+        chunk: frames per step.
+        look_ahead: frames after a chunk that it depends on.
+        history: frames before a chunk that each layer sees; a multiple of `chunk`.
+    """
+
+    layers: int
+    chunk: int
+    look_ahead: int
+    history: int
+
+    def __post_init__(self) -> None:
+        if self.layers < 1 or self.chunk < 1 or self.look_ahead < 0:
+            raise UserError(
+                f"stream_encoder: expected layers and chunk of at least 1 and look_ahead of at "
+                f"least 0, found {self.layers}, {self.chunk} and {self.look_ahead}; change them"
+            )
+        if self.history < self.chunk or self.history % self.chunk:
+            raise UserError(
+                f"stream_encoder: history must be a multiple of chunk, {self.chunk}, found "
+                f"{self.history}; change it"
+            )
+
+    @property
+    def step_samples(self) -> int:
+        """Samples of a step's input: its chunk, its look-ahead and the edges of the windows."""
+        return (self.chunk + self.look_ahead) * FRAME_HOP + BEFORE + AFTER
+
+    @property
+    def look_ahead_s(self) -> float:
+        """The longest time from the start of a frame to the last sample that it depends on."""
+        return ((self.chunk + self.look_ahead) * FRAME_HOP + AFTER) / SAMPLE_RATE_HZ
+
+
+class StreamEncoder(nn.Module):
+    """Samples to one vector per 20 ms, from the whole clip at once or step by step.
+
+    The names of submodules are part of the exported bytes.
+    """
+
+    def __init__(self, encoder: Any, shape: StreamShape) -> None:
+        super().__init__()
+        if shape.layers > len(encoder.layers):
+            raise UserError(
+                f"stream_encoder.layers is {shape.layers}; the encoder has {len(encoder.layers)}"
+            )
+        self.shape = shape
+        self.width: int = encoder.config.d_model
+        self.heads: int = encoder.config.encoder_attention_heads
+        self.log_mel = LogMel(encoder.config.num_mel_bins)
+        self.conv1, self.conv2 = encoder.conv1, encoder.conv2
+        self.register_buffer("positions", encoder.embed_positions.weight.detach().clone())
+        self.layers = encoder.layers[: shape.layers]
+        self.layer_norm = encoder.layer_norm
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Return embeddings `[B, T, D]` of samples `[B, N]`, T = N / 320 rounded up."""
+        chunk, size = self.shape.chunk, self.shape.chunk + self.shape.look_ahead
+        frames = (samples.shape[1] + FRAME_HOP - 1) // FRAME_HOP
+        chunks = (frames + chunk - 1) // chunk
+        # Zeros for the last look-ahead, and for a chunk that the clip does not fill. Their number
+        # does not depend on the length, so an exported graph can add them; what is too much is cut.
+        padded = F.pad(samples, (BEFORE, (size + 1) * FRAME_HOP + AFTER))
+        total = chunks * chunk + self.shape.look_ahead
+        hidden = self._frames(padded[:, : total * FRAME_HOP + BEFORE + AFTER])
+        hidden = hidden + self.positions[torch.arange(hidden.shape[1]) % len(self.positions)]
+        blocks = _windows(hidden, size, chunk)
+        first = torch.arange(blocks.shape[1])[:, None] * chunk
+        unseen = first + torch.arange(-self.shape.history, 0) < 0
+        for layer in self.layers:
+            query, key, value = _projected(layer, blocks)
+            before = [self._before(frames[:, :, :chunk]) for frames in (key, value)]
+            blocks = self._layer(layer, blocks, query, key, value, before, unseen)
+        embeddings: Tensor = self.layer_norm(blocks[:, :, :chunk].flatten(1, 2)[:, :frames])
+        return embeddings
+
+    def step(self, samples: Tensor, frame: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the next chunk of a stream.
+
+        Args:
+            samples: `[1, step_samples]`, from `BEFORE` samples before the chunk's first frame;
+                zeros before the start of the stream and after its end.
+            frame: number of the chunk's first frame in the stream, a scalar.
+            kept: `[layers, 2, history, D]`, zeros at the start of the stream.
+
+        Returns:
+            The embeddings of the chunk `[1, chunk, D]`, those of the frames after it, which are
+            not final, `[1, look_ahead, D]`, and the next `kept`.
+        """
+        chunk, history = self.shape.chunk, self.shape.history
+        hidden = self._frames(samples)
+        places = (frame + torch.arange(hidden.shape[1])) % len(self.positions)
+        blocks = (hidden + self.positions[places])[:, None]
+        unseen = (torch.arange(history) < history - frame)[None]
+        following = []
+        for number, layer in enumerate(self.layers):
+            query, key, value = _projected(layer, blocks)
+            before = [kept[number, part][None, None] for part in (0, 1)]
+            for frames, earlier in zip((key, value), before, strict=True):
+                following.append(torch.cat([earlier, frames[:, :, :chunk]], 2)[0, 0, chunk:])
+            blocks = self._layer(layer, blocks, query, key, value, before, unseen)
+        frames = self.layer_norm(blocks[:, 0])
+        return frames[:, :chunk], frames[:, chunk:], torch.stack(following).unflatten(0, (-1, 2))
+
+    def _frames(self, samples: Tensor) -> Tensor:
+        """Return the convolutions' outputs `[B, F, D]` of samples `[B, F * 320 + 720]`."""
+        waves, filterbank = self.log_mel.waves, self.log_mel.filterbank
+        spectrum = F.conv1d(samples[:, None], waves, stride=MEL_HOP)  # type: ignore[arg-type]
+        cosines, sines = spectrum.chunk(2, dim=1)
+        power = filterbank @ (cosines.square() + sines.square())  # type: ignore[operator]
+        levels = power.clamp(min=FLOOR).log10()
+        mel = (levels.clamp(min=LOUDEST - RANGE) + 4.0) / 4.0
+        hidden = F.gelu(F.conv1d(mel, self.conv1.weight, self.conv1.bias))
+        hidden = F.gelu(F.conv1d(hidden, self.conv2.weight, self.conv2.bias, stride=2))
+        return hidden.permute(0, 2, 1)
+
+    def _before(self, frames: Tensor) -> Tensor:
+        """Return the frames before each of n chunks, `[B, n, history, D]` of `[B, n, chunk, D]`."""
+        history, chunk = self.shape.history, self.shape.chunk
+        padded = F.pad(frames.flatten(1, 2), (0, 0, history, 0))
+        return _windows(padded, history, chunk)[:, : frames.shape[1]]
+
+    def _layer(
+        self, layer: Any, blocks: Tensor, query: Tensor, key: Tensor, value: Tensor,
+        before: Sequence[Tensor], unseen: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """Return the outputs `[B, n, S, D]` of a layer.
+
+        Args:
+            layer: of the encoder.
+            blocks: its inputs `[B, n, S, D]`: each chunk and the frames after it.
+            query: of the blocks, as `key` and `value`.
+            key: `[B, n, S, D]`.
+            value: `[B, n, S, D]`.
+            before: keys and values of the frames before each block, `[B, n, history, D]`.
+            unseen: `[n, history]`, true for frames before the start of the stream.
+        """
+        keys, values = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
+        queries, keys, values = (
+            x.unflatten(-1, (self.heads, -1)).transpose(2, 3) for x in (query, keys, values)
+        )
+        scores = queries @ keys.transpose(-1, -2) * (self.width // self.heads) ** -0.5
+        mask = F.pad(unseen, (0, key.shape[2]))
+        scores = scores.masked_fill(mask[None, :, None, None], float("-inf"))
+        context = (scores.softmax(-1) @ values).transpose(2, 3).flatten(3)
+        hidden = blocks + layer.self_attn.out_proj(context)
+        outputs: Tensor = hidden + layer.fc2(F.gelu(layer.fc1(layer.final_layer_norm(hidden))))
+        return outputs
+
+
+def _projected(layer: Any, blocks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the queries, keys and values of a layer, each `[B, n, S, D]`."""
+    normed, attention = layer.self_attn_layer_norm(blocks), layer.self_attn
+    return attention.q_proj(normed), attention.k_proj(normed), attention.v_proj(normed)
+
+
+def _windows(frames: Tensor, size: int, step: int) -> Tensor:
+    """Return all windows `[B, n, size, D]` of `size` frames `[B, T, D]`, one every `step` frames."""
+    return frames.unfold(1, size, step).transpose(2, 3)
+
+
+def save_stream_encoder(source: Path, folder: Path, shape: StreamShape) -> None:
+    """Write the layers of Whisper's encoder that a stream needs, with the shape.
+
+    Args:
+        source: folder of a Whisper encoder.
+        folder: written to; it exists.
+        shape: of the stream.
+
+    Raises:
+        UserError: the encoder is damaged, or has fewer layers than the shape.
+    """
+    encoder = load_short_encoder(source).encoder
+    StreamEncoder(encoder, shape)  # checks the number of layers
+    encoder.layers = encoder.layers[: shape.layers]
+    encoder.config.encoder_layers = shape.layers
+    # The weights were released in float16; in float32 the file would have twice the bytes.
+    encoder.half().save_pretrained(folder)
+    write_json(folder / CONFIG, read_json(folder / CONFIG) | {STREAM: asdict(shape)})
+
+
+def load_stream_encoder(folder: Path) -> StreamEncoder:
+    """Return the encoder of a folder of `save_stream_encoder`, in eval mode.
+
+    Raises:
+        UserError: the encoder is damaged, or its configuration has no shape of a stream.
+    """
+    config = read_json(folder / CONFIG)
+    if not isinstance(config, dict) or STREAM not in config:
+        raise UserError(f"{folder}: no {STREAM!r} in config.json; run the stage stream_encoder")
+    shape: StreamShape = build(config[STREAM], StreamShape, f"{folder / CONFIG}: {STREAM}")
+    return StreamEncoder(load_short_encoder(folder).encoder, shape).eval()

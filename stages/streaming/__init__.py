@@ -1,0 +1,1 @@
+"""Stages of the recogniser that runs while somebody speaks."""

@@ -1,0 +1,58 @@
+"""An untrained recogniser with bounded context, and its step file, made once per run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from artefacts import artefact
+from clip_maker import noise, save_clips
+from whisper_maker import WIDTH, tiny_whisper
+
+from fonoteka import manifest
+from fonoteka.models.causal_head import CausalTdnnShape
+from fonoteka.models.heads import new_head, save_head
+from fonoteka.models.provenance import write_provenance
+from fonoteka.models.stream_encoder import StreamShape
+from fonoteka.phones import LABELS
+from stages.features import stream_encoder, whisper_encoder
+from stages.streaming import export_stream
+from stages.streaming.export_stream import ExportStreamParams
+
+SHAPE = StreamShape(layers=2, chunk=2, look_ahead=3, history=6)
+HEAD = CausalTdnnShape(WIDTH, len(LABELS), hidden=8, dilations=(1, 2), dropout=0.1)
+EXPORT = ExportStreamParams(opset=17, check_clips=4, piece_samples=701, max_error=1e-3)
+CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.02, 0.31, 0.9, 1.4))}
+
+
+def save_stream_model(folder: Path) -> Path:
+    """Write an encoder and a head as the stages do, and clips; return the folder."""
+    tiny_whisper(folder / "base")
+    write_provenance(folder / "base", "folder")
+    whisper_encoder.run(folder / "base", folder / "encoder")
+    stream_encoder.run(folder / "encoder", folder / "stream_encoder", SHAPE)
+    torch.manual_seed(1)
+    metadata = {"name": "stream_ctc", "labels": list(LABELS), "sample_rate_hz": 16_000}
+    head = new_head(HEAD)
+    # Random weights predict one label in every frame; larger ones predict several.
+    head.output.weight.data *= 8
+    save_head(folder / "model", head, HEAD, metadata)
+    manifest.write(folder / "test.jsonl", save_clips(folder / "audio", CLIPS))
+    return folder
+
+
+def export_step(folder: Path, params: ExportStreamParams = EXPORT) -> None:
+    """Run the stage `export_stream` on a folder of `save_stream_model`."""
+    export_stream.run(
+        folder / "model", folder / "stream_encoder", folder / "test.jsonl", folder / "audio",
+        folder / "step", folder / "step.json", params,
+    )  # fmt: skip
+
+
+def _make(folder: Path) -> None:
+    export_step(save_stream_model(folder))
+
+
+def stream_model(factory) -> Path:
+    """Return the folder of a recogniser with its exported step; `factory` is pytest's."""
+    return artefact(factory, "stream_model", _make)

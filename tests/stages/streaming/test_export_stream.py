@@ -1,0 +1,62 @@
+"""A step file is written only if a stream of it gives what the model gives for the whole clip."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import pytest
+from streaming_maker import CLIPS, EXPORT, export_step, stream_model
+
+from fonoteka import manifest
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import read_json
+from fonoteka.models.heads import TdnnShape, new_head, save_head
+from fonoteka.phones import LABELS
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def folder(tmp_path, tmp_path_factory):
+    copy = tmp_path / "stream_model"
+    shutil.copytree(stream_model(tmp_path_factory), copy)
+    return copy
+
+
+def test_the_report_states_size_and_error(folder):
+    report = read_json(folder / "step.json")
+    assert report["clips"] == len(CLIPS)
+    assert report["max_error_below"] <= EXPORT.max_error
+    assert report["bytes"] == (folder / "step" / "step.onnx").stat().st_size
+
+
+def test_equal_models_give_equal_bytes(folder):
+    before = (folder / "step" / "step.onnx").read_bytes()
+    export_step(folder)
+    assert (folder / "step" / "step.onnx").read_bytes() == before
+
+
+def test_a_file_that_differs_from_torch_is_not_written(folder):
+    shutil.rmtree(folder / "step")
+    with pytest.raises(UserError, match=r"step\.onnx: c\d: max abs error .* against torch"):
+        export_step(folder, replace(EXPORT, max_error=1e-12))
+    assert not (folder / "step").exists()
+
+
+def test_a_head_with_a_look_ahead_is_refused(folder):
+    shape = TdnnShape(32, len(LABELS), 8, (1,), 0.1)
+    save_head(folder / "model", new_head(shape), shape, {"labels": list(LABELS)})
+    with pytest.raises(UserError, match="a look-ahead of its own"):
+        export_step(folder)
+
+
+def test_an_empty_test_part_is_refused(folder):
+    manifest.write(folder / "test.jsonl", [])
+    with pytest.raises(UserError, match="no utterance to check the export with"):
+        export_step(folder)
+
+
+def test_impossible_parameters_are_refused():
+    with pytest.raises(UserError, match="must be above 0, found 4, 0 and 0.001"):
+        replace(EXPORT, piece_samples=0)
