@@ -46,7 +46,7 @@ class CausalTdnnLayer(nn.Module):
 
 
 class CausalTdnnHead(nn.Module):
-    """LayerNorm, a narrow projection, time-delay layers over the past, linear; label 0 is the blank.
+    """LayerNorm, a narrow projection, time-delay layers over the past, linear; label 0 is blank.
 
     It has no look-ahead of its own, so a frame is final as soon as its embedding is.
     """

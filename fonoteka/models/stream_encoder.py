@@ -1,4 +1,4 @@
-"""Whisper's encoder with bounded context: a frame depends on one second before it, and little after.
+"""Whisper's encoder with bounded context: a frame depends on the past, and on little after it.
 
 The encoder as it was trained attends over 30 s, so its frames change with every later sample. Here
 frames are computed in chunks. A chunk sees itself, `look_ahead` frames after it and `history`
@@ -7,7 +7,7 @@ does not add up over the layers; the frames before it are kept as keys and value
 therefore give the same frames from a whole clip (`forward`) and from a stream (`step`).
 
 Source: Shi et al. 2021, "Emformer: Efficient Memory Transformer Based Acoustic Model for Low
-Latency Streaming Speech Recognition", arXiv:2010.10759, whose right context is computed in this way.
+Latency Streaming Speech Recognition", arXiv:2010.10759: its right context is computed like this.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def _projected(layer: Any, blocks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _windows(frames: Tensor, size: int, step: int) -> Tensor:
-    """Return all windows `[B, n, size, D]` of `size` frames `[B, T, D]`, one every `step` frames."""
+    """Return all windows `[B, n, size, D]` of frames `[B, T, D]`, one every `step` frames."""
     return frames.unfold(1, size, step).transpose(2, 3)
 
 

@@ -1,4 +1,4 @@
-"""One step of a streaming recogniser as a module: samples and state in, posteriors and state out."""
+"""One step of a streaming recogniser: samples and state in, posteriors and the next state out."""
 
 from __future__ import annotations
 

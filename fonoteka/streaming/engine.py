@@ -1,4 +1,4 @@
-"""A streaming recogniser without input and output: samples in, committed and provisional phones out."""
+"""A streaming recogniser that does no I/O: samples in, committed and provisional phones out."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the parts of a streaming recogniser exchange.
 
-    samples -> FrameSource -> Frames -> StreamDecoder -> StreamedPhone -> StreamEngine -> StreamUpdate
+    samples -> FrameSource -> Frames -> StreamDecoder -> StreamedPhone -> StreamUpdate
 
 A frame is final once no later sample can change it. Phones that are decoded from final frames are
 committed and never change; phones from the other frames are provisional and are replaced by the

@@ -4,8 +4,8 @@ Each pass computes all frames of the window, and later samples can change any of
 decides which frames are final:
 
 - `hold-n`: all but the last n frames of the pass;
-- `agree-n`: the first frames whose best label was the same in n passes one after the other, which is
-  LocalAgreement (Liu et al. 2020, arXiv:2005.11185) on frames in place of words.
+- `agree-n`: the first frames whose best label was the same in n passes one after the other: this
+  is LocalAgreement (Liu et al. 2020, arXiv:2005.11185) on frames in place of words.
 
 Neither is exact: the stream can differ from the model's output for the whole recording.
 """

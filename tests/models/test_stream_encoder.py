@@ -1,4 +1,4 @@
-"""A frame of the bounded encoder depends on a bounded part of the clip, and steps equal the whole."""
+"""A frame of the bounded encoder sees a bounded part of the clip, and steps equal the whole."""
 
 from __future__ import annotations
 
@@ -140,7 +140,9 @@ def test_more_layers_than_the_encoder_has_are_refused(folder, tmp_path):
 
 
 def test_an_encoder_without_a_shape_is_refused(folder):
-    with pytest.raises(UserError, match="no 'stream' in config.json; run the stage stream_encoder"):
+    with pytest.raises(
+        UserError, match=r"no 'stream' in config\.json; run the stage stream_encoder"
+    ):
         load_stream_encoder(folder / "encoder")
 
 

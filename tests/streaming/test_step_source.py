@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from clip_maker import noise
@@ -26,7 +28,7 @@ def source(tmp_path_factory):
 
 def streamed(source, signal, cuts):
     edges = [0, *sorted(cuts), len(signal)]
-    pieces = [source.push(signal[a:b]).final for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [source.push(signal[a:b]).final for a, b in pairwise(edges)]
     return np.concatenate([*pieces, source.finish().final])
 
 

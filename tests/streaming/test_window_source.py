@@ -84,5 +84,5 @@ def test_another_policy_is_refused(name):
 
 
 def test_an_impossible_window_is_refused():
-    with pytest.raises(UserError, match="found 0 and 3.0"):
+    with pytest.raises(UserError, match=r"found 0 and 3\.0"):
         WindowPolicy("hold-3", hop_frames=0)

@@ -173,12 +173,14 @@ class CtcTask:
         self.left_out = len(pairs) - len(self.items)
         if not self.items:
             raise UserError(f"{train}: every clip has fewer frames than phones; check its texts")
-        self.shape: Shape = self._shape(self.items[0].frames.shape[1], reference)
+        inputs = self.items[0].frames.shape[1]
+        self.shape: Shape = (
+            LstmShape(inputs, len(LABELS), reference.hidden, reference.layers, reference.dropout)
+            if reference
+            else self._shape(inputs)
+        )
 
-    def _shape(self, inputs: int, reference: ReferenceParams | None) -> Shape:
-        if reference:
-            hidden, layers = reference.hidden, reference.layers
-            return LstmShape(inputs, len(LABELS), hidden, layers, reference.dropout)
+    def _shape(self, inputs: int) -> Shape:
         params = self.params
         return TdnnShape(inputs, len(LABELS), params.hidden, params.dilations, params.dropout)
 
@@ -234,11 +236,9 @@ class StreamTask(CtcTask):
             for key, log_probs in read_arrays(taught, keys).items()
         }
 
-    def _shape(self, inputs: int, reference: ReferenceParams | None) -> Shape:
+    def _shape(self, inputs: int) -> Shape:
         params = self.params
-        return CausalTdnnShape(
-            inputs, len(LABELS), params.hidden, params.dilations, params.dropout
-        )  # fmt: skip
+        return CausalTdnnShape(inputs, len(LABELS), params.hidden, params.dilations, params.dropout)
 
     def _loss(self, log_probs: Tensor, some: list[CtcExample], frames: list[Tensor]) -> Tensor:
         loss = super()._loss(log_probs, some, frames)

@@ -58,5 +58,5 @@ def test_an_empty_test_part_is_refused(folder):
 
 
 def test_impossible_parameters_are_refused():
-    with pytest.raises(UserError, match="must be above 0, found 4, 0 and 0.001"):
+    with pytest.raises(UserError, match=r"must be above 0, found 4, 0 and 0\.001"):
         replace(EXPORT, piece_samples=0)
