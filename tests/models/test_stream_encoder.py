@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from clip_maker import noise
-from streaming_maker import SHAPE, stream_model
+from stream_model_maker import SHAPE, stream_model
 
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ
 from fonoteka.core.errors import UserError

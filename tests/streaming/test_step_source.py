@@ -10,7 +10,7 @@ from clip_maker import noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx_maker import shipped
-from streaming_maker import SHAPE, stream_model
+from stream_model_maker import SHAPE, stream_model
 
 from fonoteka.audio.dsp import FRAME_HOP
 from fonoteka.core.errors import UserError

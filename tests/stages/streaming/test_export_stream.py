@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from streaming_maker import CLIPS, EXPORT, export_step, stream_model
+from stream_model_maker import CLIPS, EXPORT, export_step, stream_model
 
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
