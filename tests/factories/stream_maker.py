@@ -42,9 +42,7 @@ PARAMS = TrainRealtimeParams(
     models={name: SmallParams(delay=1, convolution=6, gru=8) for name in TASKS},
 )  # fmt: skip
 RTNEURAL = ExportRealtimeParams(opset=17, steps=300, max_error=1e-5)
-SCORED = EvaluateRealtimeParams(
-    tolerance_s=0.02, longest_delay_s=0.2, resamples=50, seed=1, digits=4
-)
+SCORED = EvaluateRealtimeParams(tolerance_s=0.02, max_latency_s=0.2, resamples=50, seed=1, digits=4)
 BUNDLE = PackageRealtimeParams(steps=300, starts=2, settling_tolerance=0.01, max_bytes=100_000)
 LICENCE = PackageParams("Apache-2.0", ("CC0",))
 

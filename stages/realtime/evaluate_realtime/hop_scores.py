@@ -24,14 +24,14 @@ class EvaluateRealtimeParams:
 
     Attributes:
         tolerance_s: largest distance of a predicted onset from the true one.
-        longest_delay_s: a later decision counts as a miss.
+        max_latency_s: a later decision counts as a miss.
         resamples: draws of the speakers for an interval.
         seed: of the draws.
         digits: decimals of a score in the report.
     """
 
     tolerance_s: float
-    longest_delay_s: float
+    max_latency_s: float
     resamples: int
     seed: int
     digits: int
@@ -111,7 +111,7 @@ class StreamEvaluator:
         else:
             hits = (predicted == 1) & (expected == 1)
             extra, missed = (predicted == 1) & (expected == 0), (predicted == 0) & (expected == 1)
-        max_hops = round(self.params.longest_delay_s / self.hop_s)
+        max_hops = round(self.params.max_latency_s / self.hop_s)
         delays: Latencies = latencies(predicted, truth, max_hops)
         latencies_s = [hops * self.hop_s for hops in delays.hops]
         hits, extra, missed = (x.astype(np.int64) for x in (hits, extra, missed))

@@ -223,7 +223,7 @@ def test_a_part_without_a_stream_is_one_clear_sentence(exported_models, tmp_path
 
 def test_the_command_reads_its_section_and_its_paths(exported_models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    section = {"tolerance_s": 0.02, "longest_delay_s": 0.2, "resamples": 5, "seed": 1, "digits": 2}
+    section = {"tolerance_s": 0.02, "max_latency_s": 0.2, "resamples": 5, "seed": 1, "digits": 2}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"evaluate_realtime": section}))
     places = [
         str(exported_models.toy / name) for name in ("streams", "times.parquet", "frontend.json")
