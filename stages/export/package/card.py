@@ -13,7 +13,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from fonoteka.core.errors import UserError
-from fonoteka.reporting.markdown import plain
+from fonoteka.reporting.markdown import plain, table
 from fonoteka.reporting.model_card import points, weights_licence
 
 PROGRAM = '''\
@@ -81,15 +81,6 @@ def percent(value: float | None) -> str:
     return "not measured" if value is None else f"{points(value)} %"
 
 
-def row(*cells: object) -> str:
-    r"""Return a line of a Markdown table.
-
-    >>> row("a|b", 1)
-    '| a\\|b | 1 |'
-    """
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
-
-
 def _card_data(package: Mapping[str, Any]) -> ModelCardData:
     licence, metrics = package["licence"]["weights"], package["metrics"]
     results = [
@@ -146,18 +137,17 @@ def _usage(package: Mapping[str, Any]) -> list[str]:
         "model.int8.onnx": "model.onnx with matrix products in int8",
         "head.int8.onnx": "head.onnx with matrix products in int8",
     }
+    rows = [
+        [f"`{name}`", description, files[name]["bytes"], f"`{files[name]['sha256'][:12]}`"]
+        for name, description in descriptions.items()
+        if name in files
+    ]
     return [
         "## Usage\n",
         "This program needs numpy, onnxruntime and soundfile alone:\n",
         f"```python\n{PROGRAM}```\n",
         "package.json contains the size and the SHA-256 of every file.\n",
-        row("file", "contents", "bytes", "SHA-256"),
-        "|---|---|---:|---|",
-        *(
-            row(f"`{name}`", description, files[name]["bytes"], f"`{files[name]['sha256'][:12]}`")
-            for name, description in descriptions.items()
-            if name in files
-        ),
+        table(["file", "contents", "bytes", "SHA-256"], rows, left=(0, 1, 3)),
         "\nThe speed depends on the machine: reports/bench of the repository contains times, each "
         "with the machine that it was measured on.\n",
     ]
@@ -166,18 +156,16 @@ def _usage(package: Mapping[str, Any]) -> list[str]:
 def _evaluation(package: Mapping[str, Any]) -> list[str]:
     metrics = package["metrics"]
     test, languages = metrics["test"], metrics["languages"]
+    rows = [
+        [title, *(_with_interval(scores[key]) for scores in (metrics, *languages.values()))]
+        for key, title in TITLES.items()
+    ]
     lines = [
         "## Evaluation\n",
         f"Test split: {_kind_of_speech(test)}, {test['speakers']} unseen speakers, "
         f"{test['utterances']} utterances, {test['phones']} phones. In brackets: the 95 % "
         "interval, a bootstrap over speakers.\n",
-        row("", "all", *languages),
-        "|---|" + "---:|" * (1 + len(languages)),
-        *(
-            row(title, _with_interval(metrics[key]), *map(_with_interval, by_language))
-            for key, title in TITLES.items()
-            for by_language in [[table[key] for table in languages.values()]]
-        ),
+        table(["", "all", *languages], rows),
     ]
     return [*lines, *_int8(metrics), ""]
 
@@ -186,20 +174,17 @@ def _int8(metrics: Mapping[str, Any]) -> list[str]:
     test, valid = metrics["int8"]["test"], metrics["int8"]["valid"]
     rows = []
     if test:
-        both = (_with_interval(number) for number in (metrics["per"], test["per"]))
-        rows.append(row("model, test split", *both, _with_interval(test["difference"])))
-    for name, table in sorted(valid.items()):
-        fp32, int8 = table["valid_per_fp32"], table["valid_per_int8"]
-        difference = percent(int8 - fp32)
-        rows.append(row(f"{name}, validation split", percent(fp32), percent(int8), difference))
+        numbers = (metrics["per"], test["per"], test["difference"])
+        rows.append(["model, test split", *map(_with_interval, numbers)])
+    for name, part in sorted(valid.items()):
+        fp32, int8 = part["valid_per_fp32"], part["valid_per_int8"]
+        rows.append([f"{name}, validation split", *map(percent, (fp32, int8, int8 - fp32))])
     if not rows:
         return ["\nThe int8 files were not evaluated."]
-    sizes = "; ".join(f"{n} {percent(t['size_ratio'])}" for n, t in sorted(valid.items()))
-    head = [row("PER", "fp32", "int8", "difference"), "|---|---:|---:|---:|"]
+    sizes = "; ".join(f"{n} {percent(part['size_ratio'])}" for n, part in sorted(valid.items()))
     return [
         "",
-        *head,
-        *rows,
+        table(["PER", "fp32", "int8", "difference"], rows),
         *([f"\nSize of the int8 files relative to fp32: {sizes}."] if sizes else []),
     ]
 
@@ -212,20 +197,17 @@ def _with_interval(number: Mapping[str, Any]) -> str:
 
 def _lineage(package: Mapping[str, Any]) -> list[str]:
     lineage = package["lineage"]
+    rows = [
+        [c["corpus"], plain(c["licence"]), "synthetic" if c["synthetic"] else "real",
+         *c["clips"].values()]
+        for c in lineage["corpora"]
+    ]  # fmt: skip
     lines = [
         "## Training data\n",
-        row("corpus", "licence", "speech", "train", "valid", "test"),
-        "|---|---|---|---:|---:|---:|",
-        *(
-            row(
-                c["corpus"], c["licence"], "synthetic" if c["synthetic"] else "real",
-                *c["clips"].values(),
-            )
-            for c in lineage["corpora"]
-        ),
+        table(["corpus", "licence", "speech", "train", "valid", "test"], rows, left=(0, 1, 2)),
         "\nNo speaker is in two splits. SHA-256 of the inputs (package.json contains those of the "
         "embeddings):\n",
-    ]  # fmt: skip
+    ]
     digests = lineage["manifests"] | {"segments.parquet": lineage["segments.parquet"]}
     if lineage["training_data_sha256"]:
         digests |= {"all training data": lineage["training_data_sha256"]}
@@ -257,12 +239,9 @@ def _limits(package: Mapping[str, Any]) -> list[str]:
         "other clips of its batch; for reproducible outputs, run batches of one clip.",
     ]
     if metrics["confusions"]:
-        lines += [
-            "\nMost frequent confusions:\n",
-            row("reference", "hypothesis", "count"),
-            "|---|---|---:|",
-        ]
-        lines += [row(c["reference"], c["hypothesis"], c["count"]) for c in metrics["confusions"]]
+        rows = [[c["reference"], c["hypothesis"], c["count"]] for c in metrics["confusions"]]
+        header = ["reference", "hypothesis", "count"]
+        lines += ["\nMost frequent confusions:\n", table(header, rows, left=(0, 1))]
     else:
         lines.append("- The confusions of phones were not evaluated.")
     return [*lines, ""]
