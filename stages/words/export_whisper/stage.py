@@ -92,7 +92,7 @@ def check_clips(part: Path, audio: Path, count: int) -> list[CheckClip]:
 
 
 def add_int8(
-    folder: Path, clips: Sequence[CheckClip], max_loss: float, parts: Sequence[str] = PARTS
+    folder: Path, clips: Sequence[CheckClip], max_loss: float, parts: Sequence[str]
 ) -> dict[str, Any]:
     """Write the int8 file of each part that decodes well enough, and return the report's entries.
 
