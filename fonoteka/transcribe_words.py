@@ -10,6 +10,7 @@ A recording is read in blocks. The speech gate finds speech, because Whisper wri
 silence and noise; speech is joined to windows of up to 28 s, and each window is decoded by itself.
 So the memory does not grow with the recording: two hours need as much as two minutes.
 
+A packaged model runs in ONNX Runtime with one thread, any other one in torch.
 If a folder has a package.json, all its files are compared with it before the model is loaded.
 """
 
@@ -20,7 +21,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,24 +30,18 @@ from fonoteka.audiocheck.downmix import select_channel
 from fonoteka.audiocheck.probe import DECODE_ERRORS
 from fonoteka.audiocheck.stream import SoundBlock, sound_blocks
 from fonoteka.core.errors import UserError
-from fonoteka.git import project
-from fonoteka.packaging import PACKAGE, recorded, verified
 from fonoteka.phones import LANGUAGES
 from fonoteka.speech_gate import SpeechGate
 from fonoteka.speech_windows import SpeechWindow, WindowParams, speech_windows
 from fonoteka.text.to_cyrillic import to_cyrillic
 from fonoteka.text.transliteration import to_latin
-
-if TYPE_CHECKING:
-    from fonoteka.whisper.model import Whisper
+from fonoteka.whisper.decode import recognise
+from fonoteka.whisper.model_folder import open_model_folder, words_folder
+from fonoteka.whisper.spoken_language import most_probable, spoken_language
 
 AUTO, SCRIPTS = "auto", ("latin", "cyrillic")
 IN_CYRILLIC = ("bs", "sr")
 """Languages that are written in both scripts."""
-
-DEFAULT = "whisper/tuned"
-TUNED = "training.json"
-"""The file by which a fine-tuned model differs: it was trained on inputs shorter than 30 s."""
 
 _BLOCK_S = 30.0
 _LANGUAGE_S = 30.0  # speech from which the language of a recording is recognised
@@ -143,23 +137,23 @@ def _one_channel(block: SoundBlock) -> Signal:
 class Transcriber:
     """A Whisper model and a speech gate for recordings, one after the other."""
 
-    def __init__(self, folder: Path, windows: WindowParams | None = None) -> None:
+    def __init__(
+        self, folder: Path, windows: WindowParams | None = None, *, int8: bool = False
+    ) -> None:
         """Load the model.
 
         Args:
-            folder: of the model, see `load_whisper`.
+            folder: of the model, see `open_model_folder`.
             windows: how speech is joined.
+            int8: use the int8 files of an exported model.
 
         Raises:
             UserError: the folder is not the one of a Whisper model, or the package silero-vad is
                 missing.
         """
-        from fonoteka.whisper.model import load_whisper  # here because it takes 7 CPU seconds
-
         self.gate = SpeechGate()
-        self.whisper: Whisper = load_whisper(folder)
-        # The released weights repeat themselves on inputs shorter than 30 s.
-        self.short = (folder / TUNED).is_file()
+        opened = open_model_folder(folder, int8)
+        self.whisper, self.short = opened.model, opened.short
         self.windows = windows or WindowParams()
         self.language = AUTO  # of the recording whose lines are read, once it is known
 
@@ -190,15 +184,11 @@ class Transcriber:
             yield self._line(window, language, options.script)
 
     def _line(self, window: SpeechWindow, language: str, script: str | None) -> TimedText:
-        from fonoteka.whisper.decode import recognise
-
         (result,) = recognise(self.whisper, [window.signal], [language], short=self.short)
         text = in_script(result.text, language, script)
         return TimedText(window.start_s, window.end_s, text, result.loops)
 
     def _recognised_language(self, windows: Sequence[SpeechWindow], place: str) -> str:
-        from fonoteka.whisper.language import most_probable, spoken_language
-
         speech = np.concatenate([window.signal for window in windows])
         languages = spoken_language(self.whisper, speech[: round(_LANGUAGE_S * SAMPLE_RATE_HZ)])
         language, first = most_probable(languages, LANGUAGES), most_probable(languages)
@@ -230,45 +220,32 @@ def in_script(text: str, language: str, script: str | None) -> str:
 
 
 def printed(line: TimedText, times: bool) -> str:
-    r"""Return the line to print.
+    r"""Return the line to print; a model may write line breaks and tabs.
 
-    >>> printed(TimedText(0.5, 2.0, "dobar dan", False), times=True)
+    >>> printed(TimedText(0.5, 2.0, "dobar\n dan", False), times=True)
     '0.50\t2.00\tdobar dan'
     """
-    return f"{line.start_s:.2f}\t{line.end_s:.2f}\t{line.text}" if times else line.text
+    text = " ".join(line.text.split())
+    return f"{line.start_s:.2f}\t{line.end_s:.2f}\t{text}" if times else text
 
 
-def words_folder(model: str) -> Path:
-    """Return the folder of a model: `model` if it is one, else that name in data/models.
-
-    A name is looked for in data/models/whisper too. All files of a package are verified.
-
-    Raises:
-        UserError: the folder does not exist, or a file differs from package.json.
-    """
-    models = project() / "data" / "models"
-    places = [Path(model), models / "whisper" / model, models / model]
-    folder = next((place for place in places if place.is_dir()), None)
-    if folder is None:
-        raise UserError(
-            f"no model {model!r}: {models / model} is not a folder; run make repro, or name the "
-            "folder of a Whisper model with --model"
-        )
-    if (folder / PACKAGE).is_file():
-        for name in sorted(recorded(folder)):
-            verified(folder, name)
-    return folder
-
-
-def run(recordings: Sequence[Path], model: str, options: Options) -> None:
+def run(
+    recordings: Sequence[Path], model: str | None, options: Options, *, int8: bool = False
+) -> None:
     """Print the words of recordings, each window as soon as it is decoded.
+
+    Args:
+        recordings: of any rate and length.
+        model: see `words_folder`.
+        options: language, script and times.
+        int8: use the int8 files of an exported model.
 
     Raises:
         UserError: a recording or the model cannot be used.
     """
     if missing := next((path for path in recordings if not path.is_file()), None):
         raise UserError(f"{missing}: no such file")  # before the model is loaded
-    transcriber = Transcriber(words_folder(model))
+    transcriber = Transcriber(words_folder(model), int8=int8)
     if options.language != AUTO:
         transcriber.whisper.rules.prompt(options.language)  # refuses an unknown language at once
     for recording in recordings:

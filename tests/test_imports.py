@@ -51,6 +51,7 @@ LOADS = {
     "fonoteka.realtime.model_check": {"onnxruntime"},
     "fonoteka.transcribe": {"onnxruntime"},
     "fonoteka.transcribe_words": {"onnxruntime"},
+    "fonoteka.whisper.model_folder": {"onnxruntime"},
     "fonoteka.pseudo_labels": {"onnxruntime", "torch", "transformers"},
 }  # every other stage and tool loads none of these packages
 COMMANDS = sorted(

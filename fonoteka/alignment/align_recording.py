@@ -29,7 +29,8 @@ from fonoteka.transcribe import (
     open_phone_model,
     posteriors,
 )
-from fonoteka.transcribe_words import AUTO, DEFAULT, IN_CYRILLIC, Options, Transcriber, words_folder
+from fonoteka.transcribe_words import AUTO, IN_CYRILLIC, Options, Transcriber
+from fonoteka.whisper.model_folder import words_folder
 
 MOST_SUSPECT = 0.5
 """If a larger share of the words is suspect, another text is probably spoken."""
@@ -44,14 +45,14 @@ class AlignmentRequest:
         text: a file with the words that are spoken, UTF-8; None to recognise them.
         language: code, or `auto`: guessed from the text, or recognised.
         model: name of a phone recogniser, or its folder.
-        words_model: of the Whisper that is used without a text.
+        words_model: the Whisper that is used without a text, see `words_folder`.
     """
 
     recording: Path
     text: Path | None
     language: str = AUTO
     model: str = "whisper_ctc"
-    words_model: str = DEFAULT
+    words_model: str | None = None
 
     def __post_init__(self) -> None:
         if self.language not in (AUTO, *LANGUAGES):

@@ -22,7 +22,7 @@ def transcribe(
         typer.Option(
             metavar="NAME",
             help="a model in data/models, or a folder  [default: ensemble; for words "
-            "whisper/tuned]",
+            "whisper_package/tuned, or whisper/tuned without it]",
             show_default=False,
         ),
     ] = None,
@@ -41,12 +41,12 @@ def transcribe(
     script: Annotated[
         str | None, typer.Option(metavar="SCRIPT", help="of words in bs, sr: latin or cyrillic")
     ] = None,
-    int8: Annotated[bool, typer.Option("--int8", help="use the quantized file")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="use the quantized files")] = False,
 ) -> None:
     """Print the phones or words of recordings, after the hash of the model is checked."""
 
     def run() -> None:
-        # Each side imports its own module, because Whisper needs torch and phones do not.
+        # Each side imports its own module, and so only what it needs.
         if words:
             _transcribe_words(file, model, language, script, times, int8)
         else:
@@ -59,11 +59,9 @@ def _transcribe_words(
     recordings: list[Path], model: str | None, language: str | None, script: str | None,
     times: bool, int8: bool,
 ) -> None:  # fmt: skip
-    from fonoteka.transcribe_words import AUTO, DEFAULT, Options, run
+    from fonoteka.transcribe_words import AUTO, Options, run
 
-    if int8:
-        raise UserError("--int8 is an option of --phones; leave it out")
-    run(recordings, model or DEFAULT, Options(language or AUTO, script, times))
+    run(recordings, model, Options(language or AUTO, script, times), int8=int8)
 
 
 def _transcribe_phones(

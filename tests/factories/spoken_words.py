@@ -1,14 +1,28 @@
-"""Samples and posteriors of words, as a sure recogniser gives them."""
+"""Words as a sure recogniser gives them: samples and posteriors; noise that passes for speech."""
 
 from __future__ import annotations
 
 import numpy as np
+from clip_maker import noise
 
 from fonoteka.g2p.g2p import phones_of
 from fonoteka.phones import LABELS, NUMBER
+from fonoteka.speech_gate import CHUNK, SpeechGate
 
 FRAMES = 4  # of each phone
 PAUSE = 10  # frames before each word and at the end
+
+
+class LoudGate(SpeechGate):
+    """A gate for which every chunk with a sample above 0.3 is speech."""
+
+    def _probabilities(self, samples):
+        return iter((np.abs(samples).reshape(-1, CHUNK).max(axis=1) > 0.3).astype(np.float32))
+
+
+def talk(seconds=1.0, seed=0):
+    """Return noise that passes the loud gate."""
+    return 4 * noise(seconds, seed)
 
 
 def spoken(words, language="sr"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -14,24 +15,19 @@ import torch
 from clip_maker import noise
 from command_line import exit_code, run_fonoteka
 from corpus_maker import shared_corpus
+from spoken_words import LoudGate, talk
 from whisper_maker import tiny_whisper
 
 from fonoteka import transcribe_words as tool
 from fonoteka.core.files import write_json
 from fonoteka.packaging import record
-from fonoteka.speech_gate import CHUNK, SpeechGate
-from fonoteka.transcribe_words import Options, Transcriber, signal_blocks, words_folder
+from fonoteka.transcribe_words import Options, Transcriber, signal_blocks
+from fonoteka.whisper.model_folder import words_folder
+from stages.words.evaluate_whisper.sounds import chords
 
 pytestmark = pytest.mark.torch
 torch.set_num_threads(1)
 RATE = 16_000
-
-
-class LoudGate(SpeechGate):
-    """A gate for which every chunk with a sample above 0.3 is speech."""
-
-    def _probabilities(self, samples):
-        return iter((np.abs(samples).reshape(-1, CHUNK).max(axis=1) > 0.3).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +48,6 @@ def loud(monkeypatch):
 @pytest.fixture
 def transcriber(tiny, loud):
     return Transcriber(tiny)
-
-
-def talk(seconds=1.0):
-    return 4 * noise(seconds)
 
 
 def texts(transcriber, *blocks, **options):
@@ -99,8 +91,7 @@ def test_the_script_is_the_one_that_was_asked_for(transcriber, monkeypatch):
     from fonoteka.whisper.decode import Recognised
 
     monkeypatch.setattr(
-        "fonoteka.whisper.decode.recognise",
-        lambda *_, **__: [Recognised("Љубав i injekcija", -1.0, False, False)],
+        tool, "recognise", lambda *_, **__: [Recognised("Љубав i injekcija", -1.0, False, False)]
     )
     expected = {None: "Љубав i injekcija", "latin": "Ljubav i injekcija",
                 "cyrillic": "Љубав и инјекција"}  # fmt: skip
@@ -151,6 +142,24 @@ def test_two_hours_need_no_more_memory_than_two_minutes(transcriber):
     assert many[1] < few[1] + 2e6  # bytes; two hours at 16 kHz would be 460 MB
 
 
+def test_a_tenth_of_a_second_of_speech_has_a_line(transcriber):
+    (line,) = texts(transcriber, talk(0.1), language="sr")
+    assert line.end_s == pytest.approx(0.1)
+
+
+def test_a_file_of_two_hours_is_transcribed_to_its_last_second(tiny, loud, tmp_path, capsys):
+    path, samples = tmp_path / "lecture.wav", 2 * 3600 * RATE
+    header = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 36 + 2 * samples, b"WAVEfmt ", 16, 1, 1,
+                         RATE, 2 * RATE, 2, 16, b"data", 2 * samples)  # fmt: skip
+    with path.open("wb") as file:  # the silence is a hole, which takes no room on the disk
+        file.write(header)
+        file.seek(len(header) + 2 * (samples - RATE))
+        file.write((32_767 * np.clip(talk(), -1, 1)).astype("<i2").tobytes())
+    run_fonoteka("transcribe", "--words", "--times", "--model", tiny, "--language", "sr", path)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert [float(word) for word in line.split("\t")[:2]] == pytest.approx([7198.8, 7200], abs=0.1)
+
+
 def clip_path(tmp_path, signal, name="a.wav"):
     soundfile.write(tmp_path / name, signal, RATE, subtype="FLOAT")
     return tmp_path / name
@@ -170,10 +179,16 @@ def test_the_command_prints_words_and_times(tiny, loud, tmp_path, capsys):
     assert all(line.startswith(f"{path}:") for line in capsys.readouterr().out.splitlines())
 
 
+def music(seconds):
+    """Return plucked chords at half of full scale."""
+    signal = chords(np.random.default_rng(1), round(seconds * RATE))
+    return (0.5 * signal / np.abs(signal).max()).astype(np.float32)
+
+
 @pytest.mark.parametrize(
     "signal",
-    [noise(0.1), np.zeros(RATE, np.float32), noise(3.0), np.zeros(1, np.float32)],
-    ids=["0.1 s", "silence", "noise", "a sample"],
+    [noise(0.1), np.zeros(RATE, np.float32), noise(3.0), np.zeros(1, np.float32), music(20.0)],
+    ids=["0.1 s", "silence", "noise", "a sample", "music"],
 )
 def test_sound_without_speech_has_no_line_and_one_sentence(signal, tiny, tmp_path, capsys):
     path = clip_path(tmp_path, signal)
@@ -190,7 +205,7 @@ def test_sound_without_speech_has_no_line_and_one_sentence(signal, tiny, tmp_pat
         (["--words", "--language", "hr", "--script", "cyrillic"], r"hr is not written in Cyr"),
         (["--words", "--language", "en", "--script", "cyrillic"], r"en is not written in Cyr"),
         (["--words", "--script", "runes"], r"'runes' is not one of latin, cyrillic"),
-        (["--words", "--int8"], r"--int8 is an option of --phones"),
+        (["--words", "--int8"], r"no decoder\.onnx, so it has no int8 files; name an exported"),
         (["--language", "sr"], r"--language is an option of --words"),
         (["--phones", "--script", "latin"], r"--script is an option of --words"),
     ],
