@@ -22,4 +22,5 @@ for commands in (pipeline.app, remotes.app, models.app, alignment.app):
     app.add_typer(commands)
 app.add_typer(bench.app, name="bench")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(remotes.checkpoints, name="checkpoints")
 app.add_typer(models.realtime, name="realtime")

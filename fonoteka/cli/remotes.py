@@ -14,6 +14,10 @@ Paths = Annotated[
 NoRunCache = Annotated[bool, typer.Option("--no-run-cache", help="leave the run-cache out")]
 
 app = typer.Typer()
+checkpoints = typer.Typer(
+    help="Checkpoints of a fine-tuning, which DVC does not push.", no_args_is_help=True
+)
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="folder in checkpoints/whisper")]
 
 
 @app.command()
@@ -93,3 +97,19 @@ def fsck(
         run(stages or ())
 
     run_command(work, undecided=FAILED)
+
+
+@checkpoints.command("push")
+def push_checkpoint(run: RunName = "tuned") -> None:
+    """Send the last checkpoint of a run to the remote to write to."""
+    from fonoteka.pipeline.remote.checkpoints import push
+
+    run_command(lambda: print(push(run)), undecided=FAILED)
+
+
+@checkpoints.command("pull")
+def pull_checkpoint(run: RunName = "tuned") -> None:
+    """Restore the checkpoint that was pushed last, so that a training continues there."""
+    from fonoteka.pipeline.remote.checkpoints import pull
+
+    run_command(lambda: print(pull(run)), undecided=FAILED)

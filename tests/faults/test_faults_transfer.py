@@ -9,11 +9,13 @@ import sys
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 import servers
 from clones import GIT, PYTHON, Clone, flip
 from dvc_yaml import TOP
 from forks import CLIENTS, ForkedClone, imported
+from safetensors.numpy import save_file
 from toy import copied
 
 pytestmark = pytest.mark.faults
@@ -187,3 +189,20 @@ def test_a_damaged_object_is_not_taken_and_is_sent_again_by_a_clone_that_has_it_
     )
     clone.run(*pull)
     assert contents(clone) == contents(owner)
+
+
+def test_a_checkpoint_travels_by_every_kind_of_remote(place, owner):
+    names(owner, place, next(o for o in (*place.options, place.url) if "://" in o))
+    clone = colleague(owner, place, "colleague")
+    folder = owner / "checkpoints/whisper/tuned"
+    folder.mkdir(parents=True)
+    (folder / "log.jsonl").write_text('{"step": 1}\n')
+    for step in (20, 40):
+        path = folder / f"step-{step:06d}.safetensors"
+        save_file({"weight.a": np.full(FILE_BYTES // 4, step, np.float32)}, path)
+        owner.run(*PYTHON, "fonoteka", "checkpoints", "push")
+        clone.run(*PYTHON, "fonoteka", "checkpoints", "pull")
+        restored = clone / "checkpoints/whisper/tuned"
+        assert sorted(p.name for p in restored.iterdir()) == ["log.jsonl", path.name]
+        assert (restored / path.name).read_bytes() == path.read_bytes()
+        (restored / path.name).unlink()

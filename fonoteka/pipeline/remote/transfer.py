@@ -36,6 +36,7 @@ from fonoteka.pipeline.remote.command import is_public
 from fonoteka.pipeline.remote.urls import KINDS, READ, WRITE, masked
 
 SHOWN = 5  # names in a message
+_RESUMED = "what was transferred is kept, run it again to resume"
 
 
 def push(paths: Sequence[str], run_cache: bool, again: Sequence[str] = ()) -> str:
@@ -51,11 +52,11 @@ def push(paths: Sequence[str], run_cache: bool, again: Sequence[str] = ()) -> st
             the cache contains damaged files.
     """
     with open_repo() as repo:
-        remote, url = _remote(repo, "push")
+        remote, url = chosen_remote(repo, "push")
         files = list(fsck.cached_files(repo))
         if damage := fsck.repair(files):
             raise UserError(f"nothing was pushed because data is damaged: {fsck.advice(damage)}")
-        with _transfer_errors("push to", remote, url):
+        with transfer_errors("push to", remote, url):
             _drop(repo, remote, files, again)
             sent = repo.push(targets=list(paths), remote=remote)
             # After the data, so that no run refers to a missing result.
@@ -71,8 +72,8 @@ def pull(paths: Sequence[str], run_cache: bool) -> str:
             it or damaged.
     """
     with open_repo() as repo:
-        remote, url = _remote(repo, "pull")
-        with _transfer_errors("pull from", remote, url), _missing_objects(repo, paths):
+        remote, url = chosen_remote(repo, "pull")
+        with transfer_errors("pull from", remote, url), _missing_objects(repo, paths):
             fetched = pull_outputs(repo, paths, remote)
             runs = _pull_runs(repo, remote) if run_cache else "no runs"
     return f"pulled {fetched} files and {runs} from {remote} ({url}); they are in the workspace"
@@ -155,7 +156,7 @@ def _pull_runs(repo: Any, remote: str) -> str:
     return "no runs, which HTTP cannot list," if count is None else f"{count} runs"
 
 
-def _remote(repo: Any, way: str) -> tuple[str, str]:
+def chosen_remote(repo: Any, way: str) -> tuple[str, str]:
     """Return the name and address of the remote for `push` or `pull`.
 
     Raises:
@@ -183,11 +184,17 @@ _PREPOSITION = {"push": "to", "pull": "from"}
 
 
 @contextmanager
-def _transfer_errors(action: str, remote: str, url: str) -> Iterator[None]:
+def transfer_errors(action: str, remote: str, url: str, after: str = _RESUMED) -> Iterator[None]:
     """Raise any error of a transfer as a UserError of one sentence.
 
     Each client library has its own error classes for a server that fails, so every exception is
     caught.
+
+    Args:
+        action: what is done, before the name of the remote.
+        remote: its name.
+        url: its address, without secrets.
+        after: what is left, and what to do.
 
     Raises:
         UserError: the transfer failed.
@@ -207,10 +214,7 @@ def _transfer_errors(action: str, remote: str, url: str) -> Iterator[None]:
             reason = str(error)
         if isinstance(error, FileNotFoundError) and url.startswith("webdav"):
             reason = "the folder at the end of the address may have to be created on the server"
-        raise UserError(
-            f"{action} {remote} ({url}) failed: {reason}; what was transferred is kept, run it "
-            "again to resume"
-        ) from error
+        raise UserError(f"{action} {remote} ({url}) failed: {reason}; {after}") from error
     finally:
         logger.handlers, logger.propagate = others, propagates
 
