@@ -58,9 +58,12 @@ def toy_split(folder: Path, count: int, first: int = 0) -> list[Utterance]:
     ]
 
 
-def toy_run(folder: Path, train: int = 10, valid: int = 4) -> list[Path]:
-    """Write a tiny model, two splits and their audio; return the paths in the stage's order."""
-    base = tiny_whisper(folder / "base")
+def toy_run(folder: Path, train: int = 10, valid: int = 4, base: Path | None = None) -> list[Path]:
+    """Write two splits, their audio and, without `base`, a tiny model.
+
+    Returns the paths in the stage's order.
+    """
+    base = base or tiny_whisper(folder / "base")
     utterances = toy_split(folder / "audio", train + valid)
     manifest.write(folder / "train.jsonl", utterances[:train])
     manifest.write(folder / "valid.jsonl", utterances[train:])
