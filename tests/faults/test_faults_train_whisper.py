@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -93,6 +95,39 @@ def test_a_killed_run_of_other_parameters_is_not_continued(toy, whole, tmp_path)
     assert "ignored, because it is of other data, parameters or code" in again.stdout
     assert "step 1 of 6" in again.stdout
     assert outputs(tmp_path) == whole
+
+
+def other_data(toy, folder, _monkeypatch):
+    """Return inputs with one other text; the clips are the same."""
+    lines = toy[1].read_text(encoding="utf-8").splitlines()
+    first = json.loads(lines[0])
+    train = folder / "train.jsonl"
+    train.write_text("\n".join([json.dumps(first | {"text": "ne"}), *lines[1:]]) + "\n")
+    return [toy[0], train, *toy[2:]]
+
+
+def other_code(toy, folder, monkeypatch):
+    """Let a module of the project have another source."""
+    source = folder / "extra.py"
+    source.write_text("changed = True\n")
+    module = ModuleType("fonoteka.extra")
+    module.__file__ = str(source)
+    monkeypatch.setitem(sys.modules, "fonoteka.extra", module)
+    return toy
+
+
+@pytest.mark.parametrize("change", [other_data, other_code])
+def test_a_checkpoint_of_other_data_or_code_is_not_continued(change, toy, tmp_path, monkeypatch):
+    child = RunProcess(toy, tmp_path)
+    child.wait_for("step 5 of 6")
+    child.kill()
+    changed = change(toy, tmp_path, monkeypatch)
+    again = resumed(changed, tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "ignored, because it is of other data, parameters or code" in again.stdout
+    assert "step 1 of 6" in again.stdout
+    trained(changed, tmp_path / "alone", MASKED)
+    assert outputs(tmp_path) == outputs(tmp_path / "alone")
 
 
 @pytest.mark.parametrize("mode", ["decoder", "lora"])
