@@ -32,6 +32,7 @@ from fonoteka.reporting.rounding import rounded
 from fonoteka.shards import read_clips
 from fonoteka.whisper.decode import recognise
 from fonoteka.whisper.rules import MARGIN_S
+from fonoteka.whisper.word_pairs import word_pairs
 from fonoteka.whisper.word_scores import WordPair, difference, errors_by_speaker, rate
 
 BASELINE = "torch"
@@ -223,10 +224,7 @@ def input_difference(
     for short in (True, False):
         clips, languages = [signals[u.id] for u in some], [u.language for u in some]
         results = recognise(model, clips, languages, short=short)
-        sides.append([
-            WordPair(u.text, result.text, u.language, u.speaker, result.looped, result.loops)
-            for u, result in zip(some, results, strict=True)
-        ])  # fmt: skip
+        sides.append(word_pairs(some, results))
     rates = [rate(errors_by_speaker(side, *SCORE), *DRAWS) for side in sides]
     result = {
         "clips": len(some), "short": rates[0], "padded": rates[1],
