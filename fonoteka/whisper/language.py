@@ -1,18 +1,16 @@
-"""Which language Whisper finds in a clip: its most probable token after the start token."""
+"""Note which language Whisper finds in each clip that it decodes anyway, in torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from fonoteka.audio.dsp import Signal
-from fonoteka.whisper.model import WINDOW_S, Whisper, language_probabilities
-
-Probabilities = Mapping[str, float]
-"""The probability of each language of the model, by code."""
+from fonoteka.whisper.model import Whisper, language_probabilities
+from fonoteka.whisper.spoken_language import Probabilities
 
 
 @dataclass(frozen=True)
@@ -52,23 +50,3 @@ def languages_of(whisper: Whisper, states: Tensor) -> list[Probabilities]:
     output = decoder(input_ids=start, encoder_hidden_states=states, use_cache=False)
     logits = whisper.model.proj_out(output.last_hidden_state[:, -1])
     return [language_probabilities(row, whisper.rules) for row in logits.numpy()]
-
-
-@torch.inference_mode()
-def spoken_language(whisper: Whisper, signal: Signal) -> Probabilities:
-    """Return the languages of a clip `[T]` of up to 30 s; it is padded to 30 s, as in training.
-
-    Raises:
-        ValueError: the clip is longer.
-    """
-    return languages_of(whisper, whisper.states([signal], WINDOW_S))[0]
-
-
-def most_probable(languages: Probabilities, among: Sequence[str] | None = None) -> str:
-    """Return the most probable language, of those in `among` if it is given.
-
-    >>> most_probable({"de": 0.6, "hr": 0.3, "sr": 0.1}, among=["sr", "hr"])
-    'hr'
-    """
-    codes = sorted(languages if among is None else set(among) & set(languages))
-    return max(codes, key=lambda code: languages[code])

@@ -15,8 +15,10 @@ from fonoteka.phones import LANGUAGES, SOUTH_SLAVIC
 from fonoteka.speech_gate import SpeechGate
 from fonoteka.speech_windows import speech_windows
 from fonoteka.whisper.decode import recognise
-from fonoteka.whisper.language import listening, most_probable
+from fonoteka.whisper.language import listening
 from fonoteka.whisper.model import Whisper
+from fonoteka.whisper.spoken_language import most_probable
+from fonoteka.whisper.word_pairs import word_pairs
 from fonoteka.whisper.word_scores import WordPair, share, within_script
 
 Clip = tuple[Utterance, Signal]
@@ -52,15 +54,14 @@ def decoded(whisper: Whisper, clips: Sequence[Clip], *, short: bool, batch: int)
     signals = [signal for _, signal in clips]
     languages = [utterance.language for utterance, _ in clips]
     results = recognise(model, signals, languages, short=short, batch=batch)
+    pairs = word_pairs([utterance for utterance, _ in clips], results)
     return [
         Trial(
-            u.id,
-            WordPair(u.text, result.text, u.language, u.speaker, result.looped, result.loops),
-            most_probable(model.languages[id(signal)]),
+            u.id, pair, most_probable(model.languages[id(signal)]),
             most_probable(model.languages[id(signal)], LANGUAGES),
         )
-        for (u, signal), result in zip(clips, results, strict=True)
-    ]
+        for (u, signal), pair in zip(clips, pairs, strict=True)
+    ]  # fmt: skip
 
 
 def evenly_drawn(utterances: Iterable[Utterance], count: int) -> list[Utterance]:

@@ -19,8 +19,9 @@ from fonoteka.reporting.word_table import difference_sentence, word_table
 from fonoteka.speech_gate import SpeechGate
 from fonoteka.tables import read_table, write_table
 from fonoteka.whisper.decode import recognise
-from fonoteka.whisper.language import listening, most_probable, spoken_language
+from fonoteka.whisper.language import listening
 from fonoteka.whisper.model import load_whisper
+from fonoteka.whisper.spoken_language import most_probable, spoken_language
 from fonoteka.whisper.word_scores import WordPair
 from stages.words.evaluate_whisper import stage as tool
 from stages.words.evaluate_whisper.sounds import MAKERS, wordless_sounds
