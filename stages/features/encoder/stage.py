@@ -30,6 +30,7 @@ from fonoteka.models.encoders import MODELS, feature_extractor, load_encoder
 from fonoteka.models.oversampling import oversample
 from fonoteka.models.provenance import SOURCES, write_provenance
 from fonoteka.shards import read_clips
+from fonoteka.whisper.conversion.hub import HubRevision
 from stages.features.encoder.pretrain import (
     PretrainExample,
     PretrainModel,
@@ -43,26 +44,6 @@ ANSWER_S = 10.0  # longest wait for the hub's first answer
 
 
 @dataclass(frozen=True)
-class HubEncoder:
-    """The source of an encoder: `owner/name` or a local folder, and the commit."""
-
-    name: str
-    revision: str
-
-    @classmethod
-    def parse(cls, text: str) -> HubEncoder:
-        """Return the encoder that `owner/name@revision` names.
-
-        Raises:
-            UserError: the name or the revision is missing.
-        """
-        name, _, revision = text.rpartition("@")
-        if not name or not revision:
-            raise UserError(f"encoders: hub must be owner/name@revision, found {text!r}")
-        return cls(name, revision)
-
-
-@dataclass(frozen=True)
 class EncoderParams:
     """Section `encoder`."""
 
@@ -70,8 +51,8 @@ class EncoderParams:
     pretrain: PretrainParams
 
 
-def fetch(kind: str, hub: HubEncoder, out: Path) -> None:
-    """Fetch an encoder from the hub and write it.
+def fetch(kind: str, hub: HubRevision, out: Path) -> None:
+    """Fetch an encoder from the hub, or from the folder that is the name of `hub`, and write it.
 
     Raises:
         ValueError: the hub does not answer, or has no such encoder at that revision.
@@ -95,7 +76,7 @@ def fetch(kind: str, hub: HubEncoder, out: Path) -> None:
         write_provenance(part, "hub", f"{hub.name}@{hub.revision}")
 
 
-def ask(hub: HubEncoder) -> None:
+def ask(hub: HubRevision) -> None:
     """Request the encoder once, because transformers itself would retry for minutes.
 
     Raises:
@@ -161,7 +142,7 @@ def train_model(
 
 
 def run(
-    kind: str, hub: HubEncoder, train: Path, audio: Path, out: Path, checkpoint: Path,
+    kind: str, hub: HubRevision, train: Path, audio: Path, out: Path, checkpoint: Path,
     params: EncoderParams,
 ) -> None:  # fmt: skip
     """Fetch or pretrain one encoder."""
@@ -177,11 +158,12 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=sorted(MODELS))
-    parser.add_argument("hub", type=HubEncoder.parse, help="owner/name@revision")
+    parser.add_argument("hub", help="owner/name@commit")
     parser.add_argument("train", type=Path)
     parser.add_argument("audio", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
-    run(**vars(args), params=load("encoder", EncoderParams))
+    hub = HubRevision.parse(args.hub, "encoders: hub")
+    run(**vars(args) | {"hub": hub}, params=load("encoder", EncoderParams))

@@ -21,9 +21,10 @@ from fonoteka import manifest
 from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.encoders import embed, load_encoder
 from fonoteka.models.provenance import read_provenance
+from fonoteka.whisper.conversion.hub import HubRevision
 from stages.features.encoder import stage
 from stages.features.encoder.pretrain import PretrainModel, pretrain_examples
-from stages.features.encoder.stage import EncoderParams, HubEncoder, pretrain, run, train_model
+from stages.features.encoder.stage import EncoderParams, pretrain, run, train_model
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[3]
@@ -82,7 +83,7 @@ def ask_at(monkeypatch, address):
 
 def test_an_encoder_comes_from_a_local_folder(tmp_path):
     source = save_encoder(tmp_path / "mine")
-    hub = HubEncoder(str(source), REVISION)
+    hub = HubRevision(str(source), REVISION)
     run("wav2vec2", hub, tmp_path, tmp_path, tmp_path / "out", tmp_path / "c", FROM_HUB)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == FILES
     records = embed(load_encoder(tmp_path / "out", "wav2vec2"), noise(0.3), normalised=True)
@@ -140,33 +141,38 @@ def test_a_hub_is_asked_once_for_what_it_does_not_have(name, revision, tmp_path,
     with hub({"me/tiny": tmp_path}) as (address, requests):
         ask_at(monkeypatch, address)
         with pytest.raises(ValueError, match=f"encoder: cannot get '{name}' .*404"):
-            run("wav2vec2", HubEncoder(name, revision), *[tmp_path] * 4, FROM_HUB)
+            run("wav2vec2", HubRevision(name, revision), *[tmp_path] * 4, FROM_HUB)
     assert [x for x in requests if "/resolve/" in x] == [f"/{name}/resolve/{revision}/config.json"]
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"encoder: cannot get .*check the network and encoders"):
-        run("wav2vec2", HubEncoder(str(tmp_path), REVISION), *[tmp_path] * 4, FROM_HUB)
+        run("wav2vec2", HubRevision(str(tmp_path), REVISION), *[tmp_path] * 4, FROM_HUB)
 
 
 def test_what_is_in_the_cache_is_not_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(stage, "try_to_load_from_cache", lambda *args, **kwargs: "config.json")
     monkeypatch.setattr(stage, "get_hf_file_metadata", None)
-    stage.ask(HubEncoder("me/tiny", REVISION))
+    stage.ask(HubRevision("me/tiny", REVISION))
 
 
-def test_another_source_and_an_encoder_without_a_revision_are_refused(tmp_path):
-    hub, web = HubEncoder("me/tiny", REVISION), EncoderParams("web", PRETRAIN)
+def test_another_source_and_an_encoder_without_a_commit_are_refused(tmp_path, monkeypatch):
+    hub, web = HubRevision("me/tiny", REVISION), EncoderParams("web", PRETRAIN)
     with pytest.raises(ValueError, match=r"encoder\.source must be one of .* found 'web'"):
         run("wav2vec2", hub, *[tmp_path] * 4, web)
-    for text in ("me/tiny", "me/tiny@", "@abc"):
-        with pytest.raises(ValueError, match=f"hub must be owner/name@revision, found '{text}'"):
-            HubEncoder.parse(text)
+    write_params(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for text in ("me/tiny", "me/tiny@", "@abc", "me/tiny@main"):
+        words = ["encoder", "wav2vec2", text, "train.jsonl", "audio", "out", "--checkpoint", "c"]
+        monkeypatch.setattr(sys, "argv", words)
+        message = f"^encoders: hub must be owner/name@commit with 40 .*, got '{text}'$"
+        with pytest.raises(ValueError, match=message):
+            stage.main()
 
 
 def test_pretraining_repeats_byte_for_byte_and_clears_its_checkpoint(corpus, tmp_path):
     for name in ("a", "b"):
-        hub, local = HubEncoder("none", REVISION), EncoderParams("pretrain", PRETRAIN)
+        hub, local = HubRevision("none", REVISION), EncoderParams("pretrain", PRETRAIN)
         run("wav2vec2", hub, *corpus, tmp_path / name, tmp_path / "checkpoint", local)
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == FILES
     for file in FILES:
@@ -210,7 +216,8 @@ def test_an_empty_training_part_is_refused(corpus, tmp_path):
 
 
 def test_the_command_reads_params_and_paths(corpus, tmp_path, monkeypatch):
-    hub = f"{save_encoder(tmp_path / 'mine')}@{REVISION}"
+    save_encoder(tmp_path / "models/mine")  # in the current folder a name may be a folder's
+    hub = f"models/mine@{REVISION}"
     write_params(tmp_path)
     monkeypatch.chdir(tmp_path)
     line = ["encoder", "wav2vec2", hub, "train.jsonl", "audio", "out", "--checkpoint", "c"]
