@@ -31,17 +31,14 @@ from fonoteka.audiocheck.probe import DECODE_ERRORS
 from fonoteka.audiocheck.stream import SoundBlock, sound_blocks
 from fonoteka.core.errors import UserError
 from fonoteka.phones import LANGUAGES
+from fonoteka.scripts import check_script, transliterated
 from fonoteka.speech_gate import SpeechGate
 from fonoteka.speech_windows import SpeechWindow, WindowParams, speech_windows
-from fonoteka.text.to_cyrillic import to_cyrillic
-from fonoteka.text.transliteration import to_latin
 from fonoteka.whisper.decode import recognise
 from fonoteka.whisper.model_folder import open_model_folder, words_folder
 from fonoteka.whisper.spoken_language import most_probable, spoken_language
 
-AUTO, SCRIPTS = "auto", ("latin", "cyrillic")
-IN_CYRILLIC = ("bs", "sr")
-"""Languages that are written in both scripts."""
+AUTO = "auto"
 
 _BLOCK_S = 30.0
 _LANGUAGE_S = 30.0  # speech from which the language of a recording is recognised
@@ -53,7 +50,7 @@ class Options:
 
     Attributes:
         language: code of the language, or `auto`: the most probable one of each recording.
-        script: `latin` or `cyrillic` for bs and sr; None keeps the script that was decoded.
+        script: `latin`, or `cyrillic` for bs and sr; None keeps the script that was decoded.
         times: whether to print start and end of each window in seconds.
     """
 
@@ -62,10 +59,7 @@ class Options:
     times: bool = False
 
     def __post_init__(self) -> None:
-        if self.script is not None and self.script not in SCRIPTS:
-            raise UserError(f"script {self.script!r} is not one of {', '.join(SCRIPTS)}")
-        if self.language != AUTO:
-            check_script(self.language, self.script)
+        check_script(None if self.language == AUTO else self.language, self.script)
 
 
 @dataclass(frozen=True)
@@ -82,19 +76,6 @@ class TimedText:
     end_s: float
     text: str
     loops: bool
-
-
-def check_script(language: str, script: str | None) -> None:
-    """Refuse Cyrillic for a language that is not written in it.
-
-    Raises:
-        UserError: it is not.
-    """
-    if script == "cyrillic" and language not in IN_CYRILLIC:
-        raise UserError(
-            f"language {language} is not written in Cyrillic here, which is for "
-            f"{' and '.join(IN_CYRILLIC)}; leave out --script cyrillic, or state --language sr"
-        )
 
 
 def signal_blocks(path: Path) -> Iterator[Signal]:
@@ -185,7 +166,7 @@ class Transcriber:
 
     def _line(self, window: SpeechWindow, language: str, script: str | None) -> TimedText:
         (result,) = recognise(self.whisper, [window.signal], [language], short=self.short)
-        text = in_script(result.text, language, script)
+        text = transliterated(result.text, language, script)
         return TimedText(window.start_s, window.end_s, text, result.loops)
 
     def _recognised_language(self, windows: Sequence[SpeechWindow], place: str) -> str:
@@ -206,17 +187,6 @@ def _first_windows(windows: Iterator[SpeechWindow]) -> Iterator[SpeechWindow]:
     while seconds < _LANGUAGE_S and (window := next(windows, None)) is not None:
         seconds += window.end_s - window.start_s
         yield window
-
-
-def in_script(text: str, language: str, script: str | None) -> str:
-    """Return a text in the script that was asked for.
-
-    >>> in_script("Ljubav", "sr", "cyrillic"), in_script("Љубав", "sr", "latin")
-    ('Љубав', 'Ljubav')
-    """
-    if script is None or language not in IN_CYRILLIC:
-        return text
-    return to_cyrillic(text) if script == "cyrillic" else to_latin(text)
 
 
 def printed(line: TimedText, times: bool) -> str:

@@ -20,6 +20,7 @@ from fonoteka.alignment.written_script import in_script
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.phones import LANGUAGES
+from fonoteka.scripts import IN_CYRILLIC, check_script
 from fonoteka.text.language_id import identify_language
 from fonoteka.text.transliteration import has_cyrillic
 from fonoteka.transcribe import (
@@ -29,7 +30,7 @@ from fonoteka.transcribe import (
     open_phone_model,
     posteriors,
 )
-from fonoteka.transcribe_words import AUTO, IN_CYRILLIC, Options, Transcriber
+from fonoteka.transcribe_words import AUTO, Options, Transcriber
 from fonoteka.whisper.model_folder import words_folder
 
 MOST_SUSPECT = 0.5
@@ -151,11 +152,13 @@ def write_files(
         request: what is aligned.
         formats: names of `fonoteka.alignment.formats`.
         out: folder of the files; None for the recording's.
-        script: of words in bs and sr; None keeps that of the text.
+        script: `latin`, or `cyrillic` for bs and sr; None keeps that of the text.
 
     Raises:
-        UserError: as `align_recording`, a format is unknown, or two formats have one file name.
+        UserError: as `align_recording` and `check_script`, a format is unknown, or two formats have
+            one file name.
     """
+    check_script(None if request.language == AUTO else request.language, script)
     folder = out or request.recording.parent
     paths: dict[Path, str] = {}
     for name in formats:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from fonoteka.alignment.aligned_text import AlignedLine, AlignedText
-from fonoteka.core.errors import UserError
-from fonoteka.text.to_cyrillic import to_cyrillic
-from fonoteka.text.transliteration import to_latin
+from fonoteka.scripts import transliterated
 
-SCRIPTS: dict[str, Callable[[str], str]] = {"cyrillic": to_cyrillic, "latin": to_latin}
 _BETWEEN_WORDS = "\0"
 
 
@@ -23,17 +19,13 @@ def in_script(text: AlignedText, script: str) -> AlignedText:
 
     Args:
         text: the words with their times.
-        script: `cyrillic` or `latin`.
+        script: `latin`, or `cyrillic` for bs and sr.
 
     Raises:
-        UserError: the script is another, or Cyrillic is requested for English.
+        UserError: as `fonoteka.scripts.check_script`.
     """
-    if script not in SCRIPTS:
-        raise UserError(f"script {script!r} is not one of {', '.join(SCRIPTS)}")
-    if script == "cyrillic" and text.language == "en":
-        raise UserError("English has no Cyrillic script; choose latin, or check the language")
     written = _BETWEEN_WORDS.join(word.text.replace(_BETWEEN_WORDS, "") for word in text.words)
-    names = iter(SCRIPTS[script](written).split(_BETWEEN_WORDS))
+    names = iter(transliterated(written, text.language, script).split(_BETWEEN_WORDS))
     return replace(
         text,
         lines=tuple(

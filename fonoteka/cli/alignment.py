@@ -28,7 +28,7 @@ Model = Annotated[
 Script = Annotated[
     str | None,
     typer.Option(metavar="SCRIPT", show_default=False,
-                 help="of words in bs, sr: latin or cyrillic  [default: as written]"),
+                 help="of the words: latin, or cyrillic for bs, sr  [default: as written]"),
 ]  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def transcribe(
         ),
     ] = None,
     script: Annotated[
-        str | None, typer.Option(metavar="SCRIPT", help="of words in bs, sr: latin or cyrillic")
+        str | None, typer.Option(metavar="SCRIPT", help="of words: latin, or cyrillic for bs, sr")
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="use the quantized files")] = False,
 ) -> None:

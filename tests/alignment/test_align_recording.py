@@ -12,6 +12,7 @@ from fonoteka.alignment import align_recording as module
 from fonoteka.alignment.align_recording import AlignmentRequest, read_text, write_files, write_page
 from fonoteka.alignment.aligned_text import broken_into_lines
 from fonoteka.core.files import read_json
+from fonoteka.text.language_id import LanguageGuess
 from fonoteka.transcribe import PhoneModel
 from fonoteka.transcribe_words import TimedText
 
@@ -77,6 +78,27 @@ def test_formats_are_checked_before_anything_is_aligned(recording, formats, mess
     monkeypatch.setattr(module, "load_recording", lambda path: pytest.fail("was read"))
     with pytest.raises(ValueError, match=message):
         write_files(request(recording), formats, None, None)
+
+
+@pytest.mark.parametrize(
+    ("language", "script", "message"),
+    [
+        ("hr", "cyrillic", "language hr is not written in Cyrillic here"),
+        ("auto", "runes", "script 'runes' is not one of latin, cyrillic"),
+    ],
+)
+def test_a_script_is_checked_before_anything_is_aligned(
+    recording, language, script, message, monkeypatch
+):
+    monkeypatch.setattr(module, "load_recording", lambda path: pytest.fail("was read"))
+    with pytest.raises(ValueError, match=message):
+        write_files(request(recording, language=language), ["json"], None, script)
+
+
+def test_a_script_is_checked_again_for_the_language_of_the_text(recording, monkeypatch):
+    monkeypatch.setattr(module, "identify_language", lambda text: LanguageGuess("hr", 1.0, "latin"))
+    with pytest.raises(ValueError, match="language hr is not written in Cyrillic here"):
+        write_files(request(recording, language="auto"), ["json"], None, "cyrillic")
 
 
 def test_the_page_has_both_scripts_of_serbian(recording):

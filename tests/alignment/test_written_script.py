@@ -37,10 +37,12 @@ def test_nothing_but_the_written_words_changes(text, script):
 
 
 def test_an_unknown_script_is_refused_with_the_list():
-    with pytest.raises(UserError, match=r"^script 'glagolitic' is not one of cyrillic, latin$"):
+    with pytest.raises(UserError, match=r"^script 'glagolitic' is not one of latin, cyrillic$"):
         in_script(LATIN, "glagolitic")
 
 
-def test_english_is_not_written_in_cyrillic():
-    with pytest.raises(UserError, match=r"^English has no Cyrillic script"):
-        in_script(replace(LATIN, language="en"), "cyrillic")
+@pytest.mark.parametrize("language", ["en", "hr"])
+def test_cyrillic_is_for_bosnian_and_serbian_alone(language):
+    with pytest.raises(UserError, match=f"^language {language} is not written in Cyrillic here"):
+        in_script(replace(LATIN, language=language), "cyrillic")
+    assert words(in_script(replace(LATIN, language="bs"), "cyrillic")) == CYRILLIC
