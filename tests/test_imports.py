@@ -31,6 +31,7 @@ LOADS = {
     "stages.realtime.export_realtime": {"onnxruntime", "pandas", "torch"},
     "fonoteka.alignment.align_recording": {"onnxruntime"},
     "stages.alignment.align": {"pandas", "torch", "torchaudio"},
+    "stages.alignment.check_alignment": {"onnxruntime", "torch", "torchaudio"},
     "stages.features.encoder": {"scipy", "sklearn", "torch", "torchaudio", "transformers"},
     "stages.features.embed": {"scipy", "torch", "transformers"},
     "stages.realtime.realtime_features": {"pandas", "scipy"},
