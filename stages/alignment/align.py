@@ -25,6 +25,7 @@ from torch import nn
 
 from fonoteka import manifest
 from fonoteka.alignment.emissions import emissions, frame_levels
+from fonoteka.alignment.plain_path import plain_times
 from fonoteka.audio.dsp import Signal
 from fonoteka.core.files import atomic_file, write_json
 from fonoteka.core.params import load
@@ -35,7 +36,7 @@ from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.heads import load_head, posteriors
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.shards import read_arrays, read_clips
-from stages.alignment.phone_paths import placed_times, plain_times
+from stages.alignment.placed_times import placed_times
 from stages.alignment.start_errors import MeasuredClip, Times, errors_of
 from stages.alignment.wrong_words import ScoredClip, scored, wrong_word_rates
 

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonoteka.alignment.emissions import emissions, frame_levels
+from fonoteka.alignment.plain_path import plain_times
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.g2p.word_spans import word_phone_spans
 from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import seed_of
-from stages.alignment.phone_paths import placed_times, plain_times
+from stages.alignment.placed_times import placed_times
 
 EXACT = "exact"
 METHODS = ("aligner", "plain_ctc", EXACT)

@@ -13,13 +13,13 @@ from clip_maker import save_clips
 from corpus_maker import utterance
 
 from fonoteka import manifest
+from fonoteka.alignment.plain_path import plain_times
 from fonoteka.core.files import read_json
 from fonoteka.models.heads import LstmShape, new_head, save_head
 from fonoteka.phones import LABELS
 from fonoteka.shards import write_arrays
 from stages.alignment import align as stage
 from stages.alignment.align import COLUMNS, AlignParams, align, phone_prior, rows_of
-from stages.alignment.phone_paths import plain_times
 from stages.alignment.start_errors import METHODS, MeasuredClip, errors_of
 
 pytestmark = pytest.mark.torch

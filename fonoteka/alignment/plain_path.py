@@ -1,4 +1,4 @@
-"""Times of the phones of a clip, by the aligner and by the plain path of CTC."""
+"""The plain path of CTC, which the aligner is compared with."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import torch
 import torchaudio
 from numpy.typing import NDArray
 
-from fonoteka.alignment.phone_times import place_phones
 from fonoteka.audio.dsp import FRAMES_PER_SECOND
-from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import min_ctc_frames
 from fonoteka.phones import NUMBER
 
@@ -46,18 +44,3 @@ def plain_times(
         for a, b in zip(starts, ends, strict=True)
     ]
     return [(round(a, 4), round(b, 4)) for a, b in seconds]
-
-
-def placed_times(
-    scores: NDArray[np.float64], utterance: Utterance, words: Sequence[tuple[str, int, int]]
-) -> list[tuple[float, float]] | None:
-    """Return `(start, end)` of each phone by the aligner, or None if there are too few frames.
-
-    Args:
-        scores: of silence and phones, `[T, V]`.
-        utterance: whose phones are placed.
-        words: the spans of its words in its phones.
-    """
-    starts = {first for _, first, _ in words}
-    placed = place_phones(scores, utterance.phones, starts, utterance.duration_s)
-    return None if placed is None else [(phone.start_s, phone.end_s) for phone in placed.phones]
