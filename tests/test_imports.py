@@ -41,6 +41,8 @@ LOADS = {
     "stages.words.train_whisper": {"torch", "transformers"},
     "stages.words.export_whisper": {"onnxruntime", "torch", "transformers"},
     "stages.words.evaluate_whisper": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.bench.alignment.compare": {"onnxruntime"},
+    "fonoteka.bench.alignment.digits": {"onnxruntime"},
     "fonoteka.bench.command": {"onnxruntime"},
     "fonoteka.bench.realtime": {"onnxruntime"},
     "fonoteka.bench.synthetic_clips": {"scipy"},

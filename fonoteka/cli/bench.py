@@ -62,6 +62,19 @@ def words(busy: Busy = False) -> None:
     _measure(lambda: bench_words(busy))
 
 
+@app.command()
+def alignment(
+    folder: Annotated[
+        Path, typer.Argument(parser=given_path, help="the Free Spoken Digit Dataset")
+    ],
+    busy: Busy = False,
+) -> None:
+    """Compare times of spoken digits with pocketsphinx, and time the alignment of an hour."""
+    from fonoteka.bench.alignment.compare import bench_alignment
+
+    _measure(lambda: bench_alignment(folder, busy))
+
+
 @app.command("all")
 def all_(busy: Busy = False) -> None:
     """Time heads, whole models and the causal models, one after another."""

@@ -1,0 +1,1 @@
+"""Times of spoken digits beside those of pocketsphinx, and the speed of alignment."""
