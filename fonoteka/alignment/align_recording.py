@@ -6,6 +6,7 @@ Writes  one file per format; see `fonoteka.alignment.formats`
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,12 @@ from fonoteka.whisper.model_folder import words_folder
 
 MOST_SUSPECT = 0.5
 """If a larger share of the words is suspect, another text is probably spoken."""
+
+LOW_SCORE = 0.2
+"""If a text has a lower score, its times are doubtful."""
+
+LEAST_WORD_SCORE = 0.001
+"""A word with a lower score counts as this one, so that one word does not decide a text."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +109,29 @@ def align_recording(request: AlignmentRequest) -> AlignedText:
             language = identify_language(written).language
             print(f"{request.text}: language {language}, by its text", file=sys.stderr)
         aligned = _aligned(written, language, signal, model)
-    words = list(aligned.words)
-    suspect = sum(word.is_suspect for word in words)
-    if suspect > MOST_SUSPECT * len(words):
-        print(
-            f"{request.recording}: the text fits badly, {suspect} of {len(words)} words are "
-            "suspect; another text or language may be spoken",
-            file=sys.stderr,
-        )
+    if doubt := doubt_of(aligned):
+        print(f"{request.recording}: {doubt}", file=sys.stderr)
     has_lines = written is not None and len(aligned.lines) > 1
     return aligned if has_lines else broken_into_lines(aligned)
+
+
+def score_of(text: AlignedText) -> float:
+    """Return the score of a text: the geometric mean of those of its words, 0 to 1."""
+    logs = [math.log(max(word.score, LEAST_WORD_SCORE)) for word in text.words]
+    return math.exp(sum(logs) / len(logs))
+
+
+def doubt_of(text: AlignedText) -> str:
+    """Return a sentence with the score of a text that is doubtful, else nothing."""
+    words = list(text.words)
+    suspect = sum(word.is_suspect for word in words)
+    score = score_of(text)
+    if score >= LOW_SCORE and suspect <= MOST_SUSPECT * len(words):
+        return ""
+    return (
+        f"the text fits badly: its score is {score:.2f} of 1, and {suspect} of {len(words)} words "
+        "are suspect; another text or language, singing or noise has doubtful times"
+    )
 
 
 def _aligned(text: str, language: str, signal: Signal, model: PhoneModel) -> AlignedText:

@@ -9,9 +9,22 @@ from command_line import run_fonoteka
 from spoken_words import spoken
 
 from fonoteka.alignment import align_recording as module
-from fonoteka.alignment.align_recording import AlignmentRequest, read_text, write_files, write_page
-from fonoteka.alignment.aligned_text import broken_into_lines
+from fonoteka.alignment.align_recording import (
+    AlignmentRequest,
+    doubt_of,
+    read_text,
+    score_of,
+    write_files,
+    write_page,
+)
+from fonoteka.alignment.aligned_text import (
+    AlignedLine,
+    AlignedText,
+    AlignedWord,
+    broken_into_lines,
+)
 from fonoteka.core.files import read_json
+from fonoteka.phones import LABELS
 from fonoteka.text.language_id import LanguageGuess
 from fonoteka.transcribe import PhoneModel
 from fonoteka.transcribe_words import TimedText
@@ -27,6 +40,8 @@ def recording(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "longest_input_s", lambda session: 60)
 
     def posteriors(_session, part, _longest_s):
+        if len(part) == len(signal):
+            return log_probs
         start = int(np.abs(np.correlate(signal, part[:4_000], "valid")).argmax()) // 320
         return log_probs[start : start + -(-len(part) // 320)]
 
@@ -121,10 +136,54 @@ def test_the_language_is_guessed_from_the_text(recording, capsys):
     assert "text.txt: language sr, by its text" in capsys.readouterr().err
 
 
-def test_another_text_than_the_spoken_one_is_reported(recording, capsys):
+def test_another_text_than_the_spoken_one_is_reported_with_its_score(recording, capsys):
     (recording.parent / "text.txt").write_text("kuća više žute zelje")
     write_files(request(recording), ["json"], None, None)
-    assert "the text fits badly" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "clip.wav: the text fits badly: its score is 0.0" in printed
+    assert "of 1, and 4 of 4 words are suspect" in printed
+
+
+def test_a_text_that_fits_is_not_reported(recording, capsys):
+    write_files(request(recording), ["json"], None, None)
+    assert capsys.readouterr().err == ""
+
+
+def text_with(*scores, unexplained_s=0.0):
+    words = [
+        AlignedWord("da", n, n + 0.5, score, unexplained_s=unexplained_s)
+        for n, score in enumerate(scores)
+    ]
+    return AlignedText("sr", 99.0, (AlignedLine(tuple(words)),))
+
+
+def test_the_score_of_a_text_is_the_geometric_mean_of_those_of_its_words():
+    assert score_of(text_with(0.1, 0.4)) == pytest.approx(0.2)
+    # One word of 0 counts as 0.001, and does not decide the text.
+    assert score_of(text_with(0.0, 1.0, 1.0)) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        (text_with(0.9, 0.9, 0.01), ""),
+        (text_with(0.15, 0.15), "its score is 0.15 of 1, and 0 of 2 words are suspect"),
+        (text_with(0.9, 0.9, unexplained_s=1.0), "its score is 0.90 of 1, and 2 of 2 words"),
+    ],
+)
+def test_a_low_score_is_a_doubt_and_so_are_many_suspect_words(text, doubt):
+    assert doubt in doubt_of(text)
+    assert bool(doubt_of(text)) == bool(doubt)
+
+
+@pytest.mark.parametrize("level", [0.3, 1e-2])
+def test_noise_has_a_low_score(recording, level, monkeypatch, capsys):
+    noise = np.random.default_rng(1).standard_normal(32_000).astype(np.float32) * level
+    soundfile.write(recording, np.clip(noise, -1, 1), 16_000)
+    flat = np.full((100, len(LABELS)), -np.log(len(LABELS)), dtype=np.float32)
+    monkeypatch.setattr(module, "posteriors", lambda *_: flat)
+    write_files(request(recording), ["json"], None, None)
+    assert f"its score is {1 / (len(LABELS) - 1):.2f} of 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
