@@ -50,7 +50,9 @@ def align_text(
         )
     duration_s = len(signal) / SAMPLE_RATE_HZ
     scores = emissions(log_probs, levels)
-    aligned = align_words([word for line in lines for word in line], scores, duration_s)
+    # Times are rounded to 0.1 ms; rounded up, the end of the last word would exceed the recording.
+    words = [word for line in lines for word in line]
+    aligned = align_words(words, scores, _rounded_down(duration_s))
     if aligned is None:
         count = sum(len(word.phones) for line in lines for word in line)
         raise UserError(
@@ -105,13 +107,21 @@ def _timed(word: WrittenWord, phones: Sequence[AlignedPhone], unexplained_s: flo
     )  # fmt: skip
 
 
+def _rounded_down(seconds: float) -> float:
+    """Return a time in whole units of 0.1 ms, never later than it was.
+
+    >>> _rounded_down(2.876875), _rounded_down(2.3)
+    (2.8768, 2.3)
+    """
+    return math.floor(seconds * 10_000 + 1e-6) / 10_000  # 2.3 * 10,000 is below 23,000
+
+
 def shifted(text: AlignedText, start_s: float) -> Iterator[AlignedLine]:
     """Yield the lines of a text that begins at `start_s` of a longer recording."""
 
     def moved(part: Part) -> Part:
-        return replace(
-            part, start_s=round(part.start_s + start_s, 4), end_s=round(part.end_s + start_s, 4)
-        )
+        start, end = (_rounded_down(time_s + start_s) for time_s in (part.start_s, part.end_s))
+        return replace(part, start_s=start, end_s=end)
 
     for line in text.lines:
         words = [replace(moved(word), phones=tuple(map(moved, word.phones))) for word in line.words]

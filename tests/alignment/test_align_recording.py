@@ -167,7 +167,8 @@ def test_the_score_of_a_text_is_the_geometric_mean_of_those_of_its_words():
     ("text", "doubt"),
     [
         (text_with(0.9, 0.9, 0.01), ""),
-        (text_with(0.15, 0.15), "its score is 0.15 of 1, and 0 of 2 words are suspect"),
+        (text_with(0.16, 0.16), ""),
+        (text_with(0.14, 0.14), "its score is 0.14 of 1, and 0 of 2 words are suspect"),
         (text_with(0.9, 0.9, unexplained_s=1.0), "its score is 0.90 of 1, and 2 of 2 words"),
     ],
 )

@@ -96,6 +96,19 @@ def test_a_part_of_a_longer_recording_is_shifted_with_its_phones():
     assert line.words[0].phones[0].start_s == line.start_s
 
 
+@pytest.mark.parametrize("lacking", range(0, 320, 31))
+def test_a_word_that_ends_with_the_recording_does_not_end_after_it(lacking):
+    signal, log_probs = spoken(["dobar", "dan"])
+    loud_end = len(signal) - 10 * 320  # without the pause
+    part = signal[: loud_end - lacking]  # of any number of samples: 1 / 16,000 s are 0.0625 ms
+    text = align_text("dobar dan", "sr", part, log_probs[: loud_end // 320])
+    (line,) = text.lines
+    assert text.duration_s - 1e-4 < line.end_s <= text.duration_s
+    start_s = 0.00003
+    (moved,) = shifted(text, start_s)
+    assert moved.end_s <= text.duration_s + start_s
+
+
 def test_signs_without_a_sound_belong_to_the_word_before():
     words = written_words("– Dobar – dan !", "sr")
     assert [word.text for word in words] == ["– Dobar –", "dan !"]
