@@ -10,7 +10,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[1]
 LIST = TOP / "tests/mutants.toml"
 PAGE = TOP / "tests/mutants.md"
-AREAS = ("rtneural", "scoring", "split", "runner", "diff", "text")
+AREAS = ("rtneural", "scoring", "split", "runner", "diff", "text", "alignment")
 KILLED, SURVIVED = "killed", "survived"
 
 
@@ -25,7 +25,7 @@ class Mutant:
         breaks: what becomes wrong.
         tests: files that can fail, relative to the top, or pytest ids of tests in them; the
             module's doctests run after them.
-        before: the test that killed it when the list was made; empty if none did.
+        before: the test that killed it when it was listed; empty if none did.
     """
 
     id: str
@@ -126,9 +126,9 @@ def page(mutants: Sequence[Mutant], results: Sequence[Result]) -> str:
         "",
         "runs the tests against each of them and writes this page; `--only ID` runs one, and",
         "`--help` shows the rest. The list is `tests/mutants.toml`. *Before* is the test that",
-        "killed the mutant at commit fb60376, before the tests were made faster. If a mutant was",
-        "killed there and survives now, the exit code is 1. Seconds are CPU seconds until the",
-        "first failure.",
+        "killed the mutant at commit fb60376, before the tests were made faster, or in a younger",
+        "area when it was listed. If a mutant was killed then and survives now, the exit code is",
+        "1. Seconds are CPU seconds until the first failure.",
     ]
     for area in AREAS:
         header = ("id", "file", "change", "breaks", "killed by", "s", "before")
