@@ -17,12 +17,16 @@ from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import seed_of
 from stages.alignment.placed_times import placed_times
 
-EXACT = "exact"
-METHODS = ("aligner", "plain_ctc", EXACT)
-"""`exact` are the times of the corpus, for clips that have them: what the others can reach."""
+ALIGNER, PLAIN, LATE, EXACT = "aligner", "plain_ctc", "aligner_50_ms_late", "exact"
+METHODS = (ALIGNER, PLAIN, LATE, EXACT)
+"""`exact` are the times of the corpus, for clips that have them: what the others can reach. The
+aligner's cuts 50 ms later show how much worse a wrong time is."""
 
-MARGIN_S = 0.05
-"""Silence on either side of a cut: recognisers are trained on clips that have as much."""
+LATE_S = 0.05
+MARGIN_S = 0.02
+"""Silence on either side of a cut. On 150 words of the validation voices at their exact times, the
+PER of whisper_ctc is 24 %, without silence 27 %, with 0.05 s 31 %; that of wav2vec2_ctc is 31, 29
+and 40 %."""
 
 Span = tuple[str, int, int]
 
@@ -84,7 +88,8 @@ def cut_words(
     plain = plain_times(log_probs, utterance.phones, utterance.duration_s)
     if placed is None or plain is None:
         return
-    times = {"aligner": placed, "plain_ctc": plain}
+    late = [(start + LATE_S, end + LATE_S) for start, end in placed]
+    times = {ALIGNER: placed, PLAIN: plain, LATE: late}
     if utterance.phone_times_s is not None:
         times[EXACT] = list(utterance.phone_times_s)
     for _, first, after in spans:
@@ -98,7 +103,7 @@ def cut(signal: Signal, start_s: float, end_s: float) -> Signal:
     """Return the samples between two times, with `MARGIN_S` of silence on either side.
 
     >>> cut(np.ones(16_000, dtype=np.float32), 0.1, 0.3).nonzero()[0][[0, -1]].tolist()
-    [800, 3999]
+    [320, 3519]
     """
     first, after = (round(s * SAMPLE_RATE_HZ) for s in (start_s, end_s))
     return np.pad(signal[first:after], round(MARGIN_S * SAMPLE_RATE_HZ))

@@ -89,6 +89,12 @@ def test_words_at_other_times_have_errors():
     assert report["aligner"]["per"] == 0.0
 
 
+def test_cuts_that_are_late_on_purpose_have_errors():
+    report = report_of(words_of(clip(["dobar", "dan"])))
+    # 50 ms of a first phone of 80 ms are lost; no phone follows a word within 50 ms.
+    assert report["aligner_50_ms_late"]["per"] == pytest.approx(2 / 8)
+
+
 def test_the_difference_is_that_of_the_rates_and_has_an_interval_over_speakers():
     words = words_of(clip(["dobar", "dan"]), clip(["ima", "psa"], "v", "m/b"))
     worse = [replace(word, cuts=word.cuts | {"plain_ctc": np.zeros(1_600)}) for word in words]
