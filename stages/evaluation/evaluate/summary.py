@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.confidence.calibration import expected_error, reliability, tally
 from fonoteka.phones import INVENTORY
 from fonoteka.scoring.error_rate import Errors, Interval, bootstrap, bootstrap_of, paired_bootstrap
-from stages.evaluation.evaluate.calibration import expected_error, reliability, tally
 from stages.evaluation.evaluate.confusion import Counts, balanced_accuracy, class_rates, counts_of
 from stages.evaluation.observation import Observation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.evaluation.evaluate.calibration import expected_error, reliability, tally
+from fonoteka.confidence.calibration import expected_error, reliability, tally
 
 
 def answers(confidence, right):

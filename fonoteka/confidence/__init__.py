@@ -1,0 +1,1 @@
+"""How well the confidence of answers fits their errors: calibration, error detection, intervals."""
