@@ -17,6 +17,7 @@ from fonoteka.models.causal import build_stack
 from fonoteka.models.store import save_stack
 from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.realtime.frontend import FrontEnd, FrontEndParams
+from fonoteka.realtime.joined_streams import COLUMNS
 from fonoteka.shards import write_arrays
 from stages.realtime import export_realtime
 from stages.realtime.evaluate_realtime import stage as evaluate_realtime
@@ -24,7 +25,6 @@ from stages.realtime.evaluate_realtime.hop_scores import EvaluateRealtimeParams
 from stages.realtime.export_realtime import ExportRealtimeParams
 from stages.realtime.package_realtime import stage as package_realtime
 from stages.realtime.package_realtime.stage import PackageRealtimeParams
-from stages.realtime.realtime_features import COLUMNS
 from stages.realtime.train_realtime.realtime_task import SmallParams, TrainRealtimeParams, shape_of
 
 torch.set_num_threads(1)

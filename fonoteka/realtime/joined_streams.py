@@ -1,0 +1,160 @@
+"""Join clips of a speaker to streams as a microphone records them, with the times of their phones.
+
+A clip is trimmed and levelled, so clips alone contain neither pauses nor quiet speakers. A stream
+has the clips of one speaker in random order, with pauses of random length between them, a noise
+throughout and a level of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.signal import lfilter
+
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
+from fonoteka.manifest import Utterance
+from fonoteka.models.determinism import seed_of
+from fonoteka.shards import read_clips
+
+COLUMNS = (
+    "stream", "part", "speaker", "source", "synthetic", "language", "phone", "start_s", "end_s",
+)  # fmt: skip
+Times = Mapping[str, Sequence[tuple[str, float, float]]]
+
+
+@dataclass(frozen=True)
+class JoinParams:
+    """How clips are joined; part of a section of params.yaml.
+
+    Attributes:
+        seed: of the order of clips, pauses, noises and levels.
+        seconds: a stream ends with the clip that reaches them.
+        pause_min_s: shortest pause before, between and after clips.
+        pause_max_s: longest.
+        gain_min_db: of a stream; clips are at preprocess.level_dbfs.
+        gain_max_db: highest; what goes beyond full scale is cut off, as a sound card does.
+        noise_min_db: under the clips' level, before the gain.
+        noise_max_db: quietest.
+    """
+
+    seed: int
+    seconds: float
+    pause_min_s: float
+    pause_max_s: float
+    gain_min_db: float
+    gain_max_db: float
+    noise_min_db: float
+    noise_max_db: float
+
+    section = "streams"
+    """The section's name, for messages."""
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise UserError(
+                f"{self.section}: seconds must be above 0, found {self.seconds}; change it in "
+                "params.yaml"
+            )
+        for name in ("pause", "gain", "noise"):
+            low, high = (
+                getattr(self, f"{name}_{end}_{'s' if name == 'pause' else 'db'}")
+                for end in ("min", "max")
+            )
+            if low > high or (name == "pause" and low < 0):
+                raise UserError(
+                    f"{self.section}: the range of {name} must be ascending, found {low} to "
+                    f"{high}; change it in params.yaml"
+                )
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The clips of one speaker as one signal, as a microphone records them.
+
+    Attributes:
+        id: of the stream.
+        part: of its speaker.
+        samples: `[N]` at 16 kHz.
+        rows: each phone, with the columns COLUMNS.
+    """
+
+    id: str
+    part: str
+    samples: Signal
+    rows: list[tuple[Any, ...]]
+
+
+def streams_of(
+    part: str, speaker: str, clips: Sequence[tuple[Utterance, Signal]], times: Times,
+    params: JoinParams,
+) -> Iterator[Stream]:  # fmt: skip
+    """Yield the streams of one speaker; the random draws depend on the speaker's name alone."""
+    # Each speaker has an own generator: another speaker more or less changes no other stream.
+    rng = np.random.default_rng(seed_of(params.seed, "streams", speaker))
+    order = rng.permutation(len(clips))
+    pieces, rows, number = [_pause(rng, params)], [], 0
+    length = len(pieces[0])
+    for position, clip_index in enumerate(order):
+        u, signal = clips[clip_index]
+        name = f"{speaker}-{number:03d}"
+        offset_s = length / SAMPLE_RATE_HZ
+        rows += [
+            (name, part, speaker, u.source, u.synthetic, u.language, phone,
+             round(offset_s + start_s, 4), round(offset_s + end_s, 4))
+            for phone, start_s, end_s in times[u.id]
+        ]  # fmt: skip
+        pieces += [signal, _pause(rng, params)]
+        length += len(pieces[-2]) + len(pieces[-1])
+        if length >= params.seconds * SAMPLE_RATE_HZ or position + 1 == len(order):
+            yield Stream(name, part, _recorded(np.concatenate(pieces), rng, params), rows)
+            pieces, rows, number = [_pause(rng, params)], [], number + 1
+            length = len(pieces[0])
+
+
+def _pause(rng: np.random.Generator, params: JoinParams) -> Signal:
+    seconds = rng.uniform(params.pause_min_s, params.pause_max_s)
+    return np.zeros(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
+
+
+def _recorded(signal: Signal, rng: np.random.Generator, params: JoinParams) -> Signal:
+    """Return a stream with a noise of its own colour and level, at a level of its own."""
+    tilt = rng.uniform(0, 0.95)
+    noise = lfilter([1.0], [1.0, -tilt], rng.standard_normal(len(signal)))
+    loud = signal[signal != 0]
+    level = float(np.sqrt(np.mean(np.square(loud, dtype=np.float64)))) if loud.size else 1.0
+    below = rng.uniform(params.noise_min_db, params.noise_max_db)
+    noise *= level * 10 ** (-below / 20) / max(float(noise.std()), 1e-12)
+    gain = 10 ** (rng.uniform(params.gain_min_db, params.gain_max_db) / 20)
+    return np.asarray(np.clip((signal + noise) * gain, -1, 1), dtype=np.float32)
+
+
+def phone_times(segments: Path) -> Times:
+    """Return each clip's phones with start and end in seconds."""
+    table = pd.read_parquet(segments, columns=["utterance", "kind", "symbol", "start_s", "end_s"])
+    phones = table[table["kind"] == "phone"]
+    return {
+        str(key): list(zip(rows["symbol"], rows["start_s"], rows["end_s"], strict=True))
+        for key, rows in phones.groupby("utterance", sort=False)
+    }
+
+
+def joined_streams(
+    part: str,
+    utterances: Sequence[Utterance],
+    audio: Path,
+    times: Times,
+    params: JoinParams,
+) -> Iterator[Stream]:
+    """Yield the streams of a part, speaker by speaker."""
+    signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
+    speakers: dict[str, list[tuple[Utterance, Signal]]] = {}
+    for u in sorted(utterances, key=lambda u: u.id):
+        speakers.setdefault(u.speaker, []).append((u, signals.pop(u.id)))
+    for speaker in sorted(speakers):
+        yield from streams_of(part, speaker, speakers[speaker], times, params)
