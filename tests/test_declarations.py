@@ -42,7 +42,7 @@ OVERLAYS = [None, *sorted(path.stem for path in overrides.PROFILES.glob("*"))]
 # A page is neither a metric nor a plot, and this table is drawn by a template of its own.
 UNCACHED_OUTS = {
     "DATA_LICENSES.md", "reports/alignment_check.md", "reports/comparison.md", "reports/corpus.md",
-    "reports/per_by_language.csv",
+    "reports/per_by_language.csv", "reports/streaming.md",
 }  # fmt: skip
 CODE = ("fonoteka/", "stages/")
 LIBRARY = "fonoteka"
@@ -50,11 +50,12 @@ LIBRARY = "fonoteka"
 LAYERS = [
     f"{LIBRARY}.{name}"
     for name in (
-        "core", "audio", "g2p", "rtneural", "scoring", "text", "audiocheck", "fingerprint",
-        "corpus", "corpus.importers.layouts", "corpus.importers", "models", "onnx_export",
-        "whisper.conversion", "whisper", "alignment", "reporting", "realtime", "pipeline",
-        "pipeline.runner", "pipeline.status", "pipeline.diff", "pipeline.verify", "pipeline.merge",
-        "pipeline.remote", "pipeline.review", "erasure", "bench", "cli",
+        "core", "audio", "g2p", "rtneural", "scoring", "confidence", "text", "audiocheck",
+        "fingerprint", "corpus", "corpus.importers.layouts", "corpus.importers", "models",
+        "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
+        "streaming", "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
+        "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
+        "bench", "cli",
     )
 ]  # fmt: skip
 # Packages that can be used alone, with everything that each imports besides itself.

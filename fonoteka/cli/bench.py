@@ -75,6 +75,14 @@ def alignment(
     _measure(lambda: bench_alignment(folder, busy))
 
 
+@app.command()
+def streaming(busy: Busy = False) -> None:
+    """Time the recognition of streams: real-time factor, deadlines, lag, beside recompute."""
+    from fonoteka.bench.streaming import bench_streaming
+
+    _measure(lambda: bench_streaming(busy))
+
+
 @app.command("all")
 def all_(busy: Busy = False) -> None:
     """Time heads, whole models and the causal models, one after another."""

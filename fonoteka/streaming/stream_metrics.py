@@ -172,7 +172,7 @@ def committed_changed(updates: Sequence[StreamUpdate]) -> int:
     for update in reversed(updates):
         earliest_s = min([earliest_s, *(phone.start_s for phone in update.provisional)])
         for phone in reversed(update.committed):
-            changed += earliest_s < phone.start_s - TOLERANCE_S
+            changed += bool(earliest_s < phone.start_s - TOLERANCE_S)
             earliest_s = min(earliest_s, phone.start_s)
     return changed
 

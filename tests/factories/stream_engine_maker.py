@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,9 +24,7 @@ class ToyEngine:
         delay_s: from the end of a phone to its commit.
     """
 
-    def __init__(
-        self, phones: Sequence[tuple[str, float, float]], delay_s: float = 0.0
-    ) -> None:
+    def __init__(self, phones: Sequence[tuple[str, float, float]], delay_s: float = 0.0) -> None:
         self.phones = [StreamedPhone(symbol, start, end, 0.9) for symbol, start, end in phones]
         self.delay_s = delay_s
         self.reset()
@@ -113,9 +112,9 @@ class SourceEngine:
 
     def runs(self) -> list[StreamedPhone]:
         """Return the phone of each run of frames."""
-        edges = np.flatnonzero(np.diff(self.best, prepend=-1, append=-1)) if self.best else []
+        edges = np.flatnonzero(np.diff(self.best, prepend=-1, append=-1)).tolist()
         return [
             StreamedPhone(LABELS[self.best[a]], a * 0.02, b * 0.02, 0.9)
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
+            for a, b in pairwise(edges)
             if self.best[a]
         ]

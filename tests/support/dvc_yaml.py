@@ -13,7 +13,10 @@ import yaml
 
 TOP = Path(__file__).resolve().parents[2]
 TOPS = ("fonoteka", "stages")  # the library, and what dvc.yaml runs
-ROOMS = ("corpus", "features", "training", "alignment", "export", "evaluation", "realtime", "words")
+ROOMS = (
+    "corpus", "features", "training", "alignment", "export", "evaluation", "realtime", "streaming",
+    "words",
+)  # fmt: skip
 # Packages that dvc.yaml names as a folder. A stage names the folder if it uses at least half of the
 # modules in it, else each module: 905 entries of dvc.lock became 450, and a change of one module
 # makes stages of 60 s stale that do not use it, on average.

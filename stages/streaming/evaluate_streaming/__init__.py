@@ -1,0 +1,1 @@
+"""Evaluate the recognition of streams."""
