@@ -169,21 +169,22 @@ def time_streams(
         engines[f"recompute, {chunk_ms:g} ms"] = (baseline, samples_of(chunk_ms))
     for each, size in engines.values():
         timed_stream(each, streams[0].samples[: round(WARM_UP_S * SAMPLE_RATE_HZ)], size)
-    found: dict[str, list[tuple[HopTimes, TimedStream]]] = {name: [] for name in engines}
+    # Stream by stream: if the machine slows down, all candidates slow down.
+    results: dict[str, list[tuple[HopTimes, TimedStream]]] = {name: [] for name in engines}
     for stream in streams:
         for name, (each, size) in engines.items():
-            found[name].append((timed_stream(each, stream.samples, size), stream))
+            results[name].append((timed_stream(each, stream.samples, size), stream))
     paced, seconds = [], 0.0
     for stream in streams:
         if seconds < paced_s:
             size = engines[ENGINE][1]
             paced.append((paced_stream(engine, stream.samples, size), stream))
             seconds += len(stream.samples) / SAMPLE_RATE_HZ
-    result: dict[str, Times] = {}
-    for name, pairs in {**found, PACED: paced}.items():
+    figures: dict[str, Times] = {}
+    for name, pairs in {**results, PACED: paced}.items():
         size = engines.get(name, engines[ENGINE])[1]
-        result |= {f"{name}/{key}": value for key, value in figures_of(pairs, size).items()}
-    return result
+        figures |= {f"{name}/{key}": value for key, value in figures_of(pairs, size).items()}
+    return figures
 
 
 def recompute_engine(folder: Path, window_s: float) -> FedEngine:

@@ -100,11 +100,11 @@ class ErrorDetection:
         Chance is the share of wrong answers; NaN if no answer is wrong.
         """
         wrong, right = self._counts(weights)
-        found = np.cumsum(wrong)
-        if not len(found) or not found[-1]:
+        errors = np.cumsum(wrong)
+        if not len(errors) or not errors[-1]:
             return float("nan")
-        precision = found / np.maximum(np.cumsum(wrong + right), 1e-12)
-        return float(wrong @ precision / found[-1])
+        precision = errors / np.maximum(np.cumsum(wrong + right), 1e-12)
+        return float(wrong @ precision / errors[-1])
 
 
 def confidence_scores(

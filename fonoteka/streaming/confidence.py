@@ -1,8 +1,8 @@
 """Confidence of decoded phones: measures of their frames, and calibration on other speakers.
 
 A measure says how peaked the posteriors of a frame are, from 0 (all labels alike) to 1 (one label
-is certain). Its mean or its minimum over the frames of a phone is the phone's. It is no
-probability of being right until it is calibrated.
+is certain). Its mean or its minimum over the frames of a phone is the phone's.
+Only calibration makes it the probability that the phone is right.
 """
 
 from __future__ import annotations
@@ -157,17 +157,17 @@ class ConfidenceCalibration:
         """
         try:
             points, probabilities = tuple(record["points"]), tuple(record["probabilities"])
-            made = cls(record["measure"], record["method"], points, probabilities)
+            result = cls(record["measure"], record["method"], points, probabilities)
         except KeyError as error:
             raise UserError(f"{place}: the calibration has no {error}; fit it again") from error
         steps = np.diff(points), np.diff(probabilities)
         ascending = len(points) and (steps[0] > 0).all() and (steps[1] >= 0).all()
-        if len(points) != len(probabilities) or not ascending or made.measure not in MEASURES:
+        if len(points) != len(probabilities) or not ascending or result.measure not in MEASURES:
             raise UserError(
                 f"{place}: expected a measure and ascending points, each with a probability; fit "
                 "it again"
             )
-        return made
+        return result
 
 
 LOGISTIC_POINTS = 101

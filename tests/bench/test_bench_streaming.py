@@ -13,8 +13,8 @@ import pytest
 import yaml
 from clip_maker import save_clips
 from command_line import run_fonoteka
-from stream_engine_maker import FRAME, LABELS, LEVELS, SourceEngine, ToyEngine, ToySource
-from stream_engine_maker import posteriors_of as toy_posteriors
+from streaming_maker import FRAME, LABELS, LEVELS, SourceEngine, ToyEngine, ToySource
+from streaming_maker import posteriors_of as toy_posteriors
 
 from fonoteka import manifest
 from fonoteka.bench import stream_timing, streaming
@@ -112,12 +112,12 @@ def test_lag_with_computation_counts_until_the_update_is_ready():
         updates, np.array([0.01, 0.06, 0.01, 0.0]), np.array([0.04, 0.08, 0.12]),
         np.array([0.05, 0.14, 0.15, 0.15]),
     )  # fmt: skip
-    found = figures_of([(times, TimedStream(np.zeros(1920, np.float32), truth))], 640)
-    assert found["lag"] == pytest.approx([0, 0])
-    assert found["ready"] == pytest.approx([10, 30])
-    assert found["hops"] == pytest.approx([10, 60, 10])
-    assert found["compute"] == pytest.approx([10, 60, 10, 0])
-    assert found["missed"].tolist() == [1]
+    figures = figures_of([(times, TimedStream(np.zeros(1920, np.float32), truth))], 640)
+    assert figures["lag"] == pytest.approx([0, 0])
+    assert figures["ready"] == pytest.approx([10, 30])
+    assert figures["hops"] == pytest.approx([10, 60, 10])
+    assert figures["compute"] == pytest.approx([10, 60, 10, 0])
+    assert figures["missed"].tolist() == [1]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from stream_engine_maker import FRAME, LABELS, LEVELS, posteriors_of
+from streaming_maker import FRAME, LABELS, LEVELS, posteriors_of
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.bench.recompute_baseline import RecomputeEngine

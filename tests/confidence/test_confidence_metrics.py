@@ -118,12 +118,12 @@ def test_confidence_that_is_too_high_has_the_gap_as_its_calibration_error():
 
 def test_one_speaker_or_draws_without_an_error_leave_no_interval():
     confidence, correct = np.array([0.9, 0.8, 0.3, 0.7]), np.array([True, True, False, True])
-    one = confidence_scores(confidence, correct, ["ana"] * 4, bins=5, resamples=50, seed=1)
-    assert one["auc_roc"] == {"value": 1.0, "low": None, "high": None}
+    of_ana = confidence_scores(confidence, correct, ["ana"] * 4, bins=5, resamples=50, seed=1)
+    assert of_ana["auc_roc"] == {"value": 1.0, "low": None, "high": None}
     # All errors are of ivo, so a draw of ana alone has none.
-    two = confidence_scores(confidence, correct, ["ana", "ana", "ivo", "ivo"], 5, 50, seed=1)
-    assert two["auc_roc"] == {"value": 1.0, "low": None, "high": None}
-    assert two["ece"]["low"] is not None
+    of_both = confidence_scores(confidence, correct, ["ana", "ana", "ivo", "ivo"], 5, 50, seed=1)
+    assert of_both["auc_roc"] == {"value": 1.0, "low": None, "high": None}
+    assert of_both["ece"]["low"] is not None
 
 
 def test_lists_of_different_lengths_are_refused():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stream_engine_maker import ToyEngine
+from streaming_maker import ToyEngine
 
 from fonoteka.streaming.chunked import chunks_of, stream_updates
 

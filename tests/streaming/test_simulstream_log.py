@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from update_maker import phone, random_updates, update
+from streaming_maker import phone, random_updates, update
 
 from fonoteka.streaming.simulstream_log import log_records, write_log
 from fonoteka.streaming.stream_metrics import score_stream

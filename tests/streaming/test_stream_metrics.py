@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from update_maker import phone, random_updates, update
+from streaming_maker import phone, random_updates, update
 
 from fonoteka.scoring import errors
 from fonoteka.streaming.stream_metrics import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from update_maker import phone, update
+from streaming_maker import phone, update
 
 from fonoteka.streaming.stream_metrics import score_stream
 from fonoteka.streaming.stream_summary import summarise

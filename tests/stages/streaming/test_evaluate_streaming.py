@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from clip_maker import save_clips
-from stream_engine_maker import FRAME, LEVELS, SourceEngine, ToySource, posteriors_of
+from streaming_maker import FRAME, LEVELS, SourceEngine, ToySource, posteriors_of
 
 from fonoteka import manifest
 from fonoteka.core.files import read_json
@@ -198,8 +198,8 @@ def test_a_clip_without_times_is_in_no_stream(outputs):
 
 
 def test_only_the_first_streams_of_a_speaker_are_used(folder, tmp_path):
-    one = made_of(folder, tmp_path, params=replace(PARAMS, streams_per_speaker=1))
-    assert one["models"]["toy"]["exact"]["streams"] == 2
+    limited_report = made_of(folder, tmp_path, params=replace(PARAMS, streams_per_speaker=1))
+    assert limited_report["models"]["toy"]["exact"]["streams"] == 2
 
 
 def test_the_first_streams_of_each_speaker_are_kept_in_order():
@@ -246,7 +246,7 @@ def test_the_measure_that_predicts_errors_on_validation_speakers_is_chosen():
         for _ in range(300):
             value = rng.random()
             noise = rng.random(len(MEASURES))
-            measures = [*noise[:3], value, *noise[4:]]  # the fourth alone is no noise
+            measures = [*noise[:3], value, *noise[4:]]  # the fourth alone has information
             yield MeasuredPhone(speaker, bool(rng.random() < value), tuple(measures))
 
     scores, calibration = compare_measures(
@@ -266,15 +266,15 @@ def test_streams_without_a_decoded_phone_have_no_confidence():
 
 
 def test_a_folder_becomes_a_model_with_its_frames_and_its_engines(monkeypatch, tmp_path):
-    asked = []
+    calls = []
     monkeypatch.setattr(streamed_model, "frame_source", lambda folder, policy: ToySource())
-    monkeypatch.setattr(streamed_model, "open_engine", lambda *words: asked.append(words))
+    monkeypatch.setattr(streamed_model, "open_engine", lambda *words: calls.append(words))
     model = streamed_model.model_in(tmp_path / "toy", "beam")
     assert (model.name, model.labels) == ("toy", ToySource.labels)
     signal = spoken([1, 2, 0])
     assert np.array_equal(model.offline(signal), posteriors_of(signal))
     model.open("exact")
-    assert asked == [(tmp_path / "toy", "exact", "beam")]
+    assert calls == [(tmp_path / "toy", "exact", "beam")]
 
 
 def test_the_command_reads_its_section_and_its_paths(folder, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Toy models for streams: each sample of a tone is a label, so every phone is known."""
+"""Updates of streams, and toy models for them: the level of a sample names its phone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from hypothesis import strategies as st
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.streaming.interfaces import Frames, Posteriors, StreamedPhone, StreamUpdate
@@ -14,6 +15,39 @@ LABELS = ("", "d", "a")
 FRAME = 320
 LEVELS = (0.0, 0.25, 0.5)
 """The level of a frame's samples names its label."""
+
+
+def phone(symbol: str, start_s: float, end_s: float | None = None) -> StreamedPhone:
+    """Return a phone of 100 ms, or with the given end."""
+    return StreamedPhone(symbol, start_s, start_s + 0.1 if end_s is None else end_s, 0.9)
+
+
+def update(
+    audio_s: float,
+    committed: Sequence[StreamedPhone] = (),
+    provisional: Sequence[StreamedPhone] = (),
+) -> StreamUpdate:
+    """Return an update."""
+    return StreamUpdate(audio_s, tuple(committed), tuple(provisional))
+
+
+@st.composite
+def random_updates(draw: st.DrawFn, symbols: str = "abcd") -> list[StreamUpdate]:
+    """Draw the updates of a finished stream; a chunk has 40 ms and a phone 10 ms."""
+    short = st.lists(st.sampled_from(symbols), max_size=4)
+    pairs = draw(st.lists(st.tuples(short, short), min_size=1, max_size=12))
+    updates, count = [], 0
+    for number, (committed, provisional) in enumerate(pairs):
+        tail = [] if number + 1 == len(pairs) else provisional
+        phones = [
+            phone(symbol, 0.01 * (count + n), 0.01 * (count + n + 1))
+            for n, symbol in enumerate([*committed, *tail])
+        ]
+        updates.append(
+            update(0.04 * (number + 1), phones[: len(committed)], phones[len(committed) :])
+        )
+        count += len(committed)
+    return updates
 
 
 class ToyEngine:
