@@ -6,14 +6,19 @@ be calibrated and useless: the same value for all. So there are four scores.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fonoteka.confidence.calibration import expected_error, tally
-from fonoteka.confidence.weighted_bootstrap import Weights, interval_over_speakers
+from fonoteka.confidence.speaker_draws import (
+    blocks,
+    interval_over_draws,
+    numbered,
+    speaker_table,
+)
 from fonoteka.core.errors import UserError
 from fonoteka.scoring.error_rate import Interval, bootstrap_of
 
@@ -25,86 +30,109 @@ SMALLEST = 1e-6
 confidence 1 would make it infinite."""
 
 
-def normalised_cross_entropy(
-    confidence: Values, correct: Correct, weights: Weights | None = None
-) -> float:
+def entropy_sums(confidence: Values, correct: Correct) -> Values:
+    """Return what the normalised cross entropy is computed from, and what adds up over speakers.
+
+    Args:
+        confidence: probability that the answer is correct, in [0, 1], shape `[N]`.
+        correct: whether the answer is correct, shape `[N]`.
+
+    Returns:
+        Answers, correct answers, and the summed log2 of the probability of what was the case.
+    """
+    bounded = np.clip(confidence, SMALLEST, 1 - SMALLEST)
+    explained = np.where(correct, np.log2(bounded), np.log2(1 - bounded)).sum()
+    return np.array([len(correct), correct.sum(), explained], dtype=np.float64)
+
+
+def normalised_cross_entropy(sums: Values) -> Values:
     """Return the share of the entropy of right and wrong that the confidence explains.
 
     1 is perfect, 0 is a constant at the share of correct answers, below 0 is worse than that.
 
     Args:
-        confidence: probability that the answer is correct, in [0, 1], shape `[N]`.
-        correct: whether the answer is correct, shape `[N]`.
-        weights: how often each answer counts, shape `[N]`; once if None.
+        sums: of `entropy_sums`, `[..., 3]`.
 
     Returns:
-        The score; NaN if no answer or every answer is correct, because there is no entropy.
+        Scores `[...]`; NaN if no answer or every answer is correct, because there is no entropy.
 
     Source: Siu and Gish 1999, "Evaluation of word confidence for speech recognition systems"; NIST
     SCTK reports it as NCE.
 
     >>> right = np.array([True, True, True, False])
-    >>> normalised_cross_entropy(np.full(4, 0.75), right)
+    >>> float(normalised_cross_entropy(entropy_sums(np.full(4, 0.75), right)))
     0.0
-    >>> round(normalised_cross_entropy(np.array([1.0, 1.0, 1.0, 0.0]), right), 4)
+    >>> round(float(normalised_cross_entropy(entropy_sums(right.astype(float), right))), 4)
     1.0
     """
-    counts = np.ones(len(confidence)) if weights is None else weights
-    bounded = np.clip(confidence, SMALLEST, 1 - SMALLEST)
-    total, right = float(counts.sum()), float(counts[correct].sum())
-    if not 0 < right < total:
-        return float("nan")
-    share = right / total
+    total, right, explained = np.moveaxis(sums, -1, 0)
+    mixed = (right > 0) & (right < total)
+    share = np.where(mixed, right / np.maximum(total, 1), 0.5)
     entropy = -right * np.log2(share) - (total - right) * np.log2(1 - share)
-    explained = np.where(correct, np.log2(bounded), np.log2(1 - bounded)) @ counts
-    return float((entropy + explained) / entropy)
+    score = (entropy + explained) / np.where(mixed, entropy, 1.0)
+    return np.asarray(np.where(mixed, score, np.nan))
 
 
 class ErrorDetection:
-    """How well a low confidence finds wrong answers, for answers that count more or less than once.
+    """How well a low confidence finds wrong answers, for all draws of speakers together.
 
     Args:
         confidence: `[N]`; only its order counts.
         correct: whether the answer is correct, `[N]`.
+        speakers: the speaker of each answer, N.
 
-    >>> detection = ErrorDetection(np.array([0.1, 0.4, 0.6, 0.9]), np.array([0, 1, 0, 1]) > 0)
-    >>> detection.auc_roc(), round(detection.auc_pr(), 4)
-    (0.75, 0.8333)
+    >>> detection = ErrorDetection([0.1, 0.4, 0.6, 0.9], [False, True, False, True], ["ana"] * 4)
+    >>> detection.auc_roc(np.ones((1, 1))).tolist(), detection.auc_pr(np.ones((1, 1))).round(4)
+    ([0.75], array([0.8333]))
     """
 
-    def __init__(self, confidence: Values, correct: Correct) -> None:
-        _, self._level = np.unique(confidence, return_inverse=True)
-        self._levels = int(self._level.max(initial=-1)) + 1
-        self._correct = correct
+    def __init__(self, confidence: ArrayLike, correct: ArrayLike, speakers: Sequence[str]) -> None:
+        right = np.asarray(correct, dtype=np.bool_)
+        values, level = np.unique(np.asarray(confidence), return_inverse=True)
+        names, number = numbered(speakers)
+        shape = len(names), len(values)
+        # Per speaker and level of confidence, the lowest first.
+        self._wrong = speaker_table(number[~right], level[~right], shape)
+        self._right = speaker_table(number[right], level[right], shape)
 
-    def _counts(self, weights: Weights | None) -> tuple[Weights, Weights]:
-        """Return wrong and correct answers per level of confidence, the lowest first."""
-        counts = np.ones(len(self._correct)) if weights is None else weights
-        wrong = np.bincount(self._level, counts * ~self._correct, self._levels)
-        right = np.bincount(self._level, counts * self._correct, self._levels)
-        return wrong.astype(np.float64), right.astype(np.float64)
+    def _draws(self, counts: Values) -> Iterator[tuple[Values, Values]]:
+        """Yield wrong and correct answers per draw and level."""
+        for block in blocks(counts, self._wrong.shape[1]):
+            yield block @ self._wrong, block @ self._right
 
-    def auc_roc(self, weights: Weights | None = None) -> float:
-        """Return the probability that a wrong answer has the lower confidence of the two.
+    def auc_roc(self, counts: Values) -> Values:
+        """Return the probability that a wrong answer has the lower confidence of the two, `[R]`.
 
         Equal confidences count half. 0.5 is chance; NaN if no answer or every answer is wrong.
-        """
-        wrong, right = self._counts(weights)
-        pairs = wrong.sum() * right.sum()
-        above = right.sum() - np.cumsum(right)  # correct answers with more confidence
-        return float(wrong @ (above + right / 2) / pairs) if pairs else float("nan")
 
-    def auc_pr(self, weights: Weights | None = None) -> float:
-        """Return the average precision at finding wrong answers, the lowest confidence first.
+        Args:
+            counts: how often each speaker is drawn, `[R, S]`, in the order of their names.
+        """
+        areas = [np.zeros(0)]
+        for wrong, right in self._draws(counts):
+            above = right.sum(axis=1, keepdims=True) - np.cumsum(right, axis=1)
+            pairs = wrong.sum(axis=1) * right.sum(axis=1)
+            area = (wrong * (above + right / 2)).sum(axis=1) / np.maximum(pairs, 1)
+            areas.append(np.where(pairs > 0, area, np.nan))
+        return np.concatenate(areas)
+
+    def auc_pr(self, counts: Values) -> Values:
+        """Return the average precision at finding wrong answers, lowest confidence first, `[R]`.
 
         Chance is the share of wrong answers; NaN if no answer is wrong.
+
+        Args:
+            counts: as of `auc_roc`.
         """
-        wrong, right = self._counts(weights)
-        errors = np.cumsum(wrong)
-        if not len(errors) or not errors[-1]:
-            return float("nan")
-        precision = errors / np.maximum(np.cumsum(wrong + right), 1e-12)
-        return float(wrong @ precision / errors[-1])
+        areas = [np.zeros(0)]
+        for wrong, right in self._draws(counts):
+            errors = np.cumsum(wrong, axis=1)
+            # A level without an answer has no precision, and no error to weight it with.
+            precision = errors / np.maximum(np.cumsum(wrong + right, axis=1), 1)
+            total = wrong.sum(axis=1)
+            area = (wrong * precision).sum(axis=1) / np.maximum(total, 1)
+            areas.append(np.where(total > 0, area, np.nan))
+        return np.concatenate(areas)
 
 
 def confidence_scores(
@@ -133,23 +161,21 @@ def confidence_scores(
             f"confidence: expected as many values as answers and speakers, at least one, found "
             f"{len(confidence)}, {len(correct)} and {len(speakers)}"
         )
-    detection = ErrorDetection(confidence, correct)
-    statistics: dict[str, Callable[[Weights], float]] = {
-        "nce": lambda weights: normalised_cross_entropy(confidence, correct, weights),
+    names, number = numbered(speakers)
+    own = [(confidence[number == index], correct[number == index]) for index in range(len(names))]
+    tallies = np.stack([tally(*pair, bins) for pair in own])
+    entropies = np.stack([entropy_sums(*pair) for pair in own])
+    detection = ErrorDetection(confidence, correct, speakers)
+    statistics: dict[str, Callable[[Values], Values]] = {
+        "nce": lambda counts: normalised_cross_entropy(counts @ entropies),
         "auc_roc": detection.auc_roc,
         "auc_pr": detection.auc_pr,
     }
-    everything = np.ones(len(correct))
-    names, number = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-    tallies = np.stack([
-        tally(confidence[number == index], correct[number == index], bins)
-        for index in range(len(names))
-    ])  # fmt: skip
-    ece = expected_error(tallies.sum(axis=0))
-    scores = {"ece": _entry(float(ece), bootstrap_of(tallies, expected_error, resamples, seed))}
+    ece = float(expected_error(tallies.sum(axis=0)))
+    scores = {"ece": _entry(ece, bootstrap_of(tallies, expected_error, resamples, seed))}
     for name, statistic in statistics.items():
-        interval = interval_over_speakers(speakers, statistic, resamples, seed)
-        scores[name] = _entry(statistic(everything), interval)
+        interval = interval_over_draws(len(names), statistic, resamples, seed)
+        scores[name] = _entry(float(statistic(np.ones((1, len(names))))[0]), interval)
     return {"phones": len(correct), "accuracy": float(correct.mean())} | scores
 
 

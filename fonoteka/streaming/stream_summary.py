@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from fonoteka.confidence.weighted_bootstrap import (
-    WeightedQuantile,
-    Weights,
-    interval_over_speakers,
+from fonoteka.confidence.speaker_draws import (
+    Numbers,
+    SpeakerQuantiles,
+    interval_over_draws,
+    numbered,
 )
 from fonoteka.core.errors import UserError
 from fonoteka.scoring.error_rate import Interval
@@ -73,17 +74,17 @@ def _ratio(
     numerators: Sequence[int], denominators: Sequence[int],
 ) -> dict[str, float | None]:  # fmt: skip
     """Return a ratio of sums over streams with its interval; None if there is no denominator."""
-    top, bottom = (np.array(counts, dtype=np.float64) for counts in (numerators, denominators))
-    if not bottom.sum():
+    if not sum(denominators):
         return {name: None, f"{name}_low": None, f"{name}_high": None}
+    names, number = numbered([score.speaker for score in scores])
+    top, bottom = (np.bincount(number, counts, len(names)) for counts in (numerators, denominators))
 
-    def ratio(weights: Weights) -> float:
-        whole = float(bottom @ weights)
-        return float(top @ weights) / whole if whole else float("nan")
+    def ratio(draws: Numbers) -> Numbers:
+        whole = draws @ bottom
+        return np.asarray(np.where(whole > 0, draws @ top / np.maximum(whole, 1), np.nan))
 
-    speakers = [score.speaker for score in scores]
-    interval = interval_over_speakers(speakers, ratio, resamples, seed)
-    value = ratio(np.ones(len(scores)))
+    interval = interval_over_draws(len(names), ratio, resamples, seed)
+    value = sum(numerators) / sum(denominators)
     return {name: value, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
@@ -100,13 +101,14 @@ def _quantiles_ms(
     """
     values = np.array([1000 * value for stream in seconds for value in stream])
     owners = [name for name, own in zip(speakers, seconds, strict=True) for _ in own]
-    quantile = WeightedQuantile(values)
+    quantiles = SpeakerQuantiles(values, owners)
+    every_speaker_once = np.ones((1, len(quantiles.speakers)))
     result: dict[str, float | int | None] = {}
     for name, share in QUANTILES.items():
-        statistic = partial(quantile, share)
-        interval = Interval(None, None)
+        interval, value = Interval(None, None), None
         if owners:
-            interval = interval_over_speakers(owners, statistic, resamples, seed)
-        value = statistic(np.ones(len(values))) if owners else None
+            statistic = partial(quantiles, share)
+            interval = interval_over_draws(len(quantiles.speakers), statistic, resamples, seed)
+            value = float(statistic(every_speaker_once)[0])
         result |= {name: value, f"{name}_low": interval.low, f"{name}_high": interval.high}
     return result | {"n": len(values)}

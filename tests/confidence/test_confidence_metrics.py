@@ -11,8 +11,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from fonoteka.confidence.confidence_metrics import (
     ErrorDetection,
     confidence_scores,
+    entropy_sums,
     normalised_cross_entropy,
 )
+
+WHOLE = np.ones((1, 1))
 
 ANSWERS = st.lists(
     st.tuples(st.integers(0, 20).map(lambda n: n / 20), st.booleans()), min_size=2, max_size=60
@@ -24,12 +27,19 @@ def arrays(rows):
     return np.array(confidence), np.array(correct)
 
 
+def nce(confidence, correct):
+    return float(normalised_cross_entropy(entropy_sums(confidence, correct)))
+
+
+def areas(confidence, correct):
+    detection = ErrorDetection(confidence, correct, ["ana"] * len(correct))
+    return float(detection.auc_roc(WHOLE)[0]), float(detection.auc_pr(WHOLE)[0])
+
+
 def test_the_cross_entropy_is_that_worked_out_by_hand():
     # Three right at 0.8 and one wrong at 0.4: log2(.8)*3 + log2(.6) = -1.7027 bits; the entropy of
     # 3 to 1 is 4 * 0.8113 = 3.2451 bits; (3.2451 - 1.7027) / 3.2451 = 0.4753.
-    score = normalised_cross_entropy(
-        np.array([0.8, 0.8, 0.8, 0.4]), np.array([True, True, True, False])
-    )
+    score = nce(np.array([0.8, 0.8, 0.8, 0.4]), np.array([True, True, True, False]))
     assert score == pytest.approx(0.4753, abs=1e-4)
 
 
@@ -37,56 +47,53 @@ def test_the_cross_entropy_is_that_worked_out_by_hand():
 def test_constant_confidence_at_the_base_rate_explains_nothing(rows):
     _, correct = arrays(rows)
     constant = np.full(len(correct), correct.mean())
-    assert normalised_cross_entropy(constant, correct) == pytest.approx(0, abs=1e-9)
+    assert nce(constant, correct) == pytest.approx(0, abs=1e-9)
 
 
 def test_confidence_that_is_wrong_with_certainty_is_far_below_zero():
-    score = normalised_cross_entropy(np.array([0.0, 1.0]), np.array([True, False]))
+    score = nce(np.array([0.0, 1.0]), np.array([True, False]))
     assert -20 < score < -18  # log2(1e-6) is -19.9
 
 
 def test_answers_without_an_error_have_no_entropy_to_explain():
-    assert np.isnan(normalised_cross_entropy(np.array([0.9, 0.8]), np.array([True, True])))
-    assert np.isnan(normalised_cross_entropy(np.array([0.9, 0.8]), np.array([False, False])))
+    assert np.isnan(nce(np.array([0.9, 0.8]), np.array([True, True])))
+    assert np.isnan(nce(np.array([0.9, 0.8]), np.array([False, False])))
 
 
 @given(ANSWERS)
 def test_areas_are_those_of_scikit_learn(rows):
     confidence, correct = arrays(rows)
-    detection = ErrorDetection(confidence, correct)
-    assert detection.auc_roc() == pytest.approx(roc_auc_score(~correct, -confidence))
-    assert detection.auc_pr() == pytest.approx(average_precision_score(~correct, -confidence))
+    roc = roc_auc_score(~correct, -confidence)
+    precision = average_precision_score(~correct, -confidence)
+    assert areas(confidence, correct) == pytest.approx((roc, precision))
 
 
-@given(ANSWERS, st.randoms(use_true_random=False))
-def test_a_weight_counts_an_answer_as_often(rows, random):
+@given(ANSWERS, st.lists(st.integers(0, 3), min_size=3, max_size=3))
+def test_a_speaker_counts_as_often_as_it_is_drawn(rows, draws):
     confidence, correct = arrays(rows)
-    weights = np.array([random.randint(1, 3) for _ in rows])
-    detection = ErrorDetection(confidence, correct)
-    repeated = np.repeat(confidence, weights), np.repeat(correct, weights)
-    again = ErrorDetection(*repeated)
-    assert detection.auc_roc(weights) == pytest.approx(again.auc_roc())
-    assert detection.auc_pr(weights) == pytest.approx(again.auc_pr())
-    assert normalised_cross_entropy(confidence, correct, weights) == pytest.approx(
-        normalised_cross_entropy(*repeated)
-    )
+    number = np.arange(len(rows)) % 3
+    counts = np.array([draws[: len(set(number))], [1] * len(set(number))], dtype=float)
+    detection = ErrorDetection(confidence, correct, [f"v{n}" for n in number])
+    repeated = [np.repeat(each, np.array(draws)[number]) for each in (confidence, correct)]
+    drawn = detection.auc_roc(counts)[0], detection.auc_pr(counts)[0]
+    assert drawn == pytest.approx(areas(*repeated), nan_ok=True)
+    whole = detection.auc_roc(counts)[1], detection.auc_pr(counts)[1]
+    assert whole == pytest.approx(areas(confidence, correct))
 
 
 @pytest.mark.parametrize(("correct", "area"), [([0, 0, 1, 1], 1.0), ([1, 1, 0, 0], 0.0)])
 def test_errors_at_the_lowest_confidence_are_found_and_at_the_highest_missed(correct, area):
-    detection = ErrorDetection(np.array([0.1, 0.2, 0.8, 0.9]), np.array(correct) > 0)
-    assert detection.auc_roc() == area
+    roc, _ = areas(np.array([0.1, 0.2, 0.8, 0.9]), np.array(correct) > 0)
+    assert roc == area
 
 
 def test_equal_confidence_ranks_by_chance():
     correct = np.array([True, True, True, False])
-    detection = ErrorDetection(np.full(4, 0.7), correct)
-    assert (detection.auc_roc(), detection.auc_pr()) == (0.5, 0.25)
+    assert areas(np.full(4, 0.7), correct) == (0.5, 0.25)
 
 
 def test_areas_do_not_exist_without_an_error():
-    detection = ErrorDetection(np.array([0.1, 0.9]), np.array([True, True]))
-    assert np.isnan([detection.auc_roc(), detection.auc_pr()]).all()
+    assert np.isnan(areas(np.array([0.1, 0.9]), np.array([True, True]))).all()
 
 
 def sample(count, speakers, seed=1):

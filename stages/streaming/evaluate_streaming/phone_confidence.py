@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from fonoteka.confidence.confidence_metrics import confidence_scores, normalised_cross_entropy
+from fonoteka.confidence.confidence_metrics import (
+    confidence_scores,
+    entropy_sums,
+    normalised_cross_entropy,
+)
 from fonoteka.core.errors import UserError
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import aligned
@@ -98,7 +102,7 @@ def compare_measures(
     for number, measure in enumerate(MEASURES):
         values = column(valid, number)
         fitted = fit_calibration(values.tolist(), right.tolist(), measure, params.method)
-        own = normalised_cross_entropy(fitted.apply(values), right)
+        own = float(normalised_cross_entropy(entropy_sums(fitted.apply(values), right)))
         # Without a wrong phone on the validation split every measure is as good.
         calibrations[measure] = (-1.0 if np.isnan(own) else own, fitted)
         scores[measure] = confidence_scores(
