@@ -32,6 +32,8 @@ def nce(confidence, correct):
 
 
 def areas(confidence, correct):
+    if not len(correct):  # no speaker is left to be drawn
+        return float("nan"), float("nan")
     detection = ErrorDetection(confidence, correct, ["ana"] * len(correct))
     return float(detection.auc_roc(WHOLE)[0]), float(detection.auc_pr(WHOLE)[0])
 
