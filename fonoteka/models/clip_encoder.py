@@ -25,7 +25,6 @@ from fonoteka.models.encoders import (
     padding,
     receptive_field,
 )
-from fonoteka.models.stream_encoder import STREAM, StreamEncoder, load_stream_encoder
 from fonoteka.models.whisper_encoder import ShortEncoder, load_short_encoder
 
 
@@ -101,21 +100,6 @@ class MelEncoder:
         return embeddings
 
 
-class BoundedEncoder:
-    """Whisper's encoder with bounded context, for streams; a clip of any length fits."""
-
-    max_samples: int | None = None
-
-    def __init__(self, module: StreamEncoder) -> None:
-        self.module = module
-
-    @torch.inference_mode()
-    def embed(self, signal: Signal) -> NDArray[np.float32]:
-        """Return one vector per 20 ms of one clip, `[T, D]`."""
-        embeddings: NDArray[np.float32] = self.module(torch.from_numpy(signal)[None])[0].numpy()
-        return embeddings
-
-
 def load_clip_encoder(folder: Path) -> ClipEncoder:
     """Return the encoder of a folder; config.json states its kind.
 
@@ -123,8 +107,6 @@ def load_clip_encoder(folder: Path) -> ClipEncoder:
         UserError: the folder has no encoder, or it is damaged or of an unknown kind.
     """
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
-    if isinstance(config, dict) and STREAM in config:
-        return BoundedEncoder(load_stream_encoder(folder))
     if isinstance(config, dict) and config.get("model_type") == "whisper":
         return MelEncoder(load_short_encoder(folder))
     # Raises for a folder without config.json and for unknown kinds.

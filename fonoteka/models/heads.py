@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, read_json, sha256_file, write_json
 from fonoteka.core.params import build
-from fonoteka.models.causal_head import CausalTdnnHead, CausalTdnnShape
 
 WEIGHTS, CONFIG = "model.safetensors", "model.json"
 
@@ -66,7 +65,7 @@ class MlpShape:
     dropout: float
 
 
-Shape = TdnnShape | CausalTdnnShape | LstmShape | MlpShape
+Shape = TdnnShape | LstmShape | MlpShape
 
 
 class TdnnLayer(nn.Module):
@@ -162,12 +161,7 @@ class MlpHead(nn.Module):
 
 
 KINDS: Mapping[str, tuple[type, type]] = MappingProxyType(
-    {
-        "causal_tdnn": (CausalTdnnShape, CausalTdnnHead),
-        "lstm": (LstmShape, LstmHead),
-        "mlp": (MlpShape, MlpHead),
-        "tdnn": (TdnnShape, TdnnHead),
-    }
+    {"tdnn": (TdnnShape, TdnnHead), "lstm": (LstmShape, LstmHead), "mlp": (MlpShape, MlpHead)}
 )
 
 

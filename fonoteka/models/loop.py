@@ -80,9 +80,13 @@ class BestModelTracker(nn.Module):
         self.best.requires_grad_(False)
 
 
+def _one_group(model: nn.Module) -> list[dict[str, Any]]:
+    return [{"params": list(model.parameters()), "rate": 1.0}]
+
+
 def fit(
     task: TrainingTask, error: Callable[[nn.Module], float], name: str, params: LoopParams,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint, groups: Callable[[nn.Module], list[dict[str, Any]]] = _one_group,
 ) -> tuple[nn.Module, TrainingProgress]:  # fmt: skip
     """Return the best model and the progress of its training.
 
@@ -92,11 +96,13 @@ def fit(
         name: name of that error, in curves and on the terminal.
         params: parameters of the loop.
         checkpoint: the checkpoint of this run.
+        groups: returns the parameters that are trained, in groups for AdamW; the learning rate of
+            a group is that of the schedule times its `rate`.
     """
     torch.manual_seed(seed_of(params.seed, "weights"))
     tracker = BestModelTracker(task.new(), task.new())
     optimizer = torch.optim.AdamW(
-        tracker.model.parameters(), params.learning_rate, weight_decay=params.weight_decay
+        groups(tracker.model), params.learning_rate, weight_decay=params.weight_decay
     )
     notes = checkpoint.restore(tracker, optimizer)
     progress = TrainingProgress(**notes) if notes else TrainingProgress(history=[])
@@ -138,7 +144,8 @@ def run_epoch(
     for number, batch in enumerate(batches):
         share = (epoch + number / len(batches)) / params.epochs
         for group in optimizer.param_groups:
-            group["lr"] = params.learning_rate * lr_at(share, params.warmup_fraction)
+            rate = group["rate"] * params.learning_rate
+            group["lr"] = rate * lr_at(share, params.warmup_fraction)
         loss: Tensor = task.loss(model, batch)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

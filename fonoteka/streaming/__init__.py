@@ -1,1 +1,1 @@
-"""Recognition while somebody speaks: chunks of samples in, committed and provisional phones out."""
+"""Recognition of speech while it is spoken: chunks of samples in, phones out."""

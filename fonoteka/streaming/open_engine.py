@@ -5,13 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fonoteka.core.errors import UserError
-from fonoteka.packaging import verified
-from fonoteka.streaming.engine import StreamEngine
-from fonoteka.streaming.greedy_decoder import GreedyDecoder
 from fonoteka.streaming.interfaces import FrameSource
 from fonoteka.streaming.step_source import StepSource
 from fonoteka.streaming.window_source import WindowPolicy, WindowSource
-from fonoteka.transcribe import model_folder
 
 STEP, MODEL = "step.onnx", "model.onnx"
 EXACT = "exact"

@@ -1,1 +1,1 @@
-"""Stages of the recogniser that runs while somebody speaks."""
+"""Stages of the recogniser that runs while a person speaks."""

@@ -1,6 +1,6 @@
 """Export the recogniser with bounded context as one step of a stream, and check it clip by clip.
 
-Reads   data/models/<name>, data/models/encoder/<encoder>, test.jsonl, data/audio
+Reads   data/models/stream_ctc, test.jsonl, data/audio
 Writes  data/models/stream_step/step.onnx: samples and state to log posteriors and the next state
         reports/onnx/stream_step.json: bytes, errors against torch
 Params  export_stream, compute
@@ -25,12 +25,11 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
-from fonoteka.models.causal_head import CausalTdnnHead
 from fonoteka.models.determinism import ComputeParams, configure
-from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count, round_up_pow10
-from fonoteka.models.stream_encoder import BEFORE, load_stream_encoder
-from fonoteka.models.stream_step import StreamStep
+from fonoteka.models.stream.stream_encoder import BEFORE
+from fonoteka.models.stream.stream_model import load_stream_model
+from fonoteka.models.stream.stream_step import StreamStep
 from fonoteka.onnx_export.export import evenly_spaced, max_abs_diff
 from fonoteka.onnx_export.trace import trace
 from fonoteka.shards import read_clips
@@ -99,16 +98,10 @@ def check_step(
 
 
 def run(
-    model: Path, encoder_folder: Path, test: Path, audio: Path, out: Path, report: Path,
-    params: ExportStreamParams,
-) -> None:  # fmt: skip
+    model: Path, test: Path, audio: Path, out: Path, report: Path, params: ExportStreamParams
+) -> None:
     """Export and check the step of one model."""
-    head, metadata = load_head(model)
-    if not isinstance(head, CausalTdnnHead):
-        raise UserError(
-            f"{model}: its head has a look-ahead of its own; a stream needs one of kind causal_tdnn"
-        )
-    step = StreamStep(load_stream_encoder(encoder_folder), head).eval()
+    step, metadata = load_stream_model(model)
     utterances = evenly_spaced(manifest.read(test), params.check_clips)
     if not utterances:
         raise UserError(f"{test}: no utterance to check the export with; run dvc repro")
@@ -116,7 +109,7 @@ def run(
     properties = {
         "labels": "\n".join(metadata["labels"]), "name": metadata["name"],
         "sample_rate_hz": str(metadata["sample_rate_hz"]),
-        "weights_sha256": metadata["weights_sha256"],
+        "weights_sha256": metadata["weights_sha256"]["head"],
     }  # fmt: skip
     with atomic_folder(out) as part:
         export_step(step, properties, part / STEP, params.opset)
@@ -134,7 +127,7 @@ def run(
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "encoder_folder", "test", "audio", "out", "report"):
+    for name in ("model", "test", "audio", "out", "report"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)

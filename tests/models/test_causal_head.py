@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fonoteka.models.causal_head import CausalTdnnHead, CausalTdnnShape
+from fonoteka.models.stream.causal_head import CausalTdnnHead, CausalTdnnShape
 
 SHAPE = CausalTdnnShape(inputs=6, outputs=5, hidden=8, dilations=(1, 2), dropout=0.3)
 

@@ -11,14 +11,13 @@ from stream_model_maker import SHAPE, stream_model
 
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import read_json, write_json
-from fonoteka.models.clip_encoder import load_clip_encoder
-from fonoteka.models.stream_encoder import (
+from fonoteka.models.stream.stream_encoder import (
     BEFORE,
+    StreamEncoder,
     StreamShape,
-    load_stream_encoder,
-    save_stream_encoder,
 )
+from fonoteka.models.stream.stream_model import load_stream_model
+from fonoteka.models.whisper_encoder import load_short_encoder
 
 pytestmark = pytest.mark.torch
 REACH = 2 + SHAPE.history * SHAPE.layers + SHAPE.chunk - 1
@@ -33,7 +32,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def encoder(folder):
-    return load_stream_encoder(folder / "stream_encoder")
+    return load_stream_model(folder / "model")[0].encoder
 
 
 @pytest.mark.parametrize("samples", [1, 319, 320, 321, 640, 5000, 16_000])
@@ -109,18 +108,6 @@ def test_clips_of_one_batch_do_not_change_each_other(encoder):
         assert np.abs(row - frames).max() < 1e-5
 
 
-def test_the_encoder_of_a_folder_embeds_clips_of_any_length(folder):
-    encoder = load_clip_encoder(folder / "stream_encoder")
-    assert encoder.max_samples is None
-    assert len(encoder.embed(noise(31.0))) == 1550
-
-
-def test_the_folder_has_the_layers_of_the_shape_only(folder):
-    config = read_json(folder / "stream_encoder" / "config.json")
-    assert config["encoder_layers"] == SHAPE.layers
-    assert (folder / "stream_encoder" / "provenance.json").is_file()
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -134,20 +121,7 @@ def test_an_impossible_shape_is_refused(values, message):
         StreamShape(*values)
 
 
-def test_more_layers_than_the_encoder_has_are_refused(folder, tmp_path):
+def test_more_layers_than_the_encoder_has_are_refused(folder):
+    encoder = load_short_encoder(folder / "encoder").encoder
     with pytest.raises(UserError, match=r"stream_encoder\.layers is 9; the encoder has 2"):
-        save_stream_encoder(folder / "encoder", tmp_path, StreamShape(9, 2, 3, 6))
-
-
-def test_an_encoder_without_a_shape_is_refused(folder):
-    with pytest.raises(
-        UserError, match=r"no 'stream' in config\.json; run the stage stream_encoder"
-    ):
-        load_stream_encoder(folder / "encoder")
-
-
-def test_a_damaged_shape_is_refused(folder, tmp_path):
-    config = read_json(folder / "stream_encoder" / "config.json")
-    write_json(tmp_path / "config.json", config | {"stream": {"layers": 2}})
-    with pytest.raises(UserError, match="missing"):
-        load_stream_encoder(tmp_path)
+        StreamEncoder(encoder, StreamShape(9, 2, 3, 6))

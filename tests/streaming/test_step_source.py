@@ -14,7 +14,7 @@ from stream_model_maker import SHAPE, stream_model
 
 from fonoteka.audio.dsp import FRAME_HOP
 from fonoteka.core.errors import UserError
-from fonoteka.models.stream_encoder import BEFORE
+from fonoteka.models.stream.stream_encoder import BEFORE
 from fonoteka.phones import LABELS
 from fonoteka.streaming.step_source import StepSource
 

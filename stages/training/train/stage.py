@@ -1,9 +1,8 @@
-"""Train a phone recogniser on frozen embeddings, or the reference that its head is compared with.
+"""Train a phone recogniser on frozen embeddings: mlp, wav2vec2_ctc, wavlm_ctc or the reference.
 
-Reads   embeddings, valid.jsonl, and the targets: train.jsonl (CTC models), segments.parquet (mlp)
-        or a folder of the stage `teacher` (stream_ctc)
+Reads   embeddings, train.jsonl (CTC models) or segments.parquet (mlp), valid.jsonl
 Writes  data/models/<name>/: model.safetensors, model.json; reports/curves/<name>/
-Params  ctc, mlp or stream; reference, compute
+Params  ctc or mlp, reference, compute
 
 All models are trained by `fonoteka.models.loop`; what differs is in `tasks`. Each epoch is judged
 by the phone error rate on the validation split, and the weights of the best epoch are kept. A run
@@ -41,11 +40,9 @@ from stages.training.train.tasks import (
     MlpParams,
     MlpTask,
     ReferenceParams,
-    StreamParams,
-    StreamTask,
 )
 
-HEADS = {"ctc": CtcParams, "mlp": MlpParams, "reference": CtcParams, "stream": StreamParams}
+HEADS = ("ctc", "mlp", "reference")
 
 
 class Validation:
@@ -65,31 +62,21 @@ class Validation:
         ).rate
 
 
-def new_task(
-    embeddings: Path, targets: Path, params: CtcParams | MlpParams,
-    reference: ReferenceParams | None,
-) -> HeadTask:  # fmt: skip
-    """Return what the parameters train."""
-    if isinstance(params, StreamParams):
-        return StreamTask(embeddings, targets, params)
-    if isinstance(params, CtcParams):
-        return CtcTask(embeddings, targets, params, reference)
-    return MlpTask(embeddings, targets, params)
-
-
 def run(
     name: str, embeddings: Path, targets: Path, valid: Path, out: Path, curves: Path,
     checkpoint: Path, params: CtcParams | MlpParams, reference: ReferenceParams | None = None,
 ) -> None:  # fmt: skip
     """Train one model and write it with its curves."""
-    task = new_task(embeddings, targets, params, reference)
+    task: HeadTask = (
+        CtcTask(embeddings, targets, params, reference)
+        if isinstance(params, CtcParams)
+        else MlpTask(embeddings, targets, params)
+    )
     lineage = {
         "embeddings": sha256_json(
             {p.name: sha256_file(p) for p in sorted(embeddings.glob("*.safetensors"))}
         ),
-        "targets": sha256_file(targets)
-        if targets.is_file()
-        else sha256_json({p.name: sha256_file(p) for p in sorted(targets.iterdir())}),
+        "targets": sha256_file(targets),
         "valid": sha256_file(valid),
     }
     size = asdict(task.shape)
@@ -113,17 +100,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name")
     parser.add_argument("embeddings", type=Path)
-    parser.add_argument("targets", type=Path, help="train.jsonl, segments.parquet or a folder")
+    parser.add_argument("targets", type=Path, help="train.jsonl, or segments.parquet for the mlp")
     parser.add_argument("valid", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("curves", type=Path)
-    parser.add_argument("--head", choices=tuple(HEADS), required=True)
+    parser.add_argument("--head", choices=HEADS, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
-    # The reference is trained as the shipped heads are, so its section has what differs only.
-    section = "ctc" if args.head == "reference" else args.head
-    params = load(section, HEADS[args.head])
+    params = load("mlp", MlpParams) if args.head == "mlp" else load("ctc", CtcParams)
     reference = load("reference", ReferenceParams) if args.head == "reference" else None
     if reference:
         params = replace(params, epochs=reference.epochs)

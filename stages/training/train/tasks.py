@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
-from fonoteka.models.causal_head import CausalTdnnShape
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
 from fonoteka.models.frame_targets import UNKNOWN, frame_labels, phone_loss
 from fonoteka.models.heads import LstmShape, MlpShape, Shape, TdnnShape, new_head
@@ -59,17 +58,6 @@ class CtcParams(HeadParams):
     mask_frames: int
     frame_weight: float
     repeat: dict[str, int]
-
-
-@dataclass(frozen=True)
-class StreamParams(CtcParams):
-    """Section `stream`: a head that sees no later frame, taught by a model that sees the clip.
-
-    Attributes:
-        teacher_weight: weight of the cross entropy with the teacher's posteriors of each frame.
-    """
-
-    teacher_weight: float
 
 
 @dataclass(frozen=True)
@@ -117,13 +105,11 @@ class CtcExample:
         frames: embeddings `[T, D]`.
         phones: their numbers in order.
         labels: of each frame `[T]`, see `fonoteka.models.frame_targets`.
-        key: of the embeddings.
     """
 
     frames: Tensor
     phones: Tensor
     labels: Tensor
-    key: str
 
 
 def _example(utterance: Utterance, key: str, embeddings: NDArray[np.float32]) -> CtcExample:
@@ -132,7 +118,7 @@ def _example(utterance: Utterance, key: str, embeddings: NDArray[np.float32]) ->
     unknown = np.full(count, UNKNOWN, dtype=np.int64)
     labels = frame_labels(utterance, count) if key == utterance.id else unknown
     phones = torch.tensor([NUMBER[phone] for phone in utterance.phones])
-    return CtcExample(torch.from_numpy(embeddings), phones, torch.from_numpy(labels), key)
+    return CtcExample(torch.from_numpy(embeddings), phones, torch.from_numpy(labels))
 
 
 class CtcTask:
@@ -177,12 +163,8 @@ class CtcTask:
         self.shape: Shape = (
             LstmShape(inputs, len(LABELS), reference.hidden, reference.layers, reference.dropout)
             if reference
-            else self._shape(inputs)
+            else TdnnShape(inputs, len(LABELS), params.hidden, params.dilations, params.dropout)
         )
-
-    def _shape(self, inputs: int) -> Shape:
-        params = self.params
-        return TdnnShape(inputs, len(LABELS), params.hidden, params.dilations, params.dropout)
 
     def new(self) -> nn.Module:
         """Return a head as it is before training."""
@@ -198,9 +180,6 @@ class CtcTask:
         some = [self.items[i] for i in batch]
         frames = [self._masked(example.frames) for example in some]
         log_probs = model(nn.utils.rnn.pad_sequence(frames, batch_first=True))
-        return self._loss(log_probs, some, frames)
-
-    def _loss(self, log_probs: Tensor, some: list[CtcExample], frames: list[Tensor]) -> Tensor:
         loss = ctc_loss(log_probs, [example.phones for example in some], [len(f) for f in frames])
         if self.params.frame_weight:
             of_frames = phone_loss(log_probs, [example.labels for example in some])
@@ -216,39 +195,6 @@ class CtcTask:
         for start in starts.nonzero()[:, 0].tolist():
             hidden[start : start + span] = True
         return frames.masked_fill(hidden[:, None], 0.0)
-
-
-class StreamTask(CtcTask):
-    """The task of `CtcTask` for a head without future, which also learns what a teacher predicts.
-
-    The teacher sees the whole clip. Its posteriors say in which frame a phone is predicted, so the
-    head does not learn to wait for more sound, as CTC alone teaches a head that sees no future.
-    """
-
-    params: StreamParams
-
-    def __init__(self, embeddings: Path, taught: Path, params: StreamParams) -> None:
-        super().__init__(embeddings, taught / "train.jsonl", params)
-        # A changed copy has another speed than the clip that the teacher saw.
-        keys = [example.key for example in self.items if "#" not in example.key]
-        self.teacher = {
-            key: torch.from_numpy(np.exp(log_probs))
-            for key, log_probs in read_arrays(taught, keys).items()
-        }
-
-    def _shape(self, inputs: int) -> Shape:
-        params = self.params
-        return CausalTdnnShape(inputs, len(LABELS), params.hidden, params.dilations, params.dropout)
-
-    def _loss(self, log_probs: Tensor, some: list[CtcExample], frames: list[Tensor]) -> Tensor:
-        loss = super()._loss(log_probs, some, frames)
-        taught = [i for i, example in enumerate(some) if example.key in self.teacher]
-        if not self.params.teacher_weight or not taught:
-            return loss
-        targets = [self.teacher[some[i].key] for i in taught]
-        scores = torch.cat([log_probs[i, : len(t)] for i, t in zip(taught, targets, strict=True)])
-        of_teacher = -(torch.cat(targets) * scores).sum(-1).mean()
-        return loss + self.params.teacher_weight * of_teacher
 
 
 class MlpTask:

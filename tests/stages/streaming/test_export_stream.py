@@ -11,8 +11,6 @@ from stream_model_maker import CLIPS, EXPORT, export_step, stream_model
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.models.heads import TdnnShape, new_head, save_head
-from fonoteka.phones import LABELS
 
 pytestmark = pytest.mark.torch
 
@@ -42,13 +40,6 @@ def test_a_file_that_differs_from_torch_is_not_written(folder):
     with pytest.raises(UserError, match=r"step\.onnx: c\d: max abs error .* against torch"):
         export_step(folder, replace(EXPORT, max_error=1e-12))
     assert not (folder / "step").exists()
-
-
-def test_a_head_with_a_look_ahead_is_refused(folder):
-    shape = TdnnShape(32, len(LABELS), 8, (1,), 0.1)
-    save_head(folder / "model", new_head(shape), shape, {"labels": list(LABELS)})
-    with pytest.raises(UserError, match="a look-ahead of its own"):
-        export_step(folder)
 
 
 def test_an_empty_test_part_is_refused(folder):

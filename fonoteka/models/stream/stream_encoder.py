@@ -13,8 +13,7 @@ Latency Streaming Speech Recognition", arXiv:2010.10759: its right context is co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,16 +22,10 @@ from torch import Tensor, nn
 
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import read_json, write_json
-from fonoteka.core.params import build
 from fonoteka.models.log_mel import FLOOR, MEL_HOP, RANGE, WINDOW, LogMel
-from fonoteka.models.whisper_encoder import load_short_encoder
 
 BEFORE, AFTER = 2 * MEL_HOP + WINDOW // 2, WINDOW // 2
 """Samples before the first and after the last of some frames that their log-mel bands depend on."""
-
-CONFIG, STREAM = "config.json", "stream"
-"""The configuration of an encoder, and the key of its shape in it."""
 
 LOUDEST = 1.5
 """The level from which `RANGE` counts down, log10 of a band's power. Whisper takes the loudest band
@@ -111,12 +104,14 @@ class StreamEncoder(nn.Module):
         hidden = self._frames(padded[:, : total * FRAME_HOP + BEFORE + AFTER])
         hidden = hidden + self.positions[torch.arange(hidden.shape[1]) % len(self.positions)]
         blocks = _windows(hidden, size, chunk)
-        first = torch.arange(blocks.shape[1])[:, None] * chunk
-        unseen = first + torch.arange(-self.shape.history, 0) < 0
+        first = torch.arange(chunks)[:, None] * chunk
+        places = torch.arange(blocks.shape[1] * chunk)
+        seen = (places >= first - self.shape.history) & (places < first + chunk)
         for layer in self.layers:
             query, key, value = _projected(layer, blocks)
-            before = [self._before(frames[:, :, :chunk]) for frames in (key, value)]
-            blocks = self._layer(layer, blocks, query, key, value, before, unseen)
+            main = [frames[:, :, :chunk].flatten(1, 2) for frames in (key, value)]
+            right = [frames[:, :, chunk:] for frames in (key, value)]
+            blocks = self._layer(layer, blocks, query, main, right, seen)
         embeddings: Tensor = self.layer_norm(blocks[:, :, :chunk].flatten(1, 2)[:, :frames])
         return embeddings
 
@@ -137,14 +132,15 @@ class StreamEncoder(nn.Module):
         hidden = self._frames(samples)
         places = (frame + torch.arange(hidden.shape[1])) % len(self.positions)
         blocks = (hidden + self.positions[places])[:, None]
-        unseen = (torch.arange(history) < history - frame)[None]
+        seen = (torch.arange(history + chunk) >= history - frame)[None]
         following = []
         for number, layer in enumerate(self.layers):
             query, key, value = _projected(layer, blocks)
-            before = [kept[number, part][None, None] for part in (0, 1)]
-            for frames, earlier in zip((key, value), before, strict=True):
-                following.append(torch.cat([earlier, frames[:, :, :chunk]], 2)[0, 0, chunk:])
-            blocks = self._layer(layer, blocks, query, key, value, before, unseen)
+            pairs = zip(kept[number], (key, value), strict=True)
+            main = [torch.cat([before, frames[0, 0, :chunk]])[None] for before, frames in pairs]
+            right = [frames[:, :, chunk:] for frames in (key, value)]
+            following += [frames[0, chunk:] for frames in main]
+            blocks = self._layer(layer, blocks, query, main, right, seen)
         frames = self.layer_norm(blocks[:, 0])
         return frames[:, :chunk], frames[:, chunk:], torch.stack(following).unflatten(0, (-1, 2))
 
@@ -160,38 +156,38 @@ class StreamEncoder(nn.Module):
         hidden = F.gelu(F.conv1d(hidden, self.conv2.weight, self.conv2.bias, stride=2))
         return hidden.permute(0, 2, 1)
 
-    def _before(self, frames: Tensor) -> Tensor:
-        """Return the frames before each of n chunks, `[B, n, history, D]` of `[B, n, chunk, D]`."""
-        history, chunk = self.shape.history, self.shape.chunk
-        padded = F.pad(frames.flatten(1, 2), (0, 0, history, 0))
-        return _windows(padded, history, chunk)[:, : frames.shape[1]]
-
     def _layer(
-        self, layer: Any, blocks: Tensor, query: Tensor, key: Tensor, value: Tensor,
-        before: Sequence[Tensor], unseen: Tensor,
+        self, layer: Any, blocks: Tensor, query: Tensor, main: Sequence[Tensor],
+        right: Sequence[Tensor], seen: Tensor,
     ) -> Tensor:  # fmt: skip
         """Return the outputs `[B, n, S, D]` of a layer.
 
         Args:
             layer: of the encoder.
             blocks: its inputs `[B, n, S, D]`: each chunk and the frames after it.
-            query: of the blocks, as `key` and `value`.
-            key: `[B, n, S, D]`.
-            value: `[B, n, S, D]`.
-            before: keys and values of the frames before each block, `[B, n, history, D]`.
-            unseen: `[n, history]`, true for frames before the start of the stream.
+            query: of the blocks.
+            main: keys and values `[B, M, D]` of the frames of all chunks, and of earlier ones.
+            right: keys and values `[B, n, R, D]` of the frames after each chunk.
+            seen: `[n, M]`, whether a chunk sees a frame of `main`.
         """
-        keys, values = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
-        queries, keys, values = (
-            x.unflatten(-1, (self.heads, -1)).transpose(2, 3) for x in (query, keys, values)
-        )
-        scores = queries @ keys.transpose(-1, -2) * (self.width // self.heads) ** -0.5
-        mask = F.pad(unseen, (0, key.shape[2]))
-        scores = scores.masked_fill(mask[None, :, None, None], float("-inf"))
-        context = (scores.softmax(-1) @ values).transpose(2, 3).flatten(3)
+        queries = self._by_head(query)
+        keys, values = (self._by_head(frames[:, None]) for frames in main)
+        keys_after, values_after = map(self._by_head, right)
+        scale = (self.width // self.heads) ** -0.5
+        scores = (queries @ keys.transpose(-1, -2)) * scale
+        scores = scores.masked_fill(~seen[None, None, :, None], float("-inf"))
+        scores_after = (queries @ keys_after.transpose(-1, -2)) * scale
+        weights = torch.cat([scores, scores_after], -1).softmax(-1)
+        count = keys.shape[3]
+        context = weights[..., :count] @ values + weights[..., count:] @ values_after
+        context = context.permute(0, 2, 3, 1, 4).flatten(3)
         hidden = blocks + layer.self_attn.out_proj(context)
         outputs: Tensor = hidden + layer.fc2(F.gelu(layer.fc1(layer.final_layer_norm(hidden))))
         return outputs
+
+    def _by_head(self, frames: Tensor) -> Tensor:
+        """Return `[B, heads, n, S, D / heads]` of `[B, n, S, D]`."""
+        return frames.unflatten(-1, (self.heads, -1)).permute(0, 3, 1, 2, 4)
 
 
 def _projected(layer: Any, blocks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -203,36 +199,3 @@ def _projected(layer: Any, blocks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _windows(frames: Tensor, size: int, step: int) -> Tensor:
     """Return all windows `[B, n, size, D]` of frames `[B, T, D]`, one every `step` frames."""
     return frames.unfold(1, size, step).transpose(2, 3)
-
-
-def save_stream_encoder(source: Path, folder: Path, shape: StreamShape) -> None:
-    """Write the layers of Whisper's encoder that a stream needs, with the shape.
-
-    Args:
-        source: folder of a Whisper encoder.
-        folder: written to; it exists.
-        shape: of the stream.
-
-    Raises:
-        UserError: the encoder is damaged, or has fewer layers than the shape.
-    """
-    encoder = load_short_encoder(source).encoder
-    StreamEncoder(encoder, shape)  # checks the number of layers
-    encoder.layers = encoder.layers[: shape.layers]
-    encoder.config.encoder_layers = shape.layers
-    # The weights were released in float16; in float32 the file would have twice the bytes.
-    encoder.half().save_pretrained(folder)
-    write_json(folder / CONFIG, read_json(folder / CONFIG) | {STREAM: asdict(shape)})
-
-
-def load_stream_encoder(folder: Path) -> StreamEncoder:
-    """Return the encoder of a folder of `save_stream_encoder`, in eval mode.
-
-    Raises:
-        UserError: the encoder is damaged, or its configuration has no shape of a stream.
-    """
-    config = read_json(folder / CONFIG)
-    if not isinstance(config, dict) or STREAM not in config:
-        raise UserError(f"{folder}: no {STREAM!r} in config.json; run the stage stream_encoder")
-    shape: StreamShape = build(config[STREAM], StreamShape, f"{folder / CONFIG}: {STREAM}")
-    return StreamEncoder(load_short_encoder(folder).encoder, shape).eval()

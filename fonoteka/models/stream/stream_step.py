@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fonoteka.models.causal_head import CausalTdnnHead
-from fonoteka.models.stream_encoder import StreamEncoder
+from fonoteka.models.stream.causal_head import CausalTdnnHead
+from fonoteka.models.stream.stream_encoder import StreamEncoder
 
 
 class StreamStep(nn.Module):

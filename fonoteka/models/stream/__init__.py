@@ -1,0 +1,1 @@
+"""The recogniser with bounded context: encoder, head, one step of a stream, files."""

@@ -1,0 +1,1 @@
+"""Train the recogniser with bounded context."""

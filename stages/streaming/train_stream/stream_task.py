@@ -1,0 +1,200 @@
+"""What the recogniser with bounded context learns: phones, their frames, a teacher's posteriors.
+
+The teacher sees the whole clip. Its posteriors state in which frame a phone is predicted, so the
+pupil does not learn to wait for more sound, which CTC alone teaches a model that sees no future.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fonoteka import manifest
+from fonoteka.audio.augment import AugmentParams, augment
+from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
+from fonoteka.manifest import Utterance
+from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
+from fonoteka.models.frame_targets import frame_labels, phone_loss
+from fonoteka.models.heads import load_head, posteriors
+from fonoteka.models.loop import LoopParams
+from fonoteka.models.oversampling import oversample
+from fonoteka.models.stream.causal_head import CausalTdnnHead, CausalTdnnShape
+from fonoteka.models.stream.stream_encoder import StreamEncoder, StreamShape
+from fonoteka.models.stream.stream_step import StreamStep
+from fonoteka.models.whisper_encoder import load_short_encoder
+from fonoteka.phones import LABELS, NUMBER
+from fonoteka.shards import read_arrays, read_clips
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TrainStreamParams(LoopParams):
+    """Section `train_stream`.
+
+    Attributes:
+        shape: of the stream: layers of the encoder, and frames that a frame depends on.
+        hidden: width of the head.
+        dilations: of the head's time-delay layers, in frames.
+        dropout: of the head.
+        head_rate: learning rate of the head, as a multiple of that of the encoder.
+        batches: per epoch, drawn without a clip twice.
+        batch_s: seconds of sound in a batch, padding included.
+        valid_clips: of the validation split, on which an epoch is judged.
+        frame_weight: weight of each frame's phone in the loss, for clips with phone times.
+        teacher_weight: weight of the cross entropy with the teacher's posteriors.
+        augmented_fraction: share of the clips that are changed as by a new speaker or room.
+        gain_db: largest change of a clip's level, up or down.
+        augment: ranges of the other changes.
+        repeat: passes over a corpus per epoch, if not 1.
+    """
+
+    shape: StreamShape
+    hidden: int
+    dilations: tuple[int, ...]
+    dropout: float
+    head_rate: float
+    batches: int
+    batch_s: float
+    valid_clips: int
+    frame_weight: float
+    teacher_weight: float
+    augmented_fraction: float
+    gain_db: float
+    augment: AugmentParams
+    repeat: dict[str, int]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.batches < 1 or self.valid_clips < 1 or not self.head_rate > 0:
+            raise UserError(
+                "train_stream: batches, valid_clips and head_rate must be above 0, found "
+                f"{self.batches}, {self.valid_clips} and {self.head_rate}; change them in "
+                "params.yaml"
+            )
+
+
+@dataclass(frozen=True)
+class StreamExample:
+    """A clip to train on.
+
+    Attributes:
+        signal: samples `[N]`.
+        phones: their numbers in order.
+        labels: of each frame `[T]`, see `fonoteka.models.frame_targets`.
+        teacher: posteriors of each frame `[T, V]`.
+    """
+
+    signal: Signal
+    phones: Tensor
+    labels: NDArray[np.int64]
+    teacher: Array
+
+
+class StreamTask:
+    """Batches and loss of the recogniser with bounded context, for `fonoteka.models.loop`."""
+
+    def __init__(
+        self, encoder: Path, teacher: Path, embeddings: Path, train: Path, audio: Path,
+        params: TrainStreamParams,
+    ) -> None:  # fmt: skip
+        utterances = manifest.read(train)
+        if not utterances:
+            raise UserError(f"{train}: no utterance to train on")
+        self.encoder, self.params = encoder, params
+        signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
+        head, _ = load_head(teacher)
+        taught = {
+            key: np.exp(posteriors(head, frames))
+            for key, frames in read_arrays(embeddings, signals).items()
+        }
+        every = [_example(u, signals[u.id], taught[u.id]) for u in utterances]
+        whole = [e for e in every if len(e.labels) >= min_ctc_frames(e.phones.tolist())]
+        self.left_out = len(every) - len(whole)
+        if not whole:
+            raise UserError(f"{train}: every clip has fewer frames than phones; check its texts")
+        kept = {id(example) for example in whole}
+        repeated = oversample(utterances, every, params.repeat)
+        self.items = [example for example in repeated if id(example) in kept]
+
+    @property
+    def head_shape(self) -> CausalTdnnShape:
+        """The shape of the head."""
+        width = load_short_encoder(self.encoder).encoder.config.d_model
+        params = self.params
+        return CausalTdnnShape(
+            width, len(LABELS), params.hidden, params.dilations, params.dropout
+        )  # fmt: skip
+
+    def new(self) -> nn.Module:
+        """Return Whisper's encoder with bounded context and an untrained head."""
+        encoder = StreamEncoder(load_short_encoder(self.encoder).encoder, self.params.shape)
+        # The convolutions are a filterbank, which 90 seconds of training do not improve.
+        encoder.conv1.requires_grad_(requires_grad=False)
+        encoder.conv2.requires_grad_(requires_grad=False)
+        return StreamStep(encoder, CausalTdnnHead(self.head_shape))
+
+    def groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        """Return the parameters that are trained, the head at a higher rate."""
+        assert isinstance(model, StreamStep)
+        encoder = [weights for weights in model.encoder.parameters() if weights.requires_grad]
+        return [
+            {"params": encoder, "rate": 1.0},
+            {"params": list(model.head.parameters()), "rate": self.params.head_rate},
+        ]
+
+    def batches(self, seed: int) -> list[tuple[int, list[int]]]:
+        """Return the batches of one epoch: a seed for its changes, and numbers of clips."""
+        lengths = [len(example.signal) for example in self.items]
+        limit = self.params.batch_s * SAMPLE_RATE_HZ
+        buckets = bucket_by_length(lengths, limit, np.random.default_rng(seed))
+        return [(seed + n, clips) for n, clips in enumerate(buckets[: self.params.batches])]
+
+    def loss(self, model: nn.Module, batch: tuple[int, list[int]]) -> Tensor:
+        """Return the CTC loss per phone, with those of the frames and of the teacher."""
+        assert isinstance(model, StreamStep)
+        seed, clips = batch
+        rng = np.random.default_rng(seed)
+        examples = [self._changed(self.items[clip], rng) for clip in clips]
+        signals = [torch.from_numpy(example.signal) for example in examples]
+        # A frame depends on a bounded part of the clip, so the zeros after a clip change nothing
+        # but the frames that its own end would complete with zeros too.
+        samples = nn.utils.rnn.pad_sequence(signals, batch_first=True)
+        log_probs = model.head(model.encoder(samples))
+        frames = [len(example.labels) for example in examples]
+        loss = ctc_loss(log_probs, [example.phones for example in examples], frames)
+        labels = [torch.from_numpy(example.labels) for example in examples]
+        loss = loss + self.params.frame_weight * phone_loss(log_probs, labels)
+        of_teacher = torch.cat(
+            [-(torch.from_numpy(e.teacher) * row[: len(e.teacher)]).sum(-1)
+             for e, row in zip(examples, log_probs, strict=True)]
+        )  # fmt: skip
+        return loss + self.params.teacher_weight * of_teacher.mean()
+
+    def _changed(self, example: StreamExample, rng: np.random.Generator) -> StreamExample:
+        """Return an example at another level, and changed as by a new speaker in some draws."""
+        gain = 10 ** (rng.uniform(-1, 1) * self.params.gain_db / 20)
+        signal = (gain * example.signal).astype(np.float32)
+        if rng.random() >= self.params.augmented_fraction:
+            return StreamExample(signal, example.phones, example.labels, example.teacher)
+        changed, factor = augment(signal, self.params.augment, rng)
+        frames = -(-len(changed) // FRAME_HOP)
+        # The changed clip is `factor` times as fast, so its frame t is frame `factor * t` before.
+        places = np.minimum((np.arange(frames) * factor).astype(int), len(example.labels) - 1)
+        return StreamExample(
+            changed, example.phones, example.labels[places], example.teacher[places]
+        )
+
+
+def _example(utterance: Utterance, signal: Signal, teacher: Array) -> StreamExample:
+    frames = -(-len(signal) // FRAME_HOP)
+    assert len(teacher) == frames, utterance.id
+    phones = torch.tensor([NUMBER[phone] for phone in utterance.phones])
+    return StreamExample(signal, phones, frame_labels(utterance, frames), teacher)
