@@ -107,6 +107,15 @@ def read(clone, path):
     return json.loads((clone / path).read_text(encoding="utf-8"))
 
 
+def test_words_are_cut_and_recognised_and_karaoke_pages_have_their_recordings(clone):
+    report = json.loads((clone / "reports/alignment_check.json").read_text(encoding="utf-8"))
+    assert set(report["recognisers"]) == {"wavlm_ctc", "whisper_ctc"}
+    assert report["words"] > 0
+    pages = {path.stem for path in (clone / "data/karaoke").glob("*.html")} - {"index"}
+    assert pages
+    assert pages == {path.stem for path in (clone / "data/karaoke").glob("*.flac")}
+
+
 def test_a_build_runs_what_is_not_cached_and_ends_with_the_table(clone):
     output = (clone.folder.parent / "first.txt").read_text(encoding="utf-8")
     summary = re.search(rf"^{len(STAGES)} stages: (.*), in [\d.]+ s$", output, re.M)[1]

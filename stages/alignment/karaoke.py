@@ -133,6 +133,7 @@ def run(
     numbers: Counter[str] = Counter()
     with atomic_folder(out) as folder:
         for u in chosen:
+            # Numbered, because ids and names of files can be names of people.
             name = f"{u.language}-{numbers[u.language] + 1}"
             try:
                 text = write_page(folder, name, u, signals[u.id], arrays[u.id])

@@ -42,6 +42,7 @@ def index_html(entries: Sequence[PageEntry], left_out: Mapping[str, int]) -> str
     True
     """
     items = "\n".join(map(_item, entries)) or "<li>No page: all clips were left out.</li>"
+    # Reasons have licences in them, which are text of users.
     reasons = "\n".join(
         f"<li>{escape(reason)}: {count}</li>" for reason, count in sorted(left_out.items())
     )

@@ -76,11 +76,11 @@ def lengthened(scored: Sequence[Scored], seconds: float) -> Scored:
     """Return recordings one after the other, again and again, of at least `seconds`."""
     parts: list[Scored] = []
     frames = 0
-    for one in cycle(scored):
+    for recording in cycle(scored):
         if frames >= seconds * FRAMES_PER_SECOND:
             break
-        parts.append(one)
-        frames += len(one.log_probs)
+        parts.append(recording)
+        frames += len(recording.log_probs)
     return Scored(
         np.concatenate([part.log_probs for part in parts]),
         np.concatenate([part.levels for part in parts]),

@@ -48,13 +48,13 @@ def by_level(signal):
     return [LABELS[number] for number, length in runs if number and length >= 2 * FRAME]
 
 
-def clip(words, key="u", speaker="m/a", known=True, lead=PAUSE, **more):
+def clip(words, key="u", speaker="m/a", has_times=True, lead=PAUSE, **more):
     """Return a clip, its samples and its posteriors."""
     signal, log_probs, times = spoken(words, lead)
     text = " ".join(words)
     u = utterance(
         speaker, id=key, text=text, normalized=text, phones=tuple("".join(words)), language="sr",
-        duration_s=len(signal) / 16_000, phone_times_s=times if known else None, **more,
+        duration_s=len(signal) / 16_000, phone_times_s=times if has_times else None, **more,
     )  # fmt: skip
     return u, signal, log_probs
 
@@ -105,12 +105,12 @@ def test_the_difference_is_that_of_the_rates_and_has_an_interval_over_speakers()
 
 
 def test_clips_without_known_times_have_no_exact_cut():
-    some = words_of(clip(["dobar", "dan"]), clip(["ima"], "v", "n/b", known=False))
+    some = words_of(clip(["dobar", "dan"]), clip(["ima"], "v", "n/b", has_times=False))
     report = report_of(some)
     assert report["aligner"]["words"] == 3
     assert report["exact"]["words"] == 2
     assert set(report["exact"]["sources"]) == {"m"}
-    assert report_of(words_of(clip(["ima"], known=False)))["exact"] is None
+    assert report_of(words_of(clip(["ima"], has_times=False)))["exact"] is None
 
 
 def test_a_cut_has_the_samples_between_two_times_and_silence_around():
