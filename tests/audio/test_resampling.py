@@ -6,6 +6,7 @@ from clip_maker import noise
 
 from fonoteka.audio.dsp import to_mono_16k
 from fonoteka.audio.resampling import blocks_at_16k
+from fonoteka.core.errors import UserError
 
 
 def in_blocks(signal, size):
@@ -33,3 +34,38 @@ def test_short_signals_have_the_length_of_the_whole(samples):
 def test_blocks_stay_bounded():
     longest = max(map(len, blocks_at_16k((noise(3.0) for _ in range(40)), 44_100)))
     assert longest < 2 * 16_000 * 3
+
+
+@pytest.mark.parametrize(
+    ("rate", "delay_samples"), [(8_000, 10), (22_050, 441 + 14), (44_100, 441 + 28), (48_000, 33)]
+)
+def test_short_blocks_are_resampled_at_once_and_equal_the_whole(rate, delay_samples):
+    signal = noise(2.0)
+    arrived, returned, latest = 0, 0, 0
+    joined = []
+
+    def arriving():
+        nonlocal arrived, latest
+        for block in in_blocks(signal, rate // 25):
+            latest = max(latest, arrived - returned * rate / 16_000)
+            arrived += len(block)
+            yield block
+
+    for block in blocks_at_16k(arriving(), rate, shortest=1):
+        joined.append(block)
+        returned += len(block)
+    assert np.abs(np.concatenate(joined) - to_mono_16k(signal, rate)).max() < 1e-6
+    assert latest <= delay_samples
+
+
+def test_samples_before_a_failure_are_returned_before_it_is_raised():
+    signal = noise(0.5)
+
+    def failing():
+        yield signal
+        raise UserError("the cable is cut")
+
+    joined = []
+    with pytest.raises(UserError, match="the cable is cut"):
+        joined.extend(blocks_at_16k(failing(), 48_000))
+    assert np.array_equal(np.concatenate(joined), to_mono_16k(signal, 48_000))
