@@ -84,7 +84,8 @@ def signal_blocks(path: Path) -> Iterator[Signal]:
     A channel is selected for each block, see `select_channel`, because that needs no second pass.
 
     Raises:
-        UserError: it cannot be read, is empty, or has a sample that is not finite.
+        UserError: it cannot be read, is empty, changes its rate, or has a sample that is not
+            finite. Blocks may have been yielded by then.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -97,16 +98,28 @@ def signal_blocks(path: Path) -> Iterator[Signal]:
 
 
 def _checked_blocks(path: Path) -> Iterator[SoundBlock]:
+    rate_hz, problem = None, None
     try:
         for block in sound_blocks(path, _BLOCK_S):
-            if not np.isfinite(block.samples).all():
+            rate_hz = rate_hz or block.sample_rate_hz
+            if block.sample_rate_hz != rate_hz:
+                problem = f"changes its rate from {rate_hz} to {block.sample_rate_hz} Hz; convert"
                 break
+            if not np.isfinite(block.samples).all():
+                problem = "contains a sample that is not finite; record"
+                block = block._replace(samples=_before_fault(block.samples))
             yield block
-        else:
-            return
+            if problem:
+                break
     except DECODE_ERRORS as error:
         raise UserError(f"{path}: not a recording that can be read: {error}") from error
-    raise UserError(f"{path}: contains a sample that is not finite; record it again")
+    if problem:
+        raise UserError(f"{path}: {problem} it again")
+
+
+def _before_fault(samples: Signal) -> Signal:
+    """Return the samples `[T, C]` before the first that is not finite."""
+    return samples[: int(np.isfinite(samples).all(axis=1).argmin())]
 
 
 def _one_channel(block: SoundBlock) -> Signal:
