@@ -54,6 +54,7 @@ LOADS = {
     "fonoteka.bench.corpus_speed": {"scipy"},
     "fonoteka.realtime.bundle_check": {"onnxruntime"},
     "fonoteka.realtime.model_check": {"onnxruntime"},
+    "fonoteka.streaming.sources.recording": {"onnxruntime"},
     "fonoteka.transcribe": {"onnxruntime"},
     "fonoteka.transcribe_words": {"onnxruntime"},
     "fonoteka.whisper.model_folder": {"onnxruntime"},
