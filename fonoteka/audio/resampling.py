@@ -7,11 +7,12 @@ So a recording of two hours needs the memory of two blocks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from math import gcd
 
 import numpy as np
 
-from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal, to_mono_16k
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 
 _SHORTEST_BLOCK = 1 << 16  # samples; shorter blocks are joined, or their margins would dominate
@@ -37,8 +38,7 @@ def blocks_at_16k(
     if sample_rate_hz == SAMPLE_RATE_HZ:
         yield from blocks
         return
-    common = gcd(sample_rate_hz, SAMPLE_RATE_HZ)
-    up, down = SAMPLE_RATE_HZ // common, sample_rate_hz // common
+    up, down = _ratio(sample_rate_hz)
     # scipy's filter reaches 10 max(up, down) / up samples to either side. Before a block a whole
     # multiple of `down` keeps the phase of the filter.
     after = -(-10 * max(up, down) // up)
@@ -51,14 +51,47 @@ def blocks_at_16k(
         ready = (len(held) - after - before) // down * down
         if ready < max(shortest, 1):
             continue
-        resampled = to_mono_16k(held[: before + ready + after], sample_rate_hz)
+        resampled = _resampled(held[: before + ready + after], up, down)
         yield resampled[before * up // down : (before + ready) * up // down]
         start = max(before + ready - margin, 0)
         before, held = before + ready - start, held[start:]
     if len(held) > before:
-        yield to_mono_16k(held, sample_rate_hz)[before * up // down :]
+        yield _resampled(held, up, down)[before * up // down :]
     if failures:
         raise failures[0]
+
+
+def prepare_resampling(sample_rate_hz: int) -> None:
+    """Load what resampling needs, up to 2 s of work, before samples of a live source arrive."""
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        _resampled(np.zeros(1, dtype=np.float32), *_ratio(sample_rate_hz))
+
+
+def _ratio(sample_rate_hz: int) -> tuple[int, int]:
+    common = gcd(sample_rate_hz, SAMPLE_RATE_HZ)
+    return SAMPLE_RATE_HZ // common, sample_rate_hz // common
+
+
+def _resampled(signal: Signal, up: int, down: int) -> Signal:
+    """Return a signal as `to_mono_16k` returns it, with a filter that is computed once.
+
+    At 44.1 kHz in blocks of 40 ms the filter takes 18 of 20 ms per second of sound.
+    """
+    # Imported here because it takes 1.8 CPU seconds, which a signal at 16 kHz does not need.
+    from scipy.signal import resample_poly
+
+    resampled: Signal = resample_poly(signal, up, down, window=_low_pass(up, down))
+    return resampled
+
+
+@cache
+def _low_pass(up: int, down: int) -> Signal:
+    """Return the filter that `resample_poly` computes for each call."""
+    from scipy.signal import firwin
+
+    ratio = max(up, down)
+    low_pass = firwin(20 * ratio + 1, 1 / ratio, window=("kaiser", 5.0))
+    return np.asarray(low_pass, dtype=np.float32)
 
 
 def _until_failure(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonoteka.audio.dsp import Signal
-from fonoteka.audio.resampling import blocks_at_16k
+from fonoteka.audio.resampling import blocks_at_16k, prepare_resampling
 from fonoteka.core.errors import UserError
 from fonoteka.streaming.sources.chunks import StopRequest, check_rate
 from fonoteka.streaming.sources.pcm_input import POLL_S
@@ -220,6 +220,7 @@ def _started(backend: Any, params: MicrophoneParams) -> tuple[MicrophoneCallback
     device = int(params.device) if params.device and params.device.isdecimal() else params.device
     try:
         rate_hz = _usable_rate(backend, device, params)
+        prepare_resampling(rate_hz)
         size = max(1, rate_hz * params.chunk_ms // 1000)
         callback = MicrophoneCallback(rate_hz, size)
         stream = backend.InputStream(

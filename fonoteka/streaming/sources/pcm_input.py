@@ -15,7 +15,7 @@ from threading import Thread
 import numpy as np
 
 from fonoteka.audio.dsp import Signal
-from fonoteka.audio.resampling import blocks_at_16k
+from fonoteka.audio.resampling import blocks_at_16k, prepare_resampling
 from fonoteka.core.errors import UserError
 from fonoteka.streaming.sources.chunks import StopRequest, check_rate, chunked, mono
 
@@ -68,6 +68,7 @@ def pcm_chunks(
             f"{_NAME}: is a terminal; pipe raw samples into it, as in `arecord -f S16_LE "
             f"-r {pcm.sample_rate_hz} -c {pcm.channels} -t raw | fonoteka listen --stdin`"
         )
+    prepare_resampling(pcm.sample_rate_hz)
     size = max(1, pcm.sample_rate_hz * chunk_ms // 1000)
     blocks = _samples(_received(descriptor, stop, timeout_s), pcm, stop)
     return blocks_at_16k(chunked(blocks, size), pcm.sample_rate_hz, shortest=1)
