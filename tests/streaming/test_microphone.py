@@ -206,10 +206,18 @@ def test_overflows_of_the_driver_are_reported_at_the_end(recording):
     stop = StopRequest()
     device = FakeSoundDevice(recording, stop=stop, status=OVERFLOW)
     chunks = []
-    message = "microphone: dropped an unknown number in 30 overflows of the driver; phones"
+    message = "microphone: dropped an unknown number in 29 overflows of the driver; phones"
     with pytest.raises(UserError, match=message):
         chunks.extend(microphone_chunks(MicrophoneParams(), stop, device))
     assert len(np.concatenate(chunks)) == 19_200
+
+
+def test_an_overflow_before_the_first_block_does_not_count():
+    callback = MicrophoneCallback(SAMPLE_RATE_HZ, 640)
+    for status in (OVERFLOW, FINE, FINE):
+        callback(np.zeros((640, 1), np.float32), 640, None, status)
+    callback.check_complete()
+    assert callback.overflows == 0
 
 
 def test_a_lost_device_reports_dropped_samples_too(recording):

@@ -85,7 +85,8 @@ class MicrophoneCallback:
 
     def __call__(self, block: NDArray[np.float32], count: int, _times: Any, status: Any) -> None:
         """Take a block `[T, C]`, which PortAudio overwrites afterwards."""
-        overflow = bool(status and status.input_overflow)
+        # With the first block, drivers report what was recorded before anyone read it.
+        overflow = bool(status and status.input_overflow) and self._window_s is not None
         self.overflows += overflow
         try:
             self._queue.put_nowait(block.mean(axis=1, dtype=np.float32))
