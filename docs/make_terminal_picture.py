@@ -74,11 +74,11 @@ def svg_style(style: Style) -> str:
     return f'fill="{colour}"{line}'
 
 
-def tokens_of(rows: Sequence[Text], console: Console) -> list[Token]:
-    """Return the words of rows, which are below the line of the command."""
+def tokens_of(rows: Sequence[Text], console: Console, first: int) -> list[Token]:
+    """Return the words of rows, the first of which has the number `first`."""
     return [
         Token(
-            1 + number,
+            first + number,
             cell_len(row.plain[: word.start()]),
             word.group(),
             svg_style(row.get_style_at_offset(console, word.start())),
@@ -96,11 +96,13 @@ def screens(updates: Iterable[StreamUpdate], width: int) -> Iterator[tuple[float
         width: of the terminal, in cells.
     """
     console = Console(file=io.StringIO(), width=width)
-    rows, printed = PhoneRows(width), []
+    rows, printed, count = PhoneRows(width), list[Token](), 1
     for update in updates:
-        printed += rows.add(update)
+        complete = rows.add(update)
+        printed += tokens_of(complete, console, count)
+        count += len(complete)
         current = rows.current().wrap(console, width)
-        yield update.audio_s, tokens_of([*printed, *current], console)
+        yield update.audio_s, [*printed, *tokens_of(current, console, count)]
 
 
 def appearances(states: Iterable[tuple[float, list[Token]]]) -> list[Appearance]:
@@ -108,7 +110,7 @@ def appearances(states: Iterable[tuple[float, list[Token]]]) -> list[Appearance]
     visible: dict[Token, float] = {}
     ended: list[Appearance] = []
     for time_s, tokens in states:
-        removed = [token for token in visible if token not in set(tokens)]
+        removed = visible.keys() - {*tokens}
         ended += [Appearance(token, visible.pop(token), time_s) for token in removed]
         for token in tokens:
             visible.setdefault(token, time_s)

@@ -71,6 +71,6 @@ def test_no_lines_are_one_sentence(tmp_path):
 
 
 def test_a_picture_that_is_too_large_is_one_sentence(tmp_path):
-    done = make(tmp_path / "a.svg", lines_of("d o b a r " * 150))
+    done = make(tmp_path / "a.svg", lines_of("d o b a r " * 120))
     assert done.returncode == 2
     assert b"bytes are above the limit of 150000; use a shorter recording" in done.stderr
