@@ -101,7 +101,7 @@ def screens(updates: Iterable[StreamUpdate], width: int) -> Iterator[tuple[float
         complete = rows.add(update)
         printed += tokens_of(complete, console, count)
         count += len(complete)
-        current = rows.current().wrap(console, width)
+        current = [*rows.current().wrap(console, width)]
         yield update.audio_s, [*printed, *tokens_of(current, console, count)]
 
 
