@@ -1,31 +1,21 @@
-"""Find speech in a signal of any length with silero-vad, an ONNX model of 1.2 MB.
+"""Find speech in a signal of any length with silero-vad.
 
-Whisper writes words for silence and noise, so only what passes this gate is decoded. The model is
-taken from the package's files; the package itself would import torch and is not imported. One CPU
+Whisper writes words for silence and noise, so only what passes this gate is decoded. One CPU
 second is enough for five minutes of sound.
-
-Source: Silero Team 2024, "Silero VAD", https://github.com/snakers4/silero-vad, MIT.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
-from fonoteka.onnx_export.session import open_model
+from fonoteka.silero import CHUNK, SileroModel
 
-CHUNK, CONTEXT = 512, 64
-"""Samples per probability, 32 ms, and samples before them that the model sees too."""
-
-_MODEL = Path("data", "silero_vad_16k_sequence.onnx")
 _LEAD_CHUNKS = 16
 """The model sees the first half second backwards before it judges the signal. Else the sudden start
 of a recording is speech to it: hum passed in 17 of 57 recordings, and with the lead in none."""
@@ -73,19 +63,6 @@ class Span(NamedTuple):
     end: int
 
 
-def model_path() -> Path:
-    """Return the path of silero-vad's model for 16 kHz.
-
-    Raises:
-        UserError: the package is not installed.
-    """
-    spec = importlib.util.find_spec("silero_vad")  # finds the package and does not import it
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    if not places:
-        raise UserError("the package silero-vad is not installed; run make .venv")
-    return Path(places[0]) / _MODEL
-
-
 class SpeechGate:
     """Finds the speech of one signal after the other; `finish` ends a signal.
 
@@ -99,12 +76,11 @@ class SpeechGate:
             UserError: the package silero-vad is not installed.
         """
         self.params = params or SpeechGateParams()
-        self._session = open_model(model_path())
+        self._model = SileroModel()
         self._reset()
 
     def _reset(self) -> None:
-        self._state = [np.zeros((1, 1, 128), dtype=np.float32) for _ in range(2)]
-        self._context = np.zeros(CONTEXT, dtype=np.float32)
+        self._model.reset()
         self._rest: Signal = np.zeros(0, dtype=np.float32)
         self._led = False
         self._position = 0  # of the next chunk, in samples
@@ -174,17 +150,7 @@ class SpeechGate:
     def _probabilities(self, samples: Signal) -> Iterator[np.float32]:
         chunks = samples.reshape(-1, CHUNK)
         for begin in range(0, len(chunks), _CHUNKS_AT_ONCE):
-            block = chunks[begin : begin + _CHUNKS_AT_ONCE]
-            contexts = np.concatenate([self._context[None], block[:-1, -CONTEXT:]])
-            self._context = block[-1, -CONTEXT:].copy()
-            yield from self._run(np.concatenate([contexts, block], axis=1))
-
-    def _run(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        inputs = {"input": block, "h": self._state[0], "c": self._state[1]}
-        values: Any
-        values, *self._state = self._session.run(["speech_probs", "hn", "cn"], inputs)
-        probabilities: NDArray[np.float32] = values.reshape(-1)
-        return probabilities
+            yield from self._model.probabilities(chunks[begin : begin + _CHUNKS_AT_ONCE])
 
     def _advance(self, probability: float) -> list[Span]:
         """Take the probability of the chunk at the current position; return speech that ended."""

@@ -36,6 +36,7 @@ LOADS = {
     "stages.features.embed": {"scipy", "torch", "transformers"},
     "stages.realtime.realtime_features": {"pandas", "scipy"},
     "stages.realtime.train_realtime": {"pandas", "torch"},
+    "stages.streaming.evaluate_endpoints": {"pandas"},
     "stages.streaming.evaluate_streaming": {"matplotlib", "pandas", "scipy"},
     "stages.training.train": {"torch"},
     "stages.features.whisper_encoder": {"transformers"},

@@ -10,8 +10,9 @@ import soundfile
 from clip_maker import noise
 from corpus_maker import shared_corpus
 
-from fonoteka import speech_gate
-from fonoteka.speech_gate import CHUNK, SpeechGate, SpeechGateParams, speech_spans
+from fonoteka import silero
+from fonoteka.silero import CHUNK
+from fonoteka.speech_gate import SpeechGate, SpeechGateParams, speech_spans
 
 RATE = 16_000
 
@@ -133,7 +134,7 @@ def test_parameters_that_contradict_are_refused(values, reason):
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(speech_gate.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(silero.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match="silero-vad is not installed"):
         SpeechGate()
 

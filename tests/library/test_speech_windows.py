@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fonoteka import speech_windows as tool
-from fonoteka.speech_gate import CHUNK, SpeechGate, SpeechGateParams
+from fonoteka.silero import CHUNK
+from fonoteka.speech_gate import SpeechGate, SpeechGateParams
 from fonoteka.speech_windows import QUIET_S, WindowParams, quietest, speech_windows
 
 RATE = 16_000

@@ -1,0 +1,1 @@
+"""Evaluate endpoint detection on joined utterances with known pauses."""

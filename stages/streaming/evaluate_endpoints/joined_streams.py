@@ -1,0 +1,189 @@
+"""Utterances of one voice one after another, with known pauses, noise and level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.core.errors import UserError
+from fonoteka.manifest import Utterance
+from fonoteka.models.determinism import seed_of
+from fonoteka.realtime.frame_labels import Row
+from fonoteka.shards import read_clips
+
+Times = Mapping[str, Sequence[Row]]
+
+
+@dataclass(frozen=True)
+class JoinParams:
+    """How utterances are joined.
+
+    Attributes:
+        seed: of the choice and order of clips, pauses, noises and levels.
+        pause_min_s: shortest pause before, between and after clips.
+        pause_max_s: longest.
+        noise_below_db: levels of the noise under the clips' level; each is that of a third of the
+            utterances if there are three.
+        gain_min_db: of a stream; clips are at preprocess.level_dbfs.
+        gain_max_db: highest; what exceeds full scale is cut off, as a sound card does.
+    """
+
+    seed: int
+    pause_min_s: float
+    pause_max_s: float
+    noise_below_db: tuple[float, ...]
+    gain_min_db: float
+    gain_max_db: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.pause_min_s <= self.pause_max_s or self.gain_min_db > self.gain_max_db:
+            raise UserError(
+                "evaluate_endpoints.join: the ranges of pause and gain must be ascending and "
+                f"pauses above 0, found {self.pause_min_s} to {self.pause_max_s} s and "
+                f"{self.gain_min_db} to {self.gain_max_db} dB; change them in params.yaml"
+            )
+        if not self.noise_below_db or len({*self.noise_below_db}) < len(self.noise_below_db):
+            raise UserError(
+                "evaluate_endpoints.join: noise_below_db needs levels that differ, found "
+                f"{list(self.noise_below_db)}; change it in params.yaml"
+            )
+
+
+class TimedClip(NamedTuple):
+    """A clip with its phones, in seconds of the clip."""
+
+    utterance: Utterance
+    phones: Sequence[Row]
+    signal: Signal
+
+
+@dataclass(frozen=True)
+class JoinedStream:
+    """Utterances of one voice as one signal.
+
+    Attributes:
+        speaker: the voice.
+        source: the corpus.
+        noise_db: of the noise, under the clips' level.
+        clips: their ids, in order.
+        samples: `[N]` at 16 kHz.
+        phones: of each utterance, with start and end in seconds of the stream.
+    """
+
+    speaker: str
+    source: str
+    noise_db: float
+    clips: list[str]
+    samples: Signal
+    phones: list[list[Row]]
+
+    @property
+    def bounds_s(self) -> list[tuple[float, float]]:
+        """Start of the first and end of the last phone of each utterance, in seconds."""
+        return [(rows[0][1], max(end_s for _, _, end_s in rows)) for rows in self.phones]
+
+    @property
+    def gaps_s(self) -> list[float]:
+        """Length of the silence after each utterance: up to the next, or to the end."""
+        edges = [*self.bounds_s, (len(self.samples) / SAMPLE_RATE_HZ, 0.0)]
+        return [after[0] - before[1] for before, after in pairwise(edges)]
+
+
+def phone_times(segments: Path) -> Times:
+    """Return each clip's phones with start and end in seconds, in order."""
+    table = pd.read_parquet(segments, columns=["utterance", "kind", "symbol", "start_s", "end_s"])
+    phones = table[table["kind"] == "phone"].sort_values("start_s", kind="stable")
+    return {
+        str(key): list(zip(rows["symbol"], rows["start_s"], rows["end_s"], strict=True))
+        for key, rows in phones.groupby("utterance", sort=False)
+    }
+
+
+def choose(
+    utterances: Sequence[Utterance], count: int, params: JoinParams
+) -> list[tuple[float, list[Utterance]]]:
+    """Return the level of the noise and the utterances of each stream, in order.
+
+    Each voice has one stream per level, all of about equal numbers of utterances. A clip is used
+    once per level at most, so there are fewer than `count` if there are few clips.
+
+    Args:
+        utterances: to choose from.
+        count: of utterances in all streams, at least.
+        params: the levels and the seed.
+    """
+    voices: dict[str, list[Utterance]] = {}
+    for utterance in sorted(utterances, key=lambda u: u.id):
+        voices.setdefault(utterance.speaker, []).append(utterance)
+    each = -(-count // (len(voices) * len(params.noise_below_db)))
+    plan = []
+    for (speaker, own), level in product(sorted(voices.items()), params.noise_below_db):
+        # Each stream has its own generator: another voice more or less changes no other stream.
+        rng = np.random.default_rng(seed_of(params.seed, "choose", speaker, level))
+        plan.append((level, [own[index] for index in rng.permutation(len(own))[:each]]))
+    return plan
+
+
+def joined_streams(
+    utterances: Sequence[Utterance], times: Times, audio: Path, count: int, params: JoinParams
+) -> Iterator[JoinedStream]:
+    """Yield the streams of a split.
+
+    Args:
+        utterances: with known times.
+        times: of their phones.
+        audio: data/audio.
+        count: of utterances, at least; see `choose`.
+        params: pauses, noises and levels.
+    """
+    plan = choose(utterances, count, params)
+    references = {u.id: u.audio for _, own in plan for u in own}
+    signals = dict(read_clips(audio, references))
+    for level, own in plan:
+        yield join([TimedClip(u, times[u.id], signals[u.id]) for u in own], level, params)
+
+
+def join(clips: Sequence[TimedClip], noise_db: float, params: JoinParams) -> JoinedStream:
+    """Return the clips of one voice as one stream.
+
+    The pauses between the phones of two clips are longer than the drawn ones, by the margins that
+    the stage preprocess leaves.
+    """
+    first = clips[0].utterance
+    rng = np.random.default_rng(seed_of(params.seed, "join", first.speaker, noise_db))
+    pieces, phones = [_pause(rng, params)], []
+    length = len(pieces[0])
+    for clip in clips:
+        begin_s = length / SAMPLE_RATE_HZ
+        phones.append([(phone, begin_s + a, begin_s + b) for phone, a, b in clip.phones])
+        pieces += [clip.signal, _pause(rng, params)]
+        length += len(pieces[-2]) + len(pieces[-1])
+    samples = _recorded(np.concatenate(pieces), noise_db, rng, params)
+    ids = [clip.utterance.id for clip in clips]
+    return JoinedStream(first.speaker, first.source, noise_db, ids, samples, phones)
+
+
+def _pause(rng: np.random.Generator, params: JoinParams) -> Signal:
+    seconds = rng.uniform(params.pause_min_s, params.pause_max_s)
+    return np.zeros(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
+
+
+def _recorded(
+    signal: Signal, noise_db: float, rng: np.random.Generator, params: JoinParams
+) -> Signal:
+    """Return a stream with noise of a colour of its own, at a level of its own."""
+    # A one-pole filter, cut after 64 samples: scipy's would be exact and takes 1.8 s to import.
+    tilt = rng.uniform(0, 0.95) ** np.arange(64)
+    noise = np.convolve(rng.standard_normal(len(signal) + len(tilt) - 1), tilt, "valid")
+    loud = signal[signal != 0]
+    level = float(np.sqrt(np.mean(np.square(loud, dtype=np.float64)))) if loud.size else 1.0
+    noise *= level * 10 ** (-noise_db / 20) / noise.std()
+    gain = 10 ** (rng.uniform(params.gain_min_db, params.gain_max_db) / 20)
+    return np.asarray(np.clip((signal + noise) * gain, -1, 1), dtype=np.float32)
