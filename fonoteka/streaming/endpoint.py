@@ -112,8 +112,7 @@ class EndpointRules:
 
     def _begin_utterance(self) -> None:
         self._begin = self._speech_end = self._position
-        self._start: int | None = None  # of the first speech
-        self._spoken = False
+        self._start: int | None = None  # of the first speech or phone
 
     def advance(self, speech: Decisions, spoken: bool) -> list[Endpoint]:
         """Return the endpoints within the next frames.
@@ -135,14 +134,13 @@ class EndpointRules:
         """Take one frame and return the reason if the utterance ends with it."""
         self._position += self._frame
         self._run = self._run + 1 if is_speech else 0
-        # A first phone is speech too: where the detector missed it, silence is counted from here.
-        detected = self._run >= self._min_run
-        if detected or (spoken and not self._spoken):
+        if self._run >= self._min_run:
             if self._start is None:
-                self._start = max(self._position - max(self._run, 1) * self._frame, self._begin)
-            self._speech_end = self._position - (self._hangover if detected else 0)
-            self._silent = False
-        self._spoken = spoken
+                self._start = max(self._position - self._run * self._frame, self._begin)
+            self._speech_end, self._silent = self._position - self._hangover, False
+        elif spoken and self._start is None:
+            # The detector missed the first phone, so silence is counted from its commit.
+            self._start, self._speech_end, self._silent = self._position, self._position, False
         # A frame of speech ends nothing, because the next one may show that an utterance begins.
         silence = 0 if is_speech else self._position - self._speech_end
         if spoken and silence >= self._rule2:

@@ -86,6 +86,11 @@ def test_a_first_phone_counts_as_speech_where_the_detector_missed_it():
     assert endpoints("." * 30, spoken_from=20) == [(NOTHING_SPOKEN, 12), (SILENCE, 26)]
 
 
+def test_a_phone_that_is_committed_late_delays_the_endpoint_only_if_its_speech_was_missed():
+    assert endpoints("..####......", spoken_from=8) == [(SILENCE, 11)]
+    assert endpoints("..#.........", spoken_from=5) == [(SILENCE, 11)]  # too short to be speech
+
+
 def test_after_an_endpoint_the_utterance_has_no_phone_even_within_one_call():
     rules = EndpointRules(FRAME, SHORT)
     speech = np.array([letter == "#" for letter in "####" + "." * 30])
