@@ -17,11 +17,16 @@ HEADER = (
 def endpoint_table(report: Mapping[str, Any]) -> str:
     """Return one row per detector for all streams, per level of noise, and per corpus if several.
 
+    The default of the package has rows of its own if other parameters were chosen for its detector.
+
     Args:
         report: reports/endpoints.json.
     """
+    entries = sorted(report["vads"].items())
+    if not _default_is_tuned(report):
+        entries.append(("default", report["default"]))
     rows = []
-    for name, entry in (*sorted(report["vads"].items()), ("default", report["default"])):
+    for name, entry in entries:
         rule2 = _ms(1000 * entry["params"]["rule2_silence_s"])
         rows += [_row(name, streams, rule2, group) for streams, group in _groups(entry["test"])]
     return table(HEADER, rows, left=(0, 1))
@@ -42,11 +47,17 @@ def endpoint_page(report: Mapping[str, Any]) -> str:
         "A false cut is an utterance with an endpoint inside; a missed endpoint is a pause without "
         "one; both are shares of the utterances. The delay is from the end of the last phone to "
         "the endpoint and includes the silence of rule 2. Precision and recall are those of the "
-        "detector's decisions per 10 ms. Thresholds and rule 2 were chosen on the "
-        f"{report['valid']['utterances']} joined utterances of the validation split; the last rows "
-        f"are the defaults of the package ({vad['name']} with threshold {vad['threshold']:g} and "
-        f"release {vad['release']:g}).",
+        "detector's decisions per 10 ms. Thresholds and hangovers were chosen on "
+        f"{report['valid']['utterances']} joined utterances of the validation split. The default "
+        f"of the package, {vad['name']} with threshold {vad['threshold']:g}, release "
+        f"{vad['release']:g} and hangover {_ms(1000 * vad['hangover_s'])}, "
+        + ("is as tuned here." if _default_is_tuned(report) else "has rows of its own."),
     ])  # fmt: skip
+
+
+def _default_is_tuned(report: Mapping[str, Any]) -> bool:
+    default = report["default"]["params"]
+    return bool(default == report["vads"][default["vad"]["name"]]["params"])
 
 
 def _groups(scores: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -16,8 +16,9 @@ ENTRY = {
     "params": {"vad": VAD, "rule2_silence_s": 0.6},
     "test": {"all": GROUP, "noise_below_db": {"5": GROUP, "10": GROUP}, "sources": {"mine": GROUP}},
 }
+OTHER = {"vad": VAD | {"threshold": 0.7}, "rule2_silence_s": 0.6}
 REPORT = {
-    "commit_lag_s": 0.15, "vads": {"silero": ENTRY}, "default": ENTRY,
+    "commit_lag_s": 0.15, "vads": {"silero": ENTRY}, "default": ENTRY | {"params": OTHER},
     "valid": {"utterances": 240},
     "test": {
         "synthetic": True, "speakers": 12, "utterances": 504, "clips": 300, "hours": 0.75,
@@ -38,6 +39,12 @@ def test_a_detector_has_a_row_for_all_streams_and_one_per_noise():
         for name in ("silero", "default")
         for streams in ("all", "noise at -10 dB", "noise at -5 dB")
     ]
+
+
+def test_a_default_as_tuned_has_no_rows_of_its_own():
+    report = REPORT | {"default": ENTRY}
+    assert {row[0] for row in cells(report)} == {"silero"}
+    assert "release 0.35 and hangover 100 ms, is as tuned here." in endpoint_page(report)
 
 
 def test_corpora_have_rows_if_there_are_several():
@@ -61,4 +68,4 @@ def test_the_page_states_the_speech_the_pauses_and_the_defaults():
     assert "synthetic speech, 12 unseen speakers, 504 joined utterances (300 different" in page
     assert "Pauses between utterances: 0.90 to 2.10 s; the longest pause within one: 0.31 s" in page
     assert "committed 150 ms after its end" in page
-    assert "(silero with threshold 0.5 and release 0.35)" in page
+    assert "silero with threshold 0.7, release 0.35 and hangover 100 ms, has rows of its" in page

@@ -13,9 +13,9 @@ from fonoteka.core.errors import UserError
 from fonoteka.streaming.vad.interfaces import Decisions, Scores, SpeechScorer, VadParams
 
 TUNED: Mapping[str, VadParams] = MappingProxyType({
-    "silero": VadParams("silero", threshold=0.8, release=0.8, mode=0, hangover_s=0.09),
-    "webrtc": VadParams("webrtc", threshold=0.5, release=0.5, mode=3, hangover_s=0.08),
-    "speech": VadParams("speech", threshold=0.5, release=0.35, mode=0, hangover_s=0.05),
+    "silero": VadParams("silero", threshold=0.6, release=0.6, mode=0, hangover_s=0.11),
+    "webrtc": VadParams("webrtc", threshold=0.5, release=0.5, mode=3, hangover_s=0.07),
+    "speech": VadParams("speech", threshold=0.4, release=0.4, mode=0, hangover_s=0.05),
 })  # fmt: skip
 """The parameters that the stage evaluate_endpoints chose on the validation voices."""
 

@@ -113,6 +113,11 @@ class FrameCounts(NamedTuple):
     false_alarms: int
     misses: int
 
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall; 0 without a hit."""
+        return 2 * self.hits / max(2 * self.hits + self.false_alarms + self.misses, 1)
+
     def report(self) -> dict[str, float | None]:
         """Return precision and recall of speech; None without a decision for it, or without it."""
         decided, true = self.hits + self.false_alarms, self.hits + self.misses
@@ -122,22 +127,26 @@ class FrameCounts(NamedTuple):
         }
 
 
-def count_frames(decisions: Decisions, frame: int, delay: int, stream: JoinedStream) -> FrameCounts:
-    """Return how decisions agree with the phone times of a stream.
+def speech_of(stream: JoinedStream) -> Decisions:
+    """Return whether each hop of a stream is speech, `[N]`; pauses below 0.1 s in it are."""
+    rows = [row for utterance in stream.phones for row in utterance]
+    labels = speech_labels(rows, int(len(stream.samples) / SAMPLE_RATE_HZ / HOP_S), HOP_S)
+    return labels.astype(np.bool_)
+
+
+def count_frames(decisions: Decisions, frame: int, delay: int, speech: Decisions) -> FrameCounts:
+    """Return how decisions agree with the speech of a stream.
 
     Args:
-        decisions: of a detector, `[N]`.
+        decisions: of a detector, `[M]`.
         frame: samples per decision.
         delay: samples by which the decisions lag.
-        stream: pauses of less than 0.1 s in it are speech.
+        speech: of each hop, `[N]`.
     """
-    rows = [row for utterance in stream.phones for row in utterance]
-    hops = int(len(stream.samples) / SAMPLE_RATE_HZ / HOP_S)
-    centre = ((np.arange(hops) + 0.5) * HOP_S * SAMPLE_RATE_HZ).astype(np.int64)
+    centre = ((np.arange(len(speech)) + 0.5) * HOP_S * SAMPLE_RATE_HZ).astype(np.int64)
     index = (centre + delay) // frame
     complete = index < len(decisions)  # the last frame may be incomplete
-    truth = speech_labels(rows, hops, HOP_S)[complete] == 1
-    decided = decisions[index[complete]]
+    truth, decided = speech[complete], decisions[index[complete]]
     pairs = (decided & truth, decided & ~truth, ~decided & truth)
     return FrameCounts(*(int(np.count_nonzero(pair)) for pair in pairs))
 

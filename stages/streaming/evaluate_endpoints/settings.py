@@ -20,6 +20,7 @@ class EvaluateEndpointsParams:
         commit_lag_s: from the end of a phone to its commit.
         thresholds: to choose from, for detectors with probabilities.
         release_below: to choose from: how far the release is below the threshold.
+        max_over_rule2_s: 90 % quantile of the delay beyond rule 2 that is short enough.
         rule2_silence_s: lengths of rule 2 whose errors on validation utterances are reported;
             below the pauses.
         digits: decimals in the report.
@@ -31,6 +32,7 @@ class EvaluateEndpointsParams:
     commit_lag_s: float
     thresholds: tuple[float, ...]
     release_below: tuple[float, ...]
+    max_over_rule2_s: float
     rule2_silence_s: tuple[float, ...]
     digits: int
 

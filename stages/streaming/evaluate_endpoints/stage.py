@@ -32,7 +32,6 @@ from fonoteka.streaming.vad.detector import open_scorer
 from fonoteka.streaming.vad.interfaces import VADS
 from stages.streaming.evaluate_endpoints.endpoint_scores import (
     EndpointCounts,
-    count_frames,
     sum_frames,
 )
 from stages.streaming.evaluate_endpoints.joined_streams import (
@@ -46,7 +45,6 @@ from stages.streaming.evaluate_endpoints.tuning import (
     ScoredPart,
     count,
     count_all,
-    decisions_of,
     tune,
 )
 
@@ -54,10 +52,7 @@ from stages.streaming.evaluate_endpoints.tuning import (
 def scores_of(part: ScoredPart, endpoint: EndpointParams, commit_lag_s: float) -> dict[str, Any]:
     """Return the scores of endpoints and frames: all, by noise and by corpus."""
     counts = count_all(part, endpoint, commit_lag_s)
-    frames = [
-        count_frames(decisions_of(scores, endpoint.vad), frame, delay, stream)
-        for stream, scores, frame, delay in part.scored(endpoint.vad)
-    ]
+    frames = part.frames(endpoint.vad)
 
     def group(selected: Sequence[bool]) -> dict[str, Any]:
         own = [i for i, is_selected in enumerate(selected) if is_selected]
@@ -154,10 +149,11 @@ def run(
         "commit_lag_s": lag_s, "valid": valid_contents, "test": test_contents,
         "vads": {
             name: {
-                "params": asdict(EndpointParams(vad=vad)), "valid": counts.report(),
-                "test": scores_of(test, EndpointParams(vad=vad), lag_s),
+                "params": asdict(EndpointParams(vad=tuned.vad)),
+                "valid": tuned.counts.report() | {"frames": tuned.frames.report()},
+                "test": scores_of(test, EndpointParams(vad=tuned.vad), lag_s),
             }
-            for name, (vad, counts) in chosen.items()
+            for name, tuned in chosen.items()
         },
         "default": {
             "params": asdict(default), "test": scores_of(test, default, lag_s),

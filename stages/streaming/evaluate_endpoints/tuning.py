@@ -14,8 +14,12 @@ from fonoteka.streaming.vad.detector import TUNED, Hysteresis
 from fonoteka.streaming.vad.interfaces import Decisions, Scores, SpeechScorer, VadParams
 from stages.streaming.evaluate_endpoints.endpoint_scores import (
     EndpointCounts,
+    FrameCounts,
     count_endpoints,
+    count_frames,
     simulate,
+    speech_of,
+    sum_frames,
 )
 from stages.streaming.evaluate_endpoints.joined_streams import JoinedStream
 from stages.streaming.evaluate_endpoints.settings import EvaluateEndpointsParams
@@ -37,6 +41,7 @@ class ScoredPart:
         self, streams: Sequence[JoinedStream], open_scorer: Callable[[VadParams], SpeechScorer]
     ) -> None:
         self.streams = streams
+        self._speech = [speech_of(stream) for stream in streams]
         self._open = open_scorer
         self._scored: dict[tuple[str, int], list[ScoredStream]] = {}
 
@@ -51,6 +56,15 @@ class ScoredPart:
         for stream in self.streams:
             scorer.reset()
             yield ScoredStream(stream, scorer.push(stream.samples), scorer.frame, scorer.delay)
+
+    def frames(self, vad: VadParams) -> list[FrameCounts]:
+        """Return how the decisions of a detector agree with the speech of each stream."""
+        return [
+            count_frames(decisions_of(scores, vad), frame, delay, speech)
+            for (_, scores, frame, delay), speech in zip(
+                self.scored(vad), self._speech, strict=True
+            )
+        ]
 
 
 def decisions_of(scores: Scores, vad: VadParams) -> Decisions:
@@ -89,10 +103,11 @@ def count(part: ScoredPart, params: EndpointParams, commit_lag_s: float) -> Endp
 
 
 class TunedVad(NamedTuple):
-    """A detector and the endpoints that it reaches on the validation streams."""
+    """A detector, and its endpoints and frames on the validation streams."""
 
     vad: VadParams
     counts: EndpointCounts
+    frames: FrameCounts
 
 
 def candidates_of(name: str, params: EvaluateEndpointsParams) -> list[VadParams]:
@@ -123,10 +138,24 @@ def with_hangover(vad: VadParams, counts: EndpointCounts, rule2_s: float) -> Vad
 
 
 def tune(name: str, valid: ScoredPart, params: EvaluateEndpointsParams) -> TunedVad:
-    """Return the detector with the fewest false cuts and missed endpoints, then the fastest."""
+    """Return the best thresholds of a detector, see `rank`."""
+    rule2_s = EndpointParams().rule2_silence_s
     tried = []
     for candidate in candidates_of(name, params):
         plain = count(valid, EndpointParams(vad=candidate), params.commit_lag_s)
-        vad = with_hangover(candidate, plain, EndpointParams().rule2_silence_s)
-        tried.append(TunedVad(vad, count(valid, EndpointParams(vad=vad), params.commit_lag_s)))
-    return min(tried, key=lambda tuned: (tuned.counts.errors, tuned.counts.delay_ms_p90))
+        vad = with_hangover(candidate, plain, rule2_s)
+        counts = count(valid, EndpointParams(vad=vad), params.commit_lag_s)
+        tried.append(TunedVad(vad, counts, sum_frames(valid.frames(vad))))
+    longest_ms = 1000 * (rule2_s + params.max_over_rule2_s)
+    return min(tried, key=lambda tuned: rank(tuned, longest_ms))
+
+
+def rank(tuned: TunedVad, longest_ms: float) -> tuple[float, float, float]:
+    """Return a key that is lower for better detectors.
+
+    Fewer false cuts and missed endpoints are better, then a delay within `longest_ms`, then a
+    higher F1 of the frames: where several thresholds make no error, that of the best decisions has
+    the most room for other voices.
+    """
+    late_ms = max(tuned.counts.delay_ms_p90 - longest_ms, 0.0)
+    return tuned.counts.errors, late_ms, -tuned.frames.f1

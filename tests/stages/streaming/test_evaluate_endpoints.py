@@ -18,6 +18,7 @@ from stages.streaming.evaluate_endpoints.endpoint_scores import (
     count_endpoints,
     count_frames,
     simulate,
+    speech_of,
     sum_frames,
 )
 from stages.streaming.evaluate_endpoints.joined_streams import (
@@ -31,9 +32,11 @@ from stages.streaming.evaluate_endpoints.joined_streams import (
 from stages.streaming.evaluate_endpoints.settings import EvaluateEndpointsParams
 from stages.streaming.evaluate_endpoints.tuning import (
     ScoredPart,
+    TunedVad,
     candidates_of,
     count,
     count_all,
+    rank,
     replay,
     tune,
     with_hangover,
@@ -46,7 +49,7 @@ JOIN = JoinParams(
 )  # fmt: skip
 PARAMS = EvaluateEndpointsParams(
     join=JOIN, valid_utterances=4, test_utterances=4, commit_lag_s=0.15, thresholds=(0.3, 0.5),
-    release_below=(0.0, 0.2), rule2_silence_s=(0.4, 0.7), digits=4,
+    release_below=(0.0, 0.2), max_over_rule2_s=0.1, rule2_silence_s=(0.4, 0.7), digits=4,
 )  # fmt: skip
 TIMES = [("d", 0.05, 0.3), ("a", 0.3, 0.9)]
 """Phones of a clip of 1 s."""
@@ -165,19 +168,21 @@ def test_frames_are_compared_with_the_phones_at_the_time_they_are_about(frame, d
     true = ((middle >= 1.0 * RATE) & (middle < 2.0 * RATE)) | (
         (middle >= 4.0 * RATE) & (middle < 5.0 * RATE)
     )
-    counts = count_frames(true, frame, delay, stream)
+    speech = speech_of(stream)
+    counts = count_frames(true, frame, delay, speech)
     wrong = 0 if frame == 160 else 6  # hops at the edges of speech, which frames of 32 ms round
     assert counts.hits >= 200 - wrong
     assert counts.false_alarms + counts.misses <= wrong
     half = true.copy()
     half[: len(half) * 3 // 8] = False
-    recall = count_frames(half, frame, delay, stream).report()["recall"]
+    recall = count_frames(half, frame, delay, speech).report()["recall"]
     assert recall == pytest.approx(0.5, abs=0.03)
 
 
 def test_frame_counts_add_up_and_nothing_has_no_precision():
     assert sum_frames([FrameCounts(1, 2, 3), FrameCounts(1, 0, 1)]) == FrameCounts(2, 2, 4)
     assert FrameCounts(1, 1, 3).report() == {"precision": 0.5, "recall": 0.25}
+    assert FrameCounts(1, 1, 3).f1 == pytest.approx(1 / 3)
     assert FrameCounts(0, 0, 0).report() == {"precision": None, "recall": None}
 
 
@@ -274,7 +279,17 @@ def test_the_hangover_is_the_median_delay_beyond_rule_2(delays_ms, hangover_s):
     assert with_hangover(vad, counts, 0.6).hangover_s == hangover_s
 
 
-def test_tuning_prefers_fewer_errors_and_then_a_shorter_delay():
+def test_fewer_errors_are_better_then_a_delay_that_is_short_enough_then_frames():
+    def key(errors, delay_ms, misses):
+        counts = EndpointCounts(9, errors, 0, 0, [delay_ms])
+        return rank(TunedVad(LEVEL, counts, FrameCounts(10, 0, misses)), longest_ms=700.0)
+
+    assert key(0, 900, 9) < key(1, 600, 0)
+    assert key(0, 700, 9) < key(0, 701, 0)
+    assert key(0, 690, 1) < key(0, 600, 2)
+
+
+def test_tuning_avoids_a_threshold_that_misses_speech():
     # The level of the clips scores 0.8. A phone of 1.6 s is cut by a detector that misses it.
     part = quiet_part(times=[("d", 0.05, 0.3), ("a", 0.3, 1.9)], seconds=2.0)
     tuned = tune("silero", part, replace(PARAMS, thresholds=(0.95, 0.5)))
