@@ -54,8 +54,8 @@ class _Run:
 
     def extended(self, frames: Posteriors) -> _Run:
         """Return the run with more frames `[N, V]`."""
-        kept = frames[: LONGEST_RUN - len(self.log_probs)] if self.label != BLANK_LABEL else []
-        joined = np.concatenate([self.log_probs, kept]) if len(kept) else self.log_probs
+        room = LONGEST_RUN - len(self.log_probs) if self.label != BLANK_LABEL else 0
+        joined = np.concatenate([self.log_probs, frames[:room]])
         return _Run(self.label, self.start, self.length + len(frames), joined)
 
 
