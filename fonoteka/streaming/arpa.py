@@ -57,41 +57,42 @@ def parse_arpa(text: str, place: str) -> PhoneNgram:
         UserError: a line, a number or a count is not as the format has it, or a mark is missing.
     """
     expected: dict[int, int] = {}
-    found: dict[int, int] = {}
+    counts: dict[int, int] = {}
     entries: dict[Ngram, NgramEntry] = {}
     order = 0
     for number, line in _lines(text, place):
-        where = f"{place}:{number}"
+        location = f"{place}:{number}"
         if count := _COUNT.fullmatch(line):
             expected[int(count[1])] = int(count[2])
         elif title := _TITLE.fullmatch(line):
             order = int(title[1])
-            found[order] = 0
+            counts[order] = 0
         else:
-            ngram, entry = _entry(line, order, where)
+            ngram, entry = _entry(line, order, location)
             if ngram in entries:
-                raise UserError(f"{where}: {' '.join(ngram)!r} is there twice")
+                raise UserError(f"{location}: {' '.join(ngram)!r} is there twice")
             entries[ngram] = entry
-            found[order] += 1
-    if not expected or found != expected or sorted(expected) != [*range(1, len(expected) + 1)]:
+            counts[order] += 1
+    if not expected or counts != expected or sorted(expected) != [*range(1, len(expected) + 1)]:
         raise UserError(
-            f"{place}: its head counts {expected} n-grams per order, but {found} are there; "
+            f"{place}: its head counts {expected} n-grams per order, but {counts} are there; "
             "the file is damaged, write it again"
         )
     for mark in (BEGIN, END):
         if (mark,) not in entries:
             raise UserError(f"{place}: no unigram of {mark!r}")
+    # A decoder finds an n-gram by way of its history, one state per symbol.
     for ngram in entries:
         if len(ngram) > 1 and ngram[:-1] not in entries:
             raise UserError(f"{place}: {' '.join(ngram)!r} is there, but its history is not")
-    kept = {ngram: entry for ngram, entry in entries.items() if UNKNOWN not in ngram}
-    phones = (ngram[0] for ngram in kept if len(ngram) == 1)
-    return PhoneNgram(len(expected), tuple(sorted({*phones} - {BEGIN, END})), kept)
+    retained = {ngram: entry for ngram, entry in entries.items() if UNKNOWN not in ngram}
+    phones = (ngram[0] for ngram in retained if len(ngram) == 1)
+    return PhoneNgram(len(expected), tuple(sorted({*phones} - {BEGIN, END})), retained)
 
 
 def _lines(text: str, place: str) -> Iterator[tuple[int, str]]:
     """Yield the numbered lines between the first and the last line of the format."""
-    lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), start=1)]
+    lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), start=1)]
     lines = [(n, line) for n, line in lines if line]
     if len(lines) < 2 or lines[0][1] != "\\data\\" or lines[-1][1] != "\\end\\":
         raise UserError(
@@ -100,7 +101,7 @@ def _lines(text: str, place: str) -> Iterator[tuple[int, str]]:
     yield from lines[1:-1]
 
 
-def _entry(line: str, order: int, where: str) -> tuple[Ngram, NgramEntry]:
+def _entry(line: str, order: int, location: str) -> tuple[Ngram, NgramEntry]:
     fields = line.split()
     complete = order and len(fields) in (order + 1, order + 2)
     try:
@@ -110,8 +111,8 @@ def _entry(line: str, order: int, where: str) -> tuple[Ngram, NgramEntry]:
         probability = backoff = math.nan
     if not (probability <= 0 and backoff < math.inf):
         raise UserError(
-            f"{where}: expected a log10 probability, {order} symbols and perhaps a log10 backoff, "
-            f"found {line!r}"
+            f"{location}: expected a log10 probability, {order} symbols and perhaps a log10 "
+            f"backoff, found {line!r}"
         )
     return tuple(fields[1 : order + 1]), NgramEntry(
         -math.inf if probability <= NEVER else probability, backoff

@@ -67,7 +67,7 @@ class BeamDecoder:
         self._labels = tuple(labels)
         self._confidence = confidence
         self._search = PrefixBeam(table, options)
-        self._kept = LONGEST_RUN + options.hold_frames
+        self._retained = LONGEST_RUN + options.hold_frames
         self._reset()
 
     def advance(self, final: Posteriors) -> list[StreamedPhone]:
@@ -114,7 +114,7 @@ class BeamDecoder:
                 after = ended[-1][2]
                 phones += [self._streamed(phone, now, recent[: now - first]) for phone in ended]
                 beam = [hypothesis.trimmed(count) for hypothesis in beam]
-        return phones, _Stream(beam, now, after, recent[-self._kept :])
+        return phones, _Stream(beam, now, after, recent[-self._retained :])
 
     def _rest(self, stream: _Stream) -> list[StreamedPhone]:
         best = stream.beam[:1]
@@ -126,7 +126,7 @@ class BeamDecoder:
         label, start, end = phone
         # However the stream is split, the confidence is that of the same frames: of those that are
         # always kept, and of at least one, should the phone have ended before them.
-        first = max(start, now - self._kept)
+        first = max(start, now - self._retained)
         frames = recent[len(recent) - (now - first) :][: max(1, end - first)]
         return StreamedPhone(
             symbol=self._labels[label],

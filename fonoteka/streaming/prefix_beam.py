@@ -138,11 +138,11 @@ class PrefixBeam:
             now: number of the frame in the stream.
             row: finite log posteriors of the V labels in the frame.
         """
-        kept = {old.tail: _without_phone(old, now, row) for old in beam}
-        floor = max(new.score for new in kept.values()) - self.options.threshold
-        longer = self._longer(beam, now, row, kept, floor)
+        unchanged = {old.tail: _without_phone(old, now, row) for old in beam}
+        floor = max(new.score for new in unchanged.values()) - self.options.threshold
+        longer = self._longer(beam, now, row, unchanged, floor)
         ranked: list[tuple[float, PhoneHypothesis | _Longer]]
-        ranked = [(new.score, new) for new in kept.values()]
+        ranked = [(new.score, new) for new in unchanged.values()]
         ranked += [(new[0], new) for new in longer]
         # Stable: of equal scores the hypothesis without a new phone is first.
         ranked.sort(key=itemgetter(0), reverse=True)
@@ -155,9 +155,9 @@ class PrefixBeam:
 
     def _longer(
         self, beam: Sequence[PhoneHypothesis], now: int, row: Sequence[float],
-        kept: dict[tuple[int, ...], PhoneHypothesis], floor: float,
+        unchanged: dict[tuple[int, ...], PhoneHypothesis], floor: float,
     ) -> list[_Longer]:  # fmt: skip
-        """Return the hypotheses with one more phone; of one that is in `kept`, update the path."""
+        """Return the hypotheses with one more phone; update the path of one in `unchanged`."""
         lowest = floor - self._most_gain
         least = lowest - beam[0].score
         labels = [(x, label) for label, x in enumerate(row) if x >= least and label]
@@ -173,13 +173,13 @@ class PrefixBeam:
                 longer_lm = lm + self._gains[gains, label]
                 if path + longer_lm < floor:
                     continue
-                known = kept.get((*tail, label))
-                if known is None:
+                existing = unchanged.get((*tail, label))
+                if existing is None:
                     longer.append((path + longer_lm, path, longer_lm, label, old))
-                elif path > known.label:
-                    known.label, known.label_start = path, now
-                    known.label_frames = _frames_before(old, label, now)
-                    known.score = max(known.score, path + longer_lm)
+                elif path > existing.label:
+                    existing.label, existing.label_start = path, now
+                    existing.label_frames = _frames_before(old, label, now)
+                    existing.score = max(existing.score, path + longer_lm)
         return longer
 
     def _with_phone(self, longer: _Longer, now: int) -> PhoneHypothesis:

@@ -40,7 +40,7 @@ PIECES = st.lists(st.integers(0, 5), max_size=15)
 
 
 def frames_of(seed, count, spread=0.3):
-    """Return random log posteriors `[count, 4]`; the smaller the spread, the surer they are."""
+    """Return random log posteriors `[count, 4]`; with a small spread one label is likely."""
     draws = np.random.default_rng(seed).dirichlet([spread] * len(NAMES), count)
     return np.log(np.maximum(draws, 1e-9)).astype(np.float32)
 
@@ -111,9 +111,9 @@ def test_the_scores_are_those_of_flashlight_with_kenlm(ken_lm, seed, count, lm_w
     theirs.decode_begin()
     theirs.decode_step(frames.ctypes.data, *frames.shape)
     scores = {}
-    for found in theirs.get_all_final_hypothesis():
-        phones = phones_of(found.tokens[1:])  # the first is of the begin
-        scores[phones] = max(found.score, scores.get(phones, -np.inf))
+    for result in theirs.get_all_final_hypothesis():
+        phones = phones_of(result.tokens[1:])  # the first is of the begin
+        scores[phones] = max(result.score, scores.get(phones, -np.inf))
     search = PrefixBeam(TABLE, replace(ALL, lm_weight=lm_weight, insertion=0.0, width=200))
     beam = search.first()
     for now, row in enumerate(frames.astype(float).tolist()):

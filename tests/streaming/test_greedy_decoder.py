@@ -105,13 +105,13 @@ def test_no_confidence_is_above_one():
     assert peak_posterior(np.array([[-9.0, 1e-6]], dtype=np.float32), 1) == 1.0
 
 
-def test_the_frames_of_an_endless_run_are_kept_for_ten_seconds():
-    kept = []
-    decoder = GreedyDecoder(NAMES, lambda frames, label: kept.append(len(frames)) or 0.5)
+def test_the_frames_of_an_endless_run_are_stored_for_ten_seconds():
+    lengths = []
+    decoder = GreedyDecoder(NAMES, lambda frames, label: lengths.append(len(frames)) or 0.5)
     for _ in range(3):
         assert decoder.advance(rows([1] * 400)) == []
     assert spans(decoder.finish()) == [("a", 0, 1200)]
-    assert kept == [LONGEST_RUN]
+    assert lengths == [LONGEST_RUN]
 
 
 @pytest.mark.parametrize("method", ["advance", "preview"])

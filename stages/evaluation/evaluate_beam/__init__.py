@@ -1,0 +1,1 @@
+"""Compare prefix beam search with the best path, for every model."""
