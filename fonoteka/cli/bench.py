@@ -83,6 +83,14 @@ def streaming(busy: Busy = False) -> None:
     _measure(lambda: bench_streaming(busy))
 
 
+@app.command()
+def beam(busy: Busy = False) -> None:
+    """Time prefix beam search with the phone n-gram, beside the best path."""
+    from fonoteka.bench.beam import bench_beam
+
+    _measure(lambda: bench_beam(busy))
+
+
 @app.command("all")
 def all_(busy: Busy = False) -> None:
     """Time heads, whole models and the causal models, one after another."""
