@@ -162,7 +162,7 @@ def time_streams(
     """
     from fonoteka.streaming.open_engine import open_engine
 
-    engine = open_engine(folder, candidates.policy, candidates.decoder)
+    engine = open_engine(str(folder), candidates.policy, candidates.decoder)
     engines: dict[str, tuple[FedEngine, int]] = {ENGINE: (engine, samples_of(candidates.chunk_ms))}
     for chunk_ms in candidates.recompute_chunks_ms:
         baseline = recompute_engine(folder, candidates.window_s)
@@ -188,15 +188,14 @@ def time_streams(
 
 
 def recompute_engine(folder: Path, window_s: float) -> FedEngine:
-    """Return the baseline: the model in a folder, as a file for whole clips."""
+    """Return the baseline: the same model, which computes its window anew at each chunk."""
     from fonoteka.bench.recompute_baseline import RecomputeEngine
-    from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
+    from fonoteka.streaming.chunked import whole_stream
+    from fonoteka.streaming.open_engine import EXACT, frame_source
 
-    path = folder / "model.onnx"
-    session = open_model(path)
+    source = frame_source(folder, EXACT)
     return RecomputeEngine(
-        lambda samples: session_posteriors(session, samples[None])[0],
-        labels_of(session, path), window_s,
+        lambda samples: whole_stream(source, samples), source.labels, window_s
     )  # fmt: skip
 
 

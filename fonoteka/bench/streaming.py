@@ -88,7 +88,7 @@ def run(
         UserError: an input is missing, or the test part has no clip with phone times.
     """
     folder = models / params.model
-    require([folder / "model.onnx", audio, test, segments])
+    require([folder / "step.onnx", audio, test, segments])
     streams = bench_streams(audio, test, segments, params)
     candidates = params.candidates
     measurement = measure_alone(time_streams, folder, streams, candidates, params.paced_s)

@@ -27,7 +27,7 @@ def listen(
     jsonl: Annotated[bool, typer.Option("--jsonl", help="print JSON lines, for programs")] = False,
     model: Annotated[
         str, typer.Option(metavar="NAME", help="a model in data/models, or a folder")
-    ] = "stream_ctc",
+    ] = "streaming",
     policy: Annotated[
         str, typer.Option(metavar="NAME", help="when phones are committed")
     ] = "exact",

@@ -23,6 +23,7 @@ def page(report: Mapping[str, Any]) -> str:
         "Erasure is the number of shown phones that were taken back, per final phone. Brackets "
         "contain 95 % intervals over speakers.",
         policy_table(report["models"]),
+        f"Phone error rate of the whole streams offline: {_offline(report['offline'])}.",
         "![Commit lag and erasure](streaming.png)",
         "## Confidence of phones",
         "Each measure was calibrated on validation speakers. ECE is the expected calibration "
@@ -32,8 +33,17 @@ def page(report: Mapping[str, Any]) -> str:
     ]) + "\n"  # fmt: skip
 
 
+def _offline(rates: Mapping[str, float]) -> str:
+    """Return the rates of all models.
+
+    >>> _offline({"a": 0.05, "b": 0.1})
+    'a 5.0 %, b 10.0 %'
+    """
+    return ", ".join(f"{plain(model)} {percent(rate)}" for model, rate in rates.items())
+
+
 def _count(report: Mapping[str, Any]) -> str:
-    first = next(iter(next(iter(report["models"].values())).values()))
+    first = next(entry for model in report["models"].values() for entry in model.values())
     return (
         f"{first['streams']} streams of {first['speakers']} unseen speakers, "
         f"{report['seconds'] / 60:.1f} minutes"

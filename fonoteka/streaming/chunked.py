@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+
 from fonoteka.audio.dsp import Signal
 from fonoteka.core.errors import UserError
-from fonoteka.streaming.interfaces import StreamUpdate
+from fonoteka.streaming.interfaces import FrameSource, Posteriors, StreamUpdate
 
 
 class FedEngine(Protocol):
@@ -37,3 +39,8 @@ def stream_updates(engine: FedEngine, signal: Signal, size: int) -> list[StreamU
     """
     updates = [engine.feed(chunk) for chunk in chunks_of(signal, size)]
     return [*updates, engine.finish()]
+
+
+def whole_stream(source: FrameSource, signal: Signal) -> Posteriors:
+    """Return the final frames `[T, V]` of a whole stream `[N]`, fed at once."""
+    return np.concatenate([source.push(signal).final, source.finish().final])

@@ -54,7 +54,7 @@ class ListenRequest:
     wav: Path | None = None
     microphone: bool = False
     jsonl: bool = False
-    model: str = "stream_ctc"
+    model: str = "streaming"
     policy: str = "exact"
     decoder: str = "greedy"
     realtime: bool = True

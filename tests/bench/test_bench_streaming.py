@@ -156,7 +156,7 @@ def project(toy, tmp_path, monkeypatch):
         lambda function, *values: Measurement(function(*values), 2**30, 1, ["numpy"]),
     )  # fmt: skip
     Path("data/models/toy").mkdir(parents=True)
-    Path("data/models/toy/model.onnx").write_bytes(b"toy")
+    Path("data/models/toy/step.onnx").write_bytes(b"toy")
     Path("data/corpus").mkdir()
     signals = {f"c{n}": spoken([1] * 5 + [2] * 5 + [1] * (5 + n)) for n in range(4)}
     clips = save_clips(Path("data/audio"), signals)
@@ -219,8 +219,8 @@ def test_a_model_without_a_right_phone_has_no_lag_to_limit(project, monkeypatch)
 
 
 def test_a_missing_input_is_named(project):
-    Path("data/models/toy/model.onnx").unlink()
-    with pytest.raises(ValueError, match=r"toy/model\.onnx: no such file; run `make repro`"):
+    Path("data/models/toy/step.onnx").unlink()
+    with pytest.raises(ValueError, match=r"toy/step\.onnx: no such file; run `make repro`"):
         streaming.bench_streaming(busy=True)
 
 

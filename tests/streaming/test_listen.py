@@ -146,7 +146,7 @@ def test_a_recording_prints_its_phones_one_line_per_utterance(opened, tmp_path, 
     soundfile.write(path, np.concatenate([spoken("d o b"), pause, spoken("a r")]), SAMPLE_RATE_HZ)
     assert exit_code("listen", "--wav", path, "--fast") == 0
     assert capsys.readouterr().out == "d o b\na r\n"
-    assert [*opened] == [("stream_ctc", "exact", "greedy")]
+    assert [*opened] == [("streaming", "exact", "greedy")]
 
 
 def test_json_lines_of_a_recording_are_equal_bytes_each_time(opened, recording, capsys):

@@ -30,6 +30,7 @@ from fonoteka.realtime.joined_streams import JoinParams, Stream, joined_streams,
 from fonoteka.reporting.lag_figure import draw
 from fonoteka.reporting.rounding import rounded
 from fonoteka.reporting.streaming_table import page
+from fonoteka.scoring.error_rate import Errors
 from fonoteka.streaming.chunked import stream_updates
 from fonoteka.streaming.interfaces import Posteriors
 from fonoteka.streaming.simulstream_log import write_log
@@ -58,7 +59,7 @@ class EvaluateStreamingParams:
         streams_per_speaker: the first streams of each speaker; the others are not used.
         chunk_ms: samples are fed in chunks of this length.
         decoder: of the engine.
-        policies: of each model, by the name of its folder.
+        policies: of each model, by the name of its folder; a model without one is offline only.
         confidence: how the measures are calibrated.
         resamples: draws of the speakers for an interval.
         seed: of the draws.
@@ -94,8 +95,12 @@ def limited(streams: Sequence[Stream], per_speaker: int) -> list[Stream]:
 def evaluate(
     model: StreamedModel, policies: Sequence[str], valid: Sequence[Stream],
     test: Sequence[Stream], logs: Path, confidence: Path, params: EvaluateStreamingParams,
-) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
-    """Write the logs and the calibration of a model, and return its policies and its confidence."""
+) -> tuple[dict[str, Any], dict[str, Any], float]:  # fmt: skip
+    """Write the logs and the calibration of a model.
+
+    Returns:
+        The figures of its policies and of its confidence, and its offline phone error rate.
+    """
     offline = [offline_stream(model, stream) for stream in test]
     size = round(params.chunk_ms * SAMPLE_RATE_HZ / 1000)
     report = {}
@@ -114,7 +119,7 @@ def evaluate(
         params.confidence, params.resamples, params.seed,
     )  # fmt: skip
     write_json(confidence / f"{model.name}.json", calibration.to_json())
-    return report, scores
+    return report, scores, sum((each.errors for each in offline), Errors()).rate
 
 
 def measured_streams(
@@ -153,10 +158,10 @@ def run(
             raise UserError(f"{path}: no clip whose phone times are known; run the stage align")
         joined = list(joined_streams(part, timed, audio, times, params.streams))
         streams[part] = limited(joined, params.streams_per_speaker)
-    policies, scores = {}, {}
+    policies, scores, offline = {}, {}, {}
     with atomic_folder(logs) as log_folder, atomic_folder(confidence) as confidence_folder:
         for model in sorted(models, key=lambda model: model.name):
-            policies[model.name], scores[model.name] = evaluate(
+            policies[model.name], scores[model.name], offline[model.name] = evaluate(
                 model, params.policies[model.name], streams["valid"], streams["test"],
                 log_folder, confidence_folder, params,
             )  # fmt: skip
@@ -164,7 +169,7 @@ def run(
         {
             "chunk_ms": params.chunk_ms, "decoder": params.decoder,
             "seconds": sum(len(s.samples) for s in streams["test"]) / SAMPLE_RATE_HZ,
-            "models": policies, "confidence": scores,
+            "models": policies, "confidence": scores, "offline": offline,
         },
         params.digits,
     )  # fmt: skip

@@ -6,19 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from fonoteka.audio.dsp import Signal
+from fonoteka.onnx_export.session import labels_of, open_model
 from fonoteka.realtime.joined_streams import Stream
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import Errors, aligned, count_errors
-from fonoteka.streaming.chunked import FedEngine
+from fonoteka.streaming.chunked import FedEngine, whole_stream
+from fonoteka.streaming.engine import StreamEngine
 from fonoteka.streaming.interfaces import Posteriors
-from fonoteka.streaming.open_engine import frame_source, open_engine
+from fonoteka.streaming.open_engine import EXACT, MODEL, STEP, frame_source, stream_decoder
 from fonoteka.streaming.stream_metrics import ReferencePhone
-
-OFFLINE_POLICY = "exact"
-"""A frame is final only when no later sample can change it."""
+from fonoteka.transcribe import longest_input_s, posteriors
 
 
 @dataclass(frozen=True)
@@ -48,17 +46,29 @@ class OfflineStream:
 
 
 def model_in(folder: Path, decoder: str) -> StreamedModel:
-    """Return the model in a folder."""
-    source = frame_source(folder, OFFLINE_POLICY)
+    """Return the model in a folder: a step file, or the whole path of a recogniser.
 
-    def offline(signal: Signal) -> Posteriors:
-        # All samples at once: no frame is computed before its right context is complete.
-        return np.concatenate([source.push(signal).final, source.finish().final])
+    Raises:
+        UserError: the folder has neither, or a file is damaged.
+    """
+    offline, labels = _whole_streams(folder)
 
     def engine(policy: str) -> FedEngine:
-        return open_engine(folder, policy, decoder)
+        source = frame_source(folder, policy)
+        return StreamEngine(source, stream_decoder(folder, source.labels, decoder))
 
-    return StreamedModel(folder.name, engine, offline, source.labels)
+    return StreamedModel(folder.name, engine, offline, labels)
+
+
+def _whole_streams(folder: Path) -> tuple[Callable[[Signal], Posteriors], tuple[str, ...]]:
+    """Return a function from a whole stream to its posteriors, and the labels of its columns."""
+    if (folder / STEP).is_file():
+        source = frame_source(folder, EXACT)
+        return lambda signal: whole_stream(source, signal), source.labels
+    session = open_model(folder / MODEL)
+    labels = tuple(labels_of(session, folder / MODEL))
+    longest_s = longest_input_s(session)
+    return lambda signal: posteriors(session, signal, longest_s), labels
 
 
 def offline_stream(model: StreamedModel, stream: Stream) -> OfflineStream:

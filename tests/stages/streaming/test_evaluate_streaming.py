@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from clip_maker import save_clips
+from clip_maker import noise, save_clips
+from onnx_maker import shipped
 from streaming_maker import FRAME, LEVELS, SourceEngine, ToySource, posteriors_of
 
 from fonoteka import manifest
 from fonoteka.core.files import read_json
+from fonoteka.onnx_export.session import open_model, session_posteriors
 from fonoteka.realtime.joined_streams import JoinParams
 from fonoteka.streaming.confidence import MEASURES, ConfidenceCalibration
 from fonoteka.streaming.interfaces import StreamUpdate
@@ -266,15 +268,33 @@ def test_streams_without_a_decoded_phone_have_no_confidence():
 
 
 def test_a_folder_becomes_a_model_with_its_frames_and_its_engines(monkeypatch, tmp_path):
-    calls = []
-    monkeypatch.setattr(streamed_model, "frame_source", lambda folder, policy: ToySource())
-    monkeypatch.setattr(streamed_model, "open_engine", lambda *words: calls.append(words))
-    model = streamed_model.model_in(tmp_path / "toy", "beam")
+    policies = []
+
+    def toy_source(folder, policy):
+        policies.append(policy)
+        return ToySource()
+
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "step.onnx").touch()
+    monkeypatch.setattr(streamed_model, "frame_source", toy_source)
+    model = streamed_model.model_in(tmp_path / "toy", "greedy")
     assert (model.name, model.labels) == ("toy", ToySource.labels)
     signal = spoken([1, 2, 0])
     assert np.array_equal(model.offline(signal), posteriors_of(signal))
-    model.open("exact")
-    assert calls == [(tmp_path / "toy", "exact", "beam")]
+    engine = model.open("late")
+    assert [phone.symbol for phone in (*engine.feed(signal).committed,
+                                       *engine.finish().committed)] == ["d", "a"]  # fmt: skip
+    assert policies == ["exact", "late"]
+
+
+@pytest.mark.torch
+def test_a_recogniser_of_whole_clips_is_scored_offline_on_the_whole_stream(tmp_path_factory):
+    folder = shipped(tmp_path_factory, "wavlm_ctc") / "out"
+    model = streamed_model.model_in(folder, "greedy")
+    signal = noise(0.5)
+    expected = session_posteriors(open_model(folder / "model.onnx"), signal[None])[0]
+    assert np.array_equal(model.offline(signal), expected)
+    assert model.open("hold-4").feed(signal).audio_s == 0.5
 
 
 def test_the_command_reads_its_section_and_its_paths(folder, tmp_path, monkeypatch):
