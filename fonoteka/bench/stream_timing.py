@@ -188,7 +188,7 @@ def time_streams(
 
 
 def recompute_engine(folder: Path, window_s: float) -> FedEngine:
-    """Return the baseline: the same model, which computes its window anew at each chunk."""
+    """Return the baseline: the same model, which computes its whole window again at each chunk."""
     from fonoteka.bench.recompute_baseline import RecomputeEngine
     from fonoteka.streaming.chunked import whole_stream
     from fonoteka.streaming.open_engine import EXACT, frame_source

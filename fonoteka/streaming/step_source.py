@@ -31,10 +31,10 @@ class StepSource:
         """
         self._session = open_model(path)
         self.labels: tuple[str, ...] = tuple(labels_of(self._session, path))
-        known = self._session.get_modelmeta().custom_metadata_map
-        if missing := [key for key in KEYS if key not in known]:
+        entries = self._session.get_modelmeta().custom_metadata_map
+        if missing := [key for key in KEYS if key not in entries]:
             raise UserError(f"{path}: no {missing[0]!r} in its metadata; it is not a step file")
-        self._before, self._chunk, self._size = (int(known[key]) for key in KEYS)
+        self._before, self._chunk, self._size = (int(entries[key]) for key in KEYS)
         self._states = {
             node.name: np.zeros(node.shape, dtype=np.float32)
             for node in self._session.get_inputs()
@@ -75,7 +75,7 @@ class StepSource:
         return Frames(np.concatenate(final)[: max(missing, 0)], self._nothing)
 
     def _step(self) -> Posteriors:
-        """Return the final frames of the next chunk `[chunk, V]`, and go on to the one after."""
+        """Return the final frames of the next chunk, `[chunk, V]`, and advance by a chunk."""
         inputs = {"samples": self._pending[None, : self._size], "frame": np.array(self._frame)}
         log_probs, ahead, *state = self._session.run(None, inputs | self._state)
         self._state = dict(zip(self._states, state, strict=True))

@@ -93,7 +93,7 @@ class WindowSource:
     def _reset(self) -> None:
         self._window: Signal = np.zeros(0, dtype=np.float32)
         self._pending: Signal = np.zeros(0, dtype=np.float32)
-        self._known = 0  # frames of the window that are final
+        self._final = 0  # frames of the window that are final
         self._ahead = self._nothing
         # The best labels of the last passes, from the first frame that is not final.
         self._passes: deque[NDArray[np.int64]] = deque(maxlen=self.policy.number)
@@ -105,7 +105,7 @@ class WindowSource:
         while len(self._pending) >= self._hop:
             self._window = np.concatenate([self._window, self._pending[: self._hop]])
             self._pending = self._pending[self._hop :]
-            frames = session_posteriors(self._session, self._window[None])[0][self._known :]
+            frames = session_posteriors(self._session, self._window[None])[0][self._final :]
             count = self._final_count(frames)
             final.append(frames[:count])
             self._ahead = frames[count:]
@@ -116,8 +116,8 @@ class WindowSource:
         """Return the last frames of the stream as final, and reset the state."""
         window = np.concatenate([self._window, self._pending])
         frames = self._nothing
-        if len(window) > self._known * FRAME_HOP:
-            frames = session_posteriors(self._session, window[None])[0][self._known :]
+        if len(window) > self._final * FRAME_HOP:
+            frames = session_posteriors(self._session, window[None])[0][self._final :]
         self._reset()
         return Frames(frames, self._nothing)
 
@@ -135,7 +135,7 @@ class WindowSource:
     def _advance(self, count: int) -> None:
         """Count frames as final, and drop what lies before the context."""
         self._passes = deque((labels[count:] for labels in self._passes), self._passes.maxlen)
-        self._known += count
-        if (dropped := self._known - self._context) > 0:
+        self._final += count
+        if (dropped := self._final - self._context) > 0:
             self._window = self._window[dropped * FRAME_HOP :]
-            self._known -= dropped
+            self._final -= dropped

@@ -66,12 +66,12 @@ class ExportStreamParams:
 def export_step(step: StreamStep, metadata: dict[str, str], path: Path, opset: int) -> None:
     """Write the step file of a recogniser; its bytes depend on the module only."""
     shape = step.encoder.shape
-    kept, past = step.initial()
-    example = (torch.zeros(1, shape.step_samples), torch.tensor(0), kept, past)
+    cached, past = step.initial()
+    example = (torch.zeros(1, shape.step_samples), torch.tensor(0), cached, past)
     numbers = {"before": BEFORE, "chunk": shape.chunk, "step_samples": shape.step_samples}
     properties = metadata | {key: str(value) for key, value in sorted(numbers.items())}
-    names = ["log_probs", "ahead", "next_kept", "next_past"]
-    trace(step, example, ["samples", "frame", "kept", "past"], names, {}, properties, path, opset)
+    names = ["log_probs", "ahead", "next_cached", "next_past"]
+    trace(step, example, ["samples", "frame", "cached", "past"], names, {}, properties, path, opset)
 
 
 def check_step(

@@ -17,7 +17,7 @@ from fonoteka.alignment.emissions import frame_levels
 from fonoteka.alignment.written_words import written_words
 from fonoteka.bench.alignment import compare, speed, sphinx_times
 from fonoteka.bench.alignment.compare import AlignmentBenchParams, differences, distances
-from fonoteka.bench.alignment.digits import JoinParams, join, joined_digits
+from fonoteka.bench.alignment.digits import DigitJoinParams, join, joined_digits
 from fonoteka.bench.alignment.speed import Scored, lengthened, time_alignment
 from fonoteka.bench.alignment.sphinx_times import (
     CLASSES,
@@ -64,7 +64,7 @@ def test_clips_are_joined_with_pauses_and_their_starts_are_known():
 
 def test_digits_of_each_speaker_are_drawn_by_the_seed():
     folder = shared_corpus("fsdd")
-    params = JoinParams(1, 4, 0.2, 7)
+    params = DigitJoinParams(1, 4, 0.2, 7)
     joined = joined_digits(folder, params)
     assert len(joined) == 6
     assert {len(recording.words) for recording in joined} == {4}
@@ -75,7 +75,7 @@ def test_digits_of_each_speaker_are_drawn_by_the_seed():
 
 def test_a_folder_without_digits_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"no file is named as in the Free Spoken Digit Dataset"):
-        joined_digits(tmp_path, JoinParams(1, 4, 0.2, 7))
+        joined_digits(tmp_path, DigitJoinParams(1, 4, 0.2, 7))
 
 
 def test_every_english_phone_has_a_class_that_arpabet_has_too():
@@ -100,7 +100,7 @@ def test_distances_are_those_of_the_same_words_and_phones():
 
 def test_pocketsphinx_places_the_digits_of_a_recording():
     pytest.importorskip("pocketsphinx", reason="the package pocketsphinx is not installed")
-    (joined, *_) = joined_digits(shared_corpus("fsdd"), JoinParams(1, 4, 0.3, 1))
+    (joined, *_) = joined_digits(shared_corpus("fsdd"), DigitJoinParams(1, 4, 0.3, 1))
     words = sphinx_words(open_sphinx(), " ".join(joined.words), joined.signal)
     assert tuple(word.text for word in words) == joined.words
     for word, start_s in zip(words, joined.starts_s, strict=True):

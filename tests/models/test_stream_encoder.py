@@ -47,12 +47,12 @@ def in_steps(encoder, signal):
     shape = encoder.shape
     frames = -(-len(signal) // FRAME_HOP)
     padded = F.pad(torch.from_numpy(signal)[None], (BEFORE, shape.step_samples + FRAME_HOP))
-    kept = torch.zeros(shape.layers, 2, shape.history, encoder.width)
+    cached = torch.zeros(shape.layers, 2, shape.history, encoder.width)
     rows = []
     for frame in range(0, frames, shape.chunk):
         start = frame * FRAME_HOP
         window = padded[:, start : start + shape.step_samples]
-        row, _, kept = encoder.step(window, torch.tensor(frame), kept)
+        row, _, cached = encoder.step(window, torch.tensor(frame), cached)
         rows.append(row[0])
     return torch.cat(rows)[:frames].numpy()
 

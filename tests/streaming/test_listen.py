@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import exit_code
-from toy_engine import ToyDecoder, ToySource, spoken, symbols, toy_engine
+from toy_engine import LevelSource, ToyDecoder, spoken, symbols, toy_engine
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.core.errors import UserError
@@ -92,7 +92,7 @@ def test_samples_of_two_channels_are_refused():
 
 
 def test_samples_beyond_full_scale_reach_the_model_as_they_are():
-    source = ToySource()
+    source = LevelSource()
     loud = np.float32([2.5, -3.0, 1.0])
     feed(loud, engine=StreamEngine(source, ToyDecoder()))
     assert np.array_equal(source.pushed[0], loud)
@@ -219,7 +219,7 @@ def test_the_microphone_prints_its_phones_and_its_loss(opened, monkeypatch, caps
     assert capsys.readouterr() == ("d o\n", "error: microphone: the device is lost\n")
 
 
-class Interrupting(ToySource):
+class Interrupting(LevelSource):
     """Presses Ctrl+C in the third chunk."""
 
     def __init__(self):

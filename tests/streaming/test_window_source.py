@@ -31,40 +31,40 @@ def streamed(source, signal, size):
 
 @pytest.mark.parametrize("name", ["hold-3", "agree-2"])
 def test_the_pieces_do_not_change_a_bit(path, name):
-    one, signal = source(path, name), noise(1.0)
-    whole = streamed(one, signal, len(signal))
+    stream, signal = source(path, name), noise(1.0)
+    whole = streamed(stream, signal, len(signal))
     assert len(whole) == 50
     for size in (1000, HOP, 7777):
-        assert np.array_equal(streamed(one, signal, size), whole)
+        assert np.array_equal(streamed(stream, signal, size), whole)
 
 
 def test_hold_keeps_the_last_frames_of_each_pass_back(path):
-    one = source(path, "hold-3")
-    frames = one.push(noise(1.0)[:HOP])
+    stream = source(path, "hold-3")
+    frames = stream.push(noise(1.0)[:HOP])
     assert (len(frames.final), len(frames.provisional)) == (1, 3)
-    frames = one.push(noise(1.0)[:HOP])
+    frames = stream.push(noise(1.0)[:HOP])
     assert (len(frames.final), len(frames.provisional)) == (4, 3)
-    assert len(one.push(noise(1.0)[: HOP - 1]).final) == 0
-    assert one.look_ahead_s == pytest.approx((3 + 4) / 50)
+    assert len(stream.push(noise(1.0)[: HOP - 1]).final) == 0
+    assert stream.look_ahead_s == pytest.approx((3 + 4) / 50)
 
 
 def test_frames_are_final_when_as_many_passes_agree(path):
-    one, signal = source(path, "agree-2"), noise(1.0)
+    stream, signal = source(path, "agree-2"), noise(1.0)
     session = open_model(path)
     passes = [session_posteriors(session, signal[None, : HOP * n])[0].argmax(-1) for n in (1, 2)]
     agreed = int((passes[0] == passes[1][:4]).cumprod().sum())
-    assert len(one.push(signal[:HOP]).final) == 0
-    frames = one.push(signal[HOP : 2 * HOP])
+    assert len(stream.push(signal[:HOP]).final) == 0
+    frames = stream.push(signal[HOP : 2 * HOP])
     assert len(frames.final) == agreed
     assert len(frames.provisional) == 8 - agreed
 
 
 def test_a_window_has_a_bounded_length(path):
-    one = source(path, "hold-3", context_s=0.2)
+    stream = source(path, "hold-3", context_s=0.2)
     for _ in range(60):
-        one.push(noise(0.1))
-        assert len(one._window) <= (10 + 3 + 4) * 320
-    assert len(one.finish().final) <= 3 + 4
+        stream.push(noise(0.1))
+        assert len(stream._window) <= (10 + 3 + 4) * 320
+    assert len(stream.finish().final) <= 3 + 4
 
 
 def test_the_whole_of_a_short_stream_is_the_models_own_output(path):

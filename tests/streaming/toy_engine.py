@@ -25,7 +25,7 @@ def spoken(phones: str, frames: int = 4, pause: int = 2) -> Signal:
     return np.repeat(np.float32(labels) / np.float32(10), FRAME_HOP)
 
 
-class ToySource:
+class LevelSource:
     """Reads the label of each frame, and keeps what is not a whole frame."""
 
     labels = LABELS
@@ -108,7 +108,7 @@ class ToyEndpoints:
 
 
 def toy_engine() -> StreamEngine:
-    return StreamEngine(ToySource(), ToyDecoder(), ToyEndpoints())
+    return StreamEngine(LevelSource(), ToyDecoder(), ToyEndpoints())
 
 
 def symbols(updates) -> str:

@@ -24,7 +24,7 @@ from fonoteka.alignment.emissions import emissions, frame_levels
 from fonoteka.alignment.written_words import written_words
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.bench import report
-from fonoteka.bench.alignment.digits import Joined, JoinParams, joined_digits
+from fonoteka.bench.alignment.digits import DigitJoinParams, Joined, joined_digits
 from fonoteka.bench.alignment.speed import ALIGNER, PLAIN, Scored, SpeedParams, timing
 from fonoteka.bench.alignment.sphinx_times import (
     Phone,
@@ -54,7 +54,7 @@ class AlignmentBenchParams:
     """
 
     model: str
-    join: JoinParams
+    join: DigitJoinParams
     speed: SpeedParams
 
 

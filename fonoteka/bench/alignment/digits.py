@@ -20,7 +20,7 @@ NOISE = 1e-4
 
 
 @dataclass(frozen=True)
-class JoinParams:
+class DigitJoinParams:
     """How recordings are joined.
 
     Attributes:
@@ -51,7 +51,7 @@ class Joined:
     starts_s: tuple[float, ...]
 
 
-def joined_digits(folder: Path, params: JoinParams) -> list[Joined]:
+def joined_digits(folder: Path, params: DigitJoinParams) -> list[Joined]:
     """Return recordings of digits, drawn by the seed.
 
     Raises:

@@ -81,8 +81,9 @@ class CausalTdnnHead(nn.Module):
             final: frames that the next state includes; the later ones come again.
         """
         frames = self.narrow(self.dropout(self.norm(embeddings)))
-        kept, following = state.split([layer.past for layer in self.layers], 1), []
-        for layer, before in zip(self.layers, kept, strict=True):
+        pasts: list[int] = [layer.past for layer in self.layers]  # type: ignore[misc]
+        following = []
+        for layer, before in zip(self.layers, torch.split(state, pasts, 1), strict=True):
             following.append(torch.cat([before, frames[:, :final]], 1)[:, final:])
             frames = layer(frames, before)
         scores = self.output(self.dropout(frames))

@@ -2,9 +2,9 @@
 
 The encoder as it was trained attends over 30 s, so its frames change with every later sample. Here
 frames are computed in chunks. A chunk sees itself, `look_ahead` frames after it and `history`
-frames before it. The frames after a chunk are computed anew for each chunk, so that what they see
-does not add up over the layers; the frames before it are kept as keys and values. The same weights
-therefore give the same frames from a whole clip (`forward`) and from a stream (`step`).
+frames before it. The frames after a chunk are computed again for each chunk, so that what they see
+does not add up over the layers; the frames before it are cached as keys and values. So the same
+weights give the same frames from a whole clip (`forward`) and from a stream (`step`).
 
 Source: Shi et al. 2021, "Emformer: Efficient Memory Transformer Based Acoustic Model for Low
 Latency Streaming Speech Recognition", arXiv:2010.10759: its right context is computed like this.
@@ -77,6 +77,8 @@ class StreamEncoder(nn.Module):
     The names of submodules are part of the exported bytes.
     """
 
+    positions: Tensor
+
     def __init__(self, encoder: Any, shape: StreamShape) -> None:
         super().__init__()
         if shape.layers > len(encoder.layers):
@@ -115,18 +117,18 @@ class StreamEncoder(nn.Module):
         embeddings: Tensor = self.layer_norm(blocks[:, :, :chunk].flatten(1, 2)[:, :frames])
         return embeddings
 
-    def step(self, samples: Tensor, frame: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def step(self, samples: Tensor, frame: Tensor, cached: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the next chunk of a stream.
 
         Args:
             samples: `[1, step_samples]`, from `BEFORE` samples before the chunk's first frame;
                 zeros before the start of the stream and after its end.
             frame: number of the chunk's first frame in the stream, a scalar.
-            kept: `[layers, 2, history, D]`, zeros at the start of the stream.
+            cached: `[layers, 2, history, D]`, zeros at the start of the stream.
 
         Returns:
             The embeddings of the chunk `[1, chunk, D]`, those of the frames after it, which are
-            not final, `[1, look_ahead, D]`, and the next `kept`.
+            not final, `[1, look_ahead, D]`, and the next `cached`.
         """
         chunk, history = self.shape.chunk, self.shape.history
         hidden = self._frames(samples)
@@ -136,13 +138,13 @@ class StreamEncoder(nn.Module):
         following = []
         for number, layer in enumerate(self.layers):
             query, key, value = _projected(layer, blocks)
-            pairs = zip(kept[number], (key, value), strict=True)
+            pairs = zip(cached[number], (key, value), strict=True)
             main = [torch.cat([before, frames[0, 0, :chunk]])[None] for before, frames in pairs]
             right = [frames[:, :, chunk:] for frames in (key, value)]
             following += [frames[0, chunk:] for frames in main]
             blocks = self._layer(layer, blocks, query, main, right, seen)
         frames = self.layer_norm(blocks[:, 0])
-        return frames[:, :chunk], frames[:, chunk:], torch.stack(following).unflatten(0, (-1, 2))
+        return frames[:, :chunk], frames[:, chunk:], torch.stack(following).reshape(cached.shape)
 
     def _frames(self, samples: Tensor) -> Tensor:
         """Return the convolutions' outputs `[B, F, D]` of samples `[B, F * 320 + 720]`."""
@@ -187,7 +189,9 @@ class StreamEncoder(nn.Module):
 
     def _by_head(self, frames: Tensor) -> Tensor:
         """Return `[B, heads, n, S, D / heads]` of `[B, n, S, D]`."""
-        return frames.unflatten(-1, (self.heads, -1)).permute(0, 3, 1, 2, 4)
+        batch, blocks, size, _ = frames.shape
+        split = frames.reshape(batch, blocks, size, self.heads, self.width // self.heads)
+        return split.permute(0, 3, 1, 2, 4)
 
 
 def _projected(layer: Any, blocks: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Compare prefix beam search with the best path, for every model, on whole recordings and streams.
 
 Reads   data/posteriors/<name> of each model, data/models/phone_ngram, valid.jsonl, test.jsonl
-Writes  reports/beam.json
+Writes  reports/beam.json, reports/beam.md
 Params  beam
 
 The settings of a model's beam are chosen on the validation part alone; then the test part is
@@ -25,10 +25,11 @@ import numpy as np
 from fonoteka import manifest
 from fonoteka.audio.dsp import FRAMES_PER_SECOND
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import read_json, write_json
+from fonoteka.core.files import read_json, write_json, write_text
 from fonoteka.core.params import load
 from fonoteka.manifest import Utterance
 from fonoteka.phones import LABELS
+from fonoteka.reporting.beam_table import beam_table
 from fonoteka.reporting.rounding import rounded
 from fonoteka.scoring.decoding import check_posteriors, greedy
 from fonoteka.scoring.error_rate import Errors, bootstrap, errors_by, paired_bootstrap
@@ -172,7 +173,7 @@ def rates_by(
 
 def run(
     posteriors: Sequence[Path], ngram: Path, valid: Path, test: Path, report_to: Path,
-    params: EvaluateBeamParams,
+    table_to: Path, params: EvaluateBeamParams,
 ) -> None:  # fmt: skip
     """Score the beam of every model."""
     arpa = ngram / "phones.arpa"
@@ -198,7 +199,9 @@ def run(
         "threshold": params.threshold,
         "hold_frames": {"beam": params.hold_frames, "stream": params.stream_hold_frames},
     }
-    write_json(report_to, rounded(report, params.digits))
+    result = rounded(report, params.digits)
+    write_json(report_to, result)
+    write_text(table_to, f"# Prefix beam search with a phone n-gram\n\n{beam_table(result)}\n")
 
 
 def main() -> None:
@@ -208,4 +211,5 @@ def main() -> None:
     for name in ("ngram", "valid", "test"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True, dest="report_to")
+    parser.add_argument("--table", type=Path, required=True, dest="table_to")
     run(**vars(parser.parse_args()), params=load("beam", EvaluateBeamParams))

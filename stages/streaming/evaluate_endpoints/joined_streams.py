@@ -22,7 +22,7 @@ Times = Mapping[str, Sequence[Row]]
 
 
 @dataclass(frozen=True)
-class JoinParams:
+class UtteranceJoinParams:
     """How utterances are joined.
 
     Attributes:
@@ -107,7 +107,7 @@ def phone_times(segments: Path) -> Times:
 
 
 def choose(
-    utterances: Sequence[Utterance], count: int, params: JoinParams
+    utterances: Sequence[Utterance], count: int, params: UtteranceJoinParams
 ) -> list[tuple[float, list[Utterance]]]:
     """Return the level of the noise and the utterances of each stream, in order.
 
@@ -132,7 +132,11 @@ def choose(
 
 
 def joined_streams(
-    utterances: Sequence[Utterance], times: Times, audio: Path, count: int, params: JoinParams
+    utterances: Sequence[Utterance],
+    times: Times,
+    audio: Path,
+    count: int,
+    params: UtteranceJoinParams,
 ) -> Iterator[JoinedStream]:
     """Yield the streams of a split.
 
@@ -150,7 +154,7 @@ def joined_streams(
         yield join([TimedClip(u, times[u.id], signals[u.id]) for u in own], level, params)
 
 
-def join(clips: Sequence[TimedClip], noise_db: float, params: JoinParams) -> JoinedStream:
+def join(clips: Sequence[TimedClip], noise_db: float, params: UtteranceJoinParams) -> JoinedStream:
     """Return the clips of one voice as one stream.
 
     The pauses between the phones of two clips are longer than the drawn ones, by the margins that
@@ -170,13 +174,13 @@ def join(clips: Sequence[TimedClip], noise_db: float, params: JoinParams) -> Joi
     return JoinedStream(first.speaker, first.source, noise_db, ids, samples, phones)
 
 
-def _pause(rng: np.random.Generator, params: JoinParams) -> Signal:
+def _pause(rng: np.random.Generator, params: UtteranceJoinParams) -> Signal:
     seconds = rng.uniform(params.pause_min_s, params.pause_max_s)
     return np.zeros(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
 
 
 def _recorded(
-    signal: Signal, noise_db: float, rng: np.random.Generator, params: JoinParams
+    signal: Signal, noise_db: float, rng: np.random.Generator, params: UtteranceJoinParams
 ) -> Signal:
     """Return a stream with noise of a colour of its own, at a level of its own."""
     # A one-pole filter, cut after 64 samples: scipy's would be exact and takes 1.8 s to import.

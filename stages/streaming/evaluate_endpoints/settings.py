@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fonoteka.core.errors import UserError
 from fonoteka.streaming.endpoint import EndpointParams
-from stages.streaming.evaluate_endpoints.joined_streams import JoinParams
+from stages.streaming.evaluate_endpoints.joined_streams import UtteranceJoinParams
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class EvaluateEndpointsParams:
         digits: decimals in the report.
     """
 
-    join: JoinParams
+    join: UtteranceJoinParams
     valid_utterances: int
     test_utterances: int
     commit_lag_s: float

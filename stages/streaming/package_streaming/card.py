@@ -62,8 +62,8 @@ def _usage(package: Mapping[str, Any]) -> list[str]:
         "\n## Use\n",
         "```sh\npython -m fonoteka listen --wav clip.wav --model streaming\n```\n",
         "`step.onnx` takes `samples` (from the samples before a chunk to the end of its "
-        "look-ahead), `frame` (number of the chunk's first frame), `kept` and `past` (zeros at the "
-        "start, then `next_kept` and `next_past`). The sizes are in its metadata: `before`, "
+        "look-ahead), `frame` (number of the chunk's first frame), `cached` and `past` (zeros at "
+        "the start, then `next_cached` and `next_past`). The sizes are in its metadata: `before`, "
         "`chunk`, `step_samples`. Input is one channel at "
         f"{package['sample_rate_hz']} Hz.",
     ]
@@ -86,9 +86,9 @@ def _evaluation(package: Mapping[str, Any]) -> list[str]:
     ]
     return [
         "\n## Evaluation\n",
-        f"{metrics['streams']} streams of {metrics['speakers']} speakers that no weight was learned "
-        f"from, fed in chunks of {metrics['chunk_ms']:g} ms. Lags are of the audio, without "
-        "computation, from the end of a phone to its commit.\n",
+        f"{metrics['streams']} streams of {metrics['speakers']} speakers that no weight was "
+        f"learned from, fed in chunks of {metrics['chunk_ms']:g} ms. Lags are of the audio, "
+        "without computation, from the end of a phone to its commit.\n",
         table(["metric", "value"], rows, left=(0,)),
     ]
 

@@ -86,7 +86,8 @@ def run(
         },
     }  # fmt: skip
     with atomic_folder(out) as part:
-        sources = {STEP: step / STEP, CONFIDENCE: confidence, NGRAM: ngram / NGRAM}
+        calibration = confidence / f"{name}.json"
+        sources = {STEP: step / STEP, CONFIDENCE: calibration, NGRAM: ngram / NGRAM}
         for file, source in sources.items():
             shutil.copyfile(source, part / file)
         files = record(part, sources)

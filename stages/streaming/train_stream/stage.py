@@ -2,7 +2,8 @@
 
 Reads   data/models/encoder/whisper; the teacher's head and embeddings; train.jsonl, valid.jsonl,
         data/audio
-Writes  data/models/stream_ctc/, see `fonoteka.models.stream.stream_model`; reports/curves/stream_ctc/
+Writes  data/models/stream_ctc/, see `fonoteka.models.stream.stream_model`
+        reports/curves/stream_ctc/
 Params  train_stream, compute
 
 The encoder was trained with 30 s of context on both sides. With 0.1 s after a frame its embeddings

@@ -120,9 +120,9 @@ class StreamTask:
         self.left_out = len(every) - len(whole)
         if not whole:
             raise UserError(f"{train}: every clip has fewer frames than phones; check its texts")
-        kept = {id(example) for example in whole}
+        usable = {id(example) for example in whole}
         repeated = oversample(utterances, every, params.repeat)
-        self.items = [example for example in repeated if id(example) in kept]
+        self.items = [example for example in repeated if id(example) in usable]
 
     @property
     def head_shape(self) -> CausalTdnnShape:

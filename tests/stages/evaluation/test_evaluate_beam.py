@@ -54,7 +54,8 @@ def save_inputs(folder, speakers=3, decoded=misheard):
     model = estimate([SENTENCE.split()] * 5, INVENTORY, order=3)
     write_text(ngram / "phones.arpa", arpa_text(model))
     write_json(ngram / "ngram.json", {"order": 3})
-    return [posteriors], ngram, folder / "valid.jsonl", folder / "test.jsonl", folder / "beam.json"
+    names = ("valid.jsonl", "test.jsonl", "beam.json", "beam.md")
+    return [posteriors], ngram, *(folder / name for name in names)
 
 
 def report_of(folder, params=PARAMS, **changes):
@@ -105,16 +106,18 @@ def test_a_stream_commits_a_phone_within_its_hold(tmp_path):
 
 
 def test_the_command_line_reads_params_and_writes_equal_bytes(tmp_path, monkeypatch):
-    posteriors, ngram, valid, test, out = save_inputs(tmp_path)
+    posteriors, ngram, valid, test, out, table = save_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     section = {k: [*v] if isinstance(v, tuple) else v for k, v in asdict(PARAMS).items()}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"beam": section}))
-    arguments = [*posteriors, "--ngram", ngram, "--valid", valid, "--test", test, "--report", out]
+    options = {"ngram": ngram, "valid": valid, "test": test, "report": out, "table": table}
+    arguments = [*posteriors, *(x for name, path in options.items() for x in (f"--{name}", path))]
     monkeypatch.setattr(sys, "argv", ["evaluate_beam", *map(str, arguments)])
     stage.main()
     first = out.read_bytes()
-    run(posteriors, ngram, valid, test, out, PARAMS)
+    run(posteriors, ngram, valid, test, out, table, PARAMS)
     assert out.read_bytes() == first
+    assert "| toy" in table.read_text()
 
 
 def test_posteriors_that_cannot_be_decoded_are_named(tmp_path):

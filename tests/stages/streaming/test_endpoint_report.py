@@ -12,13 +12,13 @@ from stream_maker import small
 from fonoteka import manifest
 from fonoteka.core.files import read_json
 from fonoteka.reporting.endpoint_table import endpoint_page
-from stages.streaming.evaluate_endpoints.joined_streams import JoinParams
+from stages.streaming.evaluate_endpoints.joined_streams import UtteranceJoinParams
 from stages.streaming.evaluate_endpoints.settings import EvaluateEndpointsParams
 from stages.streaming.evaluate_endpoints.stage import run
 
 pytestmark = pytest.mark.torch
 PARAMS = EvaluateEndpointsParams(
-    join=JoinParams(1, 0.8, 1.2, (30.0, 10.0), -6.0, 0.0), valid_utterances=4,
+    join=UtteranceJoinParams(1, 0.8, 1.2, (30.0, 10.0), -6.0, 0.0), valid_utterances=4,
     test_utterances=100, commit_lag_s=0.15, thresholds=(0.5,), release_below=(0.1,),
     max_over_rule2_s=0.1, rule2_silence_s=(0.4, 0.7), digits=4,
 )  # fmt: skip

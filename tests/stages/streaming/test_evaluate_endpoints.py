@@ -23,8 +23,8 @@ from stages.streaming.evaluate_endpoints.endpoint_scores import (
 )
 from stages.streaming.evaluate_endpoints.joined_streams import (
     JoinedStream,
-    JoinParams,
     TimedClip,
+    UtteranceJoinParams,
     choose,
     join,
     joined_streams,
@@ -43,7 +43,7 @@ from stages.streaming.evaluate_endpoints.tuning import (
 )
 
 RATE = 16_000
-JOIN = JoinParams(
+JOIN = UtteranceJoinParams(
     seed=1, pause_min_s=0.8, pause_max_s=2.0, noise_below_db=(30.0, 10.0), gain_min_db=-6.0,
     gain_max_db=0.0,
 )  # fmt: skip
