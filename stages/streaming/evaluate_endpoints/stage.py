@@ -42,14 +42,14 @@ from stages.streaming.evaluate_endpoints.joined_streams import (
 )
 from stages.streaming.evaluate_endpoints.settings import EvaluateEndpointsParams
 from stages.streaming.evaluate_endpoints.tuning import (
-    ScoredPart,
+    EndpointPart,
     count,
     count_all,
     tune,
 )
 
 
-def scores_of(part: ScoredPart, endpoint: EndpointParams, commit_lag_s: float) -> dict[str, Any]:
+def scores_of(part: EndpointPart, endpoint: EndpointParams, commit_lag_s: float) -> dict[str, Any]:
     """Return the scores of endpoints and frames: all, by noise and by corpus."""
     counts = count_all(part, endpoint, commit_lag_s)
     frames = part.frames(endpoint.vad)
@@ -129,10 +129,10 @@ def run(
     export, metadata = speech
     delay_hops = read_json(metadata / "model.json")["delay_hops"]
 
-    def part_of(path: Path, count: int) -> tuple[ScoredPart, dict[str, Any]]:
+    def part_of(path: Path, count: int) -> tuple[EndpointPart, dict[str, Any]]:
         streams, contents = part_streams(path, times, audio, count, params)
         files = export / "speech.onnx", frontend
-        return ScoredPart(
+        return EndpointPart(
             streams, lambda vad: open_scorer(vad.name, vad.mode, files, delay_hops)
         ), contents
 

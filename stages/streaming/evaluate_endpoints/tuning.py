@@ -34,7 +34,7 @@ class ScoredStream(NamedTuple):
     delay: int
 
 
-class ScoredPart:
+class EndpointPart:
     """The streams of a split, scored once per detector and mode."""
 
     def __init__(
@@ -86,7 +86,7 @@ def replay(
 
 
 def count_all(
-    part: ScoredPart, params: EndpointParams, commit_lag_s: float
+    part: EndpointPart, params: EndpointParams, commit_lag_s: float
 ) -> list[EndpointCounts]:
     """Return the counts of each stream of a part."""
     counts = []
@@ -97,7 +97,7 @@ def count_all(
     return counts
 
 
-def count(part: ScoredPart, params: EndpointParams, commit_lag_s: float) -> EndpointCounts:
+def count(part: EndpointPart, params: EndpointParams, commit_lag_s: float) -> EndpointCounts:
     """Return the sums over all streams of a part."""
     return sum(count_all(part, params, commit_lag_s), start=EndpointCounts())
 
@@ -137,7 +137,7 @@ def with_hangover(vad: VadParams, counts: EndpointCounts, rule2_s: float) -> Vad
     return replace(vad, hangover_s=round(min(max(over_s, 0.0), rule2_s / 2), 2))
 
 
-def tune(name: str, valid: ScoredPart, params: EvaluateEndpointsParams) -> TunedVad:
+def tune(name: str, valid: EndpointPart, params: EvaluateEndpointsParams) -> TunedVad:
     """Return the best thresholds of a detector, see `rank`."""
     rule2_s = EndpointParams().rule2_silence_s
     tried = []

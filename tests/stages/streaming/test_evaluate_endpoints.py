@@ -31,7 +31,7 @@ from stages.streaming.evaluate_endpoints.joined_streams import (
 )
 from stages.streaming.evaluate_endpoints.settings import EvaluateEndpointsParams
 from stages.streaming.evaluate_endpoints.tuning import (
-    ScoredPart,
+    EndpointPart,
     TunedVad,
     candidates_of,
     count,
@@ -230,7 +230,7 @@ def quiet_part(scorer=None, times=TIMES, seconds=1.0):
     streams = [
         join(timed(speaker, times, seconds), 40.0, params) for speaker in ("mine/ana", "mine/ivo")
     ]
-    return ScoredPart(streams, lambda _: scorer or LevelScorer())
+    return EndpointPart(streams, lambda _: scorer or LevelScorer())
 
 
 def test_replayed_decisions_give_the_endpoints_of_the_streaming_detector():
