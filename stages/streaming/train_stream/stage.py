@@ -33,6 +33,7 @@ from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.loop import fit
 from fonoteka.models.provenance import copy_provenance
 from fonoteka.models.stream.stream_model import rounded_weights, save_stream_model
+from fonoteka.models.stream.stream_encoder import StreamShape
 from fonoteka.models.stream.stream_step import StreamStep
 from fonoteka.onnx_export.export import evenly_spaced
 from fonoteka.phones import LABELS
@@ -45,7 +46,8 @@ from stages.streaming.train_stream.stream_task import StreamTask, TrainStreamPar
 class ValidationClips:
     """Clips of the validation split, evenly spaced by length."""
 
-    def __init__(self, valid: Path, audio: Path, count: int) -> None:
+    def __init__(self, valid: Path, audio: Path, count: int, shape: StreamShape) -> None:
+        self.shape = shape
         self.utterances = evenly_spaced(manifest.read(valid), count)
         if not self.utterances:
             raise UserError(f"{valid}: no utterance to validate on")
@@ -53,13 +55,15 @@ class ValidationClips:
 
     @torch.inference_mode()
     def per(self, model: nn.Module) -> float:
-        """Return the phone error rate."""
+        """Return the phone error rate with the shape of the stream, which training may change."""
         assert isinstance(model, StreamStep)
+        train_shape, model.encoder.shape = model.encoder.shape, self.shape
         decoded = []
         for utterance in self.utterances:
             samples = torch.from_numpy(self.signals[utterance.id])[None]
             log_probs = model.head(model.encoder(samples))[0].numpy()
             decoded.append([segment.symbol for segment in greedy(log_probs)])
+        model.encoder.shape = train_shape
         return errors([u.phones for u in self.utterances], decoded).rate
 
 
@@ -80,9 +84,10 @@ def run(
     }  # fmt: skip
     mark = fingerprint(name, asdict(params), lineage, torch.get_num_threads())
     keep = Checkpoint(checkpoint, mark)
-    validation = ValidationClips(valid, audio, params.valid_clips)
+    validation = ValidationClips(valid, audio, params.valid_clips, params.shape)
     model, progress = fit(task, validation.per, "per", params, keep, task.groups)
     assert isinstance(model, StreamStep)
+    model.encoder.shape = params.shape
     rounded_weights(model)
     metadata = {
         "name": name, "encoder": encoder.name, "labels": list(LABELS),

@@ -6,7 +6,7 @@ pupil does not learn to wait for more sound, which CTC alone teaches a model tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,9 @@ class TrainStreamParams(LoopParams):
 
     Attributes:
         shape: of the stream: layers of the encoder, and frames that a frame depends on.
+        train_chunk: frames per step in training, at most a step with its look-ahead. It has the
+            same last frame in view, so the look-ahead is shorter. A step of 4 frames and 2 more
+            costs half of a step of 2 frames and 4 more.
         hidden: width of the head.
         dilations: of the head's time-delay layers, in frames.
         dropout: of the head.
@@ -57,6 +60,7 @@ class TrainStreamParams(LoopParams):
     """
 
     shape: StreamShape
+    train_chunk: int
     hidden: int
     dilations: tuple[int, ...]
     dropout: float
@@ -79,6 +83,12 @@ class TrainStreamParams(LoopParams):
                 f"{self.batches}, {self.valid_clips} and {self.head_rate}; change them in "
                 "params.yaml"
             )
+
+    @property
+    def train_shape(self) -> StreamShape:
+        """The shape of the stream in training."""
+        after = self.shape.chunk + self.shape.look_ahead - self.train_chunk
+        return replace(self.shape, chunk=self.train_chunk, look_ahead=after)
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,7 @@ class StreamTask:
 
     def new(self) -> nn.Module:
         """Return Whisper's encoder with bounded context and an untrained head."""
-        encoder = StreamEncoder(load_short_encoder(self.encoder).encoder, self.params.shape)
+        encoder = StreamEncoder(load_short_encoder(self.encoder).encoder, self.params.train_shape)
         # The convolutions are a filterbank, which 90 seconds of training do not improve.
         encoder.conv1.requires_grad_(requires_grad=False)
         encoder.conv2.requires_grad_(requires_grad=False)
