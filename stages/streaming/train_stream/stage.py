@@ -32,8 +32,8 @@ from fonoteka.models.curves import write_curves
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.loop import fit
 from fonoteka.models.provenance import copy_provenance
-from fonoteka.models.stream.stream_model import rounded_weights, save_stream_model
 from fonoteka.models.stream.stream_encoder import StreamShape
+from fonoteka.models.stream.stream_model import rounded_weights, save_stream_model
 from fonoteka.models.stream.stream_step import StreamStep
 from fonoteka.onnx_export.export import evenly_spaced
 from fonoteka.phones import LABELS
