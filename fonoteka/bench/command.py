@@ -1,6 +1,6 @@
 """Time the models on this machine and fail if one is slower than params.yaml allows.
 
-    python -m fonoteka bench heads|paths|realtime|all [--busy]
+    python -m fonoteka bench heads|paths|realtime|words|beam|streaming|all [--busy]
 
 Reads   data/, as the last `make repro` left it
 Writes  reports/bench/<name>.json; exits 1 if a limit is missed

@@ -85,10 +85,9 @@ class WindowSource:
     @property
     def look_ahead_s(self) -> float:
         """The longest wait that the policy asks for, if the passes agree at once."""
-        frames = self.policy.number
-        if self.policy.kind == "agree":
-            frames *= self.policy.hop_frames
-        return (frames + self.policy.hop_frames) / FRAMES_PER_SECOND
+        number, hop = self.policy.number, self.policy.hop_frames
+        frames = number + hop if self.policy.kind == "hold" else number * hop
+        return frames / FRAMES_PER_SECOND
 
     def _reset(self) -> None:
         self._window: Signal = np.zeros(0, dtype=np.float32)

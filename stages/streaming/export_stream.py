@@ -1,7 +1,7 @@
 """Export the recogniser with bounded context as one step of a stream, and check it clip by clip.
 
 Reads   data/models/stream_ctc, test.jsonl, data/audio
-Writes  data/models/stream_step/step.onnx: samples and state to log posteriors and the next state
+Writes  data/streaming/stream_ctc/step.onnx: samples and state to log posteriors and the next state
         reports/onnx/stream_step.json: bytes, errors against torch
 Params  export_stream, compute
 

@@ -56,6 +56,7 @@ def test_frames_are_final_when_as_many_passes_agree(path):
     assert len(stream.push(signal[:HOP]).final) == 0
     frames = stream.push(signal[HOP : 2 * HOP])
     assert len(frames.final) == agreed
+    assert stream.look_ahead_s == pytest.approx(2 * 4 / 50)
     assert len(frames.provisional) == 8 - agreed
 
 
