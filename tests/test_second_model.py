@@ -9,7 +9,7 @@ from clones import PYTHON, committed
 pytestmark = pytest.mark.pipeline
 
 NEW = {
-    "encoders": "  other: {kind: wavlm, hub: microsoft/wavlm-base@efa81aae7ff777e464159e0f877d54eac5b84f81}",
+    "encoders": f"  other: {{kind: wavlm, hub: microsoft/wavlm-base@{40 * '0'}}}",
     "embedded": "  other: {augmented_copies: 1, seconds: 9}",
     "models": "  other_ctc:\n"
     "    {encoder: other, head: ctc, targets: data/splits/train.jsonl, seconds: 9}",
