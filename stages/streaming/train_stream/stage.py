@@ -87,6 +87,7 @@ def run(
     validation = ValidationClips(valid, audio, params.valid_clips, params.shape)
     model, progress = fit(task, validation.per, "per", params, keep, task.groups)
     assert isinstance(model, StreamStep)
+    model.eval()  # the best weights are still in training mode: dropout would be judged too
     model.encoder.shape = params.shape
     rounded_weights(model)
     metadata = {
