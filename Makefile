@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro status diff gate verify test test-fast test-faults coverage check requirements clean
+.PHONY: help repro status diff gate verify bench-streaming test test-fast test-faults coverage check requirements clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ gate: $(INSTALLED) ## refuse numbers past a limit or worse than at another revis
 
 verify: $(INSTALLED) ## rebuild everything from nothing in a clone and compare it with dvc.lock
 	@python -m fonoteka verify
+
+bench-streaming: $(INSTALLED) ## time the recognition of streams beside window recompute
+	@python -m fonoteka bench streaming
 
 # A file goes to one worker, so that what its tests share is made once.
 PYTEST := python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
