@@ -69,7 +69,7 @@ def packaged(folder: Path) -> Path:
     return folder
 
 
-def heard(engine, signal=SIGNAL, size=640):
+def decoded(engine, signal=SIGNAL, size=640):
     """Return the committed phones of a signal that is fed in pieces."""
     pieces = [signal[start : start + size] for start in range(0, len(signal), size)]
     updates = [*(engine.feed(piece) for piece in pieces), engine.finish()]
@@ -86,7 +86,7 @@ def test_a_step_file_is_streamed_exactly(streaming):
     log_probs = whole_stream(StepSource(streaming / "step.onnx"), SIGNAL)
     expected = [segment.symbol for segment in greedy(log_probs)]
     assert len(expected) > 3
-    assert symbols(heard(engine)) == expected
+    assert symbols(decoded(engine)) == expected
 
 
 @pytest.mark.parametrize("policy", ["hold-16", "agree-2", "exactly", ""])
@@ -101,7 +101,7 @@ def test_a_model_of_whole_recordings_is_streamed_by_windows(whole_path):
     engine = open_engine(str(whole_path), "hold-16")
     assert isinstance(engine.source, WindowSource)
     assert engine.source.policy.name == "hold-16"
-    assert heard(engine, SIGNAL[:8000])
+    assert decoded(engine, SIGNAL[:8000])
 
 
 def test_a_model_of_whole_recordings_is_not_exact(whole_path):
@@ -137,13 +137,13 @@ def test_the_beam_of_a_stream_is_that_of_the_whole_recording(streaming):
     log_probs = whole_stream(StepSource(streaming / "step.onnx"), SIGNAL)
     segments = beam_search(log_probs, table_of(parse_arpa(ARPA, "toy"), LABELS), BEAM)
     expected = [segment.symbol for segment in segments]
-    assert symbols(heard(engine)) == expected
+    assert symbols(decoded(engine)) == expected
     assert expected != [segment.symbol for segment in greedy(log_probs)]
 
 
 def test_the_beam_works_with_windows_too(whole_path):
     engine = open_engine(str(add_arpa(whole_path)), "hold-16", "beam")
-    assert {*symbols(heard(engine, SIGNAL[:8000]))} <= {*LABELS[1:]}
+    assert {*symbols(decoded(engine, SIGNAL[:8000]))} <= {*LABELS[1:]}
 
 
 def test_an_n_gram_model_of_other_phones_is_refused(streaming):
@@ -161,8 +161,8 @@ def test_a_damaged_n_gram_model_is_named(streaming):
 @pytest.mark.parametrize("decoder", ["greedy", "beam"])
 def test_the_confidence_is_calibrated_if_there_is_a_calibration(decoder, streaming):
     add_arpa(streaming)
-    raw = heard(open_engine(str(streaming), decoder=decoder))
-    calibrated = heard(open_engine(str(add_calibration(streaming)), decoder=decoder))
+    raw = decoded(open_engine(str(streaming), decoder=decoder))
+    calibrated = decoded(open_engine(str(add_calibration(streaming)), decoder=decoder))
     assert symbols(raw) == symbols(calibrated) != []
     assert {phone.confidence for phone in calibrated} == {0.25}
     assert len({phone.confidence for phone in raw}) > 1
@@ -183,7 +183,7 @@ def test_a_calibration_without_its_table_is_named(streaming):
 
 def test_a_sound_package_is_opened(streaming):
     engine = open_engine(str(packaged(add_calibration(add_arpa(streaming)))), decoder="beam")
-    assert {phone.confidence for phone in heard(engine)} == {0.25}
+    assert {phone.confidence for phone in decoded(engine)} == {0.25}
 
 
 @pytest.mark.parametrize("name", ["step.onnx", "confidence.json", "phones.arpa"])
@@ -207,7 +207,7 @@ def test_a_model_is_found_by_its_name(streaming, monkeypatch, tmp_path):
     (tmp_path / "data" / "models").mkdir(parents=True)
     streaming.rename(tmp_path / "data" / "models" / "streaming")
     monkeypatch.setattr(transcribe, "project", lambda: tmp_path)
-    assert len(heard(open_engine("streaming"))) > 3
+    assert len(decoded(open_engine("streaming"))) > 3
 
 
 @pytest.mark.parametrize("name", ["none", "../none"])
@@ -219,7 +219,7 @@ def test_a_model_that_does_not_exist_is_named(name):
 def test_silence_ends_an_utterance_in_which_nothing_was_spoken(streaming):
     engine = open_engine(str(streaming))
     silence = np.zeros(SAMPLE_RATE_HZ // 10, dtype=np.float32)
-    # The untrained recogniser hears phones in silence too, so they are left out.
+    # The untrained recogniser predicts phones in silence too, so they are left out.
     engine.decoder.advance = lambda final: []
     reasons = [engine.feed(silence).endpoint for _ in range(40)]
     assert [reason for reason in reasons if reason] == [NOTHING_SPOKEN]

@@ -39,13 +39,13 @@ class LateSource(ToySource):
 
 
 class Endpoints:
-    """Ends an utterance with a phone after frames of silence, and notes what it was told."""
+    """Ends an utterance with a phone after frames of silence, and records what it was given."""
 
     def __init__(self, frames=10):
-        self.limit, self.silent, self.told, self.finished = frames * FRAME, 0, [], 0
+        self.limit, self.silent, self.inputs, self.finished = frames * FRAME, 0, [], 0
 
     def push(self, samples, spoken):
-        self.told.append((len(samples), spoken))
+        self.inputs.append((len(samples), spoken))
         self.silent = 0 if samples.any() else self.silent + len(samples)
         return SILENCE if spoken and self.silent >= self.limit else None
 
@@ -151,7 +151,7 @@ def test_the_end_resets_the_state():
 
 
 @pytest.mark.parametrize(
-    ("samples", "found"),
+    ("samples", "expected"),
     [
         (np.zeros((640, 2), dtype=np.float32), r"found float32 of shape \(640, 2\)"),
         (np.zeros((1, 640), dtype=np.float32), r"found float32 of shape \(1, 640\)"),
@@ -162,10 +162,10 @@ def test_the_end_resets_the_state():
         (np.zeros(3, dtype=bool), r"found bool of shape \(3,\)"),
     ],
 )
-def test_samples_of_another_kind_are_refused_and_change_nothing(samples, found):
+def test_samples_of_another_kind_are_refused_and_change_nothing(samples, expected):
     engine = engine_of()
     engine.feed(WORD[:1000])
-    with pytest.raises(UserError, match=f"expected samples of one channel as floats .*{found}"):
+    with pytest.raises(UserError, match=f"expected samples of one channel as floats .*{expected}"):
         engine.feed(samples)
     assert engine.feed(WORD[1000:]).audio_s == len(WORD) / SAMPLE_RATE_HZ
 
@@ -184,23 +184,23 @@ def test_a_sample_that_is_not_finite_is_named_with_its_place(bad):
     samples[[800, 900]] = bad
     with pytest.raises(UserError, match=rf"sample 24800 of the stream, at 1\.550 s, is {bad}; exp"):
         engine.feed(samples)
-    # The piece was not taken, so the stream goes on without it.
+    # The piece was not taken, so the stream continues without it.
     updates = streamed(engine, WORD)
     assert updates[-1].audio_s == 1.5 + len(WORD) / SAMPLE_RATE_HZ
     assert [phone.symbol for phone in committed(updates)] == ["d", "a", "d"]
 
 
 def test_samples_beyond_full_scale_are_not_cut():
-    heard = []
+    received = []
 
     class Listening(ToySource):
         def push(self, samples):
-            heard.append(samples)
+            received.append(samples)
             return super().push(samples)
 
     loud = np.array([3.0, -2.5], dtype=np.float32)
     engine_of(Listening()).feed(loud)
-    assert np.array_equal(heard[0], loud)
+    assert np.array_equal(received[0], loud)
 
 
 def test_an_endpoint_is_reported_with_its_reason_and_another_utterance_begins():
@@ -214,9 +214,9 @@ def test_an_endpoint_is_reported_with_its_reason_and_another_utterance_begins():
     # The first ten frames of silence have no phone before them, and the second pause ends once.
     assert [n for n, reason in enumerate(reasons) if reason] == [5, 10]
     assert {reason for reason in reasons if reason} == {SILENCE}
-    told = [spoken for _, spoken in endpoints.told]
-    assert told == [n in (4, 5, 9, 10) for n in range(len(pieces))]
-    assert [samples for samples, _ in endpoints.told] == [len(piece) for piece in pieces]
+    before = [spoken for _, spoken in endpoints.inputs]
+    assert before == [n in (4, 5, 9, 10) for n in range(len(pieces))]
+    assert [samples for samples, _ in endpoints.inputs] == [len(piece) for piece in pieces]
 
 
 def test_a_phone_counts_for_the_update_that_commits_it():
@@ -225,7 +225,7 @@ def test_a_phone_counts_for_the_update_that_commits_it():
     engine.feed(spoken([1, 1]))  # shown, and not committed
     update = engine.feed(spoken([0]))
     assert len(update.committed) == 1
-    assert [spoken for _, spoken in endpoints.told] == [False, True]
+    assert [spoken for _, spoken in endpoints.inputs] == [False, True]
 
 
 def test_the_end_of_a_stream_is_the_end_of_its_utterance():
@@ -234,7 +234,7 @@ def test_the_end_of_a_stream_is_the_end_of_its_utterance():
     engine.feed(spoken([1, 1, 0]))
     engine.finish()
     engine.feed(spoken([0]))
-    assert [spoken for _, spoken in endpoints.told] == [True, False]
+    assert [spoken for _, spoken in endpoints.inputs] == [True, False]
 
 
 def test_without_a_detector_there_is_no_endpoint():

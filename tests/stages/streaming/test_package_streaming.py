@@ -74,6 +74,7 @@ def sources(folder, fetched=None, corpus=None):
         (folder / name).mkdir(parents=True)
     (folder / "step" / "step.onnx").write_text("one step")
     write_json(folder / "confidence" / "stream_ctc.json", {"measure": "gibbs_mean"})
+    # The folder has a calibration per model, and only one of them belongs in the package.
     write_json(folder / "confidence" / "wavlm_ctc.json", {"measure": "of another model"})
     (folder / "ngram" / "phones.arpa").write_text("n-grams")
     write_json(folder / "model" / "config.json", {"encoder_layers": 4, "stream": SHAPE})
@@ -245,6 +246,7 @@ def test_the_card_contains_only_values_of_package_json(package):
         ("sample_rate_hz",),
         ("files", "step.onnx", "bytes"),
     ]
+    # A value that the card has from elsewhere would not change with the package.
     for *path, key in places:
         other = copy.deepcopy(document)
         place = other

@@ -266,11 +266,11 @@ def test_targets_follow_the_sound_at_any_speed(toy):
 
 def test_a_gain_changes_the_level_alone(toy):
     task, example = task_of(toy, replace(PLAIN, gain_db=20.0)), task_of(toy).items[0]
-    heard = example.signal != 0
+    audible = example.signal != 0
     gains = []
     for seed in range(20):
         changed = task._changed(example, np.random.default_rng(seed))
-        ratios = changed.signal[heard] / example.signal[heard]
+        ratios = changed.signal[audible] / example.signal[audible]
         assert np.ptp(ratios) < 1e-4 * ratios.max()  # float32
         assert changed.labels is example.labels
         assert changed.teacher is example.teacher
@@ -427,7 +427,7 @@ def test_a_teacher_pulls_the_posteriors_towards_its_own(toy):
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "expected"),
     [
         ({"batches": 0}, "found 0, 4 and 10.0"),
         ({"valid_clips": 0}, "found 4, 0 and 10.0"),
@@ -435,8 +435,8 @@ def test_a_teacher_pulls_the_posteriors_towards_its_own(toy):
         ({"head_rate": float("nan")}, "found 4, 4 and nan"),
     ],
 )
-def test_impossible_parameters_are_refused(change, found):
-    with pytest.raises(UserError, match=f"train_stream: batches, .* must be above 0, {found}"):
+def test_impossible_parameters_are_refused(change, expected):
+    with pytest.raises(UserError, match=f"train_stream: batches, .* must be above 0, {expected}"):
         replace(PARAMS, **change)
 
 
