@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.packaging import PACKAGE, recorded, verified
+from fonoteka.packaging import PACKAGE, check_package
 from fonoteka.streaming.arpa import parse_arpa
 from fonoteka.streaming.beam_decoder import BeamDecoder
 from fonoteka.streaming.confidence import ConfidenceCalibration
@@ -99,9 +99,8 @@ def open_engine(model: str, policy: str = EXACT, decoder: str = "greedy") -> Str
     folder = model_folder(model)
     if not folder.is_dir():
         raise UserError(f"no model {model!r}: {folder} is not a folder; run make repro")
-    if (folder / PACKAGE).is_file():
-        for name in sorted(recorded(folder)):
-            verified(folder, name)
+    if (folder / PACKAGE).is_file() and (problems := check_package(folder)):
+        raise UserError(problems[0])
     source = frame_source(folder, policy)
     return StreamEngine(
         source, stream_decoder(folder, source.labels, decoder),

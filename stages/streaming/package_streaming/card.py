@@ -75,14 +75,14 @@ def _evaluation(package: Mapping[str, Any]) -> list[str]:
         metrics["commit_lag_ms"], metrics["first_emission_ms"], metrics["confidence"],
     )  # fmt: skip
     rows = [
-        ["phone error rate", f"{points(metrics['per'])} %"],
-        ["phone error rate of whole recordings", f"{points(metrics['offline_per'])} %"],
-        ["streams equal to whole recordings", f"{points(metrics['equal_to_offline'])} %"],
+        ["phone error rate", _share(metrics["per"])],
+        ["phone error rate of whole recordings", _share(metrics["offline_per"])],
+        ["streams equal to whole recordings", _share(metrics["equal_to_offline"])],
         ["committed phones that changed", f"{metrics['committed_changed']}"],
-        ["shown phones taken back, per final phone", f"{metrics['erasure']:.3f}"],
+        ["shown phones taken back, per final phone", _ratio(metrics["erasure"])],
         ["commit lag p50, p90", _quantiles(lag)],
         ["first phone p50, p90", _quantiles(first)],
-        ["calibration error of the confidence", f"{points(confidence['ece'])} %"],
+        ["calibration error of the confidence", _share(confidence["ece"])],
     ]
     return [
         "\n## Evaluation\n",
@@ -91,6 +91,14 @@ def _evaluation(package: Mapping[str, Any]) -> list[str]:
         "without computation, from the end of a phone to its commit.\n",
         table(["metric", "value"], rows, left=(0,)),
     ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{points(value)} %"
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _quantiles(values: Mapping[str, float | None]) -> str:

@@ -45,12 +45,13 @@ def metrics_of(report: Mapping[str, Any], name: str) -> dict[str, Any]:
         raise UserError(f"reports/streaming.json: no policy {POLICY!r} of {name}; run dvc repro")
     entry = policies[POLICY]
     measures = report["confidence"][name]
-    chosen = next(measure for measure in sorted(measures) if measures[measure]["chosen"])
+    chosen = next((key for key in sorted(measures) if measures[key]["chosen"]), None)
+    scores = measures[chosen] if chosen else {"ece": {"value": None}, "nce": {"value": None}}
     return {
         "chunk_ms": report["chunk_ms"],
         **{key: entry[key] for key in METRICS},
         "confidence": {
-            "measure": chosen, **{key: measures[chosen][key]["value"] for key in ("ece", "nce")},
+            "measure": chosen, **{key: scores[key]["value"] for key in ("ece", "nce")},
         },
     }  # fmt: skip
 
@@ -87,6 +88,9 @@ def run(
     }  # fmt: skip
     with atomic_folder(out) as part:
         calibration = confidence / f"{name}.json"
+        if not calibration.is_file() or not (ngram / NGRAM).is_file():
+            missing = ngram / NGRAM if calibration.is_file() else calibration
+            raise UserError(f"{missing}: no such file; run dvc repro")
         sources = {STEP: step / STEP, CONFIDENCE: calibration, NGRAM: ngram / NGRAM}
         for file, source in sources.items():
             shutil.copyfile(source, part / file)

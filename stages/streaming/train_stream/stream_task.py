@@ -83,6 +83,13 @@ class TrainStreamParams(LoopParams):
                 f"{self.batches}, {self.valid_clips} and {self.head_rate}; change them in "
                 "params.yaml"
             )
+        visible = self.shape.chunk + self.shape.look_ahead
+        if not 1 <= self.train_chunk <= visible or self.shape.history % self.train_chunk:
+            raise UserError(
+                f"train_stream: train_chunk must be 1 to {visible} frames, a chunk with its "
+                f"look-ahead, and divide history, {self.shape.history}, found {self.train_chunk}; "
+                "change it in params.yaml"
+            )
 
     @property
     def train_shape(self) -> StreamShape:
