@@ -37,7 +37,7 @@ def listen(
     ] = True,
     rate: Annotated[int, typer.Option(metavar="HZ", help="of --stdin and --mic")] = 16_000,
     channels: Annotated[int, typer.Option(min=1, help="of --stdin and --mic")] = 1,
-    chunk_ms: Annotated[int, typer.Option(min=1, max=1000, help="length of a chunk")] = 40,
+    chunk_ms: Annotated[int, typer.Option(min=1, max=1000, help="length of a chunk")] = 20,
     timeout_s: Annotated[
         float, typer.Option(min=0.1, help="longest wait for samples of --stdin and --mic")
     ] = 10.0,

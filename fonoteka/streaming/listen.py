@@ -60,7 +60,7 @@ class ListenRequest:
     realtime: bool = True
     sample_rate_hz: int = 16_000
     channels: int = 1
-    chunk_ms: int = 40
+    chunk_ms: int = 20
     timeout_s: float = 10.0
     device: str | None = None
 

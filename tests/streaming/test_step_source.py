@@ -16,7 +16,7 @@ from fonoteka.audio.dsp import FRAME_HOP
 from fonoteka.core.errors import UserError
 from fonoteka.models.stream.stream_encoder import BEFORE
 from fonoteka.phones import LABELS
-from fonoteka.streaming.step_source import StepSource
+from fonoteka.streaming.step_source import SHOWN_AHEAD, StepSource
 
 pytestmark = pytest.mark.torch
 
@@ -57,8 +57,16 @@ def test_a_frame_is_final_once_its_look_ahead_is_complete(source):
         source.finish()
         complete = count == SHAPE.step_samples - BEFORE
         assert len(frames.final) == (SHAPE.chunk if complete else 0)
-        assert len(frames.provisional) == (SHAPE.look_ahead if complete else 0)
+        assert len(frames.provisional) == (SHOWN_AHEAD if complete else 0)
     assert source.look_ahead_s == (SHAPE.step_samples - BEFORE) / 16_000
+
+
+@pytest.mark.parametrize("shown", [0, 2, SHAPE.look_ahead])
+def test_as_many_frames_of_the_look_ahead_are_provisional_as_asked(shown, tmp_path_factory):
+    path = stream_model(tmp_path_factory) / "step" / "step.onnx"
+    frames = StepSource(path, shown).push(noise(0.5))
+    assert len(frames.provisional) == shown
+    assert np.array_equal(frames.final, StepSource(path).push(noise(0.5)).final)
 
 
 def test_provisional_frames_are_kept_until_the_next_step(source):
