@@ -63,9 +63,11 @@ def test_a_measure_has_its_scores_and_the_chosen_one_is_marked():
 def test_the_page_names_the_streams_and_how_they_were_fed():
     report = {
         "chunk_ms": 40.0, "decoder": "greedy", "seconds": 90.0,
-        "models": {"toy": {"exact": ENTRY}}, "confidence": CONFIDENCE,
+        "models": {"offline only": {}, "toy": {"exact": ENTRY}}, "confidence": CONFIDENCE,
+        "offline": {"offline only": 0.05, "toy": 0.1},
     }  # fmt: skip
     text = page(report)
+    assert "offline: offline only 5.0 %, toy 10.0 %." in text
     assert "12 streams of 6 unseen speakers, 1.5 minutes, fed in chunks of 40 ms" in text
     assert "![Commit lag and erasure](streaming.png)" in text
     assert text.endswith("\n")
