@@ -149,6 +149,22 @@ def run_dvc(*arguments: str, folder: Path | str = ".", **options) -> str:
     return done.stdout
 
 
+def empty_repository(factory) -> Path:
+    """Return an empty DVC repository; `factory` is pytest's `tmp_path_factory`."""
+    folder = factory.mktemp("origin") / "repo"
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    run_dvc("init", "--quiet", folder=folder)
+    return folder
+
+
+def entered_copy(origin: Path, tmp_path: Path, monkeypatch) -> Path:
+    """Copy a repository, make the copy the current folder, and return it."""
+    folder = copied(origin, tmp_path / "repo")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    return folder
+
+
 def copied(origin: Path, target: Path) -> Path:
     """Copy a built toy repository with its cache; links and times stay as they are."""
     shutil.copytree(origin, target, symlinks=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
 from command_line import exit_code, run_fonoteka
 from safetensors.numpy import save_file
-from toy import copied, run_dvc
+from toy import empty_repository, entered_copy
 
 from fonoteka.pipeline.remote import checkpoints
 
@@ -21,18 +20,13 @@ FOLDER = "checkpoints/whisper/tuned"
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory):
     """A repository whose remote is the folder `store` beside it."""
-    folder = tmp_path_factory.mktemp("origin") / "repo"
-    subprocess.run(["git", "init", "--quiet", folder], check=True)
-    run_dvc("init", "--quiet", folder=folder)
-    return folder
+    return empty_repository(tmp_path_factory)
 
 
 @pytest.fixture
 def repo(origin, tmp_path, monkeypatch):
     """A copy of it with two checkpoints, which is the current folder."""
-    folder = copied(origin, tmp_path / "repo")
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    folder = entered_copy(origin, tmp_path, monkeypatch)
     run_fonoteka("remote", "--url", str(tmp_path / "store"))
     for step in (20, 40):
         save(folder, step)

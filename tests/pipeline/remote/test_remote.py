@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from command_line import run_fonoteka
 from dvc_yaml import TOP
-from toy import copied, run_dvc
+from toy import empty_repository, entered_copy
 
 from fonoteka.pipeline.remote import command as remote
 from fonoteka.pipeline.remote import urls as remote_urls
@@ -15,19 +15,13 @@ from fonoteka.pipeline.remote.urls import parse_url
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory):
     """An empty repository."""
-    folder = tmp_path_factory.mktemp("origin") / "repo"
-    subprocess.run(["git", "init", "--quiet", folder], check=True)
-    run_dvc("init", "--quiet", folder=folder)
-    return folder
+    return empty_repository(tmp_path_factory)
 
 
 @pytest.fixture
 def repo(origin, tmp_path, monkeypatch):
     """A copy of it, which is the current folder."""
-    folder = copied(origin, tmp_path / "repo")
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    return folder
+    return entered_copy(origin, tmp_path, monkeypatch)
 
 
 def named(repo):
