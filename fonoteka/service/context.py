@@ -64,7 +64,7 @@ class UploadForm:
 
 
 @dataclass(frozen=True)
-class DecodedAudio:
+class JobAudio:
     """A recording as `Job.audio` needs it.
 
     Attributes:
@@ -102,7 +102,7 @@ class Uploads(Protocol):
             ApiError: it is too large, malformed, too slow, or not a form.
         """
 
-    async def decode(self, upload: UploadedFile) -> DecodedAudio:
+    async def decode(self, upload: UploadedFile) -> JobAudio:
         """Decode a file in a process with limits.
 
         Raises:

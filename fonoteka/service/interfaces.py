@@ -247,7 +247,7 @@ class LiveStream(Protocol):
         """Queue samples `[N]` at 16 kHz.
 
         Raises:
-            BusyError: more seconds wait than the limit allows: the worker is too slow for this stream.
+            BusyError: more seconds wait than the limit allows, so the worker is too slow.
         """
 
     def finish(self) -> None:
