@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro status diff gate verify bench-streaming test test-fast test-faults coverage check requirements clean
+.PHONY: help repro status diff gate verify bench-streaming bench-service test test-fast test-faults coverage check requirements clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ verify: $(INSTALLED) ## rebuild everything from nothing in a clone and compare i
 
 bench-streaming: $(INSTALLED) ## time the recognition of streams beside window recompute
 	@python -m fonoteka bench streaming
+
+bench-service: $(INSTALLED) ## load the service with 1 to 64 clients, an hour of sound, live streams
+	@python -m fonoteka bench service
 
 # A file goes to one worker, so that what its tests share is made once.
 PYTEST := python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder

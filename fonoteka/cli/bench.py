@@ -84,6 +84,14 @@ def streaming(busy: Busy = False) -> None:
 
 
 @app.command()
+def service(busy: Busy = False) -> None:
+    """Load the service with clients: clips beside an hour, live streams, swaps of models."""
+    from fonoteka.bench.service.command import bench_service
+
+    _measure(lambda: bench_service(busy))
+
+
+@app.command()
 def beam(busy: Busy = False) -> None:
     """Time prefix beam search with the phone n-gram, beside the best path."""
     from fonoteka.bench.beam import bench_beam
