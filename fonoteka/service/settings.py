@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +69,10 @@ class ServiceSettings:
         retention_s: how long an upload stays that its client asked to be stored.
         log_text: whether logs contain recognised text.
         drain_s: how long a stopping service waits for jobs.
+        require_gates: offer only models whose numbers are within the limits of section `gate`.
+        preload: names of models that are loaded before they are offered; None for those of words
+            and streams, and the default one for phones.
+        watch_s: interval at which the folder is compared with its last state; 0 for never.
     """
 
     models: Path
@@ -79,6 +84,9 @@ class ServiceSettings:
     retention_s: float = 3600
     log_text: bool = False
     drain_s: float = 20
+    require_gates: bool = True
+    preload: tuple[str, ...] | None = None
+    watch_s: float = 0
     limits: UploadLimits = field(default_factory=UploadLimits)
     work: WorkLimits = field(default_factory=WorkLimits)
 
@@ -87,3 +95,5 @@ class ServiceSettings:
             raise UserError(f"{self.models}: no folder of models; run make repro or dvc pull")
         if not 0 <= self.port <= 65_535:
             raise UserError(f"port {self.port}; expected 0 to 65535")
+        if not 0 <= self.watch_s < math.inf:
+            raise UserError(f"watch_s {self.watch_s}; expected seconds, or 0 not to watch")
