@@ -1,0 +1,320 @@
+"""Packages are replaced while requests use them: none fails, and old versions are unloaded once."""
+
+import asyncio
+import gc
+import shutil
+from contextlib import asynccontextmanager
+
+import pytest
+from packaged_models import package
+from recording_workers import RecordingWorkers
+
+from fonoteka.core.errors import UserError
+from fonoteka.service.interfaces import ModelKind, UnknownModelError
+from fonoteka.service.registry.registry import ModelRegistry
+from fonoteka.service.settings import ServiceSettings
+
+NAME = "whisper_ctc"
+
+
+@asynccontextmanager
+async def started(models, lease_s=600.0, **settings):
+    """A registry without gates that has read a folder, and its workers."""
+    workers = RecordingWorkers()
+    settings = ServiceSettings(models, require_gates=False, **settings)
+    registry = ModelRegistry(settings, workers, lease_s)
+    await registry.start()
+    try:
+        yield registry, workers
+    finally:
+        await registry.stop()
+
+
+async def request(registry, workers, decoded, turns=1):
+    """Get a model, wait as if a recording were decoded, and compute; return both versions."""
+    model = registry.get(NAME)
+    await decoded.wait()
+    return model.version, await workers.compute(model, turns)
+
+
+def test_200_requests_over_10_swaps_all_answer_with_the_version_that_they_got(tmp_path):
+    package(tmp_path)
+
+    async def main():
+        async with started(tmp_path) as (registry, workers):
+            current, tasks = [registry.get(NAME).version], []
+            swapped = [asyncio.Event() for _ in range(13)]
+            for swap in range(10):
+                for n in range(20):  # a recording is decoded before, during or after other swaps
+                    decoded = swapped[swap + n % 4]
+                    tasks.append(asyncio.create_task(request(registry, workers, decoded, n)))
+                    await asyncio.sleep(0)
+                swapped[swap].set()
+                package(tmp_path, content=f"build {swap}")
+                assert await registry.refresh() == {NAME: "loaded"}
+                current.append(registry.get(NAME).version)
+            for event in swapped:
+                event.set()
+            answers = await asyncio.gather(*tasks)
+            await registry.drained()
+            return current, answers, workers
+
+    current, answers, workers = asyncio.run(main())
+    assert answers == [(version, version) for version in current[:-1] for _ in range(20)]
+    assert workers.versions("load") == current
+    assert sorted(workers.versions("unload")) == sorted(current[:-1])
+    assert [model.version for model in workers.loaded] == current[-1:]
+
+
+def test_a_version_stays_loaded_until_the_last_request_that_got_it_submits(tmp_path):
+    package(tmp_path)
+
+    async def main():
+        async with started(tmp_path) as (registry, workers):
+            model = registry.get(NAME)
+            package(tmp_path, content="two")
+            await registry.refresh()
+            assert registry.get(NAME).version != model.version
+            assert workers.versions("unload") == []
+            assert await workers.compute(model, 5) == model.version
+            old, model = model.version, None
+            await registry.drained()
+            assert workers.versions("unload") == [old]
+
+    asyncio.run(main())
+
+
+def test_a_version_that_is_never_dropped_is_unloaded_after_the_longest_lease(tmp_path):
+    package(tmp_path)
+
+    async def main():
+        async with started(tmp_path, lease_s=0.01) as (registry, workers):
+            model = registry.get(NAME)
+            package(tmp_path, content="two")
+            await registry.refresh()
+            await registry.drained()
+            assert workers.versions("unload") == [model.version]
+
+    asyncio.run(main())
+
+
+def test_a_version_that_returns_while_it_is_in_use_is_not_unloaded(tmp_path):
+    package(tmp_path)
+
+    async def main():
+        async with started(tmp_path) as (registry, workers):
+            model = registry.get(NAME)
+            for content in ("two", "one"):
+                package(tmp_path, content=content)
+                await registry.refresh()
+            assert registry.get(NAME) is model
+            two = workers.versions("load")[1]
+            await registry.drained()
+            assert workers.versions("unload") == [two]
+            assert model in workers.loaded
+
+    asyncio.run(main())
+
+
+def test_a_version_that_returns_while_it_is_being_unloaded_is_loaded_again(tmp_path):
+    package(tmp_path)
+
+    async def main():
+        async with started(tmp_path) as (registry, workers):
+            workers.unload_gate.clear()
+            package(tmp_path, content="two")
+            await registry.refresh()
+            while not workers.versions("unload"):
+                await asyncio.sleep(0)
+            package(tmp_path, content="one")
+            await registry.refresh()
+            workers.unload_gate.set()
+            await registry.drained()
+            assert registry.get(NAME) in workers.loaded
+
+    asyncio.run(main())
+
+
+def test_the_old_version_answers_while_the_new_one_is_loaded(tmp_path):
+    package(tmp_path)
+
+    async def main():
+        async with started(tmp_path) as (registry, workers):
+            old = registry.get(NAME).version
+            package(tmp_path, content="two")
+            workers.gate.clear()
+            refresh = asyncio.create_task(registry.refresh())
+            while len(workers.events) < 2:
+                await asyncio.sleep(0)
+            assert await workers.compute(registry.get(NAME), 1) == old
+            workers.gate.set()
+            assert (await refresh)[NAME] == "loaded"
+            assert registry.get(NAME).version != old
+
+    asyncio.run(main())
+
+
+def test_the_old_version_stays_if_the_new_package_is_spoilt_or_cannot_be_loaded(tmp_path):
+    folder = package(tmp_path)
+
+    async def main():
+        async with started(tmp_path) as (registry, workers):
+            old = registry.get(NAME).version
+            (folder / "model.onnx").write_text("spoilt")
+            assert "its SHA-256 is" in (await registry.refresh())[NAME]
+            assert "its SHA-256 is" in registry.refused()[NAME]
+            assert registry.card(NAME)["newer_refused"] == registry.refused()[NAME]
+            assert registry.get(NAME).version == old
+            package(tmp_path, content="two")
+            workers.broken.add(NAME)
+            result = await registry.refresh()
+            assert result == registry.refused() == {NAME: f"{NAME}/model.onnx: does not run"}
+            assert registry.get(NAME).version == old
+            workers.broken.clear()
+            assert await registry.refresh() == {NAME: "loaded"}
+            assert registry.refused() == {}
+
+    asyncio.run(main())
+
+
+def test_a_removed_package_is_offered_until_a_refresh_and_returns_with_its_folder(tmp_path):
+    folder = package(tmp_path / "models")
+
+    async def main():
+        async with started(tmp_path / "models") as (registry, workers):
+            folder.rename(tmp_path / "away")
+            model = registry.get(NAME)
+            assert await registry.refresh() == {NAME: "removed"}
+            with pytest.raises(UnknownModelError, match="no such model is offered now"):
+                registry.get(NAME)
+            assert await workers.compute(model, 1) == model.version
+            (tmp_path / "away").rename(folder)
+            assert await registry.refresh() == {NAME: "loaded"}
+            assert registry.get(NAME) == model
+
+    asyncio.run(main())
+
+
+def test_models_stay_if_their_whole_folder_cannot_be_read(tmp_path):
+    package(tmp_path / "models")
+
+    async def main():
+        async with started(tmp_path / "models") as (registry, _):
+            shutil.rmtree(tmp_path / "models")
+            assert "cannot be read" in (await registry.refresh())[NAME]
+            assert [model.name for model in registry.listed()] == [NAME]
+
+    asyncio.run(main())
+
+
+def test_calls_during_a_refresh_share_the_next_one_and_one_runs_at_a_time(tmp_path):
+    package(tmp_path)
+
+    async def main():
+        async with started(tmp_path) as (registry, workers):
+            workers.gate.clear()
+            package(tmp_path, content="two")
+            first = asyncio.create_task(registry.refresh())
+            while len(workers.events) < 2:
+                await asyncio.sleep(0)
+            package(tmp_path, content="three")  # the running refresh has read the folder
+            others = [asyncio.create_task(registry.refresh()) for _ in range(5)]
+            await asyncio.sleep(0)
+            others[0].cancel()  # a client that leaves does not end it for the others
+            workers.gate.set()
+            assert await first == {NAME: "loaded"}
+            results = await asyncio.gather(*others, return_exceptions=True)
+            assert results[1:] == 4 * [{NAME: "loaded"}]
+            assert isinstance(results[0], asyncio.CancelledError)
+            assert len(workers.versions("load")) == 3
+
+    asyncio.run(main())
+
+
+def test_models_for_words_streams_and_alignment_are_loaded_first_and_others_when_used(tmp_path):
+    for path in (NAME, "mlp", "streaming", "whisper_package/tuned"):
+        package(tmp_path, path)
+
+    async def main():
+        async with started(tmp_path) as (registry, workers):
+            assert {m.name for m in workers.loaded} == {NAME, "streaming", "whisper"}
+            assert [m.name for m in registry.listed()] == ["mlp", "streaming", "whisper", NAME]
+            package(tmp_path, "mlp", "two")
+            assert (await registry.refresh())["mlp"] == "listed"
+            registry.get("mlp")
+            package(tmp_path, "mlp", "three")
+            assert (await registry.refresh())["mlp"] == "loaded"
+
+    asyncio.run(main())
+
+
+def test_preload_names_what_is_loaded_first_and_must_exist(tmp_path):
+    for path in (NAME, "mlp"):
+        package(tmp_path, path)
+
+    async def main(**settings):
+        async with started(tmp_path, **settings) as (_, workers):
+            return {m.name for m in workers.loaded}
+
+    assert asyncio.run(main(preload=("mlp",))) == {"mlp"}
+    assert asyncio.run(main(preload=())) == set()
+    with pytest.raises(UserError, match=f"no model 'mlpp' to load in .*; there are mlp, {NAME}"):
+        asyncio.run(main(preload=("mlpp",)))
+
+
+@pytest.mark.parametrize("watch_s", [-1.0, float("inf"), float("nan")])
+def test_an_interval_that_is_not_possible_is_refused(tmp_path, watch_s):
+    with pytest.raises(UserError, match="expected seconds, or 0 not to watch"):
+        ServiceSettings(tmp_path, watch_s=watch_s)
+
+
+def test_a_watched_folder_is_read_when_it_changes_even_after_a_fault(tmp_path, caplog):
+    package(tmp_path)
+
+    async def main():
+        async with started(tmp_path, watch_s=0.01) as (registry, workers):
+            old = registry.get(NAME).version
+            for content in ("faulty", "correct"):
+                workers.fault = content == "faulty"
+                workers.called.clear()
+                package(tmp_path, content=content)
+                await asyncio.wait_for(workers.called.wait(), 30)
+            await registry.refresh()  # waits for the one that the watch began
+            assert registry.get(NAME).version != old
+
+    asyncio.run(main())
+    assert "our own fault" in caplog.text
+
+
+def test_a_lease_that_ends_after_the_loop_is_closed_has_no_effect(tmp_path):
+    package(tmp_path)
+
+    async def main():
+        async with started(tmp_path) as (registry, _):
+            model = registry.get(NAME)
+            package(tmp_path, content="two")
+            await registry.refresh()
+            return model
+
+    model = asyncio.run(main())
+    del model
+    gc.collect()
+
+
+def test_a_card_has_the_manifest_and_says_that_gates_were_not_checked(tmp_path):
+    folder = package(tmp_path)
+
+    async def main():
+        async with started(tmp_path) as (registry, _):
+            return registry.card(NAME), registry.get(NAME, ModelKind.PHONES)
+
+    card, model = asyncio.run(main())
+    assert card["files"]["model.onnx"]["bytes"] == (folder / "model.onnx").stat().st_size
+    del card["files"]
+    assert card == {
+        "name": NAME, "version": model.version, "kind": "phones", "aliases": [],
+        "created": int((folder / "package.json").stat().st_mtime),
+        "description": "Recognises phones of one.", "readme": f"{NAME}/README.md",
+        "languages": ["bs", "en"], "labels": ["a", "b"], "licence": "Apache-2.0",
+        "gates": "not checked", "metrics": {}, "newer_refused": None,
+    }  # fmt: skip
