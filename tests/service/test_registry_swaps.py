@@ -4,17 +4,38 @@ import asyncio
 import gc
 import shutil
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 from packaged_models import package
 from recording_workers import RecordingWorkers
 
 from fonoteka.core.errors import UserError
-from fonoteka.service.interfaces import ModelKind, UnknownModelError
+from fonoteka.service.interfaces import ModelKind, ModelVersion, UnknownModelError
+from fonoteka.service.registry.catalogue import Catalogue
+from fonoteka.service.registry.leases import VersionLeases
 from fonoteka.service.registry.registry import ModelRegistry
 from fonoteka.service.settings import ServiceSettings
 
 NAME = "whisper_ctc"
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Counts how often catalogues are read, and polled."""
+    counts, scan, signature = SimpleNamespace(scans=0, polls=0), Catalogue.scan, Catalogue.signature
+
+    def counted_scan(catalogue):
+        counts.scans += 1
+        return scan(catalogue)
+
+    def counted_signature(catalogue):
+        counts.polls += 1
+        return signature(catalogue)
+
+    monkeypatch.setattr(Catalogue, "scan", counted_scan)
+    monkeypatch.setattr(Catalogue, "signature", counted_signature)
+    return counts
 
 
 @asynccontextmanager
@@ -116,6 +137,29 @@ def test_a_version_that_returns_while_it_is_in_use_is_not_unloaded(tmp_path):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_a_version_that_returns_as_its_lease_ends_is_unloaded_before_or_never(tmp_path, turns):
+    async def main():
+        unloaded = []
+
+        async def unload(version):
+            unloaded.append(version)
+
+        leases = VersionLeases(unload)
+        version = ModelVersion(NAME, "0123456789ab", ModelKind.PHONES, tmp_path)
+        leases.retire(leases.lease(version))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        before = len(unloaded)
+        lease = leases.lease(version)
+        await leases.finish()
+        assert len(unloaded) == before
+        assert lease == version
+        return before
+
+    assert asyncio.run(main()) in ((0,) if turns == 0 else (0, 1))
+
+
 def test_a_version_that_returns_while_it_is_being_unloaded_is_loaded_again(tmp_path):
     package(tmp_path)
 
@@ -169,6 +213,8 @@ def test_the_old_version_stays_if_the_new_package_is_spoilt_or_cannot_be_loaded(
             workers.broken.add(NAME)
             result = await registry.refresh()
             assert result == registry.refused() == {NAME: f"{NAME}/model.onnx: does not run"}
+            await registry.drained()
+            assert workers.versions("unload") == workers.versions("load")[1:]  # parts of it
             assert registry.get(NAME).version == old
             workers.broken.clear()
             assert await registry.refresh() == {NAME: "loaded"}
@@ -207,7 +253,7 @@ def test_models_stay_if_their_whole_folder_cannot_be_read(tmp_path):
     asyncio.run(main())
 
 
-def test_calls_during_a_refresh_share_the_next_one_and_one_runs_at_a_time(tmp_path):
+def test_one_refresh_runs_at_a_time_and_calls_during_it_share_the_next_one(tmp_path, watched):
     package(tmp_path)
 
     async def main():
@@ -219,14 +265,16 @@ def test_calls_during_a_refresh_share_the_next_one_and_one_runs_at_a_time(tmp_pa
                 await asyncio.sleep(0)
             package(tmp_path, content="three")  # the running refresh has read the folder
             others = [asyncio.create_task(registry.refresh()) for _ in range(5)]
-            await asyncio.sleep(0)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert watched.scans == 2
             others[0].cancel()  # a client that leaves does not end it for the others
             workers.gate.set()
             assert await first == {NAME: "loaded"}
             results = await asyncio.gather(*others, return_exceptions=True)
             assert results[1:] == 4 * [{NAME: "loaded"}]
             assert isinstance(results[0], asyncio.CancelledError)
-            assert len(workers.versions("load")) == 3
+            assert watched.scans == len(workers.versions("load")) == 3
 
     asyncio.run(main())
 
@@ -268,19 +316,23 @@ def test_an_interval_that_is_not_possible_is_refused(tmp_path, watch_s):
         ServiceSettings(tmp_path, watch_s=watch_s)
 
 
-def test_a_watched_folder_is_read_when_it_changes_even_after_a_fault(tmp_path, caplog):
+def test_a_watched_folder_is_read_when_it_changes_even_after_a_fault(tmp_path, caplog, watched):
     package(tmp_path)
 
     async def main():
         async with started(tmp_path, watch_s=0.01) as (registry, workers):
-            old = registry.get(NAME).version
+            old, scans = registry.get(NAME).version, watched.scans
             for content in ("faulty", "correct"):
                 workers.fault = content == "faulty"
                 workers.called.clear()
                 package(tmp_path, content=content)
                 await asyncio.wait_for(workers.called.wait(), 30)
-            await registry.refresh()  # waits for the one that the watch began
-            assert registry.get(NAME).version != old
+            while registry.get(NAME).version == old:
+                await asyncio.sleep(0)
+            polls = watched.polls
+            while watched.polls < polls + 3:  # the folder does not change, and is not read
+                await asyncio.sleep(0)
+            assert 2 <= watched.scans - scans <= 4  # a poll may see each package half written
 
     asyncio.run(main())
     assert "our own fault" in caplog.text

@@ -71,7 +71,9 @@ class VersionLeases:
 
     async def _unload_unused(self, version: ModelVersion, dropped: asyncio.Event) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(dropped.wait(), self._longest_s)
+            # wait_for would lose a cancellation that arrives together with the event.
+            async with asyncio.timeout(self._longest_s):
+                await dropped.wait()
         self._waiting.pop(version, None)  # from here on it cannot be taken back
         await self._unload(version)
 

@@ -194,9 +194,7 @@ class ModelRegistry:
         return version == self._loading or (offered is not None and offered.lease == version)
 
     async def _unload(self, version: ModelVersion) -> None:
-        """Free a version, unless it was offered again; if it was offered meanwhile, load it."""
-        if self._is_wanted(version):
-            return
+        """Free a version; if it was offered again meanwhile, load it again."""
         try:
             await self._workers.unload(version)
             LOGGER.info("model %s %s: unloaded", version.name, version.version)
