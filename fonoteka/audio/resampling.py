@@ -7,7 +7,7 @@ So a recording of two hours needs the memory of two blocks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -16,6 +16,53 @@ from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 
 _SHORTEST_BLOCK = 1 << 16  # samples; shorter blocks are joined, or their margins would dominate
+_FILTERS = 16  # whose taps are kept: 64 KiB each at most, and clients of a service choose the rates
+
+
+class Resampler:
+    """Resamples one signal to 16 kHz that arrives in blocks; it holds the state of the signal."""
+
+    def __init__(self, sample_rate_hz: int, shortest: int = _SHORTEST_BLOCK) -> None:
+        """Start a signal.
+
+        Args:
+            sample_rate_hz: rate of the blocks, above 0.
+            shortest: see `blocks_at_16k`.
+        """
+        self._up, self._down = _ratio(sample_rate_hz)
+        self._is_needed = sample_rate_hz != SAMPLE_RATE_HZ
+        self._shortest = max(shortest, 1)
+        # scipy's filter reaches 10 max(up, down) / up samples to either side. Before a block a
+        # whole multiple of `down` keeps the phase of the filter.
+        self._after = -(-10 * max(self._up, self._down) // self._up)
+        self._margin = -(-self._after // self._down) * self._down
+        self._start()
+
+    def _start(self) -> None:
+        self._held: Signal = np.zeros(0, dtype=np.float32)
+        self._before = 0  # samples of `_held` that are resampled already and only serve as a margin
+
+    def push(self, block: Signal) -> Signal:
+        """Return the samples at 16 kHz that a block `[T]` completes, `[N]`; N may be 0."""
+        if not self._is_needed:
+            return block
+        up, down, before = self._up, self._down, self._before
+        self._held = np.concatenate([self._held, block])
+        ready = (len(self._held) - self._after - before) // down * down
+        if ready < self._shortest:
+            return self._held[:0]
+        resampled = _resampled(self._held[: before + ready + self._after], up, down)
+        start = max(before + ready - self._margin, 0)
+        self._before, self._held = before + ready - start, self._held[start:]
+        return resampled[before * up // down : (before + ready) * up // down]
+
+    def finish(self) -> Signal:
+        """Return the last samples at 16 kHz, `[N]`, and reset the state for another signal."""
+        held, before = self._held, self._before
+        self._start()
+        if len(held) <= before:
+            return held[:0]
+        return _resampled(held, self._up, self._down)[before * self._up // self._down :]
 
 
 def blocks_at_16k(
@@ -38,25 +85,13 @@ def blocks_at_16k(
     if sample_rate_hz == SAMPLE_RATE_HZ:
         yield from blocks
         return
-    up, down = _ratio(sample_rate_hz)
-    # scipy's filter reaches 10 max(up, down) / up samples to either side. Before a block a whole
-    # multiple of `down` keeps the phase of the filter.
-    after = -(-10 * max(up, down) // up)
-    margin = -(-after // down) * down
-    held = np.zeros(0, dtype=np.float32)
-    before = 0  # samples of `held` that are resampled already and only serve as a margin
+    resampler = Resampler(sample_rate_hz, shortest)
     failures: list[UserError | OSError] = []
     for block in _until_failure(blocks, failures):
-        held = np.concatenate([held, block])
-        ready = (len(held) - after - before) // down * down
-        if ready < max(shortest, 1):
-            continue
-        resampled = _resampled(held[: before + ready + after], up, down)
-        yield resampled[before * up // down : (before + ready) * up // down]
-        start = max(before + ready - margin, 0)
-        before, held = before + ready - start, held[start:]
-    if len(held) > before:
-        yield _resampled(held, up, down)[before * up // down :]
+        if len(resampled := resampler.push(block)):
+            yield resampled
+    if len(last := resampler.finish()):
+        yield last
     if failures:
         raise failures[0]
 
@@ -84,7 +119,7 @@ def _resampled(signal: Signal, up: int, down: int) -> Signal:
     return resampled
 
 
-@cache
+@lru_cache(_FILTERS)
 def _low_pass(up: int, down: int) -> Signal:
     """Return the filter that `resample_poly` computes for each call."""
     from scipy.signal import firwin

@@ -1,0 +1,1 @@
+"""Live streams over WebSockets: one session, and three dialects of messages."""
