@@ -5,7 +5,7 @@ import pytest
 from clip_maker import noise
 
 from fonoteka.audio.dsp import to_mono_16k
-from fonoteka.audio.resampling import blocks_at_16k
+from fonoteka.audio.resampling import Resampler, blocks_at_16k
 from fonoteka.core.errors import UserError
 
 
@@ -69,3 +69,13 @@ def test_samples_before_a_failure_are_returned_before_it_is_raised():
     with pytest.raises(UserError, match="the cable is cut"):
         joined.extend(blocks_at_16k(failing(), 48_000))
     assert np.array_equal(np.concatenate(joined), to_mono_16k(signal, 48_000))
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_a_resampler_begins_another_signal_after_its_end(rate):
+    resampler = Resampler(rate, shortest=1)
+    for seed in (1, 2):
+        signal = noise(0.2, seed)
+        parts = [resampler.push(block) for block in in_blocks(signal, 17)]
+        joined = np.concatenate([*parts, resampler.finish()])
+        assert np.abs(joined - to_mono_16k(signal, rate)).max() < 1e-6

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+ABORT_S = 10.0  # after the end of the application; a client that reads needs less
+
 
 class AbortingProtocol(WebSocketsSansIOProtocol):
     """Aborts a connection that is not closed in time after its application ended."""
@@ -15,4 +17,4 @@ class AbortingProtocol(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         """Run the application for this connection."""
         await super().run_asgi()
-        self.loop.call_later(self.close_timeout, self.transport.abort)
+        self.loop.call_later(ABORT_S, self.transport.abort)
