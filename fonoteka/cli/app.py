@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from fonoteka.cli import alignment, bench, corpus, models, pipeline, remotes, streaming
+from fonoteka.cli import alignment, bench, corpus, models, pipeline, remotes, service, streaming
 
 app = typer.Typer(
     help="Version speech data, the models trained on it and every reported number together.",
@@ -18,7 +18,9 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain text, without an import of rich
     pretty_exceptions_enable=False,
 )
-for commands in (pipeline.app, remotes.app, models.app, alignment.app, streaming.app):
+for commands in (
+    pipeline.app, remotes.app, models.app, alignment.app, streaming.app, service.app,
+):  # fmt: skip
     app.add_typer(commands)
 app.add_typer(bench.app, name="bench")
 app.add_typer(corpus.app, name="corpus")

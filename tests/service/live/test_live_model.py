@@ -8,8 +8,8 @@ import random
 import pytest
 from clip_maker import noise
 from live_server import EngineWorkers, pcm16, running_live_server
+from live_talk import committed, directly, split, talk
 from stream_model_maker import stream_model
-from test_native_stream import committed, directly, split, talk
 
 from fonoteka.streaming.open_engine import open_engine
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from live_server import EngineWorkers, level_signal, pcm16, running_live_server
-from test_native_stream import committed, directly
+from live_talk import committed, directly
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 

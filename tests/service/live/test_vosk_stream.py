@@ -1,4 +1,4 @@
-"""`/vosk` speaks as vosk-server does: an answer per message, results at endpoints and at the end."""
+"""`/vosk` speaks as vosk-server does: an answer per message, a result at endpoints and the end."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""A client of the service: files, folders, and live streams from a file or the microphone."""
