@@ -43,7 +43,7 @@ def close_reason(error: ApiError) -> str:
     """Return as much of the message of an error as a close frame has room for.
 
     >>> len(close_reason(wrong_data("š" * 100)).encode())
-    121
+    123
     """
     text = error.message
     if len(text.encode()) > REASON_BYTES:

@@ -60,7 +60,7 @@ class Dialect(Protocol):
         """Return what is sent for an update."""
 
     def flushed(self) -> Sequence[Outgoing]:
-        """Return what is sent after the last update before a flush."""
+        """Return what is sent after the last update before a flush, or before an error."""
 
     def finished(self, usage: Usage, /) -> Sequence[Outgoing]:
         """Return what is sent last."""

@@ -9,14 +9,12 @@ the stream.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
+from starlette.websockets import WebSocket
 
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 from fonoteka.audio.resampling import prepare_resampling
@@ -34,23 +32,16 @@ from fonoteka.service.live.closing import (
     CloseCode,
     close_code,
     close_reason,
-    idle,
     restart,
-    too_big,
     wrong_data,
 )
-from fonoteka.service.live.dialect import Command, Dialect, Outgoing, text_of
+from fonoteka.service.live.dialect import Command, Dialect, text_of
+from fonoteka.service.live.live_socket import ClientLeftError, LiveSocket
 from fonoteka.service.live.pace import Pace
 from fonoteka.service.live.pcm import PcmDecoder
 from fonoteka.streaming.interfaces import StreamUpdate
 
-MESSAGE_BYTES = 1 << 20  # 33 s of PCM16 at 16 kHz
-TEXT_BYTES = 1 << 16
 PIECE = SAMPLE_RATE_HZ  # most samples that are fed at once; a multiple of `FRAME_HOP`
-
-
-class ClientLeftError(Exception):
-    """The client closed the connection, or does not take what it is sent."""
 
 
 class LiveSession:
@@ -58,10 +49,10 @@ class LiveSession:
 
     def __init__(self, websocket: WebSocket, dialect: Dialect, request: StreamRequest) -> None:
         context = context_of(websocket)
-        self._websocket, self._dialect, self._request = websocket, dialect, request
+        self._socket = LiveSocket(websocket, context.settings.limits.idle_s)
+        self._dialect, self._request = dialect, request
         self._workers, self._record = context.workers, record_of(websocket)
         self._log_text = context.settings.log_text
-        self._limit_s = context.settings.limits.idle_s
         # Half of what may wait is left to the worker, in case it falls behind.
         self._pace = Pace(context.settings.work.stream_behind_s / 2)
         self._decoder: PcmDecoder | None = None  # made when the format is certain
@@ -72,12 +63,12 @@ class LiveSession:
     async def run(self, stream: LiveStream) -> None:
         """Serve the connection until it is closed."""
         try:
-            await self._send(self._dialect.opened())
+            await self._socket.send(self._dialect.opened())
             while await self._serve(stream) is Command.FLUSH:
-                await self._send(self._dialect.flushed())
+                await self._socket.send(self._dialect.flushed())
                 stream = self._opened_again()
-            await self._send(self._dialect.finished(self._usage))
-            await self._close(CloseCode.NORMAL)
+            await self._socket.send(self._dialect.finished(self._usage))
+            await self._socket.close(CloseCode.NORMAL)
         except ApiError as error:
             await self._fail(error)
         except ClientLeftError:
@@ -118,9 +109,11 @@ class LiveSession:
                     leaving.result()
             await forwarding
             if error:
+                if self._decoder is not None:  # samples came, so that there may be a last text
+                    await self._socket.send(self._dialect.flushed())
                 raise error
             if command is Command.NONE:
-                await self._send(self._dialect.finished(self._usage))
+                await self._socket.send(self._dialect.finished(self._usage))
                 raise restart()
             return command
         finally:
@@ -158,32 +151,10 @@ class LiveSession:
         command = Command.NONE
         try:
             while command is Command.NONE:
-                command = await self._take(stream, await self._received())
+                command = await self._take(stream, await self._socket.received())
         except ApiError as refusal:
             return Command.FINISH, refusal
         return command, None
-
-    async def _received(self) -> str | bytes:
-        """Return the next message.
-
-        Raises:
-            ApiError: none came in time, or it is too big.
-            ClientLeftError: the client left.
-        """
-        try:
-            async with asyncio.timeout(self._limit_s):
-                message = await self._websocket.receive()
-        except TimeoutError:
-            raise idle(self._limit_s) from None
-        if message["type"] == "websocket.disconnect":
-            raise ClientLeftError
-        data: str | bytes | None = message.get("bytes")
-        most = MESSAGE_BYTES
-        if data is None:
-            data, most = message["text"], TEXT_BYTES
-        if len(data) > most:
-            raise too_big(len(data), most)
-        return data
 
     async def _take(self, stream: LiveStream, data: str | bytes) -> Command:
         if isinstance(data, str):
@@ -197,7 +168,7 @@ class LiveSession:
         await self._feed_samples(stream, self._decoder.push(data))
         if self._decoder.fault:
             raise wrong_data(self._decoder.fault)
-        await self._send(self._dialect.fed(self._fed / SAMPLE_RATE_HZ))
+        await self._socket.send(self._dialect.fed(self._fed / SAMPLE_RATE_HZ))
         return command
 
     async def _feed_samples(
@@ -232,7 +203,7 @@ class LiveSession:
                 if self._log_text and update.committed:
                     text = f"{self._record.text or ''} {text_of(update.committed)}"
                     self._record.text = text.strip()
-                await self._send(self._dialect.updated(update))
+                await self._socket.send(self._dialect.updated(update))
         except JobError as refusal:
             raise api_error(refusal) from refusal
         assert closed, "the updates of a stream ended without StreamClosed"
@@ -267,34 +238,11 @@ class LiveSession:
         await asyncio.wait([feeding])
         if feeding.cancelled() or feeding.exception() or feeding.result()[0] is not Command.FINISH:
             return
-        while True:
-            message = await self._websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                raise ClientLeftError
-
-    async def _send(self, messages: Sequence[Outgoing]) -> None:
-        """Send messages.
-
-        Raises:
-            ClientLeftError: the client left, or does not take them in time.
-        """
-        for message in messages:
-            text = json.dumps(message, ensure_ascii=False, allow_nan=False)
-            try:
-                async with asyncio.timeout(self._limit_s):
-                    await self._websocket.send_text(text)
-            except (TimeoutError, WebSocketDisconnect, WebSocketDisconnected, OSError):
-                raise ClientLeftError from None
-
-    async def _close(self, code: CloseCode, reason: str = "") -> None:
-        # A client that left cannot be closed, and one that reads nothing must not block this.
-        with suppress(TimeoutError, WebSocketDisconnect, WebSocketDisconnected, OSError):
-            async with asyncio.timeout(self._limit_s):
-                await self._websocket.close(code, reason)
+        await self._socket.left()
 
     async def _fail(self, error: ApiError) -> None:
         self._record.error = error.code
         if close_code(error) is not CloseCode.RESTART:  # then the last message was the final text
             with suppress(ClientLeftError):
-                await self._send(self._dialect.failed(error))
-        await self._close(close_code(error), close_reason(error))
+                await self._socket.send(self._dialect.failed(error))
+        await self._socket.close(close_code(error), close_reason(error))

@@ -8,10 +8,11 @@ Deepgram does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from fonoteka.service.api_errors import ApiError, api_error
 from fonoteka.service.context import context_of, record_of
@@ -28,6 +29,8 @@ router = APIRouter()
 
 TOKEN_PROTOCOLS = ("token", "bearer")
 """Subprotocols by which a browser sends a key, as in `new WebSocket(url, ["token", key])`."""
+
+_LEFT = WebSocketDisconnect, OSError  # raised if the client left during the handshake
 
 Opened = tuple[Dialect, StreamRequest, LiveStream]
 
@@ -80,9 +83,10 @@ async def _serve(
         opened = _open(websocket, query, dialect)
     except ApiError as error:
         record_of(websocket).error = error.code
-        await websocket.accept(_subprotocol(websocket))
-        await websocket.send_json({"type": "error", **error.body()})
-        await websocket.close(close_code(error), close_reason(error))
+        with suppress(*_LEFT):
+            await websocket.accept(_subprotocol(websocket))
+            await websocket.send_json({"type": "error", **error.body()})
+            await websocket.close(close_code(error), close_reason(error))
         return
     await _run(websocket, opened)
 
@@ -109,9 +113,10 @@ async def _run(websocket: WebSocket, opened: Opened) -> None:
     dialect, request, live = opened
     try:
         await websocket.accept(_subprotocol(websocket))
-    except BaseException:  # the client left during the handshake
+    except _LEFT:
         live.cancel()
-        raise
+        record_of(websocket).error = "client_left"
+        return
     await LiveSession(websocket, dialect, request).run(live)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from itertools import groupby
 from uuid import UUID
 
@@ -223,6 +224,33 @@ def test_a_wrong_message_is_an_error_message_and_1003(server):
     assert (error["type"], error["variant"]) == ("Error", "wrong_data")
     assert "expected KeepAlive, Finalize, CloseStream" in error["description"]
     assert closed.value.rcvd.code == 1003
+
+
+def test_the_last_text_is_sent_before_an_error(server):
+    with connect(server.url(f"/v1/listen?{RAW}")) as client:
+        client.send(pcm16(level_signal("d a")))
+        client.send('{"type": "Configure"}')
+        result, error = (json.loads(client.recv(10)) for _ in range(2))
+    assert (text(result), result["is_final"]) == ("d a", True)
+    assert error["type"] == "Error"
+
+
+def test_a_stopping_service_sends_the_last_result_and_metadata_and_closes_with_1012(tmp_path):
+    workers = EngineWorkers()
+    with (
+        running_live_server(workers, folder=tmp_path) as server,
+        connect(server.url(f"/v1/listen?{RAW}&interim_results=true")) as client,
+    ):
+        client.send(pcm16(level_signal("d a")))
+        client.recv(10)
+        server.call(workers.stop(10))
+        answers = []
+        with suppress(ConnectionClosed):
+            while True:
+                answers.append(json.loads(client.recv(10)))
+    assert client.close_code == 1012
+    assert [text(result) for result in finals(answers)] == ["d a"]
+    assert answers[-1]["type"] == "Metadata"
 
 
 def test_floats_of_two_channels_are_mixed(server):

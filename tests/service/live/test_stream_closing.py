@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from fonoteka.service.interfaces import BusyError, UnanswerableError, UnavailableError
 from fonoteka.service.live import transport
-from fonoteka.service.live.session import MESSAGE_BYTES, TEXT_BYTES
+from fonoteka.service.live.live_socket import MESSAGE_BYTES, TEXT_BYTES
 from fonoteka.streaming.interfaces import StreamedPhone
 
 SIGNAL = level_signal("d a d")
@@ -176,6 +176,17 @@ def test_a_stopping_service_sends_the_final_text_and_closes_with_1012(server, wo
     assert committed(first + messages) == directly(SIGNAL[:-640])
     assert messages[-1]["type"] == "final"
     assert reason == "the service restarts; open another stream"
+
+
+def test_a_service_that_stops_while_samples_come_sends_the_final_text_too(server, workers):
+    with connect(server.url("/v1/stream")) as client:
+        sender = threading.Thread(target=send_until_closed, args=(client,))
+        sender.start()
+        client.recv(10)
+        server.call(workers.stop(10))
+        messages, code, _ = rest(client)
+        sender.join(20)
+    assert (messages[-1]["type"], code) == ("final", 1012)
 
 
 def test_a_fault_of_the_service_closes_with_1011_and_stays_private(tmp_path):

@@ -148,7 +148,17 @@ def test_the_rate_cannot_change_after_the_first_samples(server):
         client.recv(10)
         client.send('{"config": {"sample_rate": 16000}}')
         client.send('{"config": {"sample_rate": 8000}}')
+        client.recv(10)  # the last result
         assert "cannot change" in json.loads(client.recv(10))["error"]["message"]
+
+
+def test_the_last_result_is_sent_before_an_error(server):
+    with connect(server.url("/vosk?sample_rate=16000")) as client:
+        client.send(pcm16(level_signal("d a")))
+        client.recv(10)
+        client.send('{"end": 1}')
+        assert json.loads(client.recv(10))["text"] == "d a"
+        assert json.loads(client.recv(10))["error"]["code"] == "wrong_data"
 
 
 def test_a_stopping_service_sends_the_last_result_and_closes_with_1012(tmp_path):

@@ -28,7 +28,7 @@ from fonoteka.service.interfaces import (
     UnknownModelError,
     Usage,
 )
-from fonoteka.service.live.session import MESSAGE_BYTES
+from fonoteka.service.live.live_socket import MESSAGE_BYTES
 from fonoteka.service.live.transport import AbortingProtocol
 from fonoteka.service.routes import stream as stream_routes
 from fonoteka.service.settings import ServiceSettings, UploadLimits
