@@ -195,7 +195,7 @@ class LiveServer:
         self.server = uvicorn.Server(config)
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        self.loop = None
+        self.begun = threading.Event()
 
     def with_record(self, app):
         async def recorded(scope, receive, send):
@@ -212,10 +212,11 @@ class LiveServer:
 
     def call(self, coroutine):
         """Run a coroutine in the server's loop, and return its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
 
     async def serve(self):
         self.loop = asyncio.get_running_loop()
+        self.begun.set()
         await self.server.serve([self.socket])
 
 
@@ -226,6 +227,7 @@ def running_live_server(workers=None, **options) -> Iterator[LiveServer]:
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     try:
+        assert server.begun.wait(20)
         yield server
     finally:
         server.server.should_exit = True
