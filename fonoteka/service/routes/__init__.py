@@ -1,1 +1,1 @@
-"""The routes of the service; they compute nothing themselves."""
+"""The routes of the service, one module per group of addresses."""
