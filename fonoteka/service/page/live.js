@@ -5,7 +5,7 @@ import { PageError, capital, keyIsMissing, openSocket, request } from "./service
 
 const BEHIND_S = 10; // as much sound may wait for a slow connection
 const FINAL_MS = 15_000; // the last phones arrive within the look-ahead of the model, 0.1 s
-const GOING_AWAY = 1001, RESTART = 1012, TRY_LATER = 1013, POLICY = 1008;
+const GOING_AWAY = 1001, RESTART = 1012, TRY_LATER = 1013;
 const SENTENCES = {
   [GOING_AWAY]: "The service is stopping; what it recognised is shown. Start again in a minute.",
   [RESTART]: "The service is stopping; what it recognised is shown. Start again in a minute.",
@@ -111,6 +111,7 @@ function receive(current, data) {
     element("live-time").textContent = seconds(message.audio_s);
   } else if (message?.type === "final") {
     current.final = message;
+    element("live-time").textContent = seconds(message.audio_s);
     log.add({ committed: [], provisional: [], endpoint: null });
     if (current.flushed) current.socket.close(1000);
   } else if (message?.type === "error") {
@@ -137,10 +138,10 @@ function explain(current, sentence) {
 
 async function closed(current, code, reason) {
   if (session !== current) return;
-  const complete = current.final && code === 1000;
-  if (!complete && SENTENCES[code]) explain(current, SENTENCES[code]);
-  else if (!complete && code === POLICY) explain(current, capital(reason || "The service refused the stream"));
-  else if (!complete && !current.explained) explain(current, await closeSentence(code));
+  if (!(current.final && code === 1000) && !current.explained) {
+    const sentence = SENTENCES[code] ?? (reason && capital(reason));
+    explain(current, sentence || (await closeSentence(code)));
+  }
   await end(current);
 }
 
@@ -185,14 +186,15 @@ async function end(current) {
   const audio_s = current.final?.audio_s;
   const length = Number.isFinite(audio_s) ? " after " + seconds(audio_s) : "";
   log.provisional.textContent = ""; // what was not committed is not a result
-  state("idle", "Start recording", current.microphone ? "Stopped" + length + ": " + log.count + " phones." : "");
+  const status = current.microphone ? "Stopped" + length + "; phones: " + log.count + "." : "";
+  state("idle", "Start recording", status);
   element("level").value = -60;
   await current.microphone?.stop();
 }
 
 export function addLiveModels(models) {
-  const select = element("live-model");
-  for (const { id } of models) select.add(new Option(id, id));
+  const options = models.map(({ id }) => new Option(id, id));
+  element("live-model").replaceChildren(new Option("default", ""), ...options);
 }
 
 log.clear();

@@ -53,10 +53,11 @@ export async function openMicrophone(onChunk, onLost) {
   });
   for (const track of stream.getTracks()) track.addEventListener("ended", onLost);
   context.createMediaStreamSource(stream).connect(capture);
-  const stop = async () => {
+  const end = async () => {
     capture.port.postMessage("stop");
     await Promise.race([flushed, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
     await close();
   };
-  return { rate: context.sampleRate, stop };
+  let ended = null; // a second call waits for the first
+  return { rate: context.sampleRate, stop: () => (ended ??= end()) };
 }

@@ -75,12 +75,13 @@ export function capital(text) {
   return /[.!?]$/.test(whole) ? whole : whole + ".";
 }
 
-// A browser cannot add headers to a socket, so the key is a subprotocol.
+// A browser cannot add headers to a socket, so the key is a subprotocol. The service answers with
+// the other one, so that the key is not sent back.
 export function openSocket(path, parameters) {
   const url = new URL(path, document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   url.search = new URLSearchParams(parameters).toString();
-  const socket = new WebSocket(url, key ? ["bearer." + key] : []);
+  const socket = new WebSocket(url, key ? ["fonoteka", "bearer." + key] : []);
   socket.binaryType = "arraybuffer";
   return socket;
 }

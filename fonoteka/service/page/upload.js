@@ -1,5 +1,5 @@
 // Sends a file, plays it, and shows its words.
-import { clear, element, seconds, show } from "./elements.js";
+import { clear, element, printable, seconds, show } from "./elements.js";
 import { PageError, request } from "./service.js";
 import { srt, webvtt } from "./subtitles.js";
 import { showTranscript } from "./transcript.js";
@@ -49,7 +49,7 @@ function busy(active, status) {
   element("transcribe").setAttribute("aria-disabled", String(active));
   element("cancel").hidden = !active;
   if (focused && !active) element("transcribe").focus();
-  if (status) element("upload-status").textContent = status;
+  if (status) element("upload-status").textContent = printable(status);
 }
 
 // Words belong to the segment that they start in. A model without times of words has segments alone.
@@ -76,15 +76,16 @@ function unit(text, start, end) {
   return { text: text.trim(), start, end };
 }
 
-function showAnswer(file, { language, duration, model }) {
+function showAnswer(file, { language, duration, model, doubt }) {
   stem = file.name.replace(/\.[^.]*$/, "") || "transcript";
   URL.revokeObjectURL(audio.src);
   audio.src = URL.createObjectURL(file);
   showTranscript(lines);
   element("result").hidden = false;
   const length = Number.isFinite(duration) ? seconds(duration) : "";
-  const parts = [file.name, length, language, model].filter((part) => typeof part === "string" && part);
-  element("upload-status").textContent = parts.join(" · ") + (lines.length ? "" : " · no speech was found");
+  const speech = lines.length ? "" : "no speech was found";
+  const parts = [file.name, length, language, model, speech, doubt].filter((part) => part);
+  element("upload-status").textContent = printable(parts.join(" · "));
 }
 
 function save(content, ending, type) {

@@ -1,1 +1,1 @@
-"""The routes of the service, one module per group of addresses."""
+"""The routes for recordings, models and stored files; each module has a `router`."""

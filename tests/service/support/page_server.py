@@ -117,7 +117,7 @@ async def answer_stream(service, socket):
     if service.key is not None and f"bearer.{service.key}" not in offered:
         await socket.close(1008)  # before it is accepted: the browser sees a refused handshake
         return
-    await socket.accept(subprotocol=offered[0] if offered else None)
+    await socket.accept(subprotocol="fonoteka" if "fonoteka" in offered else None)
     if service.refused_stream:
         code, message = service.refused_stream
         if message:

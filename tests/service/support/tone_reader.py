@@ -15,11 +15,16 @@ SILENCE = 0.01  # root mean square of a step
 
 
 class ToneReader:
-    """One stream: bytes of PCM16 in, messages of the native socket out."""
+    """One stream: bytes of PCM16 in, messages of the native socket out.
+
+    Attributes:
+        phones: the committed phones of each utterance.
+    """
 
     def __init__(self, sample_rate):
         self.rate = sample_rate
         self.received = 0
+        self.phones = [[]]
         self.rest = b""
         self.sound, self.sound_start_s = [], 0.0
         self.silence_s, self.spoken = 0.0, False
@@ -47,11 +52,13 @@ class ToneReader:
             self.silence_s += STEP_S
             if self.spoken and self.silence_s >= PAUSE_S:
                 endpoint, self.spoken = "silence", False
+                self.phones.append([])
         else:
             self.silence_s = 0.0
             self.sound.append(samples)
             if len(self.sound) >= round(PHONE_S / STEP_S):
                 committed, self.sound, self.spoken = [self._phone(end_s)], [], True
+                self.phones[-1] += committed
         provisional = [self._phone(end_s)] if self.sound else []
         return {
             "type": "update", "audio_s": end_s, "committed": committed,
