@@ -57,7 +57,7 @@ function state(name, label, status) {
 }
 
 async function start() {
-  const current = { waiting: [], final: null, explained: false };
+  const current = { waiting: [], recorded: 0, final: null, explained: false };
   session = current;
   clear("live-message");
   log.clear();
@@ -94,8 +94,10 @@ function connect(current) {
 }
 
 function send(current, pcm, rms) {
-  element("level").value = 20 * Math.log10(Math.max(rms, 1e-3));
   const { socket, microphone } = current;
+  current.recorded += pcm.byteLength / 2;
+  element("live-time").textContent = seconds(current.recorded / (microphone?.rate ?? Infinity));
+  element("level").value = 20 * Math.log10(Math.max(rms, 1e-3));
   if (!socket || socket.readyState === WebSocket.CONNECTING) current.waiting.push(pcm);
   else if (socket.readyState === WebSocket.OPEN) socket.send(pcm);
   if (socket?.bufferedAmount > BEHIND_S * microphone.rate * 2) {
@@ -108,7 +110,6 @@ function receive(current, data) {
   const message = parsed(data);
   if (message?.type === "update") {
     log.add(message);
-    element("live-time").textContent = seconds(message.audio_s);
   } else if (message?.type === "final") {
     current.final = message;
     element("live-time").textContent = seconds(message.audio_s);

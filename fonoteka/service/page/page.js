@@ -6,9 +6,8 @@ import { addModels } from "./upload.js";
 
 async function loadModels() {
   const { data: models } = await request("v1/models");
-  const kind = (name) => models.filter((model) => model.kind === name);
-  addModels([["Words", kind("words")], ["Phones", kind("phones")]].filter(([, list]) => list.length));
-  addLiveModels(kind("stream"));
+  addModels(models);
+  addLiveModels(models.filter(({ kind }) => kind === "stream"));
 }
 
 async function load() {

@@ -4,20 +4,24 @@ import { PageError, request } from "./service.js";
 import { srt, webvtt } from "./subtitles.js";
 import { showTranscript } from "./transcript.js";
 
+const OPTIONS = ["language", "script"];
+const GROUPS = [["Words", "words"], ["Phones", "phones"]];
 const audio = element("audio");
 let abort = null; // of the request that runs
 let lines = [];
 let stem = "";
+let kinds = new Map(); // of the models, by name
 
+// Word times need a phone recogniser; phones have no language and no script.
 function form() {
   const data = new FormData();
   data.append("file", element("file").files[0]);
   data.append("model", element("model").value);
   data.append("response_format", "verbose_json");
-  data.append("timestamp_granularities[]", "word");
+  if ([...kinds.values()].includes("phones")) data.append("timestamp_granularities[]", "word");
   data.append("timestamp_granularities[]", "segment");
-  for (const name of ["language", "script"]) {
-    if (element(name).value) data.append(name, element(name).value);
+  for (const name of OPTIONS) {
+    if (element(name).value && !element(name).disabled) data.append(name, element(name).value);
   }
   return data;
 }
@@ -97,16 +101,23 @@ function save(content, ending, type) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-export function addModels(groups) {
-  const select = element("model");
-  select.replaceChildren(...groups.map(([label, models]) => {
+export function addModels(models) {
+  kinds = new Map(models.map(({ id, kind }) => [id, kind]));
+  const groups = GROUPS.map(([label, kind]) => {
     const group = document.createElement("optgroup");
     group.label = label;
-    group.append(...models.map(({ id }) => new Option(id, id)));
+    group.append(...models.filter((model) => model.kind === kind).map(({ id }) => new Option(id, id)));
     return group;
-  }));
+  });
+  element("model").replaceChildren(...groups.filter((group) => group.children.length));
+  allowOptions();
 }
 
+function allowOptions() {
+  for (const name of OPTIONS) element(name).disabled = kinds.get(element("model").value) === "phones";
+}
+
+element("model").addEventListener("change", allowOptions);
 element("upload").addEventListener("submit", (event) => {
   event.preventDefault();
   transcribe();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -18,7 +18,7 @@ from tone_reader import ToneReader
 from fonoteka.service.api_errors import AUTHENTICATION, ApiError
 from fonoteka.service.routes import page
 
-MODELS = [("whisper", "words"), ("whisper_ctc", "phones"), ("streaming", "stream")]
+MODELS = (("whisper", "words"), ("whisper_ctc", "phones"), ("streaming", "stream"))
 LINES = ((("Dobar", 0.2, 0.6), ("dan.", 0.7, 1.2)), (("Kako", 2.0, 2.4), ("ste?", 2.45, 3.0)))
 
 
@@ -29,6 +29,7 @@ class FakeService:
     Attributes:
         url: of the running server.
         key: that requests need, None for no key.
+        models: names and kinds.
         lines: words `(text, start, end)` of each transcription, in segments.
         refusal: the answer to each upload instead of a transcription.
         refused_stream: code and message with which streams end at once.
@@ -39,6 +40,7 @@ class FakeService:
 
     url: str = ""
     key: str | None = None
+    models: tuple = MODELS
     lines: tuple = LINES
     refusal: ApiError | None = None
     refused_stream: tuple[int, str] | None = None
@@ -63,7 +65,7 @@ def create_app(service):
     @app.get("/v1/models")
     async def models(request: Request):
         service.check_key(bearer(request))
-        data = [{"id": name, "object": "model", "kind": kind} for name, kind in MODELS]
+        data = [{"id": name, "object": "model", "kind": kind} for name, kind in service.models]
         return {"object": "list", "data": data}
 
     @app.post("/v1/audio/transcriptions")
@@ -127,10 +129,8 @@ async def answer_stream(service, socket):
     reader = ToneReader(int(socket.query_params["sample_rate"]))
     service.streams.append((dict(socket.query_params), reader))
     await socket.send_json({"type": "ready", "model": "streaming", "look_ahead_s": 0.1})
-    try:
+    with suppress(WebSocketDisconnect):
         await exchange(service, socket, reader)
-    except WebSocketDisconnect:
-        pass
 
 
 async def exchange(service, socket, reader):
