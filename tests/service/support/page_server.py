@@ -55,6 +55,7 @@ class FakeService:
 
 def create_app(service):
     """Return the application of a fake service."""
+    # Routes are functions of this one because they answer as `service` is when a request arrives.
     app = FastAPI()
     app.include_router(page.router)
 
@@ -84,8 +85,8 @@ def create_app(service):
     return app
 
 
-def bearer(request):
-    return request.headers.get("Authorization", "").removeprefix("Bearer ")
+def bearer(connection):
+    return connection.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 async def received(form):
@@ -116,7 +117,8 @@ def transcription(fields, lines):
 async def answer_stream(service, socket):
     """Answer the native socket: each 0.5 s of a tone is a phone."""
     offered = socket.scope["subprotocols"]
-    if service.key is not None and f"bearer.{service.key}" not in offered:
+    keys = {bearer(socket), *(name.removeprefix("bearer.") for name in offered)}
+    if service.key is not None and service.key not in keys:
         await socket.close(1008)  # before it is accepted: the browser sees a refused handshake
         return
     await socket.accept(subprotocol="fonoteka" if "fonoteka" in offered else None)
@@ -156,11 +158,15 @@ async def send_final(socket, reader, code):
 
 
 @contextmanager
-def running_service():
-    """Serve a fake service on a port that the system chooses."""
+def running_service(create=create_app):
+    """Serve a fake service on a port that the system chooses.
+
+    Args:
+        create: returns its application.
+    """
     service = FakeService()
     config = uvicorn.Config(
-        create_app(service), host="127.0.0.1", port=0, log_level="warning", ws="websockets-sansio"
+        create(service), host="127.0.0.1", port=0, log_level="warning", ws="websockets-sansio"
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
