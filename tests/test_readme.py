@@ -36,7 +36,9 @@ MODELS = sorted(path.parent.name for path in (TOP / "data/models").glob("*/model
 FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
 
 MAKEFILE = (TOP / "Makefile").read_text(encoding="utf-8")
-NOT_OURS = {"--durations", "--dist"}  # of pytest
+NOT_OURS = {"--durations", "--dist", "--experimental-websocket"}  # of pytest and node
+# Pages whose programs other tests run: here, and in test_service_examples.py.
+RUN_ELSEWHERE = {"README.md", "docs/service-examples.md"}
 
 # Packages that the program must not need cannot be imported while it runs.
 ALONE = """\
@@ -246,7 +248,7 @@ def test_the_programs_that_the_docs_show_run():
     for page, text in PAGES.items():
         blocks = re.findall(r"```python\n(.*?)```", text, re.S)
         sessions.append("\n".join(code for code in blocks if code.startswith(">>>")))
-        if page != "README.md":  # whose program has tests of its own above
+        if page not in RUN_ELSEWHERE:
             programs += [code for code in blocks if not code.startswith(">>>")]
     assert programs
     assert any(sessions)

@@ -35,6 +35,7 @@ def test_phones_appear_while_the_microphone_records_with_a_line_per_utterance(pa
     start_recording(page, phones=5)
     shown_lines = committed(page)
     assert status(page) == "Recording …"
+    assert len(shown_lines) >= 3
     stop_recording(page)
     # The first line lacks its start if the browser was slow to open the microphone.
     first = next(i for i in range(len(LINES)) if shown_lines[0][-1] in LINES[i])
@@ -58,6 +59,35 @@ def test_no_sound_is_lost_between_the_microphone_and_the_service(page, service):
     for before_s, after_s in pairwise(starts_s[1:]):
         assert after_s - before_s == pytest.approx(1.6, abs=0.21)
     assert len(starts_s) >= 4
+
+
+# Loads the worklet outside its thread, feeds it blocks of samples, and returns its messages.
+CAPTURE = """async ([size, blocks]) => {
+  const messages = [];
+  window.AudioWorkletProcessor = class {
+    port = {postMessage: (message) => messages.push(message)};
+  };
+  window.registerProcessor = (name, Processor) => { window.capture = [name, Processor]; };
+  await import('/page/capture.js');
+  const worklet = new capture[1]({processorOptions: {chunk: size}});
+  const active = blocks.map((block) => worklet.process([block === null ? [] : [block]]));
+  worklet.port.onmessage();
+  const after = worklet.process([[blocks[0]]]);
+  return [capture[0], active, after, messages.map((message) => message &&
+    [[...new Int16Array(message.pcm)], message.rms])];
+}"""
+
+
+def test_chunks_have_every_sample_rounded_and_limited_and_the_last_is_shorter(page):
+    blocks = [[0, 0.5, -0.5], [1, -1, 2, 1.6 / 32768], None, [-0.25]]
+    name, active, after, messages = page.evaluate(CAPTURE, [3, blocks])
+    assert name == "capture"
+    assert (active, after) == ([True] * 4, False)
+    pcm = [message[0] for message in messages[:-1]]
+    assert pcm == [[0, 16384, -16384], [32767, -32768, 32767], [2, -8192]]
+    rms = [message[1] for message in messages[:-1]]
+    assert rms == pytest.approx([(0.5 / 3) ** 0.5, 2**0.5, 0.25 / 2**0.5], rel=1e-6)
+    assert messages[-1] is None
 
 
 def test_provisional_phones_are_dimmed_underlined_and_replaced(page):
