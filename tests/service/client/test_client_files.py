@@ -7,7 +7,7 @@ import socket
 
 import pytest
 from command_line import exit_code
-from scripted_service import scripted_service
+from recording_server import recording_server
 
 from fonoteka.core.errors import UserError
 from fonoteka.service.client import rest_client
@@ -17,7 +17,7 @@ from fonoteka.service.client.rest_client import TRIES
 
 @pytest.fixture(scope="module")
 def running():
-    with scripted_service() as service:
+    with recording_server() as service:
         yield service
 
 

@@ -25,7 +25,7 @@ class Upload:
 
 
 @dataclass
-class ScriptedService:
+class RecordingServer:
     """A running server.
 
     Attributes:
@@ -52,10 +52,10 @@ class ScriptedService:
 
 
 @contextmanager
-def scripted_service() -> Iterator[ScriptedService]:
+def recording_server() -> Iterator[RecordingServer]:
     """Yield a server that answers."""
     bound = socket.create_server(("127.0.0.1", 0))
-    service = ScriptedService(f"http://127.0.0.1:{bound.getsockname()[1]}")
+    service = RecordingServer(f"http://127.0.0.1:{bound.getsockname()[1]}")
     app = FastAPI()
     app.add_api_route("/{route:path}", service.answer, methods=["POST"], response_model=None)
     config = uvicorn.Config(app, log_level="critical", lifespan="off")
