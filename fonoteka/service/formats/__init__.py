@@ -1,0 +1,1 @@
+"""The formats of answers: JSON as OpenAI's clients read it, subtitles, and server-sent events."""

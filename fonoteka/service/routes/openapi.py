@@ -1,0 +1,122 @@
+"""The parts of the OpenAPI page that FastAPI cannot derive, because routes read bodies themselves.
+
+A body is not read before its size is checked, so the routes have no parameters of a form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from fonoteka.phones import LANGUAGES
+from fonoteka.scripts import SCRIPTS
+from fonoteka.service.formats.bodies import ErrorBody
+from fonoteka.service.forms import AUTO
+
+Responses = dict[int | str, dict[str, Any]]
+
+_REASONS = {
+    400: "a field is missing, unknown or has a value that cannot be used; `param` names it",
+    401: "the service has API keys, and the request has none that is valid",
+    403: "a page of a site that is not admitted sent the request",
+    404: "no model or file has this name or id",
+    408: "the body was too slow",
+    411: "the length of the body was not stated",
+    413: "the body or the recording is beyond a limit",
+    415: "the body is not multipart/form-data",
+    422: "the recording cannot be decoded",
+    429: "as many requests wait as the service admits; Retry-After has the seconds to wait",
+    500: "the service failed; the message names the request in its log",
+    503: "a worker died or the service stops; another try may succeed",
+    504: "the job took longer than it may",
+    507: "the disk of the service is full",
+}
+_EVERYWHERE = (401, 403, 500)
+OF_RECORDINGS = (400, 404, 408, 411, 413, 415, 422, 429, 503, 504, 507)
+_RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+
+LANGUAGE = {
+    "type": "string", "enum": [AUTO, *LANGUAGES], "default": AUTO,
+    "description": "of the speech; auto recognises it",
+}  # fmt: skip
+SCRIPT = {
+    "type": "string", "enum": [*SCRIPTS],
+    "description": "of the words; cyrillic for bs and sr alone, so not with another language",
+}  # fmt: skip
+FILE = {
+    "type": "string", "format": "binary",
+    "description": "a recording: WAV, FLAC, MP3, Ogg, and with ffmpeg M4A, WebM and video",
+}  # fmt: skip
+MODEL_HEADERS = {
+    "X-Model": {"description": "the model of the answer", "schema": {"type": "string"}},
+    "X-Model-Version": {"description": "hash of its package", "schema": {"type": "string"}},
+}
+
+
+def errors(*statuses: int) -> Responses:
+    """Return the descriptions of the errors of a route, with those that every route has."""
+    result: Responses = {}
+    for status in sorted({*statuses, *_EVERYWHERE}):
+        result[status] = {"description": _REASONS[status], "model": ErrorBody}
+        if status in (429, 503):
+            result[status]["headers"] = _RETRY
+    return result
+
+
+def multipart(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
+    """Return the description of a multipart body, for `openapi_extra`."""
+    schema = {
+        "type": "object", "properties": dict(properties), "required": required,
+        "additionalProperties": False,
+    }  # fmt: skip
+    return {
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    }
+
+
+def parameter(name: str, place: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description of a parameter of a path or a query."""
+    return {
+        "name": name, "in": place, "required": place == "path", "schema": dict(schema),
+        "description": schema.get("description", ""),
+    }  # fmt: skip
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI page of an application.
+
+    FastAPI adds an answer 422 to routes with parameters; here malformed values are answered 400. If
+    the service has keys, all routes but the open ones need one.
+    """
+    if app.openapi_schema is None:
+        page = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schemas = page.get("components", {}).get("schemas", {})
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for operations in page["paths"].values():
+            for operation in operations.values():
+                if _is_derived(operation["responses"].get("422")):
+                    del operation["responses"]["422"]
+        app.openapi_schema = page
+    return app.openapi_schema
+
+
+def _is_derived(response: Mapping[str, Any] | None) -> bool:
+    return response is not None and "HTTPValidationError" in str(response)
+
+
+def add_security(page: dict[str, Any], is_open: Any) -> None:
+    """Describe the keys that a service needs."""
+    page.setdefault("components", {})["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    for path, operations in page["paths"].items():
+        if not is_open(path):
+            for operation in operations.values():
+                operation["security"] = [{"bearer": []}, {"header": []}]
