@@ -59,7 +59,8 @@ async def _processed(request: Request) -> Response:
     context, query = context_of(request), request.query_params
     fields = FormFields({name: query.getlist(name) for name in query}, _QUERY)
     stored = context.uploads.stored(request.path_params["file_id"])
-    model = context.models.get(fields.text("model") or _WHISPER, ModelKind.WORDS)
+    name = fields.text("model")
+    model = context.models.get(_WHISPER if name is None else name, ModelKind.WORDS)
     language = fields.language()
     script = fields.script(language)
     async with AsyncExitStack() as files:
