@@ -18,7 +18,7 @@ from fonoteka.service.keys import KeyFile, key_protocol, presented_key
 OPEN_PATHS = ("/", "/health", "/ready", "/docs", "/openapi.json", "/favicon.ico")
 """What is answered without a key: probes, the page, and what the API is."""
 
-OPEN_FOLDER = "/static/"
+OPEN_FOLDER = "/page/"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="fonoteka"'}
 
 
@@ -54,7 +54,7 @@ class KeyGuard:
 def is_open(path: str) -> bool:
     """Return whether a path needs no key.
 
-    >>> is_open("/health"), is_open("/static/page.js"), is_open("/v1/models")
+    >>> is_open("/health"), is_open("/page/page.js"), is_open("/v1/models")
     (True, True, False)
     """
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 
 def _optional(description: str) -> Any:
@@ -105,7 +105,12 @@ class ProcessedFile(BaseModel):
 
 
 class ModelEntry(BaseModel):
-    """A model; the fields from `version` on are additions."""
+    """A model; `version`, `kind` and what else its card contains are additions.
+
+    The card states metrics, gates, languages, labels and the files with sizes and hashes.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     id: str
     object: Literal["model"] = "model"
@@ -113,9 +118,8 @@ class ModelEntry(BaseModel):
     owned_by: str
     version: str = Field(description="hash of its package")
     kind: str = Field(description="words, phones or stream")
-    metrics: JsonValue = Field(description="of the evaluation of the package")
-    gates: JsonValue = Field(description="limits that the package had to pass")
-    manifest: JsonValue = Field(description="files of the package with sizes and hashes")
+    metrics: JsonValue = Field(None, description="of the evaluation of the package")
+    gates: JsonValue = Field(None, description="whether the package passed its gates")
 
 
 class ModelEntries(BaseModel):

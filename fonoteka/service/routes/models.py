@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fastapi import APIRouter, Request, Response
 
 from fonoteka.packaging import PACKAGE
@@ -86,19 +84,15 @@ async def list_trained(request: Request) -> Response:
 
 
 def _entry(models: Models, model: ModelVersion) -> ModelEntry:
-    card: Mapping[str, object] = models.card(model.name)
-    return ModelEntry.model_validate(
-        {
-            "id": model.name,
-            "created": _created_s(model),
-            "owned_by": "fonoteka",
-            "version": model.version,
-            "kind": model.kind,
-            "metrics": card.get("metrics"),
-            "gates": card.get("gates"),
-            "manifest": card.get("manifest"),
-        }
-    )
+    own = {
+        "id": model.name,
+        "object": "model",
+        "created": _created_s(model),
+        "owned_by": "fonoteka",
+        "version": model.version,
+        "kind": str(model.kind),
+    }
+    return ModelEntry.model_validate({**models.card(model.name), **own})
 
 
 def _created_s(model: ModelVersion) -> int:

@@ -19,23 +19,21 @@ from fonoteka.service.forms import AUTO
 Responses = dict[int | str, dict[str, Any]]
 
 _REASONS = {
-    400: "a field is missing, unknown or has a value that cannot be used; `param` names it",
+    400: "the request is malformed; `param` names the field at fault",
     401: "the service has API keys, and the request has none that is valid",
     403: "a page of a site that is not admitted sent the request",
     404: "no model or file has this name or id",
     408: "the body was too slow",
-    411: "the length of the body was not stated",
     413: "the body or the recording is beyond a limit",
     415: "the body is not multipart/form-data",
-    422: "the recording cannot be decoded",
     429: "as many requests wait as the service admits; Retry-After has the seconds to wait",
     500: "the service failed; the message names the request in its log",
     503: "a worker died or the service stops; another try may succeed",
     504: "the job took longer than it may",
     507: "the disk of the service is full",
 }
-_EVERYWHERE = (401, 403, 500)
-OF_RECORDINGS = (400, 404, 408, 411, 413, 415, 422, 429, 503, 504, 507)
+_EVERYWHERE = (400, 401, 403, 408, 413, 500)
+OF_RECORDINGS = (404, 415, 429, 503, 504, 507)
 _RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
 
 LANGUAGE = {

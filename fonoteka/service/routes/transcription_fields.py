@@ -27,7 +27,7 @@ _FLAG = {"type": "string", "enum": ["true", "false", "1", "0"], "default": "fals
 PROPERTIES: dict[str, Any] = {
     "file": FILE,
     "model": {
-        "type": "string",
+        "type": "string", "minLength": 1, "pattern": r"\S",
         "description": "a model of /v1/models of the kind words or phones; whisper-1 is Whisper",
     },
     "language": LANGUAGE,
