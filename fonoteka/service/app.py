@@ -53,7 +53,7 @@ def create_app(
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    app.state.context = context
+    app.state.context, app.state.routers = context, routers
     add_handlers(app)
     for router in routers:
         app.include_router(router)

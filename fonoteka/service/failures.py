@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http
 import logging
+from collections.abc import Sequence
 from typing import cast
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
@@ -69,19 +71,27 @@ async def _malformed(request: Request, error: Exception) -> Response:
 
 async def _of_framework(request: Request, error: Exception) -> Response:
     raised = cast(HTTPException, error)
+    headers = dict(raised.headers or {})
     match raised.status_code:
         case 404:
             message = f"{request.url.path} is not a path of this service; see /openapi.json"
             code = "not_found"
         case 405:
-            allowed = (raised.headers or {}).get("allow", "")
-            message = f"{request.url.path} does not accept {request.method}; use {allowed}"
+            # The framework's header has the methods of one route of the path, not of all.
+            headers["Allow"] = allowed_methods(request.app.state.routers, request.url.path)
+            message = f"{request.url.path} has no {request.method}; use {headers['Allow']}"
             code = "method_not_allowed"
         case status:
             message, code = str(raised.detail), http.HTTPStatus(status).phrase.lower()
-    return answer(
-        request, ApiError(raised.status_code, message, code, headers=raised.headers or {})
-    )
+    return answer(request, ApiError(raised.status_code, message, code, headers=headers))
+
+
+def allowed_methods(routers: Sequence[APIRouter], path: str) -> str:
+    """Return the methods of a path with commas between: of the first template that fits it."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    template = next((route.path for route in routes if route.path_regex.match(path)), None)
+    methods = {name for route in routes if route.path == template for name in route.methods or ()}
+    return ", ".join(sorted(methods or {"GET", "HEAD"}))  # of the documentation's own paths
 
 
 class UnexpectedFailures:

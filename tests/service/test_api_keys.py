@@ -20,7 +20,7 @@ SCRIPT = answers(FIRST, FINISHED)
 SOCKET = APIRouter()
 
 
-@SOCKET.websocket("/v1/stream")
+@SOCKET.websocket("/v1/greeting")
 async def greet(websocket: WebSocket) -> None:
     await websocket.accept()
     await websocket.send_text("open")
@@ -170,7 +170,7 @@ def socket_address(tmp_path, keys):
 )
 def test_a_socket_may_send_its_key_as_a_subprotocol(tmp_path, keys, key, protocols, accepted):
     with socket_address(tmp_path, keys) as url:
-        address = url.replace("http", "ws") + "/v1/stream"
+        address = url.replace("http", "ws") + "/v1/greeting"
         offered = [name.format(key) for name in protocols]
         with connect(address, subprotocols=offered, proxy=None) as socket:
             assert socket.recv() == "open"
@@ -180,7 +180,7 @@ def test_a_socket_may_send_its_key_as_a_subprotocol(tmp_path, keys, key, protoco
 @pytest.mark.parametrize("query", ["", "?token={}", "?api_key={}"])
 def test_a_socket_without_a_key_is_refused_with_an_error_body(tmp_path, keys, key, query):
     with socket_address(tmp_path, keys) as url:
-        address = url.replace("http", "ws") + "/v1/stream" + query.format(key)
+        address = url.replace("http", "ws") + "/v1/greeting" + query.format(key)
         with pytest.raises(InvalidStatus, match="401") as caught, connect(address, proxy=None):
             pass
     assert b"missing_api_key" in caught.value.response.body

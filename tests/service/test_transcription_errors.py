@@ -3,9 +3,11 @@
 import httpx
 import openai
 import pytest
+from fastapi import APIRouter
 from scripted_parts import FINISHED, FIRST, STREAM, WORDS, ScriptedModels, answers, raises
 from scripted_service import RECORDING, scripted_service
 
+from fonoteka.service.failures import allowed_methods
 from fonoteka.service.interfaces import (
     BusyError,
     DeadlineError,
@@ -165,6 +167,14 @@ def test_an_unknown_path_is_not_found(service):
 
 
 def test_another_method_is_refused_with_those_that_are_allowed(service):
-    response = httpx.put(f"{service.url}/v1/models")
-    assert (response.status_code, response.headers["allow"]) == (405, "GET")
-    assert response.json()["error"]["code"] == "method_not_allowed"
+    for path, allowed in (("models", "GET"), ("models/refresh", "POST"), ("models/x", "GET")):
+        response = httpx.put(f"{service.url}/v1/{path}")
+        assert (response.status_code, response.headers["allow"]) == (405, allowed)
+        assert response.json()["error"]["code"] == "method_not_allowed"
+
+
+def test_all_methods_of_a_path_are_allowed():
+    router = APIRouter()
+    for method in ("GET", "DELETE"):
+        router.add_api_route("/v1/files/{file_id}", lambda: None, methods=[method])
+    assert allowed_methods([router], "/v1/files/7") == "DELETE, GET"

@@ -25,7 +25,7 @@ _REASONS = {
     404: "no model or file has this name or id",
     408: "the body was too slow",
     413: "the body or the recording is beyond a limit",
-    415: "the body is not multipart/form-data",
+    415: "the body is not multipart/form-data, or the file not a recording",
     429: "as many requests wait as the service admits; Retry-After has the seconds to wait",
     500: "the service failed; the message names the request in its log",
     503: "a worker died or the service stops; another try may succeed",
@@ -35,6 +35,8 @@ _REASONS = {
 _EVERYWHERE = (400, 401, 403, 408, 413, 500)
 OF_RECORDINGS = (404, 415, 429, 503, 504, 507)
 _RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+
+_ERROR_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
 
 LANGUAGE = {
     "type": "string", "enum": [AUTO, *LANGUAGES], "default": AUTO,
@@ -55,9 +57,9 @@ MODEL_HEADERS = {
 
 
 def errors(*statuses: int) -> Responses:
-    """Return the descriptions of the errors of a route, with those that every route has."""
+    """Return the descriptions of the errors of a route; `describe` adds those of every route."""
     result: Responses = {}
-    for status in sorted({*statuses, *_EVERYWHERE}):
+    for status in statuses:
         result[status] = {"description": _REASONS[status], "model": ErrorBody}
         if status in (429, 503):
             result[status]["headers"] = _RETRY
@@ -86,8 +88,9 @@ def parameter(name: str, place: str, schema: Mapping[str, Any]) -> dict[str, Any
 def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI page of an application.
 
-    FastAPI adds an answer 422 to routes with parameters; here malformed values are answered 400. If
-    the service has keys, all routes but the open ones need one.
+    FastAPI adds an answer 422 to routes with parameters; here malformed values are answered 400.
+    Every route gets the errors that the application answers around it, and every error the body
+    that all have.
     """
     if app.openapi_schema is None:
         page = get_openapi(
@@ -98,10 +101,19 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         for operations in page["paths"].values():
             for operation in operations.values():
-                if _is_derived(operation["responses"].get("422")):
-                    del operation["responses"]["422"]
+                _complete(operation["responses"])
         app.openapi_schema = page
     return app.openapi_schema
+
+
+def _complete(responses: dict[str, Any]) -> None:
+    if _is_derived(responses.get("422")):
+        del responses["422"]
+    for number in _EVERYWHERE:
+        responses.setdefault(str(number), {"description": _REASONS[number]})
+    for status, response in responses.items():
+        if status[0] in "45":
+            response["content"] = _ERROR_CONTENT
 
 
 def _is_derived(response: Mapping[str, Any] | None) -> bool:

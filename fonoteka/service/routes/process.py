@@ -40,7 +40,7 @@ _FILE_ID = {"type": "string", "description": "as /v1/files answered it"}
     tags=["recordings"],
     summary="Recognise the words of a stored recording",
     response_class=Response,
-    responses=errors(404, 429, 503, 504, 507) | {
+    responses=errors(404, 415, 429, 503, 504, 507) | {
         200: {"model": ProcessedFile, "description": "the words", "headers": MODEL_HEADERS}
     },
     openapi_extra={
