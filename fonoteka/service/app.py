@@ -93,8 +93,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         await context.workers.start()
         try:
-            await context.models.refresh()
-            yield
+            await context.models.start()
+            try:
+                yield
+            finally:
+                await context.models.stop()
         finally:
             await context.workers.stop(context.settings.drain_s)
     finally:

@@ -26,6 +26,7 @@ class RequestRecord:
         usage: what it cost.
         text: recognised text, logged only if the settings ask for it.
         error: code of the error that was answered.
+        key: name of the API key, if one was needed.
     """
 
     request_id: str
@@ -33,6 +34,7 @@ class RequestRecord:
     usage: Usage | None = None
     text: str | None = None
     error: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,17 @@ class FormFields:
             raise invalid(name, f"the field {name} occurs {len(values)} times; send it once")
         return values[0] if values else None
 
+    def filled(self, name: str) -> str | None:
+        """Return the value of a field, which must not be blank; None if it is missing."""
+        value = self.text(name)
+        if value is not None and not value.strip():
+            raise invalid(name, f"the field {name} is blank; fill it in or leave it out")
+        return value
+
     def required(self, name: str, purpose: str) -> str:
         """Return the value of a field that must have one."""
-        value = self.text(name)
-        if value is None or not value.strip():
+        value = self.filled(name)
+        if value is None:
             raise missing(name, purpose)
         return value
 

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fonoteka.service.api_errors import AUTHENTICATION, ApiError
+from fonoteka.service.context import record_of
 from fonoteka.service.failures import answer
 from fonoteka.service.keys import KeyFile, key_protocol, presented_key
 
@@ -41,13 +42,14 @@ class KeyGuard:
                 type=AUTHENTICATION, headers=_CHALLENGE,
             )  # fmt: skip
             await answer(connection, error)(scope, receive, send)
-        elif self._keys.owner(key) is None:
+        elif (owner := self._keys.owner(key)) is None:
             error = ApiError(
                 401, "the API key is not valid; use one that the service's owner made",
                 "invalid_api_key", type=AUTHENTICATION, headers=_CHALLENGE,
             )  # fmt: skip
             await answer(connection, error)(scope, receive, send)
         else:
+            record_of(connection).key = owner
             await self._app(scope, receive, _with_protocol(scope, send))
 
 

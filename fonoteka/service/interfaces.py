@@ -329,6 +329,12 @@ class Workers(Protocol):
 class Models(Protocol):
     """The packages that the service offers."""
 
+    async def start(self) -> None:
+        """Load the models; the workers run."""
+
+    async def stop(self) -> None:
+        """End what runs in the background; the workers run."""
+
     def listed(self) -> list[ModelVersion]:
         """Return the versions that new requests get, sorted by name."""
 

@@ -31,6 +31,7 @@ from fonoteka.service.interfaces import (
     UnknownModelError,
 )
 
+DOUBT = "X-Doubt"
 DEFAULT_ALIGNER = "whisper_ctc"  # as for `fonoteka align`
 
 
@@ -150,9 +151,13 @@ def aligner_of(models: Models) -> ModelVersion | None:
     return next(iter(named + recognisers), None)
 
 
-def version_headers(model: ModelVersion) -> dict[str, str]:
-    """Return the headers that name the model of an answer."""
-    return {"X-Model": model.name, "X-Model-Version": model.version}
+def version_headers(model: ModelVersion, doubt: str = "") -> dict[str, str]:
+    """Return the headers that name the model of an answer, and why its result is doubtful."""
+    headers = {"X-Model": model.name, "X-Model-Version": model.version}
+    if doubt:
+        # A header is one line of ASCII; the sentence may quote a word.
+        headers[DOUBT] = " ".join(doubt.encode("ascii", "backslashreplace").decode().split())
+    return headers
 
 
 def file_headers(file_id: str | None) -> dict[str, str]:

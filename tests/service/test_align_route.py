@@ -98,6 +98,7 @@ def test_one_line_is_broken_at_pauses_and_several_lines_stay(tmp_path):
         ({"language": "de"}, 400, "language"),
         ({"language": "hr", "script": "cyrillic"}, 400, "script"),
         ({"response_format": "srt"}, 400, "response_format"),
+        ({"model": ""}, 400, "model"),
         ({"model": "tuned"}, 404, "model"),
         ({"model": "../whisper_ctc"}, 404, "model"),
     ],

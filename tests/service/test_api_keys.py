@@ -109,6 +109,7 @@ def test_a_file_that_becomes_malformed_leaves_the_keys_valid_and_is_logged(keys,
 def test_the_client_with_a_key_is_answered_and_one_with_another_is_not(tmp_path, keys, key):
     with scripted_service(tmp_path, SCRIPT, key=key, keys=keys) as service:
         assert service.transcribe().text == "Dobar dan."
+        assert service.records[-1].key == "ana"
         wrong = service.client.with_options(api_key="fk_wrong")
         with pytest.raises(openai.AuthenticationError, match="is not valid") as caught:
             wrong.models.list()

@@ -91,7 +91,7 @@ def test_a_stored_recording_is_processed_more_than_once(service, file_id):
         ({"prompt": "x"}, 400, "prompt"),
         ({"model": "whisper_ctc"}, 404, "model"),
         ({"model": "../tuned"}, 404, "model"),
-        ({"model": ""}, 404, "model"),
+        ({"model": ""}, 400, "model"),
     ],
 )
 def test_a_malformed_query_is_refused_with_its_field(service, file_id, query, status, param):

@@ -141,6 +141,18 @@ def test_a_phone_recogniser_answers_phones_with_their_times(tmp_path):
     assert [word.word for word in answer.words] == ["d", "a"]
 
 
+@pytest.mark.parametrize("response_format", ["json", "srt", "verbose_json"])
+def test_a_doubtful_result_is_marked_in_the_header(tmp_path, response_format):
+    finished = Finished("sr", USAGE, "0.25 to 0.75 s: no times for »ђ«")
+    with scripted_service(tmp_path, answers(FIRST, finished)) as service:
+        raw = service.client.audio.transcriptions.with_raw_response.create(
+            file=RECORDING, model="whisper-1", response_format=response_format
+        )
+    assert raw.headers["x-doubt"].startswith("0.25 to 0.75 s: no times for")
+    if response_format == "verbose_json":
+        assert raw.parse().doubt == finished.doubt
+
+
 @pytest.mark.parametrize("response_format", ["srt", "vtt", "text", "verbose_json"])
 def test_a_recording_without_speech_has_an_empty_answer(tmp_path, response_format):
     with scripted_service(tmp_path, answers(FINISHED)) as service:

@@ -20,7 +20,6 @@ MEDIA_TYPES = dict.fromkeys(FORMATS, "text/plain") | {
     JSON: "application/json", "srt": "application/x-subrip", "vtt": "text/vtt",
     "ass": "text/x-ssa",
 }  # fmt: skip
-DOUBT = "X-Doubt"
 
 
 def align_response(
@@ -48,10 +47,7 @@ def align_response(
         content = render(text, format_name, recording_name(file_name))
     except UserError as error:
         raise ApiError(400, str(error), "unanswerable", "format") from error
-    headers = version_headers(model)
-    if finished.doubt:
-        # A header is ASCII; the sentence may quote a word.
-        headers[DOUBT] = finished.doubt.encode("ascii", "backslashreplace").decode()
+    headers = version_headers(model, finished.doubt)
     if format_name == JSON:
         additions = {"model_version": model.version, "doubt": finished.doubt}
         content = json.dumps(json.loads(content) | additions, ensure_ascii=False)

@@ -86,6 +86,7 @@ def _done(request: Request, result: JobResult, model: ModelVersion) -> str:
     return _event(
         "transcript.text.done", text=result.text, language=finished.language,
         duration=finished.usage.audio_s, model=model.name, model_version=model.version,
+        doubt=finished.doubt or None,
     )  # fmt: skip
 
 

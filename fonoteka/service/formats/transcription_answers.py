@@ -46,8 +46,9 @@ class TranscriptionContent:
 
 
 def transcription_response(content: TranscriptionContent, format_name: str) -> Response:
-    """Return the response in one of `FORMATS`; its headers name the model, and the stored file."""
-    headers = version_headers(content.model) | file_headers(content.file_id)
+    """Return the response in one of `FORMATS`; its headers name the model and the stored file."""
+    doubt = content.result.finished.doubt
+    headers = version_headers(content.model, doubt) | file_headers(content.file_id)
     if format_name in MEDIA_TYPES:
         text = _plain(content.result, format_name)
         return Response(text, headers=headers, media_type=MEDIA_TYPES[format_name])

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fonoteka.alignment.formats.writers import FORMATS
 from fonoteka.service.client_presence import while_connected
 from fonoteka.service.context import UploadedFile, UploadForm, context_of, record_of
-from fonoteka.service.formats.align_answers import DOUBT, JSON, MEDIA_TYPES, align_response
+from fonoteka.service.formats.align_answers import JSON, MEDIA_TYPES, align_response
 from fonoteka.service.forms import FormFields
 from fonoteka.service.interfaces import AlignJob, ModelKind, ModelVersion, UnknownModelError
 from fonoteka.service.recordings import aligner_of, decode_file, receive_file, result_of
@@ -33,15 +33,12 @@ PROPERTIES = {
     },
     "language": LANGUAGE | {"description": "of the text; auto guesses it from the text"},
     "model": {
-        "type": "string",
+        "type": "string", "minLength": 1, "pattern": r"\S",
         "description": "a phone recogniser; whisper_ctc if it is left out and offered",
     },
     "script": SCRIPT | {"description": "of the words in the answer; that of the text if left out"},
     "format": {"type": "string", "enum": [*FORMATS], "default": JSON},
 }  # fmt: skip
-_HEADERS = MODEL_HEADERS | {
-    DOUBT: {"description": "why the times are doubtful, if they are", "schema": {"type": "string"}}
-}
 
 
 @router.post(
@@ -52,7 +49,7 @@ _HEADERS = MODEL_HEADERS | {
     responses=errors(*OF_RECORDINGS) | {
         200: {
             "description": "the words with their times, in the requested format",
-            "headers": _HEADERS,
+            "headers": MODEL_HEADERS,
             "content": {
                 media_type: {"schema": {"type": "object" if name == JSON else "string"}}
                 for name, media_type in MEDIA_TYPES.items()
@@ -76,7 +73,7 @@ async def _aligned(
     language = fields.language()
     script = fields.script(language)
     format_name = fields.choice("format", FORMATS, JSON)
-    model = _aligner(request, fields.text("model"))
+    model = _aligner(request, fields.filled("model"))
     audio = await decode_file(request, upload, files)
     request_id = record_of(request).request_id
     job = AlignJob(request_id, audio.path, model, text, language, script)

@@ -15,6 +15,7 @@ from fonoteka.phones import LANGUAGES
 from fonoteka.scripts import SCRIPTS
 from fonoteka.service.formats.bodies import ErrorBody
 from fonoteka.service.forms import AUTO
+from fonoteka.service.recordings import DOUBT
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -53,6 +54,7 @@ FILE = {
 MODEL_HEADERS = {
     "X-Model": {"description": "the model of the answer", "schema": {"type": "string"}},
     "X-Model-Version": {"description": "hash of its package", "schema": {"type": "string"}},
+    DOUBT: {"description": "why the result is doubtful, if it is", "schema": {"type": "string"}},
 }
 
 
@@ -89,8 +91,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI page of an application.
 
     FastAPI adds an answer 422 to routes with parameters; here malformed values are answered 400.
-    Every route gets the errors that the application answers around it, and every error the body
-    that all have.
+    Every route gets the errors that the application answers around it.
     """
     if app.openapi_schema is None:
         page = get_openapi(
@@ -113,7 +114,7 @@ def _complete(responses: dict[str, Any]) -> None:
         responses.setdefault(str(number), {"description": _REASONS[number]})
     for status, response in responses.items():
         if status[0] in "45":
-            response["content"] = _ERROR_CONTENT
+            response.setdefault("content", _ERROR_CONTENT)
 
 
 def _is_derived(response: Mapping[str, Any] | None) -> bool:

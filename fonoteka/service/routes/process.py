@@ -27,7 +27,8 @@ router = APIRouter()
 _WHISPER = "whisper-1"
 _QUERY: dict[str, dict[str, Any]] = {
     "model": {
-        "type": "string", "default": _WHISPER, "description": "a model of the kind words"
+        "type": "string", "default": _WHISPER, "minLength": 1, "pattern": r"\S",
+        "description": "a model of the kind words",
     },
     "language": LANGUAGE,
     "script": SCRIPT,
@@ -59,7 +60,7 @@ async def _processed(request: Request) -> Response:
     context, query = context_of(request), request.query_params
     fields = FormFields({name: query.getlist(name) for name in query}, _QUERY)
     stored = context.uploads.stored(request.path_params["file_id"])
-    name = fields.text("model")
+    name = fields.filled("model")
     model = context.models.get(_WHISPER if name is None else name, ModelKind.WORDS)
     language = fields.language()
     script = fields.script(language)
@@ -79,4 +80,4 @@ async def _processed(request: Request) -> Response:
         model=model.name,
         version=model.version,
     )
-    return json_response(body, version_headers(model))
+    return json_response(body, version_headers(model, result.finished.doubt))

@@ -120,6 +120,12 @@ class ScriptedModels:
         """Return the metrics of a model."""
         return {"metrics": {"wer": 0.25}, "gates": {"wer": 0.5}, "manifest": {"files": {}}}
 
+    async def start(self) -> None:
+        """Do nothing; the models are there."""
+
+    async def stop(self) -> None:
+        """Do nothing; nothing runs in the background."""
+
     async def refresh(self) -> dict[str, str]:
         """Return that all models are unchanged."""
         return dict.fromkeys(self._models, "unchanged")
