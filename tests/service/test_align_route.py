@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 from praatio import textgrid
+from recording_service import RECORDING, recording_service
 from scripted_parts import FINISHED, PHONES, USAGE, WORDS, ScriptedModels, answers
-from scripted_service import RECORDING, scripted_service
 
 from fonoteka.alignment.formats.alignment_json import read_alignment
 from fonoteka.alignment.formats.writers import FORMATS
@@ -21,7 +21,7 @@ LINE = Segment(
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    with scripted_service(tmp_path_factory.mktemp("align"), answers(LINE, FINISHED)) as running:
+    with recording_service(tmp_path_factory.mktemp("align"), answers(LINE, FINISHED)) as running:
         yield running
 
 
@@ -73,7 +73,7 @@ def test_ctm_has_the_name_of_the_file_without_its_folders(service):
 
 def test_a_doubtful_result_is_marked_in_the_header_and_in_json(tmp_path):
     finished = Finished("sr", USAGE, "the text fits badly: »ђ«")
-    with scripted_service(tmp_path, answers(LINE, finished)) as service:
+    with recording_service(tmp_path, answers(LINE, finished)) as service:
         response = align(service)
         assert align(service, format="srt").headers["x-doubt"].startswith("the text fits badly")
     assert json.loads(response.text)["doubt"] == finished.doubt
@@ -81,10 +81,10 @@ def test_a_doubtful_result_is_marked_in_the_header_and_in_json(tmp_path):
 
 def test_one_line_is_broken_at_pauses_and_several_lines_stay(tmp_path):
     pause = Segment("da ne", 0.1, 1.9, (Unit("da", 0.1, 0.2, 1.0), Unit("ne", 1.8, 1.9, 1.0)))
-    with scripted_service(tmp_path, answers(pause, FINISHED)) as service:
+    with recording_service(tmp_path, answers(pause, FINISHED)) as service:
         assert align(service, format="srt").text.count("-->") == 2
     other = Segment("i", 1.9, 2.0, (Unit("i", 1.9, 2.0, 1.0),))
-    with scripted_service(tmp_path, answers(pause, other, FINISHED)) as service:
+    with recording_service(tmp_path, answers(pause, other, FINISHED)) as service:
         assert align(service, format="srt").text.count("-->") == 2
 
 
@@ -110,7 +110,7 @@ def test_a_malformed_field_is_refused(service, fields, status, param):
 
 def test_a_text_that_cannot_be_aligned_is_refused(tmp_path):
     refusal = UnanswerableError("the text has more phones than the recording has frames")
-    with scripted_service(tmp_path, answers(refusal)) as service:
+    with recording_service(tmp_path, answers(refusal)) as service:
         response = align(service)
     assert response.status_code == 400
     assert response.json()["error"]["message"] == str(refusal)
@@ -118,6 +118,6 @@ def test_a_text_that_cannot_be_aligned_is_refused(tmp_path):
 
 def test_a_service_without_a_phone_recogniser_cannot_align(tmp_path):
     models = ScriptedModels([WORDS])
-    with scripted_service(tmp_path, answers(LINE, FINISHED), models=models) as service:
+    with recording_service(tmp_path, answers(LINE, FINISHED), models=models) as service:
         response = align(service)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")

@@ -6,9 +6,9 @@ import httpx
 import openai
 import pytest
 from fastapi import APIRouter, WebSocket
+from recording_service import recording_service
 from running_service import running
 from scripted_parts import FINISHED, FIRST, answers, record_maker, scripted_context
-from scripted_service import scripted_service
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -107,7 +107,7 @@ def test_a_file_that_becomes_malformed_leaves_the_keys_valid_and_is_logged(keys,
 
 
 def test_the_client_with_a_key_is_answered_and_one_with_another_is_not(tmp_path, keys, key):
-    with scripted_service(tmp_path, SCRIPT, key=key, keys=keys) as service:
+    with recording_service(tmp_path, SCRIPT, key=key, keys=keys) as service:
         assert service.transcribe().text == "Dobar dan."
         assert service.records[-1].key == "ana"
         wrong = service.client.with_options(api_key="fk_wrong")
@@ -133,7 +133,7 @@ def test_the_client_with_a_key_is_answered_and_one_with_another_is_not(tmp_path,
     ],
 )
 def test_a_key_is_read_from_either_header(tmp_path, keys, key, headers, status):
-    with scripted_service(tmp_path, SCRIPT, keys=keys) as service:
+    with recording_service(tmp_path, SCRIPT, keys=keys) as service:
         sent = {name: value.format(key) for name, value in headers.items()}
         response = httpx.get(f"{service.url}/v1/models", headers=sent)
         in_query = httpx.get(f"{service.url}/v1/models", params={"api_key": key, "token": key})
@@ -143,13 +143,13 @@ def test_a_key_is_read_from_either_header(tmp_path, keys, key, headers, status):
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
 def test_the_description_of_the_api_needs_no_key(tmp_path, keys, key, path):
-    with scripted_service(tmp_path, SCRIPT, keys=keys) as service:
+    with recording_service(tmp_path, SCRIPT, keys=keys) as service:
         assert httpx.get(service.url + path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/models/refresh", "/v1/audio/transcriptions", "/v1/align"])
 def test_an_unauthorised_request_reaches_no_route(tmp_path, keys, key, path):
-    with scripted_service(tmp_path, SCRIPT, keys=keys) as service:
+    with recording_service(tmp_path, SCRIPT, keys=keys) as service:
         response = httpx.post(service.url + path, content=b"x" * 1_000_000)
     assert response.json()["error"]["code"] == "missing_api_key"
     assert response.status_code == 401

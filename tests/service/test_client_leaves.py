@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from recording_service import recording_service
 from scripted_parts import FIRST, answers, wav_bytes
-from scripted_service import scripted_service
 
 from fonoteka.service.api_errors import ApiError
 from fonoteka.service.client_presence import while_connected
@@ -33,7 +33,7 @@ def send_without_reading(url: str, **fields: str) -> socket.socket:
 @pytest.mark.parametrize("fields", [{}, {"stream": "true"}])
 @pytest.mark.parametrize("script", [answers(), answers(FIRST)])
 def test_a_job_is_cancelled_when_its_client_leaves(tmp_path, script, fields):
-    with scripted_service(tmp_path, script, holds=True) as service:
+    with recording_service(tmp_path, script, holds=True) as service:
         with send_without_reading(service.url, **fields):
             assert service.workers.submitted.wait(LIMIT_S)
         assert service.workers.tickets[0].is_cancelled.wait(LIMIT_S)
@@ -41,7 +41,7 @@ def test_a_job_is_cancelled_when_its_client_leaves(tmp_path, script, fields):
 
 
 def test_a_stream_is_cancelled_when_its_reader_closes_it(tmp_path):
-    with scripted_service(tmp_path, answers(FIRST), holds=True) as service:
+    with recording_service(tmp_path, answers(FIRST), holds=True) as service:
         stream = service.transcribe(stream=True)
         assert next(stream).delta == "Dobar dan."
         assert not service.workers.tickets[0].is_cancelled.is_set()

@@ -3,15 +3,15 @@
 import httpx
 import openai
 import pytest
+from recording_service import RECORDING, recording_service
 from scripted_parts import FINISHED, FIRST, PHONES, STREAM, WORDS, ScriptedModels, answers
-from scripted_service import RECORDING, scripted_service
 
 from fonoteka.service.interfaces import ModelKind, ModelVersion, WordsJob
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    with scripted_service(tmp_path_factory.mktemp("models"), answers(FIRST, FINISHED)) as running:
+    with recording_service(tmp_path_factory.mktemp("models"), answers(FIRST, FINISHED)) as running:
         yield running
 
 
@@ -40,7 +40,7 @@ def test_a_model_was_created_when_its_package_was_written(tmp_path):
     package = tmp_path / "package.json"
     package.write_text("{}")
     model = ModelVersion("tuned", "0" * 12, ModelKind.WORDS, tmp_path)
-    with scripted_service(tmp_path, answers(), models=ScriptedModels([model])) as service:
+    with recording_service(tmp_path, answers(), models=ScriptedModels([model])) as service:
         assert service.client.models.retrieve("tuned").created == int(package.stat().st_mtime)
         package.unlink()
         assert service.client.models.retrieve("tuned").created == 0

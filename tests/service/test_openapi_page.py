@@ -6,9 +6,9 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from recording_service import recording_service
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from scripted_parts import FINISHED, FIRST, answers, scripted_context
-from scripted_service import scripted_service
 
 from fonoteka.service.app import create_app
 from fonoteka.service.keys import new_key
@@ -19,7 +19,7 @@ PAGE = schemathesis.openapi.from_dict(create_app(scripted_context(Path(), SCRIPT
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    with scripted_service(tmp_path_factory.mktemp("page"), SCRIPT) as running:
+    with recording_service(tmp_path_factory.mktemp("page"), SCRIPT) as running:
         yield running
 
 
@@ -43,7 +43,7 @@ def test_the_errors_around_every_route_are_described(service):
 def test_keys_are_described_if_the_service_has_them(service, tmp_path):
     assert "security" not in httpx.get(f"{service.url}/openapi.json").text
     new_key(tmp_path / "keys", "ana")
-    with scripted_service(tmp_path, SCRIPT, keys=tmp_path / "keys") as guarded:
+    with recording_service(tmp_path, SCRIPT, keys=tmp_path / "keys") as guarded:
         page = httpx.get(f"{guarded.url}/openapi.json").json()
     secured = page["paths"]["/v1/models/refresh"]["post"]["security"]
     assert secured == [{"bearer": []}, {"header": []}]

@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
+from recording_service import recording_service
 from scripted_parts import FINISHED, FIRST, answers
-from scripted_service import scripted_service
 
 SCRIPT = answers(FIRST, FINISHED)
 PAGE = "https://page.example"
@@ -11,14 +11,14 @@ PAGE = "https://page.example"
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory):
-    with scripted_service(tmp_path_factory.mktemp("closed"), SCRIPT) as service:
+    with recording_service(tmp_path_factory.mktemp("closed"), SCRIPT) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def admitting(tmp_path_factory):
     folder = tmp_path_factory.mktemp("open")
-    with scripted_service(folder, SCRIPT, origins=(PAGE,)) as service:
+    with recording_service(folder, SCRIPT, origins=(PAGE,)) as service:
         yield service
 
 

@@ -7,8 +7,8 @@ import openai
 import pytest
 import srt
 import webvtt
+from recording_service import RECORDING, recording_service
 from scripted_parts import FINISHED, FIRST, PHONES, SECOND, USAGE, WORDS, answers
-from scripted_service import RECORDING, scripted_service
 
 from fonoteka.service.interfaces import (
     Finished,
@@ -23,7 +23,7 @@ from fonoteka.service.interfaces import (
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
-    with scripted_service(folder, answers(FIRST, SECOND, FINISHED)) as running_service:
+    with recording_service(folder, answers(FIRST, SECOND, FINISHED)) as running_service:
         yield running_service
 
 
@@ -110,7 +110,7 @@ def test_segments_are_streamed_as_deltas_whose_sum_is_the_text(service):
 
 
 def test_the_files_of_a_stream_are_deleted(tmp_path):
-    with scripted_service(tmp_path, answers(FIRST, FINISHED)) as service:
+    with recording_service(tmp_path, answers(FIRST, FINISHED)) as service:
         list(service.transcribe(stream=True))
         assert service.workers.jobs
     assert service.uploads.temporary() == []
@@ -131,7 +131,7 @@ def test_a_stored_recording_is_processed_by_its_id(service):
 
 def test_a_phone_recogniser_answers_phones_with_their_times(tmp_path):
     phones = Segment("d a", 0.1, 0.3, (Unit("d", 0.1, 0.2), Unit("a", 0.2, 0.3)))
-    with scripted_service(tmp_path, answers(phones, Finished("", USAGE))) as service:
+    with recording_service(tmp_path, answers(phones, Finished("", USAGE))) as service:
         answer = service.transcribe(
             model="whisper_ctc", response_format="verbose_json",
             timestamp_granularities=["word"],
@@ -144,7 +144,7 @@ def test_a_phone_recogniser_answers_phones_with_their_times(tmp_path):
 @pytest.mark.parametrize("response_format", ["json", "srt", "verbose_json"])
 def test_a_doubtful_result_is_marked_in_the_header(tmp_path, response_format):
     finished = Finished("sr", USAGE, "0.25 to 0.75 s: no times for »ђ«")
-    with scripted_service(tmp_path, answers(FIRST, finished)) as service:
+    with recording_service(tmp_path, answers(FIRST, finished)) as service:
         raw = service.client.audio.transcriptions.with_raw_response.create(
             file=RECORDING, model="whisper-1", response_format=response_format
         )
@@ -155,7 +155,7 @@ def test_a_doubtful_result_is_marked_in_the_header(tmp_path, response_format):
 
 @pytest.mark.parametrize("response_format", ["srt", "vtt", "text", "verbose_json"])
 def test_a_recording_without_speech_has_an_empty_answer(tmp_path, response_format):
-    with scripted_service(tmp_path, answers(FINISHED)) as service:
+    with recording_service(tmp_path, answers(FINISHED)) as service:
         answer = service.transcribe(response_format=response_format)
     empty = {"srt": "", "vtt": "WEBVTT\n", "text": "\n"}
     assert getattr(answer, "text", answer) == empty.get(response_format, "")
@@ -163,7 +163,7 @@ def test_a_recording_without_speech_has_an_empty_answer(tmp_path, response_forma
 
 def test_a_failure_in_a_stream_is_raised_by_the_client(tmp_path):
     script = answers(FIRST, UnavailableError("the worker died; send the request again"))
-    with scripted_service(tmp_path, script) as service:
+    with recording_service(tmp_path, script) as service:
         stream = service.transcribe(stream=True)
         assert next(stream).delta == "Dobar dan."
         with pytest.raises(openai.APIError, match="the worker died"):
@@ -176,7 +176,7 @@ def test_a_failure_in_a_stream_is_raised_by_the_client(tmp_path):
 def test_a_failure_before_the_first_segment_of_a_stream_has_a_status(tmp_path):
     script = answers(UnavailableError("the worker died; send the request again"))
     with (
-        scripted_service(tmp_path, script) as service,
+        recording_service(tmp_path, script) as service,
         pytest.raises(openai.InternalServerError, match="the worker died") as caught,
     ):
         service.transcribe(stream=True)

@@ -4,8 +4,8 @@ import httpx
 import openai
 import pytest
 from fastapi import APIRouter
+from recording_service import RECORDING, recording_service
 from scripted_parts import FINISHED, FIRST, STREAM, WORDS, ScriptedModels, answers, raises
-from scripted_service import RECORDING, scripted_service
 
 from fonoteka.service.failures import allowed_methods
 from fonoteka.service.interfaces import (
@@ -18,7 +18,7 @@ from fonoteka.service.interfaces import (
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    with scripted_service(tmp_path_factory.mktemp("errors"), answers(FIRST, FINISHED)) as running:
+    with recording_service(tmp_path_factory.mktemp("errors"), answers(FIRST, FINISHED)) as running:
         yield running
 
 
@@ -102,7 +102,7 @@ def test_a_malformed_form_is_refused_with_its_field(service, status, param, fiel
 @pytest.mark.parametrize("wrap", [raises, answers])
 def test_a_refused_job_is_raised_with_its_status(tmp_path, refusal, exception, status, wrap):
     with (
-        scripted_service(tmp_path, wrap(refusal)) as service,
+        recording_service(tmp_path, wrap(refusal)) as service,
         pytest.raises(exception, match=str(refusal)) as caught,
     ):
         service.transcribe()
@@ -112,7 +112,7 @@ def test_a_refused_job_is_raised_with_its_status(tmp_path, refusal, exception, s
 
 def test_a_busy_service_states_when_to_try_again(tmp_path):
     with (
-        scripted_service(tmp_path, raises(BusyError("64 jobs wait", 7))) as service,
+        recording_service(tmp_path, raises(BusyError("64 jobs wait", 7))) as service,
         pytest.raises(openai.RateLimitError, match="64 jobs wait") as caught,
     ):
         service.transcribe()
@@ -123,7 +123,7 @@ def test_a_busy_service_states_when_to_try_again(tmp_path):
 def test_word_times_without_a_phone_recogniser_are_refused(tmp_path):
     models = ScriptedModels([WORDS])
     with (
-        scripted_service(tmp_path, answers(FIRST, FINISHED), models=models) as service,
+        recording_service(tmp_path, answers(FIRST, FINISHED), models=models) as service,
         pytest.raises(openai.BadRequestError, match="none is offered"),
     ):
         service.transcribe(response_format="verbose_json", timestamp_granularities=["word"])
@@ -131,13 +131,13 @@ def test_word_times_without_a_phone_recogniser_are_refused(tmp_path):
 
 def test_subtitles_without_a_phone_recogniser_have_a_cue_per_segment(tmp_path):
     models = ScriptedModels([WORDS])
-    with scripted_service(tmp_path, answers(FIRST, FINISHED), models=models) as service:
+    with recording_service(tmp_path, answers(FIRST, FINISHED), models=models) as service:
         assert "Dobar dan." in service.transcribe(response_format="srt")
     assert service.workers.jobs[-1].aligner is None
 
 
 def test_an_unexpected_failure_is_answered_with_its_request_and_logged(tmp_path, caplog):
-    with scripted_service(tmp_path, raises(RuntimeError("a fault of ours"))) as service:
+    with recording_service(tmp_path, raises(RuntimeError("a fault of ours"))) as service:
         with pytest.raises(openai.InternalServerError, match="req-7") as caught:
             service.transcribe(extra_headers={"X-Request-ID": "req-7"})
         assert not service.uploads.temporary()
@@ -148,7 +148,7 @@ def test_an_unexpected_failure_is_answered_with_its_request_and_logged(tmp_path,
 
 
 def test_an_unexpected_failure_in_a_stream_is_an_event_and_logged(tmp_path, caplog):
-    with scripted_service(tmp_path, answers(FIRST, RuntimeError("a fault of ours"))) as service:
+    with recording_service(tmp_path, answers(FIRST, RuntimeError("a fault of ours"))) as service:
         stream = service.transcribe(stream=True)
         with pytest.raises(openai.APIError, match="under request made"):
             list(stream)

@@ -61,7 +61,7 @@ class VerboseSegment(TimedSegment):
     loops: bool = Field(description="addition: the text repeats itself and may be wrong")
 
 
-class TimedWord(BaseModel):
+class PlacedWord(BaseModel):
     """A word, or a phone of a phone recogniser."""
 
     word: str
@@ -84,7 +84,7 @@ class VerboseAnswer(TranscriptionText):
     language: str = Field(description="code; empty for a phone recogniser")
     duration: float = Field(description="seconds")
     segments: list[VerboseSegment] | None = _optional("absent if only words were requested")
-    words: list[TimedWord] | None = _optional(
+    words: list[PlacedWord] | None = _optional(
         "absent unless timestamp_granularities[] contains word"
     )
     model: str = Field(description="addition: the model that computed the answer")

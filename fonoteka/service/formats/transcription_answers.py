@@ -12,7 +12,7 @@ from starlette.responses import Response
 from fonoteka.service.formats.aligned import subtitles
 from fonoteka.service.formats.bodies import (
     DurationUsage,
-    TimedWord,
+    PlacedWord,
     TranscriptionText,
     VerboseAnswer,
     VerboseSegment,
@@ -113,10 +113,10 @@ def verbose_segments(segments: Sequence[Segment]) -> list[VerboseSegment]:
     ]
 
 
-def timed_words(segments: Sequence[Segment]) -> list[TimedWord]:
+def timed_words(segments: Sequence[Segment]) -> list[PlacedWord]:
     """Return the words or phones of segments with their times."""
     return [
-        TimedWord(word=unit.text, start=_seconds(unit.start_s), end=_seconds(unit.end_s))
+        PlacedWord(word=unit.text, start=_seconds(unit.start_s), end=_seconds(unit.end_s))
         for segment in segments
         for unit in segment.units
     ]

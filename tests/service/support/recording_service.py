@@ -25,7 +25,7 @@ RECORDING = ("clip.wav", wav_bytes())
 
 
 @dataclass
-class ScriptedService:
+class RecordingService:
     """A running service.
 
     Attributes:
@@ -49,9 +49,9 @@ class ScriptedService:
 
 
 @contextmanager
-def scripted_service(
+def recording_service(
     folder: Path, script: Script, key="unused", **options
-) -> Iterator[ScriptedService]:
+) -> Iterator[RecordingService]:
     """Run a service whose results are scripted."""
     records: list[RequestRecord] = []
     context = scripted_context(folder, script, **options)
@@ -60,4 +60,4 @@ def scripted_service(
         running(app) as url,
         openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client,
     ):
-        yield ScriptedService(url, context.workers, context.uploads, records, client)
+        yield RecordingService(url, context.workers, context.uploads, records, client)
