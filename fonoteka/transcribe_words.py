@@ -25,12 +25,9 @@ from pathlib import Path
 import numpy as np
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
-from fonoteka.audio.resampling import blocks_at_16k
-from fonoteka.audiocheck.downmix import select_channel
-from fonoteka.audiocheck.probe import DECODE_ERRORS
-from fonoteka.audiocheck.stream import SoundBlock, sound_blocks
 from fonoteka.core.errors import UserError
 from fonoteka.phones import LANGUAGES
+from fonoteka.recording_blocks import signal_blocks
 from fonoteka.scripts import check_script, transliterated
 from fonoteka.speech_gate import SpeechGate
 from fonoteka.speech_windows import SpeechWindow, WindowParams, speech_windows
@@ -40,7 +37,6 @@ from fonoteka.whisper.spoken_language import most_probable, spoken_language
 
 AUTO = "auto"
 
-_BLOCK_S = 30.0
 _LANGUAGE_S = 30.0  # speech from which the language of a recording is recognised
 
 
@@ -76,56 +72,6 @@ class TimedText:
     end_s: float
     text: str
     loops: bool
-
-
-def signal_blocks(path: Path) -> Iterator[Signal]:
-    """Yield a recording as one channel at 16 kHz, in blocks of about 30 s.
-
-    A channel is selected for each block, see `select_channel`, because that needs no second pass.
-
-    Raises:
-        UserError: it cannot be read, is empty, changes its rate, or has a sample that is not
-            finite. Blocks may have been yielded by then.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    blocks = _checked_blocks(path)
-    first = next(blocks, None)
-    if first is None:
-        raise UserError(f"{path}: contains no samples; record it again")
-    rate_hz = first.sample_rate_hz
-    yield from blocks_at_16k(map(_one_channel, chain([first], blocks)), rate_hz)
-
-
-def _checked_blocks(path: Path) -> Iterator[SoundBlock]:
-    rate_hz, problem = None, None
-    try:
-        for block in sound_blocks(path, _BLOCK_S):
-            rate_hz = rate_hz or block.sample_rate_hz
-            if block.sample_rate_hz != rate_hz:
-                problem = f"changes its rate from {rate_hz} to {block.sample_rate_hz} Hz; convert"
-                break
-            if not np.isfinite(block.samples).all():
-                problem = "contains a sample that is not finite; record"
-                block = block._replace(samples=_before_fault(block.samples))
-            yield block
-            if problem:
-                break
-    except DECODE_ERRORS as error:
-        raise UserError(f"{path}: not a recording that can be read: {error}") from error
-    if problem:
-        raise UserError(f"{path}: {problem} it again")
-
-
-def _before_fault(samples: Signal) -> Signal:
-    """Return the samples `[T, C]` before the first that is not finite."""
-    return samples[: int(np.isfinite(samples).all(axis=1).argmin())]
-
-
-def _one_channel(block: SoundBlock) -> Signal:
-    selected = select_channel(block.samples, block.sample_rate_hz)
-    mono: Signal = selected.mean(axis=1) if selected.ndim == 2 else selected
-    return mono.astype(np.float32, copy=False)
 
 
 class Transcriber:

@@ -57,7 +57,6 @@ LOADS = {
     "fonoteka.bench.corpus_speed": {"scipy"},
     "fonoteka.realtime.bundle_check": {"onnxruntime"},
     "fonoteka.realtime.model_check": {"onnxruntime"},
-    "fonoteka.streaming.sources.recording": {"onnxruntime"},
     "fonoteka.transcribe_words": {"onnxruntime"},
     "fonoteka.whisper.model_folder": {"onnxruntime"},
     "fonoteka.pseudo_labels": {"onnxruntime", "torch", "transformers"},

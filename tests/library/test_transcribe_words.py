@@ -21,7 +21,8 @@ from whisper_maker import tiny_whisper
 from fonoteka import transcribe_words as tool
 from fonoteka.core.files import write_json
 from fonoteka.packaging import record
-from fonoteka.transcribe_words import Options, Transcriber, signal_blocks
+from fonoteka.recording_blocks import signal_blocks
+from fonoteka.transcribe_words import Options, Transcriber
 from fonoteka.whisper.model_folder import words_folder
 from stages.words.evaluate_whisper.sounds import chords
 

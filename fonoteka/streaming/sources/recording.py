@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.recording_blocks import signal_blocks
 from fonoteka.streaming.sources.chunks import StopRequest, chunked, paced
-from fonoteka.transcribe_words import signal_blocks
 
 
 def recording_chunks(
