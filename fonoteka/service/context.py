@@ -86,12 +86,14 @@ class StoredFile:
         file_id: random; the only name by which clients can reach it.
         upload: the file.
         created_s, expires_s: seconds since 1970.
+        purpose: that the client stated, for answers alone.
     """
 
     file_id: str
     upload: UploadedFile
     created_s: int
     expires_s: int
+    purpose: str = "user_data"
 
 
 class Uploads(Protocol):
@@ -112,10 +114,21 @@ class Uploads(Protocol):
         """
 
     def delete(self, *paths: Path) -> None:
-        """Delete temporary files; a missing one is not an error."""
+        """Delete temporary files; a missing one is not an error, and stored ones stay."""
 
-    def store(self, upload: UploadedFile) -> StoredFile:
-        """Store a file for `retention_s` under a random id."""
+    def store(
+        self, upload: UploadedFile, purpose: str = "user_data", seconds: float | None = None
+    ) -> StoredFile:
+        """Store a file under a random id; `delete` leaves it alone from now on.
+
+        Args:
+            upload: that was received.
+            purpose: that the client stated.
+            seconds: until it expires, `retention_s` at most and if None.
+
+        Raises:
+            ApiError: 413, all stored files together would be too large.
+        """
 
     def stored(self, file_id: str) -> StoredFile:
         """Return a stored file.

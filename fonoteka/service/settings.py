@@ -22,6 +22,7 @@ class UploadLimits:
         decode_s: wall seconds that decoding may take.
         decode_memory_mib: memory that decoding may take.
         idle_s: longest wait for the next bytes of a body or of a stream.
+        stored_mib: of all stored uploads together.
     """
 
     body_mib: int = 128
@@ -31,6 +32,7 @@ class UploadLimits:
     decode_s: float = 120
     decode_memory_mib: int = 512
     idle_s: float = 30
+    stored_mib: int = 2048
 
 
 @dataclass(frozen=True)

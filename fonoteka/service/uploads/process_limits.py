@@ -1,0 +1,65 @@
+"""Limits that a process sets for itself; Windows has none of them, macOS not that of memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+
+def limit_process(memory_mib: int, file_bytes: int, nice: int) -> None:
+    """Limit this process and the processes that it will start, and lower its priority.
+
+    Args:
+        memory_mib: memory in addition to what the process has now.
+        file_bytes: of each file that it writes.
+        nice: steps by which its priority is lowered.
+    """
+    resource = _resource()
+    if resource is None:
+        return
+    os.nice(nice)
+    _lower(resource, resource.RLIMIT_CORE, 0)
+    _lower(resource, resource.RLIMIT_FSIZE, file_bytes)
+    if held := _held_bytes():
+        _lower(resource, resource.RLIMIT_AS, held + (memory_mib << 20))
+
+
+def limit_cpu_time(seconds: float) -> None:
+    """End this process if it uses more seconds of CPU time from now on."""
+    resource = _resource()
+    if resource is None:
+        return
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    soft = math.ceil(usage.ru_utime + usage.ru_stime + seconds)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    # The hard limit stays: this process serves many files, and each gets its own time.
+    resource.setrlimit(resource.RLIMIT_CPU, (_least(resource, soft, hard), hard))
+
+
+def _lower(resource: Any, kind: int, most: int) -> None:
+    hard = _least(resource, most, resource.getrlimit(kind)[1])
+    resource.setrlimit(kind, (hard, hard))
+
+
+def _least(resource: Any, most: int, hard: int) -> int:
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)
+
+
+def _resource() -> Any:
+    """Return the module `resource`; None on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource
+
+
+def _held_bytes() -> int:
+    """Return the bytes of address space in use, 0 if the system does not report them."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
