@@ -1,4 +1,4 @@
-"""The OpenAPI descriptions of the routes for stored files, which read bodies and queries themselves.
+"""The OpenAPI descriptions of the routes for stored files, which read their bodies themselves.
 
 A body is not read before its size is checked, so FastAPI cannot derive its description.
 """

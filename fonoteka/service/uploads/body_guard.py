@@ -23,9 +23,9 @@ OTHER_BYTES = 1 << 20
 
 SLOWEST = 256  # bytes per second after `idle_s`, or a byte per `idle_s` would hold a connection
 GUARDED = "body_guard"  # key of the scope's state that says that a request is guarded
-# A client that writes without reading loses the answer if its connection is reset at once. So the
-# rest of its body is read and thrown away for a short time after the answer.
-_LINGER_S, _LINGER_BYTES = 1.0, 1 << 20
+# A connection that is closed before its body was read is reset, which can destroy an answer that
+# was not read yet. So the end of the answer, which closes the connection, comes a little later.
+_LINGER_S = 0.2
 
 
 class BodyGuard:
@@ -61,7 +61,7 @@ class _Exchange:
         is_form = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
         self._limit = limits.body_mib << 20 if is_form else OTHER_BYTES
         self._count, self._began = 0, time.monotonic()
-        self._answered, self._replaced, self._closes = False, False, False
+        self._answered = self._replaced = self._closes = self._is_silent = False
         stated = headers.get(b"content-length", b"0")
         chunked = b"transfer-encoding" in headers
         self._complete = not chunked and stated.strip(b"0") == b""
@@ -94,7 +94,7 @@ class _Exchange:
             async with asyncio.timeout(max(0, min(self._idle_s, left))):
                 message = await self._receive()
         except TimeoutError:
-            self._refusal = too_slow(self._idle_s)
+            self._refusal, self._is_silent = too_slow(self._idle_s), True
             raise self._refusal from None
         self._count += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
@@ -128,7 +128,6 @@ class _Exchange:
         self._answered = True
         if record := self._scope["state"].get("record"):
             record.error = error.code
-        self._closes = not self._complete
         headers = {**error.headers, "Connection": "close"}
         response = JSONResponse(error.body(), error.status, headers)
         await response(self._scope, self._receive, self._lingering_send)
@@ -141,16 +140,6 @@ class _Exchange:
         await self._send(message)
 
     async def _linger(self) -> None:
-        """Throw away what the client still sends, for a short time, after its answer was sent."""
-        if self._complete or (self._refusal and self._refusal.status == 408):
-            return
-        count = 0
-        try:
-            async with asyncio.timeout(_LINGER_S):
-                while count < _LINGER_BYTES:
-                    message = await self._receive()
-                    count += len(message.get("body", b""))
-                    if not message.get("more_body", False):
-                        return
-        except TimeoutError:
-            return
+        """Let a client that still sends read its answer, which was sent but for its end."""
+        if not self._complete and not self._is_silent:
+            await asyncio.sleep(_LINGER_S)

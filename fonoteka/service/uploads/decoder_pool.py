@@ -2,11 +2,11 @@
 
     file -> quick lane -> samples, or after 0.3 s: -> long lane -> samples
 
-A header can lie about the length, and the size of a file says little: five hours of silence are a
-FLAC file of 1 MB. So each file begins in the quick lane, and continues in the other from its start
-if it exceeds its budget. A clip of 3 s waits 0.3 s for each long file before it, and not the
-12 s in which an hour is decoded. A file at which a process dies is tried once more in the long
-lane, because the system may have ended the process to free memory.
+Neither a header nor the size of a file is a reliable measure of its length: five hours of silence
+are a FLAC file of 1 MB. So each file begins in the quick lane, and is decoded again in the long one
+if it exceeds its budget. A clip of 3 s waits 0.3 s for each long file before it, and not the 12 s
+in which an hour is decoded. A file at which a process dies is tried once more in the long lane,
+because the system may have ended the process to free memory.
 """
 
 from __future__ import annotations
