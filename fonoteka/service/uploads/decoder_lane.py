@@ -89,11 +89,12 @@ class DecoderLane:
             reply: DecodeReply | Exception
             try:
                 reply = await self._decoded(request, answer)
-            except (DecoderDiedError, OSError) as error:
-                reply = error
             except asyncio.CancelledError:
-                answer.cancel()
+                if not answer.done():
+                    answer.set_exception(unavailable("the service stops"))
                 raise
+            except Exception as error:  # it is the caller's; this loop serves the next file
+                reply = error
             if answer.done() or isinstance(reply, Exception):
                 request.target.unlink(missing_ok=True)
             if answer.done():
@@ -120,6 +121,7 @@ class DecoderLane:
             task.cancel()
             (problem,) = await asyncio.gather(task, return_exceptions=True)
         await self._replace()
+        log.warning("a decoder was replaced: %r", problem)
         raise DecoderDiedError(f"a decoder was replaced: {problem!r}")
 
     async def _replace(self) -> None:
