@@ -14,11 +14,12 @@ from fonoteka.service.context import ServiceContext
 from fonoteka.service.failures import UnexpectedFailures, add_handlers
 from fonoteka.service.guards import KeyGuard, OriginGuard, is_open
 from fonoteka.service.keys import KeyFile
-from fonoteka.service.routes import align, models, process, transcriptions
+from fonoteka.service.routes import align, files, models, process, transcriptions
 from fonoteka.service.routes.openapi import add_security, describe
+from fonoteka.service.uploads.body_guard import BodyGuard
 
 ROUTERS: tuple[APIRouter, ...] = (
-    transcriptions.router, align.router, process.router, models.router,
+    transcriptions.router, align.router, process.router, models.router, files.router,
 )  # fmt: skip
 API_VERSION = "1"  # of the paths under /v1
 _EXPOSED = (
@@ -80,6 +81,7 @@ def _middleware(context: ServiceContext) -> list[Middleware]:
                 allow_headers=("Authorization", "X-API-Key", "X-Request-ID"),
             )
         )  # fmt: skip
+    layers.append(Middleware(BodyGuard, limits=settings.limits))
     if settings.keys is not None:
         layers.append(Middleware(KeyGuard, keys=KeyFile(settings.keys)))
     return [*layers, Middleware(UnexpectedFailures)]

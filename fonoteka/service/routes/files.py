@@ -1,84 +1,140 @@
 """/v1/files: recordings that are stored for a time, as OpenAI's clients send and read them.
 
 A stored file is reached by its random id alone. All clients of a service see all of its files, as
-all keys of an organisation do at OpenAI. A file is deleted when it expires: after `retention_s` of
+all keys of a project do at OpenAI. A file is deleted when it expires: after `retention_s` of
 the service, or earlier if the client asks for that with expires_after.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import IO, Any
+from collections.abc import AsyncIterator
+from typing import IO, Any, get_args
 
-from fastapi import APIRouter
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from fastapi import APIRouter, Request, Response
+from starlette.responses import StreamingResponse
 
 from fonoteka.service.api_errors import ApiError
 from fonoteka.service.context import StoredFile, context_of
-from fonoteka.service.routes import file_pages as pages
-from fonoteka.service.uploads.multipart_form import FILE
+from fonoteka.service.formats.file_bodies import (
+    DeletedFile,
+    FileEntries,
+    FileEntry,
+    FilePurpose,
+    file_entry,
+)
+from fonoteka.service.formats.transcription_answers import json_response
+from fonoteka.service.forms import FormFields, invalid, missing
+from fonoteka.service.routes.openapi import FILE, errors, multipart, parameter
 
 router = APIRouter()
+
+_PURPOSES: tuple[str, ...] = get_args(FilePurpose)
+_USER_DATA = "user_data"
+_MOST_LISTED = 10_000
+_LONGEST_S = 30 * 24 * 3600  # OpenAI's limit; `retention_s` of the service may be less
 _PIECE_BYTES = 1 << 18
-_ANCHOR, _SECONDS = "expires_after[anchor]", "expires_after[seconds]"
+
+_PURPOSE = {"type": "string", "enum": [*_PURPOSES]}
+_FORM: dict[str, dict[str, Any]] = {
+    "file": FILE,
+    "purpose": {**_PURPOSE, "default": _USER_DATA},
+    "expires_after[anchor]": {"type": "string", "enum": ["created_at"]},
+    "expires_after[seconds]": {
+        "type": "integer", "minimum": 1, "maximum": _LONGEST_S,
+        "description": "at most the time for which the service stores files; see expires_at",
+    },
+}  # fmt: skip
+_QUERY: dict[str, dict[str, Any]] = {
+    "after": {"type": "string", "description": "id of the file before the first of this page"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": _MOST_LISTED, "default": _MOST_LISTED},
+    "order": {"type": "string", "enum": ["asc", "desc"], "default": "desc"},
+    "purpose": _PURPOSE,
+}
+_FILE_ID = [parameter("file_id", "path", {"type": "string", "description": "of a stored file"})]
 
 
-@router.post("/v1/files", openapi_extra=pages.CREATE)
+@router.post(
+    "/v1/files",
+    tags=["files"],
+    summary="Store a recording",
+    response_class=Response,
+    responses=errors(415, 503, 507) | {200: {"model": FileEntry, "description": "the file"}},
+    openapi_extra=multipart(_FORM, ["file"]),
+)
 async def create_file(request: Request) -> Response:
-    """Store a recording."""
+    """Store a recording until it expires."""
     uploads = context_of(request).uploads
     form = await uploads.receive(request)
     try:
-        fields = _Values(form.fields, ("purpose", _ANCHOR, _SECONDS))
+        fields = FormFields(form.fields, [name for name in _FORM if name != "file"])
         if form.file is None:
-            message = f"the form has no part {FILE}; send the recording in it"
-            raise ApiError(400, message, "missing_field", FILE)
-        purpose = fields.choice("purpose", pages.PURPOSES) or "user_data"
-        fields.choice(_ANCHOR, ("created_at",))
-        seconds = fields.number(_SECONDS, pages.LONGEST_S)
+            raise missing("file", "contains the recording")
+        purpose = fields.choice("purpose", _PURPOSES, _USER_DATA)
+        fields.choice("expires_after[anchor]", ("created_at",), "created_at")
+        seconds = _number(fields, "expires_after[seconds]", _LONGEST_S)
         stored = uploads.store(form.file, purpose, seconds)
     finally:
         if form.file:
             uploads.delete(form.file.path)  # without an effect if it is stored
-    return JSONResponse(_described(stored))
+    return json_response(file_entry(stored))
 
 
-@router.get("/v1/files", openapi_extra=pages.LIST)
+@router.get(
+    "/v1/files",
+    tags=["files"],
+    summary="List the stored files",
+    response_class=Response,
+    responses=errors() | {200: {"model": FileEntries, "description": "newest first"}},
+    openapi_extra={
+        "parameters": [parameter(name, "query", schema) for name, schema in _QUERY.items()]
+    },
+)
 async def list_files(request: Request) -> Response:
     """List the stored files, newest first."""
     query = request.query_params
-    values = _Values({name: query.getlist(name) for name in query}, None)
-    purpose = values.choice("purpose", pages.PURPOSES)
+    fields = FormFields({name: query.getlist(name) for name in query}, _QUERY)
+    purposes = fields.many("purpose", _PURPOSES)
+    limit = _number(fields, "limit", _MOST_LISTED) or _MOST_LISTED
     files = context_of(request).uploads.stored_files()
-    if values.choice("order", ("asc", "desc")) != "asc":
+    if fields.choice("order", ("asc", "desc"), "desc") == "desc":
         files.reverse()
-    ids = [stored.file_id for stored in files]
-    if (after := values.text("after")) is not None:
-        if after not in ids:
-            message = f"after is {after[:40]!a}; expected the id of a stored file"
-            raise ApiError(400, message, "invalid_value", "after")
-        files = files[ids.index(after) + 1 :]
-    files = [stored for stored in files if purpose in (None, stored.purpose)]
-    page = files[: values.number("limit", pages.MOST_LISTED) or pages.MOST_LISTED]
-    return JSONResponse(
-        {
-            "object": "list", "data": [_described(stored) for stored in page],
-            "first_id": page[0].file_id if page else None,
-            "last_id": page[-1].file_id if page else None,
-            "has_more": len(files) > len(page),
-        }
-    )  # fmt: skip
+    files = _after(files, fields.text("after"))
+    files = [stored for stored in files if not purposes or stored.purpose in purposes]
+    page = [file_entry(stored) for stored in files[:limit]]
+    return json_response(
+        FileEntries(
+            data=page,
+            first_id=page[0].id if page else None,
+            last_id=page[-1].id if page else None,
+            has_more=len(files) > limit,
+        )
+    )
 
 
-@router.get("/v1/files/{file_id}", openapi_extra=pages.READ)
-async def read_file(request: Request) -> Response:
+@router.get(
+    "/v1/files/{file_id}",
+    tags=["files"],
+    summary="Describe a stored file",
+    response_class=Response,
+    responses=errors(404) | {200: {"model": FileEntry, "description": "the file"}},
+    openapi_extra={"parameters": _FILE_ID},
+)
+async def show_file(request: Request) -> Response:
     """Describe a stored file."""
-    return JSONResponse(_described(_stored(request)))
+    return json_response(file_entry(_stored(request)))
 
 
-@router.get("/v1/files/{file_id}/content", openapi_extra=pages.CONTENT)
+@router.get(
+    "/v1/files/{file_id}/content",
+    tags=["files"],
+    summary="Read a stored file",
+    response_class=Response,
+    responses=errors(404) | {
+        200: {"description": "its bytes", "content": {"application/octet-stream": {"schema": FILE}}}
+    },
+    openapi_extra={"parameters": _FILE_ID},
+)  # fmt: skip
 async def read_content(request: Request) -> Response:
     """Return the bytes of a stored file."""
     upload = _stored(request).upload
@@ -87,7 +143,7 @@ async def read_content(request: Request) -> Response:
     except OSError as error:
         message = "the stored file is gone; send it again"
         raise ApiError(404, message, "file_not_found", "file_id") from error
-    # Not shown by browsers: a recording may be a web page that its sender wrote.
+    # Browsers save it and do not show it: its sender may have written a web page.
     headers = {
         "Content-Length": str(upload.size), "Content-Disposition": "attachment",
         "X-Content-Type-Options": "nosniff",
@@ -95,63 +151,46 @@ async def read_content(request: Request) -> Response:
     return StreamingResponse(_pieces(file), media_type="application/octet-stream", headers=headers)
 
 
-@router.delete("/v1/files/{file_id}", openapi_extra=pages.DELETE)
+@router.delete(
+    "/v1/files/{file_id}",
+    tags=["files"],
+    summary="Delete a stored file",
+    response_class=Response,
+    responses=errors(404) | {200: {"model": DeletedFile, "description": "it is deleted"}},
+    openapi_extra={"parameters": _FILE_ID},
+)
 async def delete_file(request: Request) -> Response:
     """Delete a stored file."""
     file_id = _stored(request).file_id
     context_of(request).uploads.discard(file_id)
-    return JSONResponse({"id": file_id, "object": "file", "deleted": True})
+    return json_response(DeletedFile(id=file_id))
 
 
 def _stored(request: Request) -> StoredFile:
     return context_of(request).uploads.stored(request.path_params["file_id"])
 
 
-def _described(stored: StoredFile) -> dict[str, Any]:
-    return {
-        "id": stored.file_id, "object": "file", "bytes": stored.upload.size,
-        "created_at": stored.created_s, "expires_at": stored.expires_s,
-        "filename": stored.upload.name, "purpose": stored.purpose, "status": "processed",
-    }  # fmt: skip
+def _after(files: list[StoredFile], file_id: str | None) -> list[StoredFile]:
+    if file_id is None:
+        return files
+    ids = [stored.file_id for stored in files]
+    if file_id not in ids:
+        raise invalid("after", f"after is {file_id[:40]!a}; expected the id of a stored file")
+    return files[ids.index(file_id) + 1 :]
+
+
+def _number(fields: FormFields, name: str, most: int) -> int | None:
+    """Return the value of a field that is a whole number from 1 to `most`."""
+    value = fields.text(name)
+    if value is None:
+        return None
+    is_number = value.isascii() and value.isdigit() and len(value) <= len(str(most))
+    if not is_number or not 1 <= int(value) <= most:
+        raise invalid(name, f"{name} is {value[:40]!a}; expected a number from 1 to {most}")
+    return int(value)
 
 
 async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
     with file:
         while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
             yield piece
-
-
-class _Values:
-    """Texts by name, each of which may occur once."""
-
-    def __init__(self, values: Mapping[str, Sequence[str]], names: Sequence[str] | None) -> None:
-        """Check the names; None admits all, because proxies and browsers add to queries."""
-        for name in values:
-            if names is not None and name not in names:
-                message = f"the field {name[:40]!a} is unknown; expected {', '.join(names)}"
-                raise ApiError(400, message, "unknown_field", name)
-        self._values = values
-
-    def text(self, name: str) -> str | None:
-        values = self._values.get(name, ())
-        if len(values) > 1:
-            message = f"{name} occurs {len(values)} times; send it once"
-            raise ApiError(400, message, "invalid_value", name)
-        return values[0] if values else None
-
-    def choice(self, name: str, choices: Sequence[str]) -> str | None:
-        value = self.text(name)
-        if value is not None and value not in choices:
-            message = f"{name} is {value[:40]!a}; expected one of {', '.join(choices)}"
-            raise ApiError(400, message, "invalid_value", name)
-        return value
-
-    def number(self, name: str, most: int) -> int | None:
-        value = self.text(name)
-        if value is None:
-            return None
-        is_number = value.isascii() and value.isdigit() and len(value) <= len(str(most))
-        if not is_number or not 1 <= int(value) <= most:
-            message = f"{name} is {value[:40]!a}; expected a number from 1 to {most}"
-            raise ApiError(400, message, "invalid_value", name)
-        return int(value)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
-from starlette.responses import JSONResponse
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fonoteka.service.api_errors import ApiError
+from fonoteka.service.failures import answer
 from fonoteka.service.settings import UploadLimits
 from fonoteka.service.uploads.refusals import malformed, too_large, too_slow
 
@@ -126,10 +128,8 @@ class _Exchange:
     async def answer(self, error: ApiError) -> None:
         """Send an error, and note its code for the log line of the request."""
         self._answered = True
-        if record := self._scope["state"].get("record"):
-            record.error = error.code
-        headers = {**error.headers, "Connection": "close"}
-        response = JSONResponse(error.body(), error.status, headers)
+        closing = replace(error, headers={**error.headers, "Connection": "close"})
+        response = answer(HTTPConnection(self._scope), closing)
         await response(self._scope, self._receive, self._lingering_send)
 
     async def _lingering_send(self, message: Message) -> None:

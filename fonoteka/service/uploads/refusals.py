@@ -7,7 +7,6 @@ import errno
 from fonoteka.service.api_errors import RATE, SERVER, ApiError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_CLOSE = {"Connection": "close"}
 
 
 def malformed(message: str, param: str | None = None) -> ApiError:
@@ -19,18 +18,13 @@ def too_large(limit_bytes: int) -> ApiError:
     """Return the error of a body beyond the limit."""
     size = f"{limit_bytes / 2**20:g} MiB"
     message = f"the body has more than {size}; send a shorter or compressed recording"
-    return ApiError(413, message, "body_too_large", "file", headers=_CLOSE)
+    return ApiError(413, message, "body_too_large", "file")
 
 
 def too_slow(seconds: float) -> ApiError:
     """Return the error of a body whose bytes do not arrive."""
     message = f"the body stopped: too few bytes came within {seconds:g} s; send it again"
-    return ApiError(408, message, "body_too_slow", headers=_CLOSE)
-
-
-def client_left() -> ApiError:
-    """Return the error of a body whose client left; only logs show it."""
-    return ApiError(499, "the client left before its body was complete", "client_left")
+    return ApiError(408, message, "body_too_slow")
 
 
 def busy(waiting: int) -> ApiError:

@@ -11,7 +11,7 @@ from fuzz_maker import DAMAGES, damaged, seeds
 
 NAMES = (
     b"a.wav", b"../../../etc/passwd", b"/etc/passwd", b"C:\\boot.ini", b"a\x00b", b"\xff\xfe", b"",
-    b"%2e%2e%2f", b"x" * 3000, "šđč.flac".encode(), b'";name=model', b"upload-0000000000000000000000",
+    b"%2e%2e%2f", b"x" * 3000, "šđč.flac".encode(), b'";name=model', b"upload-" + b"0" * 22,
 )  # fmt: skip
 KINDS = (
     b"multipart/form-data; boundary=bound", b"multipart/form-data; boundary=other",

@@ -38,6 +38,7 @@ from fonoteka.service.interfaces import (
     Usage,
 )
 from fonoteka.service.settings import ServiceSettings
+from fonoteka.service.uploads.stored_files import StoredFiles
 
 Script = Callable[[Job], Sequence[JobEvent | Exception]]
 
@@ -135,7 +136,7 @@ class FolderUploads:
     """Uploads in a folder, which is empty when all temporary files are deleted."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self._stored = folder, {}
+        self.folder, self._files = folder, StoredFiles(self.delete, 3600, 1 << 30)
 
     async def receive(self, request: Request) -> UploadForm:
         """Read a form."""
@@ -168,18 +169,22 @@ class FolderUploads:
         for path in paths:
             path.unlink(missing_ok=True)
 
-    def store(self, upload: UploadedFile) -> StoredFile:
+    def store(self, upload: UploadedFile, purpose="user_data", seconds=None) -> StoredFile:
         """Move a file to a name of its own."""
         path = upload.path.rename(self.folder / f"stored-{uuid.uuid4().hex}")
-        stored = StoredFile(uuid.uuid4().hex, UploadedFile(path, upload.name, upload.size), 0, 60)
-        self._stored[stored.file_id] = stored
-        return stored
+        return self._files.add(UploadedFile(path, upload.name, upload.size), purpose, seconds)
 
     def stored(self, file_id: str) -> StoredFile:
         """Return a stored file."""
-        if file_id not in self._stored:
-            raise ApiError(404, f"no file has the id {file_id!r}", "file_not_found", "file_id")
-        return self._stored[file_id]
+        return self._files.get(file_id)
+
+    def stored_files(self) -> list[StoredFile]:
+        """Return the stored files, oldest first."""
+        return self._files.all()
+
+    def discard(self, file_id: str) -> None:
+        """Delete a stored file."""
+        self._files.discard(file_id)
 
     def temporary(self) -> list[str]:
         """Return the names of the files that are not stored."""

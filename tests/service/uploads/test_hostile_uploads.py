@@ -57,6 +57,11 @@ def chunk(data):
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def send_forever(connection):
+    while True:
+        connection.sendall(chunk(bytes(1 << 16)))
+
+
 def memory(app):
     """Return the resident bytes of this process, which serves, and of its decoders."""
     gc.collect()
@@ -110,8 +115,7 @@ def test_a_body_beyond_the_limit_is_not_read(app, client):
 def test_an_endless_body_is_stopped_at_the_limit(app, connection):
     connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(PART))
     with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
-        while True:
-            connection.sendall(chunk(bytes(1 << 16)))
+        send_forever(connection)
     assert 4 << 20 < app.reads.bytes <= (4 << 20) + BUFFERS
 
 
