@@ -18,15 +18,24 @@ import sys
 from collections.abc import Callable, Iterator
 
 import uvicorn
+from starlette.middleware import Middleware
 
 from fonoteka.core.errors import UserError
 from fonoteka.service.app import create_app
 from fonoteka.service.context import ServiceContext
 from fonoteka.service.http_protocol import protocol_with
+from fonoteka.service.live.live_socket import MESSAGE_BYTES
+from fonoteka.service.live.pcm import prepare_resampling
+from fonoteka.service.live.transport import AbortingProtocol
+from fonoteka.service.registry.registry import ModelRegistry
 from fonoteka.service.settings import ServiceSettings
+from fonoteka.service.telemetry.json_log import configure_logging
+from fonoteka.service.telemetry.middleware import Telemetry, TelemetryMiddleware
+from fonoteka.service.uploads.upload_service import UploadService
+from fonoteka.service.work.pool import WorkerPool
 
 _LOG = logging.getLogger("fonoteka.service")
-_MESSAGE_BYTES = 2**20  # of a socket: 8 s of 16 bits at 64 kHz, where clients send 20 to 200 ms
+_BROWSERS_HZ = 48_000  # the rate of most microphones; its filter takes 2 s to compute
 _PING_S = 20.0  # a client that vanished without a word is found within 40 s
 _ANSWER_S = 5  # for answers that are being sent when all jobs have ended
 
@@ -47,30 +56,43 @@ def serve(settings: ServiceSettings, announce: Callable[[str], None] = print) ->
         announce: called with the address once connections are accepted.
 
     Raises:
-        UserError: the port is taken, or no model can be offered.
+        UserError: the address cannot be listened on, or a setting does not fit the models.
     """
+    configure_logging()
     asyncio.run(_serve(settings, announce))
 
 
+def service_context(settings: ServiceSettings) -> ServiceContext:
+    """Return the parts of a service, not started."""
+    workers = WorkerPool(settings.work)
+    models = ModelRegistry(settings, workers)
+    return ServiceContext(settings, workers, models, UploadService(settings))
+
+
 async def _serve(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
-    context = _context(settings)
+    context = service_context(settings)
     server = _Server(_config(settings, context))
     stopping = asyncio.Event()
     _on_signals(stopping, context)
+    # The application can start and stop the parts too, as its lifespan. Here connections are
+    # accepted while models are still loaded, so that /ready can say so, and they are closed after
+    # the workers have stopped, so that streams get their final text.
     await context.uploads.start()
     await context.workers.start()
-    serving = asyncio.create_task(_serve_or_refuse(server, settings))
-    loading = asyncio.create_task(context.models.start())
+    serving = asyncio.create_task(_accept(server, settings))
+    loading = asyncio.create_task(_load(context))
     stopped = asyncio.create_task(stopping.wait())
     try:
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)
         if server.started:
             announce(_address(server))
-            await _first_problem(loading, stopped, serving)
+            await _until_stopped(loading, stopped, serving)
     finally:
         loading.cancel()
         stopped.cancel()
+        await asyncio.gather(loading, stopped, return_exceptions=True)
+        await context.models.stop()
         await context.workers.stop(settings.drain_s)
         server.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
@@ -78,7 +100,14 @@ async def _serve(settings: ServiceSettings, announce: Callable[[str], None]) -> 
     serving.result()
 
 
-async def _first_problem(
+async def _load(context: ServiceContext) -> None:
+    await context.models.start()
+    for name, reason in context.models.refused().items():
+        _LOG.warning("model %s is not offered: %s", name, reason)
+    await asyncio.to_thread(prepare_resampling, _BROWSERS_HZ)
+
+
+async def _until_stopped(
     loading: asyncio.Task[None], stopped: asyncio.Task[bool], serving: asyncio.Task[None]
 ) -> None:
     """Wait for a signal or the end of the server; raise what loading the models raised."""
@@ -88,20 +117,21 @@ async def _first_problem(
         await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _serve_or_refuse(server: _Server, settings: ServiceSettings) -> None:
+async def _accept(server: _Server, settings: ServiceSettings) -> None:
     try:
         await server.serve()
-    except SystemExit as error:  # uvicorn's answer to a port that is taken
+    except SystemExit as error:  # how uvicorn ends if it cannot listen
         raise UserError(
             f"{settings.host}:{settings.port} cannot be listened on; choose another --port"
         ) from error
 
 
 def _config(settings: ServiceSettings, context: ServiceContext) -> uvicorn.Config:
+    telemetry = Middleware(TelemetryMiddleware, telemetry=Telemetry(context))
     return uvicorn.Config(
-        create_app(context), host=settings.host, port=settings.port, lifespan="off",
-        http=protocol_with(settings.limits.idle_s), ws="websockets-sansio", log_config=None,
-        access_log=False, server_header=False, ws_max_size=_MESSAGE_BYTES,
+        create_app(context, outermost=[telemetry]), host=settings.host, port=settings.port,
+        http=protocol_with(settings.limits.idle_s), ws=AbortingProtocol, lifespan="off",
+        log_config=None, access_log=False, server_header=False, ws_max_size=MESSAGE_BYTES,
         ws_ping_interval=_PING_S, ws_ping_timeout=_PING_S, timeout_graceful_shutdown=_ANSWER_S,
     )  # fmt: skip
 
