@@ -34,6 +34,8 @@ def pytest_configure(config):
     # The folder that caches the built clone between runs, if pytest has a cache.
     if cache := getattr(config, "cache", None):
         os.environ.setdefault(kept_build.VARIABLE, str(cache.mkdir("small-pipeline")))
+    # Stages that tests run write no logs, except in tests of them.
+    os.environ["FONOTEKA_LOGS"] = "off"
     costs.watch()
     config.pluginmanager.register(collecting)
 

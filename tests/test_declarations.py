@@ -320,7 +320,9 @@ def test_git_holds_reports_and_pointers_and_no_data():
     results = {path for stage in STAGES for path in entries(stage, *RESULTS)}
     clip, state = "data/raw/mine/clip.wav", "checkpoints/train/mlp/state.safetensors"
     data = {path for path in results if path.startswith("data/")}
-    assert ignored(*results, "data/raw/mine.dvc", "dvc.lock", clip, state) == {*data, clip, state}
+    log = "logs/train@mlp/20250131T120000Z-1.jsonl"
+    others = ("data/raw/mine.dvc", "dvc.lock", clip, state, log)
+    assert ignored(*results, *others) == {*data, clip, state, log}
 
 
 def test_git_never_merges_the_lock_file_as_text():

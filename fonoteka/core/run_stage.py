@@ -16,6 +16,7 @@ from threading import Thread
 from typing import NoReturn
 
 from fonoteka.core.errors import UserError
+from fonoteka.core.stage_log import stage_log
 
 PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
 DONE, FAILED, UNDECIDED = 0, 1, 2
@@ -52,11 +53,15 @@ def run_command(
 
 
 def stage(main: Callable[[], None]) -> NoReturn:
-    """Call `main` and exit as `run_command` does, with 1 after an error; end with the parent."""
+    """Call `main` and exit as `run_command` does, with 1 after an error; end with the parent.
+
+    The run is logged: see `fonoteka.core.stage_log`.
+    """
     die_with_parent()
     die_with_dvc()
     _name_the_program()
-    run_command(main, undecided=FAILED)
+    with stage_log():
+        run_command(main, undecided=FAILED)
 
 
 def _name_the_program() -> None:

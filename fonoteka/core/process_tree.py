@@ -1,0 +1,80 @@
+"""Processor time and memory of this process with all its descendants, read from /proc.
+
+psutil can do the same, but its import takes 60 ms, which each of 50 stages would pay for; reading
+/proc takes 1 ms per 40 processes of the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class TreeUsage:
+    """What a process and its descendants use.
+
+    Attributes:
+        cpu_s: processor seconds since they started, those of children that ended included.
+        memory_mib: resident memory; pages that processes share count for each of them.
+    """
+
+    cpu_s: float
+    memory_mib: float
+
+
+def tree_usage() -> TreeUsage:
+    """Return what this process and its descendants use.
+
+    Without /proc, it counts this process and those of its children that ended; the memory is then
+    the most so far.
+    """
+    if not (PROC / "self/stat").exists():
+        times, unit = os.times(), 1 if sys.platform == "darwin" else 1024
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return TreeUsage(sum(times[:4]), most / 2**20)
+    members = _members()
+    ticks, pages = sum(m.ticks for m in members), sum(m.pages for m in members)
+    return TreeUsage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+
+
+@dataclass(frozen=True)
+class _StatLine:
+    process: int
+    parent: int
+    ticks: int
+    pages: int
+
+
+def _members() -> list[_StatLine]:
+    """Return this process and its descendants."""
+    children: dict[int, list[_StatLine]] = {}
+    members = []
+    for line in _all_processes():
+        children.setdefault(line.parent, []).append(line)
+        if line.process == os.getpid():
+            members.append(line)
+    for member in members:  # the list grows while it is read
+        members += children.get(member.process, [])
+    return members
+
+
+def _all_processes() -> Iterator[_StatLine]:
+    for name in os.listdir(PROC):  # noqa: PTH208  a path per process would double the time
+        if not name.isdecimal():
+            continue
+        try:
+            text = (PROC / name / "stat").read_bytes()
+        except OSError:  # it has ended, or belongs to another user
+            continue
+        # The program's name is in parentheses and may contain some; the third field of proc(5) is
+        # the first after it: 4 is the parent, 14 to 17 are ticks of this process and of the
+        # children that it waited for, 24 is resident memory.
+        fields = text.rpartition(b")")[2].split()
+        yield _StatLine(int(name), int(fields[1]), sum(map(int, fields[11:15])), int(fields[21]))

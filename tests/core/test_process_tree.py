@@ -1,0 +1,56 @@
+"""The processor time and memory of a process include those of its descendants."""
+
+import subprocess
+import sys
+
+import pytest
+
+from fonoteka.core import process_tree
+from fonoteka.core.process_tree import tree_usage
+
+# A grandchild, so that the tree is walked and not the children alone.
+BUSY = """
+import sys, time
+block = bytearray(b"x" * 50_000_000)
+while time.process_time() < 0.3:
+    pass
+print("done", flush=True)
+sys.stdin.read()
+"""
+PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY!r}], check=True)"
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+
+
+@linux
+def test_a_grandchild_counts_while_it_lives_and_its_time_after_it_has_ended():
+    before = tree_usage()
+    command = [sys.executable, "-c", PARENT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"done\n"
+        during = tree_usage()
+    after = tree_usage()
+    # A tick of the clock is 10 ms, and each of three processes rounds down.
+    assert during.cpu_s - before.cpu_s > 0.27
+    assert during.memory_mib - before.memory_mib > 50e6 / 2**20
+    assert after.cpu_s >= during.cpu_s
+    assert after.memory_mib < during.memory_mib - 40
+
+
+@linux
+def test_a_program_whose_name_looks_like_fields_is_read(tmp_path):
+    # Linux shows the first 15 characters of a name, any of them.
+    program = tmp_path / ") R 1 1 (x 9"
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([program, "60"]) as child:
+        lines = {line.process: line for line in process_tree._all_processes()}
+        child.kill()
+    assert lines[child.pid].parent == lines[lines[child.pid].parent].process
+    assert lines[child.pid].ticks < 100
+
+
+def test_without_proc_this_process_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(process_tree, "PROC", tmp_path)
+    usage = tree_usage()
+    assert usage.cpu_s > 0
+    assert usage.memory_mib > 5
