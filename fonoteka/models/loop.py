@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fonoteka.core.errors import UserError
+from fonoteka.core.stage_log import log_event, log_step
 from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.ctc import lr_at
 from fonoteka.models.determinism import seed_of
@@ -122,6 +123,7 @@ def fit(
             {"train_loss": round(loss, 6), f"valid_{name}": round(valid_error, 6)}
         )
         checkpoint.save(tracker, optimizer, asdict(progress))
+        log_event("valid", epoch=progress.epoch, train_loss=loss, **{f"valid_{name}": valid_error})
         print(
             f"epoch {progress.epoch}: loss {loss:.3f}, valid {name} {valid_error:.4f}", flush=True
         )
@@ -151,5 +153,10 @@ def run_epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
         optimizer.step()
-        total += loss.item()
+        value = loss.item()
+        total += value
+        log_step(
+            step=epoch * len(batches) + number + 1, loss=value, epoch=epoch + 1,
+            learning_rate=optimizer.param_groups[0]["lr"],
+        )  # fmt: skip
     return total / len(batches)

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fonoteka.core.errors import UserError
+from fonoteka.core.stage_log import log_event, log_step
 from fonoteka.models.ctc import lr_at
 from fonoteka.models.determinism import seed_of
 from fonoteka.models.log_mel import MEL_HOP
@@ -365,6 +366,7 @@ class FineTuning:
         if not progress.history:
             progress.history.append({})
         progress.history[-1]["valid_loss"] = round(loss, 6)
+        log_event("valid", step=progress.step, valid_loss=loss)
         if loss < progress.best:
             progress.best, progress.best_step, progress.waited = loss, progress.step, 0
             self.best = self._copy()
@@ -437,7 +439,9 @@ def fine_tune(
     del state
     progress = run.progress
     while progress.step < params.steps and progress.waited < params.patience:
-        log(run.step())
+        record = run.step()
+        log(record)
+        log_step(**asdict(record))
         ended = progress.step == params.steps
         if ended or progress.step % params.valid_every == 0:
             print(f"step {progress.step}: valid loss {run.validate(valid):.4f}", flush=True)

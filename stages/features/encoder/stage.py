@@ -23,6 +23,7 @@ from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file
 from fonoteka.core.params import load
+from fonoteka.core.stage_log import log_step
 from fonoteka.models.checkpoint import Checkpoint, fingerprint
 from fonoteka.models.ctc import lr_at
 from fonoteka.models.determinism import ComputeParams, configure, seed_of
@@ -135,6 +136,7 @@ def train_model(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        log_step(step=number + 1, loss=loss.item(), learning_rate=optimizer.param_groups[0]["lr"])
         if (number + 1) % params.round_steps == 0:
             checkpoint.save(model, optimizer, number + 1)
             print(f"step {number + 1} of {params.steps}: loss {loss.item():.3f}", flush=True)

@@ -16,6 +16,7 @@ from clip_maker import noise, save_clips
 from fake_hub import REVISION, hub
 from huggingface_hub import constants
 from model_maker import PRETRAIN, KilledError, encoder, killed_at, save_encoder
+from stage_logs import events, log_lines, logged
 
 from fonoteka import manifest
 from fonoteka.models.checkpoint import Checkpoint
@@ -194,6 +195,18 @@ def test_pretraining_that_was_killed_ends_in_the_same_bytes(kill, corpus, tmp_pa
     pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params)
     whole, resumed = (tmp_path / n / "model.safetensors" for n in ("whole", "out"))
     assert whole.read_bytes() == resumed.read_bytes()
+
+
+def test_a_log_changes_no_byte_of_an_encoder_and_has_each_step(corpus, tmp_path):
+    params = replace(PRETRAIN, steps=3)
+    pretrain("wav2vec2", *corpus, tmp_path / "quiet", tmp_path / "c1", params)
+    with logged(tmp_path / "logs"):
+        pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params)
+    quiet, out = (tmp_path / name / "model.safetensors" for name in ("quiet", "out"))
+    assert quiet.read_bytes() == out.read_bytes()
+    steps = events(log_lines(tmp_path / "logs", "toy"), "step")
+    assert [line["step"] for line in steps] == [1, 2, 3]
+    assert min(line[key] for line in steps for key in ("loss", "learning_rate")) > 0
 
 
 def test_training_continues_from_the_checkpoint(corpus, tmp_path, monkeypatch):

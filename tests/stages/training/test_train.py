@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from model_maker import CTC, MLP, KilledError, killed_at, toy_corpus
+from stage_logs import events, log_lines, logged
 
 from fonoteka import manifest
 from fonoteka.core.files import read_json
@@ -112,6 +113,22 @@ class ScriptedValidation:
     def per(self, head):
         self.heads.append({k: v.clone() for k, v in head.state_dict().items()})
         return next(self.rates)
+
+
+def test_a_log_changes_no_byte_of_a_head_and_has_each_step_and_epoch(toy, tmp_path):
+    params = replace(CTC, **SHORT)
+    quiet = trained(toy, tmp_path / "quiet", params)
+    with logged(tmp_path / "logs"):
+        out = trained(toy, tmp_path / "out", params)
+    for file in ("model.safetensors", "model.json"):
+        assert (quiet / file).read_bytes() == (out / file).read_bytes()
+    lines = log_lines(tmp_path / "logs", "toy")
+    steps, epochs = events(lines, "step"), events(lines, "valid")
+    assert [line["step"] for line in steps] == [*range(1, len(steps) + 1)]
+    assert [line["epoch"] for line in epochs] == [*range(1, params.epochs + 1)]
+    assert {line["epoch"] for line in steps} == {line["epoch"] for line in epochs}
+    assert min(line["loss"] for line in steps) > 0
+    assert all(line["valid_per"] >= 0 for line in epochs)
 
 
 def test_training_stops_after_its_patience_and_keeps_the_best_epoch(toy, tmp_path):

@@ -24,6 +24,7 @@ from finetune_maker import (
     write_params,
 )
 from safetensors.torch import load_file
+from stage_logs import events, log_lines, logged
 
 from fonoteka.core.files import read_json
 from fonoteka.models.step_checkpoints import write_tensors
@@ -48,6 +49,17 @@ def whole(toy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     trained(toy, folder, MASKED)
     return folder
+
+
+def test_a_log_changes_no_byte_and_has_each_step_and_validation(toy, whole, tmp_path):
+    with logged(tmp_path / "logs"):
+        trained(toy, tmp_path, MASKED)
+    assert outputs(tmp_path) == outputs(whole)
+    lines = log_lines(tmp_path / "logs", "toy")
+    steps = events(lines, "step")
+    assert [line["step"] for line in steps] == [1, 2, 3, 4, 5, 6]
+    assert min(line[key] for line in steps for key in ("loss", "learning_rate")) > 0
+    assert [line["step"] for line in events(lines, "valid")] == [0, 3, 6]
 
 
 def test_the_result_has_the_files_of_the_base_and_loads_as_it_does(toy, whole):
