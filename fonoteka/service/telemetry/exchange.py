@@ -16,10 +16,10 @@ from fonoteka.service.context import RequestRecord
 from fonoteka.service.telemetry.access_line import AccessLine
 
 CLIENT_LEFT, FAULT, SWITCHING = 499, 500, 101
-BROKEN, INTERNAL_ERROR = 1006, 1011
-"""Close codes of RFC 6455: no close frame came, and a fault of the service."""
+NO_CODE, BROKEN, INTERNAL_ERROR = 1005, 1006, 1011
+"""Close codes of RFC 6455: a frame without a code, no frame at all, a fault of the service."""
 
-_ORDERLY = (1000, 1001, 1005, 1012)
+_ORDERLY = (1000, 1001, NO_CODE, 1012)
 """Close codes of an end that either side announced: done, page left, without a code, restart."""
 
 _LEFT = (ClientDisconnect, WebSocketDisconnect, WebSocketDisconnected)
@@ -51,7 +51,9 @@ class Exchange:
                 self.bytes_in += _size(message)
             case "websocket.disconnect":
                 self.left = self.left or self.close_code is None
-                self._closed(message.get("code") or BROKEN)
+                # uvicorn reports 1005 for a broken connection too, but then without a reason.
+                code = message.get("code", NO_CODE)
+                self._closed(BROKEN if code == NO_CODE and "reason" not in message else code)
 
     def sent(self, message: Message) -> Message:
         """Note a message to the client and return it, with the id if it carries headers."""

@@ -17,6 +17,7 @@ MESSAGE = "message"
 """Event of a line that is a sentence, with the fields `logger` and `message`."""
 
 _LOGGED = "_fonoteka_logged"
+_OF_SOCKETS = ('%s - "WebSocket', "connection open", "connection closed")
 
 
 class JsonFormatter(logging.Formatter):
@@ -72,10 +73,10 @@ def mark_as_logged(error: BaseException) -> None:
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Return False for what an access line has already, and without an address or raw path."""
+    if not record.name.startswith("uvicorn"):
+        return True
     error = record.exc_info[1] if record.exc_info else None
-    if error is not None and record.name.startswith("uvicorn") and hasattr(error, _LOGGED):
-        return False
-    return not (record.name == "uvicorn.error" and str(record.msg).startswith('%s - "WebSocket'))
+    return not hasattr(error, _LOGGED) and not str(record.msg).startswith(_OF_SOCKETS)
 
 
 def _text(record: logging.LogRecord) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -88,7 +89,7 @@ class LogStream(io.TextIOBase):
 @contextmanager
 def json_logs() -> Iterator[LogStream]:
     """Set up the logs of the service, and restore those of pytest."""
-    names = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "uvicorn.access")
+    names = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "uvicorn.access", "httpx")
     loggers = [logging.getLogger(name) for name in (None, *names)]
     before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     stream = LogStream()
@@ -98,7 +99,6 @@ def json_logs() -> Iterator[LogStream]:
         yield stream
     finally:
         logging.captureWarnings(capture=False)
-        logging.getLogger("httpx").setLevel(logging.NOTSET)
         for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
             logger.handlers[:] = handlers
             logger.setLevel(level)
@@ -121,7 +121,7 @@ def telemetry_app(context, folder: Path | None = None) -> FastAPI:
         "/items/{item}": item, "/boom": boom, "/late": late, "/endless": endless, "/echo": echo,
         "/own-id": own_id, "/busy": busy,
     }.items():  # fmt: skip
-        app.add_api_route(path, route, methods=["GET", "POST"], response_model=None)
+        app.add_api_route(path, route, methods=["GET", "POST"], include_in_schema=False)
     app.add_api_websocket_route("/ws/{room}", talk)
     app.add_api_websocket_route("/denied", denied)
     app.add_api_websocket_route("/refused", refused)
@@ -160,6 +160,7 @@ async def endless(request: Request) -> Response:
     async def body():
         while True:
             yield b"x" * 65536
+            await asyncio.sleep(0)  # what is sent to a client that left never waits
 
     return StreamingResponse(body())
 

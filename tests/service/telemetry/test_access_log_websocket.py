@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import pytest
 from telemetry_app import fixed_context, served
@@ -55,9 +57,8 @@ def test_a_client_that_closes_is_logged_with_its_code(code, error, service):
 
 def test_a_connection_that_breaks_has_code_1006(service):
     url, log = service
-    client = connect(f"{url}/ws/a")
-    client.socket.shutdown(2)
-    client.close()
+    with connect(f"{url}/ws/a") as client:
+        client.socket.shutdown(socket.SHUT_RDWR)
     line = log.next("websocket")
     assert (line["close_code"], line["error"], line["level"]) == (1006, "client_left", "info")
     assert log.rest() == []

@@ -87,6 +87,7 @@ def test_uvicorn_does_not_repeat_a_logged_exception_and_writes_no_raw_path():
         mark_as_logged(error)
         uvicorn_log.error("Exception in ASGI application\n", exc_info=error)
         uvicorn_log.info('%s - "WebSocket %s" [accepted]', "1.2.3.4", "/ws/secret")
+        uvicorn_log.info("connection open")
         logging.getLogger("other").error("mine", exc_info=error)
         assert [line["logger"] for line in stream.rest()] == ["other"]
 
