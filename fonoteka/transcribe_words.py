@@ -31,9 +31,9 @@ from fonoteka.recording_blocks import signal_blocks
 from fonoteka.scripts import check_script, transliterated
 from fonoteka.speech_gate import SpeechGate
 from fonoteka.speech_windows import SpeechWindow, WindowParams, speech_windows
-from fonoteka.whisper.decode import recognise
+from fonoteka.whisper.decode import Recogniser, recognise
 from fonoteka.whisper.model_folder import open_model_folder, words_folder
-from fonoteka.whisper.spoken_language import most_probable, spoken_language
+from fonoteka.whisper.spoken_language import Probabilities, most_probable, spoken_language
 
 AUTO = "auto"
 
@@ -113,7 +113,7 @@ class Transcriber:
         windows = speech_windows(blocks, self.gate, self.windows)
         language = options.language
         if language == AUTO:
-            first = list(_first_windows(windows))
+            first = list(first_windows(windows))
             if not first:
                 return
             language = self._recognised_language(first, place)
@@ -129,8 +129,7 @@ class Transcriber:
         return TimedText(window.start_s, window.end_s, text, result.loops)
 
     def _recognised_language(self, windows: Sequence[SpeechWindow], place: str) -> str:
-        speech = np.concatenate([window.signal for window in windows])
-        languages = spoken_language(self.whisper, speech[: round(_LANGUAGE_S * SAMPLE_RATE_HZ)])
+        languages = languages_of(self.whisper, windows)
         language, first = most_probable(languages, LANGUAGES), most_probable(languages)
         other = "" if first == language else f"; {first} is more probable, {languages[first]:.2f}"
         print(
@@ -140,7 +139,13 @@ class Transcriber:
         return language
 
 
-def _first_windows(windows: Iterator[SpeechWindow]) -> Iterator[SpeechWindow]:
+def languages_of(whisper: Recogniser, windows: Sequence[SpeechWindow]) -> Probabilities:
+    """Return the languages of a recording, by the first 30 s of its windows of speech."""
+    speech = np.concatenate([window.signal for window in windows])
+    return spoken_language(whisper, speech[: round(_LANGUAGE_S * SAMPLE_RATE_HZ)])
+
+
+def first_windows(windows: Iterator[SpeechWindow]) -> Iterator[SpeechWindow]:
     """Yield the windows that contain the first 30 s of speech."""
     seconds = 0.0
     while seconds < _LANGUAGE_S and (window := next(windows, None)) is not None:
