@@ -14,12 +14,22 @@ from fonoteka.service.context import ServiceContext
 from fonoteka.service.failures import UnexpectedFailures, add_handlers
 from fonoteka.service.guards import KeyGuard, OriginGuard, is_open
 from fonoteka.service.keys import KeyFile
-from fonoteka.service.routes import align, files, models, process, transcriptions
+from fonoteka.service.routes import (
+    align,
+    files,
+    health,
+    models,
+    page,
+    process,
+    stream,
+    transcriptions,
+)
 from fonoteka.service.routes.openapi import add_security, describe
 from fonoteka.service.uploads.body_guard import BodyGuard
 
 ROUTERS: tuple[APIRouter, ...] = (
     transcriptions.router, align.router, process.router, models.router, files.router,
+    stream.router, health.router, page.router,
 )  # fmt: skip
 API_VERSION = "1"  # of the paths under /v1
 _EXPOSED = (

@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.middleware import Middleware
 
+from fonoteka.audio.resampling import prepare_resampling
 from fonoteka.core.errors import UserError
 from fonoteka.service.app import create_app
 from fonoteka.service.context import ServiceContext
 from fonoteka.service.http_protocol import protocol_with
 from fonoteka.service.live.live_socket import MESSAGE_BYTES
-from fonoteka.service.live.pcm import prepare_resampling
 from fonoteka.service.live.transport import AbortingProtocol
 from fonoteka.service.registry.registry import ModelRegistry
 from fonoteka.service.settings import ServiceSettings
@@ -44,7 +44,7 @@ class _Server(uvicorn.Server):
     """uvicorn's server without its signal handlers: they would close streams before their text."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 
