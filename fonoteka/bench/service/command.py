@@ -113,7 +113,8 @@ def run(data: Path, params: ServiceBenchParams) -> dict[str, Any]:
     streams = test_streams(data, params.join, max(params.streams))
     with tempfile.TemporaryDirectory(prefix="fonoteka-bench-") as folder:
         log = Path(folder, "service.log")
-        with running_service(models, log) as url:
+        with running_service(models, log) as service:
+            url = service.url
             result = {
                 "clip_s": round(clip.audio_s, 2),
                 **_short_recordings(url, clip, params),

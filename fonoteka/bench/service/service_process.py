@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,13 +19,30 @@ from fonoteka.core.errors import UserError
 START_S, STOP_S = 120, 60
 
 
+@dataclass(frozen=True)
+class ServiceProcess:
+    """A service that runs.
+
+    Attributes:
+        url: its address.
+        process: of `fonoteka serve`; its workers are its children.
+        log: the file of its log.
+    """
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+
 @contextlib.contextmanager
-def running_service(models: Path, log: Path, options: Sequence[str] = ()) -> Iterator[str]:
-    """Yield the address of a service that is ready, and stop it at the end.
+def running_service(
+    models: Path, log: Path, options: Sequence[str] = ()
+) -> Iterator[ServiceProcess]:
+    """Yield a service that is ready, and stop it at the end.
 
     Args:
         models: folder of its packages.
-        log: file that its log is written to.
+        log: the file for its log.
         options: further options of `fonoteka serve`.
 
     Raises:
@@ -39,7 +57,7 @@ def running_service(models: Path, log: Path, options: Sequence[str] = ()) -> Ite
             assert process.stdout is not None
             url = process.stdout.readline().strip()
             _wait_until_ready(url, log)
-            yield url
+            yield ServiceProcess(url, process, log)
         finally:
             process.send_signal(signal.SIGTERM)
             try:

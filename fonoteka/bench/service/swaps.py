@@ -33,8 +33,8 @@ def requests_over_swaps(
     """
     models = folder / "models"
     shutil.copytree(package, models / clip.model)
-    with running_service(models, folder / "swaps.log", ["--no-gates"]) as url:
-        return asyncio.run(_over_swaps(url, models / clip.model, clip, swaps, requests))
+    with running_service(models, folder / "swaps.log", ["--no-gates"]) as service:
+        return asyncio.run(_over_swaps(service.url, models / clip.model, clip, swaps, requests))
 
 
 async def _over_swaps(
