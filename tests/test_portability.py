@@ -23,6 +23,7 @@ POSIX_NAMES = {
 CHECKED = {
     ("fonoteka.audiocheck.sandbox_worker", "os.sysconf"): "open('/proc/self/statm'",
     ("fonoteka.core.cpu_count", "os.sched_getaffinity"): "hasattr(os, 'sched_getaffinity')",
+    ("fonoteka.core.process_tree", "os.sysconf"): "(PROC / 'self/stat').exists()",
     ("fonoteka.core.run_stage", "os.pidfd_open"): "Path('/proc/self').exists()",
     ("fonoteka.core.run_stage", "signal.SIGKILL"): "sys.platform == 'linux'",
 }
