@@ -9,9 +9,10 @@ import logging
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import SimpleNamespace
+from types import NoneType, SimpleNamespace
+from typing import get_args, get_type_hints
 
 from fastapi import FastAPI, Request, WebSocket
 from running_service import running
@@ -22,11 +23,18 @@ from starlette.staticfiles import StaticFiles
 from fonoteka.service.context import record_of
 from fonoteka.service.interfaces import ModelKind, ModelVersion, Usage, WorkerState
 from fonoteka.service.routes import health
+from fonoteka.service.telemetry.access_line import AccessLine
 from fonoteka.service.telemetry.json_log import configure_logging
 from fonoteka.service.telemetry.middleware import Telemetry, TelemetryMiddleware
 
 MODEL = ModelVersion("tuned", "0123456789ab", ModelKind.WORDS, Path("models/tuned"))
 USAGE = Usage(audio_s=4.0, queued_s=0.25, compute_s=0.5, turns=4)
+
+LINE = AccessLine(
+    request_id="a", connection=1, method="POST", route="/v1/align", status=200, close_code=None,
+    seconds=0.15, model="tuned", model_version="0123456789ab", audio_s=4.0, queued_s=0.25,
+    compute_s=0.5, cpu_share=1.0, memory_mib=10.0, bytes_in=1, bytes_out=2, key=None, error=None,
+)  # fmt: skip
 
 
 @dataclass
@@ -135,6 +143,19 @@ def served(context, folder: Path | None = None) -> Iterator[tuple[str, LogStream
     with json_logs() as stream, running(telemetry_app(context, folder)) as url:
         stream.rest()
         yield url, stream
+
+
+def assert_is_access_line(line):
+    """Compare names, order and types of a line with the dataclass that documents it."""
+    hints = get_type_hints(AccessLine)
+    optional = {each.name for each in fields(AccessLine) if each.default is None}
+    names = [name for name in hints if name not in optional or name in line]
+    assert [*line] == ["time", "level", "event", *names]
+    for name in names:
+        allowed = get_args(hints[name]) or (hints[name],)
+        value = line[name]
+        assert type(value) in allowed or (float in allowed and type(value) is int), (name, value)
+        assert value is not None or NoneType in allowed, name
 
 
 async def item(request: Request, item: str) -> Response:

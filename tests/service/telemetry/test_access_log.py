@@ -5,17 +5,12 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from datetime import datetime
-from types import NoneType
-from typing import get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from telemetry_app import MODEL, fixed_context, served
-
-from fonoteka.service.telemetry.access_line import AccessLine
+from telemetry_app import MODEL, assert_is_access_line, fixed_context, served
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +28,6 @@ def request(service, path, method="GET", **options):
     line = log.next("request")
     assert line["request_id"] == answer.headers["X-Request-ID"]
     return answer, line
-
-
-def assert_is_access_line(line):
-    """Compare names, order and types of a line with the dataclass that documents it."""
-    hints = get_type_hints(AccessLine)
-    optional = {each.name for each in fields(AccessLine) if each.default is None}
-    names = [name for name in hints if name not in optional or name in line]
-    assert [*line] == ["time", "level", "event", *names]
-    for name in names:
-        allowed = get_args(hints[name]) or (hints[name],)
-        value = line[name]
-        assert type(value) in allowed or (float in allowed and type(value) is int), (name, value)
-        assert value is not None or NoneType in allowed, name
 
 
 def test_a_line_has_what_its_dataclass_documents(service):

@@ -6,8 +6,7 @@ import socket
 
 import httpx
 import pytest
-from telemetry_app import fixed_context, served
-from test_access_log import assert_is_access_line
+from telemetry_app import assert_is_access_line, fixed_context, served
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 

@@ -7,18 +7,11 @@ from dataclasses import replace
 import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
-from telemetry_app import USAGE, FixedModels, FixedWorkers
+from telemetry_app import LINE, USAGE, FixedModels, FixedWorkers
 
 from fonoteka.service.interfaces import Usage, WorkerState
-from fonoteka.service.telemetry.access_line import AccessLine
 from fonoteka.service.telemetry.metrics import REASONS, ServiceMetrics
 from fonoteka.service.telemetry.service_memory import ServiceMemory
-
-LINE = AccessLine(
-    request_id="a", connection=1, method="POST", route="/v1/align", status=200, close_code=None,
-    seconds=0.15, model="tuned", model_version="0123456789ab", audio_s=4.0, queued_s=0.25,
-    compute_s=0.5, cpu_share=1.0, memory_mib=10.0, bytes_in=1, bytes_out=2, key=None, error=None,
-)  # fmt: skip
 
 
 @pytest.fixture
