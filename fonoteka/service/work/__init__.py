@@ -1,1 +1,1 @@
-"""Workers that compute the answers of the service, and the scheduler that shares them."""
+"""Worker processes, on the side of the service: queues, placement, restarts."""

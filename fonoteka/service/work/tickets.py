@@ -20,9 +20,9 @@ from fonoteka.service.interfaces import (
     UnavailableError,
     WordsJob,
 )
+from fonoteka.service.work.compute.sample_file import SAMPLE_BYTES
 from fonoteka.service.work.event_queue import EventQueue
 from fonoteka.service.work.messages import EndStream, OpenStream, Samples, StartJob, ToWorker
-from fonoteka.service.work.sample_file import SAMPLE_BYTES
 from fonoteka.streaming.interfaces import StreamUpdate
 
 if TYPE_CHECKING:

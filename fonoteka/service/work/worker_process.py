@@ -146,15 +146,15 @@ def main() -> None:
         run_later_than_streams()
     channel = Channel(socket.socket(fileno=number))
     # Imported here, because each kind needs its own half, and after the signals are ignored.
-    from fonoteka.service.work.loaded_models import LoadedModels
+    from fonoteka.service.work.compute.loaded_models import LoadedModels
 
     models = LoadedModels(live=kind == LIVE)
     if kind == LIVE:
-        from fonoteka.service.work.live_work import LiveWork
+        from fonoteka.service.work.compute.live_work import LiveWork
 
         serve(channel, LiveWork(models), models)
     else:
-        from fonoteka.service.work.batch_work import BatchWork
+        from fonoteka.service.work.compute.batch_work import BatchWork
 
         serve(channel, BatchWork(models), models)
 

@@ -12,8 +12,8 @@ from fonoteka.audio.dsp import to_mono_16k
 from fonoteka.g2p.espeak import speak
 from fonoteka.service.interfaces import JobError
 from fonoteka.service.settings import WorkLimits
+from fonoteka.service.work.compute.turns import QUANTUM_S, JobThread
 from fonoteka.service.work.pool import WorkerPool
-from fonoteka.service.work.turns import QUANTUM_S, JobThread
 
 LONGEST_S = 120  # a test that waits longer hangs
 

@@ -11,9 +11,9 @@ from service_packages import phone_package, save_samples, written_phones
 from fonoteka.alignment.align_recording import AlignmentRequest, align_recording
 from fonoteka.core.errors import UserError
 from fonoteka.service.interfaces import AlignJob
-from fonoteka.service.work.align_job import align
-from fonoteka.service.work.loaded_models import opened
-from fonoteka.service.work.sample_file import SampleFile
+from fonoteka.service.work.compute.align_job import align
+from fonoteka.service.work.compute.loaded_models import opened
+from fonoteka.service.work.compute.sample_file import SampleFile
 
 TEXT = "Dobar dan,\nljudi!"
 

@@ -9,9 +9,9 @@ from pool_runner import silence_file
 from service_packages import phone_package, save_samples, written_phones
 
 from fonoteka.service.interfaces import AlignJob, Finished, PhonesJob, UnanswerableError
-from fonoteka.service.work import align_job, batch_work
-from fonoteka.service.work.batch_work import BatchWork
-from fonoteka.service.work.loaded_models import LoadedModels
+from fonoteka.service.work.compute import align_job, batch_work
+from fonoteka.service.work.compute.batch_work import BatchWork
+from fonoteka.service.work.compute.loaded_models import LoadedModels
 from fonoteka.service.work.messages import Began, Cancel, Ended, StartJob
 
 

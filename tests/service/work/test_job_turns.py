@@ -11,10 +11,10 @@ from pool_runner import in_turns
 
 from fonoteka.core.errors import UserError
 from fonoteka.service.interfaces import Segment, UnanswerableError, UnavailableError
+from fonoteka.service.work.compute.round_robin import RoundRobin, failure
+from fonoteka.service.work.compute.turns import JobResult, JobThread
+from fonoteka.service.work.compute.words_job import PacedWhisper
 from fonoteka.service.work.messages import Began, Ended, TurnDone
-from fonoteka.service.work.round_robin import RoundRobin, failure
-from fonoteka.service.work.turns import JobResult, JobThread
-from fonoteka.service.work.words_job import PacedWhisper
 
 RESULT = JobResult("sr")
 

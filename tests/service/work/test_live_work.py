@@ -9,8 +9,8 @@ import pytest
 from service_packages import phone_package, stream_package, written_phones
 
 from fonoteka.service.interfaces import StreamRequest, UnanswerableError
-from fonoteka.service.work.live_work import PIECE_S, LiveWork
-from fonoteka.service.work.loaded_models import LoadedModels
+from fonoteka.service.work.compute.live_work import PIECE_S, LiveWork
+from fonoteka.service.work.compute.loaded_models import LoadedModels
 from fonoteka.service.work.messages import (
     Cancel,
     Ended,

@@ -10,9 +10,9 @@ import pytest
 from service_packages import phone_package, stream_package, words_package, written_phones
 
 from fonoteka.core.errors import UserError
-from fonoteka.service.work import loaded_models
-from fonoteka.service.work.loaded_models import LoadedModels, opened
-from fonoteka.service.work.shared_sessions import twin
+from fonoteka.service.work.compute import loaded_models
+from fonoteka.service.work.compute.loaded_models import LoadedModels, opened
+from fonoteka.service.work.compute.shared_sessions import twin
 from fonoteka.transcribe import transcribe
 
 MAKERS = {"words": words_package, "phones": phone_package, "stream": stream_package}

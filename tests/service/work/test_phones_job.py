@@ -11,8 +11,8 @@ from service_packages import HOP, phone_package, save_samples, written_phones
 
 from fonoteka.core.errors import UserError
 from fonoteka.phones import INVENTORY
-from fonoteka.service.work.phones_job import LONGEST_S, PAUSE_S, recognise_phones
-from fonoteka.service.work.sample_file import SampleFile
+from fonoteka.service.work.compute.phones_job import LONGEST_S, PAUSE_S, recognise_phones
+from fonoteka.service.work.compute.sample_file import SampleFile
 from fonoteka.transcribe import open_phone_model, transcribe
 
 RATE = 16_000

@@ -9,10 +9,10 @@ from service_packages import TEXTS, phone_package, save_samples, words_package
 
 from fonoteka.core.errors import UserError
 from fonoteka.service.interfaces import WordsJob
-from fonoteka.service.work import words_job
-from fonoteka.service.work.loaded_models import opened
-from fonoteka.service.work.sample_file import BLOCK_S, SampleFile
-from fonoteka.service.work.words_job import WINDOWS, recognise_words
+from fonoteka.service.work.compute import words_job
+from fonoteka.service.work.compute.loaded_models import opened
+from fonoteka.service.work.compute.sample_file import BLOCK_S, SampleFile
+from fonoteka.service.work.compute.words_job import WINDOWS, recognise_words
 from fonoteka.transcribe_words import Options, Transcriber
 
 PAUSE = np.zeros(24_000, np.float32)

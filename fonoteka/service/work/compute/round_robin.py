@@ -16,8 +16,8 @@ from fonoteka.service.interfaces import (
     UnavailableError,
     Usage,
 )
+from fonoteka.service.work.compute.turns import JobThread, Turn
 from fonoteka.service.work.messages import Began, Ended, FromWorker, TurnDone
-from fonoteka.service.work.turns import JobThread, Turn
 
 
 @dataclass

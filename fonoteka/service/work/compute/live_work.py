@@ -11,7 +11,8 @@ import numpy as np
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.service.interfaces import StreamClosed, Usage
-from fonoteka.service.work.loaded_models import LoadedModels
+from fonoteka.service.work.compute.loaded_models import LoadedModels
+from fonoteka.service.work.compute.round_robin import failure
 from fonoteka.service.work.messages import (
     Cancel,
     Ended,
@@ -22,7 +23,6 @@ from fonoteka.service.work.messages import (
     StreamOutput,
     ToWorker,
 )
-from fonoteka.service.work.round_robin import failure
 from fonoteka.streaming.engine import StreamEngine
 
 PIECE_S = 0.2
@@ -31,7 +31,7 @@ fewer calls, and a stream waits for at most one piece of each other stream."""
 
 
 @dataclass
-class _Stream:
+class _ServedStream:
     key: int
     engine: StreamEngine
     queued_s: float
@@ -70,7 +70,7 @@ class LiveWork:
 
     def __init__(self, models: LoadedModels) -> None:
         self._models = models
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, _ServedStream] = {}
 
     @property
     def waits(self) -> bool:
@@ -103,11 +103,11 @@ class LiveWork:
         except Exception as error:
             yield Ended(message.key, *failure(error))
             return
-        stream = _Stream(message.key, engine, time.monotonic() - message.admitted_s)
+        stream = _ServedStream(message.key, engine, time.monotonic() - message.admitted_s)
         stream.compute_s = time.thread_time() - began_s
         self._streams[message.key] = stream
 
-    def _next(self) -> _Stream | None:
+    def _next(self) -> _ServedStream | None:
         """Return the stream that waits longest, if one has something to do.
 
         A client that sends faster than speech has to wait after each piece, like all others.

@@ -21,9 +21,9 @@ from fonoteka.core.files import sha256_file
 from fonoteka.packaging import PACKAGE, REFETCH, check_package
 from fonoteka.scoring.decoding import check_posteriors
 from fonoteka.service.interfaces import ModelKind, ModelVersion
-from fonoteka.service.work.noting_gate import NotingGate
-from fonoteka.service.work.shared_sessions import twin
-from fonoteka.service.work.stream_models import StreamModel, open_stream_model
+from fonoteka.service.work.compute.noting_gate import NotingGate
+from fonoteka.service.work.compute.shared_sessions import twin
+from fonoteka.service.work.compute.stream_models import StreamModel, open_stream_model
 from fonoteka.transcribe import PhoneModel, open_phone_model, posteriors
 from fonoteka.whisper.onnx_session import OnnxWhisper, open_whisper
 

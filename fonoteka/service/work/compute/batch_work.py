@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.service.interfaces import AlignJob, Job, PhonesJob, WordsJob
-from fonoteka.service.work.align_job import align
-from fonoteka.service.work.loaded_models import LoadedModels
+from fonoteka.service.work.compute.align_job import align
+from fonoteka.service.work.compute.loaded_models import LoadedModels
+from fonoteka.service.work.compute.phones_job import recognise_phones
+from fonoteka.service.work.compute.round_robin import RoundRobin, failure
+from fonoteka.service.work.compute.sample_file import SAMPLE_BYTES, SampleFile
+from fonoteka.service.work.compute.turns import JobResult, JobThread, Turns
+from fonoteka.service.work.compute.words_job import recognise_words
 from fonoteka.service.work.messages import Cancel, Ended, FromWorker, StartJob, ToWorker
-from fonoteka.service.work.phones_job import recognise_phones
-from fonoteka.service.work.round_robin import RoundRobin, failure
-from fonoteka.service.work.sample_file import SAMPLE_BYTES, SampleFile
-from fonoteka.service.work.turns import JobResult, JobThread, Turns
-from fonoteka.service.work.words_job import recognise_words
 
 LARGE_S = 300.0
 """Longer recordings are aligned one after the other in a worker, because an hour takes 1.4 GB."""

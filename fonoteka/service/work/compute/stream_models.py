@@ -13,7 +13,7 @@ from pathlib import Path
 from fonoteka.audio.dsp import Signal
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.service.work.shared_sessions import twin
+from fonoteka.service.work.compute.shared_sessions import twin
 from fonoteka.streaming.arpa import parse_arpa
 from fonoteka.streaming.beam_decoder import BeamDecoder
 from fonoteka.streaming.confidence import ConfidenceCalibration

@@ -10,8 +10,8 @@ import numpy as np
 from fonoteka.audio.dsp import FRAME_HOP, FRAMES_PER_SECOND
 from fonoteka.scoring.decoding import greedy
 from fonoteka.service.interfaces import Segment, Unit
-from fonoteka.service.work.sample_file import SampleFile
-from fonoteka.service.work.turns import JobResult, Turns
+from fonoteka.service.work.compute.sample_file import SampleFile
+from fonoteka.service.work.compute.turns import JobResult, Turns
 from fonoteka.streaming.greedy_decoder import peak_posterior
 from fonoteka.transcribe import PhoneModel, Posteriors, longest_input_s, posteriors, seam, windows
 

@@ -18,11 +18,11 @@ from fonoteka.core.errors import UserError
 from fonoteka.phones import LANGUAGES
 from fonoteka.scripts import check_script, transliterated
 from fonoteka.service.interfaces import Segment, Unit, WordsJob
-from fonoteka.service.work.loaded_models import WordModel
-from fonoteka.service.work.noting_gate import NotingGate
-from fonoteka.service.work.sample_file import SampleFile
-from fonoteka.service.work.shared_sessions import twin
-from fonoteka.service.work.turns import JobResult, Turns
+from fonoteka.service.work.compute.loaded_models import WordModel
+from fonoteka.service.work.compute.noting_gate import NotingGate
+from fonoteka.service.work.compute.sample_file import SampleFile
+from fonoteka.service.work.compute.shared_sessions import twin
+from fonoteka.service.work.compute.turns import JobResult, Turns
 from fonoteka.speech_windows import SpeechWindow, WindowParams, speech_windows
 from fonoteka.transcribe import PhoneModel, longest_input_s, posteriors
 from fonoteka.transcribe_words import AUTO, first_windows, languages_of

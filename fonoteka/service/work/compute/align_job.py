@@ -14,9 +14,9 @@ from fonoteka.core.errors import UserError
 from fonoteka.phones import LANGUAGES
 from fonoteka.scripts import check_script
 from fonoteka.service.interfaces import AlignJob, Segment, Unit
-from fonoteka.service.work.phones_job import posterior_pieces
-from fonoteka.service.work.sample_file import SampleFile
-from fonoteka.service.work.turns import JobResult, Turns
+from fonoteka.service.work.compute.phones_job import posterior_pieces
+from fonoteka.service.work.compute.sample_file import SampleFile
+from fonoteka.service.work.compute.turns import JobResult, Turns
 from fonoteka.text.language_id import identify_language
 from fonoteka.transcribe import PhoneModel
 from fonoteka.transcribe_words import AUTO

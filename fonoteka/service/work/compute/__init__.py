@@ -1,0 +1,1 @@
+"""What worker processes compute: jobs in turns, streams in pieces."""
