@@ -74,9 +74,9 @@ def serve(
 @app.command()
 def new_key(
     name: Annotated[str, typer.Argument(help="of its holder, for logs")],
-    keys: Annotated[
-        Path, typer.Option(metavar="FILE", help="that the hash is added to")
-    ] = Path("keys.txt"),
+    keys: Annotated[Path, typer.Option(metavar="FILE", help="that the hash is added to")] = Path(
+        "keys.txt"
+    ),
 ) -> None:
     """Print a new API key once, and add its hash to the file that `serve --keys` reads."""
 

@@ -329,6 +329,10 @@ class Workers(Protocol):
 class Models(Protocol):
     """The packages that the service offers."""
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether `start` has not ended, so that models may be missing."""
+
     async def start(self) -> None:
         """Load the models; the workers run."""
 

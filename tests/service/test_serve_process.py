@@ -8,8 +8,11 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -69,9 +72,7 @@ def wav(samples) -> bytes:
 
 def ask(service, model="whisper_ctc", samples=None, **fields):
     files = {"file": ("clip.wav", wav(written_phones(PHONES) if samples is None else samples))}
-    return httpx.post(
-        service.url + PATH, files=files, data={"model": model, **fields}, timeout=60
-    )
+    return httpx.post(service.url + PATH, files=files, data={"model": model, **fields}, timeout=60)
 
 
 def log_lines(service):
@@ -184,9 +185,10 @@ def test_a_stopped_service_sends_streams_their_final_text(own):
         socket.send(written_phones(PHONES).astype("<f4").tobytes())
         messages = [json.loads(socket.recv())]  # at work
         own.process.send_signal(signal.SIGTERM)
-        with pytest.raises(ConnectionClosed, match="1012"):
+        with suppress(ConnectionClosed):
             while True:
                 messages.append(json.loads(socket.recv()))
+        assert socket.close_code == 1012
     phones = [p["phone"] for m in messages if m["type"] == "update" for p in m["committed"]]
     assert " ".join(phones) == PHONES
     assert messages[-1]["type"] == "final"
@@ -206,9 +208,6 @@ def test_jobs_that_run_when_the_service_stops_are_answered(own):
 
 
 def test_a_taken_port_is_one_sentence(shared, tmp_path, capfd):
-    import subprocess
-    import sys
-
     port = shared.url.rpartition(":")[2]
     command = [sys.executable, "-m", "fonoteka", "serve", "--port", port, "--models"]
     done = subprocess.run(

@@ -138,9 +138,15 @@ class TrainedModel(BaseModel):
 
 
 class TrainedModels(BaseModel):
-    """The models that are offered, without their metrics."""
+    """The models that are offered, without their metrics, and why others are not.
+
+    Attributes:
+        models: that requests can choose.
+        refused: the reason of each package that is not offered, by name.
+    """
 
     models: list[TrainedModel]
+    refused: dict[str, str]
 
 
 class RefreshedModels(BaseModel):

@@ -81,7 +81,9 @@ def reasons_against(context: ServiceContext) -> list[str]:
     for kind, states in sorted(kinds.items()):
         if all(state.process is None for state in states):
             reasons.append(f"no {kind} worker runs; {len(states)} are being started")
-    if not context.models.listed():
+    if context.models.is_loading:
+        reasons.append("models are being loaded")
+    elif not context.models.listed():
         refused = len(context.models.refused())
-        reasons.append(f"no model is offered; {refused} packages were refused, see /v1/models")
+        reasons.append(f"no model is offered; {refused} packages were refused, see /models")
     return reasons

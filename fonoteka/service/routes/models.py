@@ -71,16 +71,13 @@ async def show_model(request: Request) -> Response:
     responses=errors() | {200: {"model": TrainedModels, "description": "sorted by name"}},
 )
 async def list_trained(request: Request) -> Response:
-    """List the models without their metrics."""
-    listed = context_of(request).models.listed()
-    return json_response(
-        TrainedModels(
-            models=[
-                TrainedModel(name=model.name, kind=model.kind, version=model.version)
-                for model in listed
-            ]
-        )
-    )
+    """List the models without their metrics, and why other packages are not offered."""
+    models = context_of(request).models
+    listed = [
+        TrainedModel(name=model.name, kind=model.kind, version=model.version)
+        for model in models.listed()
+    ]
+    return json_response(TrainedModels(models=listed, refused=models.refused()))
 
 
 def _entry(models: Models, model: ModelVersion) -> ModelEntry:

@@ -112,7 +112,8 @@ class WorkerPool:
         workers = [worker for worker in self._workers[kind] if worker.is_ready]
         if not workers:
             raise UnavailableError(f"model {model.name}: no {kind} worker lives; try again")
-        self._models.append(model)
+        if model not in self._models:
+            self._models.append(model)
         problems = await asyncio.gather(*(worker.load(model) for worker in workers))
         if problem := next(filter(None, problems), None):
             self._models.remove(model)

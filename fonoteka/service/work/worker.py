@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -157,7 +158,8 @@ class WorkerHandle(asyncio.Protocol):
             if not self.is_ready:
                 return f"worker {self.name} is being started"
             future = asyncio.get_running_loop().create_future()
-            self._loads[model] = future
+            # A copy, because the object of a request is a lease that keeps the version loaded.
+            self._loads[replace(model)] = future
             self.send(Load(model))
         return await asyncio.shield(future)
 

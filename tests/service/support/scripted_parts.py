@@ -117,6 +117,10 @@ class ScriptedModels:
             raise UnknownModelError(f"the model {name!r} is not offered; see /v1/models")
         return model
 
+    def refused(self) -> dict[str, str]:
+        """Return the package that is not offered."""
+        return {"realtime": "it is a bundle for plugins"}
+
     def card(self, name: str) -> dict[str, object]:
         """Return the metrics of a model."""
         return {"metrics": {"wer": 0.25}, "gates": {"wer": 0.5}, "manifest": {"files": {}}}

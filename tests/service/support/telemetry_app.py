@@ -65,6 +65,8 @@ class FixedModels:
     def listed(self) -> list[ModelVersion]:
         return self.models
 
+    is_loading = False
+
     def refused(self) -> dict[str, str]:
         return self.problems
 
