@@ -1,20 +1,21 @@
-"""Note which language Whisper finds in each clip that it decodes anyway, in torch."""
+"""Note which language Whisper finds in each clip that it decodes anyway."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from fonoteka.audio.dsp import Signal
-from fonoteka.whisper.model import Whisper, language_probabilities
+from fonoteka.whisper.decode import Step
+from fonoteka.whisper.onnx_session import OnnxWhisper, onnx_step
+from fonoteka.whisper.rules import language_probabilities, padded_samples
 from fonoteka.whisper.spoken_language import Probabilities
 
 
 @dataclass(frozen=True)
-class ListeningWhisper(Whisper):
+class ListeningWhisper(OnnxWhisper):
     """A Whisper that notes the languages of the clips which it encodes.
 
     The encoder is most of the work of both decoding and language recognition, so clips that are
@@ -26,27 +27,16 @@ class ListeningWhisper(Whisper):
 
     languages: dict[int, Probabilities] = field(default_factory=dict)
 
-    @torch.inference_mode()
-    def states(self, signals: Sequence[Signal], input_s: float) -> Tensor:
-        """Return what `Whisper.states` returns."""
-        states = super().states(signals, input_s)
-        for signal, own in zip(signals, languages_of(self, states), strict=True):
-            self.languages.setdefault(
-                id(signal), own
-            )  # the first input counts, not one that is redone
-        return states
+    def start(self, signals: Sequence[Signal], input_s: float) -> Step:
+        """Return what `OnnxWhisper.start` returns."""
+        encoded = self.encoded(padded_samples(signals, input_s))
+        logits = onnx_step(self.decoder, encoded)(np.full((len(signals), 1), self.rules.start))
+        for signal, row in zip(signals, logits, strict=True):
+            # The first input counts, not that of a clip which is decoded again.
+            self.languages.setdefault(id(signal), language_probabilities(row, self.rules))
+        return onnx_step(self.decoder, encoded)
 
 
-def listening(whisper: Whisper) -> ListeningWhisper:
+def listening(whisper: OnnxWhisper) -> ListeningWhisper:
     """Return a listening Whisper with the model of `whisper`."""
-    return ListeningWhisper(whisper.model, whisper.tokenizer, whisper.rules, whisper.log_mel)
-
-
-@torch.inference_mode()
-def languages_of(whisper: Whisper, states: Tensor) -> list[Probabilities]:
-    """Return the languages of clips from the encoder's states `[B, S, D]`."""
-    start = torch.full((len(states), 1), whisper.rules.start)
-    decoder = whisper.model.model.decoder
-    output = decoder(input_ids=start, encoder_hidden_states=states, use_cache=False)
-    logits = whisper.model.proj_out(output.last_hidden_state[:, -1])
-    return [language_probabilities(row, whisper.rules) for row in logits.numpy()]
+    return ListeningWhisper(whisper.encoder, whisper.decoder, whisper.rules, whisper.vocabulary)

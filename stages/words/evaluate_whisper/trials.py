@@ -16,7 +16,7 @@ from fonoteka.speech_gate import SpeechGate
 from fonoteka.speech_windows import speech_windows
 from fonoteka.whisper.decode import recognise
 from fonoteka.whisper.language import listening
-from fonoteka.whisper.model import Whisper
+from fonoteka.whisper.onnx_session import OnnxWhisper
 from fonoteka.whisper.spoken_language import most_probable
 from fonoteka.whisper.word_pairs import word_pairs
 from fonoteka.whisper.word_scores import WordPair, share, within_script
@@ -41,7 +41,7 @@ class Trial:
     restricted: str
 
 
-def decoded(whisper: Whisper, clips: Sequence[Clip], *, short: bool, batch: int) -> list[Trial]:
+def decoded(whisper: OnnxWhisper, clips: Sequence[Clip], *, short: bool, batch: int) -> list[Trial]:
     """Return the trials of clips, in their order; the language of each clip is given.
 
     Args:
@@ -120,7 +120,7 @@ def has_word(text: str) -> bool:
 
 
 def word_shares(
-    whisper: Whisper, sounds: Sequence[tuple[str, Signal]], languages: Sequence[str],
+    whisper: OnnxWhisper, sounds: Sequence[tuple[str, Signal]], languages: Sequence[str],
     *, short: bool, batch: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the share of sounds that yield a word, without a speech gate, and that of each kind.
@@ -139,7 +139,7 @@ def word_shares(
 
 
 def gated_word_shares(
-    whisper: Whisper, gate: SpeechGate, sounds: Sequence[tuple[str, Signal]],
+    whisper: OnnxWhisper, gate: SpeechGate, sounds: Sequence[tuple[str, Signal]],
     languages: Sequence[str], *, short: bool, batch: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what `word_shares` returns if only what passes the speech gate is decoded."""

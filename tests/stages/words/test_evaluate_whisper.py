@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,8 @@ from fonoteka.tables import read_table, write_table
 from fonoteka.whisper.decode import recognise
 from fonoteka.whisper.language import listening
 from fonoteka.whisper.model import load_whisper
+from fonoteka.whisper.onnx_export import export_whisper
+from fonoteka.whisper.onnx_session import VOCABULARY
 from fonoteka.whisper.spoken_language import most_probable, spoken_language
 from fonoteka.whisper.word_scores import WordPair
 from stages.words.evaluate_whisper import stage as tool
@@ -41,12 +44,18 @@ PARAMS = tool.EvaluateWhisperParams(
 )  # fmt: skip
 
 
+def in_onnx(model, folder):
+    folder.mkdir()
+    export_whisper(load_whisper(model), folder.name, folder, 17)
+    shutil.copyfile(model / VOCABULARY, folder / VOCABULARY)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """Two tiny models of other weights, a manifest of six clips of three people, and audio."""
     top = tmp_path_factory.mktemp("words")
     tiny_whisper(top / "base")
-    tiny_whisper(top / "tuned", seed=1)
+    in_onnx(tiny_whisper(top / "tiny", seed=1), top / "tuned")
     clips = {f"c{n}": noise(0.5 + 0.25 * (n % 3), n) for n in range(6)}
     own = save_clips(top / "audio", clips)
     texts = ("Dobar dan.", "Има 2 пса.", "Laku noć!")
@@ -68,7 +77,7 @@ def few_tokens(monkeypatch):
 
 @pytest.fixture(scope="module")
 def base(folders):
-    return load_whisper(folders / "base")
+    return tool.in_onnx_runtime(folders / "base")
 
 
 def run(top, out, params, **options):
