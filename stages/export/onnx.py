@@ -27,7 +27,7 @@ from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.models.clip_encoder import load_clip_encoder
 from fonoteka.models.determinism import ComputeParams, configure
-from fonoteka.models.heads import load_head
+from fonoteka.models.heads import load_head, posteriors
 from fonoteka.models.numbers import parameter_count
 from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, EndToEndModel
 from fonoteka.shards import read_arrays, read_clips
@@ -45,11 +45,12 @@ def run(
     parities, scored, clips = select_clips(valid, test, params)
     arrays, signals = read_arrays(embeddings, clips), dict(read_clips(audio, clips))
     width = next(iter(arrays.values())).shape[1]
+    expected = {u.id: posteriors(head, arrays[u.id]) for u in scored}
     specs = {
         # Embeddings may be padded, as in training; an encoder's output changes with padding.
-        "head": ExportSpec(head, HEAD_AXES, torch.zeros(2, 60, width), arrays, padded=True),
+        "head": ExportSpec(head, HEAD_AXES, torch.zeros(2, 60, width), arrays, True, expected),
         "model": ExportSpec(
-            end_to_end.eval(), MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False
+            end_to_end.eval(), MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, False, expected
         ),
     }
     if encoder.max_samples:

@@ -137,7 +137,9 @@ def run(
     check_scored(module, parities, signals, posteriors, params.max_error)
     if module.max_samples:
         metadata |= {"max_s": module.max_samples // SAMPLE_RATE_HZ}
-    spec = ExportSpec(module, MODEL_AXES, torch.zeros(2, SAMPLE_RATE_HZ), signals, padded=False)
+    expected = read_arrays(posteriors, [u.id for u in scored])
+    example = torch.zeros(2, SAMPLE_RATE_HZ)
+    spec = ExportSpec(module, MODEL_AXES, example, signals, False, expected)
     report_entries = export_all(ensemble, {"model": spec}, metadata, parities, scored, params)
     counts = {"head": parameter_count(module.heads), "encoder": parameter_count(module.encoders)}
     write_json(report, report_entries | {"parameters": counts})

@@ -19,12 +19,12 @@ from fonoteka.core.files import read_json
 from fonoteka.models.clip_encoder import EncoderModule
 from fonoteka.models.encoders import embed, feature_extractor, frame_count, load_encoder
 from fonoteka.models.heads import load_head, posteriors
-from fonoteka.onnx_export.export import EndToEndModel, check_parity
+from fonoteka.onnx_export.export import HEAD_AXES, EndToEndModel, check_parity
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.phones import LABELS
 from stages.export import export_pair
 from stages.export import onnx as stage
-from stages.export.export_pair import check_int8
+from stages.export.export_pair import ExportSpec, check_int8
 from stages.export.onnx import run
 
 pytestmark = pytest.mark.torch
@@ -145,16 +145,16 @@ def test_an_encoder_that_does_not_normalise_is_exported_so(tmp_path):
 
 
 def test_an_int8_file_with_a_higher_error_rate_is_refused(shipped, tmp_path):
-    folder, _, _ = shipped
+    folder, head, _ = shipped
     utterances = manifest.read(folder / "valid.jsonl")
     inputs = {u.id: embed(encoder(), CLIPS[u.id], True) for u in utterances}
     file = folder / "out" / "head.onnx"
-    same = check_int8({"fp32": file, "int8": file}, file, utterances, inputs, max_loss=0.0)
+    expected = {u.id: posteriors(head, inputs[u.id]) for u in utterances}
+    spec = ExportSpec(head, HEAD_AXES, torch.zeros(1), inputs, True, expected)
+    same = check_int8(file, file, utterances, spec, max_loss=0.0)
     assert same["valid_per_fp32"] == same["valid_per_int8"]
     with pytest.raises(ValueError, match=r"h\.onnx: PER \d.*, in fp32 \d.*; at most -0\.1 worse"):
-        check_int8(
-            {"fp32": file, "int8": file}, tmp_path / "h.onnx", utterances, inputs, max_loss=-0.1
-        )
+        check_int8(file, tmp_path / "h.onnx", utterances, spec, max_loss=-0.1)
 
 
 @pytest.mark.parametrize("part", ["valid", "test"])
