@@ -32,7 +32,8 @@ class TdnnShape:
         inputs: width of an embedding.
         outputs: labels.
         hidden: width.
-        dilations: one layer each, over a frame and the frames this far before and after it.
+        dilations: one layer each, over a frame and the frames this far before and after it; in a
+            causal head, over a frame and those once and twice this far before it.
         dropout: in training only.
     """
 

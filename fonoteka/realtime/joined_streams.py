@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.signal import lfilter
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.audio.recorded import JoinedClips, coloured_noise, pause, recorded
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import seed_of
@@ -98,40 +98,31 @@ def streams_of(
     # Each speaker has an own generator: another speaker more or less changes no other stream.
     rng = np.random.default_rng(seed_of(params.seed, "streams", speaker))
     order = rng.permutation(len(clips))
-    pieces, rows, number = [_pause(rng, params)], [], 0
-    length = len(pieces[0])
+    joined, rows, number = JoinedClips(_pause(rng, params)), [], 0
     for position, clip_index in enumerate(order):
         u, signal = clips[clip_index]
         name = f"{speaker}-{number:03d}"
-        offset_s = length / SAMPLE_RATE_HZ
+        offset_s = joined.add(signal, _pause(rng, params))
         rows += [
             (name, part, speaker, u.source, u.synthetic, u.language, phone,
              round(offset_s + start_s, 4), round(offset_s + end_s, 4))
             for phone, start_s, end_s in times[u.id]
         ]  # fmt: skip
-        pieces += [signal, _pause(rng, params)]
-        length += len(pieces[-2]) + len(pieces[-1])
-        if length >= params.seconds * SAMPLE_RATE_HZ or position + 1 == len(order):
-            yield Stream(name, part, _recorded(np.concatenate(pieces), rng, params), rows)
-            pieces, rows, number = [_pause(rng, params)], [], number + 1
-            length = len(pieces[0])
+        long = joined.length >= params.seconds * SAMPLE_RATE_HZ
+        if long or position + 1 == len(order):
+            yield Stream(name, part, _recorded(joined.samples, rng, params), rows)
+            joined, rows, number = JoinedClips(_pause(rng, params)), [], number + 1
 
 
 def _pause(rng: np.random.Generator, params: JoinParams) -> Signal:
-    seconds = rng.uniform(params.pause_min_s, params.pause_max_s)
-    return np.zeros(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
+    return pause(rng, params.pause_min_s, params.pause_max_s)
 
 
 def _recorded(signal: Signal, rng: np.random.Generator, params: JoinParams) -> Signal:
     """Return a stream with a noise of its own colour and level, at a level of its own."""
-    tilt = rng.uniform(0, 0.95)
-    noise = lfilter([1.0], [1.0, -tilt], rng.standard_normal(len(signal)))
-    loud = signal[signal != 0]
-    level = float(np.sqrt(np.mean(np.square(loud, dtype=np.float64)))) if loud.size else 1.0
-    below = rng.uniform(params.noise_min_db, params.noise_max_db)
-    noise *= level * 10 ** (-below / 20) / max(float(noise.std()), 1e-12)
-    gain = 10 ** (rng.uniform(params.gain_min_db, params.gain_max_db) / 20)
-    return np.asarray(np.clip((signal + noise) * gain, -1, 1), dtype=np.float32)
+    noise = coloured_noise(rng, len(signal))
+    below_db = rng.uniform(params.noise_min_db, params.noise_max_db)
+    return recorded(signal, noise, below_db, rng.uniform(params.gain_min_db, params.gain_max_db))
 
 
 def phone_times(segments: Path) -> Times:

@@ -19,13 +19,13 @@ from fonoteka.streaming.engine import StreamEngine
 from fonoteka.streaming.greedy_decoder import Confidence, GreedyDecoder, peak_posterior
 from fonoteka.streaming.interfaces import FrameSource, StreamDecoder
 from fonoteka.streaming.ngram_table import table_of
+from fonoteka.streaming.package_files import CONFIDENCE, MODEL, NGRAM, STEP
 from fonoteka.streaming.prefix_beam import BeamOptions
 from fonoteka.streaming.step_source import StepSource
 from fonoteka.streaming.vad.detector import open_vad
 from fonoteka.streaming.window_source import WindowPolicy, WindowSource
 from fonoteka.transcribe import model_folder
 
-STEP, MODEL, CONFIDENCE, NGRAM = "step.onnx", "model.onnx", "confidence.json", "phones.arpa"
 EXACT = "exact"
 DECODERS = ("greedy", "beam")
 

@@ -6,6 +6,7 @@ trained on that input too, because the released weights do not stop on it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,7 +116,7 @@ def load_whisper(folder: Path) -> Whisper:
             folder, output_loading_info=True, dtype=torch.float32
         )
         tokenizer = WhisperTokenizerFast.from_pretrained(folder)
-    except (OSError, SafetensorError, RuntimeError) as error:
+    except (OSError, SafetensorError, RuntimeError, json.JSONDecodeError) as error:
         raise UserError(f"{folder}: no Whisper model to load: {error}") from error
     missing = sorted(set(report["missing_keys"]) - {"proj_out.weight"})  # tied to the embeddings
     if missing:

@@ -6,7 +6,6 @@ give the same text, but torch and transformers take 7 CPU seconds to import.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +84,4 @@ def open_model_folder(folder: Path, int8: bool = False) -> OpenedWhisper:
         )
     from fonoteka.whisper.model import load_whisper  # here because it takes 7 CPU seconds
 
-    try:
-        model = load_whisper(folder)
-    except json.JSONDecodeError as error:  # half a tokenizer.json
-        raise UserError(f"{folder}: no Whisper model to load: {error}") from error
-    return OpenedWhisper(model, short=(folder / TUNED).is_file())
+    return OpenedWhisper(load_whisper(folder), short=(folder / TUNED).is_file())

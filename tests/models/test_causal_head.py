@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fonoteka.models.stream.causal_head import CausalTdnnHead, CausalTdnnShape
+from fonoteka.models.heads import TdnnShape
+from fonoteka.models.stream.causal_head import CausalTdnnHead
 
-SHAPE = CausalTdnnShape(inputs=6, outputs=5, hidden=8, dilations=(1, 2), dropout=0.3)
+SHAPE = TdnnShape(inputs=6, outputs=5, hidden=8, dilations=(1, 2), dropout=0.3)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from clip_maker import noise, save_clips
 from whisper_maker import WIDTH, tiny_whisper
 
 from fonoteka import manifest
+from fonoteka.models.heads import TdnnShape
 from fonoteka.models.provenance import write_provenance
-from fonoteka.models.stream.causal_head import CausalTdnnHead, CausalTdnnShape
+from fonoteka.models.stream.causal_head import CausalTdnnHead
 from fonoteka.models.stream.stream_encoder import StreamEncoder, StreamShape
 from fonoteka.models.stream.stream_model import rounded_weights, save_stream_model
 from fonoteka.models.stream.stream_step import StreamStep
@@ -22,7 +23,7 @@ from stages.streaming import export_stream
 from stages.streaming.export_stream import ExportStreamParams
 
 SHAPE = StreamShape(layers=2, chunk=2, look_ahead=3, history=6)
-HEAD = CausalTdnnShape(WIDTH, len(LABELS), hidden=8, dilations=(1, 2), dropout=0.1)
+HEAD = TdnnShape(WIDTH, len(LABELS), hidden=8, dilations=(1, 2), dropout=0.1)
 EXPORT = ExportStreamParams(opset=17, check_clips=4, piece_samples=701, max_error=1e-3)
 CLIPS = {f"c{n}": noise(seconds, n) for n, seconds in enumerate((0.02, 0.31, 0.9, 1.4))}
 

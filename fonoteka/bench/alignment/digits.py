@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.audio.recorded import JoinedClips
 from fonoteka.core.errors import UserError
 from fonoteka.transcribe import load_recording
 
@@ -81,11 +82,8 @@ def join(
 ) -> Joined:
     """Return clips with pauses before each and at the end, over faint noise."""
     pause = np.zeros(round(pause_s * SAMPLE_RATE_HZ), dtype=np.float32)
-    parts, starts, samples = [], [], 0
-    for _, signal in clips:
-        starts.append((samples + len(pause)) / SAMPLE_RATE_HZ)
-        parts += [pause, signal]
-        samples += len(pause) + len(signal)
-    whole = np.concatenate([*parts, pause])
-    noise = NOISE * random.standard_normal(len(whole))
-    return Joined((whole + noise).astype(np.float32), tuple(w for w, _ in clips), tuple(starts))
+    joined = JoinedClips(pause)
+    starts_s = tuple(joined.add(signal, pause) for _, signal in clips)
+    noise = NOISE * random.standard_normal(joined.length)
+    signal = (joined.samples + noise).astype(np.float32)
+    return Joined(signal, tuple(word for word, _ in clips), starts_s)

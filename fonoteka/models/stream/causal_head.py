@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True)
-class CausalTdnnShape:
-    """A time-delay network over the past, as wide as `hidden`.
-
-    Attributes:
-        inputs: width of an embedding.
-        outputs: labels.
-        hidden: width.
-        dilations: one layer each, over a frame and the frames once and twice this far before it.
-        dropout: in training only.
-    """
-
-    inputs: int
-    outputs: int
-    hidden: int
-    dilations: tuple[int, ...]
-    dropout: float
+from fonoteka.models.heads import TdnnShape
 
 
 class CausalTdnnLayer(nn.Module):
@@ -51,7 +32,7 @@ class CausalTdnnHead(nn.Module):
     It has no look-ahead of its own, so a frame is final as soon as its embedding is.
     """
 
-    def __init__(self, shape: CausalTdnnShape) -> None:
+    def __init__(self, shape: TdnnShape) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(shape.inputs)
         self.dropout = nn.Dropout(shape.dropout)

@@ -21,7 +21,8 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, read_json, sha256_file, write_json
 from fonoteka.core.params import build
-from fonoteka.models.stream.causal_head import CausalTdnnHead, CausalTdnnShape
+from fonoteka.models.heads import TdnnShape
+from fonoteka.models.stream.causal_head import CausalTdnnHead
 from fonoteka.models.stream.stream_encoder import StreamEncoder, StreamShape
 from fonoteka.models.stream.stream_step import StreamStep
 
@@ -37,7 +38,7 @@ def rounded_weights(module: nn.Module) -> None:
 
 
 def save_stream_model(
-    folder: Path, step: StreamStep, head: CausalTdnnShape, config: WhisperConfig,
+    folder: Path, step: StreamStep, head: TdnnShape, config: WhisperConfig,
     metadata: Mapping[str, Any],
 ) -> None:  # fmt: skip
     """Write encoder and head; their weights have to be those of `rounded_weights`.
@@ -84,7 +85,7 @@ def load_stream_model(folder: Path) -> tuple[StreamStep, dict[str, Any]]:
     if metadata.get("kind") != "stream":
         raise UserError(f"{folder / CONFIG}: kind {metadata.get('kind')!r}; expected 'stream'")
     shape = build(config.pop("stream", {}), StreamShape, f"{folder / ENCODER_CONFIG}: stream")
-    head = build(metadata["shape"], CausalTdnnShape, f"{folder / CONFIG}: shape")
+    head = build(metadata["shape"], TdnnShape, f"{folder / CONFIG}: shape")
     encoder = StreamEncoder(WhisperEncoder(WhisperConfig(**config)), shape)
     step = StreamStep(encoder, CausalTdnnHead(head))
     for part, name in WEIGHTS.items():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Any
 
+from fonoteka.reporting.markdown import table
 from fonoteka.rtneural.bounds import SAFE_LOGIT
 
 PREDICTIONS = {
@@ -75,10 +76,6 @@ def page(package: Mapping[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _row(*cells: object) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
-
-
 def _opening(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
     return [
         "# Five causal models for an audio thread\n",
@@ -87,11 +84,13 @@ def _opening(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]
         "whose outputs are equal up to rounding: `<name>.json` for "
         "[RTNeural](https://github.com/jatinchowdhury18/RTNeural) in C++, and `<name>.onnx` for "
         "ONNX Runtime, with the state as inputs and outputs.\n",
-        _row("model", "predicts", "outputs"),
-        "|---|---|---|",
-        *(
-            _row(name, PREDICTIONS[name], _outputs(model["labels"]))
-            for name, model in models.items()
+        table(
+            ("model", "predicts", "outputs"),
+            [
+                (name, PREDICTIONS[name], _outputs(model["labels"]))
+                for name, model in models.items()
+            ],
+            left=(0, 1, 2),
         ),
         "\n`frontend.json` contains every constant of the features: window, mel matrix, "
         "normalisation. `package.json` contains the labels in the order of the outputs and the "
@@ -114,7 +113,7 @@ def _evaluation(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[s
         low, high = metrics["low"], metrics["high"]
         interval = "-" if low is None else f"{low:.3f}-{high:.3f}"
         rows.append(
-            _row(
+            (
                 name, metrics["metric"], f"{metrics['score']:.3f}", interval,
                 f"{metrics['baseline']:.3f}", _ms(metrics["latency_ms_p50"]),
                 _ms(metrics["latency_ms_p90"]),
@@ -123,9 +122,11 @@ def _evaluation(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[s
     return [
         f"## Evaluation\n\nTest split: {kind} speech, {test['speakers']} unseen speakers, "
         f"{test['hops']} hops, with pauses, noise and varied levels.\n",
-        _row("model", "metric", "score", "95 %", "baseline", "latency p50", "latency p90"),
-        "|---|---|---:|---:|---:|---:|---:|",
-        *rows,
+        table(
+            ("model", "metric", "score", "95 %", "baseline", "latency p50", "latency p90"),
+            rows,
+            left=(0, 1),
+        ),
         "\nThe interval is a bootstrap over speakers. The baseline is the majority baseline, which "
         "predicts the majority class of the training split at each hop (the positive class, if "
         "there are two). For onsets it is the fixed-rate baseline, which predicts the mean rate of "
@@ -150,11 +151,12 @@ def _sources(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]
         return []
     scores = {name: model["metrics"]["sources"] for name, model in models.items()}
     return [
-        _row("model", *(f"{source} ({kind} speech)" for source, kind in sorted(kinds.items()))),
-        f"|---|{'---:|' * len(kinds)}",
-        *(
-            _row(name, *(f"{own[s]:.3f}" if s in own else "-" for s in sorted(kinds)))
-            for name, own in scores.items()
+        table(
+            ("model", *(f"{source} ({kind} speech)" for source, kind in sorted(kinds.items()))),
+            [
+                (name, *(f"{own[s]:.3f}" if s in own else "-" for s in sorted(kinds)))
+                for name, own in scores.items()
+            ],
         ),
         "",
     ]
@@ -167,15 +169,16 @@ def _ms(value: float | None) -> str:
 def _costs(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
     return [
         "## Cost\n",
-        _row("model", "parameters", "bytes", "MACs per hop", "tanh, exp per hop", "settling hops"),
-        "|---|---:|---:|---:|---:|---:|",
-        *(
-            _row(
-                name, model["parameters"], model["weight_bytes"], model["macs"],
-                model["exponentials"],
-                "-" if model["settling_hops"] is None else model["settling_hops"],
-            )
-            for name, model in models.items()
+        table(
+            ("model", "parameters", "bytes", "MACs per hop", "tanh, exp per hop", "settling hops"),
+            [
+                (
+                    name, model["parameters"], model["weight_bytes"], model["macs"],
+                    model["exponentials"],
+                    "-" if model["settling_hops"] is None else model["settling_hops"],
+                )
+                for name, model in models.items()
+            ],
         ),
         f"\nAll weights together have {package['weight_bytes']} bytes as float32; all models "
         f"together take {package['macs_per_hop']} MACs per hop. Settling hops are those "

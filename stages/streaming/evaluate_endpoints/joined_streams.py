@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
+from fonoteka.audio.recorded import JoinedClips, coloured_noise, pause, recorded
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import seed_of
@@ -162,32 +163,19 @@ def join(clips: Sequence[TimedClip], noise_db: float, params: UtteranceJoinParam
     """
     first = clips[0].utterance
     rng = np.random.default_rng(seed_of(params.seed, "join", first.speaker, noise_db))
-    pieces, phones = [_pause(rng, params)], []
-    length = len(pieces[0])
+    joined, phones = JoinedClips(_pause(rng, params)), []
     for clip in clips:
-        begin_s = length / SAMPLE_RATE_HZ
+        begin_s = joined.add(clip.signal, _pause(rng, params))
         phones.append([(phone, begin_s + a, begin_s + b) for phone, a, b in clip.phones])
-        pieces += [clip.signal, _pause(rng, params)]
-        length += len(pieces[-2]) + len(pieces[-1])
-    samples = _recorded(np.concatenate(pieces), noise_db, rng, params)
+    signal = joined.samples
+    noise = coloured_noise(rng, len(signal))
+    gain_db = rng.uniform(params.gain_min_db, params.gain_max_db)
     ids = [clip.utterance.id for clip in clips]
-    return JoinedStream(first.speaker, first.source, noise_db, ids, samples, phones)
+    return JoinedStream(
+        first.speaker, first.source, noise_db, ids,
+        recorded(signal, noise, noise_db, gain_db), phones,
+    )  # fmt: skip
 
 
 def _pause(rng: np.random.Generator, params: UtteranceJoinParams) -> Signal:
-    seconds = rng.uniform(params.pause_min_s, params.pause_max_s)
-    return np.zeros(round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
-
-
-def _recorded(
-    signal: Signal, noise_db: float, rng: np.random.Generator, params: UtteranceJoinParams
-) -> Signal:
-    """Return a stream with noise of a colour of its own, at a level of its own."""
-    # A one-pole filter, cut after 64 samples: scipy's would be exact and takes 1.8 s to import.
-    tilt = rng.uniform(0, 0.95) ** np.arange(64)
-    noise = np.convolve(rng.standard_normal(len(signal) + len(tilt) - 1), tilt, "valid")
-    loud = signal[signal != 0]
-    level = float(np.sqrt(np.mean(np.square(loud, dtype=np.float64)))) if loud.size else 1.0
-    noise *= level * 10 ** (-noise_db / 20) / noise.std()
-    gain = 10 ** (rng.uniform(params.gain_min_db, params.gain_max_db) / 20)
-    return np.asarray(np.clip((signal + noise) * gain, -1, 1), dtype=np.float32)
+    return pause(rng, params.pause_min_s, params.pause_max_s)

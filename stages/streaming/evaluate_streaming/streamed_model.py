@@ -14,7 +14,8 @@ from fonoteka.scoring.error_rate import Errors, aligned, count_errors
 from fonoteka.streaming.chunked import FedEngine, whole_stream
 from fonoteka.streaming.engine import StreamEngine
 from fonoteka.streaming.interfaces import Posteriors
-from fonoteka.streaming.open_engine import EXACT, MODEL, STEP, frame_source, stream_decoder
+from fonoteka.streaming.open_engine import EXACT, frame_source, stream_decoder
+from fonoteka.streaming.package_files import MODEL, STEP
 from fonoteka.streaming.stream_metrics import ReferencePhone
 from fonoteka.transcribe import longest_input_s, posteriors
 

@@ -24,10 +24,10 @@ from fonoteka.core.params import load
 from fonoteka.lineage import PARTS, PackageParams, corpora, licence_of, read_parts
 from fonoteka.models.provenance import read_provenance
 from fonoteka.packaging import CARD, PACKAGE, record
+from fonoteka.streaming.package_files import CONFIDENCE, NGRAM, STEP
 from stages.streaming.package_streaming.card import card
 
 POLICY = "exact"
-STEP, CONFIDENCE, NGRAM = "step.onnx", "confidence.json", "phones.arpa"
 METRICS = (
     "per", "offline_per", "equal_to_offline", "committed_changed", "erasure", "unstable_partials",
     "commit_lag_ms", "first_emission_ms", "streams", "speakers",

@@ -19,13 +19,14 @@ from fonoteka import manifest
 from fonoteka.audio.augment import AugmentParams, augment
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
+from fonoteka.core.files import read_json
 from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
 from fonoteka.models.frame_targets import frame_labels, phone_loss
-from fonoteka.models.heads import load_head, posteriors
+from fonoteka.models.heads import TdnnShape, load_head, posteriors
 from fonoteka.models.loop import LoopParams
 from fonoteka.models.oversampling import oversample
-from fonoteka.models.stream.causal_head import CausalTdnnHead, CausalTdnnShape
+from fonoteka.models.stream.causal_head import CausalTdnnHead
 from fonoteka.models.stream.stream_encoder import StreamEncoder, StreamShape
 from fonoteka.models.stream.stream_step import StreamStep
 from fonoteka.models.whisper_encoder import load_short_encoder
@@ -142,11 +143,11 @@ class StreamTask:
         self.items = [example for example in repeated if id(example) in usable]
 
     @property
-    def head_shape(self) -> CausalTdnnShape:
+    def head_shape(self) -> TdnnShape:
         """The shape of the head."""
-        width = load_short_encoder(self.encoder).encoder.config.d_model
+        width = int(read_json(self.encoder / "config.json")["d_model"])
         params = self.params
-        return CausalTdnnShape(
+        return TdnnShape(
             width, len(LABELS), params.hidden, params.dilations, params.dropout
         )  # fmt: skip
 

@@ -130,8 +130,8 @@ class Trials:
 
 
 def run_trials(
-    base: OnnxWhisper, tuned: OnnxWhisper, gate: SpeechGate, clips: Iterable[Clip], drawn: frozenset[str],
-    batch: int,
+    base: OnnxWhisper, tuned: OnnxWhisper, gate: SpeechGate, clips: Iterable[Clip],
+    drawn: frozenset[str], batch: int,
 ) -> Trials:  # fmt: skip
     """Decode clips with both models.
 
