@@ -22,10 +22,12 @@ class Int8Params:
     """Limits for an int8 file.
 
     Attributes:
+        check_clips: of the validation part, which the phone error rates are of.
         max_size_ratio: the maximum ratio of its bytes to those of the fp32 file.
         max_per_loss: the maximum increase of the phone error rate over the fp32 file.
     """
 
+    check_clips: int
     max_size_ratio: float
     max_per_loss: float
 

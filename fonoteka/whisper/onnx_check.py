@@ -118,12 +118,13 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return result
 
 
-def word_error_rate(model: Recogniser, clips: Sequence[CheckClip]) -> float:
-    """Return the WER of canonical texts, with each clip in a batch of its own.
+def word_error_rate(model: Recogniser, clips: Sequence[CheckClip], batch: int) -> float:
+    """Return the WER of canonical texts, of at most `batch` clips side by side.
 
-    The scale of an int8 input is computed over a batch, so a batch would change the texts.
+    The scale of an int8 input is computed over a batch, so a batch would change the texts of an
+    int8 file: 1 is right for it.
     """
     signals, languages = [clip.signal for clip in clips], [clip.language for clip in clips]
-    texts = [result.text for result in recognise(model, signals, languages, batch=1)]
+    texts = [result.text for result in recognise(model, signals, languages, batch=batch)]
     decoded = [canonical(t, code)[0] for t, code in zip(texts, languages, strict=True)]
     return word_errors([clip.text for clip in clips], decoded, "wer").rate

@@ -52,7 +52,7 @@ class ExportSpec:
         example: an input to trace.
         inputs: by utterance, without the batch axis.
         padded: a batch is padded with zeros to its longest clip, not cut to its shortest.
-        expected: log posteriors `[T, V]` of the validation part in fp32, by utterance. They come
+        expected: log posteriors `[T, V]` of validation clips in fp32, by utterance. They come
             from stored embeddings: the encoder is most of the work, and the parity check compares
             the fp32 file with them.
     """
@@ -79,7 +79,7 @@ def check_int8(
     Args:
         file: the int8 file.
         path: where it will be, for errors.
-        utterances: the validation part, because the test part must not decide about a file.
+        utterances: of the validation part, because the test part must not decide about a file.
         spec: inputs and expected posteriors of each utterance.
         max_loss: largest allowed increase of the PER.
 
@@ -112,7 +112,7 @@ def export_all(
         specs: by the name of the file: head, model.
         metadata: contents of model.json.
         parities: test clips on which an fp32 file must agree with torch.
-        valid: the validation part, for int8.
+        valid: clips of the validation part, for int8.
         params: section `onnx`.
 
     Returns:
@@ -145,7 +145,8 @@ def select_clips(
         ValueError: a part is empty.
     """
     parities = evenly_spaced(manifest.read(test), params.check_clips)
-    scored = [u for u in manifest.read(valid) if u.phones]
+    spoken = [u for u in manifest.read(valid) if u.phones]
+    scored = evenly_spaced(spoken, params.int8.check_clips)
     if not parities or not scored:
         raise UserError(
             f"{valid if parities else test}: no utterance to check the export with; run dvc repro"

@@ -80,4 +80,4 @@ def test_the_word_error_rate_is_of_canonical_texts(both):
             return "Два, psa!"
 
     clips = [CLIPS[0], replace(CLIPS[1], text="dva")]
-    assert word_error_rate(OneText(), clips) == pytest.approx(1 / 3)
+    assert word_error_rate(OneText(), clips, batch=2) == pytest.approx(1 / 3)

@@ -100,7 +100,7 @@ def add_int8(
     int8 file, if there is one. The first recipe that passes is taken.
     """
     paths = {part: folder / f"{part}.onnx" for part in PARTS}
-    rate = _rate(paths, folder, clips)
+    rate = _rate(paths, folder, clips, batch=8)
     limit = rate + max_loss
     report: dict[str, Any] = {"valid_clips": len(clips), "valid_wer_fp32": round(rate, 4)}
     for part in (part for part in reversed(PARTS) if part in parts):
@@ -109,7 +109,7 @@ def add_int8(
         shipped = ""
         for name, keep in recipes(fp32).items():
             ratio = quantize_file(fp32, small, keep)
-            worse = _rate(paths | {part: small}, folder, clips)
+            worse = _rate(paths | {part: small}, folder, clips, batch=1)
             tried[name] = {"size_ratio": round(ratio, 3), "valid_wer": round(worse, 4)}
             if worse <= limit:
                 paths[part], shipped = small, name
@@ -122,9 +122,9 @@ def add_int8(
     return report
 
 
-def _rate(paths: Mapping[str, Path], folder: Path, clips: Sequence[CheckClip]) -> float:
+def _rate(paths: Mapping[str, Path], folder: Path, clips: Sequence[CheckClip], batch: int) -> float:
     model = open_parts(paths["encoder"], paths["decoder"], folder / VOCABULARY)
-    return word_error_rate(model, clips)
+    return word_error_rate(model, clips, batch)
 
 
 def _reason(tried: Mapping[str, Mapping[str, float]], fp32: float, max_loss: float) -> str:
