@@ -11,13 +11,13 @@ real-time transcription system", which trims the window at committed words.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 
 import numpy as np
 
 from fonoteka.audio.dsp import FRAMES_PER_SECOND, SAMPLE_RATE_HZ, Signal
 from fonoteka.scoring.decoding import greedy
 from fonoteka.streaming.interfaces import Posteriors, StreamedPhone, StreamUpdate
+from fonoteka.streaming.local_agreement import agreed_count
 
 SHORTEST_S = 0.1
 """A shorter window is not recognised: the encoders need 25 to 50 ms for their first frame."""
@@ -49,8 +49,8 @@ class RecomputeEngine:
         """Return what two hypotheses agree on after samples `[N]`, and the rest of the last."""
         self._samples = np.concatenate([self._samples, samples])
         phones = self._hypothesis()
-        pairs = zip(phones, self._before, strict=False)
-        agreed = [new for new, _ in takewhile(lambda pair: pair[0].symbol == pair[1].symbol, pairs)]
+        both = ([phone.symbol for phone in hypothesis] for hypothesis in (phones, self._before))
+        agreed = phones[: agreed_count(both)]
         self._before = phones[len(agreed) :]
         if agreed:
             self._last = agreed[-1]

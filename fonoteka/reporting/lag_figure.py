@@ -35,7 +35,8 @@ def lag_points(policies: Mapping[str, Any]) -> list[tuple[str, float, float]]:
 def draw(models: Mapping[str, Any], path: Path, dpi: int) -> None:
     """Draw one line per model with one point per policy; low and left is better.
 
-    A policy without a committed phone has no point.
+    A policy without a committed phone has no point, and a model without a point is not in the
+    legend.
 
     Args:
         models: `models` of reports/streaming.json.
@@ -43,8 +44,8 @@ def draw(models: Mapping[str, Any], path: Path, dpi: int) -> None:
         dpi: of the picture.
     """
     figure, axes = plt.subplots(figsize=(7, 4.4), layout="constrained")
-    for number, (model, policies) in enumerate(models.items()):
-        points = lag_points(policies)
+    drawn = {model: points for model, own in models.items() if (points := lag_points(own))}
+    for number, (model, points) in enumerate(drawn.items()):
         lags, erasures = [lag for _, lag, _ in points], [erasure for *_, erasure in points]
         marker = MARKERS[number % len(MARKERS)]
         axes.plot(lags, erasures, marker=marker, linewidth=1, label=model)
@@ -55,5 +56,6 @@ def draw(models: Mapping[str, Any], path: Path, dpi: int) -> None:
     axes.set_ylim(bottom=0)
     axes.margins(x=0.15)
     axes.set_title("Delay of committed phones and instability of shown ones")
-    axes.legend()
+    if drawn:
+        axes.legend()
     save(figure, path, dpi)

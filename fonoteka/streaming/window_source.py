@@ -5,7 +5,7 @@ decides which frames are final:
 
 - `hold-n`: all but the last n frames of the pass;
 - `agree-n`: the first frames whose best label was the same in n passes one after the other: this
-  is LocalAgreement (Liu et al. 2020, arXiv:2005.11185) on frames in place of words.
+  is LocalAgreement on frames in place of words, see `fonoteka.streaming.local_agreement`.
 
 Neither is exact: the stream can differ from the model's output for the whole recording.
 """
@@ -24,6 +24,7 @@ from fonoteka.audio.dsp import FRAME_HOP, FRAMES_PER_SECOND, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.streaming.interfaces import Frames, Posteriors
+from fonoteka.streaming.local_agreement import agreed_count
 
 _POLICY = re.compile(r"(hold|agree)-([1-9][0-9]?)")
 
@@ -126,10 +127,7 @@ class WindowSource:
         self._passes.append(frames.argmax(-1))
         if len(self._passes) < self.policy.number:
             return 0
-        shortest = min(len(labels) for labels in self._passes)
-        passes = np.stack([labels[:shortest] for labels in self._passes])
-        differing = np.flatnonzero((passes != passes[0]).any(axis=0))
-        return int(differing[0]) if len(differing) else shortest
+        return agreed_count([labels.tolist() for labels in self._passes])
 
     def _advance(self, count: int) -> None:
         """Count frames as final, and drop what lies before the context."""

@@ -78,6 +78,16 @@ def test_a_policy_without_a_lag_or_an_erasure_has_no_point():
     assert lag_points(policies) == [("exact", 50.0, 0.0312), ("late", 139.6, 0.0312)]
 
 
+def test_a_model_without_a_point_is_not_in_the_legend(monkeypatch, tmp_path):
+    texts = []
+    monkeypatch.setattr(
+        "fonoteka.reporting.lag_figure.save",
+        lambda figure, *rest: texts.extend(t.get_text() for t in figure.axes[0].legend_.texts),
+    )
+    draw({"offline only": {}, "toy": {"exact": ENTRY}}, tmp_path / "one.png", dpi=40)
+    assert texts == ["toy"]
+
+
 @pytest.mark.parametrize("policies", [{"exact": ENTRY, "silent": SILENT}, {"silent": SILENT}])
 def test_the_figure_is_the_same_for_the_same_report(policies, tmp_path):
     for name in ("one.png", "two.png"):
