@@ -100,7 +100,7 @@ def add_int8(
     int8 file, if there is one. The first recipe that passes is taken.
     """
     paths = {part: folder / f"{part}.onnx" for part in PARTS}
-    rate = _rate(paths, folder, clips, batch=8)
+    rate = _rate(paths, folder, clips, 8)
     limit = rate + max_loss
     report: dict[str, Any] = {"valid_clips": len(clips), "valid_wer_fp32": round(rate, 4)}
     for part in (part for part in reversed(PARTS) if part in parts):
@@ -109,7 +109,7 @@ def add_int8(
         shipped = ""
         for name, keep in recipes(fp32).items():
             ratio = quantize_file(fp32, small, keep)
-            worse = _rate(paths | {part: small}, folder, clips, batch=1)
+            worse = _rate(paths | {part: small}, folder, clips, 1)
             tried[name] = {"size_ratio": round(ratio, 3), "valid_wer": round(worse, 4)}
             if worse <= limit:
                 paths[part], shipped = small, name

@@ -53,7 +53,7 @@ def test_int8_files_that_decode_worse_are_left_out_with_the_reason(tmp_path, mon
     rates = {"encoder.int8.onnx": 0.31, "decoder.int8.onnx": 0.304}
     monkeypatch.setattr(stage, "recipes", lambda _: TWO)
 
-    def rate(paths, folder, clips):
+    def rate(paths, folder, clips, batch):
         return max(rates.get(path.name, 0.3) for path in paths.values())
 
     monkeypatch.setattr(stage, "_rate", rate)
