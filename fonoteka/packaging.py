@@ -15,6 +15,13 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file
 
 PACKAGE, CARD = "package.json", "README.md"
+
+MODEL, STEP = "model.onnx", "step.onnx"
+"""A recogniser from samples to posteriors: of a whole clip, and of one step of a stream."""
+
+CONFIDENCE, NGRAM = "confidence.json", "phones.arpa"
+"""Of a recogniser of streams: the calibration of a phone's confidence, the beam's phone n-gram."""
+
 REFETCH = "run dvc checkout, or dvc pull it again"
 
 

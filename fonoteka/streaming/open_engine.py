@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.packaging import PACKAGE, check_package
+from fonoteka.packaging import CONFIDENCE, MODEL, NGRAM, PACKAGE, STEP, check_package
 from fonoteka.streaming.arpa import parse_arpa
 from fonoteka.streaming.beam_decoder import BeamDecoder
 from fonoteka.streaming.confidence import ConfidenceCalibration
@@ -19,7 +19,6 @@ from fonoteka.streaming.engine import StreamEngine
 from fonoteka.streaming.greedy_decoder import Confidence, GreedyDecoder, peak_posterior
 from fonoteka.streaming.interfaces import FrameSource, StreamDecoder
 from fonoteka.streaming.ngram_table import table_of
-from fonoteka.streaming.package_files import CONFIDENCE, MODEL, NGRAM, STEP
 from fonoteka.streaming.prefix_beam import BeamOptions
 from fonoteka.streaming.step_source import StepSource
 from fonoteka.streaming.vad.detector import open_vad

@@ -32,8 +32,8 @@ from fonoteka.models.stream.stream_model import load_stream_model
 from fonoteka.models.stream.stream_step import StreamStep
 from fonoteka.onnx_export.export import evenly_spaced, max_abs_diff
 from fonoteka.onnx_export.trace import trace
+from fonoteka.packaging import STEP
 from fonoteka.shards import read_clips
-from fonoteka.streaming.package_files import STEP
 from fonoteka.streaming.step_source import StepSource
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fonoteka.audio.dsp import Signal
 from fonoteka.onnx_export.session import labels_of, open_model
+from fonoteka.packaging import MODEL, STEP
 from fonoteka.realtime.joined_streams import Stream
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import Errors, aligned, count_errors
@@ -15,7 +16,6 @@ from fonoteka.streaming.chunked import FedEngine, whole_stream
 from fonoteka.streaming.engine import StreamEngine
 from fonoteka.streaming.interfaces import Posteriors
 from fonoteka.streaming.open_engine import EXACT, frame_source, stream_decoder
-from fonoteka.streaming.package_files import MODEL, STEP
 from fonoteka.streaming.stream_metrics import ReferencePhone
 from fonoteka.transcribe import longest_input_s, posteriors
 

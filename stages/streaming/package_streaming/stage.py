@@ -23,8 +23,7 @@ from fonoteka.core.files import atomic_folder, read_json, sha256_file, write_jso
 from fonoteka.core.params import load
 from fonoteka.lineage import PARTS, PackageParams, corpora, licence_of, read_parts
 from fonoteka.models.provenance import read_provenance
-from fonoteka.packaging import CARD, PACKAGE, record
-from fonoteka.streaming.package_files import CONFIDENCE, NGRAM, STEP
+from fonoteka.packaging import CARD, CONFIDENCE, NGRAM, PACKAGE, STEP, record
 from stages.streaming.package_streaming.card import card
 
 POLICY = "exact"
