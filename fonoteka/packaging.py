@@ -20,7 +20,7 @@ MODEL, STEP = "model.onnx", "step.onnx"
 """A recogniser from samples to posteriors: of a whole clip, and of one step of a stream."""
 
 CONFIDENCE, NGRAM = "confidence.json", "phones.arpa"
-"""Of a recogniser of streams: the calibration of a phone's confidence, the beam's phone n-gram."""
+"""The calibration of a phone's confidence, and the phone n-gram of a beam over streams."""
 
 REFETCH = "run dvc checkout, or dvc pull it again"
 
