@@ -13,6 +13,7 @@ from pathlib import Path
 from fonoteka.audio.dsp import Signal
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
+from fonoteka.packaging import CONFIDENCE, MODEL, NGRAM, STEP
 from fonoteka.service.work.compute.shared_sessions import twin
 from fonoteka.streaming.arpa import parse_arpa
 from fonoteka.streaming.beam_decoder import BeamDecoder
@@ -22,16 +23,7 @@ from fonoteka.streaming.engine import StreamEngine
 from fonoteka.streaming.greedy_decoder import Confidence, GreedyDecoder, peak_posterior
 from fonoteka.streaming.interfaces import FrameSource, StreamDecoder
 from fonoteka.streaming.ngram_table import NgramTable, table_of
-from fonoteka.streaming.open_engine import (
-    BEAM,
-    CONFIDENCE,
-    DECODERS,
-    ENDPOINTS,
-    EXACT,
-    MODEL,
-    NGRAM,
-    STEP,
-)
+from fonoteka.streaming.open_engine import BEAM, DECODERS, ENDPOINTS, EXACT
 from fonoteka.streaming.step_source import StepSource
 from fonoteka.streaming.vad.detector import open_vad
 from fonoteka.streaming.window_source import WindowPolicy, WindowSource
