@@ -51,8 +51,10 @@ def running_service(
     command = [
         sys.executable, "-m", "fonoteka", "serve", "--models", str(models), "--port", "0", *options
     ]  # fmt: skip
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
+    ):
         try:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
@@ -64,7 +66,6 @@ def running_service(
                 process.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
 
 
 def _wait_until_ready(url: str, log: Path) -> None:
