@@ -98,12 +98,13 @@ class ServiceBenchParams:
             raise UserError(f"bench_service: streams must ascend, found {self.streams}")
 
 
-def run(data: Path, params: ServiceBenchParams) -> dict[str, Any]:
+def run(data: Path, params: ServiceBenchParams, options: Sequence[str] = ()) -> dict[str, Any]:
     """Return the report.
 
     Args:
         data: folder with models, audio, splits and corpus of a build.
         params: what is measured.
+        options: of `fonoteka serve`.
 
     Raises:
         UserError: an input is missing, or the service does not start.
@@ -113,7 +114,7 @@ def run(data: Path, params: ServiceBenchParams) -> dict[str, Any]:
     streams = test_streams(data, params.join, max(params.streams))
     with tempfile.TemporaryDirectory(prefix="fonoteka-bench-") as folder:
         log = Path(folder, "service.log")
-        with running_service(models, log) as service:
+        with running_service(models, log, options) as service:
             url = service.url
             result = {
                 "clip_s": round(clip.audio_s, 2),

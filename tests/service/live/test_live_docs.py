@@ -1,4 +1,4 @@
-"""docs/live_streams.md agrees with the code."""
+"""docs/service-streams.md agrees with the code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dvc_yaml import TOP
 from fonoteka.service.live import deepgram_query, native
 from fonoteka.service.live.closing import CloseCode
 
-PAGE = (TOP / "docs" / "live_streams.md").read_text(encoding="utf-8")
+PAGE = (TOP / "docs" / "service-streams.md").read_text(encoding="utf-8")
 
 
 def section(heading):
