@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from fonoteka.service.context import ServiceContext, context_of
+from fonoteka.service.context import ServiceContext, context_of, record_of
 from fonoteka.service.interfaces import WorkerState
 from fonoteka.service.telemetry.metrics import CONTENT_TYPE
 from fonoteka.service.telemetry.middleware import Telemetry
@@ -50,7 +50,8 @@ async def ready(request: Request, response: Response) -> Readiness:
     """Answer 200 if workers of each kind live and at least one model is offered."""
     context = context_of(request)
     reasons = reasons_against(context)
-    response.status_code = 503 if reasons else 200
+    if reasons:
+        record_of(request).error, response.status_code = "unready", 503
     return Readiness(
         status="unready" if reasons else "ready",
         reasons=reasons,

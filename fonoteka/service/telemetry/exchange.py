@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import traceback
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 from fonoteka.service.context import RequestRecord
 from fonoteka.service.telemetry.access_line import AccessLine
 
-CLIENT_LEFT, FAULT, SWITCHING = 499, 500, 101
+SWITCHING, CLIENT_LEFT, FAULT, UNAVAILABLE = 101, 499, 500, 503
 NO_CODE, BROKEN, INTERNAL_ERROR = 1005, 1006, 1011
 """Close codes of RFC 6455: a frame without a code, no frame at all, a fault of the service."""
 
@@ -115,10 +116,14 @@ class Exchange:
             exception=self.exception,
         )
 
-    def is_fault(self) -> bool:
-        """Return whether the line is an error: a status of 5xx, an exception, a close with 1011."""
+    def level(self) -> int:
+        """Return the level of the line: a refusal is not an error of the service."""
         status = self._final_status()
-        return bool(self.exception) or status >= FAULT or self.close_code == INTERNAL_ERROR
+        if self.exception or self.close_code == INTERNAL_ERROR:
+            return logging.ERROR
+        if status == UNAVAILABLE:  # it may pass, and probes of `/ready` repeat it
+            return logging.WARNING
+        return logging.ERROR if status >= FAULT else logging.INFO
 
     def _final_status(self) -> int:
         if self.status is not None:

@@ -44,9 +44,8 @@ class Telemetry:
         self._running(exchange).dec()
         line = exchange.line(self._memory.mib(), log_text=self._log_text)
         self.metrics.count(line, exchange.record.usage)
-        level = logging.ERROR if exchange.is_fault() else logging.INFO
         event = WEBSOCKET if exchange.is_socket else REQUEST
-        log.log(level, event, extra={"fields": line.fields()})
+        log.log(exchange.level(), event, extra={"fields": line.fields()})
 
     def _running(self, exchange: Exchange) -> Gauge:
         return self.metrics.open_streams if exchange.is_socket else self.metrics.in_flight

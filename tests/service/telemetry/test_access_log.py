@@ -87,6 +87,11 @@ def test_two_clients_with_one_id_are_served_and_have_lines_of_their_own(service)
     assert len({line["connection"] for line in lines}) == 8
 
 
+def test_an_unready_service_is_a_warning_with_its_code(service):
+    _, line = request(service, "/ready")
+    assert (line["status"], line["level"], line["error"]) == (503, "warning", "unready")
+
+
 @pytest.mark.parametrize(
     ("path", "method", "route", "status"),
     [
