@@ -17,9 +17,11 @@ from scripted_parts import (
     scripted_context,
     wav_bytes,
 )
+from starlette.middleware import Middleware
 
 from fonoteka.service.app import create_app
 from fonoteka.service.context import RequestRecord
+from fonoteka.service.telemetry.middleware import Telemetry, TelemetryMiddleware
 
 RECORDING = ("clip.wav", wav_bytes())
 
@@ -55,7 +57,8 @@ def recording_service(
     """Run a service whose results are scripted."""
     records: list[RequestRecord] = []
     context = scripted_context(folder, script, **options)
-    app = create_app(context, outermost=[record_maker(records)])
+    telemetry = Middleware(TelemetryMiddleware, telemetry=Telemetry(context))
+    app = create_app(context, outermost=[telemetry, record_maker(records)])
     with (
         running(app) as url,
         openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client,

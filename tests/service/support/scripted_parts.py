@@ -36,6 +36,7 @@ from fonoteka.service.interfaces import (
     Unit,
     UnknownModelError,
     Usage,
+    WorkerState,
 )
 from fonoteka.service.settings import ServiceSettings
 from fonoteka.service.uploads.stored_files import StoredFiles
@@ -90,6 +91,14 @@ class ScriptedWorkers:
     async def stop(self, drain_s: float) -> None:
         """Do nothing; there are no processes."""
 
+    def state(self) -> list[WorkerState]:
+        """Return a worker of each kind."""
+        return [WorkerState(name, 1, 0, 0, 1.0, 0) for name in ("batch-0", "live-0")]
+
+    def queued(self) -> int:
+        """Return that no job waits."""
+        return 0
+
     def submit(self, job: Job) -> ScriptedTicket:
         """Admit a job, unless the script refuses it."""
         assert job.audio.is_file(), "a job without samples"
@@ -102,6 +111,8 @@ class ScriptedWorkers:
 
 class ScriptedModels:
     """Three models and the alias whisper-1."""
+
+    is_loading = False
 
     def __init__(self, models: Sequence[ModelVersion] = (WORDS, PHONES, STREAM)) -> None:
         self._models = {model.name: model for model in models}
