@@ -253,7 +253,7 @@ def layer_of(module):
     >>> layer_of("fonoteka.text.english.years"), layer_of("fonoteka.pipeline.diff.gate")
     ('fonoteka.text', 'fonoteka.pipeline.diff')
     """
-    package = package_of(module)
+    package = package_of(module) or module  # of the library itself, which some modules import
     while package not in LAYERS and package != LIBRARY:
         package = package_of(package)
     return package

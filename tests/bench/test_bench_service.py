@@ -102,8 +102,9 @@ def streaming_app(segments):
     """Return a service whose long recordings have `segments` segments, or no end."""
 
     async def transcribe(request):
-        form = await request.form()
-        if "stream" not in form:
+        async with request.form() as form:
+            is_long = "stream" in form
+        if not is_long:
             return Response(headers={"X-Model-Version": "v1"})
 
         async def events():
