@@ -139,14 +139,14 @@ def test_samples_beyond_full_scale_reach_the_recogniser_as_they_are(tmp_path):
 
 def test_a_recording_that_changes_its_rate_is_refused_after_its_first_part(tmp_path, monkeypatch):
     # No file in the tests does so; a chain of Ogg streams may.
-    from fonoteka import transcribe_words
+    from fonoteka import recording_blocks
     from fonoteka.audiocheck.stream import SoundBlock
 
     path = tmp_path / "a.ogg"
     path.touch()
     first = SoundBlock(spoken("d")[:, None], SAMPLE_RATE_HZ)
     blocks = [first, first._replace(sample_rate_hz=8000)]
-    monkeypatch.setattr(transcribe_words, "sound_blocks", lambda *_args: iter(blocks))
+    monkeypatch.setattr(recording_blocks, "sound_blocks", lambda *_args: iter(blocks))
     chunks = []
     message = r"a\.ogg: changes its rate from 16000 to 8000 Hz; convert it again"
     with pytest.raises(UserError, match=message):
