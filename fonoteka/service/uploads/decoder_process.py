@@ -10,13 +10,12 @@ from asyncio.subprocess import PIPE, Process
 from dataclasses import asdict
 from pathlib import Path
 
-import fonoteka
 from fonoteka.service.settings import UploadLimits
 from fonoteka.service.uploads.decode_messages import READY, DecodeReply, DecodeRequest
 
 _PROGRAM = "fonoteka.service.uploads.decode_program"
 _START_S = 60.0  # it takes 0.7 CPU seconds, of which a busy machine makes many
-_TOP = Path(fonoteka.__file__).resolve().parents[1]
+_TOP = Path(__file__).resolve().parents[3]  # the folder of the package `fonoteka`
 
 
 class DecoderDiedError(Exception):

@@ -5,6 +5,8 @@ python-multipart finds the boundaries; this module bounds and checks everything 
 
 from __future__ import annotations
 
+import logging
+
 from starlette.datastructures import Headers
 
 from fonoteka.service.api_errors import ApiError
@@ -15,6 +17,8 @@ _FIELDS = 64
 _FIELD_BYTES = 1 << 20  # of all fields together; the words of two hours are 100 KB
 _NAME_BYTES = 255
 _BOUNDARY_BYTES = 70  # RFC 2046, 5.1.1
+# It warns of every malformed body, which is answered; clients could fill the log with that.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 _PLAIN_ENCODINGS = (b"", b"7bit", b"8bit", b"binary")
 
 
