@@ -60,6 +60,20 @@ LOADS = {
     "fonoteka.transcribe_words": {"onnxruntime"},
     "fonoteka.whisper.model_folder": {"onnxruntime"},
     "fonoteka.pseudo_labels": {"onnxruntime", "torch", "transformers"},
+    **{
+        f"fonoteka.service.work.compute.{name}": {"onnxruntime"}
+        for name in (
+            "align_job",
+            "batch_work",
+            "live_work",
+            "loaded_models",
+            "noting_gate",
+            "phones_job",
+            "shared_sessions",
+            "stream_models",
+            "words_job",
+        )
+    },
 }  # every other stage and tool loads none of these packages
 COMMANDS = sorted(
     {module_of(stage).removesuffix(".__main__") for stage in pipeline()} | {*commands()}

@@ -1,10 +1,11 @@
-"""Events that one task yields while others add them."""
+"""Events that one task yields while others add them, and conditions that one task waits for."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from fonoteka.service.interfaces import JobError
@@ -53,3 +54,22 @@ class EventQueue(Generic[Event]):
             await self._changed.wait()
         if self._error is not None:
             raise self._error
+
+
+class Changes:
+    """Lets tasks wait for conditions that other tasks make true."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    def notify(self) -> None:
+        """Let all that wait look at their conditions again."""
+        self._changed.set()
+
+    async def wait_until(self, is_so: Callable[[], bool], seconds: float | None = None) -> None:
+        """Wait until a condition holds, or so many seconds are over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not is_so():
+                    self._changed.clear()
+                    await self._changed.wait()
