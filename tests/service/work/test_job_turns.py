@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 
@@ -32,11 +33,23 @@ def counting(count, log=None, name=""):
     return work
 
 
-def circle(**jobs):
-    """Return a circle of jobs by name, whose turns end at each pause, and the keys by name."""
-    ring = RoundRobin()
-    for key, work in enumerate(jobs.values()):
-        ring.add(key, JobThread(work, "test", quantum_s=0), 1.0, time.monotonic())
+class CostlyThread(JobThread):
+    """A job whose turns end at each pause, and count as so many processor seconds."""
+
+    def __init__(self, work, cost_s):
+        super().__init__(work, "test", quantum_s=0)
+        self.cost_s = cost_s
+
+    def resume(self):
+        return dataclasses.replace(super().resume(), compute_s=self.cost_s)
+
+
+def circle(costs_s=None, first_s=1, **jobs):
+    """Return a circle of jobs whose turns take their time, or as much as `costs_s` has."""
+    ring = RoundRobin(quantum_s=1, first_s=first_s)
+    for key, (name, work) in enumerate(jobs.items()):
+        thread = CostlyThread(work, (costs_s or {}).get(name, 1))
+        ring.add(key, thread, 1.0, time.monotonic())
     return ring
 
 
@@ -88,6 +101,35 @@ def test_jobs_have_turns_in_a_circle():
     assert log == ["a0", "b0", "c0", "a1", "b1", "c1", "a2", "c2", "a3"]
 
 
+def test_jobs_have_the_same_time_and_not_as_many_turns():
+    log = []
+    jobs = {name: counting(12, log, name) for name in "ab"}
+    messages(circle({"a": 3, "b": 1}, **jobs))
+    assert log[:8] == ["a0", "b0", "b1", "b2", "a1", "b3", "b4", "b5"]
+
+
+def test_a_job_with_short_turns_has_several_in_a_round():
+    log = []
+    jobs = {name: counting(8, log, name) for name in "ab"}
+    messages(circle({"a": 1, "b": 0.25}, **jobs))
+    assert log[:10] == ["a0", "b0", "b1", "b2", "b3", "a1", "b4", "b5", "b6", "b7"]
+
+
+def test_a_job_has_more_time_in_its_first_round():
+    log = []
+    jobs = {name: counting(9, log, name) for name in "ab"}
+    messages(circle({"a": 1, "b": 1}, first_s=3, **jobs))
+    assert log[:10] == ["a0", "a1", "a2", "b0", "b1", "b2", "a3", "b3", "a4", "b4"]
+
+
+def test_a_job_alone_does_not_sit_out():
+    log = []
+    ring = circle({"a": 50}, a=counting(3, log, "a"))
+    list(ring.turn())
+    list(ring.turn())
+    assert log == ["a0", "a1"]
+
+
 def test_a_short_job_is_over_long_before_a_long_one():
     sent = messages(circle(long=counting(500), short=counting(1)))
     ends = {message.key: place for place, message in enumerate(sent) if isinstance(message, Ended)}
@@ -101,7 +143,7 @@ def test_the_messages_of_a_job_are_its_begin_its_turns_and_its_end():
     usage = sent[-1].outcome.usage
     assert (usage.audio_s, usage.turns) == (1.0, 3)
     assert usage.queued_s >= 0
-    assert usage.compute_s >= 0
+    assert usage.compute_s == 3
 
 
 def test_a_removed_job_is_unwound():
