@@ -221,12 +221,13 @@ class WorkerPool:
 
     def _take(self, worker: WorkerHandle, message: FromWorker) -> None:
         """Take a message about a job or stream."""
+        assert isinstance(message, Began | TurnDone | StreamOutput | Ended), message
+        ticket = worker.tickets.get(message.key)
         if isinstance(message, Ended):
             worker.zombies.discard(message.key)
             if message.fault:
-                logger.error("worker %s has a fault:\n%s", worker.name, message.fault)
-        assert isinstance(message, Began | TurnDone | StreamOutput | Ended), message
-        ticket = worker.tickets.get(message.key)
+                request_id = ticket.request_id if ticket else "cancelled"
+                logger.error("%s: request %s: %s", worker.name, request_id, message.fault)
         if ticket is None:
             return  # it was cancelled, and its turn was not over
         match ticket, message:

@@ -36,22 +36,18 @@ class Admitted:
 
     Attributes:
         key: its number.
+        request_id: of the request, for logs.
         models: that its worker must have loaded.
         admitted_s: of the monotonic clock.
         worker: that works on it; None while none does.
     """
 
     def __init__(
-        self, key: int, models: tuple[ModelVersion, ...], ended: Callable[[Admitted], None]
-    ) -> None:
-        """Admit it.
-
-        Args:
-            key: its number.
-            models: see above.
-            ended: called once, when nothing more will come for it.
-        """
-        self.key, self.models = key, models
+        self, key: int, request_id: str, models: tuple[ModelVersion, ...],
+        ended: Callable[[Admitted], None],
+    ) -> None:  # fmt: skip
+        """Admit it; `ended` is called once, when nothing more will come for it."""
+        self.key, self.request_id, self.models = key, request_id, models
         self.admitted_s = time.monotonic()
         self.worker: WorkerHandle | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -101,7 +97,7 @@ class JobTicket(Admitted):
         models = [job.model]
         if isinstance(job, WordsJob) and job.aligner is not None:
             models.append(job.aligner)
-        super().__init__(key, tuple(models), ended)
+        super().__init__(key, job.request_id, tuple(models), ended)
         self.job = job
         self.audio_s = job.audio.stat().st_size / SAMPLE_BYTES / SAMPLE_RATE_HZ
         self.done_s = 0.0
@@ -136,7 +132,7 @@ class StreamTicket(Admitted):
     def __init__(
         self, key: int, request: StreamRequest, behind_s: float, ended: Callable[[Admitted], None]
     ) -> None:
-        super().__init__(key, (request.model,), ended)
+        super().__init__(key, request.request_id, (request.model,), ended)
         self.request, self._behind_s = request, behind_s
         self._queue: EventQueue[StreamEvent] = EventQueue()
         self._early: deque[ToWorker] = deque()

@@ -110,6 +110,21 @@ def test_a_mistake_of_the_user_is_unanswerable(quiet, clip, phones):
     assert "no word in the text" in str(error)
 
 
+def test_a_fault_of_ours_is_logged_with_its_request(quiet, folder, phones, caplog):
+    audio = save_samples(folder / "removed.f32", written_phones(TEXT))
+
+    async def removed():
+        ticket = quiet.pool.submit(PhonesJob("request-7", audio, phones))
+        audio.unlink()
+        with pytest.raises(UnavailableError, match="a fault of the service: FileNotFoundError"):
+            await collected(ticket.events())
+
+    quiet(removed())
+    (record,) = caplog.records
+    assert "batch-0: request request-7: Traceback" in record.getMessage()
+    assert "removed.f32" in record.getMessage()
+
+
 def test_a_short_job_is_over_while_a_long_one_is_computed(quiet, clip, hour, phones, slow):
     async def both():
         long = quiet.pool.submit(PhonesJob("long", hour, slow))

@@ -1,4 +1,10 @@
-"""Recognise the phones of a recording in turns, as `fonoteka transcribe --phones` does."""
+"""Recognise the phones of a recording in turns, as `fonoteka transcribe --phones` does.
+
+The windows are those of the command, so that both give the same phones. A pass over a window cannot
+be interrupted: 30 s take 1.15 processor seconds with the encoder of whisper-base, on an AMD EPYC.
+Windows of 15 s would halve the turns, but 4 s of each are computed twice, 36 % more work in place
+of 15 %, and the phones of long recordings would differ from those of the command.
+"""
 
 from __future__ import annotations
 
