@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from fonoteka.service.context import ServiceContext
 from fonoteka.service.failures import UnexpectedFailures, add_handlers
-from fonoteka.service.guards import KeyGuard, OriginGuard, is_open
+from fonoteka.service.guards import DOCS_FILES, KeyGuard, OriginGuard, is_open
 from fonoteka.service.keys import KeyFile
 from fonoteka.service.routes import (
     align,
@@ -53,7 +54,8 @@ def create_app(
     Raises:
         UserError: the file of keys cannot be used.
     """
-    app = FastAPI(
+    # FastAPI alone takes the files of /docs from a site, so that the page is empty without network.
+    app = FastAPIOffline(
         title="Fonoteka",
         version=API_VERSION,
         description="Words, phones and their times in recordings and live streams.",
@@ -62,7 +64,7 @@ def create_app(
         # A slash at the end is another path: a redirect would send a large body twice.
         redirect_slashes=False,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
+        static_url=DOCS_FILES.rstrip("/"),
     )
     app.state.context, app.state.routers = context, routers
     add_handlers(app)

@@ -19,7 +19,8 @@ from fonoteka.service.keys import KeyFile, key_protocol, presented_key
 OPEN_PATHS = ("/", "/health", "/ready", "/docs", "/openapi.json", "/favicon.ico")
 """What is answered without a key: probes, the page, and what the API is."""
 
-OPEN_FOLDER = "/page/"
+DOCS_FILES = "/docs/files/"
+OPEN_FOLDERS = ("/page/", DOCS_FILES)
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="fonoteka"'}
 
 
@@ -59,7 +60,7 @@ def is_open(path: str) -> bool:
     >>> is_open("/health"), is_open("/page/page.js"), is_open("/v1/models")
     (True, True, False)
     """
-    return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
 def _with_protocol(scope: Scope, send: Send) -> Send:
