@@ -36,7 +36,7 @@ DEFAULT_ALIGNER = "whisper_ctc"  # as for `fonoteka align`
 
 
 @dataclass(frozen=True)
-class JobResult:
+class RecordingResult:
     """The events of a job that succeeded."""
 
     segments: tuple[Segment, ...]
@@ -101,7 +101,7 @@ async def events_of(ticket: Ticket) -> AsyncGenerator[JobEvent, None]:
             ticket.cancel()
 
 
-async def result_of(request: Request, job: Job) -> JobResult:
+async def result_of(request: Request, job: Job) -> RecordingResult:
     """Compute a job, and note its cost and text for the log line.
 
     Raises:
@@ -114,13 +114,13 @@ async def result_of(request: Request, job: Job) -> JobResult:
             if isinstance(event, Segment):
                 segments.append(event)
                 continue
-            result = JobResult(tuple(segments), event)
+            result = RecordingResult(tuple(segments), event)
             note_result(request, result)
             return result
     raise AssertionError("events_of ends with Finished or raises")
 
 
-def note_result(request: Request, result: JobResult) -> None:
+def note_result(request: Request, result: RecordingResult) -> None:
     """Note what a result cost, and its text, for the log line."""
     record = record_of(request)
     record.usage, record.text = result.finished.usage, result.text

@@ -66,10 +66,12 @@ def data(tmp_path):
         (model / "README.md").write_text("# A model of a test\n", encoding="utf-8")
         names = [path.name for path in model.iterdir() if path.name != PACKAGE]
         write_json(model / PACKAGE, {"files": record(model, names)})
+    # The models read the label of a frame from the mean of its samples, so no training is needed.
     signals = {f"c{index}": written_phones(PHONES, frames=8) for index in range(2)}
     clips = save_clips(folder / "audio", signals, language="en")
     (folder / "splits").mkdir()
     manifest.write(folder / "splits/test.jsonl", clips)
+    # A phone has 8 frames of 20 ms, and 2 of silence follow it.
     rows = [
         (key, "phone", phone, 0.2 * index, 0.2 * index + 0.16)
         for key in signals

@@ -13,7 +13,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.service.api_errors import ApiError
 from fonoteka.service.formats.aligned import aligned_text
 from fonoteka.service.interfaces import ModelVersion
-from fonoteka.service.recordings import JobResult, version_headers
+from fonoteka.service.recordings import RecordingResult, version_headers
 
 JSON = "json"
 MEDIA_TYPES = dict.fromkeys(FORMATS, "text/plain") | {
@@ -23,7 +23,7 @@ MEDIA_TYPES = dict.fromkeys(FORMATS, "text/plain") | {
 
 
 def align_response(
-    result: JobResult, model: ModelVersion, format_name: str, file_name: str
+    result: RecordingResult, model: ModelVersion, format_name: str, file_name: str
 ) -> Response:
     """Return the response in a format; its headers name the model, and why the result is doubtful.
 

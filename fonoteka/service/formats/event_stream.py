@@ -20,7 +20,7 @@ from fonoteka.service.client_presence import while_connected
 from fonoteka.service.context import record_of
 from fonoteka.service.failures import internal_error
 from fonoteka.service.interfaces import Finished, JobError, JobEvent, ModelVersion, Segment
-from fonoteka.service.recordings import JobResult, note_result
+from fonoteka.service.recordings import RecordingResult, note_result
 
 MEDIA_TYPE = "text/event-stream"
 _UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # the latter for nginx
@@ -72,7 +72,7 @@ async def server_sent(
                 yield _event("transcript.text.delta", delta=space + event.text.strip())
             segments.append(event)
             event = await anext(events)
-        yield _done(request, JobResult(tuple(segments), event), model)
+        yield _done(request, RecordingResult(tuple(segments), event), model)
     except JobError as refusal:
         yield _failed(request, api_error(refusal))
     except Exception:
@@ -80,7 +80,7 @@ async def server_sent(
         yield _failed(request, internal_error(record_of(request)))
 
 
-def _done(request: Request, result: JobResult, model: ModelVersion) -> str:
+def _done(request: Request, result: RecordingResult, model: ModelVersion) -> str:
     note_result(request, result)
     finished: Finished = result.finished
     return _event(

@@ -18,7 +18,7 @@ from fonoteka.service.formats.bodies import (
     VerboseSegment,
 )
 from fonoteka.service.interfaces import ModelVersion, Segment
-from fonoteka.service.recordings import JobResult, file_headers, version_headers
+from fonoteka.service.recordings import RecordingResult, file_headers, version_headers
 
 JSON, TEXT, SRT, VTT, VERBOSE = "json", "text", "srt", "vtt", "verbose_json"
 FORMATS = (JSON, TEXT, SRT, VTT, VERBOSE)
@@ -39,7 +39,7 @@ class TranscriptionContent:
         file_id: of the stored recording, if it was stored.
     """
 
-    result: JobResult
+    result: RecordingResult
     model: ModelVersion
     granularities: tuple[str, ...] = ()
     file_id: str | None = None
@@ -61,7 +61,7 @@ def json_response(body: BaseModel, headers: dict[str, str] | None = None) -> Res
     return Response(body.model_dump_json(), headers=headers, media_type="application/json")
 
 
-def _plain(result: JobResult, format_name: str) -> str:
+def _plain(result: RecordingResult, format_name: str) -> str:
     if format_name == TEXT:
         return result.text + "\n"
     finished = result.finished
@@ -134,7 +134,7 @@ def compression_ratio(text: str) -> float:
     return len(encoded) / len(zlib.compress(encoded)) if encoded else 0.0
 
 
-def _usage(result: JobResult) -> DurationUsage:
+def _usage(result: RecordingResult) -> DurationUsage:
     return DurationUsage(seconds=_seconds(result.finished.usage.audio_s))
 
 

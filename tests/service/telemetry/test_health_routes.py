@@ -36,7 +36,7 @@ def test_a_service_whose_workers_live_and_that_offers_a_model_is_ready():
             [LIVE[0], WorkerState("live-0", None, 0, 0, 1.0, 0)], [MODEL],
             "no live worker runs; 1 are being started",
         ),
-        (LIVE, [], "no model is offered; 1 packages were refused, see /v1/models"),
+        (LIVE, [], "no model is offered; 1 packages were refused, see /models"),
     ],
 )  # fmt: skip
 def test_a_service_that_cannot_answer_is_unready_and_has_the_reason(states, models, reason):

@@ -17,7 +17,7 @@ CHUNKED = (b"transfer-encoding", b"chunked")
 PIECE = bytes(1 << 16)
 
 
-class Exchange:
+class GuardedExchange:
     """A request of given headers and pieces of a body, the answer, and how much was read."""
 
     def __init__(self, headers, pieces, then="silence"):
@@ -81,7 +81,7 @@ async def wrapping(scope, receive, send):
 
 
 def test_a_body_beyond_the_limit_is_refused_before_it_is_read():
-    exchange = Exchange([FORM, (b"content-length", b"1048577")], [PIECE] * 20)
+    exchange = GuardedExchange([FORM, (b"content-length", b"1048577")], [PIECE] * 20)
     assert exchange.answer(reading) == 413
     assert exchange.read == 0
     assert exchange.headers[b"connection"] == b"close"
@@ -90,25 +90,25 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_read():
 
 @pytest.mark.parametrize("length", [b"9" * 5000, b"10737418240", b"00009999999"])
 def test_a_length_of_any_size_is_compared_with_the_limit(length):
-    assert Exchange([FORM, (b"content-length", length)], []).answer(reading) == 413
+    assert GuardedExchange([FORM, (b"content-length", length)], []).answer(reading) == 413
 
 
 @pytest.mark.parametrize("length", [b"-1", b"1e3", b"", b"0x10"])
 def test_a_length_that_is_not_a_number_is_refused(length):
-    assert Exchange([FORM, (b"content-length", length)], []).answer(reading) == 400
+    assert GuardedExchange([FORM, (b"content-length", length)], []).answer(reading) == 400
 
 
 @pytest.mark.parametrize("app", [reading, hiding, wrapping])
 @pytest.mark.parametrize("header", [CHUNKED, (b"content-length", b"10")], ids=["chunked", "lie"])
 def test_a_body_without_a_true_length_is_refused_at_the_limit(app, header):
-    exchange = Exchange([FORM, header], [PIECE] * 100)
+    exchange = GuardedExchange([FORM, header], [PIECE] * 100)
     assert exchange.answer(app) == 413
     assert exchange.read == (1 << 20) + len(PIECE)
     assert exchange.error["type"] == "invalid_request_error"
 
 
 def test_a_body_of_the_limit_is_accepted():
-    exchange = Exchange([FORM, (b"content-length", b"1048576")], [PIECE] * 16, then="")
+    exchange = GuardedExchange([FORM, (b"content-length", b"1048576")], [PIECE] * 16, then="")
     assert exchange.answer(reading) == 200
     assert b"connection" not in exchange.headers
 
@@ -116,19 +116,19 @@ def test_a_body_of_the_limit_is_accepted():
 def test_a_body_that_is_not_a_form_may_have_a_mebibyte():
     headers = [(b"content-type", b"application/json"), CHUNKED]
     pieces = [PIECE] * (OTHER_BYTES // len(PIECE))
-    assert Exchange(headers, pieces, then="").answer(reading) == 200
-    assert Exchange(headers, [*pieces, b"x"]).answer(reading) == 413
+    assert GuardedExchange(headers, pieces, then="").answer(reading) == 200
+    assert GuardedExchange(headers, [*pieces, b"x"]).answer(reading) == 413
 
 
 @pytest.mark.parametrize("app", [reading, hiding, wrapping])
 def test_a_client_that_falls_silent_is_answered_408(app):
-    exchange = Exchange([FORM, CHUNKED], [PIECE])
+    exchange = GuardedExchange([FORM, CHUNKED], [PIECE])
     assert exchange.answer(app) == 408
     assert exchange.error["code"] == "body_too_slow"
 
 
 def test_a_client_that_sends_a_byte_at_a_time_is_answered_408():
-    class Trickle(Exchange):
+    class Trickle(GuardedExchange):
         async def receive(self):
             await asyncio.sleep(LIMITS.idle_s / 5)
             return {"type": "http.request", "body": b"x", "more_body": True}
@@ -140,7 +140,7 @@ def test_an_application_that_answers_at_once_ends_the_connection_of_a_long_body(
     async def refusing(scope, receive, send):
         await done(send, 401)
 
-    exchange = Exchange([FORM, (b"content-length", b"1000000")], [PIECE])
+    exchange = GuardedExchange([FORM, (b"content-length", b"1000000")], [PIECE])
     assert exchange.answer(refusing) == 401
     assert exchange.headers[b"connection"] == b"close"
     assert not exchange.sent[-1].get("more_body")
@@ -152,7 +152,7 @@ def test_waiting_for_a_client_to_leave_has_no_limit_once_the_body_is_complete():
             pass
         await done(send)
 
-    class Patient(Exchange):
+    class Patient(GuardedExchange):
         async def receive(self):
             await asyncio.sleep(2 * LIMITS.idle_s)
             return {"type": "http.disconnect"}
@@ -165,14 +165,14 @@ def test_a_failure_of_the_application_is_not_hidden():
         raise LookupError("a fault")
 
     with pytest.raises(LookupError, match="a fault"):
-        Exchange([], []).answer(failing)
+        GuardedExchange([], []).answer(failing)
 
 
 def test_websockets_pass():
     async def noting(scope, receive, send):
         await send({"type": "websocket.accept"})
 
-    exchange = Exchange([], [])
+    exchange = GuardedExchange([], [])
     exchange.scope["type"] = "websocket"
     asyncio.run(BodyGuard(noting, LIMITS)(exchange.scope, exchange.receive, exchange.send))
     assert exchange.sent == [{"type": "websocket.accept"}]
