@@ -86,6 +86,7 @@ def numbers_of(card: str) -> Iterator[tuple[str, str]]:
 def unexplained(card: str, claims: Sequence[Claim]) -> list[str]:
     """Return the numbers that no claim explains, each with its line."""
     constants = [Claim(lines, tuple(reasons)) for lines, reasons in CONSTANTS.items()]
+    card = re.sub(r"(?<=\S) {2,}", " ", card)  # cells of a table are padded to their column
     return [
         f"{number}: {line}"
         for line, number in numbers_of(card)

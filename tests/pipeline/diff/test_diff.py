@@ -398,7 +398,8 @@ def test_on_the_real_reports_a_model_of_two_epochs_is_worse_than_the_committed_o
     # The commit before that of its own results has the numbers of the embedded corpus.
     base, answer = ("--base", "HEAD~1"), tmp_path / "answer.json"
     done = clone.call(*PYTHON, "fonoteka", "diff", *base, "--json", str(answer))
-    assert done.returncode == 1, done.stderr
+    # 2 if a causal model of two epochs never changes its state, so that it has no latency.
+    assert done.returncode in (1, 2), done.stderr
     worse = {row["number"] for row in read_json(answer)["rows"] if row["regression"]}
     assert {"mlp.per", "wav2vec2_ctc.per", "wavlm_ctc.per", "ensemble.per"} <= worse
     assert "wavlm_ctc.per: " in done.stdout

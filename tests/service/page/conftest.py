@@ -10,18 +10,18 @@ from tone_reader import write_tones
 TONES = ((440, 1.0), (0, 0.6), (880, 1.0), (0, 0.6), (660, 0.5), (1320, 0.5), (0, 0.6))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     return write_tones(tmp_path_factory.mktemp("page") / "glas.wav", TONES)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(recording):
     with chromium(recording) as started:
         yield started
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def server():
     with running_service() as started:
         yield started
