@@ -51,7 +51,6 @@ LOADS = {
     "fonoteka.bench.realtime": {"onnxruntime"},
     "fonoteka.bench.service.command": {"onnxruntime", "pandas"},
     "fonoteka.bench.service.direct": {"onnxruntime"},
-    "fonoteka.bench.service.recordings": {"pandas"},
     "fonoteka.bench.streaming": {"pandas"},
     "fonoteka.bench.synthetic_clips": {"scipy"},
     "fonoteka.bench.degradations": {"scipy"},

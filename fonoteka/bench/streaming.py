@@ -89,7 +89,7 @@ def run(
     """
     folder = models / params.model
     require([folder / "step.onnx", audio, test, segments])
-    streams = bench_streams(audio, test, segments, params)
+    streams = bench_streams(audio, test, segments, params.join, params.streams)
     candidates = params.candidates
     measurement = measure_alone(time_streams, folder, streams, candidates, params.paced_s)
     times = measurement.times_ms
@@ -130,20 +130,24 @@ def demands(rows: Mapping[str, Any], limits: StreamingLimits) -> list[Demand]:
 
 
 def bench_streams(
-    audio: Path, test: Path, segments: Path, params: StreamingBenchParams
+    audio: Path, test: Path, segments: Path, join: JoinParams, count: int
 ) -> list[TimedStream]:
-    """Return the first streams of the test part, one of each speaker before the second of any."""
+    """Return the first streams of the test part, one of each speaker before the second of any.
+
+    Raises:
+        UserError: the part has no clip with phone times.
+    """
     times = phone_times(segments)
     timed = [u for u in manifest.read(test) if u.id in times]
     if not timed:
         raise UserError(f"{test}: no clip whose phone times are known; run the stage align")
     streams = sorted(
-        joined_streams("test", timed, audio, times, params.join),
+        joined_streams("test", timed, audio, times, join),
         key=lambda stream: (stream.id.rpartition("-")[2], stream.id),
     )
     return [
         TimedStream(stream.samples, [(row[-3], row[-2], row[-1]) for row in stream.rows])
-        for stream in streams[: params.streams]
+        for stream in streams[:count]
     ]
 
 

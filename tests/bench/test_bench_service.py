@@ -12,7 +12,7 @@ import soundfile as sf
 import yaml
 from clip_maker import save_clips
 from running_service import running
-from service_packages import phone_package, stream_package, words_package, written_phones
+from service_packages import models_folder, written_phones
 from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -26,9 +26,7 @@ from fonoteka.bench.service.live_load import LiveResult
 from fonoteka.bench.service.long_recording import beside_long_recording
 from fonoteka.bench.service.service_process import running_service
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import write_json
 from fonoteka.core.params import load
-from fonoteka.packaging import PACKAGE, record
 
 PHONES = "d o b a r"
 SECTION = {
@@ -55,17 +53,7 @@ def params(tmp_path):
 def data(tmp_path):
     """Return a folder like `data` of a build, with two clips whose phones are known."""
     folder = tmp_path / "data"
-    for name, make in (
-        ("whisper_package/tuned", words_package),
-        ("whisper_ctc", phone_package),
-        ("streaming", stream_package),
-    ):
-        model = folder / "models" / name
-        model.mkdir(parents=True)
-        make(model)
-        (model / "README.md").write_text("# A model of a test\n", encoding="utf-8")
-        names = [path.name for path in model.iterdir() if path.name != PACKAGE]
-        write_json(model / PACKAGE, {"files": record(model, names)})
+    models_folder(folder / "models")
     # The models read the label of a frame from the mean of its samples, so no training is needed.
     signals = {f"c{index}": written_phones(PHONES, frames=8) for index in range(2)}
     clips = save_clips(folder / "audio", signals, language="en")

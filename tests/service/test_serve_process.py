@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -14,61 +13,44 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import httpx
 import openai
 import psutil
 import pytest
-import soundfile as sf
-from service_packages import phone_package, stream_package, words_package, written_phones
+from service_packages import models_folder, written_phones
+from sound_bytes import encoded
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from fonoteka.bench.service.service_process import running_service
 from fonoteka.bench.service.swaps import new_version
-from fonoteka.core.files import write_json
-from fonoteka.packaging import PACKAGE, record
 
 PATH = "/v1/audio/transcriptions"
 PHONES = "d o b a r"
 OPTIONS = ["--no-gates", "--workers", "1"]
 
 
-def packages(folder: Path) -> Path:
-    models = folder / "models"
-    for name, make in (
-        ("whisper_package/tuned", words_package),
-        ("whisper_ctc", phone_package),
-        ("streaming", stream_package),
-    ):
-        (models / name).mkdir(parents=True)
-        make(models / name)
-        card = models / name / "README.md"
-        card.write_text("# A model of a test\n", encoding="utf-8")
-        names = [path.name for path in card.parent.iterdir() if path.name != PACKAGE]
-        write_json(card.parent / PACKAGE, {"files": record(card.parent, names)})
-    return models
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("serve")
-    with running_service(packages(folder), folder / "service.log", OPTIONS) as service:
+    with running_service(
+        models_folder(folder / "models"), folder / "service.log", OPTIONS
+    ) as service:
         yield service
 
 
 @pytest.fixture
 def own(tmp_path):
     """Return a service that the test may end or damage."""
-    with running_service(packages(tmp_path), tmp_path / "service.log", OPTIONS) as service:
+    with running_service(
+        models_folder(tmp_path / "models"), tmp_path / "service.log", OPTIONS
+    ) as service:
         yield service
 
 
 def wav(samples) -> bytes:
-    file = io.BytesIO()
-    sf.write(file, samples, 16_000, format="WAV", subtype="FLOAT")
-    return file.getvalue()
+    return encoded(samples, 16_000, subtype="FLOAT")
 
 
 def ask(service, model="whisper_ctc", samples=None, **fields):
@@ -212,7 +194,10 @@ def test_a_taken_port_is_one_sentence(shared, tmp_path, capfd):
     port = shared.url.rpartition(":")[2]
     command = [sys.executable, "-m", "fonoteka", "serve", "--port", port, "--models"]
     done = subprocess.run(
-        [*command, str(packages(tmp_path))], capture_output=True, text=True, timeout=60
+        [*command, str(models_folder(tmp_path / "models"))],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 1
     assert f"error: 127.0.0.1:{port} cannot be listened on" in done.stderr.splitlines()[-1]

@@ -26,10 +26,11 @@ from fonoteka.bench.service.direct import direct_seconds
 from fonoteka.bench.service.figures import failed, live_row, load_row, quantiles_ms
 from fonoteka.bench.service.live_load import speak_together
 from fonoteka.bench.service.long_recording import beside_long_recording
-from fonoteka.bench.service.recordings import clip_request, long_recording, test_streams
+from fonoteka.bench.service.recordings import clip_request, long_recording
 from fonoteka.bench.service.service_process import running_service
 from fonoteka.bench.service.swaps import requests_over_swaps
 from fonoteka.bench.stream_timing import TimedStream
+from fonoteka.bench.streaming import bench_streams
 from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
 from fonoteka.realtime.joined_streams import JoinParams
@@ -111,7 +112,10 @@ def run(data: Path, params: ServiceBenchParams, options: Sequence[str] = ()) -> 
     """
     models = data / "models"
     clip = clip_request(data, params.clip_s, params.words_model, {"language": "en"})
-    streams = test_streams(data, params.join, max(params.streams))
+    streams = bench_streams(
+        data / "audio", data / "splits/test.jsonl", data / "corpus/segments.parquet",
+        params.join, max(params.streams),
+    )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="fonoteka-bench-") as folder:
         log = Path(folder, "service.log")
         with running_service(models, log, options) as service:

@@ -1,4 +1,4 @@
-"""Recordings and streams of the test voices, for clients to send."""
+"""Recordings of the test voices, for clients to send."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ import soundfile as sf
 from fonoteka import manifest
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.bench.service.clip_load import ClipRequest
-from fonoteka.bench.stream_timing import TimedStream
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
-from fonoteka.realtime.joined_streams import JoinParams, joined_streams, phone_times
 from fonoteka.shards import read_clips
 
 PAUSE_S = 0.6
@@ -63,17 +61,3 @@ def long_recording(data: Path, path: Path, seconds: float) -> Path:
             file.write(piece)
             left, index = left - len(piece), index + 1
     return path
-
-
-def test_streams(data: Path, params: JoinParams, count: int) -> list[TimedStream]:
-    """Return up to `count` streams of test voices, of different speakers first."""
-    times = phone_times(data / "corpus/segments.parquet")
-    clips = [u for u in _test_clips(data) if u.id in times]
-    streams = sorted(
-        joined_streams("test", clips, data / "audio", times, params),
-        key=lambda stream: (stream.id.rpartition("-")[2], stream.id),
-    )
-    return [
-        TimedStream(stream.samples, [(row[-3], row[-2], row[-1]) for row in stream.rows])
-        for stream in streams[:count]
-    ]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psutil
 
 from fonoteka.core.errors import UserError
 
@@ -77,13 +76,3 @@ def _wait_until_ready(url: str, log: Path) -> None:
         time.sleep(0.2)
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["its log is empty"]
     raise UserError(f"bench service: the service is not ready after {START_S} s: {last[0]}")
-
-
-def memory_mib(process: int) -> float:
-    """Return the resident memory of a process and its children, in MiB."""
-    root = psutil.Process(process)
-    total = 0
-    for each in (root, *root.children(recursive=True)):
-        with contextlib.suppress(psutil.Error):
-            total += each.memory_info().rss
-    return total / 2**20

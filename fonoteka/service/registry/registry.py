@@ -56,18 +56,13 @@ class ModelRegistry:
         self._leases = VersionLeases(self._unload, lease_s)
         self._models: dict[str, OfferedModel] = {}
         self._refused: dict[str, str] = {}
-        self._started = False
+        self.is_loading = True  # until `start` ends, so models may be missing
         self._used: set[str] = set()  # names that a request asked for
         self._loading: ModelVersion | None = None
         self._lock = asyncio.Lock()
         self._next: asyncio.Task[dict[str, str]] | None = None
         self._refreshes: set[asyncio.Task[dict[str, str]]] = set()
         self._watcher: asyncio.Task[None] | None = None
-
-    @property
-    def is_loading(self) -> bool:
-        """Whether `start` has not ended, so that models may be missing."""
-        return not self._started
 
     async def start(self) -> None:
         """Load the models; `workers` must run. Watch the folder if `settings.watch_s` is not 0.
@@ -82,7 +77,7 @@ class ModelRegistry:
                 f"no model {missing[0]!r} to load in {self._settings.models}; there are "
                 f"{', '.join(results) or 'none'}"
             )
-        self._started = True
+        self.is_loading = False
         if self._settings.watch_s:
             self._watcher = asyncio.create_task(self._watch(signature))
 

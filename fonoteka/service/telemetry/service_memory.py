@@ -6,20 +6,11 @@ import os
 import time
 from collections.abc import Callable
 
-import psutil
-
 from fonoteka.service.interfaces import Workers
+from fonoteka.service.process_memory import resident_mib
 
 SAMPLE_S = 1.0
 """A sample reads one file per process, so it is not taken for every request."""
-
-
-def resident_mib(process: int) -> float:
-    """Return the resident memory of a process, 0 if it has ended."""
-    try:
-        return float(psutil.Process(process).memory_info().rss) / 2**20
-    except psutil.Error:
-        return 0.0
 
 
 class ServiceMemory:

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
-
 import fonoteka
 from fonoteka.service.interfaces import ModelVersion
+from fonoteka.service.process_memory import resident_mib
 from fonoteka.service.work.framing import FrameReader, frame
 from fonoteka.service.work.messages import (
     FromWorker,
@@ -193,11 +192,8 @@ class WorkerHandle(asyncio.Protocol):
         return sum(job.remaining_s for job in jobs)
 
     def memory_mib(self) -> float:
-        """Return the resident memory, 0 if there is no process."""
-        try:
-            return psutil.Process(self.process).memory_info().rss / 2**20 if self.process else 0.0
-        except psutil.Error:
-            return 0.0
+        """Return the resident memory, 0 while the process is started."""
+        return resident_mib(self.process) if self.process else 0.0
 
 
 def _exit_code(process: subprocess.Popen[bytes]) -> int:

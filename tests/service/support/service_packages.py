@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from fonoteka.core.files import sha256_file, write_json
-from fonoteka.packaging import record
+from fonoteka.packaging import CARD, PACKAGE, record
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.service.interfaces import ModelKind, ModelVersion
 from fonoteka.whisper.conversion.tokens import letter_values
@@ -140,15 +140,34 @@ def words_package(folder: Path) -> ModelVersion:
     return _packaged(folder, ModelKind.WORDS)
 
 
+def models_folder(folder: Path) -> Path:
+    """Write a model of each kind, each with a card, and return the folder."""
+    for name, make in (
+        ("whisper_package/tuned", words_package),
+        ("whisper_ctc", phone_package),
+        ("streaming", stream_package),
+    ):
+        model = folder / name
+        model.mkdir(parents=True)
+        make(model)
+        (model / CARD).write_text("# A model of a test\n", encoding="utf-8")
+        _record_files(model)
+    return folder
+
+
 def version_of(folder: Path, kind: ModelKind) -> ModelVersion:
     """Return the version of a package."""
     return ModelVersion(folder.name, sha256_file(folder / "package.json")[:12], kind, folder)
 
 
 def _packaged(folder: Path, kind: ModelKind) -> ModelVersion:
-    names = [path.name for path in folder.iterdir() if path.name != "package.json"]
-    write_json(folder / "package.json", {"files": record(folder, names)})
+    _record_files(folder)
     return version_of(folder, kind)
+
+
+def _record_files(folder: Path) -> None:
+    names = [path.name for path in folder.iterdir() if path.name != PACKAGE]
+    write_json(folder / PACKAGE, {"files": record(folder, names)})
 
 
 def _rules() -> dict[str, str]:
