@@ -61,7 +61,7 @@ async def receive_file(request: Request, files: AsyncExitStack) -> tuple[UploadF
         files: deletes the file when it is closed.
 
     Raises:
-        ApiError: as `Uploads.receive`; or there is no file.
+        ApiError: as `Uploads.receive`, or the form lacks the file.
     """
     uploads = context_of(request).uploads
     form = await uploads.receive(request)
@@ -130,7 +130,7 @@ def recogniser(models: Models, name: str) -> ModelVersion:
     """Return the model for recordings with a name or alias.
 
     Raises:
-        UnknownModelError: there is none, or it is for live streams.
+        UnknownModelError: no model has this name, or it is for live streams.
     """
     model = models.get(name)
     if model.kind is ModelKind.STREAM:
@@ -144,7 +144,7 @@ def recogniser(models: Models, name: str) -> ModelVersion:
 def aligner_of(models: Models) -> ModelVersion | None:
     """Return the phone recogniser that places words in time if a request names none.
 
-    It is whisper_ctc, else the first by name; None if there is none.
+    It is whisper_ctc, else the first by name; None if no phone recogniser is offered.
     """
     recognisers = [model for model in models.listed() if model.kind is ModelKind.PHONES]
     named = [model for model in recognisers if model.name == DEFAULT_ALIGNER]

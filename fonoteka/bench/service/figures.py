@@ -29,7 +29,7 @@ def failed(answers: Answers) -> int:
 
 
 def quantiles_ms(seconds: Sequence[float]) -> dict[str, float | None]:
-    """Return the median and the 95th percentile in ms; None if there is none.
+    """Return the median and the 95th percentile in ms; None for an empty list.
 
     >>> quantiles_ms([0.1, 0.2, 0.3])
     {'p50_ms': 200.0, 'p95_ms': 290.0}

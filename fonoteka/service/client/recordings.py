@@ -50,7 +50,7 @@ def find_recordings(paths: Sequence[Path], suffix: str, out: Path | None) -> Fou
         out: folder of the results, in which those of a folder have its structure.
 
     Raises:
-        UserError: a path does not exist, there is no recording, or two results have one name.
+        UserError: a path does not exist, no file is a recording, or two results share a name.
     """
     recordings: list[SentRecording] = []
     others = 0

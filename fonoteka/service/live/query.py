@@ -105,7 +105,7 @@ def stream_request(query: Query, models: Models, request_id: str) -> StreamReque
     """Return the stream that `model`, `policy` and `decoder` of a query ask for.
 
     Raises:
-        ApiError: there is no such model, or it cannot be streamed so.
+        ApiError: the model is unknown, or cannot be streamed with this policy.
     """
     try:
         model = models.get(query.text("model", STREAMING))
@@ -139,7 +139,7 @@ def _window_look_ahead_s(policy: str) -> float:
     """Return the look-ahead of a recomputed window, as `WindowSource` does.
 
     Raises:
-        ApiError: there is no such policy.
+        ApiError: the policy is unknown.
     """
     # Imported here because it loads onnxruntime, which most streams do not need in this process.
     from fonoteka.streaming.window_source import WindowPolicy

@@ -94,7 +94,7 @@ class LiveSession:
         Raises:
             ApiError: the stream failed, the service stops, or the client sent what is refused. In
                 the last two cases, what was recognised before was sent.
-            ClientLeftError: there is no one to send to.
+            ClientLeftError: the client has closed the connection.
         """
         feeding = asyncio.create_task(self._feed(stream))
         forwarding = asyncio.create_task(self._forward(stream))

@@ -41,7 +41,7 @@ function wordElement({ text, start, end }) {
   return span;
 }
 
-// The last word that starts at a time or before; -1 if there is none.
+// The last word that starts at a time or before; -1 before the first word.
 function lastStarted(time) {
   let low = 0;
   let high = words.length;

@@ -16,7 +16,7 @@ def card_of(model: CheckedModel, aliases: Sequence[str], refused: str | None) ->
     Args:
         model: that is offered.
         aliases: further names.
-        refused: why a newer package of it is not used; None if there is none.
+        refused: why a newer package of it is not used; None if it is the newest.
     """
     package, numbers = model.package, model.numbers
     return {

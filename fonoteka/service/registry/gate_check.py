@@ -50,7 +50,7 @@ class ModelGates:
         """Read section `gate` and the lock file.
 
         Raises:
-            UserError: there is no project, or one of the two cannot be used.
+            UserError: the folder is outside a project, or one of the two cannot be used.
         """
         root = dvc_top(models)
         if root is None:
@@ -67,8 +67,8 @@ class ModelGates:
         """Return the numbers of a model by metric.
 
         Raises:
-            UserError: one is past its limit or missing, there is none, or a report is of another
-                build.
+            UserError: a number is past its limit or missing, the model has no gate, or a report is
+                of another build.
         """
         name = package.version.name
         prefix = f"{NUMBERS.get(name, name)}."

@@ -75,7 +75,7 @@ def find(name: str, kind: ModelKind | None, models: Mapping[str, ModelVersion]) 
     """Return the model of a name or alias; an empty name is the default of the kind, or of words.
 
     Raises:
-        UnknownModelError: there is none, or it is of another kind.
+        UnknownModelError: no model has this name, or it is of another kind.
     """
     model = models.get(_resolved(name, kind, models))
     if model is None:

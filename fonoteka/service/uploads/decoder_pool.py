@@ -71,7 +71,7 @@ class DecoderPool:
             target: of the samples; it does not exist unless this succeeds.
 
         Raises:
-            ApiError: the file is refused, or there is no process or no room for it.
+            ApiError: the file is refused, the queue is full, or no decoder runs.
         """
         try:
             try:

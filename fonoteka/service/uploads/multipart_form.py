@@ -51,7 +51,7 @@ class MultipartReader:
 
     Attributes:
         fields: values by name.
-        file_name: that the client gave; None if there was no file so far.
+        file_name: that the client gave; None until the file begins.
         pending: bytes of the file that were not taken yet.
     """
 

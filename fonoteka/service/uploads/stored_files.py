@@ -60,7 +60,7 @@ class StoredFiles:
         """Return a file.
 
         Raises:
-            ApiError: 404, there is no such file.
+            ApiError: 404, no stored file has this id.
         """
         self.expire()
         if not _ID.fullmatch(file_id) or file_id not in self._files:

@@ -112,7 +112,7 @@ class UploadService:
         return self._stored.add(upload, purpose, seconds)
 
     def stored(self, file_id: str) -> StoredFile:
-        """Return a stored file; raises `ApiError` 404 if there is none."""
+        """Return a stored file; raises `ApiError` 404 if the id is unknown."""
         return self._stored.get(file_id)
 
     def stored_files(self) -> list[StoredFile]:

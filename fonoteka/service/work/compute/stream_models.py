@@ -49,7 +49,7 @@ class StreamModel:
         """Return an engine for a stream; arguments as in `fonoteka.streaming.open_engine`.
 
         Raises:
-            UserError: the policy does not fit the model, or there is no such decoder.
+            UserError: the policy does not fit the model, or the decoder is unknown.
         """
         source = self._source(policy)
         return StreamEngine(source, self._decoder(decoder), twin(self.endpoints))
