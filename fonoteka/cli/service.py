@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from fonoteka.cli.streaming import Device
 from fonoteka.core.run_stage import FAILED, run_command
 
 app = typer.Typer()
@@ -137,11 +138,7 @@ def client(
     timeout_s: Annotated[
         float, typer.Option(min=1, help="longest wait for the answer to a recording")
     ] = 3600.0,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", show_default=False,
-                     help="a number or name of python -m sounddevice  [default: the system's]"),
-    ] = None,
+    device: Device = None,
 ) -> None:  # fmt: skip
     """Send recordings, folders or a live stream to the service, and write the results."""
 

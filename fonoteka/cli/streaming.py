@@ -12,6 +12,11 @@ from fonoteka.core.run_stage import FAILED, run_command
 app = typer.Typer()
 
 DecoderName = Literal["greedy", "beam"]
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", show_default=False,
+                 help="a number or name of python -m sounddevice  [default: the system's]"),
+]  # fmt: skip
 
 
 @app.command()
@@ -41,11 +46,7 @@ def listen(
     timeout_s: Annotated[
         float, typer.Option(min=0.1, help="longest wait for samples of --stdin and --mic")
     ] = 10.0,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", show_default=False,
-                     help="a number or name of python -m sounddevice  [default: the system's]"),
-    ] = None,
+    device: Device = None,
 ) -> None:  # fmt: skip
     """Print phones while they are spoken: committed ones, and dimmed those that may change."""
     if (wav is not None) + mic + stdin != 1:

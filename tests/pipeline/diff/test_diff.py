@@ -399,7 +399,7 @@ def test_on_the_real_reports_a_model_of_two_epochs_is_worse_than_the_committed_o
     base, answer = ("--base", "HEAD~1"), tmp_path / "answer.json"
     done = clone.call(*PYTHON, "fonoteka", "diff", *base, "--json", str(answer))
     # 2 if a causal model of two epochs never changes its state, so that it has no latency.
-    assert done.returncode in (1, 2), done.stderr
+    assert done.returncode == (2 if "Cannot be decided" in done.stderr else 1), done.stderr
     worse = {row["number"] for row in read_json(answer)["rows"] if row["regression"]}
     assert {"mlp.per", "wav2vec2_ctc.per", "wavlm_ctc.per", "ensemble.per"} <= worse
     assert "wavlm_ctc.per: " in done.stdout
