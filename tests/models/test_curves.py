@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from fonoteka.models.curves import write_curves
 
 HISTORY = [{"loss": 2.5, "per": 1.0}, {"loss": 0.25, "per": 0.5}]
@@ -17,3 +19,13 @@ def test_curves_of_an_earlier_run_are_removed(tmp_path):
     write_curves(tmp_path, HISTORY)
     write_curves(tmp_path, [{"loss": 1.0}])
     assert [p.name for p in tmp_path.iterdir()] == ["loss.tsv"]
+
+
+def test_trainings_in_one_repository_share_no_file(tmp_path, monkeypatch):
+    # The root that DVC gives a stage: DVCLive would write its signal file there.
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write_curves(tmp_path / "curves", HISTORY)
+    assert not (tmp_path / ".dvc" / "tmp" / "exps").exists()
+    assert os.environ["DVC_ROOT"] == str(tmp_path)

@@ -41,7 +41,10 @@ def run_stage(code: str, logs: str, *arguments: str, **options) -> subprocess.Co
     """Run code whose `main` is a stage, as DVC runs it."""
     text = f"from fonoteka.core.run_stage import stage\n{code}\nstage(main)"
     variables = {"DVC_STAGE": "train@mlp", "FONOTEKA_LOGS": logs, "PYTHONPATH": str(ROOT)}
+    environment = os.environ | variables
+    # Coverage writes its data at the end of the process, past the limits that tests set to files.
+    environment.pop("COVERAGE_PROCESS_CONFIG", None)
     return subprocess.run(
         [sys.executable, "-c", text, *arguments], capture_output=True, text=True, check=False,
-        env=os.environ | variables, **options,
+        env=environment, **options,
     )  # fmt: skip
