@@ -21,7 +21,7 @@ POSIX_NAMES = {
 }  # fmt: skip
 # Each is used below a check that the system has it.
 CHECKED = {
-    ("fonoteka.audiocheck.sandbox_worker", "os.sysconf"): "open('/proc/self/statm'",
+    ("fonoteka.audiocheck.process_limits", "os.sysconf"): "Path('/proc/self/statm')",
     ("fonoteka.core.cpu_count", "os.sched_getaffinity"): "hasattr(os, 'sched_getaffinity')",
     ("fonoteka.core.process_tree", "os.sysconf"): "(PROC / 'self/stat').exists()",
     ("fonoteka.core.run_stage", "os.pidfd_open"): "Path('/proc/self').exists()",

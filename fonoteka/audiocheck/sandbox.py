@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Generic, TypeVar
 
-from fonoteka.audiocheck.sandbox_worker import Worker, WorkerFailure, limits_memory
+from fonoteka.audiocheck.process_limits import limits_memory
+from fonoteka.audiocheck.sandbox_worker import Worker, WorkerFailure
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

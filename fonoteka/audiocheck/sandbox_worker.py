@@ -20,6 +20,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from fonoteka.audiocheck.process_limits import limit_process
 from fonoteka.core.run_stage import die_with_parent
 
 _IDLE = -1.0
@@ -93,7 +94,7 @@ def _work(
 ) -> None:
     """Work on items, whose indices come in chunks, until this process is ended."""
     die_with_parent(parent)
-    _limit(memory_mib)
+    limit_process(memory_mib)
     _keep_freed_memory()
     threadpool_limits(limits=1)  # the other cores are for the other workers
     gc.freeze()  # what is here will stay: no need to look through it again and again
@@ -122,37 +123,6 @@ def _result(function: Callable[[Any], Any], item: Any, memory_mib: int) -> Any:
         return WorkerFailure("memory", f"needs more than {memory_mib} MiB of memory")
 
 
-def limits_memory() -> bool:
-    """Return whether this system lets a worker limit its own memory.
-
-    Windows has no module `resource`; macOS has one whose limit of the address space does nothing.
-    """
-    return _resource() is not None and _held_bytes() > 0
-
-
-def _limit(memory_mib: int) -> None:
-    """Limit the memory of this process, and disable core dumps."""
-    resource = _resource()
-    if resource is None:
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    held = _held_bytes()
-    if held:
-        most = held + memory_mib * 2**20
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        if hard == resource.RLIM_INFINITY or most <= hard:
-            resource.setrlimit(resource.RLIMIT_AS, (most, hard))
-
-
-def _resource() -> Any:
-    """Return the module `resource`; None on Windows."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource
-
-
 def _keep_freed_memory() -> None:
     """Configure the C library to keep freed memory between items.
 
@@ -164,12 +134,3 @@ def _keep_freed_memory() -> None:
         for option, size in ((_TRIM_THRESHOLD, 64), (_MMAP_THRESHOLD, 32)):
             if allocator is not None:
                 allocator(option, size * 2**20)
-
-
-def _held_bytes() -> int:
-    """Return the bytes of address space in use, 0 if the system does not report them."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0

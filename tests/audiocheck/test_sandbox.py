@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from fonoteka.audiocheck import sandbox_worker
+from fonoteka.audiocheck import process_limits
 from fonoteka.audiocheck.sandbox import WorkerLimits, guarded
 from fonoteka.audiocheck.sandbox_worker import WorkerFailure
 
@@ -105,7 +105,7 @@ def without_resource(monkeypatch):
 
 
 def without_proc(monkeypatch):
-    monkeypatch.setattr(sandbox_worker, "_held_bytes", lambda: 0)
+    monkeypatch.setattr(process_limits, "_held_bytes", lambda: 0)
 
 
 @pytest.mark.parametrize("system", [without_resource, without_proc])

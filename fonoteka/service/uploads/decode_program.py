@@ -16,11 +16,11 @@ import traceback
 from pathlib import Path
 
 from fonoteka.audio.resampling import prepare_resampling
+from fonoteka.audiocheck.process_limits import limit_cpu_time, limit_process
 from fonoteka.core.run_stage import die_with_parent
 from fonoteka.service.settings import UploadLimits
 from fonoteka.service.uploads.decode_file import decode_file
 from fonoteka.service.uploads.decode_messages import READY, DecodeReply, DecodeRequest
-from fonoteka.service.uploads.process_limits import limit_cpu_time, limit_process
 
 _NICE = 5  # recognition and live streams run first; a decoder still gets a third of their share
 _FAULT_CHARACTERS = 8000  # of a traceback; a line of the pipe may have 64 KiB

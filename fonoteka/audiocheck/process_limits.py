@@ -8,20 +8,30 @@ from pathlib import Path
 from typing import Any
 
 
-def limit_process(memory_mib: int, file_bytes: int, nice: int) -> None:
-    """Limit this process and the processes that it will start, and lower its priority.
+def limits_memory() -> bool:
+    """Return whether this system lets a process limit its own memory.
+
+    Windows has no module `resource`; macOS has one whose limit of the address space does nothing.
+    """
+    return _resource() is not None and _held_bytes() > 0
+
+
+def limit_process(memory_mib: int, file_bytes: int | None = None, nice: int = 0) -> None:
+    """Limit this process and the processes that it will start; it writes no core dump.
 
     Args:
         memory_mib: memory in addition to what the process has now.
-        file_bytes: of each file that it writes.
+        file_bytes: of each file that it writes; None for no limit.
         nice: steps by which its priority is lowered.
     """
     resource = _resource()
     if resource is None:
         return
-    os.nice(nice)
+    if nice:
+        os.nice(nice)
     _lower(resource, resource.RLIMIT_CORE, 0)
-    _lower(resource, resource.RLIMIT_FSIZE, file_bytes)
+    if file_bytes is not None:
+        _lower(resource, resource.RLIMIT_FSIZE, file_bytes)
     if held := _held_bytes():
         _lower(resource, resource.RLIMIT_AS, held + (memory_mib << 20))
 
