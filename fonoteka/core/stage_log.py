@@ -130,7 +130,7 @@ def stage_log(stage: str | None = None) -> Iterator[None]:
     """Keep a log while the block runs.
 
     Args:
-        stage: its name; None for `stage_name()`. Without a name, there is no log.
+        stage: its name; None for `stage_name()`. Without a name, nothing is logged.
     """
     global _log
     _log = _open(stage or stage_name())
