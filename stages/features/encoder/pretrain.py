@@ -107,6 +107,9 @@ class PretrainModel(nn.Module):
         super().__init__()
         torch.manual_seed(seed_of(params.seed, "weights"))
         self.encoder: Any = new_encoder(name, params.architecture)
+        # Otherwise transformers requires a gradient of the samples, which is a tenth of a step.
+        self.encoder.freeze_feature_encoder()
+        self.encoder.feature_extractor.requires_grad_(True)
         self.clusters = nn.Linear(params.architecture.hidden, params.clusters)
         self.phones = nn.Linear(params.architecture.hidden, len(LABELS))
         self.frames = nn.Linear(params.architecture.hidden, len(LABELS))
