@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import kept_build
 from dvc_yaml import TOP
+from filelock import FileLock
 
 from fonoteka.pipeline import overrides
 
@@ -75,8 +75,7 @@ def once(factory) -> Iterator[Path]:
     own = factory.getbasetemp()
     shared = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "clones"
     shared.mkdir(exist_ok=True)
-    with (shared / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(shared / ".lock"):
         yield shared
 
 

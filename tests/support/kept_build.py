@@ -13,7 +13,6 @@ does not use are removed. No path of the checkout is stored, so a CI service can
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import yaml
+from filelock import FileLock
 
 from fonoteka.pipeline.verify.cpu_kind import processor
 
@@ -118,8 +118,7 @@ def _held() -> Iterator[Path | None]:
         return
     top = Path(named).resolve()
     top.mkdir(parents=True, exist_ok=True)
-    with (top / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(top / ".lock"):
         yield top
 
 
