@@ -6,7 +6,6 @@ What is compared is measured in turns, A B A B: if the machine slows down, all o
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -113,6 +112,8 @@ def peak_memory_bytes() -> int:
         for line in STATUS.read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
+    import resource  # Windows has none; the commands that time something refuse to run there
+
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

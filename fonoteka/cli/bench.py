@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from fonoteka.cli.posix_only import require_posix
 from fonoteka.core.run_stage import FAILED, run_command
 from fonoteka.git import entered, given_path
 
@@ -154,6 +155,7 @@ def _measure(benchmark: Callable[[], None]) -> None:
     """Run a benchmark at the top of the project, and exit."""
 
     def work() -> None:
+        require_posix("bench", "measure in WSL or in a container")
         with entered():
             benchmark()
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from fonoteka.cli.posix_only import require_posix
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.run_stage import FAILED, run_command
 from fonoteka.git import given_path, project
@@ -42,8 +43,12 @@ def repro(
     """Rebuild what is stale, several stages at a time."""
     from fonoteka.pipeline.runner.run import run
 
+    def work() -> int | None:
+        require_posix("repro", "run `dvc repro`, which writes the same dvc.lock")
+        return run(stages or (), jobs, show)
+
     run_command(
-        lambda: run(stages or (), jobs, show),
+        work,
         undecided=FAILED,
         stopped="stopped: what was done is kept, run it again to resume",
     )
@@ -112,8 +117,12 @@ def verify(
     """Rebuild everything from nothing in a clone and compare it with dvc.lock."""
     from fonoteka.pipeline.verify.command import run
 
+    def work() -> int | None:
+        require_posix("verify", "compare with `git diff dvc.lock` after `dvc repro --force`")
+        return run(vary, sample)
+
     run_command(
-        lambda: run(vary, sample),
+        work,
         stopped="stopped: the clone is removed, nothing was decided",
     )
 
@@ -126,8 +135,12 @@ def merge_lock(
     """Settle dvc.lock after a merge conflict, running only what changed."""
     from fonoteka.pipeline.merge import command
 
+    def work() -> int | None:
+        require_posix("merge-lock", "take dvc.lock of one side, then run `dvc repro`")
+        return command.run(run_lacking=run, jobs=jobs)
+
     run_command(
-        lambda: command.run(run_lacking=run, jobs=jobs),
+        work,
         stopped="stopped: git's merge is unchanged; run it again to resume",
     )
 

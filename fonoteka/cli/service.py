@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from fonoteka.cli.posix_only import require_posix
 from fonoteka.cli.streaming import Device
 from fonoteka.core.run_stage import FAILED, run_command
 
@@ -57,6 +58,7 @@ def serve(
     """Answer requests over HTTP and WebSockets until a signal stops it; JSON lines on stderr."""
 
     def run() -> None:
+        require_posix("serve", "run it in WSL or in a container")
         from fonoteka.git import project
         from fonoteka.service.server import serve as serve_until_stopped
         from fonoteka.service.settings import ServiceSettings, UploadLimits, WorkLimits

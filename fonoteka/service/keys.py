@@ -47,9 +47,11 @@ def new_key(path: Path, name: str) -> str:
         raise UserError(f"{path}: {name} has a key already; delete its line or use another name")
     key = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
     try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, _PRIVATE)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        handle = os.open(path, flags, _PRIVATE)
         with os.fdopen(handle, "r+b") as file:
-            os.fchmod(handle, _PRIVATE)  # a file that exists may have wider rights
+            if hasattr(os, "fchmod"):  # Windows has it from Python 3.13 on
+                os.fchmod(handle, _PRIVATE)  # a file that exists may have wider rights
             before = file.read()
             newline = b"\n" if before and not before.endswith(b"\n") else b""
             file.write(newline + f"{name} {_digest(key)}\n".encode())
