@@ -4,6 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 INSTALLED := .venv/.installed
 
+# GNU make 3.81, which macOS has, starts a simple command without a shell and looks it up in the PATH
+# that make was started with; a shell that is not its default is always used.
+SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 

@@ -89,10 +89,39 @@ def test_a_workflow_runs_only_make_words_commands_and_the_ci_script():
             line = step["run"].strip().replace('"$VARY"', "surroundings")
             assert "\n" not in line, name
             assert (
-                line == ".ci/run"
+                line in {".ci/run", 'echo "$SCRIPTS" >> "$GITHUB_PATH"'}
+                or is_of_platforms(line)
                 or (line.startswith("make ") and line.split()[1] in words)
                 or (line.startswith(FONOTEKA) and not problem_of(line.split()[3:]))
             ), line  # fmt: skip
+
+
+def is_of_platforms(line):
+    """Return whether a line runs a script of PowerShell, or a module in the environment on PATH."""
+    program, *words = line.split()
+    if program.endswith(".ps1"):
+        return (TOP / program).is_file()
+    if program != "python" or words[0] != "-m":
+        return False
+    if words[1] == "fonoteka":
+        return not problem_of(words[2:])
+    return words[1:] == ["dvc", "repro"] or (
+        words[1] == "pytest" and all((TOP / path).is_file() for path in words[2:])
+    )
+
+
+def test_windows_and_macos_build_the_small_profile():
+    workflow = yaml.safe_load((TOP / ".github/workflows/platforms.yml").read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    systems = {entry["os"] for entry in job["strategy"]["matrix"]["include"]}
+    assert systems == {"windows-latest", "macos-latest"}
+    everywhere = [step["run"] for step in job["steps"] if "run" in step and "if" not in step]
+    wanted = ["python -m fonoteka profile small", "python -m dvc repro"]
+    assert everywhere[1:3] == wanted
+    assert job["env"]["PYTHONUTF8"] == "1"
+    for system, line in (("Windows", "./scripts/setup_env.ps1"), ("macOS", "make .venv")):
+        (first, *_) = [s for s in job["steps"] if s.get("if") == f"runner.os == '{system}'"]
+        assert first["run"] == line
 
 
 def test_nothing_from_outside_is_pasted_into_a_command_and_no_secret_is_needed():
@@ -107,6 +136,7 @@ def test_only_the_review_may_write_and_only_comments():
         for path in WORKFLOWS
     }
     assert granted == {
+        "platforms.yml": {"contents": "read"},
         "review.yml": {"contents": "read", "pull-requests": "write"},
         "tests.yml": {"contents": "read"},
         "weekly.yml": {"contents": "read"},

@@ -116,7 +116,7 @@ def test_each_setting_of_an_extension_belongs_to_one_that_is_recommended():
     recommended = read(".vscode/extensions.json")["recommendations"]
     sections = {name.partition(".")[0] for name in read(".vscode/settings.json")}
     ours = {owners[name] for name in recommended if name in owners}
-    assert sections - {"files", "search", "[python]"} == ours
+    assert sections - {"files", "search", "terminal", "[python]"} == ours
 
 
 def test_the_folders_with_many_files_are_not_watched():
