@@ -27,7 +27,8 @@ from stages.words.package_whisper.program import PROGRAM as WORDS
 README = (TOP / "README.md").read_text(encoding="utf-8")
 PAGES = {
     path.relative_to(TOP).as_posix(): path.read_text(encoding="utf-8")
-    for path in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+    for path in [*sorted(TOP.glob("[CRS]*.md")), *sorted((TOP / "docs").glob("*.md"))]
+    if path.name != "CHANGELOG.md"  # it names what older versions had
 }
 BLOCKS = [
     text for text in re.findall(r"```python\n(.*?)```", README, re.S) if "onnxruntime" in text

@@ -18,7 +18,7 @@ from tree_sitter import Language, Parser
 
 SCRIPTS = sorted((TOP / "scripts").glob("*.ps1"))
 SETUP, ALLOW = TOP / "scripts/setup_env.ps1", TOP / "scripts/enable-pwsh-allow.ps1"
-CMDLET = re.compile(r"[A-Z][A-Za-z]+-[A-Z][A-Za-z]+")  # an alias such as `ls`, `%` or `iex` is none
+CMDLET = re.compile(r"[A-Z][A-Za-z]+-[A-Z][A-Za-z]+")  # unlike an alias such as `ls`, `%` or `iex`
 CALLED = re.compile(r"\$[A-Za-z]+")  # `& $Program`: a program that the script has found
 UNSAFE = {"Invoke-Expression", "Invoke-WebRequest", "Invoke-RestMethod", "Add-Type", "Unblock-File"}
 WIDE = {"AllSigned", "Bypass", "LocalMachine", "Unrestricted"}
@@ -27,10 +27,10 @@ WIDE = {"AllSigned", "Bypass", "LocalMachine", "Unrestricted"}
 @cache
 def nodes(script):
     """Return all nodes of a script's syntax tree."""
-    found = [parsed(script.read_bytes()).root_node]
-    for node in found:  # the list grows while it is read
-        found += node.children
-    return found
+    tree_nodes = [parsed(script.read_bytes()).root_node]
+    for node in tree_nodes:  # the list grows while it is read
+        tree_nodes += node.children
+    return tree_nodes
 
 
 def parsed(source):

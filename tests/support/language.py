@@ -23,7 +23,10 @@ from typing import NamedTuple
 
 TOP = Path(__file__).resolve().parents[2]
 CODE = ("fonoteka", "stages", "tests")
-TEXTS = ("README.md", "docs/*.md", "tests/*.md", "dvc.yaml", "params.yaml", "Makefile")
+TEXTS = (
+    "README.md", "CITATION.cff", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md", "tests/*.md",
+    "dvc.yaml", "params.yaml", "Makefile", "scripts/*.ps1",
+)  # fmt: skip
 WORKFLOWS = ".github/**/*.yml"
 BANNED = TOP / "tests" / "banned.toml"
 LONGEST_WITHOUT_COMMENT = 25  # lines of a function, its docstring not counted
