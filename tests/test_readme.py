@@ -166,7 +166,7 @@ def command_lines(text):
 
 
 def test_every_target_and_variable_of_make_that_a_page_names_is_in_the_makefile():
-    targets = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.M))
+    targets = set(re.findall(r"^(\.?[a-z][a-z-]*):", MAKEFILE, re.M))  # .venv too
     recipes = dict(re.findall(r"^([a-z][a-z-]*):([^\n]*\n(?:\t[^\n]*\n)+)", MAKEFILE, re.M))
     for page, text in PAGES.items():
         for words in command_lines(text):
