@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
-from dvc_yaml import TOP, closure, loaded_at_start, module_of, pipeline, tree
+from dvc_yaml import TOP, closure, commands, loaded_at_start, module_of, pipeline, tree
 
 STAGES = sorted({module_of(stage) for stage in pipeline()})
 POSIX_MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
@@ -82,3 +84,101 @@ def test_no_stage_starts_a_child_with_what_windows_refuses():
         for node in ast.walk(tree(module)):
             if isinstance(node, ast.keyword) and node.arg in ("preexec_fn", "start_new_session"):
                 assert ast.unparse(node.value) == "child_preexec()", module
+
+
+# What else Windows lacks, and only commands use.
+POSIX_NAMES_OF_COMMANDS = POSIX_NAMES | {
+    "os.fchmod", "os.geteuid", "os.getloadavg", "os.nice", "os.sched_setscheduler", "os.wait4",
+}  # fmt: skip
+# Only commands that Windows refuses use these: `repro`, `merge-lock`, `verify`, `bench`, `serve`.
+REFUSED = (
+    "fonoteka.bench.", "fonoteka.pipeline.runner.", "fonoteka.pipeline.verify.",
+    "fonoteka.reporting.machine", "fonoteka.service.server", "fonoteka.service.uploads.",
+    "fonoteka.service.work.",
+)  # fmt: skip
+
+
+def test_commands_that_windows_does_not_refuse_need_no_posix():
+    used = {
+        (module, ast.unparse(node))
+        for module in commands()
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in POSIX_NAMES_OF_COMMANDS
+    }
+    other = {(module, name) for module, name in used if not module.startswith(REFUSED)}
+    assert other == {("fonoteka.service.keys", "os.fchmod")}  # of `new-key`
+    assert "hasattr(os, 'fchmod')" in ast.unparse(tree("fonoteka.service.keys"))
+
+
+def test_no_command_imports_a_posix_module_at_its_start():
+    for module in commands():
+        ways = loaded_at_start(module)
+        assert not {name: ways[name] for name in POSIX_MODULES & {*ways}}
+
+
+def without_encoding(parsed):
+    """Yield each call in a tree that opens, reads or writes text in the encoding of the system."""
+    for node in ast.walk(parsed):
+        if not isinstance(node, ast.Call) or {"encoding", None} & {k.arg for k in node.keywords}:
+            continue
+        if ast.unparse(node.func) == "tarfile.open":
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        modes = [a.value for a in node.args if isinstance(a, ast.Constant)]
+        text = any(re.fullmatch(r"[rwax]\+?t?", str(mode)) for mode in modes)
+        # A method of a path has its encoding after its text, or first.
+        methods = {"write_text": 2, "read_text": 1}
+        if (
+            len(node.args) < methods.get(name, 0)
+            or (name == "open" and text)
+            or (name == "open" and not node.args)
+            or (isinstance(node.func, ast.Name) and name == "open" and len(node.args) == 1)
+        ):
+            yield ast.unparse(node)
+
+
+@pytest.mark.parametrize(
+    ("call", "count"),
+    [
+        ("p.write_text(t)", 1), ("p.write_text(t, 'utf-8')", 0), ("p.read_text()", 1),
+        ("p.open()", 1), ("p.open('w')", 1), ("p.open('wb')", 0), ("open(p)", 1),
+        ("open(p, 'r')", 1), ("open(p, 'rb')", 0), ("p.open('a', encoding='utf-8')", 0),
+        ("tarfile.open(p, 'w')", 0),
+    ],
+)  # fmt: skip
+def test_a_text_without_an_encoding_is_noticed(call, count):
+    assert len([*without_encoding(ast.parse(call))]) == count
+
+
+# Digits, names of packages and hashes alone; and a function of this project that is UTF-8.
+ASCII = {
+    ("fonoteka.core.run_stage", "(between / 'stat').read_text()"),
+    (
+        "fonoteka.whisper.conversion.wheels",
+        "requirement.write_text(f'{name}=={wheel.version} --hash=sha256:{wheel.sha256}\\n')",
+    ),
+}
+
+
+def test_stages_name_the_encoding_of_each_text():
+    # Without a name it is cp1252 on Windows, which has no letters of phones and no Cyrillic.
+    every = frozenset().union(*map(closure, STAGES))
+    assert {(module, call) for module in every for call in without_encoding(tree(module))} == ASCII
+
+
+def test_every_name_in_git_is_one_on_windows_and_macos():
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=TOP, check=True, capture_output=True, text=True).stdout
+    names = [name for name in listed.split("\0") if name]
+    reserved = r'[<>:"|?*\\\x00-\x1f]|[ .](/|$)|(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)'
+    assert [name for name in names if re.search(reserved, name, re.IGNORECASE)] == []
+    counts = Counter(name.casefold() for name in names)
+    assert [name for name, count in counts.items() if count > 1] == []
+    # 260 characters on Windows, of which a folder such as D:\a\fonoteka\fonoteka takes some.
+    assert max(map(len, names)) < 150
+
+
+def test_make_always_uses_a_shell():
+    # make 3.81 of macOS would look a simple command up in the PATH that it was started with.
+    makefile = (TOP / "Makefile").read_text(encoding="utf-8")
+    assert makefile.index("SHELL := /bin/bash\n") < makefile.index("export PATH := ")

@@ -126,7 +126,7 @@ def test_no_pickle_from_outside_is_loaded_and_no_model_brings_code():
     assert unpickled == {"fonoteka.service.work.framing"}  # between the service and its processes
     names = {name for _, name, _ in calls()}
     assert not names & {"torch.load", "joblib.load", "pickle.Unpickler", "pandas.read_pickle"}
-    options = {(name, option) for _, name, given in calls() for option in given}
+    options = {(name, option) for _, name, keywords in calls() for option in keywords}
     # numpy refuses pickles unless a call allows them.
     assert not [o for _, o in options if o in {"trust_remote_code", "allow_pickle", "weights_only"}]
 
