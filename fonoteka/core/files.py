@@ -14,6 +14,8 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 
+ON_WINDOWS = os.name == "nt"
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
@@ -51,6 +53,10 @@ def _temporary_path(path: Path) -> Path:
 
 
 def _is_running(process: int) -> bool:
+    if ON_WINDOWS:  # signal 0 is Ctrl-C there, and a process that has ended raises another error
+        import psutil
+
+        return bool(psutil.pid_exists(process))
     try:
         os.kill(process, 0)
     except ProcessLookupError:

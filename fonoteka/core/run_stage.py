@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import gc
+import io
 import os
 import select
 import signal
@@ -40,6 +41,7 @@ def run_command(
     # A process ends with a search for cycles among all objects: 0.7 CPU seconds if torch was
     # imported, 2.1 if transformers was. Frozen objects are not searched; this function runs last.
     atexit.register(gc.freeze)
+    _print_any_text()
     try:
         sys.exit(function() or DONE)
     except (UserError, OSError) as error:
@@ -50,6 +52,16 @@ def run_command(
     except KeyboardInterrupt as error:
         print(stopped, file=sys.stderr)
         sys.exit(128 + int(error.args[0] if error.args else signal.SIGINT))
+
+
+def _print_any_text() -> None:
+    r"""Print a character that the output's encoding lacks as an escape, for example `\u026a`.
+
+    Windows encodes a pipe in the code page of the system, which has no letters of phones: in that
+    encoding `audit` would fail with a UnicodeEncodeError. With UTF-8 this changes nothing.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def stage(main: Callable[[], None]) -> NoReturn:

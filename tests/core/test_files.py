@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from fonoteka.core import files
 from fonoteka.core.files import (
     atomic_file,
     atomic_folder,
@@ -33,6 +35,17 @@ def test_parts_of_the_dead_go_and_those_of_the_living_stay(tmp_path, name):
         path.write_text("half")
     write_text(tmp_path / name, "whole")
     assert {*tmp_path.iterdir()} == {tmp_path / name, of_another, of_the_living, of_nobody}
+
+
+def test_on_windows_no_signal_is_sent_to_learn_whether_a_process_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ON_WINDOWS", True)
+    monkeypatch.setattr(psutil, "pid_exists", lambda process: process == os.getppid())
+    monkeypatch.delattr(os, "kill")  # number 0 is Ctrl-C on Windows
+    parts = [tmp_path / f".a.{process}.part" for process in (dead(), os.getppid())]
+    for path in parts:
+        path.write_text("half")
+    write_text(tmp_path / "a", "whole")
+    assert {*tmp_path.iterdir()} == {tmp_path / "a", parts[1]}
 
 
 def test_a_folder_of_the_dead_goes_too(tmp_path):

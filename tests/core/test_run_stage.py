@@ -124,6 +124,18 @@ def test_the_stage_continues_if_processes_cannot_be_watched(refusal):
     assert (run.stdout, run.stderr) == ("done\n", "")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "printed"), [("cp1252", b"dom\\u026a \xe6"), ("utf-8", "domɪ æ".encode())]
+)
+def test_a_letter_that_the_output_cannot_encode_is_printed_as_an_escape(encoding, printed):
+    # cp1252 is the encoding of a pipe on Windows.
+    code = "from fonoteka.core.run_stage import stage; stage(lambda: print('dom\\u026a æ'))"
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, printed + b"\n", b"")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_a_process_whose_parent_died_first_ends_at_once():
     code = (

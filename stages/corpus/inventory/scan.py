@@ -36,7 +36,7 @@ from stages.corpus.inventory.problems import COLLISION, HIDDEN, NOT_AUDIO, OUTSI
 REPORT = "report.json"  # the counts of the embedded corpus
 OWN_FILES = (CARD, TABLE, PHONES, REPORT)
 # DVC may replace files with links to its cache: they belong to the corpus.
-_DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
+_DVC_CACHE = re.compile(r"[/\\]files[/\\]md5[/\\][0-9a-f]{2}[/\\][0-9a-f]{30}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ def _inspect_entry(
 def _inspect_link(path: str, root: str) -> tuple[str, str, int]:
     """Return the problem of a link with its detail, and the size of the link's target."""
     target = os.path.realpath(path)
-    inside = f"{target}/".startswith(f"{root}/")
+    inside = f"{target}{os.sep}".startswith(f"{root}{os.sep}")
     if inside and os.path.isdir(target):  # noqa: PTH112
         return NOT_AUDIO, "a link to a folder; its files are listed under their own paths", 0
     if not inside and not _DVC_CACHE.search(target):
