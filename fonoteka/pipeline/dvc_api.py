@@ -8,7 +8,7 @@ because dvc takes 0.5 s to load, and commands that find nothing to do need none 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -188,3 +188,17 @@ def active_graph(repo: Any) -> Any:
     from dvc.repo.reproduce import get_active_graph
 
     return get_active_graph(repo.index.graph)
+
+
+def declared_artifacts(repo: Any) -> dict[str, Any]:
+    """Return the artifacts that the `dvc.yaml` at the top declares, by name.
+
+    Each has `path`, `type`, `desc` and `labels`; those that are not declared are None or empty.
+    """
+    return dict(repo.artifacts.read().get("dvc.yaml") or {})
+
+
+def missing_objects(repo: Any, remote: str, oids: Iterable[str]) -> list[str]:
+    """Return the objects that a remote lacks, sorted."""
+    odb, wanted = repo.cloud.get_remote_odb(remote, "pull"), sorted(set(oids))
+    return sorted(set(wanted) - set(odb.oids_exist(wanted)))
