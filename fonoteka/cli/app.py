@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import typer
 
-from fonoteka.cli import alignment, bench, corpus, models, pipeline, remotes, service, streaming
+from fonoteka.cli import (
+    alignment,
+    bench,
+    corpus,
+    models,
+    pipeline,
+    release,
+    remotes,
+    service,
+    streaming,
+)
 
 app = typer.Typer(
     help="Version speech data, the models trained on it and every reported number together.",
@@ -19,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for commands in (
-    pipeline.app, remotes.app, models.app, alignment.app, streaming.app, service.app,
+    pipeline.app, remotes.app, release.app, models.app, alignment.app, streaming.app, service.app,
 ):  # fmt: skip
     app.add_typer(commands)
 app.add_typer(bench.app, name="bench")
