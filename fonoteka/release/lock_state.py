@@ -7,7 +7,6 @@ data/raw, is compared by its files, which are linked from the cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from fonoteka.pipeline.diff.compare_metric import UNDECIDED
@@ -28,11 +27,19 @@ def lock_objections() -> list[Objection]:
         UserError: dvc cannot read the pipeline.
     """
     _link_folders_of_outputs()
-    objections = [objection for stage in inspect().stages for objection in _of_stage(stage)]
-    shown = objections[:_MOST_STAGES]
-    if more := len(objections) - len(shown):
-        shown.append(Objection(f"dvc.lock: and {more} more stages; run fonoteka status"))
-    return shown
+    stages = inspect().stages
+    stale = [Objection(text) for stage in stages if (text := _stale(stage))]
+    objections = stale[:_MOST_STAGES]
+    if more := len(stale) - len(objections):
+        objections.append(Objection(f"dvc.lock: and {more} more stages; run fonoteka status"))
+    if unread := [stage for stage in stages if stage.not_pulled]:
+        inputs = sorted({path for stage in unread for path in stage.not_pulled})
+        text = (
+            f"dvc.lock: {len(unread)} stages, the first {unread[0].name}, cannot be compared, "
+            f"because the cache does not have {', '.join(inputs)}; run fonoteka pull"
+        )
+        objections.append(Objection(text, UNDECIDED))
+    return objections
 
 
 def _link_folders_of_outputs() -> None:
@@ -53,8 +60,8 @@ def _link_folders_of_outputs() -> None:
         )
 
 
-def _of_stage(stage: StageInspection) -> Iterator[Objection]:
-    """Yield at most one objection against the entry of a stage."""
+def _stale(stage: StageInspection) -> str:
+    """Return why the entry of a stage is not in step, in one sentence; empty if it is."""
     reasons = [] if stage.in_lock else ["it has no entry"]
     reasons += stage.changed
     reasons += [
@@ -62,15 +69,8 @@ def _of_stage(stage: StageInspection) -> Iterator[Objection]:
         for output in stage.missing
         if output.in_git and not output.in_workspace
     ]
-    if reasons:
-        listed = "; ".join(reasons[:MOST_REASONS])
-        more = f"; and {len(reasons) - MOST_REASONS} more" * (len(reasons) > MOST_REASONS)
-        yield Objection(
-            f"dvc.lock: stage {stage.name} is stale: {listed}{more}; run make repro and commit"
-        )
-    elif stage.not_pulled:
-        yield Objection(
-            f"dvc.lock: stage {stage.name} cannot be compared, because the cache does not have "
-            f"{stage.not_pulled[0]}; run fonoteka pull",
-            UNDECIDED,
-        )
+    if not reasons:
+        return ""
+    listed = "; ".join(reasons[:MOST_REASONS])
+    more = f"; and {len(reasons) - MOST_REASONS} more" * (len(reasons) > MOST_REASONS)
+    return f"dvc.lock: stage {stage.name} is stale: {listed}{more}; run make repro and commit"

@@ -6,7 +6,6 @@ the workspace. So each object of the cache is hashed here, and its package.json 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,24 +40,29 @@ class LockedPackage:
         return sorted({file.oid for file in self.files})
 
     def objections(self) -> list[Objection]:
-        """Return which objects the cache lacks or has damaged, one objection per file."""
-        return [each for file in self.files if (each := self._objection(file))]
-
-    def _objection(self, file: CachedFile) -> Objection | None:
-        name = f"{self.path}/{file.workspace_path.name}" if file.workspace_path else self.path
-        actual = digest(file.cache_path)
-        if actual == file.md5:
-            return None
-        if actual is None:
-            return Objection(
-                f"{name}: dvc.lock records MD5 {file.md5[:12]}, which is not in the cache; run "
-                f"fonoteka pull {self.path}, or make repro",
-                UNDECIDED,
+        """Return one objection per damaged object, and one on those that the cache lacks."""
+        digests = {file: digest(file.cache_path) for file in self.files}
+        damaged = [file for file, actual in digests.items() if actual not in (None, file.md5)]
+        missing = [file for file, actual in digests.items() if actual is None]
+        objections = [
+            Objection(
+                f"{self._path_of(file)}: damaged in the cache: dvc.lock records MD5 "
+                f"{file.md5[:12]} and it has {str(digests[file])[:12]}; run fonoteka fsck, then "
+                "fonoteka pull or make repro"
             )
-        return Objection(
-            f"{name}: damaged in the cache: dvc.lock records MD5 {file.md5[:12]} and it has "
-            f"{actual[:12]}; run fonoteka fsck, then fonoteka pull or make repro"
-        )
+            for file in damaged
+        ]
+        if missing:
+            text = (
+                f"{self._path_of(missing[0])}: dvc.lock records MD5 {missing[0].md5[:12]}, which "
+                f"is not in the cache, and {len(missing)} of {len(self.files)} files are missing "
+                f"there; run fonoteka pull {self.path}, or make repro"
+            )
+            objections.append(Objection(text, UNDECIDED))
+        return objections
+
+    def _path_of(self, file: CachedFile) -> str:
+        return f"{self.path}/{file.workspace_path.name}" if file.workspace_path else self.path
 
 
 def locked_package(name: str) -> LockedPackage:
@@ -121,8 +125,3 @@ def push_objection(package: LockedPackage) -> str:
             f"objects are not in {remote} ({url}); run fonoteka push {package.path}"
         )
     return ""
-
-
-def names_of(files: Sequence[CachedFile]) -> list[str]:
-    """Return the names of the files in a package, sorted."""
-    return sorted(file.workspace_path.name for file in files if file.workspace_path)

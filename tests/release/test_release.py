@@ -86,6 +86,12 @@ def lowered_limit(project):
     project.commit()
 
 
+def recordings_not_pulled(project):
+    for path in (project.folder / ".dvc/cache/files/md5").rglob("*"):
+        if path.is_file() and path.read_bytes() == b"clip a\n":
+            path.unlink()
+
+
 def removed_report(project):
     project.git("rm", "--quiet", "reports/metrics/one.json")
     project.commit()
@@ -105,6 +111,7 @@ REFUSED = {
     flipped_manifest: (1, "data/models/one/package.json: damaged in the cache"),
     failed_gate: (1, "one.per: 0.095 is above its limit 0.09"),
     lowered_limit: (2, "gate.numbers is empty"),
+    recordings_not_pulled: (2, "1 stages, the first split, cannot be compared, because the cache"),
     removed_report: (2, "reports/metrics/one.json is not in git"),
     no_identity: (1, "git does not have your name and address"),
 }
@@ -201,7 +208,7 @@ def test_an_intact_workspace_does_not_stand_in_for_the_cache(project, call):
     cached.unlink()
     code, _, err = call("release", "one", "v1.0.0")
     assert code == 2
-    assert "which is not in the cache; run fonoteka pull data/models/one" in err
+    assert "which is not in the cache, and 1 of 3 files are missing there; run fonoteka" in err
     assert project.tags == []
 
 
