@@ -187,5 +187,5 @@ def test_a_card_has_the_manifest_and_says_that_gates_were_not_checked(tmp_path):
         "created": int((folder / "package.json").stat().st_mtime),
         "description": "Recognises phones of one.", "readme": f"{NAME}/README.md",
         "languages": ["bs", "en"], "labels": ["a", "b"], "licence": "Apache-2.0",
-        "gates": "not checked", "metrics": {}, "newer_refused": None,
+        "gates": "not checked", "metrics": {}, "releases": [], "newer_refused": None,
     }  # fmt: skip

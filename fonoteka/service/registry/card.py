@@ -39,5 +39,9 @@ def card_of(model: CheckedModel, aliases: Sequence[str], refused: str | None) ->
             }
             for metric, number in sorted((numbers or {}).items())
         },
+        "releases": [
+            {"model": release.model, "version": release.version, "stages": list(release.stages)}
+            for release in model.releases
+        ],
         "newer_refused": refused,
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fonoteka.core.errors import UserError
@@ -15,6 +15,7 @@ from fonoteka.service.registry.build_check import LOCK
 from fonoteka.service.registry.gate_check import GatedNumber, ModelGates
 from fonoteka.service.registry.names import package_name, shown
 from fonoteka.service.registry.package import FILES, ModelPackage, Stamp, read_package, stamp_of
+from fonoteka.service.registry.released import PackageRelease, ReleaseIndex
 
 _LONGEST_REASON = 500
 
@@ -29,10 +30,12 @@ class CheckedModel:
     Attributes:
         package: with its version.
         numbers: that its gates compared, by metric; None if gates are not required.
+        releases: of this package, the greatest version first.
     """
 
     package: ModelPackage
     numbers: Mapping[str, GatedNumber] | None
+    releases: tuple[PackageRelease, ...] = ()
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Catalogue:
             OSError: the folder itself cannot be read.
         """
         scan, check = CatalogueScan(), self._gate_check()
-        folders = sorted(self._folders())
+        folders, index = sorted(self._folders()), ReleaseIndex(self._root)
         self._packages = {f: self._packages[f] for f in folders if f in self._packages}
         for folder in folders:
             path = folder.relative_to(self._models).as_posix()
@@ -77,7 +80,9 @@ class Catalogue:
                 scan.refused[path] = f"another package is named {name}; rename the folder"
             else:
                 try:
-                    scan.accepted[name] = self._checked(folder, path, name, check)
+                    checked = self._checked(folder, path, name, check)
+                    releases = tuple(index.of_package(checked.package.version.version))
+                    scan.accepted[name] = replace(checked, releases=releases)
                 except (UserError, OSError) as error:
                     scan.refused[name] = self.without_paths(str(error))
         return scan
