@@ -50,25 +50,22 @@ def consumer(hub, tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("selected", [("--rev", "v1.2.0"), ("--stage", "prod"), ()])
-def test_one_command_fetches_a_version_and_another_verifies_it(selected, hub, consumer, capsys):
-    run_dvc("artifacts", "get", str(hub), "one", *selected, "--out", "one")
-    assert sorted(p.name for p in Path("one").iterdir()) == [
-        "README.md", "model.onnx", "package.json",
-    ]  # fmt: skip
+def test_one_command_fetches_a_version_and_another_verifies_it(hub, consumer, capsys):
     message = ReleaseProject(hub).git("for-each-ref", "--format=%(contents)", "refs/tags/one@*")
     record = parse_record(message)
-    assert record.package == sha256_file(Path("one/package.json"))
     assert record.numbers == {"one.per": "0.066"}
-    assert exit_code("check-package", "one", "--sha256", record.package) == 0
-    assert "2 files are those that were packaged" in capsys.readouterr().out
-
-
-def test_a_file_that_changed_after_the_fetch_does_not_verify(hub, consumer, capsys):
-    run_dvc("artifacts", "get", str(hub), "one", "--rev", "v1.2.0", "--out", "one")
-    flip(Path("one/model.onnx"))
-    assert exit_code("check-package", "one") == 1
-    assert "one/model.onnx: its SHA-256 is" in capsys.readouterr().err
+    for selected in (("--rev", "v1.2.0"), ("--stage", "prod"), ()):
+        folder = consumer / "-".join(("fetched", *selected))
+        run_dvc("artifacts", "get", str(hub), "one", *selected, "--out", str(folder))
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == ["README.md", "model.onnx", "package.json"]
+        assert record.package == sha256_file(folder / "package.json")
+        assert exit_code("check-package", folder, "--sha256", record.package) == 0
+        assert "2 files are those that were packaged" in capsys.readouterr().out
+    # A file that changes after the fetch does not verify.
+    flip(folder / "model.onnx")
+    assert exit_code("check-package", folder) == 1
+    assert "model.onnx: its SHA-256 is" in capsys.readouterr().err
 
 
 def test_a_version_that_was_not_published_is_not_fetched(hub, consumer):

@@ -16,7 +16,7 @@ RECORD = "{0} {1}\n\nData-Revision: 1\nLicence: MIT; training data: CC0\nPackage
 
 
 def repository(root):
-    """Make a project that git and dvc know, and return its folder of models."""
+    """Make a project in git with dvc, and return its folder of models."""
     (root / ".dvc").mkdir()
     git(root, "init", "--quiet")
     (root / "README.md").write_text("a project")
