@@ -12,6 +12,7 @@ from fonoteka.cli import (
     alignment,
     bench,
     corpus,
+    hub,
     models,
     pipeline,
     release,
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 for commands in (
     pipeline.app, remotes.app, release.app, models.app, alignment.app, streaming.app, service.app,
+    hub.app,
 ):  # fmt: skip
     app.add_typer(commands)
 app.add_typer(bench.app, name="bench")

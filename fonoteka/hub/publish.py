@@ -1,0 +1,170 @@
+"""Push an exported folder to a model hub.
+
+    python -m fonoteka publish hub/model/wavlm_ctc --to hf:owner/name [--private] [--dry-run]
+
+Reads   a folder of export-hub; HF_ENDPOINT, and the token of HF_TOKEN or of `hf auth login`
+Writes  a repository of the hub: one commit with the files that it does not have
+
+A folder with a changed, a missing or a foreign file is refused, so only exported files get out.
+Files of the repository that the folder does not have stay there. An upload that was cut continues:
+huggingface_hub asks the hub for each file, and sends those that are not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fonoteka.core.errors import UserError
+from fonoteka.hub.hub_errors import hub_sentence, status_of
+from fonoteka.hub.hub_folder import RECORD, HubFolder, open_hub_folder
+
+SCHEME, NO_REPOSITORY = "hf:", 404
+_WRITTEN_BY_THE_HUB = ".gitattributes"
+
+
+def repository_of(target: str) -> str:
+    """Return `owner/name` of `hf:owner/name`.
+
+    Raises:
+        UserError: the target is another.
+
+    >>> repository_of("hf:someone/wavlm_ctc")
+    'someone/wavlm_ctc'
+    """
+    if not re.fullmatch(r"hf:[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]{0,95}", target, re.ASCII):
+        raise UserError(f"--to {target!r}: expected hf:owner/name, letters, digits and - _ . only")
+    return target.removeprefix(SCHEME)
+
+
+def run(folder: Path, target: str, *, private: bool = False, dry_run: bool = False) -> None:
+    """Push a folder, or print what a push would send.
+
+    Args:
+        folder: written by `export-hub`.
+        target: `hf:owner/name`.
+        private: whether a new repository is private; an existing one keeps its state.
+        dry_run: send nothing.
+
+    Raises:
+        UserError: the folder was not exported or was changed, there is no token, or the hub
+            refuses.
+    """
+    repository, exported = repository_of(target), open_hub_folder(folder)
+    api = _client(needs_token=not dry_run)
+    with _plain_sentences(target):
+        present = _hashes_of_repository(api, repository, exported.kind)
+    new = [
+        name
+        for name in _names(exported)
+        if present is None or not _is_there(exported, name, present)
+    ]
+    if dry_run:
+        _print_plan(exported, target, present, new)
+        return
+    if present is not None and not new:
+        print(f"{target}: nothing to upload, all {len(_names(exported))} files are there")
+        return
+    with _plain_sentences(target):
+        api.create_repo(repository, repo_type=exported.kind, exist_ok=True, private=private or None)
+        done = api.upload_folder(
+            repo_id=repository, folder_path=exported.path, repo_type=exported.kind,
+            commit_message=f"Upload {exported.kind} {exported.name}",
+        )  # fmt: skip
+    size = sum(_path(exported, name).stat().st_size for name in new)
+    print(
+        f"{target}: uploaded {len(new)} of {len(_names(exported))} files, {size / 1e6:.1f} MB, as "
+        f"commit {done.oid[:12]}"
+    )
+    _print_foreign(exported, target, present or {})
+
+
+def _client(needs_token: bool) -> Any:
+    """Return the client of the hub that HF_ENDPOINT names.
+
+    Raises:
+        UserError: a token is needed, and there is none.
+    """
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    # It warns of each request that it repeats.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    token = get_token()
+    if needs_token and not token:
+        raise UserError(
+            "no token of the hub: set HF_TOKEN to one with the role write, or run hf auth login"
+        )
+    return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, token=token or False)
+
+
+@contextmanager
+def _plain_sentences(target: str) -> Iterator[None]:
+    """Raise an error of the client as one sentence."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # the client's errors share no base class
+        raise UserError(f"{target}: {hub_sentence(error)}") from error
+
+
+def _hashes_of_repository(api: Any, repository: str, kind: str) -> dict[str, str] | None:
+    """Return the hash of each file of a repository, None if there is no such repository.
+
+    A large file has a SHA-256, any other one the SHA-1 of its git object.
+    """
+    try:
+        entries = list(api.list_repo_tree(repository, recursive=True, repo_type=kind))
+    except Exception as error:
+        if status_of(error) == NO_REPOSITORY:
+            return None
+        raise
+    files = (entry for entry in entries if hasattr(entry, "blob_id"))
+    return {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
+
+
+def _names(exported: HubFolder) -> list[str]:
+    return sorted([*exported.files, RECORD])
+
+
+def _path(exported: HubFolder, name: str) -> Path:
+    return exported.path / name
+
+
+def _is_there(exported: HubFolder, name: str, present: dict[str, str]) -> bool:
+    """Return whether the repository has the same bytes under a name."""
+    if name not in present:
+        return False
+    data = _path(exported, name).read_bytes()
+    git_object = b"blob %d\0" % len(data) + data
+    own = hashlib.sha256(data), hashlib.sha1(git_object, usedforsecurity=False)
+    return present[name] in {digest.hexdigest() for digest in own}
+
+
+def _print_plan(
+    exported: HubFolder, target: str, present: dict[str, str] | None, new: list[str]
+) -> None:
+    if present is None:
+        print(f"{target}: would be created as a repository of the kind {exported.kind}")
+    for name in new:
+        print(f"would upload {name}, {_path(exported, name).stat().st_size} bytes")
+    total = len(_names(exported))
+    print(f"{target}: {len(new)} of {total} files would be uploaded, {total - len(new)} are there")
+    _print_foreign(exported, target, present or {})
+
+
+def _print_foreign(exported: HubFolder, target: str, present: dict[str, str]) -> None:
+    """State which files of the repository are not of the folder, because they stay."""
+    if foreign := sorted(present.keys() - {*_names(exported), _WRITTEN_BY_THE_HUB}):
+        print(f"{target}: {len(foreign)} files of the repository are not in the folder and stay: "
+              f"{', '.join(foreign[:5])}")  # fmt: skip
