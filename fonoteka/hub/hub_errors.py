@@ -13,6 +13,7 @@ _SENTENCES = {
     413: "the hub does not accept files of this size; export fewer models or smaller shards",
     429: "the hub accepts no more requests for now; wait some minutes and run the command again",
 }
+_CLIENTS = ("hf_xet", "httpcore", "httpx", "huggingface_hub")
 _AGAIN = "files that arrived are not sent again, so run the same command later"
 
 
@@ -23,6 +24,8 @@ def hub_sentence(error: BaseException) -> str:
     'the hub does not answer, or the connection was'
     """
     status = status_of(error)
+    if status is None and isinstance(error, ValueError):
+        return f"the name or an answer of the hub is not valid: {_first_line(error)}"
     if status is None:
         return (
             f"the hub does not answer, or the connection was cut ({_first_line(error)}); check the "
@@ -33,6 +36,17 @@ def hub_sentence(error: BaseException) -> str:
     if status >= 500:
         return f"{status}: the hub fails; {_AGAIN}"
     return f"{status}: the hub refuses the request: {_first_line(error)}"
+
+
+def is_of_the_client(error: BaseException) -> bool:
+    """Return whether an error comes from the network or a hub, and not from a fault of the code.
+
+    huggingface_hub's client and its uploads raise errors of several libraries.
+    """
+    return status_of(error) is not None or any(
+        isinstance(each, OSError) or type(each).__module__.startswith(_CLIENTS)
+        for each in chain_of(error)
+    )
 
 
 def status_of(error: BaseException) -> int | None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.hub.hub_errors import hub_sentence, status_of
+from fonoteka.hub.hub_errors import hub_sentence, is_of_the_client, status_of
 from fonoteka.hub.hub_folder import RECORD, HubFolder, open_hub_folder
 
 SCHEME, NO_REPOSITORY = "hf:", 404
@@ -112,9 +112,9 @@ def _plain_sentences(target: str) -> Iterator[None]:
     """Raise an error of the client as one sentence."""
     try:
         yield
-    except UserError:
-        raise
     except Exception as error:  # the client's errors share no base class
+        if not is_of_the_client(error):
+            raise
         raise UserError(f"{target}: {hub_sentence(error)}") from error
 
 
