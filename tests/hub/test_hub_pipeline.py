@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from clones import PYTHON, built
+from hub_maker import require_torchcodec
 from huggingface_hub import metadata_load
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
@@ -208,8 +210,7 @@ def test_the_index_of_a_card_has_the_numbers_of_the_report_and_no_other(clone, h
 def test_datasets_reads_the_folder_of_the_data_with_the_samples_of_the_pipeline(
     clone, hub, tmp_path
 ):
-    import io
-
+    require_torchcodec()
     from datasets import Audio, load_dataset
 
     folder = hub / "dataset"
