@@ -53,7 +53,7 @@ def export_hub(
 @app.command()
 def publish(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="written by export-hub")],
-    to: Annotated[str, typer.Option("--to", metavar="hf:OWNER/NAME", help="the repository")],
+    target: Annotated[str, typer.Option("--to", metavar="hf:OWNER/NAME", help="the repository")],
     private: Annotated[
         bool, typer.Option("--private", help="make a new repository private")
     ] = False,
@@ -64,4 +64,4 @@ def publish(
     """Push an exported folder to a model hub."""
     from fonoteka.hub.publish import run
 
-    run_command(lambda: run(folder, to, private=private, dry_run=dry_run), undecided=FAILED)
+    run_command(lambda: run(folder, target, private=private, dry_run=dry_run), undecided=FAILED)

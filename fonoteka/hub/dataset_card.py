@@ -46,7 +46,7 @@ them. No speaker is in two splits.
 """
 _PRIVACY = """\
 People are named by pseudonyms, and files by numbers, because file names often contain names. A
-pseudonym does not hide a voice: whoever knows a person may recognise it. Do not try to identify
+pseudonym does not hide a voice: people who know a speaker may recognise it. Do not try to identify
 speakers. To have a recording removed, write to the owner of this repository.
 """
 
@@ -62,6 +62,7 @@ def dataset_card(
         form: of the folder, `audiofolder` or `webdataset`.
         params: with the names of licences on a hub.
     """
+    # datasets names the column of an AudioFolder, and in shards the suffix is the column.
     column = "audio" if form == "audiofolder" else "flac"
     return "\n".join(
         [

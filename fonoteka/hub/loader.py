@@ -225,11 +225,11 @@ def open_folder(
 def read_wav(path: Path | str, rate_hz: int) -> Array:
     """Return the samples of a WAV file with 16 bits, or raise ValueError if it is another."""
     with wave.open(str(path), "rb") as file:
-        found = (file.getnchannels(), file.getsampwidth() * 8, file.getframerate())
+        layout = (file.getnchannels(), file.getsampwidth() * 8, file.getframerate())
         data = file.readframes(file.getnframes())
-    if found != (1, 16, rate_hz):
+    if layout != (1, 16, rate_hz):
         raise ValueError(
-            f"{path}: {found[0]} channels of {found[1]} bits at {found[2]} Hz; expected 1 of 16 "
+            f"{path}: {layout[0]} channels of {layout[1]} bits at {layout[2]} Hz; expected 1 of 16 "
             f"bits at {rate_hz} Hz, as ffmpeg -i {path} -ar {rate_hz} -ac 1 clip.wav writes it"
         )
     return np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(32768)

@@ -131,9 +131,9 @@ def test_a_missing_shard_leaves_no_folder(top):
 def test_a_missing_clip_leaves_no_folder(top):
     path = top / "data/audio/shard-00.tar"
     with tarfile.open(path) as tar:
-        kept = [(m, tar.extractfile(m).read()) for m in tar if "ivo" not in m.name]
+        others = [(m, tar.extractfile(m).read()) for m in tar if "ivo" not in m.name]
     with tarfile.open(path, "w") as tar:
-        for member, data in kept:
+        for member, data in others:
             tar.addfile(member, io.BytesIO(data))
     with pytest.raises(UserError, match=r"1 clips are missing, for example mine-ivo-0a\.flac"):
         exported(top)
@@ -169,8 +169,8 @@ def test_shards_have_each_clip_beside_its_row(top, monkeypatch):
     assert row["speaker"] == "mine/speaker 002"
     assert row["file_name"] == "mine-000002.flac"
     ((_, expected),) = read_clips(top / "data/audio", {"x": "shard-00.tar/mine-ivo-0a.flac"})
-    found, _ = soundfile.read(io.BytesIO(samples[1]["flac"]), dtype="float32")
-    assert np.array_equal(found, expected)
+    samples_of_shard, _ = soundfile.read(io.BytesIO(samples[1]["flac"]), dtype="float32")
+    assert np.array_equal(samples_of_shard, expected)
 
 
 @pytest.mark.parametrize(("form", "column"), [("audiofolder", "audio"), ("webdataset", "flac")])

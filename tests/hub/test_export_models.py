@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import warnings
 
 import pytest
 from dvc_yaml import TOP
-from hub_maker import OPENAI, project
+from hub_maker import OPENAI, project, tree
 from huggingface_hub import metadata_load
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from fonoteka.core.errors import UserError
-from fonoteka.core.files import read_json, write_json
+from fonoteka.core.files import read_json
 from fonoteka.hub import loader
 from fonoteka.hub.export import run
 from fonoteka.hub.hub_folder import RECORD, open_hub_folder
@@ -38,14 +36,6 @@ def top(tmp_path, monkeypatch):
 def exported(top, *names, **options):
     run(names, top / "hub", **options)
     return top / "hub" / "model"
-
-
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_all_packages_are_exported_by_default_and_their_records_are_right(top, capsys):
@@ -89,29 +79,30 @@ def test_a_card_states_scores_data_base_and_licence(top, name):
     folder = exported(top, name) / name
     data = metadata_load(folder / "README.md")
     reports = top / "reports"
-    found = {
+    # The values of the index by metric, name and language.
+    values = {
         (result.metric_type, result.metric_name, result.dataset_config): result.metric_value
         for result in model_index_to_eval_results(data["model-index"])[1]
     }
     if name == "wavlm_ctc":
         report = read_json(reports / "metrics/wavlm_ctc.json")
-        assert found["per", "phone error rate (PER)", "all"] == report["per"]
+        assert values["per", "phone error rate (PER)", "all"] == report["per"]
         for code, part in report["languages"].items():
-            assert found["per", "phone error rate (PER)", code] == part["per"]
-        assert len(found) == 3 * 5
+            assert values["per", "phone error rate (PER)", code] == part["per"]
+        assert len(values) == 3 * 5
     elif name == "whisper_tuned":
         report = read_json(reports / "words/tuned.json")["tuned"]
         canonical = report["languages"]["sr"]["wer"]["canonical"]["rate"]
-        assert found["wer", "word error rate (WER), canonical", "sr"] == canonical
+        assert values["wer", "word error rate (WER), canonical", "sr"] == canonical
         written = report["wer"]["as_written"]["rate"]
-        assert found["wer", "word error rate (WER), as written", "all"] == written
-        assert len(found) == 3 * 5
+        assert values["wer", "word error rate (WER), as written", "all"] == written
+        assert len(values) == 3 * 5
     elif name == "streaming":
         report = read_json(reports / "streaming.json")["models"]["stream_ctc"]["exact"]
-        assert [*found.values()] == [report["per"]]
+        assert [*values.values()] == [report["per"]]
     else:
         models = read_json(reports / "realtime.json")["models"]
-        assert sorted(found.values()) == sorted(model["score"] for model in models.values())
+        assert sorted(values.values()) == sorted(model["score"] for model in models.values())
     base = {"wavlm_ctc": ["microsoft/wavlm-base"], "whisper_tuned": ["openai/whisper-base"]}
     assert data.get("base_model") == base.get(name)
     assert data["datasets"] == ["embedded", "mine", "more"]
@@ -154,7 +145,7 @@ def test_a_card_names_the_published_data_set(top):
     assert result.dataset_type == "someone/speech"
 
 
-def test_a_card_goes_on_with_the_text_of_the_package(top):
+def test_a_card_continues_with_the_text_of_the_package(top):
     text = (exported(top, "wavlm_ctc") / "wavlm_ctc" / "README.md").read_text(encoding="utf-8")
     headings = re.findall(r"^#+ .*", text, re.MULTILINE)
     assert headings == ["# wavlm_ctc", "## Load", "## Scores in the index", "## Limits"]
@@ -174,113 +165,6 @@ def test_a_card_goes_on_with_the_text_of_the_package(top):
 def test_a_base_model_is_named_if_the_hub_has_it(origin, expected):
     params = HubParams({"wheel-": "owner/of-the-wheel"}, {}, "")
     assert base_models({"lineage": {"base": origin}}, params) == expected
-
-
-def refused(top, match, *names, **options):
-    with pytest.raises(UserError, match=match):
-        run(names, top / "hub", **options)
-    assert not [path for path in (top / "hub").rglob("*") if path.is_file()]
-
-
-def test_an_unknown_model_is_refused_with_the_known_ones(top):
-    refused(top, "'wavlm': not a model; expected realtime, streaming, wavlm_ctc, whisper_tuned",
-            "wavlm_ctc", "wavlm")  # fmt: skip
-
-
-def test_a_model_without_a_package_is_refused(top):
-    (top / "data/models/encoder").mkdir()
-    refused(top, "'encoder': has no package.json", "encoder")
-
-
-def test_a_project_without_models_is_refused(top):
-    shutil.rmtree(top / "data/models")
-    refused(top, "no packaged model; run dvc pull")
-
-
-def test_a_package_with_a_changed_file_is_refused_before_anything_is_written(top):
-    (top / "data/models/wavlm_ctc/model.onnx").write_text("another")
-    refused(top, r"wavlm_ctc is not exported: .*model\.onnx: its SHA-256 is")
-
-
-def test_a_package_with_a_foreign_file_is_refused(top):
-    (top / "data/models/streaming/notes.txt").write_text("another")
-    refused(top, r"streaming is not exported: .*notes\.txt: not recorded", "streaming")
-
-
-def test_a_missing_report_is_refused(top):
-    (top / "reports/metrics/wavlm_ctc.json").unlink()
-    refused(top, r"wavlm_ctc\.json: no such report, so the card would have no score")
-
-
-@pytest.mark.parametrize(
-    ("name", "path", "change"),
-    [
-        ("wavlm_ctc", "metrics/wavlm_ctc.json", lambda r: r.update(per=0.5)),
-        ("whisper_tuned", "words/tuned.json",
-         lambda r: r["tuned"]["wer"]["canonical"].update(rate=0.5)),
-        ("streaming", "streaming.json", lambda r: r["models"]["stream_ctc"]["exact"].update(per=9)),
-        ("realtime", "realtime.json", lambda r: r["models"]["speech"].update(score=0.5)),
-    ],
-)  # fmt: skip
-def test_a_report_of_another_build_is_refused(top, name, path, change):
-    report = read_json(top / "reports" / path)
-    change(report)
-    write_json(top / "reports" / path, report)
-    refused(top, r"but package\.json has .* so that the report and the package are of one build",
-            name)  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
-def test_weights_of_another_training_are_refused(top, name):
-    (top / "data/models/whisper/tuned" / name).write_text("another")
-    refused(top, f"{re.escape(name)}: not the file that", "whisper_tuned")
-
-
-def test_a_whisper_without_its_weights_is_refused(top):
-    shutil.rmtree(top / "data/models/whisper")
-    refused(top, r"config\.json: no such file; run dvc pull", "whisper_tuned")
-
-
-def test_an_export_is_replaced_by_the_next_one(top):
-    folder = exported(top, "streaming") / "streaming"
-    first = tree(folder)
-    exported(top, "streaming", data_id="someone/speech")
-    second = tree(folder)
-    assert first.keys() == second.keys()
-    assert first["README.md"] != second["README.md"]
-    exported(top, "streaming")
-    assert tree(folder) == first
-
-
-@pytest.mark.parametrize("name", ["notes.txt", "README.md"])
-def test_a_folder_with_other_files_is_not_replaced(top, name):
-    models = exported(top)
-    (models / "streaming" / name).write_text("mine")
-    before = tree(models)
-    with pytest.raises(UserError, match="streaming: not empty, and it would be replaced"):
-        exported(top, data_id="someone/speech")
-    assert tree(models) == before
-
-
-def test_a_file_in_place_of_the_folder_is_refused(top):
-    (top / "hub/model").mkdir(parents=True)
-    (top / "hub/model/streaming").write_text("mine")
-    with pytest.raises(UserError, match="streaming: not a folder"):
-        exported(top, "streaming")
-    assert (top / "hub/model/streaming").read_text() == "mine"
-
-
-def test_an_error_while_writing_leaves_the_earlier_export(top, monkeypatch):
-    models = exported(top, "streaming")
-    before = tree(models)
-
-    def full(*_args):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("fonoteka.hub.export_model.write_record", full)
-    with pytest.raises(OSError, match="No space left"):
-        exported(top, "streaming", data_id="someone/speech")
-    assert tree(models) == before
 
 
 def test_the_record_has_every_file_once(top):

@@ -144,8 +144,8 @@ def test_transformers_reads_the_whisper_and_gives_the_tokens_of_torch(clone, hub
 def test_transcribe_reads_the_exported_folders(clone, hub, clip):
     folder = hub / "model" / "wavlm_ctc"
     expected = clone.run(*PYTHON, "fonoteka", "transcribe", str(clip), "--model", "wavlm_ctc")
-    found = clone.run(*PYTHON, "fonoteka", "transcribe", str(clip), "--model", str(folder))
-    assert found == expected
+    printed = clone.run(*PYTHON, "fonoteka", "transcribe", str(clip), "--model", str(folder))
+    assert printed == expected
     words = ("transcribe", "--words", "--language", "hr", str(clip), "--model")
     expected = clone.run(*PYTHON, "fonoteka", *words, "whisper_package/tuned")
     assert clone.run(*PYTHON, "fonoteka", *words, str(hub / "model/whisper_tuned")) == expected
@@ -156,6 +156,7 @@ def test_transcribe_reads_the_exported_folders(clone, hub, clip):
 def numbers_of_report(top: Path, name: str) -> dict[tuple[str, str], float]:
     """Return `{(metric, language): value}` of the report of a model, read without the exporter."""
     reports = top / "reports"
+    # By kind of model, as each has a report of its own layout.
     if name == "whisper_tuned":
         report = read_json(reports / "words/tuned.json")["tuned"]
         parts = {"all": report} | report["languages"]
@@ -197,9 +198,9 @@ def test_the_index_of_a_card_has_the_numbers_of_the_report_and_no_other(clone, h
     data = metadata_load(hub / "model" / name / "README.md")
     model_name, results = model_index_to_eval_results(data["model-index"])
     assert model_name == name
-    found = {(metric_of(r), r.dataset_config): r.metric_value for r in results}
-    assert found == numbers_of_report(clone.folder, name)
-    assert len(found) == len(results)
+    values = {(metric_of(r), r.dataset_config): r.metric_value for r in results}
+    assert values == numbers_of_report(clone.folder, name)
+    assert len(values) == len(results)
     assert {r.dataset_split for r in results} == {"test"}
     assert all("embedded (synthetic speech)" in r.dataset_name for r in results)
     assert data["language"] == ["bs", "en", "hr", "sr"]
@@ -223,6 +224,7 @@ def test_datasets_reads_the_folder_of_the_data_with_the_samples_of_the_pipeline(
         rows[split] = [json.loads(line) for line in lines]
         assert len(data[split]) == len(lines)
     test = data["test"].cast_column("audio", Audio(decode=False))
+    # Ids are not published; in the embedded corpus a speaker reads each text once.
     by_text = {(row["speaker"], row["text"]): row for row in rows["test"]}
     for example in test:
         row = by_text[example["speaker"], example["text"]]

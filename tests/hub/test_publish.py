@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from hub_maker import tree
 from huggingface_hub import constants
 from writable_hub import CUT, READER, WRITER, writable_hub
 
@@ -53,17 +54,9 @@ def stored(hub, kind="model"):
     return files
 
 
-def bytes_of(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 def test_all_files_arrive_in_one_commit(hub, folder, capsys):
     run(folder, TARGET)
-    assert stored(hub) == bytes_of(folder)
+    assert stored(hub) == tree(folder)
     assert hub.repositories["model", NAME].messages == ["Upload model toy"]
     assert not hub.repositories["model", NAME].private
     out = capsys.readouterr().out
@@ -93,7 +86,7 @@ def test_a_changed_export_sends_the_changed_files_alone(hub, folder, capsys):
     run(folder, TARGET)
     assert len([r for r in hub.requests if r.startswith("PUT ")]) == 1
     assert "uploaded 2 of 5 files" in capsys.readouterr().out
-    assert stored(hub) == bytes_of(folder)
+    assert stored(hub) == tree(folder)
 
 
 def test_a_data_set_becomes_a_repository_of_data(hub, tmp_path):
@@ -102,7 +95,7 @@ def test_a_data_set_becomes_a_repository_of_data(hub, tmp_path):
     (folder / "train" / "a-000001.flac").write_bytes(b"sound")
     write_record(folder, DATASET, "data")
     run(folder, TARGET)
-    assert stored(hub, "dataset") == bytes_of(folder)
+    assert stored(hub, "dataset") == tree(folder)
 
 
 def test_a_dry_run_needs_no_token_and_sends_nothing(hub, folder, monkeypatch, capsys):
@@ -144,7 +137,7 @@ def test_an_upload_that_was_cut_continues_with_the_missing_files(hub, folder, ca
     hub.requests.clear()
     run(folder, TARGET)
     assert len([r for r in hub.requests if r.startswith("PUT ")]) == 1
-    assert stored(hub) == bytes_of(folder)
+    assert stored(hub) == tree(folder)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,15 @@ def project(folder: Path) -> Path:
     return folder
 
 
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of all files below a folder by path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
 def whisper(models: Path) -> None:
     """Write a packaged Whisper and the folder of its weights."""
     tuned = models / "whisper" / "tuned"

@@ -191,8 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _verify(self):
         wanted = json.loads(self.body)
-        found = len(self.hub.objects.get(wanted["oid"], b"")) == wanted["size"]
-        self._send(200 if found else 404, {})
+        arrived = len(self.hub.objects.get(wanted["oid"], b"")) == wanted["size"]
+        self._send(200 if arrived else 404, {})
 
     def _commit(self, repository):
         files, message = {}, ""
