@@ -5,9 +5,13 @@ The client is huggingface_hub, and the hub is a server on loopback.
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
+from dvc_yaml import TOP
 from hub_maker import tree
 from huggingface_hub import constants
 from writable_hub import CUT, READER, WRITER, writable_hub
@@ -224,3 +228,25 @@ def test_a_link_in_place_of_a_file_is_refused(hub, folder, tmp_path):
 def test_a_folder_that_does_not_exist_is_refused(hub, tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         run(tmp_path / "none", TARGET)
+
+
+def test_the_command_prints_the_outcome_and_exits_with_its_code(hub, folder):
+    environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1"}
+
+    def published(*arguments):
+        command = [sys.executable, "-m", "fonoteka", "publish", str(folder), *arguments]
+        done = subprocess.run(
+            command, cwd=TOP, env=environment, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, err = published("--to", "someone/toy")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: --to 'someone/toy': expected hf:owner/name")
+    code, out, err = published("--to", TARGET, "--private")
+    assert (code, err) == (0, "")
+    assert out.startswith("hf:someone/toy: uploaded 5 of 5 files")
+    assert stored(hub) == tree(folder)
+    assert hub.repositories["model", NAME].private
+    (folder / "model.onnx").write_text("another")
+    assert published("--to", TARGET)[0] == 1
