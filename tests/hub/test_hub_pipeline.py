@@ -74,6 +74,16 @@ def test_a_clip_has_the_same_phones_by_the_loader_as_by_transcribe(clone, hub, c
     assert len(expected.split()) >= 1
 
 
+@pytest.mark.parametrize(("name", "longest_s"), [("wavlm_ctc", 60), ("whisper_ctc", 30)])
+def test_a_clip_above_the_longest_input_and_an_empty_one_are_refused(hub, name, longest_s):
+    from fonoteka.hub.loader import open_folder
+
+    model = open_folder(hub / "model" / name)
+    for samples in (0, longest_s * model.rate_hz + 1):
+        with pytest.raises(ValueError, match=f"at most {longest_s} s, so cut it at a pause"):
+            model.phones(np.zeros(samples, np.float32))
+
+
 def test_a_stream_has_the_same_phones_by_the_loader_as_by_listen(clone, hub, clip):
     listened = clone.run(*PYTHON, "fonoteka", "listen", "--wav", str(clip), "--jsonl")
     rows = [json.loads(line) for line in listened.splitlines()]
