@@ -57,6 +57,7 @@ LOADS = {
     "fonoteka.bench.corpus": {"scipy"},
     "fonoteka.bench.duplicates": {"scipy"},
     "fonoteka.bench.corpus_speed": {"scipy"},
+    "fonoteka.hub.loader": {"onnxruntime"},
     "fonoteka.realtime.bundle_check": {"onnxruntime"},
     "fonoteka.realtime.model_check": {"onnxruntime"},
     "fonoteka.transcribe_words": {"onnxruntime"},

@@ -19,7 +19,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file, write_json, write_text
 from fonoteka.hub.hub_folder import MODEL, require_replaceable, write_record
 from fonoteka.hub.model_card import model_card
-from fonoteka.hub.model_package import WHISPER, ModelPackage
+from fonoteka.hub.model_package import WHISPER, VerifiedPackage
 from fonoteka.hub.params import HubParams
 from fonoteka.hub.scores import HubScores
 from fonoteka.packaging import CARD, PACKAGE, record
@@ -34,7 +34,12 @@ TORCH_FILES = (
 
 
 def export_model(
-    model: ModelPackage, models: Path, scores: HubScores, params: HubParams, data_id: str, out: Path
+    model: VerifiedPackage,
+    models: Path,
+    scores: HubScores,
+    params: HubParams,
+    data_id: str,
+    out: Path,
 ) -> None:
     """Write the folder of a model.
 
@@ -63,7 +68,7 @@ def export_model(
         write_record(part, MODEL, model.name)
 
 
-def _copy_torch_files(model: ModelPackage, source: Path, part: Path) -> None:
+def _copy_torch_files(model: VerifiedPackage, source: Path, part: Path) -> None:
     """Copy the weights and the files around them, if they are those of the exported ONNX files."""
     if missing := [name for name in TORCH_FILES if not (source / name).is_file()]:
         raise UserError(f"{source / missing[0]}: no such file; run dvc pull or dvc repro")

@@ -12,7 +12,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from fonoteka.hub.model_package import REALTIME, STREAM, WHISPER, ModelPackage
+from fonoteka.hub.model_package import REALTIME, STREAM, WHISPER, VerifiedPackage
 from fonoteka.hub.params import HubParams
 from fonoteka.hub.scores import HubScore, HubScores, corpora_of_test_split
 from fonoteka.reporting.markdown import plain, table
@@ -88,7 +88,7 @@ for block in blocks:              # float32 samples as they arrive, of any lengt
 """
 
 
-def model_card(model: ModelPackage, scores: HubScores, params: HubParams, data_id: str) -> str:
+def model_card(model: VerifiedPackage, scores: HubScores, params: HubParams, data_id: str) -> str:
     """Return the card, front matter first.
 
     Args:
@@ -133,7 +133,7 @@ def languages_of(package: Mapping[str, Any], scores: HubScores) -> list[str]:
 
 
 def _card_data(
-    model: ModelPackage, scores: HubScores, params: HubParams, data_id: str
+    model: VerifiedPackage, scores: HubScores, params: HubParams, data_id: str
 ) -> ModelCardData:
     package = model.package
     licence, corpora = package["licence"]["weights"], package["lineage"]["corpora"]
@@ -153,7 +153,7 @@ def _card_data(
     )
 
 
-def _tags(model: ModelPackage) -> tuple[str, ...]:
+def _tags(model: VerifiedPackage) -> tuple[str, ...]:
     tags = {
         WHISPER: ("whisper",), STREAM: ("phoneme-recognition", "streaming"),
         REALTIME: ("rtneural", "voice-activity-detection"),
@@ -162,7 +162,7 @@ def _tags(model: ModelPackage) -> tuple[str, ...]:
 
 
 def _index_entry(
-    model: ModelPackage, score: HubScore, scores: HubScores, data_id: str
+    model: VerifiedPackage, score: HubScore, scores: HubScores, data_id: str
 ) -> EvalResult:
     corpora = corpora_of_test_split(model.package)
     kinds = ", ".join(f"{name} ({kind} speech)" for name, kind in corpora.items())
@@ -174,14 +174,14 @@ def _index_entry(
     )  # fmt: skip
 
 
-def _loading(model: ModelPackage) -> list[str]:
+def _loading(model: VerifiedPackage) -> list[str]:
     texts = {WHISPER: _LOAD_WHISPER, STREAM: _LOAD_STREAM, REALTIME: _LOAD_CAUSAL}
     text = texts.get(model.kind, _LOAD_CLIPS)
     languages = model.package.get("languages") or ["en"]
     return ["## Load\n", text.replace('"LANGUAGE"', f'"{languages[0]}"')]
 
 
-def _results(model: ModelPackage, scores: HubScores) -> list[str]:
+def _results(model: VerifiedPackage, scores: HubScores) -> list[str]:
     corpora = corpora_of_test_split(model.package)
     kinds = "; ".join(f"{plain(name)}: {kind} speech" for name, kind in corpora.items())
     rows = [

@@ -18,7 +18,7 @@ _WHISPER_FOLDER = "whisper_package"
 
 
 @dataclass(frozen=True)
-class ModelPackage:
+class VerifiedPackage:
     """A package whose files were compared with their hashes.
 
     Attributes:
@@ -49,7 +49,7 @@ def package_folders(models: Path) -> dict[str, Path]:
     return dict(sorted(folders.items()))
 
 
-def open_packages(models: Path, names: Sequence[str]) -> list[ModelPackage]:
+def open_packages(models: Path, names: Sequence[str]) -> list[VerifiedPackage]:
     """Return verified packages, or all of them if no name is given.
 
     Raises:
@@ -66,8 +66,8 @@ def open_packages(models: Path, names: Sequence[str]) -> list[ModelPackage]:
     return [_opened(name, folders[name]) for name in dict.fromkeys(names or folders)]
 
 
-def _opened(name: str, folder: Path) -> ModelPackage:
+def _opened(name: str, folder: Path) -> VerifiedPackage:
     if problems := check_package(folder):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"{name} is not exported: {problems[0]}{more}")
-    return ModelPackage(name, folder, read_json(folder / PACKAGE))
+    return VerifiedPackage(name, folder, read_json(folder / PACKAGE))

@@ -9,7 +9,7 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.hub.model_package import REALTIME, STREAM, WHISPER, ModelPackage
+from fonoteka.hub.model_package import REALTIME, STREAM, WHISPER, VerifiedPackage
 
 RECOGNITION = ("automatic-speech-recognition", "Automatic Speech Recognition")
 CLASSIFICATION = ("audio-classification", "Audio Classification")
@@ -69,7 +69,7 @@ class HubScores:
     languages: tuple[str, ...] = ()
 
 
-def read_scores(model: ModelPackage, reports: Path) -> HubScores:
+def read_scores(model: VerifiedPackage, reports: Path) -> HubScores:
     """Return the scores of a model.
 
     Raises:
@@ -79,7 +79,7 @@ def read_scores(model: ModelPackage, reports: Path) -> HubScores:
     return readers.get(model.kind, _phone_scores)(model, reports)
 
 
-def _phone_scores(model: ModelPackage, reports: Path) -> HubScores:
+def _phone_scores(model: VerifiedPackage, reports: Path) -> HubScores:
     name = f"metrics/{model.name}.json"
     report = _read(reports / name)
     _require_equal(reports / name, report["per"], model.package["metrics"]["per"]["value"])
@@ -97,7 +97,7 @@ def _phone_scores(model: ModelPackage, reports: Path) -> HubScores:
     return HubScores(f"reports/{name}", RECOGNITION, tested, tuple(scores))
 
 
-def _word_scores(model: ModelPackage, reports: Path) -> HubScores:
+def _word_scores(model: VerifiedPackage, reports: Path) -> HubScores:
     name = f"words/{model.package['name']}.json"
     report = _read(reports / name)["tuned"]
     packaged = model.package["metrics"]["tuned"]["wer"]["canonical"]["rate"]
@@ -113,7 +113,7 @@ def _word_scores(model: ModelPackage, reports: Path) -> HubScores:
     return HubScores(f"reports/{name}", RECOGNITION, tested, tuple(scores))
 
 
-def _stream_scores(model: ModelPackage, reports: Path) -> HubScores:
+def _stream_scores(model: VerifiedPackage, reports: Path) -> HubScores:
     name = "streaming.json"
     document = _read(reports / name)
     report = document["models"].get(model.package["name"], {}).get(_POLICY)
@@ -130,7 +130,7 @@ def _stream_scores(model: ModelPackage, reports: Path) -> HubScores:
     return HubScores(f"reports/{name}", RECOGNITION, tested, (score,))
 
 
-def _causal_scores(model: ModelPackage, reports: Path) -> HubScores:
+def _causal_scores(model: VerifiedPackage, reports: Path) -> HubScores:
     name = "realtime.json"
     report = _read(reports / name)
     scores = []
