@@ -7,12 +7,14 @@ INSTALLED := .venv/.installed
 # GNU make 3.81, which macOS has, starts a simple command without a shell and looks it up in the PATH
 # that make was started with; a shell that is not its default is always used.
 SHELL := /bin/bash
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# A container sets INSTALLED to nothing: its packages are on PATH already, and none are installed.
+export PATH := $(if $(INSTALLED),$(CURDIR)/.venv/bin:)$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro status diff gate verify bench-streaming bench-service test test-fast test-faults coverage check lint-workflows requirements clean
+.PHONY: help repro status diff gate verify bench-streaming bench-service test test-fast test-faults coverage check lint-workflows requirements requirements-serve \
+  image image-train image-tags image-smoke clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -95,6 +97,23 @@ requirements: ## resolve pyproject.toml into requirements.lock, with the newest 
 	{ echo '# Made by `make requirements` from pyproject.toml, on Linux: versions that were installed together.'; \
 	  sed -E -e 's/\+[a-z0-9.]*$$//' -e '/^(cuda-|nvidia-[^m]|triton)/s/$$/; sys_platform == "linux"/' \
 	    "$$folder/found" | LC_ALL=C sort -f; } > requirements.lock
+
+requirements-serve: $(INSTALLED) ## choose the packages of the service's image from requirements.lock
+	python -m fonoteka.images.serve_lock
+
+# The build needs no environment. `make image BUILD=--no-cache`; PIP_INDEX_URL and BASE_IMAGE are read.
+image: ## build the image of the service with docker or podman [BUILD=OPTIONS]
+	@"$(PYTHON)" -m fonoteka.images.build serve $(BUILD)
+
+image-train: ## build the image that runs this Makefile [BUILD=OPTIONS]
+	@"$(PYTHON)" -m fonoteka.images.build train $(BUILD)
+
+image-tags: ## print the tags of both images, each a hash of its Dockerfile and requirements.lock
+	@"$(PYTHON)" -m fonoteka.images.build serve --print-tag
+	@"$(PYTHON)" -m fonoteka.images.build train --print-tag
+
+image-smoke: ## run the service and `make test-fast` in the images, confined as in compose.yaml
+	@"$(PYTHON)" tests/containers/support/image_smoke.py $(SMOKE)
 
 clean: ## remove what tools and interrupted training left, never data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* checkpoints
