@@ -65,9 +65,7 @@ def find_engine() -> str:
     raise UserError("neither docker with a running daemon nor podman is here; install one of them")
 
 
-def build_command(
-    engine: str, project: Path, image: str, options: Sequence[str] = ()
-) -> list[str]:
+def build_command(engine: str, project: Path, image: str, options: Sequence[str] = ()) -> list[str]:
     """Return the command that builds an image, tagged with its hash and as `local`.
 
     Args:

@@ -19,9 +19,12 @@ from pathlib import Path
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import FAILED, run_command
+from fonoteka.git import dvc_top
 
 PORT = "FONOTEKA_PORT"
 MODELS = Path("data/models")
+GATED = ("params.yaml", "dvc.lock", "reports")
+"""Files and folders of a project that the gates read."""
 
 
 def serve_arguments(options: Sequence[str], port: str) -> list[str]:
@@ -80,6 +83,21 @@ def _is_readable(folder: Path) -> bool:
     return os.access(folder, os.R_OK | os.X_OK)
 
 
+def check_gates(models: Path) -> None:
+    """Check that the numbers of the models can be compared with their limits.
+
+    Raises:
+        UserError: the folder is in no project, or a file that the gates read is not mounted.
+    """
+    root = dvc_top(models)
+    missing = [name for name in GATED if root is None or not (root / name).exists()]
+    if missing:
+        raise UserError(
+            f"{root or models.resolve()}: {', '.join(missing)} missing, so no number of a model "
+            "can be compared with its limit; mount what compose.yaml mounts, or add --no-gates"
+        )
+
+
 def check_temporary_folder() -> None:
     """Check that uploads can be written.
 
@@ -101,9 +119,12 @@ def main(options: Sequence[str]) -> None:
     arguments = serve_arguments(options, os.environ.get(PORT, "8080"))
     if "--help" not in options:
         check_temporary_folder()
-        check_models(parser.parse_known_args(options)[0].models)
+        models = parser.parse_known_args(options)[0].models
+        check_models(models)
+        if "--no-gates" not in options:
+            check_gates(models)
     command = [sys.executable, "-m", "fonoteka", *arguments]
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606 - without a shell, which would keep SIGTERM
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Exit with 0 if the service in this container answers: the HEALTHCHECK of the image.
 
-    python -m fonoteka.images.health_check
+python -m fonoteka.images.health_check
 """
 
 from __future__ import annotations

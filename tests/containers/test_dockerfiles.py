@@ -78,7 +78,7 @@ def test_hadolint_refuses_a_spoilt_dockerfile(tmp_path):
 
 
 def test_a_continued_instruction_is_one_with_its_first_line():
-    text = "FROM a AS b\n# comment\nRUN one \\\n    # between\n    && two\nCMD [\"x\", \"y\"]\n"
+    text = 'FROM a AS b\n# comment\nRUN one \\\n    # between\n    && two\nCMD ["x", "y"]\n'
     lines = [(step.line, step.name, step.value) for step in instructions(text)]
     assert lines == [(1, "FROM", "a AS b"), (3, "RUN", "one && two"), (6, "CMD", '["x", "y"]')]
     assert stages(text)[0].steps[-1].words == ["x", "y"]

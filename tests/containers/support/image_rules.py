@@ -45,9 +45,7 @@ def owned_copies(text: str) -> list[str]:
 
 def no_download_by_add(text: str) -> list[str]:
     """Nothing is added from an address, whose content no hash pins; COPY is for files."""
-    return [
-        f"line {step.line}: ADD" for stage in stages(text) for step in stage.named("ADD")
-    ]
+    return [f"line {step.line}: ADD" for stage in stages(text) for step in stage.named("ADD")]
 
 
 def small_apt_layers(text: str) -> list[str]:
