@@ -136,6 +136,7 @@ def test_only_the_review_may_write_and_only_comments():
         for path in WORKFLOWS
     }
     assert granted == {
+        "images.yml": {"contents": "read"},
         "platforms.yml": {"contents": "read"},
         "review.yml": {"contents": "read", "pull-requests": "write"},
         "tests.yml": {"contents": "read"},
