@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -42,14 +42,14 @@ NOT_NEEDED = {
 """Requirements of a package that the service does without."""
 
 
-def needed(direct: Iterator[str] | tuple[str, ...] = DIRECT) -> set[str]:
+def needed(direct: Sequence[str] = DIRECT) -> set[str]:
     """Return the canonical names of packages with all that they need, on this system.
 
     Raises:
         UserError: one of them is not installed.
     """
     names: set[str] = set()
-    todo = [canonicalize_name(name) for name in direct]
+    todo: list[str] = [canonicalize_name(name) for name in direct]
     while todo:
         name = todo.pop()
         if name not in names:
@@ -64,12 +64,12 @@ def _requirements(name: str) -> list[str]:
     except metadata.PackageNotFoundError as error:
         raise UserError(f"the package {name} is not installed; run make .venv") from error
     wanted = [Requirement(line) for line in lines]
-    found = [
+    wanted_names = [
         canonicalize_name(each.name)
         for each in wanted
         if each.marker is None or each.marker.evaluate({"extra": ""})
     ]
-    return [each for each in found if each not in NOT_NEEDED.get(name, ())]
+    return [each for each in wanted_names if each not in NOT_NEEDED.get(name, ())]
 
 
 def serve_lock(lock: str, names: set[str]) -> str:
@@ -89,8 +89,8 @@ def serve_lock(lock: str, names: set[str]) -> str:
     }
     if missing := sorted(names - {*lines}):
         raise UserError(f"{LOCK}: lacks {', '.join(missing)}; run make requirements")
-    kept = [line for name, line in lines.items() if name in names]
-    return "\n".join([HEADER, *kept, ""])
+    pinned = [line for name, line in lines.items() if name in names]
+    return "\n".join([HEADER, *pinned, ""])
 
 
 def write(check: bool) -> None:

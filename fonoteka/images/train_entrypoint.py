@@ -48,7 +48,7 @@ def main(command: Sequence[str]) -> None:
     problem = problem_of(Path.cwd(), Path(__file__).resolve().parent, command)
     if problem is None:
         try:
-            os.execvp(command[0], command)  # noqa: S606 - a shell would keep SIGTERM
+            os.execvp(command[0], [*command])  # noqa: S606 - a shell would keep SIGTERM
         except OSError as error:
             problem = f"{command[0]}: {error.strerror}"
     sys.exit(f"error: {problem}")

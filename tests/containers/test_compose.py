@@ -33,7 +33,7 @@ SPOILT = [
     ("privileged", True, "it is not separated from the host"),
     ("network_mode", "host", "it is not separated from the host"),
     ("user", "0:0", "it runs as root"),
-    ("tmpfs", ["/tmp"], "/tmp is no tmpfs with a size"),
+    ("tmpfs", ["/tmp"], "/tmp is without a tmpfs of a stated size"),
     ("mem_limit", None, "no mem_limit"),
     ("pids_limit", None, "no pids_limit"),
     ("cpus", None, "no cpus"),

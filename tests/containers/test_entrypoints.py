@@ -36,9 +36,9 @@ def models(tmp_path_factory):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    with socket.socket() as taken_socket:
+        taken_socket.bind(("127.0.0.1", 0))
+        return taken_socket.getsockname()[1]
 
 
 def test_the_service_listens_on_all_addresses_of_the_container_and_on_its_port():
@@ -59,12 +59,12 @@ def test_a_port_that_is_not_one_is_refused(port):
         serve_arguments([], port)
 
 
-@pytest.mark.parametrize("made", [False, True])
-def test_models_that_are_not_mounted_are_named_with_the_mount(tmp_path, made):
-    if made:  # what an engine makes for the mount of a folder that does not exist
+@pytest.mark.parametrize("exists", [False, True])
+def test_models_that_are_not_mounted_are_named_with_the_mount(tmp_path, exists):
+    if exists:  # what an engine makes for the mount of a folder that does not exist
         (tmp_path / "data/models").mkdir(parents=True)
     code, line = refusal(folder=tmp_path)
-    problem = "no package of a model is in it" if made else "no such folder"
+    problem = "no package of a model is in it" if exists else "no such folder"
     place = tmp_path / "data/models"
     mount = f"mount data/models of a checkout with -v $PWD/data/models:{place}:ro"
     assert (code, line) == (1, f"error: {place}: {problem}; {mount}")
@@ -100,10 +100,10 @@ def test_a_container_without_a_folder_for_temporary_files_is_refused(tmp_path):
 
 
 def test_a_taken_port_is_named(tmp_path, models):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        port = listener.getsockname()[1]
+    with socket.socket() as taken_socket:
+        taken_socket.bind(("127.0.0.1", 0))
+        taken_socket.listen()
+        port = taken_socket.getsockname()[1]
         options = ["--models", models, "--no-gates", "--workers", 1, "--host", "127.0.0.1"]
         code, line = refusal(*options, folder=tmp_path, FONOTEKA_PORT=str(port))
     assert code == 1
@@ -164,10 +164,10 @@ def test_a_service_is_healthy_if_it_answers_200(status, healthy, monkeypatch):
 
 def test_a_port_without_a_service_and_a_service_without_an_answer_are_not_healthy():
     assert not is_healthy(free_port())
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()  # connections are queued, and no one answers
-        assert not is_healthy(listener.getsockname()[1], timeout_s=0.2)
+    with socket.socket() as taken_socket:
+        taken_socket.bind(("127.0.0.1", 0))
+        taken_socket.listen()  # connections are queued, and no one answers
+        assert not is_healthy(taken_socket.getsockname()[1], timeout_s=0.2)
 
 
 @pytest.fixture

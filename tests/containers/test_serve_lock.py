@@ -54,10 +54,10 @@ def test_the_file_is_made_from_the_lock():
 
 
 def test_the_list_is_what_the_service_imports():
-    found = {name for module in imports_of_the_service() - TRAINING
+    names = {name for module in imports_of_the_service() - TRAINING
              for name in distributions_of(module)}  # fmt: skip
     assert imports_of_the_service() >= TRAINING
-    assert {canonicalize_name(name) for name in DIRECT} == found | UNIMPORTED
+    assert {canonicalize_name(name) for name in DIRECT} == names | UNIMPORTED
 
 
 def test_training_is_left_out():
@@ -101,11 +101,11 @@ def test_a_file_of_another_lock_is_refused(tmp_path):
 @pytest.fixture
 def only_served_packages(monkeypatch):
     """Block the packages that the image lacks in each process that the test starts."""
-    kept = needed()
+    served = needed()
     blocked = {
         module
         for module, names in metadata.packages_distributions().items()
-        if not {canonicalize_name(name) for name in names} & kept
+        if not {canonicalize_name(name) for name in names} & served
     }
     assert {"torch", "transformers", "dvc", "pandas", "sklearn", "httpx"} <= blocked
     monkeypatch.setenv("BLOCKED_IMPORTS", " ".join(sorted(blocked)))
@@ -118,9 +118,9 @@ def test_the_service_works_with_the_packages_of_the_image_alone(only_served_pack
         for path in ("/health", "/v1/models", "/docs", "/openapi.json", "/metrics", "/"):
             assert httpx.get(service.url + path).status_code == 200, path
         file = {"file": ("clip.wav", spoken_wav(PHONES))}
-        asked = {"model": "whisper_ctc", "response_format": "verbose_json"}
+        fields = {"model": "whisper_ctc", "response_format": "verbose_json"}
         answer = httpx.post(
-            f"{service.url}/v1/audio/transcriptions", files=file, data=asked, timeout=60
+            f"{service.url}/v1/audio/transcriptions", files=file, data=fields, timeout=60
         )
         assert answer.json()["text"] == PHONES
         words = httpx.post(

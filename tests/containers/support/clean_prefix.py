@@ -84,8 +84,8 @@ class Prefix:
         run_as_user(["mkdir", "-p", str(self.cwd)], self.folder, self.environment)
 
     def _arg(self, step: Instruction) -> None:
-        name, given, default = step.value.partition("=")
-        if given:
+        name, equals, default = step.value.partition("=")
+        if equals:
             self.environment.setdefault(name, default)
 
     def _env(self, step: Instruction) -> None:
@@ -133,10 +133,10 @@ def run_as_user(command: Sequence[str], cwd: Path, environment: Mapping[str, str
 def install(image: str, prefix: Prefix) -> BuildStage:
     """Carry out a Dockerfile, and return its last stage."""
     text = (prefix.context / FILES[image]).read_text(encoding="utf-8")
-    for stage in (found := stages(text)):
+    for stage in (all_stages := stages(text)):
         prefix.start(global_arguments(text))
         prefix.carry_out(stage)
-    return found[-1]
+    return all_stages[-1]
 
 
 def size_mb(folder: Path) -> int:

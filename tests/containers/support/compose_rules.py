@@ -31,7 +31,7 @@ def _confined(service: dict[str, Any]) -> Iterator[str]:
     if not any(
         entry.startswith("/tmp:") and "size=" in entry for entry in service.get("tmpfs", [])
     ):
-        yield "/tmp is no tmpfs with a size"
+        yield "/tmp is without a tmpfs of a stated size"
     yield from (f"no {limit}" for limit in LIMITS if limit not in service)
     if not service.get("profiles"):
         yield "it is in no profile"

@@ -59,7 +59,7 @@ def instructions(text: str) -> list[Instruction]:
     Args:
         text: without heredocs; comments between continued lines are dropped, as docker does.
     """
-    found: list[Instruction] = []
+    steps: list[Instruction] = []
     parts: list[str] = []
     start = 0
     for number, line in enumerate(text.splitlines(), 1):
@@ -69,9 +69,9 @@ def instructions(text: str) -> list[Instruction]:
         parts.append(line.strip().removesuffix("\\").strip())
         if not line.rstrip().endswith("\\"):
             name, _, value = " ".join(parts).partition(" ")
-            found.append(Instruction(start, name.upper(), value.strip()))
+            steps.append(Instruction(start, name.upper(), value.strip()))
             parts = []
-    return found
+    return steps
 
 
 def global_arguments(text: str) -> dict[str, str]:
@@ -87,11 +87,11 @@ def global_arguments(text: str) -> dict[str, str]:
 
 def stages(text: str) -> list[BuildStage]:
     """Return the build stages of a Dockerfile in their order; the last one is the image."""
-    found: list[BuildStage] = []
+    build_stages: list[BuildStage] = []
     for step in instructions(text):
         if step.name == "FROM":
             base, _, name = re.sub(r" as ", " AS ", step.value, flags=re.I).partition(" AS ")
-            found.append(BuildStage(base, name))
-        elif found:
-            found[-1].steps.append(step)
-    return found
+            build_stages.append(BuildStage(base, name))
+        elif build_stages:
+            build_stages[-1].steps.append(step)
+    return build_stages

@@ -87,7 +87,7 @@ def exec_form(text: str) -> list[str]:
     """ENTRYPOINT and CMD are lists: a shell as process 1 would keep SIGTERM from the program."""
     final = _final(text)
     problems = [
-        f"line {step.line}: {step.name} is no list"
+        f"line {step.line}: {step.name} is not a list"
         for step in [*final.named("ENTRYPOINT"), *final.named("CMD")]
         if not step.value.startswith("[")
     ]

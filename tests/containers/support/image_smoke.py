@@ -5,7 +5,7 @@
 Reads   the images `fonoteka-serve:local` and `fonoteka-train:local`, the commit that is checked out
 Writes  one JSON object per part to stdout
 
-The service is asked for the phones of a recording with models that the image of the build makes;
+The service is answers for the phones of a recording with models that the image of the build makes;
 `make test-fast` runs in a clone of this checkout. Python's own library is enough to run this.
 """
 
@@ -113,8 +113,8 @@ def check_serve(engine: Engine, models: Path) -> dict:
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     try:
         smoke = Path(__file__).with_name("service_smoke.py")
-        asked = engine.call("exec", "-i", name, "python", "-", "8080", stdin=smoke)
-        assert asked.returncode == 0, asked.stderr + engine.call("logs", name).stderr[-2000:]
+        answers = engine.call("exec", "-i", name, "python", "-", "8080", stdin=smoke)
+        assert answers.returncode == 0, answers.stderr + engine.call("logs", name).stderr[-2000:]
         check = engine.call("exec", name, "python", "-m", "fonoteka.images.health_check")
         assert check.returncode == 0, check.stderr
         written = engine.call("exec", name, "touch", "/opt/fonoteka/fonoteka/new.py")
@@ -126,7 +126,7 @@ def check_serve(engine: Engine, models: Path) -> dict:
         assert state == "0", f"the service ended with exit code {state} after SIGTERM"
     finally:
         engine.call("rm", "--force", name)
-    return json.loads(asked.stdout) | {"stopped_s": stopped_s}
+    return json.loads(answers.stdout) | {"stopped_s": stopped_s}
 
 
 def check_refusal(engine: Engine) -> dict:
@@ -167,7 +167,7 @@ def main() -> None:
             print(json.dumps(check_train(engine, project, args.target, args.jobs)))
         for image in (SERVE, TRAIN):
             size = engine.call("image", "inspect", "--format={{.Size}}", image).stdout
-            assert not (found := compilers(engine, image)), f"{image} contains {found}"
+            assert not (words := compilers(engine, image)), f"{image} contains {words}"
             print(json.dumps({"image": image, "mb": round(int(size) / 1e6)}))
 
 
