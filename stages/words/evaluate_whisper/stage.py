@@ -2,7 +2,8 @@
 
 Reads   data/models/whisper_base, data/models/whisper_onnx/<run>, test.jsonl, data/audio and, for
         pseudonyms, speakers.csv
-Writes  reports/words/<run>.json, reports/words/<run>.csv
+Writes  reports/words/<run>.json, reports/words/<run>.csv, and data/words/<run>.jsonl: the decoded
+        texts, which can be those of real people and so are not in git
 Params  compute, evaluate_whisper, privacy
 
 The base gets each clip padded to 30 s, because it was trained so and repeats itself on shorter
@@ -31,7 +32,7 @@ from typing import Any
 
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import write_json
+from fonoteka.core.files import write_json, write_json_lines
 from fonoteka.core.params import load
 from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import ComputeParams, configure
@@ -60,6 +61,7 @@ from stages.words.evaluate_whisper.trials import (
     evenly_drawn,
     gated_word_shares,
     language_recognition,
+    text_rows,
     word_shares,
 )
 
@@ -304,7 +306,7 @@ def clips_of(utterances: Sequence[Utterance], audio: Path) -> Iterator[Clip]:
 
 
 def run(
-    base: Path, tuned: Path, test: Path, audio: Path, out: Path, table: Path,
+    base: Path, tuned: Path, test: Path, audio: Path, out: Path, table: Path, texts: Path,
     params: EvaluateWhisperParams, speakers: Path | None = None,
 ) -> None:  # fmt: skip
     """Score both models; with the table of all `speakers`, people get pseudonyms.
@@ -332,6 +334,7 @@ def run(
         "wordless_sounds": wordless(*models, gate, languages, params),
     }
     write_table(table, COLUMNS, [rounded(row, params.digits) for row in rows(result)])
+    write_json_lines(texts, text_rows({"base": trials.base, "tuned": trials.tuned}))
     write_json(out, rounded(result, params.digits))
     check_losses(result, params, tuned.name)
 
@@ -345,12 +348,13 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("out", type=Path, help="the report, JSON")
     parser.add_argument("table", type=Path, help="one row per rate, CSV")
+    parser.add_argument("texts", type=Path, help="the decoded texts, JSON lines")
     parser.add_argument("--speakers", type=Path, required=True, help="table of all speakers")
     args = parser.parse_args()
     params = load("evaluate_whisper", EvaluateWhisperParams)
     configure(load("compute", ComputeParams).threads)
     privacy = load("privacy", PrivacyParams)
     run(
-        args.base, args.tuned, args.test, args.audio, args.out, args.table, params,
+        args.base, args.tuned, args.test, args.audio, args.out, args.table, args.texts, params,
         None if privacy.name_people else args.speakers,
     )  # fmt: skip

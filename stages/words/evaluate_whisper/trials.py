@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,14 @@ class Trial:
         pair: reference and hypothesis.
         language: the most probable one of all languages of the model.
         restricted: the most probable one of the project's languages, which `transcribe` takes.
+        log_prob: mean log probability of the tokens of the hypothesis.
     """
 
     id: str
     pair: WordPair
     language: str
     restricted: str
+    log_prob: float = 0.0
 
 
 def decoded(whisper: OnnxWhisper, clips: Sequence[Clip], *, short: bool, batch: int) -> list[Trial]:
@@ -58,10 +60,31 @@ def decoded(whisper: OnnxWhisper, clips: Sequence[Clip], *, short: bool, batch: 
     return [
         Trial(
             u.id, pair, most_probable(model.languages[id(signal)]),
-            most_probable(model.languages[id(signal)], LANGUAGES),
+            most_probable(model.languages[id(signal)], LANGUAGES), result.log_prob,
         )
-        for (u, signal), pair in zip(clips, pairs, strict=True)
+        for (u, signal), pair, result in zip(clips, pairs, results, strict=True)
     ]  # fmt: skip
+
+
+def text_rows(trials: Mapping[str, Sequence[Trial]]) -> list[dict[str, Any]]:
+    """Return the text of each clip by each model, sorted by clip, for a file that is not in git.
+
+    Args:
+        trials: by the name of their model.
+
+    >>> pair = WordPair("dan", "dam", "hr", "a/ivo")
+    >>> text_rows({"base": [Trial("c1", pair, "hr", "hr", -0.12345678)]})
+    [{'id': 'c1', 'model': 'base', 'text': 'dam', 'log_prob': -0.123457}]
+    """
+    rows = [
+        {
+            "id": trial.id, "model": model, "text": trial.pair.hypothesis,
+            "log_prob": round(trial.log_prob, 6),
+        }
+        for model, own in trials.items()
+        for trial in own
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (row["id"], row["model"]))
 
 
 def evenly_drawn(utterances: Iterable[Utterance], count: int) -> list[Utterance]:

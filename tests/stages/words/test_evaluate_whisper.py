@@ -15,6 +15,7 @@ from corpus_maker import utterance
 from whisper_maker import tiny_whisper
 
 from fonoteka import manifest
+from fonoteka.core.files import read_json_lines
 from fonoteka.core.params import build
 from fonoteka.reporting.word_table import difference_sentence, word_table
 from fonoteka.speech_gate import SpeechGate
@@ -25,7 +26,7 @@ from fonoteka.whisper.model import load_whisper
 from fonoteka.whisper.onnx_export import export_whisper
 from fonoteka.whisper.onnx_session import VOCABULARY
 from fonoteka.whisper.spoken_language import most_probable, spoken_language
-from fonoteka.whisper.word_scores import WordPair
+from fonoteka.whisper.word_scores import WordPair, summary
 from stages.words.evaluate_whisper import stage as tool
 from stages.words.evaluate_whisper.sounds import MAKERS, wordless_sounds
 from stages.words.evaluate_whisper.trials import (
@@ -83,7 +84,7 @@ def base(folders):
 def run(top, out, params, **options):
     tool.run(
         top / "base", top / "tuned", top / "test.jsonl", top / "audio", out / "tuned.json",
-        out / "tuned.csv", params, **options,
+        out / "tuned.csv", out / "texts.jsonl", params, **options,
     )  # fmt: skip
     return json.loads((out / "tuned.json").read_text())
 
@@ -121,11 +122,23 @@ def test_both_models_are_scored_on_the_same_clips(result, place):
     assert float(written["all"]) == result["base"]["cer"]["canonical"]["rate"]
 
 
+def test_the_texts_of_all_clips_are_kept_and_give_the_rates_of_the_report(result, folders, place):
+    rows = [*read_json_lines(place / "texts.jsonl")]
+    assert rows == sorted(rows, key=lambda row: (row["id"], row["model"]))
+    assert [row["model"] for row in rows] == ["base", "tuned"] * 6
+    assert all(row["log_prob"] < 0 for row in rows)
+    texts = {row["id"]: row["text"] for row in rows if row["model"] == "tuned"}
+    clips = manifest.read(folders / "test.jsonl")
+    pairs = [WordPair(u.text, texts[u.id], u.language, u.speaker) for u in clips]
+    rate = summary(pairs, PARAMS.resamples, PARAMS.seed)["wer"]["as_written"]["rate"]
+    assert result["tuned"]["wer"]["as_written"]["rate"] == round(rate, PARAMS.digits)
+
+
 def test_people_have_pseudonyms_and_equal_inputs_give_equal_bytes(result, folders, place, tmp_path):
     assert {*result["tuned"]["by_speaker"]} == {f"mine/speaker 00{n}" for n in (1, 2, 3)}
     assert "mine/s1" not in (place / "tuned.json").read_text()
     run(folders, tmp_path, LENIENT, speakers=folders / "speakers.csv")
-    for name in ("tuned.json", "tuned.csv"):
+    for name in ("tuned.json", "tuned.csv", "texts.jsonl"):
         assert (tmp_path / name).read_bytes() == (place / name).read_bytes()
 
 
@@ -178,7 +191,7 @@ def test_a_manifest_without_texts_is_refused(folders, tmp_path):
     with pytest.raises(ValueError, match="no utterance with a text"):
         tool.run(
             folders / "base", folders / "tuned", tmp_path / "none.jsonl", folders / "audio",
-            tmp_path / "a.json", tmp_path / "a.csv", PARAMS,
+            tmp_path / "a.json", tmp_path / "a.csv", tmp_path / "a.jsonl", PARAMS,
         )  # fmt: skip
 
 
