@@ -1,0 +1,1 @@
+"""The dashboard's page: its frame, style and scripts, and what puts a document into them."""
