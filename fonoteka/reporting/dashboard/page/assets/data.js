@@ -28,7 +28,7 @@ function labels(task) {
 function unitsOf(task, text) {
   if (spaced(task)) return text ? text.split(" ").filter((word) => word) : [];
   const names = labels(task);
-  return [...text].map((code) => names.get(code) ?? code);
+  return Array.from(text, (code) => names.get(code) ?? code);
 }
 
 // Visits the edits of a packed hypothesis: equal units with their number, or an operation and its unit.
@@ -80,11 +80,24 @@ function alignment(task, norm, model, clip) {
   return steps;
 }
 
+// The units that a model recognised; null if they are not shown or the model did not decode the clip.
 function hypothesis(task, norm, model, clip) {
   const text = model.texts[norm][clip];
   if (text !== undefined) return unitsOf(task, text);
-  return alignment(task, norm, model, clip)?.filter((step) => step.operation !== "d")
-    .map((step) => step.hypothesis) ?? null;
+  const edits = model.edits[norm][clip];
+  if (edits === null) return null;
+  const reference = unitsOf(task, task.references[norm][clip]);
+  const result = [];
+  let position = 0;
+  const equal = (run) => {
+    for (const end = position + run; position < end; position++) result.push(reference[position]);
+  };
+  visitEdits(task, edits, equal, (operation, unit) => {
+    if (operation !== "i") position++;
+    if (operation !== "d") result.push(unit);
+  });
+  equal(reference.length - position);
+  return result;
 }
 
 // Counts of a model by clip, and its error rate: NaN if the clip is not part of any rate.
@@ -154,22 +167,24 @@ function groupValue(name, clip) {
   return clips[name].values[clips[name].index[clip]];
 }
 
-// What the text search reads: the id, and the texts of all tasks in lower case. Phones are searched
-// without spaces.
-function searchText(task, norm, model, second) {
-  return cached(["search", task.name, norm, model.name, second?.name].join("/"), () => {
+// What the text search reads, in lower case: names, references and words of a clip, and in texts of
+// their own the hypotheses of each model. Phones are searched without spaces.
+function searchTexts(task, norm) {
+  return cached(["search", task.name, norm].join("/"), () => {
     const others = doc.tasks.filter((other) => other !== task && spaced(other));
-    const glue = spaced(task) ? " " : "";
     return clips.id.map((id, clip) => {
-      const parts = [id];
       const text = task.references[norm][clip];
-      if (text !== null) parts.push(unitsOf(task, text).join(glue));
-      for (const shown of second ? [model, second] : [model]) {
-        // An empty edit is the reference itself.
-        if (shown.edits[norm][clip] !== "") parts.push(hypothesis(task, norm, shown, clip)?.join(glue) ?? "");
-      }
+      const parts = [id, text === null ? "" : unitsOf(task, text).join(spaced(task) ? " " : "")];
       for (const other of others) parts.push(other.references[other.normalisations[0]][clip] ?? "");
       return parts.join("\n").toLowerCase();
     });
   });
+}
+
+function searchHypotheses(task, norm, model) {
+  return cached(["search", task.name, norm, model.name].join("/"), () => clips.id.map((_, clip) => {
+    if (model.edits[norm][clip] === "") return ""; // equal to the reference
+    const units = hypothesis(task, norm, model, clip) ?? [];
+    return units.join(spaced(task) ? " " : "").toLowerCase();
+  }));
 }

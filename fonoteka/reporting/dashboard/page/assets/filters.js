@@ -43,12 +43,18 @@ function filterTests() {
   }
   const wanted = state.search.trim().toLowerCase();
   if (wanted) {
-    const texts = searchText(currentTask(), state.norm, currentModel(), currentSecond());
+    const texts = searchedTexts();
     const joined = wanted.replace(/\s+/g, ""); // phones are written with and without spaces
-    tests.push((clip) => texts[clip].includes(wanted) ||
-      (!spaced(currentTask()) && texts[clip].includes(joined)));
+    const forms = spaced(currentTask()) || joined === wanted ? [wanted] : [wanted, joined];
+    tests.push((clip) => texts.some((text) => forms.some((form) => text[clip].includes(form))));
   }
   return tests;
+}
+
+function searchedTexts() {
+  const [task, norm] = [currentTask(), state.norm];
+  const models = [currentModel(), currentSecond()].filter((model) => model);
+  return [searchTexts(task, norm), ...models.map((model) => searchHypotheses(task, norm, model))];
 }
 
 function applyFilters() {

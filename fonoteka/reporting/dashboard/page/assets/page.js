@@ -5,6 +5,7 @@
 const FILTER_KEYS = [...GROUPS, ...RANGES, "search", "confusion"];
 const CHOICE_KEYS = ["task", "model", "second", "norm"];
 const LATER_MS = 0;
+const IDLE_MS = 200;
 const LINK_MS = 250; // browsers refuse more than some 100 changes of the link in 30 s
 let later = null;
 let linkTimer = null;
@@ -47,6 +48,8 @@ function schedule(parts) {
     showReliability();
     showCurves();
     showFurther();
+    // Texts for the search take 60 ms for 10,000 clips, which the first letter then need not wait for.
+    setTimeout(searchedTexts, IDLE_MS);
   }, LATER_MS) };
 }
 
@@ -126,6 +129,7 @@ function openLink() {
 
 restoreTheme();
 element("note").textContent = printable(doc.note ?? "");
+element("clips-note").textContent = printable([clips.audio_note, clips.licence_note].filter((text) => text).join(" "));
 buildFilters();
 listenToChoice();
 listenToList();
