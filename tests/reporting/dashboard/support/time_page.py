@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[4])]
+sys.path.append(str(Path(__file__).resolve().parents[4]))
 
 from dashboard_maker import document
 from playwright.sync_api import sync_playwright
@@ -37,7 +37,8 @@ FILTER = """([id, value, type]) => new Promise((done) => {
   const start = performance.now();
   field.dispatchEvent(new Event(type, { bubbles: true }));
   const script = performance.now() - start;
-  requestAnimationFrame(() => requestAnimationFrame(() => done([script, performance.now() - start])));
+  const end = () => done([script, performance.now() - start]);
+  requestAnimationFrame(() => requestAnimationFrame(end));
 })"""
 FILTERS = [
     ("search", "mod", "input"),

@@ -53,8 +53,7 @@ function showConfusions() {
     `Errors in the alignments of the ${whole(passing.length)} clips that pass the filters, counted in this page.`;
   const children = [countsChoice(model), make("p", { class: "note" }, isolated(source))];
   if (pairs.length) {
-    children.push(make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Confusion map" },
-      heatMap(mapLabels(task, pairs), pairs)), make("p", { id: "readout", role: "status" }));
+    children.push(scrolling("Confusion map", {}, heatMap(mapLabels(task, pairs), pairs)), make("p", { id: "readout", role: "status" }));
     children.push(pairTable(pairs));
   } else {
     children.push(make("p", {}, "There are no errors."));

@@ -103,18 +103,26 @@ function showDetail() {
     make("h3", { id: "detail-heading", tabindex: -1 }, isolated(clips.id[clip])),
     make("div", { class: "bar" }, stepButton("Previous", -1), stepButton("Next", 1)),
     make("p", { class: "note" }, isolated(metadataText(task, norm, clip))),
-    make("div", { class: "wide" }, countsTable(task, norm, models, clip)),
+    scrolling("Counts", {}, countsTable(task, norm, models, clip)),
     ...textElements(task, norm, models, clip), ...soundElements(clip));
+  showSteps();
 }
 
+// The place in the list is that at the time of the click: filters may have changed since.
 function stepButton(text, step) {
-  const index = sorted.indexOf(state.clip) + step;
-  const inside = sorted.includes(state.clip) && index >= 0 && index < sorted.length;
-  const page = Math.floor(index / ROWS) + 1;
-  return make("button", { type: "button", disabled: !inside, click: () => {
-    update({ clip: sorted[index], page });
+  return make("button", { type: "button", "data-step": step, click: () => {
+    const index = sorted.indexOf(state.clip) + step;
+    update({ clip: sorted[index], page: Math.floor(index / ROWS) + 1 });
     element("detail-heading").focus();
   } }, text + " of the list");
+}
+
+function showSteps() {
+  const index = sorted.indexOf(state.clip);
+  for (const button of element("detail").querySelectorAll("[data-step]")) {
+    const next = index + Number(button.dataset.step);
+    button.disabled = index < 0 || next < 0 || next >= sorted.length;
+  }
 }
 
 function textElements(task, norm, models, clip) {

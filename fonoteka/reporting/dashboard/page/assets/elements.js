@@ -75,9 +75,13 @@ function table(caption, columns, rows) {
 
 const column = (label, number = false) => ({ label, number });
 
+// What may be wider than the window scrolls by itself, by keys too.
+function scrolling(label, attributes, ...content) {
+  return make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": label, ...attributes }, content);
+}
+
 function tableDetails(summary, ...content) {
-  return make("details", {}, make("summary", {}, summary), make("div", { class: "wide", tabindex: 0,
-    role: "region", "aria-label": summary }, ...content));
+  return make("details", {}, make("summary", {}, summary), scrolling(summary, {}, content));
 }
 
 function link(text, action, attributes = {}) {

@@ -39,8 +39,7 @@ function groupCard(name, models, all) {
     ...pair.flatMap((row) => [percent(row?.rate), interval(row?.low, row?.high)]), rateBar(pair, most)]);
   const computed = rows.some((row) => row.computed?.length);
   const note = computed ? "Values that the report lacks were computed with the same bootstrap over speakers." : "";
-  return make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `${currentTask().rate} by ${name}`,
-    "data-group": name }, table(`${currentTask().rate} by ${name}. ${note}`, columns, body));
+  return scrolling(`${currentTask().rate} by ${name}`, { "data-group": name }, table(`${currentTask().rate} by ${name}. ${note}`, columns, body));
 }
 
 function groupButton(name, value) {
@@ -99,16 +98,15 @@ function showFurther() {
     const rows = model.report.extra.map(([name, value, low, high, key]) => [isolated(name), plain(value),
       missing(low) ? "–" : make("span", {}, plain(low), " to ", plain(high)), isolated(key ?? "")]);
     const columns = [column("Number"), column("Value", true), column("95 % interval", true), column("Key")];
-    return make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `Further numbers of ${model.name}` },
-      table(`${model.name}, ${model.report.file}`, columns, rows));
+    return scrolling(`Further numbers of ${model.name}`, {}, table(`${model.name}, ${model.report.file}`, columns, rows));
   });
   fill("further", cards, "The reports have no further numbers of this model.");
 }
 
 function showCorpus() {
   const corpus = doc.corpus ?? {};
-  const tables = (corpus.tables ?? []).map(({ name, columns, rows }) => make("div", { class: "wide", tabindex: 0,
-    role: "region", "aria-label": name }, table(name, columns.map((label, index) => column(label, index > 0)),
+  const tables = (corpus.tables ?? []).map(({ name, columns, rows }) => scrolling(name, {}, table(name,
+    columns.map((label, index) => column(label, index > 0)),
     rows.map((row) => row.map((value, index) => (index ? plain(value) : isolated(value ?? "–")))))));
   const charts = [...(corpus.histograms ?? []), ...(corpus.bars ?? [])].map(corpusChart);
   if (corpus.file) tables.unshift(make("p", { class: "note" }, "From ", isolated(corpus.file)));

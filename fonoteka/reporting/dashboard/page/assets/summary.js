@@ -46,7 +46,8 @@ function showComparison() {
   if (second) {
     const names = [state.model, state.second];
     const pair = pairs.find(({ a, b }) => names.includes(a) && names.includes(b));
-    if (pair) children.push(pairsTable("The paired difference in the report; below 0 the first model is better", [pair]));
+    const caption = "The paired difference in the report; below 0 the first model is better";
+    if (pair) children.push(scrolling("Paired difference", {}, pairsTable(caption, [pair])));
     else children.push(make("p", {}, "The reports do not compare these two models."));
     children.push(pairCounts(task, norm, second));
   } else {

@@ -72,6 +72,7 @@ function showList() {
   if (chosen) chosen.tabIndex = 0; // one row is in the order of the Tab key; arrows move on
   showCount(rows.length);
   showPages();
+  showSteps();
 }
 
 function listRow(clip) {

@@ -1,0 +1,104 @@
+"""Make the picture of the dashboard that the README shows.
+
+    python docs/make_dashboard_picture.py docs/dashboard.png
+    python docs/make_dashboard_picture.py OUT.png --page PAGE.html --fragment '#task=words' --dark
+
+Reads   reports/dashboard/index.html, or another page
+Writes  OUT.png, at most 150 KB
+
+Needs Debian's chromium; the packages are those of the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+TOP = Path(__file__).resolve().parents[1]
+sys.path.append(str(TOP))
+
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import atomic_file
+
+CHROMIUM = "/usr/bin/chromium"
+LARGEST_BYTES = 150_000
+WIDTH, HEIGHT = 1400, 1500
+COLOURS = 64  # greys of letters and a few colours; 256 make the file a third larger
+DRAWN_MS = 1500  # sections below the list are drawn in tasks of their own
+SHOWN_ROWS = 8  # of the list, so that the map is in the picture too
+LONGEST_S = 4  # an utterance whose alignment takes a few lines
+
+
+def compare_models(page: Page) -> None:
+    """Choose the second best model beside the best, and open the worst utterance."""
+    names = page.locator("#second option").all_inner_texts()
+    if len(names) > 1:
+        page.select_option("#second", index=1)
+    page.fill("#seconds-high", str(LONGEST_S))
+    if page.locator("#list tbody tr").count():
+        page.click("#list tbody tr >> nth=0")
+    page.evaluate("document.activeElement.blur()")
+
+
+def screenshot(page_path: Path, fragment: str, dark: bool) -> bytes:
+    """Return a PNG of the upper part of a page, in the state of a fragment if one is given."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+        )
+        page.goto(page_path.resolve().as_uri() + fragment)
+        page.wait_for_timeout(DRAWN_MS)
+        if not fragment:
+            compare_models(page)
+        page.evaluate(f"document.querySelector('#list').style.maxHeight = '{SHOWN_ROWS * 3}rem'")
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(DRAWN_MS)
+        picture = page.screenshot()
+        browser.close()
+    return picture
+
+
+def write_picture(png: bytes, out: Path) -> None:
+    """Write a PNG with a palette of few colours.
+
+    Raises:
+        UserError: it is above `LARGEST_BYTES`.
+    """
+    buffer = io.BytesIO()
+    palette = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    palette.save(buffer, "PNG", optimize=True)
+    size = buffer.tell()
+    if size > LARGEST_BYTES:
+        raise UserError(
+            f"{out}: {size} bytes are above the limit of {LARGEST_BYTES}; show less by --fragment"
+        )
+    with atomic_file(out) as part:
+        part.write_bytes(buffer.getvalue())
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("out", type=Path, metavar="OUT.png")
+    parser.add_argument("--page", type=Path, default=TOP / "reports/dashboard/index.html")
+    parser.add_argument("--fragment", default="", help="the state as in a link, from # on")
+    parser.add_argument("--dark", action="store_true", help="the dark colours of the page")
+    args = parser.parse_args()
+    if not args.page.exists():
+        parser.error(f"{args.page} does not exist; build it with: dvc repro dashboard")
+    try:
+        write_picture(screenshot(args.page, args.fragment, args.dark), args.out)
+    except UserError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()
