@@ -1,0 +1,1 @@
+"""Stages that show results to people."""
