@@ -116,6 +116,53 @@ def test_words_are_cut_and_recognised_and_karaoke_pages_have_their_recordings(cl
     assert pages == {path.stem for path in (clone / "data/karaoke").glob("*.flac")}
 
 
+def shown(page):
+    """Return the document inside a dashboard's page."""
+    block = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)[1]
+    return json.loads(block)
+
+
+def value_at(report, key):
+    """Return the value under a dotted key of a report."""
+    for name in key.split("."):
+        report = report[int(name)] if isinstance(report, list) else report[name]
+    return report
+
+
+def test_the_dashboard_has_all_models_and_the_numbers_of_the_reports(clone):
+    page = (clone / "reports/dashboard/index.html").read_text(encoding="utf-8")
+    document = shown(page)
+    phones, words = document["tasks"]
+    assert {model["name"] for model in phones["models"]} == MODELS
+    assert [model["name"] for model in words["models"]] == ["whisper_base", "whisper_tuned"]
+    checked = 0
+    for model in (*phones["models"], *words["models"]):
+        own = model["report"]
+        report = read(clone, own["file"])
+        numbers = [(rate["value"], rate["key"]) for rate in own["rate"].values()]
+        for value, key in [*numbers, *((row[1], row[4]) for row in own["extra"])]:
+            assert value == value_at(report, key), (model["name"], key)
+            checked += 1
+    assert checked > 100
+    for pair in (*phones["pairs"], *words["pairs"]):
+        assert pair["difference"] == value_at(read(clone, pair["file"]), pair["key"])["difference"]
+    corpus = read(clone, document["corpus"]["file"])
+    splits = next(t for t in document["corpus"]["tables"] if t["name"] == "Splits")
+    hours = next(row for row in splits["rows"] if row[0] == "hours")
+    assert hours[1:] == [corpus["parts"][part]["hours"] for part in ("train", "valid", "test")]
+
+
+def test_the_dashboard_has_audio_in_data_alone_and_names_no_path(clone):
+    quiet = (clone / "reports/dashboard/index.html").read_text(encoding="utf-8")
+    loud = (clone / "data/dashboards/index.html").read_text(encoding="utf-8")
+    assert "data:audio/" not in quiet
+    assert str(clone.folder) not in quiet + loud
+    document, same = shown(quiet), shown(loud)
+    assert 2 <= len(same["clips"]["audio"]) <= 2 * (len(MODELS) + 2)
+    assert document["tasks"] == same["tasks"]
+    assert document["clips"]["withheld"] == []  # all speech of the small profile is synthetic
+
+
 def test_a_build_runs_what_is_not_cached_and_ends_with_the_table(clone):
     output = (clone.folder.parent / "first.txt").read_text(encoding="utf-8")
     summary = re.search(rf"^{len(STAGES)} stages: (.*), in [\d.]+ s$", output, re.M)[1]
@@ -302,8 +349,9 @@ def test_one_mlp_parameter_reaches_the_mlp_and_the_comparison_alone(clone, chang
             reached |= more
         names = {s.addressing for s in reached}
     own = {f"{stage}@mlp" for stage in ("train", "onnx", "posteriors", "evaluate", "package")}
-    # The ensemble contains the MLP, and the comparison contains both.
-    after = {"ensemble", "onnx_ensemble", "evaluate@ensemble", "package_ensemble", "compare"}
+    # The ensemble contains the MLP; the comparison and the dashboard contain both.
+    after = {"ensemble", "onnx_ensemble", "evaluate@ensemble", "package_ensemble", "compare",
+             "dashboard"}  # fmt: skip
     assert names == own | after
 
 

@@ -35,7 +35,7 @@ def test_its_stages_run_and_the_comparison_and_no_other(clone):
     ran = re.findall(r"^\[ *\d+/\d+\] (\S+): done in ", output, re.MULTILINE)
     stages = ("train", "onnx", "posteriors", "evaluate", "package")
     own = {f"{stage}@other_ctc" for stage in stages}
-    assert {*ran} == own | {"encoder@other", "embed@other", "compare"}
+    assert {*ran} == own | {"encoder@other", "embed@other", "compare", "dashboard"}
 
 
 def test_it_is_compared_and_has_the_numbers_of_its_twin(clone):
@@ -44,6 +44,7 @@ def test_it_is_compared_and_has_the_numbers_of_its_twin(clone):
     models = json.loads((clone / "reports/comparison.json").read_text())["models"]
     assert models["other_ctc"] == models["wavlm_ctc"]
     assert "| other_ctc " in (clone / "reports/comparison.md").read_text(encoding="utf-8")
+    assert '"name":"other_ctc"' in (clone / "reports/dashboard/index.html").read_text("utf-8")
 
 
 def test_it_is_gated(clone):
