@@ -42,18 +42,18 @@ def picture(
     _hours(axes["hours"], report["parts"])
     _speakers(axes["speakers"], parts)
     durations = {part: [u.duration_s for u in rows] for part, rows in parts.items()}
-    _histogram(axes["duration"], durations, "duration, s")
-    for panel, column, title in (
-        (axes["level"], "level_dbfs", "RMS level as recorded, dBFS"),
-        (axes["snr"], "snr_db", "SNR (estimated), dB"),
+    _histogram(axes["duration"], durations, "Duration", "Duration (s)")
+    for panel, column, title, label in (
+        (axes["level"], "level_dbfs", "Level as recorded", "RMS level (dBFS)"),
+        (axes["snr"], "snr_db", "SNR (estimated)", "SNR (dB)"),
     ):
         values = {part: values_of(rows, inventory, column) for part, rows in parts.items()}
-        _histogram(panel, values, title)
+        _histogram(panel, values, title, label)
     _phones(axes["phones"], report["phones"], least_phones)
     for panel in axes.values():
         panel.spines[["top", "right"]].set_visible(False)
     figure.legend(*axes["hours"].get_legend_handles_labels(), loc="outside upper center", ncols=3,
-                  frameon=False, fontsize=9)  # fmt: skip
+                  frameon=False, fontsize=9, title="Split", title_fontsize=9)  # fmt: skip
     save(figure, path, dpi)
 
 
@@ -64,7 +64,7 @@ def _hours(axes: Axes, parts: Mapping[str, Any]) -> None:
         heights = [part["languages"].get(code, {"hours": 0.0})["hours"] for code in spoken]
         axes.bar(spoken, heights, bottom=bottom, color=COLOURS[name], label=name, width=0.6)
         bottom = [below + height for below, height in zip(bottom, heights, strict=True)]
-    axes.set_title("hours per language", fontsize=10)
+    _label(axes, "Speech per language", "Language", "Speech (h)")
 
 
 def _speakers(axes: Axes, parts: Parts) -> None:
@@ -74,12 +74,12 @@ def _speakers(axes: Axes, parts: Parts) -> None:
         positions = range(start, start + len(hours))
         axes.bar(positions, [60 * duration for duration in hours], color=COLOURS[name], width=0.9)
         start += len(hours)
-    axes.set_title("minutes per speaker", fontsize=10)
+    _label(axes, "Speech per speaker", "Speaker, longest first", "Speech (min)")
     axes.set_xticks([])
 
 
-def _histogram(axes: Axes, values: Mapping[str, list[float]], title: str) -> None:
-    axes.set_title(title, fontsize=10)
+def _histogram(axes: Axes, values: Mapping[str, list[float]], title: str, label: str) -> None:
+    _label(axes, title, label, "Clips")
     if not any(values.values()):
         axes.text(0.5, 0.5, UNKNOWN, ha="center", transform=axes.transAxes, color="grey")
         axes.set_xticks([])
@@ -88,7 +88,6 @@ def _histogram(axes: Axes, values: Mapping[str, list[float]], title: str) -> Non
     axes.hist(
         list(values.values()), bins=30, stacked=True, color=[COLOURS[name] for name in values]
     )
-    axes.set_ylabel("clips", fontsize=8)
 
 
 def _phones(axes: Axes, phones: Mapping[str, Mapping[str, int]], least: int) -> None:
@@ -100,6 +99,11 @@ def _phones(axes: Axes, phones: Mapping[str, Mapping[str, int]], least: int) -> 
     axes.axhline(least, color="grey", linewidth=0.8, linestyle="dotted")
     axes.set_yscale("log")
     axes.set_xticks(range(len(rarest)), [phone for phone, _ in rarest], fontsize=7)
-    axes.set_title(
-        "count of each phone per split; dotted: recommended minimum in train", fontsize=10
-    )
+    title = "Phones per split (dotted: recommended minimum in train)"
+    _label(axes, title, "Phone", "Count (log scale)")
+
+
+def _label(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(x, fontsize=8)
+    axes.set_ylabel(y, fontsize=8)

@@ -50,9 +50,11 @@ def picture(
             label="baseline head (not shipped)",
         )  # fmt: skip
     axes.set_xticks(range(1 + len(languages)), ["all", *languages])
-    axes.set_ylabel("phone error rate, % (lines: 95 % CI)")
+    axes.set_xlabel("Language of the test clips")
+    axes.set_ylabel("Phone error rate (%)")
     axes.set_title(title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, ncols=1 + len(metrics), loc="upper center",
-                bbox_to_anchor=(0.5, -0.08))  # fmt: skip
+                bbox_to_anchor=(0.5, -0.14), title="Model (lines: 95 % interval over speakers)",
+                title_fontsize=8)  # fmt: skip
     save(figure, path, dpi)

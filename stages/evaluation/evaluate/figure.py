@@ -41,9 +41,9 @@ def picture(counts: Counts, title: str, path: Path, dpi: int) -> None:
     if 0 < shared < len(occurring):
         axes.axhline(shared - 0.5, color="0.4", linewidth=0.6)
         axes.axvline(shared - 0.5, color="0.4", linewidth=0.6)
-    axes.set_xlabel("hypothesis phone")
-    axes.set_ylabel("reference phone")
+    axes.set_xlabel("Predicted phone")
+    axes.set_ylabel("Reference phone")
     axes.set_title(f"Confusion of phones: {title}")
     bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1])
-    bar.set_label("share of the reference phone's segments (grey: no segment)")
+    bar.set_label("Share of the reference phone's segments (grey: no segment)")
     save(figure, path, dpi)
