@@ -51,11 +51,11 @@ def draw(models: Mapping[str, Any], path: Path, dpi: int) -> None:
         axes.plot(lags, erasures, marker=marker, linewidth=1, label=model)
         for policy, lag, erasure in points:
             axes.annotate(policy, (lag, erasure), (4, 4), textcoords="offset points", fontsize=8)
-    axes.set_xlabel("commit lag, 90th percentile, ms of audio after the end of the phone")
-    axes.set_ylabel("normalised erasure")
+    axes.set_xlabel("Commit lag, 90th percentile (ms of audio after the end of the phone)")
+    axes.set_ylabel("Erasure (retracted phones per final phone)")
     axes.set_ylim(bottom=0)
     axes.margins(x=0.15)
     axes.set_title("Delay of committed phones and instability of shown ones")
     if drawn:
-        axes.legend()
+        axes.legend(title="Model")
     save(figure, path, dpi)
