@@ -15,6 +15,7 @@ from fonoteka.cli import (
     hub,
     models,
     pipeline,
+    planning,
     release,
     remotes,
     service,
@@ -35,6 +36,7 @@ for commands in (
 ):  # fmt: skip
     app.add_typer(commands)
 app.add_typer(bench.app, name="bench")
+app.add_typer(planning.app, name="planning")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(remotes.checkpoints, name="checkpoints")
 app.add_typer(models.realtime, name="realtime")

@@ -1,0 +1,1 @@
+"""What a build costs: measured on finished builds, forecast for more hours of speech."""
