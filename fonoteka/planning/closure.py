@@ -29,13 +29,13 @@ def needed_stages(lock: Mapping[str, Any], targets: Iterable[str]) -> list[str]:
         for stage, entry in lock.items()
         for out in entry.get("outs", ())
     }
-    found: set[str] = set()
+    needed: set[str] = set()
     waiting = [target for target in targets if target in lock]
     while waiting:
         stage = waiting.pop()
-        if stage in found:
+        if stage in needed:
             continue
-        found.add(stage)
+        needed.add(stage)
         for dep in lock[stage].get("deps", ()):
             path = PurePosixPath(dep["path"])
             waiting += [
@@ -43,7 +43,7 @@ def needed_stages(lock: Mapping[str, Any], targets: Iterable[str]) -> list[str]:
                 for out, maker in makers.items()
                 if path.is_relative_to(out) or out.is_relative_to(path)
             ]
-    return [stage for stage in lock if stage in found - OWN_SPEECH]
+    return [stage for stage in lock if stage in needed - OWN_SPEECH]
 
 
 def models_of(lock: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -20,26 +20,26 @@ UNREAD = frozenset({"gate", "planning", "verify"})
 """Sections that no stage reads; those of benchmarks begin with `bench`."""
 
 
-def require_comparable(one: FinishedBuild, other: FinishedBuild) -> None:
+def require_comparable(build: FinishedBuild, other: FinishedBuild) -> None:
     """Require that two builds have the same parameters but for their size.
 
     Raises:
         UserError: a parameter differs that changes what a unit of work costs.
     """
-    if different := differences(one.params, other.params):
+    if different := differences(build.params, other.params):
         raise UserError(
-            f"{other.name}: {different[0]} differs from that of {one.name}, so a unit of work "
+            f"{other.name}: {different[0]} differs from that of {build.name}, so a unit of work "
             f"costs another time; compare builds that differ in {', '.join(sorted(SIZE_KEYS))} only"
         )
 
 
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def differences(params: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
     """Return the parameters that differ, without those of the size.
 
     >>> differences({"ctc": {"epochs": 2, "hidden": 32}}, {"ctc": {"epochs": 8, "hidden": 96}})
     ['ctc.hidden']
     """
-    left, right = dict(_flat(one, "")), dict(_flat(other, ""))
+    left, right = dict(_flat(params, "")), dict(_flat(others, ""))
     names = sorted({*left, *right})
     return [name for name in names if left.get(name) != right.get(name)]
 

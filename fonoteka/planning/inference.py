@@ -32,13 +32,13 @@ def inference(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
             continue
         report = read_json(path)
         machine = report.get("machine", {})
-        where = {
+        place = {
             "processor": machine.get("processor") or "unknown",
             "load": machine.get("load_at_start"),
             "cores": report.get("cores", 1),
         }
         rows += [
-            {"model": model, "kind": kind, "rtf": rtf, "report": name} | where
+            {"model": model, "kind": kind, "rtf": rtf, "report": name} | place
             for model, kind, rtf in READERS[name](report)
         ]
     return rows, missing

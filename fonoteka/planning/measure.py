@@ -6,7 +6,7 @@ Reads   logs/, dvc.lock, params.yaml, reports/corpus.json and reports/bench/ of 
 Writes  reports/bench/planning.json
 
 `--also` names builds with the same parameters but for their size: with two sizes, the constant of a
-stage is told from its rate.
+stage is separated from its rate.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _step_entry(run: StageRun) -> dict[str, Any] | None:
             "median_s": significant(float(median)), "low_s": significant(float(low)),
             "high_s": significant(float(high)),
         }  # fmt: skip
-    # Of the whole run: reading, validation and writing included.
+    # The whole run, with reading, validation and writing.
     whole = (run.cpu_s - run.import_cpu_s) / run.steps
     return entry | {"whole_run_s": significant(whole)}
 

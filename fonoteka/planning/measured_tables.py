@@ -94,7 +94,7 @@ def storage_part(report: Mapping[str, Any]) -> str:
         "Models and other outputs that do not grow:",
         table(["output", "MB"], models),
     ]
-    if checkpoints:
+    if checkpoints:  # models that were not pulled have none
         text += [
             "Checkpoints exist while a training runs. At most 16 bytes per weight, computed and "
             "not measured: the weight, its best value and the two moments of AdamW.",

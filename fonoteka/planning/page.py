@@ -132,8 +132,10 @@ def _plan_part(report: Mapping[str, Any], hours: float, params: PlanningParams) 
 
 def _ordered(models: Iterable[str]) -> list[str]:
     """Return models in the order of the tables; JSON sorts them by name."""
-    known = {name: place for place, name in enumerate(MODELS)}
-    return sorted(models, key=lambda name: (name == EVERYTHING, known.get(name, len(known)), name))
+    places = {name: place for place, name in enumerate(MODELS)}
+    return sorted(
+        models, key=lambda name: (name == EVERYTHING, places.get(name, len(places)), name)
+    )
 
 
 def _cells(forecast: ModelForecast) -> list[str]:

@@ -60,14 +60,14 @@ def checkpoint_bytes(build: FinishedBuild) -> dict[str, int]:
     A checkpoint is removed when its training has finished, so its size is computed from the number
     of weights in the model's file. Models that are not in the workspace are left out.
     """
-    found = {}
+    entries = {}
     for stage in build.lock:
         if not stage.startswith(("encoder@", "train")):
             continue
         for path in _weight_files(build, stage):
             if (count := weights_in(path)) is not None:
-                found[path.parent.relative_to(build.folder).as_posix()] = count * CHECKPOINT_BYTES
-    return found
+                entries[path.parent.relative_to(build.folder).as_posix()] = count * CHECKPOINT_BYTES
+    return entries
 
 
 def _weight_files(build: FinishedBuild, stage: str) -> Iterator[Path]:

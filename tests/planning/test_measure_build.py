@@ -167,7 +167,7 @@ def test_the_models_are_those_that_the_lock_file_packages():
     ]  # fmt: skip
 
 
-def test_the_toy_costs_what_it_says(tmp_path):
+def test_the_toy_costs_the_seconds_of_its_table(tmp_path):
     build = read_build(make(tmp_path / "toy"))
     constant, rate = built_projects.LINES["train@mlp"]
     assert build.runs["train@mlp"].cpu_s == constant + rate * 2 * 6.0

@@ -114,6 +114,8 @@ def test_the_constant_is_at_least_the_imports():
 
 
 def test_a_size_is_not_a_difference_and_an_architecture_is():
-    one = {"ctc": {"epochs": 2, "hidden": 32}, "gate": 1, "bench": {"a": 1}, "models": {"m": 1}}
-    assert differences(one, one | {"gate": 2, "bench": {"a": 2}}) == []
-    assert differences(one, one | {"models": {"m": 1, "n": {"head": "ctc"}}}) == ["models.n.head"]
+    params = {"ctc": {"epochs": 2, "hidden": 32}, "gate": 1, "bench": {"a": 1}, "models": {"m": 1}}
+    assert differences(params, params | {"gate": 2, "bench": {"a": 2}}) == []
+    assert differences(params, params | {"models": {"m": 1, "n": {"head": "ctc"}}}) == [
+        "models.n.head"
+    ]
