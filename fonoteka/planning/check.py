@@ -86,10 +86,10 @@ def forecast(build: FinishedBuild, others: Sequence[FinishedBuild]) -> ForecastC
         rows.append((stage, run, fitted[1].cost_s(work.amount)))
     if not rows:
         raise UserError(f"{build.name}: no stage of it has a finished run in another build")
-    cpu_s = sum(run.cpu_s for _, run, _ in rows)
+    cpu_s = sum(run.whole_cpu_s for _, run, _ in rows)
     imports_s = sum(run.import_cpu_s for _, run, _ in rows)
     forecast_s = sum(cost for *_, cost in rows)
-    worst = sorted(rows, key=lambda row: -abs(row[2] - row[1].cpu_s))[:WORST]
+    worst = sorted(rows, key=lambda row: -abs(row[2] - row[1].whole_cpu_s))[:WORST]
     return ForecastCheck(
         build=build.name,
         hours=build.hours.all,
@@ -100,7 +100,7 @@ def forecast(build: FinishedBuild, others: Sequence[FinishedBuild]) -> ForecastC
         error=forecast_s / cpu_s - 1,
         work_cpu_s=cpu_s - imports_s,
         work_error=(forecast_s - cpu_s) / max(cpu_s - imports_s, 1e-9),
-        worst=tuple((stage, run.cpu_s, cost) for stage, run, cost in worst),
+        worst=tuple((stage, run.whole_cpu_s, cost) for stage, run, cost in worst),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fonoteka.core.errors import UserError
-from fonoteka.planning.build import FinishedBuild
+from fonoteka.planning.build import HOUR_S, FinishedBuild
 from fonoteka.planning.closure import EVERYTHING, models_of, needed_stages, outputs_of
 from fonoteka.planning.comparable import require_comparable
 from fonoteka.planning.inference import inference
@@ -62,7 +62,7 @@ def measure(build: FinishedBuild, also: Sequence[FinishedBuild] = ()) -> dict[st
         },
         "stages": {stage: _stage_entry(stage, build, also) for stage in measured},
         "steps": {
-            stage: entry for stage in measured if (entry := _step_entry(build.runs[stage]))
+            stage: entry for stage in measured if (entry := _step_entry(stage, build))
         },
         "inference": [row | {"rtf": significant(row["rtf"])} for row in factors],
         "storage": storage(build),
@@ -82,7 +82,7 @@ def rates_of(stage: str, builds: Sequence[FinishedBuild]) -> tuple[StageWork, St
         work = work_of(stage, build.hours, build.params)
         first = first or work
         if run := build.runs.get(stage):
-            costs.append(StageCost(work.amount, run.cpu_s, run.import_cpu_s))
+            costs.append(StageCost(work.amount, run.whole_cpu_s, run.import_cpu_s))
     return (first, fit_rate(costs)) if costs and first else None
 
 
@@ -96,7 +96,7 @@ def _stage_entry(stage: str, build: FinishedBuild, also: Sequence[FinishedBuild]
         "unit": work.unit,
         "work": significant(work.amount),
         "passes": None if work.passes is None else significant(work.passes),
-        "cpu_s": round(run.cpu_s, 2),
+        "cpu_s": round(run.whole_cpu_s, 2),
         "import_cpu_s": run.import_cpu_s,
         "seconds": run.seconds,
         "constant_s": significant(rate.constant_s),
@@ -111,8 +111,9 @@ def _stage_entry(stage: str, build: FinishedBuild, also: Sequence[FinishedBuild]
     }
 
 
-def _step_entry(run: StageRun) -> dict[str, Any] | None:
+def _step_entry(stage: str, build: FinishedBuild) -> dict[str, Any] | None:
     """Return the processor seconds per training step, in windows of the run; None without steps."""
+    run = build.runs[stage]
     if not run.steps:
         return None
     entry: dict[str, Any] = {"steps": run.steps, "windows": len(run.step_cpu_s)}
@@ -123,8 +124,14 @@ def _step_entry(run: StageRun) -> dict[str, Any] | None:
             "high_s": significant(float(high)),
         }  # fmt: skip
     # The whole run, with reading, validation and writing.
-    whole = (run.cpu_s - run.import_cpu_s) / run.steps
-    return entry | {"whole_run_s": significant(whole)}
+    whole = (run.whole_cpu_s - run.import_cpu_s) / run.steps
+    entry |= {"whole_run_s": significant(whole)}
+    if passes := work_of(stage, build.hours, build.params).passes:
+        speech_s = passes * build.hours.train * HOUR_S / run.steps
+        entry |= {
+            "speech_s": significant(speech_s), "whole_run_per_s": significant(whole / speech_s)
+        }  # fmt: skip
+    return entry
 
 
 def _model_entries(build: FinishedBuild) -> dict[str, dict[str, Any]]:
@@ -157,6 +164,12 @@ def _missing(build: FinishedBuild) -> list[str]:
         *(
             f"{stage}: a later run did not finish; the last finished one counts"
             for stage in build.later
+        ),
+        *(
+            f"{stage}: the run continued at step {run.first_step} of {run.steps}; its seconds "
+            "are scaled to all steps"
+            for stage, run in sorted(build.runs.items())
+            if run.first_step > 1
         ),
     ]
 

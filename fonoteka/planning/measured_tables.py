@@ -23,12 +23,25 @@ def steps_part(report: Mapping[str, Any]) -> str:
         )
         median = number(entry["median_s"]) if entry["windows"] else "-"
         rows.append([
-            stage, entry["steps"], median, interval, entry["windows"], number(entry["whole_run_s"])
+            stage, entry["steps"], median, interval, entry["windows"],
+            number(entry["whole_run_s"]), *(
+                number(entry[name]) if name in entry else "-"
+                for name in ("speech_s", "whole_run_per_s")
+            ),
         ])  # fmt: skip
-    header = ["stage", "steps", "median", "5 to 95 %", "windows", "whole run per step"]
+    header = [
+        "stage",
+        "steps",
+        "median",
+        "5 to 95 %",
+        "windows",
+        "whole run per step",
+        "speech per step, s",
+        "whole run per s of speech",
+    ]
     return (
         "## Seconds per step\n\nCPU seconds per update of the weights. A window is at least five "
-        "steps between two samples of the log; the last column is all of the run without imports, "
+        "steps between two samples of the log; `whole run` is all of the run without imports, "
         f"validation and reading included.\n\n{table(header, rows)}\n"
     )
 

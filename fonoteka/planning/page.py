@@ -5,7 +5,7 @@ Both decide every byte of the page, so a test compares the page in git with what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fonoteka.planning.closure import EVERYTHING
@@ -32,7 +32,7 @@ COMMAND = "python -m fonoteka planning"
 
 INTRODUCTION = """# Planning
 
-Hours of processors and storage for 10 to 1,000 hours of speech, per model. This page is
+Hours of processors and storage for {first} to {last} hours of speech, per model. This page is
 generated: `{command} measure` reads the logs of a finished build into
 [planning.json](reports/bench/planning.json), and `{command} page` writes this file from it and
 from section `planning` of `params.yaml`. Change those and not this page.
@@ -84,7 +84,7 @@ def page(report: Mapping[str, Any], params: PlanningParams) -> str:
         params: section `planning`.
     """
     parts = [
-        _introduction(report),
+        _introduction(report, params.hours),
         *(_plan_part(report, hours, params) for hours in params.hours),
         _gpu_part(report, params),
         FORMULA,
@@ -100,10 +100,12 @@ def page(report: Mapping[str, Any], params: PlanningParams) -> str:
     return "\n".join(part.rstrip("\n") + "\n" for part in parts if part)
 
 
-def _introduction(report: Mapping[str, Any]) -> str:
+def _introduction(report: Mapping[str, Any], planned: Sequence[float]) -> str:
     machine, build, hours = report["machine"], report["build"], report["hours"]
     return INTRODUCTION.format(
         command=COMMAND,
+        first=number(min(planned)),
+        last=number(max(planned)),
         measured=report["measured"],
         processor=machine["processor"] or "an unknown processor",
         cores=build["cores"],

@@ -30,6 +30,7 @@ class StageRun:
         import_cpu_s: processor seconds before the log was opened, nearly all of them imports.
         cpu_s: processor seconds with imports and children; 0 without an end.
         seconds: by the clock, without imports; 0 without an end.
+        first_step: the first logged step; above 1 if the run continued from a checkpoint.
         steps: the last logged step; 0 if the stage logs none.
         step_cpu_s: processor seconds per step in windows of at least `WINDOW_STEPS` steps.
         exit: the exit code; None if the run was killed or has not ended.
@@ -41,6 +42,7 @@ class StageRun:
     import_cpu_s: float
     cpu_s: float
     seconds: float
+    first_step: int
     steps: int
     step_cpu_s: tuple[float, ...]
     exit: int | None
@@ -49,6 +51,14 @@ class StageRun:
     def finished(self) -> bool:
         """Whether the run ended without an error."""
         return self.exit == 0
+
+    @property
+    def whole_cpu_s(self) -> float:
+        """Processor seconds of all steps, also those before the checkpoint of a resumed run."""
+        done = self.steps - self.first_step + 1
+        if self.first_step <= 1 or done < 1:
+            return self.cpu_s
+        return self.import_cpu_s + (self.cpu_s - self.import_cpu_s) * self.steps / done
 
 
 def read_runs(folder: Path) -> dict[str, list[StageRun]]:
@@ -75,6 +85,7 @@ def read_run(path: Path) -> StageRun:
     start = next((e for e in events if e["event"] == "start"), {})
     end = next((e for e in events if e["event"] == "end"), None)
     import_s = float(start.get("import_cpu_s", 0.0))
+    steps = [int(event["step"]) for event in events if event["event"] == "step"]
     return StageRun(
         stage=str(start.get("stage", path.parent.name)),
         run=path.stem,
@@ -82,7 +93,8 @@ def read_run(path: Path) -> StageRun:
         import_cpu_s=import_s,
         cpu_s=import_s + float(end["cpu_s"]) if end else 0.0,
         seconds=float(end["seconds"]) if end else 0.0,
-        steps=max((int(e["step"]) for e in events if e["event"] == "step"), default=0),
+        first_step=min(steps, default=0),
+        steps=max(steps, default=0),
         step_cpu_s=tuple(_step_cpu_s(e for e in events if e["event"] == "sample")),
         exit=int(end["exit"]) if end else None,
     )

@@ -64,6 +64,18 @@ def test_what_is_missing_is_named(project, capsys):
     assert "incomplete: mlp lacks package@mlp" in printed
 
 
+def test_a_resumed_training_counts_with_all_its_steps(project, capsys):
+    steps = tuple({"event": "step", "step": step} for step in (6, 7, 8, 9, 10))
+    write_log(project, "train@mlp", 2.5 + 20.0, run="120000Z-1", import_cpu_s=2.5, between=steps)
+    run_fonoteka("planning", "measure")
+    assert "train@mlp: the run continued at step 6 of 10; its seconds" in capsys.readouterr().err
+    report = read_json(project / "reports/bench/planning.json")
+    assert report["stages"]["train@mlp"]["cpu_s"] == 2.5 + 40.0
+    # 12 hours of training speech in 10 steps.
+    assert report["steps"]["train@mlp"]["whole_run_s"] == 4.0
+    assert report["steps"]["train@mlp"]["speech_s"] == 12 * 360
+
+
 def test_a_build_of_other_models_is_refused(project, tmp_path, capsys):
     make(tmp_path / "wide", hidden=64, hours={"train": 1.0, "valid": 1.0, "test": 1.0})
     assert exit_code("planning", "measure", "--also", tmp_path / "wide") == 1

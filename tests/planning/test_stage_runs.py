@@ -66,6 +66,20 @@ def test_time_before_the_first_step_is_not_of_a_step(tmp_path):
     assert run.step_cpu_s == pytest.approx((1.0,))
 
 
+def test_a_run_that_continued_is_scaled_to_all_steps(tmp_path):
+    # 10 of 40 steps in 20 s after 2 s of imports: all would be 80 s.
+    steps = tuple({"event": "step", "step": step} for step in range(31, 41))
+    run = read_run(write_log(tmp_path, "train_whisper", 22.0, import_cpu_s=2.0, between=steps))
+    assert (run.first_step, run.steps, run.cpu_s) == (31, 40, 22.0)
+    assert run.whole_cpu_s == 2.0 + 80.0
+
+
+def test_a_run_from_its_first_step_or_without_steps_is_not_scaled(tmp_path):
+    for steps in ((), ({"event": "step", "step": 1}, {"event": "step", "step": 2})):
+        run = read_run(write_log(tmp_path, "split", 9.0, between=steps))
+        assert run.whole_cpu_s == run.cpu_s == 9.0
+
+
 def test_a_folder_without_logs_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"logs: no such folder, so no stage was measured"):
         read_runs(tmp_path / "logs")
