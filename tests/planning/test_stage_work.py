@@ -58,9 +58,6 @@ def test_every_stage_has_work_and_a_column():
         ("evaluate@mlp", 1.0),
         ("embed@whisper", 9.0),
         ("embed@wavlm", 15.0),  # and one changed copy per training clip
-        ("train@mlp", 6.0 * 12),
-        ("train_reference", 6.0 * 3),
-        ("train_realtime@onset", 6.0 * 8),
     ],
 )
 def test_work_is_the_hours_that_a_stage_reads(stage, hours):
@@ -68,13 +65,35 @@ def test_work_is_the_hours_that_a_stage_reads(stage, hours):
     assert (work.unit, work.amount) == ("hours", hours)
 
 
+@pytest.mark.parametrize(
+    ("stage", "section"),
+    [
+        ("train@mlp", "mlp"),
+        ("train@wavlm_ctc", "ctc"),
+        ("train_reference", "reference"),
+        ("train_realtime@onset", "train_realtime"),
+    ],
+)
+def test_the_work_of_a_head_is_an_epoch_of_the_training_split_each(stage, section):
+    epochs = sections()[section]["epochs"]
+    work = work_of(stage, HOURS, sections())
+    assert (work.unit, work.amount, work.passes) == ("hours", 6.0 * epochs, epochs)
+
+
 def test_steps_are_those_of_params_and_passes_follow_from_their_length():
-    # 700 steps of 20 s are 14,000 s; the training split has 21,600 s.
-    assert work_of("encoder@wavlm", HOURS, sections()).passes == pytest.approx(14000 / 21600)
-    # 155 steps of 4 clips, whose mean length is 3 s.
-    whisper = work_of("train_whisper", HOURS, sections())
-    assert (whisper.unit, whisper.amount) == ("steps", 155.0)
-    assert whisper.passes == pytest.approx(155 * 4 * 3 / 21600)
+    encoder = {"source": "pretrain", "pretrain": {"steps": 700, "batch_s": 20.0}}
+    stream = {"epochs": 4, "batches": 40, "batch_s": 12.0}
+    whisper = {"steps": 150, "batch": 4, "accumulate": 2}
+    params = {"encoder": encoder, "train_stream": stream, "train_whisper": whisper}
+    # The training split has 21,600 s, and a clip 3 s.
+    for stage, steps, speech_s in (
+        ("encoder@wavlm", 700, 700 * 20),
+        ("train_stream", 160, 160 * 12),
+        ("train_whisper", 150, 150 * 8 * 3),
+    ):
+        work = work_of(stage, HOURS, params)
+        assert (work.unit, work.amount) == ("steps", steps)
+        assert work.passes == pytest.approx(speech_s / 21600)
 
 
 def test_a_fetched_encoder_and_an_empty_split_have_no_work():
