@@ -61,6 +61,14 @@ class FinishedBuild:
     runs: Mapping[str, StageRun]
     later: tuple[str, ...]
 
+    def params_of(self, stage: str) -> Mapping[str, Any]:
+        """Return the parameters that a stage ran with.
+
+        They are those that dvc.lock records: params.yaml may have changed since.
+        """
+        recorded = self.lock.get(stage, {}).get("params", {}).get("params.yaml", {})
+        return {**self.params, **recorded}
+
     @property
     def unmeasured(self) -> list[str]:
         """Stages of dvc.lock without a finished run in the logs."""

@@ -82,7 +82,7 @@ def forecast(build: FinishedBuild, others: Sequence[FinishedBuild]) -> ForecastC
     for stage, run in build.runs.items():
         if stage not in build.lock or (fitted := rates_of(stage, others)) is None:
             continue
-        work = work_of(stage, build.hours, build.params)
+        work = work_of(stage, build.hours, build.params_of(stage))
         rows.append((stage, run, fitted[1].cost_s(work.amount)))
     if not rows:
         raise UserError(f"{build.name}: no stage of it has a finished run in another build")
@@ -119,4 +119,6 @@ def entry(checks: Sequence[ForecastCheck], max_error: float) -> dict[str, Any]:
 def _size(build: FinishedBuild) -> tuple[tuple[str, float], ...]:
     """Return the work of all stages: two builds of one profile have the same."""
     stages = sorted(build.lock)
-    return tuple((stage, work_of(stage, build.hours, build.params).amount) for stage in stages)
+    return tuple(
+        (stage, work_of(stage, build.hours, build.params_of(stage)).amount) for stage in stages
+    )

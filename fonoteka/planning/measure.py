@@ -79,7 +79,7 @@ def rates_of(stage: str, builds: Sequence[FinishedBuild]) -> tuple[StageWork, St
     """
     costs, first = [], None
     for build in builds:
-        work = work_of(stage, build.hours, build.params)
+        work = work_of(stage, build.hours, build.params_of(stage))
         first = first or work
         if run := build.runs.get(stage):
             costs.append(StageCost(work.amount, run.whole_cpu_s, run.import_cpu_s))
@@ -126,7 +126,7 @@ def _step_entry(stage: str, build: FinishedBuild) -> dict[str, Any] | None:
     # The whole run, with reading, validation and writing.
     whole = (run.whole_cpu_s - run.import_cpu_s) / run.steps
     entry |= {"whole_run_s": significant(whole)}
-    if passes := work_of(stage, build.hours, build.params).passes:
+    if passes := work_of(stage, build.hours, build.params_of(stage)).passes:
         speech_s = passes * build.hours.train * HOUR_S / run.steps
         entry |= {
             "speech_s": significant(speech_s), "whole_run_per_s": significant(whole / speech_s)

@@ -5,6 +5,7 @@ import struct
 
 import built_projects
 import pytest
+import yaml
 from built_projects import make, sample, write_corpus, write_log
 from command_line import exit_code, run_fonoteka
 
@@ -62,6 +63,17 @@ def test_what_is_missing_is_named(project, capsys):
     assert "missing: preprocess: a later run did not finish; the last finished one" in printed
     assert "bench/words.json: run `python -m fonoteka bench words`" in printed
     assert "incomplete: mlp lacks package@mlp" in printed
+
+
+def test_the_parameters_that_the_lock_file_records_count(project):
+    # The training ran with 2 epochs; params.yaml has 8 since.
+    lock = yaml.safe_load((project / "dvc.lock").read_text())
+    lock["stages"]["train@mlp"]["params"] = {"params.yaml": {"mlp": {"epochs": 2, "hidden": 32}}}
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["mlp"]["epochs"] = 8
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    assert measure(read_build(project))["stages"]["train@mlp"]["work"] == 12.0
 
 
 def test_a_resumed_training_counts_with_all_its_steps(project, capsys):
