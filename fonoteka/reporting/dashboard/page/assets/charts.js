@@ -3,7 +3,8 @@
 // Charts as SVG. Each has a table beside it, so the drawing itself is one picture with a name.
 
 const PLOT = { width: 440, height: 240, left: 56, right: 12, top: 10, bottom: 40 };
-const LONGEST_LABELS = 14; // bars with more labels than this show every n-th
+const SMALL = { width: 260, height: 150, left: 48, right: 8, top: 8, bottom: 36 };
+const LONGEST_LABELS = 8; // bars with more labels than this show every n-th
 
 // About five round values between two ends: steps of 1, 2 or 5 times a power of ten.
 function ticks(low, high, count = 5) {
@@ -22,16 +23,15 @@ function scale(low, high, start, end) {
 }
 
 // A frame with axes; `x` and `y` have the ends and a title. Returns the drawing and its two scales.
-function frame(name, x, y) {
-  const { width, height, left, right, top, bottom } = PLOT;
+function frame(name, x, y, { width, height, left, right, top, bottom } = PLOT) {
   const toX = scale(x.low, x.high, left, width - right);
   const toY = scale(y.low, y.high, height - bottom, top);
   const svg = draw("svg", { role: "img", "aria-label": name, width, height, viewBox: `0 0 ${width} ${height}` });
-  for (const value of ticks(y.low, y.high)) {
+  for (const value of ticks(y.low, y.high, height < 200 ? 3 : 5)) {
     svg.append(draw("line", { class: "grid", x1: left, x2: width - right, y1: toY(value), y2: toY(value) }),
       draw("text", { class: "dim", x: left - 6, y: toY(value) + 4, "text-anchor": "end" }, String(value)));
   }
-  for (const value of x.ticks ?? ticks(x.low, x.high)) {
+  for (const value of x.ticks ?? ticks(x.low, x.high, width < 300 ? 4 : 5)) {
     svg.append(draw("text", { class: "dim", x: toX(value), y: height - bottom + 16, "text-anchor": "middle" },
       String(value)));
   }
@@ -70,14 +70,14 @@ function barChart(name, heights, { edges, names, title }) {
   const low = edges ? edges[0] : 0;
   const high = edges ? edges[count] : count;
   const { svg, toX, toY } = frame(name, { low, high, title, ticks: edges ? undefined : [] },
-    { low: 0, high: Math.max(1, ...heights) });
+    { low: 0, high: Math.max(1, ...heights) }, SMALL);
   const every = Math.ceil(count / LONGEST_LABELS);
   heights.forEach((value, index) => {
     const [start, end] = edges ? [toX(edges[index]), toX(edges[index + 1])] : [toX(index + 0.1), toX(index + 0.9)];
     svg.append(draw("rect", { class: "first", x: start + 0.5, width: Math.max(end - start - 1, 0.5), y: toY(value),
       height: toY(0) - toY(value) }));
     if (names && index % every === 0) {
-      svg.append(draw("text", { class: "dim", x: (start + end) / 2, y: PLOT.height - PLOT.bottom + 16,
+      svg.append(draw("text", { class: "dim", x: (start + end) / 2, y: SMALL.height - SMALL.bottom + 16,
         "text-anchor": "middle" }, names[index]));
     }
   });

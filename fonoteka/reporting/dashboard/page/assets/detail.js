@@ -69,7 +69,7 @@ function differencesText(model, steps) {
 }
 
 function countsTable(task, norm, models, clip) {
-  const columns = ["Model", task.rate, "Substituted", "Deleted", "Inserted", "Confidence"];
+  const columns = ["Model", task.rate, "Subst.", "Del.", "Ins.", "Confidence"];
   const rows = models.map((model) => {
     const counts = columnsOf(task, norm, model);
     const decoded = countsOf(task, norm, model, clip) !== null;

@@ -125,6 +125,8 @@ function openLink() {
     state.page = Math.floor(Math.max(sorted.indexOf(state.clip), 0) / ROWS) + 1;
   }
   refresh(() => true);
+  const row = element("list").querySelector("tr.current");
+  if (row) element("list").scrollTop = row.offsetTop - element("list").clientHeight / 2;
 }
 
 restoreTheme();

@@ -78,7 +78,8 @@ function showList() {
 function listRow(clip) {
   const [task, norm] = [currentTask(), state.norm];
   const first = columnsOf(task, norm, currentModel());
-  const open = link(clips.id[clip], null, { tabindex: -1, "aria-current": clip === state.clip && "true" });
+  const open = link(clips.id[clip], null, { tabindex: -1, title: clips.id[clip],
+    "aria-current": clip === state.clip && "true" });
   open.classList.add("open");
   const text = task.references[norm][clip];
   const glue = spaced(task) ? " " : "";
