@@ -19,15 +19,15 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-TOP = Path(__file__).resolve().parents[1]
-sys.path.append(str(TOP))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file
 
+TOP = Path(__file__).resolve().parents[1]
 CHROMIUM = "/usr/bin/chromium"
 LARGEST_BYTES = 150_000
-WIDTH, HEIGHT = 1400, 1500
+WIDTH, HEIGHT = 1400, 1800
 COLOURS = 64  # greys of letters and a few colours; 256 make the file a third larger
 DRAWN_MS = 1500  # sections below the list are drawn in tasks of their own
 SHOWN_ROWS = 8  # of the list, so that the map is in the picture too
@@ -58,7 +58,7 @@ def screenshot(page_path: Path, fragment: str, dark: bool) -> bytes:
         page.wait_for_timeout(DRAWN_MS)
         if not fragment:
             compare_models(page)
-        page.evaluate(f"document.querySelector('#list').style.maxHeight = '{SHOWN_ROWS * 3}rem'")
+        page.evaluate(f"document.querySelector('#list').style.maxHeight = '{SHOWN_ROWS * 2}rem'")
         page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(DRAWN_MS)
         picture = page.screenshot()
