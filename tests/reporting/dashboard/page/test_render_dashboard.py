@@ -188,9 +188,9 @@ def test_equal_documents_give_equal_pages_whatever_the_order_of_their_keys():
             return {key: turned(value[key]) for key in reversed(value)}
         return [*map(turned, value)] if isinstance(value, list) else value
 
-    kept = copy.deepcopy(source)
+    original = copy.deepcopy(source)
     assert render(turned(source)) == render(source)
-    assert source == kept
+    assert source == original
 
 
 def test_scripts_are_all_in_the_page_and_small():

@@ -64,6 +64,7 @@ def measure(page_path: Path, repeat: int) -> dict[str, object]:
     paints, loads, filters = [], [], {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # A fresh window each time, because a page keeps the texts that it searched before.
         for _ in range(repeat):
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
             page.goto(page_path.as_uri())
