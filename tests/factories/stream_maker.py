@@ -24,6 +24,7 @@ from stages.realtime.evaluate_realtime import stage as evaluate_realtime
 from stages.realtime.evaluate_realtime.hop_scores import EvaluateRealtimeParams
 from stages.realtime.export_realtime import ExportRealtimeParams
 from stages.realtime.package_realtime import stage as package_realtime
+from stages.realtime.package_realtime.decision_tuning import DecisionGrid
 from stages.realtime.package_realtime.stage import PackageRealtimeParams
 from stages.realtime.train_realtime.realtime_task import SmallParams, TrainRealtimeParams, shape_of
 
@@ -43,7 +44,10 @@ PARAMS = TrainRealtimeParams(
 )  # fmt: skip
 RTNEURAL = ExportRealtimeParams(opset=17, steps=300, max_error=1e-5)
 SCORED = EvaluateRealtimeParams(tolerance_s=0.02, max_latency_s=0.2, resamples=50, seed=1, digits=4)
-BUNDLE = PackageRealtimeParams(steps=300, starts=2, settling_tolerance=0.01, max_bytes=100_000)
+GRID = DecisionGrid((0.0, 0.1), (0.0, 0.2), (0.0, 0.1), (1, 3), 0.005, 1, 20)
+BUNDLE = PackageRealtimeParams(
+    steps=300, starts=2, settling_tolerance=0.01, max_bytes=100_000, decisions=GRID
+)
 LICENCE = PackageParams("Apache-2.0", ("CC0",))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from string import Template
 from typing import Any
 
 from fonoteka.reporting.markdown import table
 from fonoteka.rtneural.bounds import SAFE_LOGIT
+from stages.realtime.package_realtime.host_page import decisions_section, host_section
 
 PREDICTIONS = {
     "onset": "the start of a phone",
@@ -16,52 +16,6 @@ PREDICTIONS = {
     "viseme": "the mouth shape, one of 15",
     "voicing": "voiced or not",
 }
-HOST = """\
-#include <RTNeural/RTNeural.h>
-
-#include <fstream>
-#include <memory>
-#include <stdexcept>
-
-// One model. The constructor allocates memory: call it on any thread but the audio thread.
-class CausalModel
-{
-public:
-    explicit CausalModel (const char* path)
-    {
-        std::ifstream file (path, std::ifstream::binary);
-        if (! file)
-            throw std::runtime_error ("no model at the given path");
-        model = RTNeural::json_parser::parseJson<float> (file);
-        if (model == nullptr)
-            throw std::runtime_error ("not a model that RTNeural supports");
-        model->reset(); // no allocation after this line
-    }
-
-    void reset() { model->reset(); } // at the start of each stream
-
-    // On the audio thread, once per hop: $bands features in, one number per label out.
-    const float* process (const float* frame)
-    {
-        model->forward (frame);
-        return model->getOutputs();
-    }
-
-private:
-    std::unique_ptr<RTNeural::Model<float>> model;
-};
-"""
-LOOP = """\
-// A hop has $hop new samples at 16 kHz. FrontEnd is your code, by the formula in frontend.json.
-void processHop (const float* hop, FrontEnd& frontEnd, CausalModel& speech, CausalModel& viseme)
-{
-    float frame[$bands];
-    frontEnd.push (hop, frame);
-    const bool isSpeech = speech.process (frame)[0] > ${threshold}f;
-    const float* visemes = viseme.process (frame); // $visemes probabilities, order: package.json
-    // ...
-}
-"""
 
 
 def page(package: Mapping[str, Any]) -> str:
@@ -70,7 +24,8 @@ def page(package: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             *_opening(package, models), *_evaluation(package, models), *_sources(package, models),
-            *_costs(package, models), *_host(package, models), *_limits(package),
+            *_costs(package, models), *decisions_section(models), *host_section(package, models),
+            *_limits(package),
             *_licence(package),
         ]
     )  # fmt: skip
@@ -94,7 +49,9 @@ def _opening(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]
         ),
         "\n`frontend.json` contains every constant of the features: window, mel matrix, "
         "normalisation. `package.json` contains the labels in the order of the outputs and the "
-        "SHA-256 of every file.\n",
+        "SHA-256 of every file. `fonoteka_frontend.hpp` computes the features in C++17, "
+        "`fonoteka_decisions.hpp` makes decisions of the outputs, `fonoteka_queue.hpp` passes them "
+        "to another thread; `host_example.cpp` and `onnx_example.cpp` are whole programs.\n",
     ]
 
 
@@ -190,25 +147,6 @@ def _costs(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
         *(f"// {name}.json\n{model['model_t']}" for name, model in models.items()),
         "```\n",
     ]  # fmt: skip
-
-
-def _host(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[str]:
-    values = {
-        "bands": package["frontend"]["bands"], "hop": package["frontend"]["hop"],
-        "threshold": models["speech"]["threshold"], "visemes": len(models["viseme"]["labels"]),
-    }  # fmt: skip
-    host, loop = (Template(text).substitute(values) for text in (HOST, LOOP))
-    return [
-        "## A host in C++\n",
-        "Load a model outside the audio thread, reset it, and pass one frame per hop:\n",
-        f"```cpp\n{host}```\n",
-        f"```cpp\n{loop}```\n",
-        "An onset is a peak of the probability, known one hop later: above the threshold "
-        f"{models['onset']['threshold']:g}, at least that of the hop before and above that of the "
-        "hop after.\n",
-        "In ONNX Runtime, start with zeros for every input `state_N` and pass each `next_state_N` "
-        "with the next block. A block has one or more hops.\n",
-    ]
 
 
 def _limits(package: Mapping[str, Any]) -> list[str]:

@@ -3,11 +3,13 @@
 Reads   data/realtime/export/<name>, data/realtime/models/<name>/model.json, data/realtime/streams,
         data/realtime/times.parquet, data/realtime/frontend.json, data/splits,
         reports/realtime.json, reports/rtneural/<name>.json
-Writes  data/models/realtime/: <name>.json, <name>.onnx, frontend.json, README.md, package.json
+Writes  data/models/realtime/: <name>.json, <name>.onnx, frontend.json, the C++ files of a host,
+        README.md, package.json
 Params  package_realtime, package
 
 package.json contains the hash of every file and, per model, the values that a host needs before it
-runs: sizes, the C++ type, the receptive field, the latency, and the hops until it has settled.
+runs: sizes, the C++ type, the receptive field, the latency, the hops until it has settled, and the
+settings of its decisions, chosen on validation streams.
 """
 
 from __future__ import annotations
@@ -27,10 +29,17 @@ from fonoteka.lineage import LEARNED, PackageParams, corpora, licence_of, read_p
 from fonoteka.onnx_export.session import open_model
 from fonoteka.packaging import CARD, PACKAGE, record
 from fonoteka.realtime.frontend import FrontEnd
+from fonoteka.realtime.host_files import host_files
 from fonoteka.rtneural.bounds import max_abs_logit
 from fonoteka.rtneural.cost import model_cost, model_t
 from fonoteka.rtneural.parity import settling_steps
 from fonoteka.rtneural.validate import require_valid
+from stages.realtime.package_realtime.decision_tuning import (
+    DecisionEvaluator,
+    DecisionGrid,
+    decision_entry,
+    labelled_streams,
+)
 from stages.realtime.package_realtime.page import page
 from stages.realtime.parity_frames import parity_frames
 
@@ -51,12 +60,14 @@ class PackageRealtimeParams:
         settling_tolerance: largest difference of outputs at which a reset model counts as
             settled.
         max_bytes: of the weights of all models as float32.
+        decisions: the settings of decisions that are compared.
     """
 
     steps: int
     starts: int
     settling_tolerance: float
     max_bytes: int
+    decisions: DecisionGrid
 
 
 def model_entry(
@@ -163,15 +174,23 @@ def run(
         )
     check_sources(scored["models"], corpora(manifests))
     frames = parity_frames(streams, times, params.steps)
+    labelled = labelled_streams(streams, times)
     end = FrontEnd.from_json(read_json(frontend))
-    entries = {}
+    entries, documents = {}, {}
     for name, export in sorted(export_folders.items()):
         entries[name] = model_entry(
             export, metadata[name], scored["models"][name], checked[name], end
         )
-        text = (export / f"{name}.json").read_bytes()
+        documents[name] = (export / f"{name}.json").read_bytes()
         entries[name]["settling_hops"] = settling_steps(
-            text, frames, params.settling_tolerance, params.starts
+            documents[name], frames, params.settling_tolerance, params.starts
+        )
+        evaluator = DecisionEvaluator(
+            metadata[name], export / f"{name}.onnx", labelled, end.hop_s,
+            scored["tolerance_ms"] / 1000, params.decisions.max_change_hops,
+        )  # fmt: skip
+        entries[name]["decision"] = decision_entry(
+            evaluator, params.decisions, metadata[name]["threshold"]
         )
     package: dict[str, Any] = {
         "name": "realtime", "kind": "realtime", "hop_ms": 1000 * end.hop_s,
@@ -192,6 +211,8 @@ def run(
             for file in (f"{name}.json", f"{name}.onnx"):
                 shutil.copyfile(source / file, folder / file)
         shutil.copyfile(frontend, folder / FRONTEND)
+        for name, code in host_files(end, frontend.read_bytes(), entries, documents).items():
+            write_text(folder / name, code)
         files = record(folder, [path.name for path in folder.iterdir()])
         write_text(folder / CARD, page(package | {"files": files}))
         write_json(folder / PACKAGE, package | {"files": files | record(folder, [CARD])})

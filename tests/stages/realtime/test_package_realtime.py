@@ -18,6 +18,7 @@ from fonoteka import manifest
 from fonoteka.core.files import read_json, sha256_file, write_json
 from fonoteka.packaging import CARD, PACKAGE, check_package
 from fonoteka.realtime.frame_labels import TASKS
+from fonoteka.realtime.host_files import HOST_FILES
 from fonoteka.rtneural.cost import model_cost, model_t
 from stages.realtime.package_realtime import stage
 from stages.realtime.package_realtime.page import page
@@ -56,7 +57,7 @@ def copied(folders, tmp_path):
 def test_a_bundle_is_a_sound_package(inputs, package):
     assert check_package(inputs["out"]) == []
     models = [f"{name}.{kind}" for name in TASKS for kind in ("json", "onnx")]
-    assert sorted(package["files"]) == sorted([CARD, "frontend.json", *models])
+    assert sorted(package["files"]) == sorted([CARD, "frontend.json", *HOST_FILES, *models])
     assert inputs["frontend"].read_bytes() == (inputs["out"] / "frontend.json").read_bytes()
 
 
@@ -114,10 +115,11 @@ def test_the_page_has_the_numbers_and_the_type_of_each_model(name, package, text
 @pytest.mark.parametrize(
     "word",
     ["#include <RTNeural/RTNeural.h>", "RTNeural::json_parser::parseJson<float> (file)",
-     "std::unique_ptr<RTNeural::Model<float>>", "model->reset()", "model->forward (frame)",
-     "model->getOutputs()", f"float frame[{BANDS}]", "// A hop has 160 new samples", "[0] > 0.5f",
-     "// 15 probabilities", "RTNeural::ModelT<float, 8, 15, ", "RTNeural::GRULayerT<float, 6, 8>",
-     "RTNeural::Conv1DT<float, 8, 6, 3, 1>", "RTNeural::SoftmaxActivationT<float, 15>",
+     "std::unique_ptr<RTNeural::Model<float>>", "model->reset()", "model->forward (features)",
+     "decider.push (model->getOutputs(), decision)", f"{BANDS} features per hop",
+     "Sound of 16, 44.1, 48 kHz", "RTNeural::ModelT<float, 8, 15, ",
+     "RTNeural::GRULayerT<float, 6, 8>", "RTNeural::Conv1DT<float, 8, 6, 3, 1>",
+     "RTNeural::SoftmaxActivationT<float, 15>",
      "RTNeural::DenseT<float, 8, 1>", "RTNeural::SigmoidActivationT<float, 1>"],
 )  # fmt: skip
 def test_the_page_shows_a_host(word, text):
