@@ -101,7 +101,7 @@ private:
             return peak ? 1 : 0;
         }
         int best = 0;
-        for (int i = 1; i < settings_.outputs; ++i)
+        for (int i = 0; i < settings_.outputs; ++i)
             if (outputs[i] > outputs[best])
                 best = i;
         const double current = static_cast<double>(outputs[value_]) + settings_.margin;
