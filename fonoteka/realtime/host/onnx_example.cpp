@@ -1,4 +1,4 @@
-// One model of this folder in ONNX Runtime by its C API: a WAV-less example that reads 32-bit floats.
+// One model of this folder in ONNX Runtime by its C API; reads 32-bit floats, prints the outputs.
 //
 //     g++ -std=c++17 -O2 -I INCLUDE onnx_example.cpp -o onnx_example -l onnxruntime
 //     ./onnx_example speech.onnx speech 16000 < samples.f32     # prints the outputs of each hop

@@ -29,17 +29,17 @@ def headers(tmp_path_factory, end):
 @pytest.fixture(scope="session")
 def programs(headers):
     """Return a function that compiles a program once per session: by compiler, name and flags."""
-    made = {}
+    created = {}
 
     def program(name, flags=SANITIZED, compiler=None):
         if not COMPILERS:
             pytest.skip(NO_COMPILER)
         key = (compiler or COMPILERS[0], name, flags)
-        if key not in made:
-            path = headers.parent / f"program-{len(made)}"
+        if key not in created:
+            path = headers.parent / f"program-{len(created)}"
             source = PROGRAMS / f"{name}.cpp"
-            made[key] = compile_program(key[0], source, path, *flags, "-I", headers)
-        return made[key]
+            created[key] = compile_program(key[0], source, path, *flags, "-I", headers)
+        return created[key]
 
     return program
 

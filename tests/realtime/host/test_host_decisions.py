@@ -1,4 +1,4 @@
-"""Decisions in C++ and Python are the same, and hysteresis does what it says."""
+"""Decisions in C++ and Python are the same, with hysteresis, hold and peaks."""
 
 from __future__ import annotations
 

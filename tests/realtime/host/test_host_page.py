@@ -178,7 +178,9 @@ def test_the_onnx_example_runs_the_models(bundle, wav, tmp_path):
         pytest.skip("onnxruntime_c_api.h is not installed; set ONNXRUNTIME_INCLUDE to its folder")
     library = next(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so*"))
     shutil.copy(library, tmp_path / "libonnxruntime.so.1")
+    # The library is named before the source that needs it.
     flags = ("-std=c++17", "-Wall", "-Wextra", "-Werror", "-O2", "-I", include, "-I", bundle,
+             "-Wl,--no-as-needed",
              tmp_path / "libonnxruntime.so.1", f"-Wl,-rpath,{tmp_path}")  # fmt: skip
     program = compile_program(COMPILERS[0], bundle / "onnx_example.cpp", tmp_path / "onnx", *flags)
     for name in ("speech", "phone"):
