@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.rtneural.conv2d import Conv2dShape
+from fonoteka.rtneural.shapes import step_size
+
 Vector = NDArray[np.float64]
 SAFE_LOGIT = 80.0
 """e^80 is 6e34: the sum of a thousand is finite in float32, and e^-80 is not denormal."""
@@ -26,7 +29,7 @@ def max_abs_logit(document: Mapping[str, Any], max_abs_input: float) -> float | 
     Each weight is assumed to meet its worst input, so real inputs stay far below the bound.
 
     Args:
-        document: a document without faults (see validate.py) and without layers on images.
+        document: a document without faults (see validate.py).
         max_abs_input: the largest absolute input.
 
     Returns:
@@ -36,11 +39,11 @@ def max_abs_logit(document: Mapping[str, Any], max_abs_input: float) -> float | 
     >>> max_abs_logit({"in_shape": [1], "layers": [dense]}, 5.0)
     13.0
     """
-    bound = np.full(document["in_shape"][-1], max_abs_input)
+    bound = np.full(step_size(document["in_shape"]), max_abs_input)
     logits: list[float] = []
     for layer in document["layers"]:
         bound = _propagate(layer, bound)
-        has_activation = layer["type"] in (*DENSE, "conv1d", "activation")
+        has_activation = layer["type"] in (*DENSE, "conv1d", "conv2d", "activation")
         activation = layer.get("activation", "") if has_activation else ""
         if activation == "softmax":
             logits.append(float(bound.max()))
@@ -66,8 +69,15 @@ def _propagate(layer: Mapping[str, Any], bound: Vector) -> Vector:
         return np.ones(layer["shape"][-1])
     if kind == "prelu":
         return np.asarray(bound * np.maximum(arrays[0].ravel(), 1))
-    if kind == "batchnorm":
+    if kind == "conv2d":
+        shape = Conv2dShape.from_layer(layer)
+        windows = shape.windows(bound.reshape(shape.features, shape.channels))
+        return np.asarray(
+            np.einsum("fcj,jco->fo", windows, arrays[0].sum(axis=0)) + arrays[1]
+        ).ravel()
+    if kind in ("batchnorm", "batchnorm2d"):
         scale = 1 / np.sqrt(np.array(layer["weights"][-1], float) + layer["epsilon"])
         gamma, beta = arrays[:2] if len(arrays) == 4 else (1, 0)
-        return np.asarray(gamma * scale * (bound + arrays[-2]) + beta)
+        channels = bound.reshape(-1, len(scale))  # one row, or one per feature of planes
+        return np.asarray(gamma * scale * (channels + arrays[-2]) + beta).ravel()
     return bound

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from fonoteka.core.errors import UserError
+from fonoteka.rtneural.conv2d import Conv2dShape
+from fonoteka.rtneural.shapes import step_size
 
 ACTIVATION_TYPES: Mapping[str, str] = MappingProxyType(
     {"elu": "ELuActivationT", "relu": "ReLuActivationT", "sigmoid": "SigmoidActivationT",
@@ -69,12 +71,12 @@ class _Layer:
 
     @property
     def outputs(self) -> int:
-        return int(self.json["shape"][-1])
+        return step_size(self.json["shape"])
 
     @property
     def activation(self) -> str:
         """The activation that RTNeural runs after it, or the layer itself if it is one."""
-        activated = (*DENSE, "conv1d", "activation")
+        activated = (*DENSE, "conv1d", "conv2d", "activation")
         return str(self.json.get("activation", "")) if self.kind in activated else ""
 
     def number(self, key: str, default: int = 1) -> int:
@@ -83,13 +85,8 @@ class _Layer:
 
 
 def _layers(document: Mapping[str, Any]) -> Iterator[_Layer]:
-    shape = document["in_shape"]
-    size = int(shape[-1] if len(shape) != 4 else shape[2] * shape[3])
+    size = step_size(document["in_shape"])
     for layer_json in document["layers"]:
-        if layer_json["type"].endswith("2d"):
-            raise UserError(
-                f"type {layer_json['type']!r} works on images; only vectors are supported here"
-            )
         layer = _Layer(layer_json, size)
         yield layer
         size = layer.outputs
@@ -105,11 +102,7 @@ def count_numbers(value: Any) -> int:
 
 
 def model_cost(document: Mapping[str, Any]) -> ModelCost:
-    """Return the cost of a document without faults (see validate.py).
-
-    Raises:
-        ValueError: a layer works on images.
-    """
+    """Return the cost of a document without faults (see validate.py)."""
     layers = list(_layers(document))
     recurrent = any(layer.kind in ("gru", "lstm") for layer in layers)
     return ModelCost(
@@ -130,7 +123,10 @@ def _macs(layer: _Layer) -> int:
         return gates * outputs * (inputs + outputs) + 3 * outputs
     if layer.kind == "conv1d":
         return layer.number("kernel_size") * inputs // layer.number("groups") * outputs
-    scale = outputs if layer.kind in ("prelu", "batchnorm") else 0
+    if layer.kind == "conv2d":
+        shape = Conv2dShape.from_layer(layer.json)
+        return shape.time * shape.feature * shape.channels * outputs
+    scale = outputs if layer.kind in ("prelu", "batchnorm", "batchnorm2d") else 0
     product = inputs * outputs if layer.kind in DENSE else scale
     return product + (outputs if layer.activation == "softmax" else 0)
 
@@ -142,6 +138,8 @@ def _exponentials(layer: _Layer) -> int:
 
 def _history(layer: _Layer) -> int:
     """Return the number of past steps that a layer depends on."""
+    if layer.kind == "conv2d":
+        return Conv2dShape.from_layer(layer.json).history
     if layer.kind != "conv1d":
         return 0
     return (layer.number("kernel_size") - 1) * layer.number("dilation")
@@ -159,13 +157,24 @@ def model_t(document: Mapping[str, Any]) -> str:
     with zeros, so the type is published with the model.
 
     Raises:
-        ValueError: a layer works on images.
+        UserError: only some layers are on planes, which the compile-time API does not mix.
 
     >>> model_t({"in_shape": [3], "layers": [{"type": "lstm", "shape": [2], "weights": []}]})
     'RTNeural::ModelT<float, 3, 2, RTNeural::LSTMLayerT<float, 3, 2>>'
     """
     layers = list(_layers(document))
     types = [text for layer in layers for text in _types(layer)]
+    planes = [len(layer.json["shape"]) == 4 for layer in layers]
+    if any(planes) and not all(planes):
+        raise UserError(
+            "layers on planes and on vectors have no common type in RTNeural's compile-time API; "
+            "load the file with json_parser::parseJson"
+        )
+    if planes[0]:
+        features, channels = document["in_shape"][2:]
+        last, filters = layers[-1].json["shape"][2:]
+        ends = f"float, {channels}, {features}, {filters}, {last}"
+        return f"RTNeural::ModelT2D<{ends}, {', '.join(types)}>"
     ends = f"float, {layers[0].inputs}, {layers[-1].outputs}"
     return f"RTNeural::ModelT<{ends}, {', '.join(types)}>"
 
@@ -184,6 +193,14 @@ def _types(layer: _Layer) -> Iterator[str]:
         taps = [layer.number("kernel_size"), layer.number("dilation")]
         groups = layer.number("groups")
         named["conv1d"] = "Conv1DT", (inputs, outputs, *taps, *([groups] if groups > 1 else []))
+    # RTNeural's order of sizes is channels, filters, features, and then the kernel.
+    if layer.kind == "conv2d":
+        s = Conv2dShape.from_layer(layer.json)
+        sizes_2d = (s.channels, s.filters, s.features, s.time, s.feature, s.dilation, s.stride)
+        named["conv2d"] = "Conv2DT", (*sizes_2d, str(s.padding == "valid").lower())
+    if layer.kind == "batchnorm2d":
+        features, channels = layer.json["shape"][2:]
+        named["batchnorm2d"] = "BatchNorm2DT", (channels, features, affine)
     if layer.kind in named:
         name, sizes = named[layer.kind]
         yield f"RTNeural::{name}<float, {', '.join(map(str, sizes))}>"

@@ -8,7 +8,7 @@ numbers with the fewest digits that give the same float32.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -25,19 +25,33 @@ from fonoteka.rtneural.layers import (
     require_eval_mode,
     to_layers,
 )
-from fonoteka.rtneural.unsupported import (
-    require_readable,
-    runs_in_order,
-    unsupported,
-    unsupported_module,
+from fonoteka.rtneural.placed_modules import (
+    Layers,
+    check_planes_axis,
+    check_softmax_axis,
+    feature_axes,
+    placed_modules,
 )
+from fonoteka.rtneural.plane_layers import (
+    PLANE_PADS,
+    Planes,
+    PlaneZeros,
+    batchnorm2d,
+    conv2d,
+    flattened,
+    history_of,
+    plane_zeros,
+    planes_after,
+)
+from fonoteka.rtneural.unsupported import unsupported, unsupported_module
 
-Layers = nn.Module | Sequence[nn.Module]
-FUSED = ("dense", "conv1d")
+FUSED = ("dense", "conv1d", "conv2d")
 """Layer types whose key `activation` RTNeural reads; on others it ignores the key."""
 
-IGNORED = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+IGNORED = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout,
+           nn.FeatureAlphaDropout)  # fmt: skip
 PADS = (nn.ConstantPad1d, nn.ZeroPad1d)
+Inputs = int | tuple[int, int] | None
 ACTIVATIONS: Mapping[type[nn.Module], str] = MappingProxyType(
     {nn.Tanh: "tanh", nn.ReLU: "relu", nn.Sigmoid: "sigmoid", nn.Softmax: "softmax", nn.ELU: "elu"}
 )
@@ -63,28 +77,18 @@ class ExportedModel:
         return json.dumps(self.document, allow_nan=False, separators=(",", ":")) + "\n"
 
 
-@dataclass(frozen=True)
-class _PlacedModule:
-    """A plain module, its name, and whether torch runs it on the axes of a Sequential."""
-
-    module: nn.Module
-    name: str
-    in_sequential: bool
-
-    @property
-    def location(self) -> str:
-        return f"layer {self.name} ({class_of(self.module).__name__})"
-
-
-def export_model(model: Layers, inputs: int | None = None) -> ExportedModel:
+def export_model(model: Layers, inputs: Inputs = None) -> ExportedModel:
     """Return a model in RTNeural's JSON.
 
     Args:
         model: an `nn.Sequential`, a module whose method `declared_layers` returns a list, or a
             list. A list is run in order, each module on the features of one step, regardless of
             the axes of its torch layers; a recurrent layer passes on its sequence of outputs. A
-            convolution is causal if `nn.ConstantPad1d` pads zeros to the left of it.
-        inputs: features per step; by default those of the first layer that has a size.
+            convolution is causal if `nn.ConstantPad1d` pads zeros to the left of it. A Conv2d runs
+            on `[batch, channels, time, features]`, and is causal if `nn.ZeroPad2d((0, 0, n, 0))`
+            comes before it; a layer after it reads all values of a step, as torch flattens them.
+        inputs: features per step; by default those of the first layer that has a size. For a model
+            that starts with a Conv2d, a pair: features and channels.
 
     Raises:
         UserError: the format does not support the model; the message names the layer, the reason
@@ -96,81 +100,32 @@ def export_model(model: Layers, inputs: int | None = None) -> ExportedModel:
     {"in_shape":[null,null,1],"layers":[{"type":"dense","activation":"tanh",\
 "shape":[null,null,1],"weights":[[[0.1]],[0.0]]}]}
     """
-    parts = list(_flatten(model, "", in_sequential=False))
-    features = _feature_axes(parts)
+    parts = list(placed_modules(model, "", in_sequential=False))
+    features = feature_axes(parts)
     exporter = _Exporter(inputs)
     for part in parts:
         # In a list a softmax runs on [batch, time, features]; in a Sequential its axes vary.
         if isinstance(part.module, nn.Softmax):
-            _check_softmax_axis(features if part.in_sequential else {-1, 2}, part)
+            check_softmax_axis(features if part.in_sequential else {-1, 2}, part)
+        if exporter.planes:
+            check_planes_axis(part)
         exporter.add(part.module, part.location)
     return exporter.result()
-
-
-def _flatten(model: Layers, name: str, in_sequential: bool) -> Iterator[_PlacedModule]:
-    """Yield the plain modules of a model in the order they run, each as often as it runs.
-
-    A module that occurs twice becomes two layers of the file with the same weights, each with its
-    own state, as torch runs it.
-    """
-    inner: Mapping[str, nn.Module] | Sequence[nn.Module]
-    if not isinstance(model, nn.Module):
-        inner, in_sequential = model, False
-    else:
-        require_readable(model, f"layer {name or '0'} ({type(model).__name__})")
-        if declared := getattr(model, "declared_layers", None):
-            inner, in_sequential = declared(), False
-        elif runs_in_order(type(model)):
-            # Not `named_children`, which yields a module once even if it occurs twice.
-            inner, in_sequential = {k: m for k, m in model._modules.items() if m is not None}, True
-        else:
-            yield _PlacedModule(model, name or "0", in_sequential)
-            return
-    items = inner.items() if isinstance(inner, Mapping) else enumerate(inner)
-    for key, module in items:
-        yield from _flatten(module, f"{name}.{key}" if name else str(key), in_sequential)
-
-
-def _feature_axes(parts: Sequence[_PlacedModule]) -> set[int]:
-    """Return the axes on which the Sequentials of a model have their features.
-
-    Raises:
-        UserError: layers need them on different axes, so torch would run one of them over time.
-    """
-    ordered = [part for part in parts if part.in_sequential]
-    last = [part for part in ordered if isinstance(part.module, nn.Linear | nn.LSTM | nn.GRU)]
-    second = [part for part in ordered if isinstance(part.module, nn.Conv1d)]
-    if last and second:
-        reason = (
-            f"its features are on the second axis and those of {last[0].location} on the last, so "
-            "in one Sequential one of them runs over time"
-        )
-        nearest = "a list of the same layers, which runs each layer on the features"
-        raise unsupported(second[0].location, reason, nearest)
-    if second:
-        return {1, -2}
-    # Without a recurrent layer the input may also be frames alone: [N, features].
-    return {-1, 2} if any(isinstance(p.module, nn.LSTM | nn.GRU) for p in last) else {-1, 1, 2}
-
-
-def _check_softmax_axis(features: set[int], part: _PlacedModule) -> None:
-    if (axis := part.module.dim) not in features:
-        nearest = f"Softmax(dim={-1 if -1 in features else 1})"
-        raise unsupported(
-            part.location, f"its dim is {axis}, but the features are on another axis", nearest
-        )
 
 
 class _Exporter:
     """The layers so far, their output size and pending padding."""
 
-    def __init__(self, inputs: int | None) -> None:
-        if inputs is not None and inputs < 1:
+    def __init__(self, inputs: Inputs) -> None:
+        self.planes = self.input_planes = Planes(*inputs) if isinstance(inputs, tuple) else None
+        size = self.planes.size if self.planes else inputs
+        assert not isinstance(size, tuple)
+        if size is not None and (size < 1 or (self.planes and min(self.planes) < 1)):
             raise UserError(f"inputs must be at least 1, found {inputs}")
-        self.inputs = self.size = inputs
+        self.inputs = self.size = size
         self.layers: list[Layer] = []
         self.skipped = 0
-        self.zeros: int | None = None
+        self.zeros: int | PlaneZeros | None = None
         self.padding = ""
 
     def add(self, module: nn.Module, location: str) -> None:
@@ -179,23 +134,69 @@ class _Exporter:
         if kind in IGNORED:
             require_eval_mode(module, location, getattr(module, "p", 0.0) > 0)
             return
-        if self.zeros is not None and kind is not nn.Conv1d:
-            raise unsupported(
-                self.padding, f"{location} follows it, not a Conv1d", "no padding there"
-            )
+        if self.zeros is not None and kind is not self._padded_kind:
+            reason = f"{location} follows it, not a {self._padded_kind.__name__}"
+            raise unsupported(self.padding, reason, "no padding there")
         if kind in ACTIVATIONS:
             self.add_activation(module, location)
         elif kind in PADS:
             self.zeros, self.padding = _left_zeros(module, location), location
+        elif kind in PLANE_PADS:
+            self.zeros, self.padding = plane_zeros(module, location), location
+        elif kind in (nn.Conv2d, nn.BatchNorm2d):
+            self.add_on_planes(module, location)
         elif kind in WRITERS:
             self.check_initial_state(module, location)
             layers = to_layers(module, self.size, location)
+            if self.planes:
+                layers[0] = flattened(layers[0], self.planes, location)
             if self.inputs is None:
                 self.inputs = int(getattr(module, WRITERS[kind][0]))
             self.layers += layers
             self.size = output_size(layers)
+            # A slope per vector keeps the planes, any other layer ends them.
+            if kind not in (nn.PReLU, nn.LeakyReLU):
+                self.planes = None
         else:
             raise unsupported_module(module, location)
+
+    @property
+    def _padded_kind(self) -> type[nn.Module]:
+        """The class that has to follow the pending padding."""
+        return nn.Conv2d if isinstance(self.zeros, PlaneZeros) else nn.Conv1d
+
+    def add_on_planes(self, module: nn.Module, location: str) -> None:
+        """Add a Conv2d or a BatchNorm2d."""
+        if self.planes is None:
+            reason = "pass inputs=(features, channels)"
+            if self.layers:
+                reason = "it follows a layer without planes, so put it first"
+            raise UserError(f"{location}: the shape of its input is unknown; {reason}")
+        if isinstance(module, nn.BatchNorm2d):
+            self.layers.append(batchnorm2d(module, self.planes, location))
+            return
+        assert isinstance(module, nn.Conv2d)
+        zeros = self.zeros if isinstance(self.zeros, PlaneZeros) else PlaneZeros()
+        layer = conv2d(module, self.planes, zeros, location)
+        # Without zeros before the first step a torch layer starts when its kernel is full.
+        history, padded = history_of(module), zeros.steps > 0
+        if padded and zeros.steps != history:
+            reason = f"{zeros.steps} zeros before {location}, which looks {history} steps back"
+            raise unsupported(self.padding, reason, f"ZeroPad2d((0, 0, {history}, 0))")
+        self.require_start(location, padded)
+        self.zeros, self.skipped = None, self.skipped + (0 if padded else history)
+        self.layers.append(layer)
+        self.planes = planes_after(layer)
+        self.size = self.planes.size
+
+    def require_start(self, location: str, from_zeros: bool) -> None:
+        """Refuse a layer that starts with zeros after one that torch starts later."""
+        if self.skipped and from_zeros:
+            reason = "a convolution before it has no padding, so torch starts this layer "
+            reason += f"{self.skipped} steps later than RTNeural, which starts at once"
+            raise unsupported(
+                location, reason, "ConstantPad1d((n, 0), 0.0) before each convolution"
+            )
 
     def check_initial_state(self, module: nn.Module, location: str) -> None:
         """Require that the state of a module starts with zeros, as it does in RTNeural."""
@@ -207,12 +208,7 @@ class _Exporter:
                 reason = f"{self.zeros} zeros before {location}, which looks {history} steps back"
                 raise unsupported(self.padding, reason, f"ConstantPad1d(({history}, 0), 0.0)")
             self.zeros = None
-        if self.skipped and (padded or isinstance(module, nn.LSTM | nn.GRU)):
-            reason = "a convolution before it has no padding, so torch starts this layer "
-            reason += f"{self.skipped} steps later than RTNeural, which starts at once"
-            raise unsupported(
-                location, reason, "ConstantPad1d((n, 0), 0.0) before each convolution"
-            )
+        self.require_start(location, padded or isinstance(module, nn.LSTM | nn.GRU))
         self.skipped += 0 if padded else history
 
     def add_activation(self, module: nn.Module, location: str) -> None:
@@ -222,11 +218,17 @@ class _Exporter:
         if isinstance(module, nn.ELU) and module.alpha != 1:
             reason = f"its alpha is {module.alpha:g}, but RTNeural always uses 1"
             raise unsupported(location, reason, "ELU(alpha=1.0)")
+        if self.planes and isinstance(module, nn.Softmax):
+            reason = "RTNeural's softmax runs over all features and channels of a step"
+            raise unsupported(location, reason, "a Linear between the planes and the Softmax")
         name = ACTIVATIONS[class_of(module)]
         if self.layers and self.layers[-1]["type"] in FUSED and not self.layers[-1]["activation"]:
             self.layers[-1]["activation"] = name
         else:
-            self.layers.append(layer_json("activation", self.size, [], name))
+            layer = layer_json("activation", self.size, [], name)
+            if self.planes:
+                layer["shape"] = [None, None, *self.planes]
+            self.layers.append(layer)
 
     def result(self) -> ExportedModel:
         """Return the model of the layers added so far."""
@@ -236,7 +238,8 @@ class _Exporter:
             raise UserError(
                 "the model has no layer that computes, and RTNeural cannot load an empty model"
             )
-        document = {"in_shape": [None, None, self.inputs], "layers": self.layers}
+        shape = self.input_planes or (self.inputs,)
+        document = {"in_shape": [None, None, *shape], "layers": self.layers}
         return ExportedModel(document, self.skipped)
 
 

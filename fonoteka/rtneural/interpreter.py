@@ -8,7 +8,8 @@ both implement the format.
     lstm       i, f, g, o = x W + h U + b;  c = s(f) c + s(i) tanh(g);  h = s(o) tanh(c)
     gru        z = s(x Wz + h Uz + bz + dz), r alike;  g = tanh(x Wg + bg + r (h Ug + dg));
                h = (1 - z) g + z h
-    batchnorm  y = gamma / sqrt(variance + epsilon) (x - mean) + beta
+    conv2d     see conv2d.py
+    batchnorm  y = gamma / sqrt(variance + epsilon) (x - mean) + beta; batchnorm2d per channel
     prelu      y = x if x > 0, else slope x
     softmax    e^x / sum of e^x, without subtracting the maximum: above 88 float32 overflows
 
@@ -28,6 +29,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fonoteka.core.errors import UserError
+from fonoteka.rtneural.conv2d import Conv2dShape, Conv2dSteps
+from fonoteka.rtneural.shapes import step_size
 from fonoteka.rtneural.validate import require_valid
 
 Vector = NDArray[Any]
@@ -52,7 +55,7 @@ ACTIVATION_FUNCTIONS: Mapping[str, Callable[[Vector], Vector]] = MappingProxyTyp
         "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
     }
 )
-ACTIVATED = ("dense", "time-distributed-dense", "conv1d")
+ACTIVATED = ("dense", "time-distributed-dense", "conv1d", "conv2d")
 """Layer types whose key `activation` RTNeural applies."""
 
 
@@ -159,7 +162,11 @@ def _build_layer(layer: Mapping[str, Any], arrays: list[Vector], dtype: DTypeLik
     if kind == "prelu":
         slopes = arrays[0].ravel()
         return _Stateless(lambda x: np.where(x > 0, x, slopes * x))
-    if kind == "batchnorm":
+    if kind == "conv2d":
+        return Conv2dSteps(arrays[0], arrays[1], Conv2dShape.from_layer(layer))
+    if kind in ("batchnorm", "batchnorm2d"):
+        if kind == "batchnorm2d":  # the channels of a feature are together
+            arrays = [np.tile(array, _last(layer["num_features_in"])) for array in arrays]
         (mean, variance), affine = arrays[-2:], arrays[:-2]
         scale = 1 / np.sqrt(variance + np.asarray(layer["epsilon"], dtype))
         gamma, beta = affine or (np.ones_like(mean), np.zeros_like(mean))
@@ -190,26 +197,19 @@ class Network:
                 difference is rounding.
 
         Raises:
-            UserError: the file has faults, or a layer works on images.
+            UserError: the file has faults.
         """
         document = require_valid(text, file_name)
-        shape = document["in_shape"]
-        self.inputs = int(shape[-1] if len(shape) != 4 else shape[2] * shape[3])
+        self.inputs = step_size(document["in_shape"])
         self.outputs = self.inputs
         self.dtype = np.dtype(dtype)
         self.layers: list[StepLayer] = []
-        for number, layer in enumerate(document["layers"]):
-            # Validated files may have layers on images, which no model of ours uses.
-            if layer["type"].endswith("2d"):
-                name = f"layers[{number}] ({layer['type']})"
-                raise UserError(
-                    f"{file_name}: {name} works on images; only vectors are supported here"
-                )
+        for layer in document["layers"]:
             arrays = [np.array(w, np.float32).astype(self.dtype) for w in layer["weights"]]
             self.layers.append(_build_layer(layer, arrays, self.dtype))
             if layer["type"] in ACTIVATED and layer.get("activation"):
                 self.layers.append(_Stateless(ACTIVATION_FUNCTIONS[layer["activation"]]))
-            self.outputs = int(layer["shape"][-1])
+            self.outputs = step_size(layer["shape"])
 
     def reset(self) -> None:
         """Clear the state, as before a first step."""

@@ -152,12 +152,12 @@ def _gru(hidden: int, weights: Mapping[str, Any], location: str) -> Layer:
     return layer_json("gru", hidden, [reordered("weight_ih"), reordered("weight_hh"), biases])
 
 
-def batchnorm(module: nn.BatchNorm1d, location: str) -> list[Layer]:
-    """Return a BatchNorm1d with its running statistics."""
+def batchnorm(module: nn.BatchNorm1d | nn.BatchNorm2d, location: str) -> list[Layer]:
+    """Return a BatchNorm1d with its running statistics, or the numbers of a BatchNorm2d."""
     mean, variance, size = module.running_mean, module.running_var, module.num_features
     if mean is None or variance is None:
         reason = "it keeps no statistics, and the format only supports fixed ones"
-        raise unsupported(location, reason, "BatchNorm1d(track_running_stats=True)")
+        raise unsupported(location, reason, f"{type(module).__name__}(track_running_stats=True)")
     require_eval_mode(module, location)
     named = {"weight": module.weight if module.affine else torch.ones(size), "bias": module.bias,
              "running_mean": mean, "running_var": variance}  # fmt: skip

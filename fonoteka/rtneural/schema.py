@@ -224,13 +224,13 @@ class LayerSchema:
         check: yields diagnostics, given the layer, its inputs and its number of outputs.
         keys: the keys of this type alone.
         activated: whether RTNeural reads its activation.
-        planes: whether its shape has a feature and a channel axis.
+        planes: whether its shape has a feature and a channel axis; None: it may have them.
     """
 
     check: Callable[[Any, LayerInput, int | None], Iterator[Diagnostic]]
     keys: tuple[str, ...] = ()
     activated: bool = False
-    planes: bool = False
+    planes: bool | None = False
 
 
 PLANES = ("num_filters_in", "num_features_in")
@@ -245,7 +245,7 @@ LAYER_SCHEMAS: Mapping[str, LayerSchema] = MappingProxyType(
         "gru": LayerSchema(_recurrent(3, (2,), "[kernel, recurrent kernel, the two biases]")),
         "prelu": LayerSchema(_prelu),
         "batchnorm": LayerSchema(_batchnorm, ("epsilon",)),
-        "activation": LayerSchema(_activation, activated=True),
+        "activation": LayerSchema(_activation, activated=True, planes=None),
         "conv2d": LayerSchema(_conv2d, CONV2D, activated=True, planes=True),
         "batchnorm2d": LayerSchema(_batchnorm2d, ("epsilon", *PLANES), planes=True),
     }

@@ -54,6 +54,15 @@ def is_positive_integer(value: Any) -> bool:
     return bool(number and 1 <= value < 2**31 and value == int(value))
 
 
+def step_size(shape: Sequence[Any]) -> int:
+    """Return the numbers per step of an `in_shape` or `shape`, which may have planes.
+
+    >>> step_size([None, None, 3]), step_size([None, None, 3, 2])
+    (3, 6)
+    """
+    return int(shape[-1] if len(shape) != 4 else shape[2] * shape[3])
+
+
 def shape_of(value: Any, max_depth: int = MAX_AXES) -> tuple[int, ...]:
     """Return the shape of a nested list.
 

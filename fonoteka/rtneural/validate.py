@@ -175,7 +175,7 @@ def _check_layer(
 
 
 def _output_size(
-    shape: list[Any], planes: bool, location: str
+    shape: list[Any], planes: bool | None, location: str
 ) -> Generator[Diagnostic, None, int | None]:
     """Yield diagnostics for a shape; return its number of outputs, or None."""
     has_planes = len(shape) == 4
@@ -184,7 +184,7 @@ def _output_size(
         message = f"shape is {_shortened(shape)}; it must end in a whole number of at least 1"
         yield Diagnostic(location, f"{message}; RTNeural throws or runs with garbage")
         return None
-    if has_planes and not planes:
+    if has_planes and planes is False:
         yield Diagnostic(
             location, f"shape {_shortened(shape)} has four elements, of which RTNeural takes "
             f"{shape[2]} x {shape[3]} as the number of outputs; write three",

@@ -90,7 +90,28 @@ def test_a_normalisation_of_two_arrays_has_its_own_type():
     )
 
 
-def test_layers_on_images_are_refused_by_the_cost():
-    document = {"in_shape": [None, None, 2, 2], "layers": [{"type": "conv2d"}]}
-    with pytest.raises(ValueError, match="type 'conv2d' works on images"):
-        model_cost(document)
+def planes(kind, shape, weights, **more):
+    return {"type": kind, "shape": [None, None, *shape], "weights": weights} | more
+
+
+def test_a_model_on_planes_has_a_cost_and_a_type():
+    conv = planes(
+        "conv2d", (2, 3), [[0.0] * 24, [0.0] * 3], kernel_size_time=2, kernel_size_feature=2,
+        dilation=4, strides=2, num_filters_in=2, num_features_in=5, num_filters_out=3,
+        padding="valid", activation="tanh",
+    )  # fmt: skip
+    norm = planes("batchnorm2d", (2, 3), [[0.0] * 3] * 4, num_filters_in=3, num_features_in=2)
+    document = {"in_shape": [None, None, 5, 2], "layers": [conv, norm]}
+    cost = model_cost(document)
+    assert (cost.inputs, cost.outputs, cost.parameters) == (10, 6, 24 + 3 + 12)
+    assert cost.macs == 2 * 2 * 2 * 6 + 6
+    assert (cost.exponentials, cost.receptive_steps, cost.state_size) == (6, 5, 40)
+    assert model_t(document) == (
+        "RTNeural::ModelT2D<float, 2, 5, 3, 2, RTNeural::Conv2DT<float, 2, 3, 5, 2, 2, 4, 2, true>,"
+        " RTNeural::TanhActivationT<float, 6>, RTNeural::BatchNorm2DT<float, 3, 2, true>>"
+    )
+    dense = {"type": "dense", "shape": [1], "weights": [[[0]] * 6]}
+    document["layers"].append(dense)
+    assert model_cost(document).outputs == 1
+    with pytest.raises(ValueError, match="planes and on vectors have no common type"):
+        model_t(document)

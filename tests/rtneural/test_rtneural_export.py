@@ -81,7 +81,8 @@ REFUSALS = {
     "pooling": ([nn.MaxPool1d(2)], r"neither pooling nor a change of rate"),
     "plain recurrence": ([nn.RNN(2, 2)], r"no plain recurrent layer; .* GRU"),
     "cell": ([nn.LSTMCell(2, 2)], r"only whole layers are read; .* LSTM"),
-    "image": ([nn.Conv2d(2, 2, 3)], r"one axis of features; .* Conv1d"),
+    "planes of unknown size": ([nn.Conv2d(2, 2, 3)], r"shape of its input is unknown; pass inputs"),
+    "volume": ([nn.Conv3d(2, 2, 3)], r"planes of features and channels; .* Conv2d"),
     "not yet sized": ([nn.LazyLinear(2)], r"\(LazyLinear\): it has no sizes yet"),
     "no order": (nn.ModuleList([nn.Linear(2, 2)]), r"does not define the order"),
     "norm without statistics": (

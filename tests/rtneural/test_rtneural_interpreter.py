@@ -151,9 +151,37 @@ def test_a_run_is_its_steps_and_a_step_has_one_size():
         net.forward(np.zeros(3))
 
 
-def test_layers_on_images_are_refused():
-    norm = {"type": "batchnorm2d", "shape": [None, None, 2, 2], "epsilon": 0.1,
-            "num_filters_in": 2, "num_features_in": 2, "weights": [[0, 0], [1, 1]]}  # fmt: skip
-    text = json.dumps({"in_shape": [None, None, 2, 2], "layers": [norm]})
-    with pytest.raises(ValueError, match=r"f: layers\[0\] \(batchnorm2d\) works on images"):
-        Network(text, "f")
+def test_a_normalisation_of_planes_is_per_channel():
+    norm = {"type": "batchnorm2d", "shape": [None, None, 2, 2], "epsilon": 0.0,
+            "num_filters_in": 2, "num_features_in": 2, "weights": [[1, 10], [1, 4]]}  # fmt: skip
+    net = Network(json.dumps({"in_shape": [None, None, 2, 2], "layers": [norm]}))
+    # The channels of a feature are together: the second channel has mean 10 and deviation 2.
+    assert outputs_of(net, [1, 10, 2, 14]) == [[0, 0, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("padding", "stride", "expected"),
+    [("valid", 1, [210, 321]), ("same", 1, [100, 210, 321, 32]), ("same", 2, [210, 32]),
+     ("valid", 2, [210])],
+)  # fmt: skip
+def test_a_kernel_over_features_is_padded_as_tensorflow_does(padding, stride, expected):
+    kernel = [[[[1]], [[10]], [[100]]]]  # one tap of time, three features
+    conv = {"type": "conv2d", "shape": [None, None, len(expected), 1], "weights": [kernel, [0]],
+            "kernel_size_time": 1, "kernel_size_feature": 3, "dilation": 1, "strides": stride,
+            "num_filters_in": 1, "num_features_in": 4, "num_filters_out": 1,
+            "padding": padding}  # fmt: skip
+    net = Network(json.dumps({"in_shape": [None, None, 4, 1], "layers": [conv]}))
+    assert outputs_of(net, [0, 1, 2, 3]) == [expected]
+
+
+def test_the_taps_of_time_are_planes_of_the_past():
+    kernel = [[[[1, 0], [2, 0]]], [[[10, 1], [20, 0]]]]  # 2 taps, 1 feature, 2 channels, 2 filters
+    conv = {"type": "conv2d", "activation": "relu", "shape": [None, None, 1, 2],
+            "weights": [kernel, [0.5, -3]], "kernel_size_time": 2, "kernel_size_feature": 1,
+            "dilation": 2, "strides": 1, "num_filters_in": 2, "num_features_in": 1,
+            "num_filters_out": 2, "padding": "valid"}  # fmt: skip
+    net = Network(json.dumps({"in_shape": [None, None, 1, 2], "layers": [conv]}))
+    steps = [[1, 0], [0, 1], [2, 0], [4, 0]]
+    assert outputs_of(net, *steps) == [[10.5, 0], [20.5, 0], [21.5, 0], [42.5, 1]]
+    net.reset()
+    assert outputs_of(net, [1, 0]) == [[10.5, 0]]
