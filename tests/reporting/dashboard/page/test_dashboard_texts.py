@@ -26,6 +26,7 @@ def test_hostile_text_is_shown_as_text(load, drawn, number):
     select_only(page, "search", name.split("\x00")[0][:40])
     row = f"tr[data-clip='{clip}']"
     assert page.text_content(f"{row} .open") == shown_text(name)
+    assert page.get_attribute(f"{row} .open", "title") == shown_text(name)
     assert page.text_content(f"{row} .text") == shown_text(HOSTILE[number])
     page.click(row)
     assert page.text_content("#detail-heading") == shown_text(name)
