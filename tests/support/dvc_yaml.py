@@ -20,19 +20,11 @@ ROOMS = (
 # Packages that dvc.yaml names as a folder. A stage names the folder if it uses at least half of the
 # modules in it, else each module: 905 entries of dvc.lock became 450, and a change of one module
 # makes stages of 60 s stale that do not use it, on average.
-FOLDERS = tuple(
-    f"fonoteka/{name}"
-    for name in (
-        "audiocheck",
-        "core",
-        "fingerprint",
-        "onnx_export",
-        "reporting/dashboard",
-        "rtneural",
-        "scoring",
-        "text",
-    )  # fmt: skip
-)
+FOLDER_NAMES = (
+    "audiocheck", "core", "fingerprint", "onnx_export", "reporting/dashboard", "rtneural",
+    "scoring", "text",
+)  # fmt: skip
+FOLDERS = tuple(f"fonoteka/{name}" for name in FOLDER_NAMES)
 
 
 @cache
