@@ -53,11 +53,14 @@ def _link_folders_of_outputs() -> None:
             for dep in stage.deps
             if not is_params(dep) and dep.fs_path not in outputs
         }
-        link(
+        files = [
             file
             for file in cached_files(repo)
             if file.workspace_path and any(str(p) in folders for p in file.workspace_path.parents)
-        )
+        ]
+        # A part of an output would count as changed; without any file it counts as not pulled.
+        lacking = {file.folder for file in files if not file.cache_path.exists()} - {None}
+        link(file for file in files if file.folder not in lacking)
 
 
 def _stale(stage: StageInspection) -> str:
