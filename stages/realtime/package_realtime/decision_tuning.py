@@ -50,6 +50,20 @@ class DecisionGrid:
     max_latency_hops: float
     max_change_hops: int
 
+    def __post_init__(self) -> None:
+        lists = (self.threshold_shifts, self.release_below, self.margins, self.holds)
+        if not all(lists) or min(*self.release_below, *self.margins) < 0 or min(self.holds) < 1:
+            raise UserError(
+                "package_realtime.decisions: expected lists with at least one value, release_below "
+                "and margins from 0 and holds from 1 hop on; change them in params.yaml"
+            )
+        if min(self.max_score_loss, self.max_latency_hops) < 0 or self.max_change_hops < 1:
+            raise UserError(
+                "package_realtime.decisions: max_score_loss and max_latency_hops must be at least "
+                f"0 and max_change_hops at least 1, found {self.max_score_loss}, "
+                f"{self.max_latency_hops}, {self.max_change_hops}; change them in params.yaml"
+            )
+
     def settings(self, kind: str, threshold: float) -> Iterator[DecisionSettings]:
         """Yield the settings of a kind; the first is that of decisions hop by hop."""
         yield DecisionSettings(kind, threshold, threshold)
