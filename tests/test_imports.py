@@ -59,6 +59,7 @@ LOADS = {
     "fonoteka.bench.corpus_speed": {"scipy"},
     "fonoteka.hub.loader": {"onnxruntime"},
     "fonoteka.realtime.bundle_check": {"onnxruntime"},
+    "fonoteka.realtime.feature_file": {"onnxruntime"},
     "fonoteka.realtime.model_check": {"onnxruntime"},
     "fonoteka.transcribe_words": {"onnxruntime"},
     "fonoteka.whisper.model_folder": {"onnxruntime"},

@@ -76,11 +76,6 @@ def _transcribe_phones(
     run(recordings, model or "ensemble", times=times, int8=int8)
 
 
-@realtime.callback()
-def group() -> None:
-    """Keep the name of the one command of the group."""
-
-
 @realtime.command()
 def check(
     folder: Annotated[
@@ -96,3 +91,20 @@ def check(
     from fonoteka.realtime.bundle_check import run
 
     run_command(lambda: run(folder, wav=wav, seconds=seconds), undecided=FAILED)
+
+
+@realtime.command()
+def features(
+    recording: Annotated[Path, typer.Argument(metavar="WAV", help="at 16, 44.1 or 48 kHz")],
+    npz: Annotated[Path, typer.Option("--npz", metavar="FILE", help="the archive to write")],
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="a bundle  [default: data/models/realtime]", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write the features, outputs and decisions of each hop, to compare a host with."""
+    from fonoteka.realtime.feature_file import run
+
+    run_command(lambda: run(recording, npz, bundle), undecided=FAILED)

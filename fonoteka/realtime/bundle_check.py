@@ -25,8 +25,10 @@ from fonoteka.core.files import read_json
 from fonoteka.git import project
 from fonoteka.packaging import PACKAGE, check_package
 from fonoteka.realtime.block_check import synthetic_sound
+from fonoteka.realtime.feature_file import decision_settings
 from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.realtime.frontend import FrontEnd
+from fonoteka.realtime.host_files import host_files
 from fonoteka.realtime.model_check import BundledModel, declared_model
 from fonoteka.reporting.text_table import table
 from fonoteka.transcribe import load_recording
@@ -89,6 +91,24 @@ def check_front_end(folder: Path, package: Mapping[str, Any]) -> str:
     return f"{end.params.bands} bands, window and matrix agree with the parameters"
 
 
+def check_host_files(folder: Path, package: Mapping[str, Any]) -> str:
+    """Check that the C++ files are those of this front end, these models and their settings."""
+    models = package["models"]
+    for name in models:
+        decision_settings(package, name)
+    frontend = (folder / FRONTEND).read_bytes()
+    documents = {name: (folder / f"{name}.json").read_bytes() for name in models}
+    end = FrontEnd.from_json(read_json(folder / FRONTEND))
+    files = host_files(end, frontend, models, documents)
+    if changed := [
+        name
+        for name, code in files.items()
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != code
+    ]:
+        raise UserError(f"{changed} are missing or belong to other models; run dvc repro")
+    return f"{len(files)} C++ files have the constants of {FRONTEND} and {PACKAGE}"
+
+
 def run_checks(folder: Path, signal: Signal, models: list[BundledModel]) -> Iterator[CheckResult]:
     """Yield the result of each check, and append the models of the bundle to a list."""
     yield run_check("files", lambda: check_files(folder))
@@ -117,6 +137,8 @@ def run_checks(folder: Path, signal: Signal, models: list[BundledModel]) -> Iter
         if format_result.state != "ok" or front_end_result.state != "ok":
             cause = "its format" if format_result.state != "ok" else FRONTEND
             yield CheckResult("skipped", f"{name}: the rest", f"{cause} has a fault")
+    if front_end_result.state == "ok" and len(models) == len(TASKS):
+        yield run_check("C++", lambda: check_host_files(folder, package))
     yield run_check(PACKAGE, lambda: check_sums(package, models))
 
 

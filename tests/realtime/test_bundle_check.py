@@ -67,7 +67,8 @@ def test_a_valid_bundle_passes_and_each_check_is_a_line(bundle, monkeypatch, cap
     assert error == ""
     lines, table = out.split("\n\n")
     rows = lines.splitlines()
-    assert len(rows) == 3 + 5 * len(TASKS)
+    assert len(rows) == 4 + 5 * len(TASKS)
+    assert "C++: 5 C++ files have the constants of frontend.json and package.json" in out
     assert all(row.startswith("ok ") for row in rows)
     assert "blocks of 64, 441, 480 samples: 450 hops agree with the whole sound" in out
     assert [row.split()[0] for row in table.splitlines()] == ["model", *TASKS]
@@ -158,7 +159,7 @@ def test_a_fault_is_reported_although_its_hash_matches(
     out, error = checked(capsys, planted)
     assert re.search(words, error), error
     assert re.search(rf"^FAULT +.*{words}", out, re.M)
-    assert "ok      files: 12 files have" in out
+    assert "ok      files: 17 files have" in out
 
 
 @pytest.mark.parametrize("name", ["frontend.json", "phone.onnx", "phone.json", "README.md"])
