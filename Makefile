@@ -13,7 +13,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro status diff gate verify bench-streaming bench-service test test-fast test-faults coverage check lint-workflows requirements requirements-serve \
+.PHONY: help repro status diff gate verify bench-streaming bench-service bench-host test test-fast test-faults coverage check lint-workflows requirements requirements-serve \
   image image-train image-tags image-smoke clean
 
 help: ## list these words
@@ -50,6 +50,9 @@ bench-streaming: $(INSTALLED) ## time the recognition of streams beside window r
 
 bench-service: $(INSTALLED) ## load the service with 1 to 64 clients, an hour of sound, live streams
 	@python -m fonoteka bench service
+
+bench-host: $(INSTALLED) ## time the C++ front end over a million hops, and the five small models
+	@python -m fonoteka bench host
 
 # A file goes to one worker, so that what its tests share is made once.
 PYTEST := python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder

@@ -48,6 +48,7 @@ LOADS = {
     "fonoteka.bench.alignment.compare": {"onnxruntime"},
     "fonoteka.bench.alignment.digits": {"onnxruntime"},
     "fonoteka.bench.command": {"onnxruntime"},
+    "fonoteka.bench.host.host_bench": {"onnxruntime"},
     "fonoteka.bench.realtime": {"onnxruntime"},
     "fonoteka.bench.service.command": {"onnxruntime", "pandas"},
     "fonoteka.bench.service.direct": {"onnxruntime"},

@@ -56,6 +56,14 @@ def realtime(busy: Busy = False) -> None:
 
 
 @app.command()
+def host(busy: Busy = False) -> None:
+    """Time the C++ front end of a host over a million hops, and the causal models with it."""
+    from fonoteka.bench.host.host_bench import bench_host
+
+    _measure(lambda: bench_host(busy))
+
+
+@app.command()
 def words(busy: Busy = False) -> None:
     """Time word recognition: ONNX Runtime beside torch, short inputs beside 30 s."""
     from fonoteka.bench.words import bench_words
