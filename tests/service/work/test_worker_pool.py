@@ -267,7 +267,8 @@ def test_the_state_names_each_worker(quiet):
 
 def test_batch_workers_run_later_than_live_workers(quiet):
     batch, live = (worker.process for worker in quiet.pool.state())
-    assert os.getpriority(os.PRIO_PROCESS, batch) == 10 + os.getpriority(os.PRIO_PROCESS, live)
+    later = 10 + os.getpriority(os.PRIO_PROCESS, live)
+    assert os.getpriority(os.PRIO_PROCESS, batch) == min(later, 19)  # the system's last priority
 
 
 def test_workers_ignore_the_signals_of_a_terminal(quiet, clip, phones):
