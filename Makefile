@@ -13,8 +13,8 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro status diff gate verify bench-streaming bench-service bench-host test test-fast test-faults coverage check lint-workflows requirements requirements-serve \
-  image image-train image-tags image-smoke clean
+.PHONY: help repro status diff gate verify bench-streaming bench-service bench-host test test-fast test-faults coverage check lint-workflows requirements requirements-serve clean
+.PHONY: image image-train image-tags image-smoke
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
