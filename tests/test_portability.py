@@ -91,8 +91,9 @@ POSIX_NAMES_OF_COMMANDS = POSIX_NAMES | {
     "os.fchmod", "os.geteuid", "os.getloadavg", "os.nice", "os.sched_setscheduler", "os.wait4",
 }  # fmt: skip
 # Only commands that Windows refuses use these: `repro`, `merge-lock`, `verify`, `bench`, `serve`.
+# The commands of images run in containers, which are Linux.
 REFUSED = (
-    "fonoteka.bench.", "fonoteka.pipeline.runner.", "fonoteka.pipeline.verify.",
+    "fonoteka.bench.", "fonoteka.images.", "fonoteka.pipeline.runner.", "fonoteka.pipeline.verify.",
     "fonoteka.reporting.machine", "fonoteka.service.server", "fonoteka.service.uploads.",
     "fonoteka.service.work.",
 )  # fmt: skip

@@ -38,8 +38,8 @@ FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
 
 MAKEFILE = (TOP / "Makefile").read_text(encoding="utf-8")
 NOT_OURS = {"--durations", "--dist", "--experimental-websocket"}  # of pytest and node
-# Pages whose programs other tests run: here, and in test_service_examples.py.
-RUN_ELSEWHERE = {"README.md", "docs/service-examples.md"}
+# Pages whose programs other tests run: here, in test_hub_pipeline.py and test_service_examples.py.
+RUN_ELSEWHERE = {"README.md", "docs/hub.md", "docs/service-examples.md"}
 
 # Packages that the program must not need cannot be imported while it runs.
 ALONE = """\

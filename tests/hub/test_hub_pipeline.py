@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from clones import PYTHON, built
+from dvc_yaml import TOP
 from hub_maker import require_torchcodec
 from huggingface_hub import metadata_load
 from huggingface_hub.repocard_data import model_index_to_eval_results
@@ -226,6 +228,14 @@ def test_datasets_reads_the_folder_of_the_data_with_the_samples_of_the_pipeline(
 
     folder = hub / "dataset"
     data = load_dataset("audiofolder", data_dir=str(folder), cache_dir=str(tmp_path))
+    # The program of docs/hub.md, with the places of this test.
+    (program,) = re.findall(
+        r"```python\n(from datasets.*?)```", (TOP / "docs/hub.md").read_text("utf-8"), re.DOTALL
+    )
+    places = f'data_dir="{folder}", cache_dir="{tmp_path}"'
+    scope: dict = {}
+    exec(program.replace('data_dir="hub/dataset"', places), scope)
+    assert scope["data"].num_rows == data.num_rows
     names = {"train": "train", "valid": "validation", "test": "test"}
     assert {*data} == {*names.values()}
     rows = {}

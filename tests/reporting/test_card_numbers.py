@@ -20,6 +20,7 @@ from dvc_yaml import TOP
 from fonoteka.core.files import read_json
 from fonoteka.packaging import CARD, PACKAGE
 from fonoteka.phones import LABELS
+from fonoteka.realtime.resampler import delay_ms
 from stages.export.package import card as phone_card
 from stages.export.package.stage import headline
 from stages.realtime.package_realtime import page as causal_page
@@ -47,6 +48,14 @@ CONSTANTS = {
     r"\| viseme .*one of 15": {15: "mouth shapes, a name of the inventory"},
     r"\| model +\| metric": {95: "per cent of the intervals"},
     r"- One speaker at a time, 16 kHz": {16: "kHz of all audio"},
+    r" contains every constant of the features": {17: "C++17"},
+    r"Sound of ": {16: "kHz of all audio", 44.1: "kHz of a host", 48: "kHz of a host"},
+    r"Every call returns a ": {
+        0: "status of a call without remark",
+        44.1: "kHz of a host",
+        48: "kHz of a host",
+        **{delay_ms(rate): "ms of the resampler, computed" for rate in (44_100, 48_000)},
+    },
     r"- RTNeural's softmax": {88: "logit above which exp overflows float32"},
 }
 """Numbers that no report contains, by the lines that may have them, with what they are."""
@@ -235,7 +244,8 @@ def causal_claims(realtime, sizes, package) -> list[Claim]:
         Claim("The interval is a bootstrap", (realtime["tolerance_ms"],)),
         Claim("All weights together", (package["weight_bytes"], package["macs_per_hop"])),
         Claim("All weights together", (package["settling_tolerance"],)),
-        Claim("An onset is a peak", (realtime["models"]["onset"]["threshold"],)),
+        Claim("An onset is a peak", (package["models"]["onset"]["decision"]["threshold"],)),
+        Claim("Sound of ", (package["frontend"]["bands"],)),
         Claim(
             "- RTNeural's softmax", leaves([m["max_abs_logit"] for m in package["models"].values()])
         ),
@@ -249,8 +259,30 @@ def causal_claims(realtime, sizes, package) -> list[Claim]:
             Claim(rf"\| {name} \| (f1|accuracy) ", leaves([metrics[k] for k in scored]), row=True),
             Claim(rf"\| {name} \| \d", leaves(row), row=True),
             Claim(rf"\| {name} \| .* \d+ probabilities", (len(own["labels"]),)),
+            *decision_claims(name, own["decision"], metrics),
         ]
     return claims
+
+
+def decision_claims(name, decision, metrics) -> Iterator[Claim]:
+    """Yield the claims of the two rows of a model in the table of decisions.
+
+    The stage tunes decisions itself, so their figures are those of package.json. Without hysteresis
+    the score on test is that of reports/realtime.json.
+    """
+    keys = {"state": ("threshold", "release"), "label": ("margin",), "event": ("threshold",)}
+    settings = [decision[key] for key in keys[decision["kind"]]]
+    # The cell of the name is empty in the second row, where the settings tell the models apart.
+    words = {"state": "on > {:g}, off <= {:g}", "label": "margin {:g}", "event": "peak > {:g}"}
+    setting = re.escape(words[decision["kind"]].format(*settings))
+    for part, cell in (("validation", f"{name} "), ("test", "")):
+        row = [*settings, decision["hold_hops"]]
+        for side in ("hop_by_hop", "with_hysteresis"):
+            figures = decision[part][side]
+            score = metrics["score"] if (part, side) == ("test", "hop_by_hop") else figures["score"]
+            row += [score, figures["changes"] / figures["true_changes"]]
+            row += [figures["latency_ms_p50"]] if figures["latency_ms_p50"] else []
+        yield Claim(rf"\| {cell}\| {part} \| {setting} \|", tuple(row), row=True)
 
 
 def stream_claims(streaming, step, corpus, shape, files) -> list[Claim]:
@@ -409,12 +441,33 @@ def causal_package(own: dict) -> dict:
             "parameters": own["rtneural"][name]["parameters"], "macs": 200 + number,
             "exponentials": 300 + number, "settling_hops": None if number else 77,
             "max_abs_logit": 40 + number, "model_t": "using X = Y<1, 2>;",
+            "decision": made_decision(number, metrics),
         }
         for number, (name, metrics) in enumerate(realtime["models"].items())
     }  # fmt: skip
     return {
         "hop_ms": realtime["hop_ms"], "frontend": {"bands": 40, "hop": 160}, "models": models,
         "test": realtime, "weight_bytes": 510, "macs_per_hop": 1010, "settling_tolerance": 0.01,
+    }  # fmt: skip
+
+
+def made_decision(number: int, metrics: dict) -> dict:
+    """Return the decision of a model; only its score on test is in a report."""
+    kind = ("state", "label", "event")[number % 3]
+    parts = {
+        part: {
+            side: {
+                "score": 0.7 + 0.011 * number, "changes": 1000 + 37 * number, "true_changes": 900,
+                "latency_ms_p50": None if kind == "event" else 40.0 + number,
+            }
+            for side in ("hop_by_hop", "with_hysteresis")
+        }
+        for part in ("validation", "test")
+    }  # fmt: skip
+    parts["test"]["hop_by_hop"]["score"] = metrics["score"]
+    return {
+        "kind": kind, "threshold": 0.5 + 0.01 * number, "release": 0.2, "margin": 0.1,
+        "hold_hops": 1 + number, **parts,
     }  # fmt: skip
 
 
