@@ -20,17 +20,6 @@ COPY fonoteka ./fonoteka
 RUN /opt/venv/bin/python -m compileall -q -j 0 /opt/venv/lib /opt/fonoteka
 
 FROM ${BASE}
-ARG REVISION=unknown
-ARG VERSION=unknown
-ARG SOURCE=unknown
-ARG BASE
-LABEL org.opencontainers.image.title="fonoteka-serve" \
-      org.opencontainers.image.description="Speech recognition over HTTP and WebSockets: bs, en, hr, sr" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.source="${SOURCE}" \
-      org.opencontainers.image.base.name="${BASE}"
 # ffmpeg decodes M4A and WebM. `--build-arg SYSTEM_PACKAGES=` builds without it.
 ARG SYSTEM_PACKAGES=ffmpeg
 RUN apt-get update \
@@ -50,6 +39,18 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
     FONOTEKA_PORT=8080
+# Last, because a new revision would have each later step carried out again.
+ARG REVISION=unknown
+ARG VERSION=unknown
+ARG SOURCE=unknown
+ARG BASE
+LABEL org.opencontainers.image.title="fonoteka-serve" \
+      org.opencontainers.image.description="Speech recognition over HTTP and WebSockets: bs, en, hr, sr" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.base.name="${BASE}"
 WORKDIR /project
 USER 1000:1000
 EXPOSE 8080

@@ -19,7 +19,7 @@ GOOD = (TOP / "Dockerfile").read_text(encoding="utf-8")
 SPOILT = [
     (image_rules.pinned_base, "3.11-slim-bookworm\n", "latest\n"),
     (image_rules.pinned_base, "=python:3.11-slim-bookworm\n", "=python\n"),
-    (image_rules.pinned_base, "FROM ${BASE}\nARG", "FROM debian:stable\nARG"),
+    (image_rules.pinned_base, "FROM ${BASE}\n#", "FROM debian:stable\n#"),
     (image_rules.unprivileged_user, "USER 1000:1000", "USER 0:0"),
     (image_rules.unprivileged_user, "USER 1000:1000", "USER 1000:1000\nUSER root"),
     (image_rules.unprivileged_user, "USER 1000:1000\n", ""),
