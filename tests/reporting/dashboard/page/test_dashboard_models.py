@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from dashboard_expected import TASKS, best_model, expected_steps, rates, worst_first
 from dashboard_maker import COUNTS, clip_errors
@@ -56,12 +58,29 @@ def test_two_models_are_compared_on_clips_that_both_decoded(load, drawn):
     assert f"both decoded: {len(both)};" in text
     assert f"is better in {better[0]}, {names[2]} in {better[1]}" in text
     assert values(page, "#pair-counts") == pytest.approx([difference])
+    assert f"{100 * difference:.2f} pp ({names[0]} − {names[2]}, percentage points)" in text
     assert "The reports do not compare these two models." in page.inner_text("#comparison")
     page.click("[data-sort='difference']")
     by_clip = [rates(task, "phones", task["models"][m]) for m in (0, 2)]
     shown = [by_clip[0][n] - by_clip[1][n] for n in listed(page) if n in both]
     assert shown == sorted(shown, reverse=True)
     assert listed(page)[-2:] == [4, 5]
+    page.click("#first-page")
+    cells = page.eval_on_selector_all(
+        "#list tr td:nth-child(6)", "all => all.map((c) => c.innerText)"
+    )
+    assert [cell for cell in cells if not re.fullmatch(r"-?\d+\.\d\d pp", cell)] == []
+
+
+def test_a_reported_difference_names_its_order_and_its_unit(load, drawn):
+    # The report has model_1 − model_0; the page shows model_0 first.
+    page = load("#model=model_0&second=model_1")
+    row = page.inner_text("#comparison > .wide tbody tr")
+    (pair,) = drawn["tasks"][0]["pairs"]
+    assert row.split("\t")[:3] == [
+        "model_1 − model_0", f"{100 * pair['difference']:.2f} pp", "-1.23 pp to 20.00 pp"
+    ]  # fmt: skip
+    assert "the model before the sign is better" in page.inner_text("#comparison caption >> nth=0")
 
 
 def substitutions(task, model, pair):

@@ -47,15 +47,17 @@ function valueElement(value, text) {
 }
 
 function percentText(value) {
-  return missing(value) ? "–" : Number.isFinite(value) ? (value * 100).toFixed(2) + " %" : "no reference";
+  return missing(value) ? "–" : (value * 100).toFixed(2) + " %";
 }
 
 const percent = (value) => valueElement(value, percentText(value));
+// A difference of two rates: "5 %" could be of either rate.
+const points = (value) => valueElement(value, missing(value) ? "–" : (value * 100).toFixed(2) + " pp");
 const plain = (value) => valueElement(value, typeof value === "number" ? String(value) : value);
 
-function interval(low, high) {
+function interval(low, high, shown = percent) {
   if (missing(low) || missing(high)) return document.createTextNode("–");
-  return make("span", {}, percent(low), " to ", percent(high));
+  return make("span", {}, shown(low), " to ", shown(high));
 }
 
 function whole(count) {

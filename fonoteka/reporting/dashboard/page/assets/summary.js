@@ -46,31 +46,33 @@ function showComparison() {
   if (second) {
     const names = [state.model, state.second];
     const pair = pairs.find(({ a, b }) => names.includes(a) && names.includes(b));
-    const caption = "The paired difference in the report; below 0 the first model is better";
-    if (pair) children.push(scrolling("Paired difference", {}, pairsTable(caption, [pair])));
+    if (pair) children.push(scrolling("Paired difference", {}, pairsTable([pair])));
     else children.push(make("p", {}, "The reports do not compare these two models."));
     children.push(pairCounts(task, norm, second));
   } else {
     children.push(make("p", { class: "note" }, "Choose a second model to see both side by side."));
   }
   if (pairs.length) {
-    children.push(tableDetails("All paired differences of the reports",
-      pairsTable("Rate of the first minus rate of the second, in percentage points", pairs)));
+    children.push(tableDetails("All paired differences of the reports", pairsTable(pairs)));
   }
   element("comparison").replaceChildren(...children);
 }
 
-function pairsTable(caption, pairs) {
+function pairsTable(pairs) {
+  // A report has each pair in one order, which need not be that of the chosen models.
+  const caption = "Rate of the model before the minus sign less that of the one after it, in percentage points (pp); " +
+    "below 0 the model before the sign is better";
   const columns = [column("Models"), column("Difference", true), column("95 % interval", true),
-    column("Draws with the first better", true), column("Report")];
+    column("Draws in which it is better", true), column("Report")];
   return table(caption, columns, pairs.map(({ a, b, difference, low, high, better_draws: draws, file }) => [
-    isolated(`${a} − ${b}`), percent(difference), interval(low, high), percent(draws), isolated(file)]));
+    isolated(`${a} − ${b}`), points(difference), interval(low, high, points), percent(draws), isolated(file)]));
 }
 
 function pairCounts(task, norm, second) {
   const { clips: count, units, errors, better, equal } = filteredPair(task, norm, currentModel(), second);
   const difference = units ? (errors[0] - errors[1]) / units : NaN;
   return make("p", { id: "pair-counts" }, `Filtered clips that both decoded: ${whole(count)}; difference `,
-    percent(difference), ", computed in this page. ", isolated(state.model), ` is better in ${whole(better[0])}, `,
+    points(difference), " (", isolated(`${state.model} − ${state.second}`),
+    ", percentage points), computed in this page. ", isolated(state.model), ` is better in ${whole(better[0])}, `,
     isolated(state.second), ` in ${whole(better[1])}, and ${whole(equal)} are equal.`);
 }

@@ -45,7 +45,7 @@ function listColumns() {
   const columns = [["id", "Clip"], ["rate", rate], ["errors", "Errors"]];
   if (currentSecond()) {
     columns.push(["second_rate", rate + " of second"], ["second_errors", "Errors of second"],
-      ["difference", "Difference"]);
+      ["difference", "Difference, pp"]);
   }
   return [...columns, ["confidence", "Confidence"], ["units", unit + "s"], ["seconds", "s"], ["snr", "SNR dB"],
     ["language", "Language"], ["speaker", "Speaker"]];
@@ -86,7 +86,7 @@ function listRow(clip) {
   const cells = [open, percent(first.rate[clip]), errorsCell(first, clip)];
   if (currentSecond()) {
     const second = columnsOf(task, norm, currentSecond());
-    cells.push(percent(second.rate[clip]), errorsCell(second, clip), percent(first.rate[clip] - second.rate[clip]));
+    cells.push(percent(second.rate[clip]), errorsCell(second, clip), points(first.rate[clip] - second.rate[clip]));
   }
   cells.push(plain(currentModel().confidence?.[clip]), plain(task.units[norm][clip]), plain(clips.seconds[clip]),
     plain(clips.snr_db[clip]), isolated(groupValue("language", clip)), isolated(groupValue("speaker", clip)));
