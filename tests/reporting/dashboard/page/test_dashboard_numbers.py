@@ -47,8 +47,7 @@ def test_every_number_of_the_other_reports_is_in_the_page(load, drawn):
         numbers = []
         for row in expected:
             both = [row, other[row["value"]]]
-            keys = ("rate", "low", "high")
-            numbers += [row["units"], *(rate[key] for rate in both for key in keys)]
+            numbers += [rate[key] for rate in both for key in ("units", "rate", "low", "high")]
         assert values(page, f"[data-group='{name}']") == [n for n in numbers if n is not None]
     bins = ("low", "high", "confidence", "accuracy", "count")
     numbers = [
@@ -65,6 +64,16 @@ def test_every_number_of_the_other_reports_is_in_the_page(load, drawn):
     curves = zip(first["curves"][0]["steps"], *(m["curves"][0]["values"] for m in (first, second)),
                  strict=True)  # fmt: skip
     assert values(page, "#curves") == [number for row in curves for number in row]
+
+
+def test_a_group_without_an_interval_says_why_and_models_of_other_clips_are_named(load):
+    notes = "A group of one speaker has no interval", "The two models decoded different clips."
+    page = load("#model=model_0&second=model_1")
+    shown = {
+        name: [note in page.inner_text(f"[data-group='{name}'] caption") for note in notes]
+        for name in ("speaker", "length")
+    }
+    assert shown == {"speaker": [True, True], "length": [False, False]}
 
 
 def test_the_corpus_has_its_tables_and_histograms(page, drawn):

@@ -32,14 +32,27 @@ function groupCard(name, models, all) {
   const others = new Map((all[1]?.[name] ?? []).map((row) => [row.value, row]));
   const pairs = rows.map((row) => (models.length > 1 ? [row, others.get(row.value)] : [row]));
   const most = Math.max(...pairs.flat().map((row) => row?.high ?? row?.rate ?? 0)) || 1;
-  const columns = [column(name[0].toUpperCase() + name.slice(1)), column(currentTask().unit + "s", true)];
-  for (const model of models) columns.push(column(isolated(model.name), true), column("95 % interval", true));
+  const columns = [column(name[0].toUpperCase() + name.slice(1))];
+  // Models can have decoded different clips, so each has its own number of units.
+  for (const model of models) {
+    columns.push(column(currentTask().unit + "s", true), column(isolated(model.name), true), column("95 % interval", true));
+  }
   columns.push(column(""));
-  const body = pairs.map((pair) => [groupButton(name, pair[0].value), plain(pair[0].units),
-    ...pair.flatMap((row) => [percent(row?.rate), interval(row?.low, row?.high)]), rateBar(pair, most)]);
-  const computed = rows.some((row) => row.computed?.length);
-  const note = computed ? "Values that the report lacks were computed with the same bootstrap over speakers." : "";
-  return scrolling(`${currentTask().rate} by ${name}`, { "data-group": name }, table(`${currentTask().rate} by ${name}. ${note}`, columns, body));
+  const body = pairs.map((pair) => [groupButton(name, pair[0].value),
+    ...pair.flatMap((row) => [plain(row?.units), percent(row?.rate), interval(row?.low, row?.high)]), rateBar(pair, most)]);
+  const both = pairs.flat().filter((row) => row);
+  const title = `${currentTask().rate} by ${name}`;
+  const notes = [title + "."];
+  if (both.some((row) => row.computed?.length)) {
+    notes.push("Values that the report lacks were computed with the same bootstrap over speakers.");
+  }
+  if (both.some((row) => !missing(row.rate) && missing(row.low))) {
+    notes.push("A group of one speaker has no interval over speakers.");
+  }
+  if (pairs.some(([row, other]) => other && row.units !== other.units)) {
+    notes.push("The two models decoded different clips.");
+  }
+  return scrolling(title, { "data-group": name }, table(notes.join(" "), columns, body));
 }
 
 function groupButton(name, value) {
