@@ -137,7 +137,8 @@ def phone_model(
         "confidence": decoded.confidence,
         "report": phone_report(clips, decoded.errors, report, file, draws),
         "confusion": confusion(decoded.pairs),
-        "confusion_note": "Aligned pairs of all clips, withheld ones included.",
+        "confusion_note": "Substitutions in all clips, counted by the stage dashboard; a click "
+        "lists those with shown texts.",
         "curves": curves_of(curves, "epoch"),
     }
 

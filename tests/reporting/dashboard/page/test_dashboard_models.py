@@ -117,6 +117,15 @@ def test_a_cell_of_the_heat_map_leads_to_its_utterances_in_two_clicks(load, draw
     assert len(listed(page)) == 60
 
 
+def test_the_map_names_its_axes_and_its_source(load):
+    page = load()
+    text = page.inner_text("#confusions")
+    assert "Rows are the reference, columns the hypothesis" in text
+    # No report has these counts: reports/phones counts segments of known boundaries.
+    assert "report" not in text
+    assert "of all clips, substitutions" in text
+
+
 def test_counts_of_the_filtered_clips_are_those_of_their_alignments(load, drawn):
     task = drawn["tasks"][0]
     model = task["models"][2]

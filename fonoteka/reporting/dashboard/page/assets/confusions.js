@@ -8,7 +8,7 @@ const CELL = 15;
 const MARGIN = 52;
 let focusedCell = "0/0";
 
-// Counts of pairs of labels as rows [reference, hypothesis, count], errors alone.
+// Substitutions of the document as rows [reference, hypothesis, count].
 function reportedPairs({ rows, columns, counts }) {
   const result = [];
   rows.forEach((reference, row) => columns.forEach((recognised, place) => {
@@ -33,7 +33,7 @@ function countedPairs(task, norm, model) {
     [names[Math.floor(key / names.length)], names[key % names.length], count]);
 }
 
-// The labels of the map: those of the report or the alphabet, or the words with the most errors.
+// The labels of the map: those of the alphabet that occur, or the words with the most errors.
 function mapLabels(task, pairs) {
   const totals = new Map();
   for (const [reference, recognised, count] of pairs) {
@@ -49,10 +49,13 @@ function showConfusions() {
   const reported = model.confusion && state.counts !== "filtered";
   const pairs = reported ? reportedPairs(model.confusion) : countedPairs(task, norm, model);
   pairs.sort((a, b) => b[2] - a[2] || (a[0] + "\0" + a[1] < b[0] + "\0" + b[1] ? -1 : 1));
-  const source = reported ? (model.confusion_note ?? "Substitutions in all clips, from the report.") :
-    `Errors in the alignments of the ${whole(passing.length)} clips that pass the filters, counted in this page.`;
+  const source = reported ? (model.confusion_note ?? "Substitutions in all clips.") :
+    `Errors in the alignments of the ${whole(passing.length)} clips that pass the filters, counted in this page; ` +
+    "withheld clips have none.";
   const children = [countsChoice(model), make("p", { class: "note" }, isolated(source))];
   if (pairs.length) {
+    children.push(make("p", { class: "note" }, "Rows are the reference, columns the hypothesis; a stronger colour is " +
+      "more frequent. A click on a cell lists its clips."));
     children.push(scrolling("Confusion map", {}, heatMap(mapLabels(task, pairs), pairs)), make("p", { id: "readout", role: "status" }));
     children.push(pairTable(pairs));
   } else {
@@ -63,8 +66,8 @@ function showConfusions() {
 
 function countsChoice(model) {
   const select = make("select", { id: "counts", change: (event) => update({ counts: event.target.value }) });
-  if (model.confusion) select.add(new Option("of all clips, from the report", ""));
-  select.add(new Option("of the filtered clips", "filtered"));
+  if (model.confusion) select.add(new Option("of all clips, substitutions", ""));
+  select.add(new Option("of the filtered clips, all errors", "filtered"));
   select.value = model.confusion ? state.counts : "filtered";
   return make("label", {}, `Counts of ${model.name} `, select);
 }
