@@ -58,6 +58,30 @@ def test_a_confusion_is_in_the_link(load):
     assert page.inner_text("#count") == expected
 
 
+def test_without_a_second_model_the_list_is_not_sorted_by_it(load):
+    worst = listed(load())
+    page = load("#second=model_1&sort=difference&order=up")
+    assert listed(page) != worst
+    choose(page, "second", "none")
+    assert page.get_attribute("#list th[aria-sort]", "aria-sort") == "descending"
+    assert listed(page) == worst
+    assert "sort=" not in page.url
+    assert listed(load("#sort=second_rate")) == worst
+
+
+def test_a_limit_that_is_written_with_an_exponent_is_kept(load):
+    page = load()
+    page.fill("#rate-low", "0.0000001")
+    settle(page)
+    expected = page.inner_text("#count")
+    assert "without filters" in expected
+    page.reload()
+    settle(page)
+    assert page.inner_text("#count") == expected
+    assert not page.locator("#message").is_visible()
+    assert load("#rate=1e%2B999..").inner_text("#message").endswith("ignored: rate.")
+
+
 @pytest.mark.parametrize(
     ("fragment", "ignored"),
     [

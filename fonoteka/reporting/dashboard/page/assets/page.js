@@ -13,7 +13,7 @@ let linkTimer = null;
 function update(changes) {
   const before = { ...state };
   Object.assign(state, changes);
-  if (state.second === state.model) state.second = NONE;
+  withoutLostSecond(state);
   refresh((keys) => keys.some((key) => state[key] !== before[key]));
 }
 

@@ -5,8 +5,8 @@
 
 const GROUPS = ["language", "speaker", "sex", "source", "licence"].filter((name) => clips[name]?.values);
 const RANGES = ["seconds", "snr", "units", "rate", "confidence"];
-const SORTS = ["id", "language", "speaker", "seconds", "snr", "units", "errors", "rate", "confidence",
-  "second_errors", "second_rate", "difference"];
+const SECOND_SORTS = ["second_errors", "second_rate", "difference"];
+const SORTS = ["id", "language", "speaker", "seconds", "snr", "units", "errors", "rate", "confidence", ...SECOND_SORTS];
 const TEXT_SORTS = ["id", "language", "speaker"];
 const LONGEST_TEXT = 200;
 const NONE = "none"; // as the second model
@@ -32,11 +32,18 @@ const currentTask = () => taskNamed(state.task);
 const currentModel = () => modelNamed(currentTask(), state.model);
 const currentSecond = () => (state.second === NONE ? null : modelNamed(currentTask(), state.second));
 
-// Returns the value of a range such as 1..2.5, ..3 or 4.., or undefined.
+// Without a second model its columns are not in the list, so the list cannot be sorted by them.
+function withoutLostSecond(values) {
+  if (values.second === values.model) values.second = NONE;
+  if (values.second === NONE && SECOND_SORTS.includes(values.sort)) Object.assign(values, { sort: "rate", order: "down" });
+}
+
+// Returns the value of a range such as 1..2.5, ..3 or 1e-7.., or undefined.
 function readRange(text) {
-  const match = /^(-?\d+(?:\.\d+)?)?\.\.(-?\d+(?:\.\d+)?)?$/.exec(text);
+  const match = /^(-?\d+(?:\.\d+)?(?:e[+-]\d+)?)?\.\.(-?\d+(?:\.\d+)?(?:e[+-]\d+)?)?$/.exec(text);
   if (!match || (match[1] === undefined && match[2] === undefined)) return undefined;
-  return [match[1], match[2]].map((part) => (part === undefined ? null : Number(part)));
+  const ends = [match[1], match[2]].map((part) => (part === undefined ? null : Number(part)));
+  return ends.every((end) => Math.abs(end) < Infinity) ? ends : undefined;
 }
 
 function writeRange([low, high]) {
@@ -80,7 +87,7 @@ function readLink(hash) {
     if (value === undefined) ignored.push(key);
     else result[key] = value;
   }
-  if (result.second === result.model) result.second = NONE;
+  withoutLostSecond(result);
   const pair = [values.get("reference") ?? "", values.get("hypothesis") ?? ""];
   if (pair.some((label) => label.length > LONGEST_TEXT)) ignored.push("reference");
   else if (pair[0] !== pair[1]) result.confusion = pair;

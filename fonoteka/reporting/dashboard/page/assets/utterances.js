@@ -14,8 +14,7 @@ function sortColumn(name) {
   if (TEXT_SORTS.includes(name)) return (clip) => groupValue(name, clip);
   if (name === "errors") return (clip) => (Number.isNaN(first.rate[clip]) ? NaN : first.errors[clip]);
   if (name === "rate") return (clip) => first.rate[clip];
-  if (name === "second_errors" || name === "second_rate" || name === "difference") {
-    if (!second) return () => NaN;
+  if (SECOND_SORTS.includes(name)) {
     if (name === "second_rate") return (clip) => second.rate[clip];
     if (name === "difference") return (clip) => first.rate[clip] - second.rate[clip];
     return (clip) => (Number.isNaN(second.rate[clip]) ? NaN : second.errors[clip]);
