@@ -185,18 +185,18 @@ def bars(report: Mapping[str, Any], splits: Splits) -> list[dict[str, Any]]:
     most = max(map(len, minutes.values()), default=0)
     return [
         {
-            "name": "phones", "labels": phones,
+            "name": "phones", "label": "phone", "labels": phones,
             "counts": {part: [report["phones"][p][part] for p in phones] for part in parts},
         },
         {
-            "name": "hours per language", "labels": languages,
+            "name": "hours per language", "label": "language", "labels": languages,
             "counts": {
                 part: [own["languages"].get(code, {}).get("hours", 0) for code in languages]
                 for part, own in parts.items()
             },
         },
         {
-            "name": "minutes per speaker, longest first",
+            "name": "minutes per speaker, longest first", "label": "speaker",
             "labels": [str(number + 1) for number in range(most)],
             "counts": {part: own + [0] * (most - len(own)) for part, own in minutes.items()},
         },

@@ -82,8 +82,28 @@ def test_the_corpus_has_its_tables_and_histograms(page, drawn):
     histogram = drawn["corpus"]["histograms"][0]["counts"]
     expected = [list(row) for row in zip(histogram["train"], histogram["valid"], histogram["test"],
                                          strict=True)]  # fmt: skip
-    assert values(page, "#corpus")[3:] == [n for row in expected for n in row] * 2
+    numbers = [n for row in expected for n in row]
+    assert values(page, "#corpus")[3:] == [*numbers, *(n / 100 for n in numbers)]
     assert page.locator("#corpus svg").count() == 6
+    # The highest bar reaches the top of its axis, also below 1.
+    heights = page.eval_on_selector_all(
+        "#corpus svg", "all => all.map((svg) => Math.max(...[...svg.querySelectorAll('rect')].map("
+        "(rect) => rect.height.baseVal.value)))"
+    )  # fmt: skip
+    assert len(set(heights)) == 1
+
+
+def test_both_axes_of_a_chart_have_a_title(load):
+    page = load("#clip=clip-00000")
+    titles = [
+        page.eval_on_selector(f"{part} svg", "svg => [...svg.querySelectorAll('text:not(.dim)')]"
+                              ".map((text) => text.textContent)")
+        for part in ("#reliability", "#curves", "#corpus > div:has(h3)",
+                     "#corpus > div:has(h3):last-child")
+    ]  # fmt: skip
+    assert titles == [
+        ["confidence", "accuracy"], ["epoch", "valid_per"], ["s", "clips"], ["language", "hours"]
+    ]  # fmt: skip
 
 
 def test_a_withheld_clip_has_its_counts_and_the_reason(load, drawn):

@@ -266,5 +266,6 @@ def corpus():
                     "rows": [["train", 100, 0.25], ["test", 30, None]]}],
         "histograms": [{"name": "seconds per clip", "unit": "s", "edges": [0, 1, 2, 4],
                         "counts": counts}],
-        "bars": [{"name": "phones", "labels": ["a", "ʃ", "<b>"], "counts": counts}],
+        "bars": [{"name": "hours", "label": "language", "labels": ["a", "ʃ", "<b>"],
+                  "counts": {part: [n / 100 for n in own] for part, own in counts.items()}}],
     }  # fmt: skip

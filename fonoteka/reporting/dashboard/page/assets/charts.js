@@ -2,8 +2,8 @@
 "use strict";
 // Charts as SVG. Each has a table beside it, so the drawing itself is one picture with a name.
 
-const PLOT = { width: 440, height: 240, left: 56, right: 12, top: 10, bottom: 40 };
-const SMALL = { width: 260, height: 150, left: 48, right: 8, top: 8, bottom: 36 };
+const PLOT = { width: 440, height: 256, left: 56, right: 12, top: 26, bottom: 40 };
+const SMALL = { width: 260, height: 166, left: 48, right: 8, top: 24, bottom: 36 };
 const LONGEST_LABELS = 8; // bars with more labels than this show every n-th
 
 // About five round values between two ends: steps of 1, 2 or 5 times a power of ten.
@@ -36,7 +36,8 @@ function frame(name, x, y, { width, height, left, right, top, bottom } = PLOT) {
       String(value)));
   }
   svg.append(draw("path", { class: "axis", d: `M${left} ${top}V${height - bottom}H${width - right}` }),
-    draw("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, x.title));
+    draw("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, x.title),
+    draw("text", { x: 4, y: 13 }, y.title));
   return { svg, toX, toY };
 }
 
@@ -54,7 +55,7 @@ function lineChart(name, series, xTitle) {
   if (!values.length) return make("p", { class: "note" }, "There are no values.");
   const low = Math.min(0, ...values);
   const { svg, toX, toY } = frame(name, { low: Math.min(...steps), high: Math.max(...steps), title: xTitle },
-    { low, high: Math.max(...values) });
+    { low, high: Math.max(...values), title: name });
   series.forEach((one, index) => {
     const points = one.steps.map((step, place) => [step, one.values[place]])
       .filter(([, value]) => !missing(value))
@@ -65,12 +66,12 @@ function lineChart(name, series, xTitle) {
 }
 
 // Bars of counts between edges or over labels; one drawing per row of counts.
-function barChart(name, heights, { edges, names, title }) {
+function barChart(name, heights, { edges, names, title, height }) {
   const count = heights.length;
   const low = edges ? edges[0] : 0;
   const high = edges ? edges[count] : count;
   const { svg, toX, toY } = frame(name, { low, high, title, ticks: edges ? undefined : [] },
-    { low: 0, high: Math.max(1, ...heights) }, SMALL);
+    { low: 0, high: Math.max(...heights) || 1, title: height }, SMALL);
   const every = Math.ceil(count / LONGEST_LABELS);
   heights.forEach((value, index) => {
     const [start, end] = edges ? [toX(edges[index]), toX(edges[index + 1])] : [toX(index + 0.1), toX(index + 0.9)];
@@ -86,7 +87,7 @@ function barChart(name, heights, { edges, names, title }) {
 
 // Accuracy over confidence: points on the diagonal are calibrated; the area of a point is its count.
 function reliabilityChart(name, series) {
-  const { svg, toX, toY } = frame(name, { low: 0, high: 1, title: "confidence" }, { low: 0, high: 1 });
+  const { svg, toX, toY } = frame(name, { low: 0, high: 1, title: "confidence" }, { low: 0, high: 1, title: "accuracy" });
   svg.append(draw("line", { class: "axis", x1: toX(0), y1: toY(0), x2: toX(1), y2: toY(1) }));
   series.forEach(({ bins }, index) => {
     const counted = bins.filter((bin) => bin.count > 0 && !missing(bin.confidence) && !missing(bin.accuracy));

@@ -126,14 +126,15 @@ function showCorpus() {
   fill("corpus", [...tables, ...charts], "The document has no numbers of the corpus.");
 }
 
-function corpusChart({ name, unit, edges, labels: names, counts }) {
+function corpusChart({ name, unit, edges, labels: names, label: barTitle, counts }) {
   const parts = inOrder(Object.keys(counts), PART_ORDER);
   const rowName = (index) => (names ? names[index] : `${edges[index]} to ${edges[index + 1]}`);
   const rows = counts[parts[0]].map((_, index) => [isolated(rowName(index)),
     ...parts.map((part) => plain(counts[part][index]))]);
-  const columns = [column(unit || name), ...parts.map((part) => column(part, true))];
+  const columns = [column(barTitle || unit || name), ...parts.map((part) => column(part, true))];
   const charts = parts.map((part) => make("div", {}, make("p", { class: "note" }, isolated(part)),
-    barChart(`${name}, ${part}`, counts[part], { edges, names, title: unit || name })));
+    barChart(`${name}, ${part}`, counts[part], names ? { names, title: barTitle, height: name } :
+      { edges, title: unit || name, height: "clips" })));
   return make("div", {}, make("h3", {}, isolated(name)), make("div", { class: "cards" }, charts),
     tableDetails(`${name} as a table`, table("", columns, rows)));
 }
