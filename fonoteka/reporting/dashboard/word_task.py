@@ -112,9 +112,10 @@ def extra_rows(report: Mapping[str, Any], model: str) -> list[list[Any]]:
     gated = report["wordless_sounds"][model]["with_gate"]
     return [
         *rows,
-        ["share of clips whose language is found", language["right"], None, None,
+        # These two have clips of their own, so the number of clips above is not theirs.
+        [f"share of {language['clips']} clips whose language is found", language["right"], None, None,
          f"language_recognition.{model}.right"],
-        ["share of sounds without a word that give one", gated["with_a_word"], None, None,
+        [f"share of {gated['clips']} sounds without a word that give one", gated["with_a_word"], None, None,
          f"wordless_sounds.{model}.with_gate.with_a_word"],
     ]  # fmt: skip
 

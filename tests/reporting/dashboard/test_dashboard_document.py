@@ -100,6 +100,15 @@ def test_every_number_with_a_key_is_that_of_its_file(document):
     assert checked > 60
 
 
+def test_a_share_of_other_clips_than_the_rates_names_their_number(document):
+    for model in document["tasks"][1]["models"]:
+        labels = [label for label, *_ in model["report"]["extra"]]
+        assert labels[-2:] == [
+            "share of 3 clips whose language is found",
+            "share of 200 sounds without a word that give one",
+        ]
+
+
 def test_groups_have_the_rates_of_the_report_and_name_what_was_computed(document, project):
     for name in PARAMS.models:
         own = part_of(document, "phones", name)["report"]["by"]["phones"]

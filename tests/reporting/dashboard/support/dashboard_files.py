@@ -187,8 +187,10 @@ def _save_words(top, clips, rows, names) -> None:
             unit: {s: difference(shared, pairs["base"], s, unit, *DRAWS) for s in SPELLINGS}
             for unit in UNITS
         },
-        "language_recognition": {model: {"right": 0.5} for model in pairs},
-        "wordless_sounds": {model: {"with_gate": {"with_a_word": 0.0}} for model in pairs},
+        "language_recognition": {model: {"clips": 3, "right": 0.5} for model in pairs},
+        "wordless_sounds": {
+            model: {"with_gate": {"clips": 200, "with_a_word": 0.0}} for model in pairs
+        },
     }  # fmt: skip
     write_json(top / "words.json", rounded(result, EVALUATE.digits))
 

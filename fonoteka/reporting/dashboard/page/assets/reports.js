@@ -111,7 +111,8 @@ function showFurther() {
     const rows = model.report.extra.map(([name, value, low, high, key]) => [isolated(name), plain(value),
       missing(low) ? "–" : make("span", {}, plain(low), " to ", plain(high)), isolated(key ?? "")]);
     const columns = [column("Number"), column("Value", true), column("95 % interval", true), column("Key")];
-    return scrolling(`Further numbers of ${model.name}`, {}, table(`${model.name}, ${model.report.file}`, columns, rows));
+    return scrolling(`Further numbers of ${model.name}`, {}, table(
+      `${model.name}, ${model.report.file}; rates and shares are fractions of 1`, columns, rows));
   });
   fill("further", cards, "The reports have no further numbers of this model.");
 }
