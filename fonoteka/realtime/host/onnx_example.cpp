@@ -119,7 +119,18 @@ private:
         return value;
     }
 
+    // Copies a tensor; one of another size would be read past its end, so it ends the program.
     static void copy(OrtValue* value, float* target, std::size_t count) {
+        OrtTensorTypeAndShapeInfo* info = nullptr;
+        require(api->GetTensorTypeAndShape(value, &info));
+        std::size_t found = 0;
+        require(api->GetTensorShapeElementCount(info, &found));
+        api->ReleaseTensorTypeAndShapeInfo(info);
+        if (found != count) {
+            std::fprintf(stderr, "the file has %zu numbers where NAME has %zu; use the file of NAME\n",
+                         found, count);
+            std::exit(1);
+        }
         void* data = nullptr;
         require(api->GetTensorMutableData(value, &data));
         std::memcpy(target, data, count * sizeof(float));

@@ -191,3 +191,6 @@ def test_the_onnx_example_runs_the_models(bundle, wav, tmp_path):
         assert np.abs(table[:, 1:] - outputs).max() <= 1e-5
         values = Decider(settings_of(bundle, name)[0]).run(table[:, 1:].astype(np.float32))[0]
         assert table[:, 0].tolist() == values.tolist()
+    # The outputs of another model end before those of NAME.
+    with pytest.raises(AssertionError, match="has 1 numbers where NAME has 15; use the file of"):
+        run_program(program, bundle / "speech.onnx", "viseme", 16000, data=SOUND.tobytes())
