@@ -111,7 +111,7 @@ image: ## build the image of the service with docker or podman [BUILD=OPTIONS]
 image-train: ## build the image that runs this Makefile [BUILD=OPTIONS]
 	@"$(PYTHON)" -m fonoteka.images.build train $(BUILD)
 
-image-tags: ## print the tags of both images, each a hash of its Dockerfile and requirements.lock
+image-tags: ## print the tags of both images, each a hash of its Dockerfile and its lock files
 	@"$(PYTHON)" -m fonoteka.images.build serve --print-tag
 	@"$(PYTHON)" -m fonoteka.images.build train --print-tag
 

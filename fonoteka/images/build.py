@@ -2,9 +2,9 @@
 
     python -m fonoteka.images.build serve|train [--print-tag] [OPTIONS of `build`]
 
-Reads  Dockerfile or Dockerfile.train, requirements.lock
+Reads  Dockerfile or Dockerfile.train, requirements.lock, requirements-serve.lock for serve
 
-The tag is a hash of the two files: an image with this tag need not be built again unless the code
+The tag is a hash of these files: an image with this tag need not be built again unless the code
 has changed, which label `revision` names. PIP_INDEX_URL and PIP_EXTRA_INDEX_URL are passed on.
 Python's own library is enough to run this module, so that a host needs no environment.
 """
@@ -26,6 +26,8 @@ from fonoteka.core.run_stage import FAILED, run_command
 
 DOCKERFILES = {"serve": "Dockerfile", "train": "Dockerfile.train"}
 LOCK = "requirements.lock"
+LOCKS = {"serve": (LOCK, "requirements-serve.lock"), "train": (LOCK,)}
+"""The service has a part of the packages, and the part may change while the whole does not."""
 TAG_DIGITS = 12
 PASSED_ON = {
     "PIP_INDEX_URL": "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL": "PIP_EXTRA_INDEX_URL",
@@ -38,10 +40,10 @@ def image_tag(project: Path, image: str) -> str:
     """Return the name and tag of an image, such as `fonoteka-serve:0123456789ab`.
 
     Raises:
-        UserError: one of the two files cannot be read.
+        UserError: a file cannot be read.
     """
     digest = hashlib.sha256()
-    for name in (DOCKERFILES[image], LOCK):
+    for name in (DOCKERFILES[image], *LOCKS[image]):
         try:
             content = (project / name).read_bytes()
         except OSError as error:

@@ -6,8 +6,8 @@ Reads   requirements.lock, and what the installed packages declare to need
 Writes  requirements-serve.lock
 
 The service recognises with onnxruntime, so that torch, transformers and scikit-learn, which only
-training imports, are left out: 6.5 GB of 6.9. tests/images compares the list with the imports of
-the service, and runs the service with every other package blocked.
+training imports, are left out: 6.5 GB of 6.9. tests/containers compares the list with the imports
+of the service, and runs the service with every other package blocked.
 """
 
 from __future__ import annotations

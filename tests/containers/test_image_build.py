@@ -27,7 +27,7 @@ sys.exit({code})
 def project(tmp_path):
     folder = tmp_path / "project"
     folder.mkdir()
-    for name in (*build.DOCKERFILES.values(), build.LOCK, "pyproject.toml"):
+    for name in (*build.DOCKERFILES.values(), *build.LOCKS["serve"], "pyproject.toml"):
         shutil.copy(TOP / name, folder)
     return folder
 
@@ -48,7 +48,7 @@ def run(project, *options, path):
     )  # fmt: skip
 
 
-def test_a_tag_depends_on_the_dockerfile_and_the_lock_and_on_nothing_else(project):
+def test_a_tag_depends_on_the_dockerfile_and_the_locks_and_on_nothing_else(project):
     first = build.image_tag(project, "serve")
     assert first.startswith("fonoteka-serve:")
     assert len(first.partition(":")[2]) == 12
@@ -56,11 +56,11 @@ def test_a_tag_depends_on_the_dockerfile_and_the_lock_and_on_nothing_else(projec
     assert build.image_tag(project, "serve") == first
     assert build.image_tag(project, "train").partition(":")[2] != first.partition(":")[2]
     tags = {first}
-    for name in ("Dockerfile", "requirements.lock"):
+    for name in ("Dockerfile", "requirements.lock", "requirements-serve.lock"):
         with (project / name).open("a") as file:
             file.write("#\n")
         tags.add(build.image_tag(project, "serve"))
-    assert len(tags) == 3
+    assert len(tags) == 4
 
 
 def test_bytes_that_move_from_one_file_to_the_other_change_the_tag(project):
