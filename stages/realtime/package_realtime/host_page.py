@@ -18,10 +18,10 @@ class SpeechHost {
 public:
     bool load (const char* path, double sampleRate) {  // on any thread but the audio thread
         std::ifstream file (path, std::ifstream::binary);
-        if (! file || fonoteka::failed (frontEnd.prepare (sampleRate))) return false;
-        model = RTNeural::json_parser::parseJson<float> (file);
-        if (model != nullptr) model->reset();  // no allocation after this line
-        return model != nullptr;
+        auto loaded = file ? RTNeural::json_parser::parseJson<float> (file) : nullptr;
+        if (loaded == nullptr || fonoteka::failed (frontEnd.prepare (sampleRate))) return false;
+        (model = std::move (loaded))->reset();  // no allocation after this line
+        return decider.reset(), true;
     }
     void audioBlock (const float* samples, std::size_t count) {  // on the audio thread
         frontEnd.process (samples, count, [this] (const float* features) {
@@ -65,8 +65,8 @@ def decisions_section(models: Mapping[str, Any]) -> list[str]:
         "## Decisions\n",
         "`fonoteka_decisions.hpp` contains these settings, chosen on validation streams: among "
         "those that lose little of the score and of the latency, the one whose number of changes "
-        "is nearest to the true number. Figures are the score, changes per true change, and the "
-        "median latency.\n",
+        "is nearest to the true number, and for events the one with the best F1. Figures are the "
+        "score, changes per true change, and the median latency.\n",
         table(header, rows, left=(0, 1, 2, 4, 5)),
         "",
     ]
@@ -86,8 +86,9 @@ def host_section(package: Mapping[str, Any], models: Mapping[str, Any]) -> list[
         f"Sound of {rates} kHz in blocks of any length; {package['frontend']['bands']} features "
         f"per hop. Compile with `-std=c++17`, this folder and RTNeural on the include path:\n",
         f"```cpp\n{HOST}```\n",
-        "Every call returns a `fonoteka::Status`: below 0 nothing was done, above 0 there is a "
-        "remark, such as samples that are not finite and counted as zeros. `checkFile` compares "
+        "`prepare`, `process` and `Decider::push` return a `fonoteka::Status`: below 0 nothing was "
+        "done, above 0 there is a remark, such as samples that are not finite and counted as "
+        "zeros. `checkFile` compares "
         "`frontend.json` and the files of the models with the versions that the headers belong "
         f"to. The resampler delays the sound by {delay_ms(44_100):.2f} ms from 44.1 kHz and by "
         f"{delay_ms(48_000):.3f} ms from 48 kHz.\n",

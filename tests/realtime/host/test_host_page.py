@@ -39,8 +39,11 @@ MAIN = """
 #include <vector>
 int main (int count, char** words) {
     SpeechHost host;
-    if (count < 3 || ! host.load (words[1], std::strtod (words[2], nullptr))) return 1;
-    float block[333];
+    float block[333] {};
+    if (count < 4 || host.load (words[3], 16000)) return 2;
+    host.audioBlock (block, 333);  // without a model nothing is computed
+    if (! host.load (words[1], std::strtod (words[2], nullptr))) return 1;
+    if (host.load (words[3], 16000)) return 3;  // the model stays that of before
     while (const std::size_t samples = std::fread (block, sizeof (float), 333, stdin))
         host.audioBlock (block, samples);
     for (Change change; host.poll (change);)
@@ -103,7 +106,9 @@ def test_the_host_of_the_page_has_thirty_lines_and_runs(bundle, tmp_path):
     (tmp_path / "speech.json").write_text(f"{BANDS} 4")
     flags = (*SANITIZED, "-I", bundle, "-I", PROGRAMS)
     program = compile_program(COMPILERS[0], tmp_path / "host.cpp", tmp_path / "host", *flags)
-    out = run_program(program, tmp_path / "speech.json", 16000, data=SOUND.tobytes())
+    (tmp_path / "bad.json").write_text("bad")
+    words = (tmp_path / "speech.json", 16000, tmp_path / "bad.json")
+    out = run_program(program, *words, data=SOUND.tobytes())
     expected = changes(bundle, "speech", level(4.0))
     rows = [line.split() for line in out.decode().splitlines()]
     assert len(rows) > 5
