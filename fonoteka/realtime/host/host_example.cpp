@@ -53,6 +53,7 @@ using VisemeNet = $viseme_model_t;
 
 template <class Net, int outputs>
 void runNet(void* state, const float* features, float* results) {
+    static_assert(outputs <= kMostOutputs, "audioBlock() has room for the outputs");
     Net& net = *static_cast<Net*>(state);
     net.forward(features);
     std::copy_n(net.getOutputs(), outputs, results);
@@ -266,7 +267,8 @@ int main(int count, char** words) {
     bool replaced = false;
     while (const std::size_t samples = readBlock(wav, block)) {
         replaced |= host.audioBlock(block.data(), samples) == fonoteka::Status::samplesReplaced;
-        // An audio thread waits for its next block; here a hop per event fits the queue's 1024.
+        // An audio thread waits for its next block. A file is read without waiting, so a large
+        // block of many changes can fill the queue, which is reported at the end.
         std::this_thread::yield();
     }
     ended.store(true);
