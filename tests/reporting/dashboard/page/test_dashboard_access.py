@@ -173,6 +173,14 @@ def test_a_narrow_window_scrolls_tables_and_not_the_page(new_window, address, wi
     assert page.evaluate("document.querySelector('#list').scrollWidth > innerWidth")
 
 
+def test_in_a_narrow_window_a_click_on_a_row_shows_the_alignment(new_window, address):
+    page = new_window(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    open_page(page, address)
+    page.click("#list tbody tr >> nth=2")
+    box = page.locator(".alignment").bounding_box()
+    assert 0 < box["y"] < box["y"] + min(box["height"], 100) < 844
+
+
 def test_with_reduced_motion_nothing_scrolls_smoothly(new_window, address):
     for motion, behaviour in (("reduce", "auto"), ("no-preference", "smooth")):
         page = new_window(reduced_motion=motion)

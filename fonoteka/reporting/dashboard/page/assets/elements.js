@@ -91,7 +91,7 @@ function link(text, action, attributes = {}) {
 }
 
 // A reader who prefers less motion gets the same place without it.
-function bringIntoView(node) {
+function bringIntoView(node, block) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  node.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "nearest" });
+  node.scrollIntoView({ behavior: calm ? "auto" : "smooth", block });
 }

@@ -146,7 +146,8 @@ function openClip(clip) {
   update({ clip });
   const heading = element("detail-heading");
   heading.focus({ preventScroll: true });
-  bringIntoView(heading);
+  // Beside the list it mostly is in view; below the list, in narrow windows, its end would be below the window.
+  bringIntoView(heading, matchMedia("(min-width: 75rem)").matches ? "nearest" : "start");
 }
 
 // Moves the focus by rows, and over the ends of a page to the next one.
