@@ -86,6 +86,8 @@ def read_build(folder: Path) -> FinishedBuild:
     """
     params = _document(folder / "params.yaml")
     lock = _document(folder / "dvc.lock").get("stages") or {}
+    if not isinstance(lock, dict):
+        raise UserError(f"{folder / 'dvc.lock'}: expected stages by name; run `make repro`")
     hours = read_hours(folder / CORPUS)
     _require_recorded(folder, lock)
     logged = read_runs(folder / "logs")
@@ -105,7 +107,12 @@ def read_hours(path: Path) -> SplitHours:
     Raises:
         UserError: the report is missing or has no speech.
     """
-    parts = read_json(path)["parts"]
+    report = read_json(path)
+    parts = report.get("parts") if isinstance(report, dict) else None
+    if not isinstance(parts, dict):
+        raise UserError(
+            f"{path}: no parts with hours, so it is not the output of audit; run dvc repro"
+        )
     hours = {name: float(parts.get(name, {}).get("hours", 0.0)) for name in SPLITS}
     languages = parts.get("train", {}).get("languages", {}).values()
     clips = sum(int(language["utterances"]) for language in languages)
@@ -137,7 +144,10 @@ def _document(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; name the top of a project that was built")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506  a safe loader
+    try:
+        document = yaml.load(path.read_bytes(), loader)  # noqa: S506  a safe loader
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise UserError(f"{path}: expected keys and values, found {type(document).__name__}")
     return document

@@ -58,7 +58,10 @@ def run_page(*, compare: bool) -> int:
     params = load("planning", PlanningParams)
     if not REPORT.is_file():
         raise UserError(f"{REPORT}: no such file; run `python -m fonoteka planning measure`")
-    text = page(read_json(REPORT), params)
+    report = read_json(REPORT)
+    if "stages" not in report:  # `check` stores its result also where nothing was measured
+        raise UserError(f"{REPORT}: no stages; run `python -m fonoteka planning measure`")
+    text = page(report, params)
     days = params.prices.days_old(datetime.now(tz=UTC).date())
     if days > OLD_DAYS:
         print(f"warning: the prices are {days} days old; see planning.prices", file=sys.stderr)

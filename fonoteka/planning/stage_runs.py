@@ -65,7 +65,7 @@ def read_runs(folder: Path) -> dict[str, list[StageRun]]:
     """Return the runs of each stage, the oldest first.
 
     Raises:
-        UserError: the folder does not exist.
+        UserError: the folder does not exist, or a file in it is not a log.
     """
     if not folder.is_dir():
         raise UserError(
@@ -74,7 +74,12 @@ def read_runs(folder: Path) -> dict[str, list[StageRun]]:
         )
     runs: dict[str, list[StageRun]] = {}
     for path in sorted(folder.glob("*/*.jsonl")):
-        run = read_run(path)
+        try:
+            run = read_run(path)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}: not a log of a stage ({type(error).__name__}: {error}); remove it"
+            ) from error
         runs.setdefault(run.stage, []).append(run)
     return runs
 

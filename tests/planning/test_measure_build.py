@@ -115,6 +115,24 @@ def test_a_folder_that_was_not_built_is_named(project, name, capsys):
     assert f"{name}: no such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("params.yaml", b"mlp: [", "params.yaml: not valid YAML"),
+        ("params.yaml", b"mlp: \xff", "params.yaml: not valid YAML"),
+        ("dvc.lock", b"stages: [1]", "dvc.lock: expected stages by name"),
+        ("reports/corpus.json", b"[1]", "corpus.json: no parts with hours"),
+        ("logs/audit/20261130T110000Z-1.jsonl", b'{"event": "end"}', "not a log of a stage"),
+    ],
+)
+def test_a_damaged_file_of_a_build_is_one_sentence(project, name, text, message, capsys):
+    (project / name).write_bytes(text)
+    assert exit_code("planning", "measure") == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert len(printed.splitlines()) == 1
+
+
 def test_only_failed_runs_are_not_a_measurement(project):
     for path in project.glob("logs/*/*"):
         path.unlink()

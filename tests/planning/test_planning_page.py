@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import json
 import re
 
 import pytest
@@ -176,3 +177,10 @@ def test_a_page_without_a_report_is_refused(project, capsys):
     (project / "reports/bench/planning.json").unlink()
     assert exit_code("planning", "page") == 1
     assert re.search(r"planning\.json: no such file; run `python -m", capsys.readouterr().err)
+
+
+def test_a_report_of_a_check_alone_is_refused(project, capsys):
+    path = project / "reports/bench/planning.json"
+    path.write_text(json.dumps({"check": {"max_error": 0.2, "builds": []}}))
+    assert exit_code("planning", "page") == 1
+    assert re.search(r"planning\.json: no stages; run `python -m", capsys.readouterr().err)
