@@ -102,15 +102,23 @@ def _record_of(folder: Path) -> dict[str, Any]:
         isinstance(record, dict)
         and record.get("format") == FORMAT
         and record.get("kind") in (MODEL, DATASET)
+        and isinstance(record.get("name"), str)
         and isinstance(record.get("files"), dict)
+        and all(map(_is_entry, record["files"].values()))
     )
     if not valid:
         raise UserError(f"{folder / RECORD}: not a record of format {FORMAT}; export again")
     return dict(record)
 
 
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and {"bytes", "sha256"} <= entry.keys()
+
+
 def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if not p.is_dir() and p != folder / RECORD)
+    """Return all paths but plain folders and the record; a link to a folder is not a folder."""
+    paths = (p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir())
+    return sorted(p for p in paths if p != folder / RECORD)
 
 
 def _problem(path: Path | None, entry: Mapping[str, Any] | None) -> str:

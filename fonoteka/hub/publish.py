@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.core.errors import UserError
-from fonoteka.hub.hub_errors import hub_sentence, is_of_the_client, status_of
+from fonoteka.hub.hub_errors import hub_sentence, is_of_the_client
 from fonoteka.hub.hub_folder import RECORD, HubFolder, open_hub_folder
 
-SCHEME, NO_REPOSITORY = "hf:", 404
+SCHEME = "hf:"
 _WRITTEN_BY_THE_HUB = ".gitattributes"
 
 
@@ -50,12 +50,12 @@ def run(folder: Path, target: str, *, private: bool = False, dry_run: bool = Fal
     Args:
         folder: written by `export-hub`.
         target: `hf:owner/name`.
-        private: whether a new repository is private; an existing one keeps its state.
+        private: whether a new repository is private; an existing one has to be.
         dry_run: send nothing.
 
     Raises:
-        UserError: the folder was not exported or was changed, there is no token, or the hub
-            refuses.
+        UserError: the folder was not exported or was changed, there is no token, the hub refuses,
+            or a repository that should be private is public.
     """
     repository, exported = repository_of(target), open_hub_folder(folder)
     api = _client(needs_token=not dry_run)
@@ -66,6 +66,14 @@ def run(folder: Path, target: str, *, private: bool = False, dry_run: bool = Fal
         for name in _names(exported)
         if present is None or not _is_there(exported, name, present)
     ]
+    if private and present is not None:
+        with _plain_sentences(target):
+            info = api.repo_info(repository, repo_type=exported.kind)
+        if not info.private:  # the hub would keep it public, and the files could be read by all
+            raise UserError(
+                f"{target}: exists and is public, so --private would have no effect; make it "
+                "private on the hub first, or leave --private out"
+            )
     if dry_run:
         _print_plan(exported, target, present, new)
         return
@@ -121,14 +129,17 @@ def _plain_sentences(target: str) -> Iterator[None]:
 def _hashes_of_repository(api: Any, repository: str, kind: str) -> dict[str, str] | None:
     """Return the hash of each file of a repository, None if there is no such repository.
 
-    A large file has a SHA-256, any other one the SHA-1 of its git object.
+    A large file has a SHA-256, any other one the SHA-1 of its git object. Without a token the
+    public hub answers 401 for a repository that does not exist, which is not a refused token.
     """
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
     try:
         entries = list(api.list_repo_tree(repository, recursive=True, repo_type=kind))
-    except Exception as error:
-        if status_of(error) == NO_REPOSITORY:
-            return None
+    except GatedRepoError:
         raise
+    except RepositoryNotFoundError:
+        return None
     files = (entry for entry in entries if hasattr(entry, "blob_id"))
     return {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
 

@@ -5,6 +5,7 @@ The client is huggingface_hub, and the hub is a server on loopback.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -51,6 +52,11 @@ def hub(monkeypatch, tmp_path):
         yield server
 
 
+def edit(folder, values):
+    path = folder / RECORD
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
 def stored(hub, kind="model"):
     """Return the files of the repository that the test wrote."""
     files = dict(hub.repositories[kind, NAME].files)
@@ -72,6 +78,19 @@ def test_all_files_arrive_in_one_commit(hub, folder, capsys):
 def test_a_new_repository_is_private_on_request(hub, folder):
     run(folder, TARGET, private=True)
     assert hub.repositories["model", NAME].private
+
+
+def test_private_is_refused_if_the_repository_is_public(hub, folder):
+    run(folder, TARGET)
+    (folder / "model.onnx").write_text("another")
+    write_record(folder, MODEL, "toy")
+    sent = len(hub.uploads())
+    with pytest.raises(UserError, match="exists and is public, so --private would have no effect"):
+        run(folder, TARGET, private=True)
+    assert len(hub.uploads()) == sent
+    hub.repositories["model", NAME].private = True
+    run(folder, TARGET, private=True)
+    assert stored(hub) == tree(folder)
 
 
 def test_a_second_run_sends_nothing(hub, folder, capsys):
@@ -207,6 +226,9 @@ def test_a_target_without_owner_or_scheme_is_refused(target):
         (lambda folder: (folder / ".env").write_text("x"), ".env: not recorded"),
         (lambda folder: (folder / RECORD).write_text("[]"), "not a record of format 1"),
         (lambda folder: (folder / RECORD).write_text("{"), "not valid JSON"),
+        (lambda folder: (folder / "more").symlink_to(folder.parent), "more: not recorded"),
+        (lambda folder: edit(folder, {"name": None}), "not a record of format 1"),
+        (lambda folder: edit(folder, {"files": {"README.md": 5}}), "not a record of format 1"),
     ],
 )
 def test_a_folder_that_is_not_the_exported_one_is_refused(hub, folder, change, problem):

@@ -125,13 +125,19 @@ class _Handler(BaseHTTPRequestHandler):
         elif match := _REPOSITORY.fullmatch(path):
             repository = self.hub.repositories.get((match[1], match[2]))
             if repository is None or (repository.private and not token):
-                self._send(404, {"error": "not found"}, {"X-Error-Code": "RepoNotFound"})
+                self._not_found(token)
             else:
                 answer = {"tree": self._tree, "preupload": self._preupload, "commit": self._commit}
                 self.place = f"{'datasets/' if match[1] == 'dataset' else ''}{match[2]}"
                 answer.get(match[3], self._info)(repository)
         else:
             self._send(404, {"error": f"no {path}"})
+
+    def _not_found(self, token):
+        # Without a token the public hub answers 401. The client knows that by the host, which is
+        # another one here, or by the code.
+        status = 404 if token else 401
+        self._send(status, {"error": "not found"}, {"X-Error-Code": "RepoNotFound"})
 
     def _create(self):
         wanted = json.loads(self.body)
@@ -145,7 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, {"url": url})
 
     def _info(self, repository):
-        self._send(200, {"id": "x", "sha": _revision(repository), "siblings": []})
+        entry = {"id": "x", "sha": _revision(repository), "siblings": []}
+        self._send(200, entry | {"private": repository.private})
 
     def _tree(self, repository):
         entries = []
