@@ -25,7 +25,7 @@ from fonoteka.release import tags
 from fonoteka.release.commit_clone import entered_clone
 from fonoteka.release.examine import examine
 from fonoteka.release.objection import Objections
-from fonoteka.release.record import ReleaseRecord
+from fonoteka.release.record import ReleaseRecord, require_text
 from fonoteka.release.release import check_pushed
 from fonoteka.release.release_params import ReleaseParams, stricter
 from fonoteka.release.tags import ReleasedVersion
@@ -47,6 +47,7 @@ def run(
     Raises:
         UserError: there is no such version or stage, or the model cannot have it.
     """
+    require_text(message)
     with entered():
         params = load("release", ReleaseParams)
         limits = params.limits(name, stage)  # refused at once: without limits nothing is decided
@@ -85,6 +86,7 @@ def unassign(name: str, version: str, stage: str, *, message: str, dry_run: bool
     Raises:
         UserError: there is no such version, or it does not have the stage.
     """
+    require_text(message)
     with entered():
         released = _version(name, version)
         if stage not in released.stages:

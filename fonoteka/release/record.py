@@ -67,6 +67,23 @@ def _limits(row: GateRow, base: str) -> str:
     return f"{row.direction} is better, limit {row.limit}{before}"
 
 
+def require_text(message: str) -> None:
+    """Require that the message of a user is text, because a tag is UTF-8.
+
+    A shell passes any bytes. It is checked first: `promote` takes a stage from a greater version
+    before it writes the tag with the message.
+
+    Raises:
+        UserError: the message has bytes that are not UTF-8.
+    """
+    try:
+        message.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"--message {message!a}: expected text in UTF-8, found another byte; write it again"
+        ) from error
+
+
 def parse_record(message: str) -> ReleaseRecord | None:
     """Return the record in the message of a tag, or None if its last paragraph is not one.
 

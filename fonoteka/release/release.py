@@ -26,7 +26,7 @@ from fonoteka.release.examine import Examination, examine
 from fonoteka.release.lock_state import lock_objections
 from fonoteka.release.objection import Objections
 from fonoteka.release.package_files import push_objection
-from fonoteka.release.record import message_of
+from fonoteka.release.record import message_of, require_text
 from fonoteka.release.release_params import ReleaseParams
 from fonoteka.release.tags import ReleasedVersion
 
@@ -47,8 +47,10 @@ def run(
         require_pushed: whether a package that the remote lacks is refused; else it is a warning.
 
     Raises:
-        UserError: there is no such commit, or section `release` cannot be read.
+        UserError: there is no such commit, section `release` cannot be read, or the message is
+            not text.
     """
+    require_text(message)
     with entered():
         commit = commit_of(rev)
         objections, before = Objections(), tags.released(name)

@@ -92,6 +92,16 @@ def test_a_wrong_version_or_stage_is_refused(arguments, reason, two_versions, ca
     assert two_versions.tags == before
 
 
+def test_a_message_that_is_not_text_changes_no_stage(two_versions, call):
+    assert call("promote", "one", "v1.1.0", "prod")[0] == 0
+    before = two_versions.tags
+    # v1.1.0 would lose the stage before the tag with the message is written.
+    for arguments in (("promote", "one", "v1.0.0", "prod"), ("release", "one", "v1.2.0")):
+        code, _, err = call(*arguments, "--message", "\udcff")
+        assert (code, "--message '\\udcff': expected text in UTF-8" in err) == (2, True)
+    assert two_versions.tags == before
+
+
 def test_a_dry_run_of_a_promotion_writes_nothing(two_versions, call):
     before = two_versions.tags
     assert call("promote", "one", "v1.1.0", "prod", "--dry-run")[0] == 0
