@@ -44,6 +44,8 @@ class ModelFolder:
         self.package: dict[str, Any] = json.loads(
             (self._folder / "package.json").read_text(encoding="utf-8")
         )
+        if not isinstance(self.package, dict) or not {"files", "kind"} <= self.package.keys():
+            raise ValueError(f"{self._folder / 'package.json'}: not of a model; download it again")
         self.rate_hz: int = self.package.get("sample_rate_hz", 16_000)
 
     def verified(self, name: str) -> Path:
@@ -224,9 +226,13 @@ def open_folder(
 
 def read_wav(path: Path | str, rate_hz: int) -> Array:
     """Return the samples of a WAV file with 16 bits, or raise ValueError if it is another."""
-    with wave.open(str(path), "rb") as file:
-        layout = (file.getnchannels(), file.getsampwidth() * 8, file.getframerate())
-        data = file.readframes(file.getnframes())
+    try:
+        with wave.open(str(path), "rb") as file:
+            layout = (file.getnchannels(), file.getsampwidth() * 8, file.getframerate())
+            data = file.readframes(file.getnframes())
+    except (EOFError, wave.Error) as error:  # EOFError has no message
+        problem = str(error) or "it ends in the header"
+        raise ValueError(f"{path}: not a WAV file with samples as integers: {problem}") from error
     if layout != (1, 16, rate_hz):
         raise ValueError(
             f"{path}: {layout[0]} channels of {layout[1]} bits at {layout[2]} Hz; expected 1 of 16 "
@@ -247,7 +253,7 @@ def main(arguments: list[str]) -> None:
             print(*model.phones(samples))
             return
         outputs = model.push(samples)
-    except (OSError, EOFError, ValueError, wave.Error) as error:
+    except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     print("seconds", *model.labels, sep="\t")
     for hop in range(len(next(iter(outputs.values())))):

@@ -94,6 +94,22 @@ def test_a_missing_package_is_one_line(monkeypatch, folder):
         main(["clip.wav"])
 
 
+@pytest.mark.parametrize("text", ["[]", "{}", '{"files": {}}', "{"])
+def test_a_damaged_package_is_one_line(monkeypatch, folder, text):
+    monkeypatch.setattr("fonoteka.hub.loader.__file__", str(folder / "load.py"))
+    (folder / PACKAGE).write_text(text)
+    with pytest.raises(SystemExit, match=r"error: .+"):
+        main(["clip.wav"])
+
+
+@pytest.mark.parametrize(("data", "problem"), [(b"RIFF", "it ends in"), (b"x" * 40, "RIFF")])
+def test_a_file_that_is_not_wav_is_named_with_the_problem(tmp_path, data, problem):
+    path = tmp_path / "clip.wav"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"clip\.wav: not a WAV file .*{problem}"):
+        read_wav(path, 16_000)
+
+
 def test_the_rate_of_a_package_without_one_is_16_khz(folder):
     assert ModelFolder(folder).rate_hz == 16_000
     package = json.loads((folder / PACKAGE).read_text()) | {"sample_rate_hz": 8000}
