@@ -66,7 +66,7 @@ def clip_bytes(
         audio: data/audio.
 
     Raises:
-        UserError: a shard or a clip in it is missing.
+        UserError: a shard or a clip in it is missing, or a shard is damaged.
     """
     by_shard: dict[str, dict[str, PublishedClip]] = defaultdict(dict)
     for clip in clips:
@@ -76,12 +76,15 @@ def clip_bytes(
         path = audio / shard
         if not path.is_file():
             raise UserError(f"{path}: no such shard; run dvc pull or dvc repro")
-        with tarfile.open(path) as tar:
-            for member in tar:
-                clip_of_member = members.pop(member.name, None)
-                file = tar.extractfile(member)
-                if clip_of_member is not None and file is not None:
-                    yield clip_of_member, file.read()
+        try:
+            with tarfile.open(path) as tar:
+                for member in tar:
+                    clip_of_member = members.pop(member.name, None)
+                    file = tar.extractfile(member)
+                    if clip_of_member is not None and file is not None:
+                        yield clip_of_member, file.read()
+        except tarfile.TarError as error:
+            raise UserError(f"{path}: damaged ({error}); run dvc checkout or dvc repro") from error
         if members:
             raise UserError(
                 f"{path}: {len(members)} clips are missing, for example {min(members)}; run dvc "

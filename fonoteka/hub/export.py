@@ -19,7 +19,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
 from fonoteka.git import entered
 from fonoteka.hub.export_model import export_model
-from fonoteka.hub.hub_folder import require_replaceable
+from fonoteka.hub.hub_folder import is_hub_name, require_replaceable
 from fonoteka.hub.model_package import open_packages
 from fonoteka.hub.params import HubParams
 from fonoteka.hub.scores import read_scores
@@ -45,6 +45,10 @@ def run(
 
     if form not in FORMS:
         raise UserError(f"--format {form!r}: expected one of {', '.join(FORMS)}")
+    if data_id and not is_hub_name(data_id):
+        raise UserError(
+            f"--data-id {data_id!r}: expected owner/name, letters, digits and - _ . only"
+        )
     with entered():
         params = load("hub", HubParams)
         models = Path("data/models")

@@ -6,6 +6,7 @@ starts with a dot because a model's package.json records all files with a plain 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,16 @@ class HubFolder:
     def total_bytes(self) -> int:
         """The bytes of all files, without the record."""
         return sum(entry["bytes"] for entry in self.files.values())
+
+
+def is_hub_name(text: str) -> bool:
+    """Return whether a text is `owner/name`, as a hub names a repository.
+
+    >>> is_hub_name("someone/wavlm_ctc"), is_hub_name("wavlm_ctc")
+    (True, False)
+    """
+    pattern = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]{0,95}"
+    return re.fullmatch(pattern, text, re.ASCII) is not None
 
 
 def write_record(folder: Path, kind: str, name: str) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.hub.hub_errors import hub_sentence, is_of_the_client
-from fonoteka.hub.hub_folder import RECORD, HubFolder, open_hub_folder
+from fonoteka.hub.hub_folder import RECORD, HubFolder, is_hub_name, open_hub_folder
 
 SCHEME = "hf:"
 _WRITTEN_BY_THE_HUB = ".gitattributes"
@@ -39,7 +38,7 @@ def repository_of(target: str) -> str:
     >>> repository_of("hf:someone/wavlm_ctc")
     'someone/wavlm_ctc'
     """
-    if not re.fullmatch(r"hf:[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]{0,95}", target, re.ASCII):
+    if not target.startswith(SCHEME) or not is_hub_name(target.removeprefix(SCHEME)):
         raise UserError(f"--to {target!r}: expected hf:owner/name, letters, digits and - _ . only")
     return target.removeprefix(SCHEME)
 

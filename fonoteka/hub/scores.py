@@ -73,10 +73,17 @@ def read_scores(model: VerifiedPackage, reports: Path) -> HubScores:
     """Return the scores of a model.
 
     Raises:
-        UserError: the report is missing, or its main number is not that of the package.
+        UserError: the report is missing or lacks a number, or its main number is not that of the
+            package.
     """
     readers = {WHISPER: _word_scores, STREAM: _stream_scores, REALTIME: _causal_scores}
-    return readers.get(model.kind, _phone_scores)(model, reports)
+    try:
+        return readers.get(model.kind, _phone_scores)(model, reports)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{model.name}: its report in {reports} or its package.json lacks a number "
+            f"({type(error).__name__}: {error}); {_AGREES}"
+        ) from error
 
 
 def _phone_scores(model: VerifiedPackage, reports: Path) -> HubScores:

@@ -128,6 +128,15 @@ def test_a_missing_shard_leaves_no_folder(top):
     assert not (top / "hub/dataset").exists()
 
 
+@pytest.mark.parametrize("size", [0, 100, 700])
+def test_a_cut_shard_leaves_no_folder(top, size):
+    path = top / "data/audio/shard-00.tar"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(UserError, match=r"shard-00\.tar: damaged"):
+        exported(top)
+    assert not (top / "hub/dataset").exists()
+
+
 def test_a_missing_clip_leaves_no_folder(top):
     path = top / "data/audio/shard-00.tar"
     with tarfile.open(path) as tar:

@@ -79,6 +79,26 @@ def test_a_report_of_another_build_is_refused(top, name, path, change):
             name)  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ["{}", "[]", "1"])
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("wavlm_ctc", "metrics/wavlm_ctc.json"), ("whisper_tuned", "words/tuned.json"),
+        ("streaming", "streaming.json"), ("realtime", "realtime.json"),
+    ],
+)  # fmt: skip
+def test_a_report_without_the_numbers_is_refused(top, name, path, text):
+    (top / "reports" / path).write_text(text)
+    refused(top, rf"{name}: its report in reports or its package\.json lacks a number", name)
+
+
+@pytest.mark.parametrize("data_id", ["speech", "a/b/c", 'x"y', "a/b\nc", "hf:a/b"])
+def test_a_name_of_the_data_that_no_hub_has_is_refused(top, data_id):
+    with pytest.raises(UserError, match=r"--data-id .*: expected owner/name"):
+        run(["wavlm_ctc"], top / "hub", data_id=data_id)
+    assert not (top / "hub").exists()
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
 def test_weights_of_another_training_are_refused(top, name):
     (top / "data/models/whisper/tuned" / name).write_text("another")
