@@ -119,6 +119,9 @@ def test_every_control_has_a_name_and_headings_have_no_gap(load):
         "h1, h2, h3", "all => all.map((one) => Number(one.tagName[1]))"
     )
     assert levels[0] == 1
+    headings = page.eval_on_selector_all("#list thead th", "all => all.map((one) => one.innerText)")
+    assert {"Duration, s", "SNR, dB", "Difference, pp"} < set(headings)
+    assert page.inner_text("#range-units legend") == "Phones or words"
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 

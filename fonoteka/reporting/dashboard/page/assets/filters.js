@@ -2,7 +2,7 @@
 "use strict";
 // Filters: which clips pass, and the rates of those that do.
 
-const RANGE_LABELS = { seconds: "Length in s", snr: "SNR in dB", units: "Length in units",
+const RANGE_LABELS = { seconds: "Duration in s", snr: "SNR in dB", units: "Phones or words",
   rate: "Error rate in %", confidence: "Confidence" };
 let passing = []; // indices of the clips that pass, in the order of the document
 

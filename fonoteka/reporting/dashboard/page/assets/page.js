@@ -131,7 +131,7 @@ function openLink() {
 
 restoreTheme();
 element("note").textContent = printable(doc.note ?? "");
-element("clips-note").textContent = printable([clips.audio_note, clips.licence_note].filter((text) => text).join(" "));
+element("clips-note").textContent = printable(clips.audio_note ?? "");
 buildFilters();
 listenToChoice();
 listenToList();

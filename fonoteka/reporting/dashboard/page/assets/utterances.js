@@ -46,7 +46,7 @@ function listColumns() {
     columns.push(["second_rate", rate + " of second"], ["second_errors", "Errors of second"],
       ["difference", "Difference, pp"]);
   }
-  return [...columns, ["confidence", "Confidence"], ["units", unit + "s"], ["seconds", "s"], ["snr", "SNR dB"],
+  return [...columns, ["confidence", "Confidence"], ["units", unit + "s"], ["seconds", "Duration, s"], ["snr", "SNR, dB"],
     ["language", "Language"], ["speaker", "Speaker"]];
 }
 
