@@ -99,6 +99,15 @@ def test_a_deleted_line_revokes_its_key_while_the_service_runs(keys, key):
     assert (file.owner(key), file.owner(other)) == (None, "boris")
 
 
+def test_a_key_that_replaces_another_in_its_line_revokes_it(keys, key):
+    file = KeyFile(keys)
+    new_file = keys.with_name("new")
+    other = new_key(new_file, "ana")
+    assert new_file.stat().st_size == keys.stat().st_size
+    new_file.replace(keys)
+    assert (file.owner(key), file.owner(other)) == (None, "ana")
+
+
 def test_a_file_that_becomes_malformed_leaves_the_keys_valid_and_is_logged(keys, key, caplog):
     file = KeyFile(keys)
     keys.write_text("half a li")

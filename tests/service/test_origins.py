@@ -1,9 +1,14 @@
 """Pages of other sites may not call the service, unless their origin is admitted."""
 
+import asyncio
+
 import httpx
 import pytest
 from recording_service import recording_service
 from scripted_parts import FINISHED, FIRST, answers
+
+from fonoteka.service.context import RequestRecord
+from fonoteka.service.guards import OriginGuard
 
 SCRIPT = answers(FIRST, FINISHED)
 PAGE = "https://page.example"
@@ -62,3 +67,20 @@ def test_the_preflight_of_an_admitted_page_allows_a_key(admitting):
 def test_a_page_that_is_not_admitted_is_refused_beside_one_that_is(admitting):
     headers = {"Origin": PAGE + ".evil.example"}
     assert httpx.get(f"{admitting.url}/v1/models", headers=headers).status_code == 403
+
+
+def test_a_page_without_an_origin_is_refused_by_a_request_without_a_host():
+    # A sandboxed page sends null, whose site is as empty as the host that HTTP/1.0 may leave out.
+    async def reached(scope, receive, send):
+        raise AssertionError("the request passed")
+
+    async def send(message):
+        sent.append(message)
+
+    sent = []
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/models/refresh",
+        "headers": [(b"origin", b"null")], "state": {"record": RequestRecord("r")},
+    }  # fmt: skip
+    asyncio.run(OriginGuard(reached, ())(scope, None, send))
+    assert sent[0]["status"] == 403

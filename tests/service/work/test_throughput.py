@@ -34,3 +34,12 @@ def test_one_of_the_jobs_is_over_after_its_share_of_the_sound(clock):
     assert speed.retry_after_s(remaining_s=100, jobs=4) == 5
     assert speed.retry_after_s(remaining_s=0, jobs=0) == 1
     assert speed.retry_after_s(remaining_s=1e6, jobs=1) == throughput.LONGEST_RETRY_S
+
+
+def test_sound_of_more_than_a_minute_ago_is_not_in_the_rate(clock):
+    speed = Throughput()
+    speed.add(600)
+    clock[0] += MEMORY_S
+    speed.add(10)
+    clock[0] += 2
+    assert speed.rate() == pytest.approx(5)
