@@ -150,7 +150,7 @@ class HealthAnswer(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize(("status", "healthy"), [(200, True), (500, False)])
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (404, False), (500, False)])
 def test_a_service_is_healthy_if_it_answers_200(status, healthy, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     server = http.server.HTTPServer(("127.0.0.1", 0), HealthAnswer)

@@ -79,6 +79,14 @@ def test_clips_under_other_licences_are_left_out_and_counted(top, capsys):
     ]  # fmt: skip
 
 
+def test_a_clip_without_a_licence_is_left_out(top):
+    path = top / "data/splits/valid.jsonl"
+    text = path.read_text(encoding="utf-8")
+    assert "all rights reserved" in text
+    path.write_text(text.replace("all rights reserved", ""), encoding="utf-8")
+    assert not (exported(top) / "valid").exists()
+
+
 @pytest.mark.parametrize("form", ["audiofolder", "webdataset"])
 def test_no_file_contains_the_name_of_a_person(top, form):
     folder = exported(top, form)

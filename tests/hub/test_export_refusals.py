@@ -69,6 +69,8 @@ def test_a_missing_report_is_refused(top):
          lambda r: r["tuned"]["wer"]["canonical"].update(rate=0.5)),
         ("streaming", "streaming.json", lambda r: r["models"]["stream_ctc"]["exact"].update(per=9)),
         ("realtime", "realtime.json", lambda r: r["models"]["speech"].update(score=0.5)),
+        # A causal model that the package does not have.
+        ("realtime", "realtime.json", lambda r: r["models"].update(other=r["models"]["speech"])),
     ],
 )  # fmt: skip
 def test_a_report_of_another_build_is_refused(top, name, path, change):

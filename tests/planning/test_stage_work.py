@@ -132,6 +132,20 @@ def test_the_constant_is_at_least_the_imports():
     assert (rate.low, rate.high) == (2.0, 3.5)
 
 
+def test_each_build_counts_by_its_relative_error():
+    # The seconds of a run vary by a share, so a build of 900 s must not outvote two of 20 s.
+    costs = [StageCost(1.0, 16.0, 1.0), StageCost(2.0, 24.0, 1.0), StageCost(100.0, 905.0, 1.0)]
+    fitted = fit_rate(costs)
+
+    def error(constant_factor, rate_factor):
+        constant_s, rate = constant_factor * fitted.constant_s, rate_factor * fitted.per_unit_s
+        return sum(((constant_s + rate * c.work) / c.cpu_s - 1) ** 2 for c in costs)
+
+    assert fitted.constant_s > 1.0
+    for factors in ((0.99, 1), (1.01, 1), (1, 0.99), (1, 1.01)):
+        assert error(1, 1) < error(*factors)
+
+
 def test_a_size_is_not_a_difference_and_an_architecture_is():
     params = {"ctc": {"epochs": 2, "hidden": 32}, "gate": 1, "bench": {"a": 1}, "models": {"m": 1}}
     assert differences(params, params | {"gate": 2, "bench": {"a": 2}}) == []

@@ -72,6 +72,20 @@ def test_without_hysteresis_decisions_are_those_of_each_hop():
     assert events.tolist() == (peaks + 1)[peaks + 1 < len(onset)].tolist()
 
 
+def test_the_second_of_two_equal_hops_is_the_peak():
+    outputs = np.array([[0.1], [0.7], [0.7], [0.3]], np.float32)
+    values, _ = Decider(DecisionSettings("event", 0.5, 0.5)).run(outputs)
+    assert values.tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("output", [np.nan, np.inf, -np.inf])
+def test_a_hop_with_one_output_that_is_not_finite_is_left_out(output):
+    outputs = np.array([[0.2, 0.8], [0.9, output], [0.3, 0.7]], np.float32)
+    values, changed = Decider(DecisionSettings("label")).run(outputs)
+    assert values.tolist() == [1, 1, 1]
+    assert np.flatnonzero(changed).tolist() == [0]
+
+
 @given(st.lists(st.floats(0, 1, width=32), max_size=60), st.integers(1, 6))
 def test_a_decision_lasts_as_long_as_its_hold(probabilities, hold):
     outputs = np.array(probabilities, np.float32)[:, None]
