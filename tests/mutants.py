@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ LIST = TOP / "tests/mutants.toml"
 PAGE = TOP / "tests/mutants.md"
 AREAS = ("rtneural", "scoring", "split", "runner", "diff", "text", "alignment")
 KILLED, SURVIVED = "killed", "survived"
+SURVIVES = "| **survives** |"
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,11 @@ class Mutant:
 
     Attributes:
         id: its area and a word.
-        file: the module that is changed.
+        file: the module, script of a page or header of a host that is changed.
         old, new: the text that is replaced, which occurs once, and what replaces it.
         breaks: what becomes wrong.
         tests: files that can fail, relative to the top, or pytest ids of tests in them; the
-            module's doctests run after them.
+            doctests of a module in Python run after them.
         before: the test that killed it when it was listed; empty if none did.
     """
 
@@ -40,15 +41,28 @@ class Mutant:
     def area(self) -> str:
         return self.id.partition("-")[0]
 
+    @property
+    def run_files(self) -> tuple[str, ...]:
+        """What pytest runs: the tests, and the doctests of a module in Python."""
+        return (*self.tests, self.file) if self.is_python else self.tests
+
+    @property
+    def is_python(self) -> bool:
+        return self.file.endswith(".py")
+
     def applied(self, text: str) -> str:
         """Return the source with the change.
 
         Raises:
-            ValueError: the old text does not occur exactly once, or the change is not valid Python.
+            ValueError: the old text does not occur exactly once, or the change of a module in
+                Python is not valid. Scripts and headers are not checked, so their tests must fail
+                on what they compute.
         """
         if (times := text.count(self.old)) != 1:
             raise ValueError(f"{self.id}: {self.file} has the old text {times} times, expected 1")
         changed = text.replace(self.old, self.new)
+        if not self.is_python:
+            return changed
         try:
             compile(changed, self.file, "exec")
         except SyntaxError as error:
@@ -112,10 +126,50 @@ def check(mutants: Iterable[Mutant], code: Path, tests: Path) -> None:
         raise ValueError("\n".join(problems))
 
 
-def page(mutants: Sequence[Mutant], results: Sequence[Result]) -> str:
-    """Return tests/mutants.md."""
-    by_id = {result.id: result for result in results}
-    killed = sum(result.outcome == KILLED for result in results)
+def kept_rows(mutants: Iterable[Mutant], chosen: Iterable[Mutant], text: str) -> dict[str, str]:
+    """Return the rows of a page for the mutants that are not run, by id.
+
+    Args:
+        mutants: all.
+        chosen: those that are run.
+        text: the page as it is.
+
+    Raises:
+        ValueError: the page has no row of one that is not run, or one of another change.
+    """
+    rows, run = rows_of(text), {mutant.id for mutant in chosen}
+    others = [mutant for mutant in mutants if mutant.id not in run]
+    if lacking := [mutant.id for mutant in others if not _has_row(mutant, rows)]:
+        raise ValueError(
+            f"{PAGE.name} has no row of the change {', '.join(lacking)}; run --new --write"
+        )
+    return {mutant.id: rows[mutant.id] for mutant in others}
+
+
+def new_ids(mutants: Iterable[Mutant], text: str) -> list[str]:
+    """Return the ids of the mutants of which a page has no row, or one of another change."""
+    rows = rows_of(text)
+    return [mutant.id for mutant in mutants if not _has_row(mutant, rows)]
+
+
+def rows_of(text: str) -> dict[str, str]:
+    """Return the rows of a page by id."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return {line.split(" | ")[0].removeprefix("| "): line for line in lines}
+
+
+def _has_row(mutant: Mutant, rows: Mapping[str, str]) -> bool:
+    return f" | {mutant.file} | {change(mutant)} | " in rows.get(mutant.id, "")
+
+
+def page(mutants: Sequence[Mutant], rows: Mapping[str, str]) -> str:
+    """Return tests/mutants.md.
+
+    Args:
+        mutants: all.
+        rows: of each of them, by id.
+    """
+    killed = sum(SURVIVES not in rows[mutant.id] for mutant in mutants)
     lines = [
         "# Mutants",
         "",
@@ -125,20 +179,22 @@ def page(mutants: Sequence[Mutant], results: Sequence[Result]) -> str:
         "    python tests/mutate.py --write",
         "",
         "runs the tests against each of them and writes this page; `--only ID` runs one, and",
-        "`--help` shows the rest. The list is `tests/mutants.toml`. *Before* is the test that",
-        "killed the mutant at commit fb60376, before the tests were made faster, or in a younger",
-        "area when it was listed. If a mutant was killed then and survives now, the exit code is",
-        "1. Seconds are CPU seconds until the first failure.",
+        "`--new --write` runs those that are not on this page and adds them. `--help` shows the",
+        "rest. The list is `tests/mutants.toml`. *Before* is the test that killed the mutant at",
+        "commit fb60376, before the tests were made faster, or in a younger area when it was",
+        "listed. If a mutant was killed then and survives now, the exit code is 1. Seconds are CPU",
+        "seconds until the first failure.",
     ]
     for area in AREAS:
         header = ("id", "file", "change", "breaks", "killed by", "s", "before")
         lines += ["", f"## {area}", "", f"| {' | '.join(header)} |", "|---" * 5 + "|--:|---|"]
-        lines += [_line(mutant, by_id[mutant.id]) for mutant in mutants if mutant.area == area]
+        lines += [rows[mutant.id] for mutant in mutants if mutant.area == area]
     return "\n".join(lines) + "\n"
 
 
-def _line(mutant: Mutant, result: Result) -> str:
-    killer = _test(result.killer) if result.outcome == KILLED else "**survives**"
+def row(mutant: Mutant, result: Result) -> str:
+    """Return the row of a mutant on the page."""
+    killer = _test(result.killer) if result.outcome == KILLED else SURVIVES.strip("| ")
     cells = (
         mutant.id, mutant.file, change(mutant), mutant.breaks, killer,
         f"{result.seconds:.0f}", _test(mutant.before) or "survived",

@@ -2,6 +2,7 @@
 
     python tests/mutate.py                          all mutants of tests/mutants.toml
     python tests/mutate.py --only ID ...            some of them
+    python tests/mutate.py --new --write            those that tests/mutants.md lacks; add them
     python tests/mutate.py --list                   their ids, files and changes; nothing is run
     python tests/mutate.py --tests-from FOLDER      with the tests of another checkout
     python tests/mutate.py --json FILE --write      write the results; write tests/mutants.md
@@ -37,7 +38,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mutants import KILLED, PAGE, SURVIVED, TOP, Mutant, Result, change, check, page, read
+from mutants import (
+    KILLED,
+    PAGE,
+    SURVIVED,
+    TOP,
+    Mutant,
+    Result,
+    change,
+    check,
+    kept_rows,
+    new_ids,
+    page,
+    read,
+    row,
+)
 
 THIRD_PARTY = (
     "pytest", "hypothesis", "yaml", "numpy", "scipy.signal", "sklearn.metrics", "jiwer", "torch",
@@ -69,7 +84,10 @@ def copy(target_folder: Path, tests: Path) -> None:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(tests / "tests", target_folder / "tests", ignore=ignored)
     # With a repository of its own, tests that call git or dvc use it, and not this one.
-    subprocess.run(["git", "init", "--quiet"], cwd=target_folder, check=True)
+    # Its commit is empty: dvclive fails without one, and no test needs the files in it.
+    identity = ("-c", "user.name=mutants", "-c", "user.email=mutants@example.org")
+    for words in (("init",), (*identity, "commit", "--allow-empty", "--message=empty")):
+        subprocess.run(["git", *words, "--quiet"], cwd=target_folder, check=True)
 
 
 class Watch:
@@ -200,7 +218,7 @@ def baseline(tree: TestTree, mutants: Sequence[Mutant]) -> dict[str, float]:
         ValueError: a test fails.
     """
     seconds = {}
-    for name in dict.fromkeys(name for mutant in mutants for name in (*mutant.tests, mutant.file)):
+    for name in dict.fromkeys(name for mutant in mutants for name in mutant.run_files):
         begin_s = time.monotonic()
         test_run = wait(tree, tree.start([name]), 1800)
         # 5: nothing was collected, as in a module without a doctest.
@@ -224,7 +242,7 @@ def tested(tree: TestTree, mutant: Mutant, limit_s: float) -> Result:
     text = path.read_text(encoding="utf-8")
     tree.write(mutant.file, mutant.applied(text))
     try:
-        number = tree.start([*mutant.tests, mutant.file], mutant.before)
+        number = tree.start(mutant.run_files, mutant.before)
         test_run = wait(tree, number, limit_s)
     finally:
         tree.write(mutant.file, text)
@@ -264,24 +282,33 @@ def run(mutants: Sequence[Mutant], tests: Path) -> Iterator[Result]:
         tree = TestTree(Path(folder), tests)
         seconds = baseline(tree, mutants)
         for mutant in mutants:
-            files = (*mutant.tests, mutant.file)
-            yield tested(tree, mutant, PATIENCE_S + 4 * sum(seconds[name] for name in files))
+            usual_s = sum(seconds[name] for name in mutant.run_files)
+            yield tested(tree, mutant, PATIENCE_S + 4 * usual_s)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="mutate", description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", metavar="ID", help="run only these mutants")
+    parser.add_argument(
+        "--new", action="store_true",
+        help="run only those of which tests/mutants.md has no row, or one of another change",
+    )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="show the mutants and run nothing")
     parser.add_argument(
         "--tests-from", type=Path, default=TOP, metavar="FOLDER",
         help="a checkout whose folder `tests` is used instead",
     )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
-    parser.add_argument("--write", action="store_true", help="write tests/mutants.md")
+    parser.add_argument(
+        "--write", action="store_true",
+        help="write tests/mutants.md; the rows of mutants that are not run stay",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
-    if options.write and (options.only or options.tests_from != TOP):
-        parser.error("--write needs all mutants and the tests of this checkout")
+    if options.write and options.tests_from != TOP:
+        parser.error("--write needs the tests of this checkout")
+    if options.new and options.only:
+        parser.error("--new and --only exclude each other")
     return options
 
 
@@ -289,11 +316,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = parse(arguments)
     try:
-        chosen = chosen_of(read(), options.only or ())
+        mutants, text = read(), PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+        chosen = chosen_of(mutants, new_ids(mutants, text) if options.new else options.only)
         if options.list:
             for mutant in chosen:
                 print(f"{mutant.id}: {mutant.file}: {change(mutant)}")
             return 0
+        # Before the run, so that a row that the page lacks costs no run.
+        rows = kept_rows(mutants, chosen, text) if options.write else {}
         results = []
         for result in run(chosen, options.tests_from.resolve()):
             results.append(result)
@@ -304,19 +334,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n")
     if options.write:
-        PAGE.write_text(page(chosen, results), encoding="utf-8")
+        rows |= {m.id: row(m, result) for m, result in zip(chosen, results, strict=True)}
+        PAGE.write_text(page(mutants, rows), encoding="utf-8")
     return verdict(chosen, results)
 
 
-def chosen_of(mutants: Sequence[Mutant], ids: Sequence[str]) -> list[Mutant]:
-    """Return the mutants of some ids, or all if there are none.
+def chosen_of(mutants: Sequence[Mutant], ids: Sequence[str] | None) -> list[Mutant]:
+    """Return the mutants of some ids, or all without a list of ids.
 
     Raises:
         ValueError: there is no mutant of an id.
     """
+    if ids is None:
+        return [*mutants]
     if unknown := set(ids) - {mutant.id for mutant in mutants}:
         raise ValueError(f"there is no mutant {sorted(unknown)[0]!r}; see --list")
-    return [mutant for mutant in mutants if not ids or mutant.id in ids]
+    return [mutant for mutant in mutants if mutant.id in ids]
 
 
 def verdict(mutants: Sequence[Mutant], results: Sequence[Result]) -> int:

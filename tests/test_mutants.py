@@ -16,11 +16,11 @@ def test_every_mutant_still_fits_the_code_and_its_test_files_exist():
     mutants.check(MUTANTS, mutants.TOP, mutants.TOP)
 
 
-def test_every_area_has_ten_mutants_and_all_together_have_sixty():
+def test_every_area_has_three_mutants_and_all_together_have_a_hundred_and_forty():
     areas = Counter(mutant.area for mutant in MUTANTS)
     assert set(areas) == set(mutants.AREAS)
-    assert min(areas.values()) >= 10
-    assert len(MUTANTS) >= 60
+    assert min(areas.values()) >= 3
+    assert len(MUTANTS) >= 140
 
 
 def test_no_two_mutants_are_the_same_change():
@@ -29,10 +29,49 @@ def test_no_two_mutants_are_the_same_change():
 
 
 def test_the_page_has_every_mutant_as_it_is_listed():
-    lines = mutants.PAGE.read_text(encoding="utf-8").splitlines()
-    rows = {line.split(" | ")[0].removeprefix("| "): line for line in lines}
-    for mutant in MUTANTS:
-        assert mutants.change(mutant) in rows[mutant.id]
+    text = mutants.PAGE.read_text(encoding="utf-8")
+    assert mutants.new_ids(MUTANTS, text) == []
+    rows = mutants.rows_of(text)
+    assert rows.keys() - {"id"} == {mutant.id for mutant in MUTANTS}
+    assert mutants.page(MUTANTS, rows) == text
+
+
+def test_rows_of_mutants_that_are_not_run_stay():
+    text = mutants.PAGE.read_text(encoding="utf-8")
+    first = MUTANTS[0]
+    alive = mutants.Result(first.id, mutants.SURVIVED, "no test fails", 3.0)
+    rows = mutants.kept_rows(MUTANTS, [first], text)
+    written = mutants.page(MUTANTS, rows | {first.id: mutants.row(first, alive)})
+    changed = [pair for pair in zip(text.splitlines(), written.splitlines(), strict=True)
+               if pair[0] != pair[1]]  # fmt: skip
+    assert len(changed) == 2  # its row, and the number of killed ones
+    assert f"{len(MUTANTS) - 1} of them are killed" in changed[0][1]
+    assert "| **survives** | 3 |" in changed[1][1]
+
+
+@pytest.mark.parametrize("change", [{"id": "text-other"}, {"new": "another change"}])
+def test_a_mutant_without_a_row_of_its_change_is_new_and_has_to_be_run(change):
+    text = mutants.PAGE.read_text(encoding="utf-8")
+    listed = [replace(MUTANTS[0], **change), *MUTANTS[1:]]
+    assert mutants.new_ids(listed, text) == [listed[0].id]
+    assert mutants.kept_rows(listed, [listed[0]], text).keys() == {m.id for m in MUTANTS[1:]}
+    with pytest.raises(ValueError, match=rf"no row of the change {listed[0].id}; run --new"):
+        mutants.kept_rows(listed, [MUTANTS[1]], text)
+
+
+def test_only_the_chosen_mutants_are_run():
+    assert mutate.chosen_of(MUTANTS, None) == MUTANTS
+    assert mutate.chosen_of(MUTANTS, []) == []
+    assert mutate.chosen_of(MUTANTS, [MUTANTS[3].id]) == [MUTANTS[3]]
+    with pytest.raises(ValueError, match="there is no mutant 'a-gone'"):
+        mutate.chosen_of(MUTANTS, ["a-gone"])
+
+
+def test_scripts_and_headers_are_changed_without_the_doctests_of_python():
+    script = replace(MUTANTS[0], file="a.js", old="a < b", new="a <= b ?", tests=("t.py",))
+    assert script.applied("if (a < b) return;") == "if (a <= b ?) return;"
+    assert script.run_files == ("t.py",)
+    assert replace(script, file="a.py").run_files == ("t.py", "a.py")
 
 
 def test_a_mutant_that_does_not_fit_and_a_test_file_that_moved_are_errors():
