@@ -10,7 +10,9 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[1]
 LIST = TOP / "tests/mutants.toml"
 PAGE = TOP / "tests/mutants.md"
-AREAS = ("rtneural", "scoring", "split", "runner", "diff", "text", "alignment")
+AREAS = (
+    "rtneural", "scoring", "split", "runner", "diff", "text", "alignment", "streaming", "planning",
+)  # fmt: skip
 KILLED, SURVIVED = "killed", "survived"
 SURVIVES = "| **survives** |"
 
