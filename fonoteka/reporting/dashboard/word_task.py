@@ -113,10 +113,10 @@ def extra_rows(report: Mapping[str, Any], model: str) -> list[list[Any]]:
     return [
         *rows,
         # These two have clips of their own, so the number of clips above is not theirs.
-        [f"share of {language['clips']} clips whose language is found", language["right"], None, None,
-         f"language_recognition.{model}.right"],
-        [f"share of {gated['clips']} sounds without a word that give one", gated["with_a_word"], None, None,
-         f"wordless_sounds.{model}.with_gate.with_a_word"],
+        [f"share of {language['clips']} clips whose language is found", language["right"],
+         None, None, f"language_recognition.{model}.right"],
+        [f"share of {gated['clips']} sounds without a word that give one", gated["with_a_word"],
+         None, None, f"wordless_sounds.{model}.with_gate.with_a_word"],
     ]  # fmt: skip
 
 
