@@ -12,6 +12,7 @@ LIST = TOP / "tests/mutants.toml"
 PAGE = TOP / "tests/mutants.md"
 AREAS = (
     "rtneural", "scoring", "split", "runner", "diff", "text", "alignment", "streaming", "planning",
+    "service",
 )  # fmt: skip
 KILLED, SURVIVED = "killed", "survived"
 SURVIVES = "| **survives** |"
