@@ -59,7 +59,7 @@ def run_page(*, compare: bool) -> int:
     if not REPORT.is_file():
         raise UserError(f"{REPORT}: no such file; run `python -m fonoteka planning measure`")
     report = read_json(REPORT)
-    if "stages" not in report:  # `check` stores its result also where nothing was measured
+    if "stages" not in report:  # `check` stores its result without a measured build too
         raise UserError(f"{REPORT}: no stages; run `python -m fonoteka planning measure`")
     text = page(report, params)
     days = params.prices.days_old(datetime.now(tz=UTC).date())
