@@ -97,7 +97,7 @@ def _client(needs_token: bool) -> Any:
     """Return the client of the hub that HF_ENDPOINT names.
 
     Raises:
-        UserError: a token is needed, and there is none.
+        UserError: a token is needed and there is none, or it cannot be sent.
     """
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -111,6 +111,8 @@ def _client(needs_token: bool) -> Any:
         raise UserError(
             "no token of the hub: set HF_TOKEN to one with the role write, or run hf auth login"
         )
+    if token and not token.isascii():  # a header of HTTP is ASCII
+        raise UserError("the token of the hub has letters that no token has; copy it again")
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, token=token or False)
 
 

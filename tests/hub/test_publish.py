@@ -202,6 +202,13 @@ def test_without_a_token_no_request_is_sent(hub, folder, monkeypatch):
     assert not hub.requests
 
 
+def test_a_token_that_is_not_ascii_is_refused(hub, folder, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_\u00e9")
+    with pytest.raises(UserError, match="letters that no token has"):
+        run(folder, TARGET)
+    assert not hub.requests
+
+
 def test_a_hub_that_does_not_answer_is_named(hub, folder, monkeypatch):
     hub.fault = lambda _request: CUT
     with pytest.raises(UserError, match="does not answer, or the connection was cut"):
