@@ -12,7 +12,7 @@ LIST = TOP / "tests/mutants.toml"
 PAGE = TOP / "tests/mutants.md"
 AREAS = (
     "rtneural", "scoring", "split", "runner", "diff", "text", "alignment", "streaming", "planning",
-    "service", "hub", "release", "images",
+    "service", "hub", "release", "images", "realtime", "dashboard",
 )  # fmt: skip
 KILLED, SURVIVED = "killed", "survived"
 SURVIVES = "| **survives** |"
