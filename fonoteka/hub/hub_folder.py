@@ -35,11 +35,6 @@ class HubFolder:
     name: str
     files: Mapping[str, Mapping[str, Any]]
 
-    @property
-    def total_bytes(self) -> int:
-        """The bytes of all files, without the record."""
-        return sum(entry["bytes"] for entry in self.files.values())
-
 
 def is_hub_name(text: str) -> bool:
     """Return whether a text is `owner/name`, as a hub names a repository.
