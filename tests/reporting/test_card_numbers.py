@@ -50,7 +50,7 @@ CONSTANTS = {
     r"- One speaker at a time, 16 kHz": {16: "kHz of all audio"},
     r" contains every constant of the features": {17: "C++17"},
     r"Sound of ": {16: "kHz of all audio", 44.1: "kHz of a host", 48: "kHz of a host"},
-    r"Every call returns a ": {
+    r".*: below 0 nothing was done": {
         0: "status of a call without remark",
         44.1: "kHz of a host",
         48: "kHz of a host",

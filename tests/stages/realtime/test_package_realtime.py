@@ -115,7 +115,8 @@ def test_the_page_has_the_numbers_and_the_type_of_each_model(name, package, text
 @pytest.mark.parametrize(
     "word",
     ["#include <RTNeural/RTNeural.h>", "RTNeural::json_parser::parseJson<float> (file)",
-     "std::unique_ptr<RTNeural::Model<float>>", "model->reset()", "model->forward (features)",
+     "std::unique_ptr<RTNeural::Model<float>>", "(model = std::move (loaded))->reset()",
+     "model->forward (features)",
      "decider.push (model->getOutputs(), decision)", f"{BANDS} features per hop",
      "Sound of 16, 44.1, 48 kHz", "RTNeural::ModelT<float, 8, 15, ",
      "RTNeural::GRULayerT<float, 6, 8>", "RTNeural::Conv1DT<float, 8, 6, 3, 1>",
