@@ -206,8 +206,10 @@ def test_a_command_replaces_the_entry_point(checkout, command, code, text):
     project, image = checkout
     script = image / "train_entrypoint.py"
     script.write_bytes((TOP / "fonoteka/images/train_entrypoint.py").read_bytes())
+    # A folder of PATH that this user cannot read turns a missing program into a denied one.
+    environment = os.environ | {"PATH": os.defpath}
     done = subprocess.run(
-        [sys.executable, script, *command],
-        cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [sys.executable, script, *command], cwd=project, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (code, text)
