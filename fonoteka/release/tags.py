@@ -13,7 +13,7 @@ writes two tags of a model in the same second.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -155,14 +155,7 @@ def register(name: str, version: str, commit: str, message: str) -> str:
     """
     from gto import api
 
-    author, email = tagger()
-    with _gto_errors():
-        _wait_for_next_second()
-        event = api.register(
-            str(git_top()), full_name(name), ref=commit, version=version,
-            message=message, author=author, author_email=email,
-        )  # fmt: skip
-    return str(event.tag)
+    return _write_tag(api.register, name, ref=commit, version=version, message=message)
 
 
 def assign(name: str, version: str, stage: str, message: str) -> str:
@@ -173,14 +166,7 @@ def assign(name: str, version: str, stage: str, message: str) -> str:
     """
     from gto import api
 
-    author, email = tagger()
-    with _gto_errors():
-        _wait_for_next_second()
-        event = api.assign(
-            str(git_top()), full_name(name), stage=stage, version=version,
-            message=message, author=author, author_email=email, force=True,
-        )  # fmt: skip
-    return str(event.tag)
+    return _write_tag(api.assign, name, stage=stage, version=version, message=message, force=True)
 
 
 def unassign(name: str, version: str, stage: str, message: str) -> str:
@@ -191,13 +177,17 @@ def unassign(name: str, version: str, stage: str, message: str) -> str:
     """
     from gto import api
 
+    return _write_tag(api.unassign, name, stage=stage, version=version, message=message)
+
+
+def _write_tag(function: Callable[..., Any], name: str, **options: Any) -> str:
+    """Call a function of gto that writes a tag, in a second without a tag; return its name."""
     author, email = tagger()
     with _gto_errors():
         _wait_for_next_second()
-        event = api.unassign(
-            str(git_top()), full_name(name), stage=stage, version=version,
-            message=message, author=author, author_email=email,
-        )  # fmt: skip
+        event = function(
+            str(git_top()), full_name(name), author=author, author_email=email, **options
+        )
     return str(event.tag)
 
 
