@@ -13,7 +13,7 @@ from fonoteka.corpus.corpus import Card
 from fonoteka.hub.clip_selection import select_clips
 from fonoteka.hub.dataset_card import dataset_card
 from fonoteka.hub.dataset_layouts import WRITERS
-from fonoteka.hub.hub_folder import DATASET, require_replaceable, write_record
+from fonoteka.hub.hub_folder import DATASET, write_record
 from fonoteka.hub.params import HubParams
 from fonoteka.lineage import read_parts
 from fonoteka.packaging import CARD
@@ -25,15 +25,14 @@ def export_dataset(out: Path, form: str, params: HubParams, data: Path = Path("d
     """Write the folder of the data set, and print what it has and what was left out.
 
     Args:
-        out: the folder; replaced if an export wrote it.
+        out: the folder; replaced, so the caller checks it with `require_replaceable`.
         form: one of `FORMS`.
         params: with the licences.
         data: with splits, audio and corpus/corpora.json.
 
     Raises:
-        UserError: no clip may be passed on, a file is missing, or the folder has other files.
+        UserError: no clip may be passed on, or a file is missing.
     """
-    require_replaceable(out)
     splits = data / "splits"
     selection = select_clips(read_parts(splits), splits / "speakers.csv", params.licence_ids)
     if not selection.clips:

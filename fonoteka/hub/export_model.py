@@ -17,7 +17,7 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file, write_json, write_text
-from fonoteka.hub.hub_folder import MODEL, require_replaceable, write_record
+from fonoteka.hub.hub_folder import MODEL, write_record
 from fonoteka.hub.model_card import model_card
 from fonoteka.hub.model_package import WHISPER, VerifiedPackage
 from fonoteka.hub.params import HubParams
@@ -49,12 +49,11 @@ def export_model(
         scores: of the model.
         params: of the card.
         data_id: of the data set on a hub, or empty.
-        out: the folder; replaced if an export wrote it.
+        out: the folder; replaced, so the caller checks it with `require_replaceable`.
 
     Raises:
-        UserError: the folder has other files, or a file is missing or not the recorded one.
+        UserError: a file is missing or not the recorded one.
     """
-    require_replaceable(out)
     with atomic_folder(out) as part:
         for name in model.package["files"]:
             if name != CARD:

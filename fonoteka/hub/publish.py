@@ -53,7 +53,7 @@ def run(folder: Path, target: str, *, private: bool = False, dry_run: bool = Fal
         dry_run: send nothing.
 
     Raises:
-        UserError: the folder was not exported or was changed, there is no token, the hub refuses,
+        UserError: the folder was not exported or was changed, a token is missing, the hub refuses,
             or a repository that should be private is public.
     """
     repository, exported = repository_of(target), open_hub_folder(folder)
@@ -97,7 +97,7 @@ def _client(needs_token: bool) -> Any:
     """Return the client of the hub that HF_ENDPOINT names.
 
     Raises:
-        UserError: a token is needed and there is none, or it cannot be sent.
+        UserError: a token is needed and missing, or it cannot be sent.
     """
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -128,7 +128,7 @@ def _plain_sentences(target: str) -> Iterator[None]:
 
 
 def _hashes_of_repository(api: Any, repository: str, kind: str) -> dict[str, str] | None:
-    """Return the hash of each file of a repository, None if there is no such repository.
+    """Return the hash of each file of a repository, None if the repository does not exist.
 
     A large file has a SHA-256, any other one the SHA-1 of its git object. Without a token the
     public hub answers 401 for a repository that does not exist, which is not a refused token.
@@ -157,10 +157,12 @@ def _is_there(exported: HubFolder, name: str, present: dict[str, str]) -> bool:
     """Return whether the repository has the same bytes under a name."""
     if name not in present:
         return False
+    # The record's hash was compared with the file when the folder was opened.
+    if present[name] == exported.files.get(name, {}).get("sha256"):
+        return True
     data = _path(exported, name).read_bytes()
     git_object = b"blob %d\0" % len(data) + data
-    own = hashlib.sha256(data), hashlib.sha1(git_object, usedforsecurity=False)
-    return present[name] in {digest.hexdigest() for digest in own}
+    return present[name] == hashlib.sha1(git_object, usedforsecurity=False).hexdigest()
 
 
 def _print_plan(
