@@ -12,6 +12,7 @@ import yaml
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
+from fonoteka.pipeline.outputs import output_hashes
 from fonoteka.planning.stage_runs import StageRun, last_finished, read_runs
 
 SPLITS = ("train", "valid", "test")
@@ -82,7 +83,7 @@ def read_build(folder: Path) -> FinishedBuild:
         folder: the top of the project.
 
     Raises:
-        UserError: a file is missing, no stage has a finished run, or there is no speech.
+        UserError: a file is missing, no stage has a finished run, or the corpus has no speech.
     """
     params = _document(folder / "params.yaml")
     lock = _document(folder / "dvc.lock").get("stages") or {}
@@ -129,10 +130,8 @@ def _require_recorded(folder: Path, lock: Mapping[str, Any]) -> None:
 
     The report is in git: before the stage `audit` has run, its hours are those of another build.
     """
-    outs = (out for entry in lock.values() for out in entry.get("outs", ()))
-    recorded = {out.get("md5") for out in outs if out["path"] == CORPUS.as_posix()}
     digest = hashlib.md5((folder / CORPUS).read_bytes(), usedforsecurity=False).hexdigest()
-    if digest not in recorded:
+    if output_hashes(lock).get(CORPUS.as_posix()) != digest:
         raise UserError(
             f"{folder / CORPUS}: not the output that dvc.lock records, so its hours are not those "
             "of this build; run `make repro` to the end"

@@ -53,7 +53,7 @@ def run_page(*, compare: bool) -> int:
     """Write PLANNING.md, or compare it with what would be written; return the exit code.
 
     Raises:
-        UserError: there is no report, or the prices have no date.
+        UserError: the report is missing, or the prices have no date.
     """
     params = load("planning", PlanningParams)
     if not REPORT.is_file():

@@ -10,7 +10,7 @@ from fonoteka.planning.build import HOUR_S
 from fonoteka.planning.prices import PlanningParams, PublishedParams
 
 GB = 1e9
-GROUPS = ("corpus", "encoders", "embeddings", "training", "export")
+COLUMNS = ("corpus", "encoders", "embeddings", "training", "export")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class ModelForecast:
     """What one model needs from recordings to its package.
 
     Attributes:
-        core_hours: of processors, by group of stages.
+        core_hours: of processors, by column of PLANNING.md.
         storage_gb: of all its outputs, once.
         compute_eur: price of the processors.
         storage_eur: price of the storage per month.
@@ -33,7 +33,7 @@ class ModelForecast:
 
     @property
     def total_hours(self) -> float:
-        """Hours of processors of all groups."""
+        """Hours of processors of all columns."""
         return sum(self.core_hours.values())
 
 
@@ -68,7 +68,7 @@ def forecast_model(
         params: section `planning`.
     """
     stages, entry = report["stages"], report["models"][model]
-    core_hours = dict.fromkeys(GROUPS, 0.0)
+    core_hours = dict.fromkeys(COLUMNS, 0.0)
     for stage in entry["stages"]:
         if stage in stages:
             cpu_s = stage_cpu_s(stage, stages[stage], hours, params.passes)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fonoteka.planning.closure import EVERYTHING
-from fonoteka.planning.forecast import GROUPS, ModelForecast, forecast_model, gpu_hours
+from fonoteka.planning.forecast import COLUMNS, ModelForecast, forecast_model, gpu_hours
 from fonoteka.planning.measured_tables import (
     check_part,
     growth_part,
@@ -127,7 +127,7 @@ def _plan_part(report: Mapping[str, Any], hours: float, params: PlanningParams) 
         forecast = forecast_model(report, model, hours, params)
         rows.append([model + (" *" if forecast.missing else ""), *_cells(forecast)])
         gaps |= {*forecast.missing}
-    header = ["model", *GROUPS, "core hours", "EUR", "GB", "EUR per month"]
+    header = ["model", *COLUMNS, "core hours", "EUR", "GB", "EUR per month"]
     note = "\n\\* without the stages that were not measured, listed at the end.\n" if gaps else ""
     return f"## {number(hours)} hours of speech\n\n{table(header, rows)}\n{note}"
 
@@ -142,7 +142,7 @@ def _ordered(models: Iterable[str]) -> list[str]:
 
 def _cells(forecast: ModelForecast) -> list[str]:
     return [
-        *(number(forecast.core_hours[group]) for group in GROUPS),
+        *(number(forecast.core_hours[group]) for group in COLUMNS),
         number(forecast.total_hours),
         number(forecast.compute_eur),
         number(forecast.storage_gb),
