@@ -24,7 +24,7 @@ def run(folder: Path, sha256: str) -> int:
         sha256: of package.json, as the tag of a release states it; empty compares none.
 
     Raises:
-        UserError: there is no such folder.
+        UserError: the folder does not exist.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; fetch the package with dvc artifacts get")

@@ -28,7 +28,7 @@ def run(name: str, *, as_json: bool) -> int:
     """Print the versions of a model, or of all, and return the exit code.
 
     Raises:
-        UserError: there is no git checkout, or the model has no version.
+        UserError: this is not a git checkout, or the model has no version.
     """
     with entered():
         if not has_commit():

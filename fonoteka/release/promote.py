@@ -45,7 +45,7 @@ def run(
         require_pushed: whether a package that the remote lacks is refused; else it is a warning.
 
     Raises:
-        UserError: there is no such version or stage, or the model cannot have it.
+        UserError: the version or the stage is unknown, or the model cannot have the stage.
     """
     require_text(message)
     with entered():
@@ -84,7 +84,7 @@ def unassign(name: str, version: str, stage: str, *, message: str, dry_run: bool
     If an older version had the stage before, it has it again.
 
     Raises:
-        UserError: there is no such version, or it does not have the stage.
+        UserError: the version is unknown, or it does not have the stage.
     """
     require_text(message)
     with entered():

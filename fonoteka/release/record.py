@@ -54,7 +54,7 @@ def message_of(
         text: of the user; may be empty.
         record: of the release.
         rows: of its numbers, with limits and values at the base.
-        base: the version before; empty if there is none.
+        base: the version before; empty for the first one.
     """
     lines = [f"{NUMBER}: {row.number} {row.value} ({_limits(row, base)})" for row in rows]
     lines += [f"{DATA}: {record.data}", f"{LICENCE}: {record.licence}"]

@@ -47,8 +47,8 @@ def run(
         require_pushed: whether a package that the remote lacks is refused; else it is a warning.
 
     Raises:
-        UserError: there is no such commit, section `release` cannot be read, or the message is
-            not text.
+        UserError: the commit is unknown, section `release` cannot be read, or the message is not
+            text.
     """
     require_text(message)
     with entered():
@@ -88,7 +88,7 @@ def commit_of(rev: str) -> str:
     """Return the full hash of a commit.
 
     Raises:
-        UserError: there is no such commit, or no git checkout.
+        UserError: the commit is unknown, or this is not a git checkout.
     """
     if not has_commit():
         raise UserError("a release is a tag of git, and this is not a git checkout with a commit")

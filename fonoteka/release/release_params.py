@@ -51,7 +51,7 @@ class ReleaseParams:
         """Return the limits of a stage for a model.
 
         Raises:
-            UserError: there is no such stage, or the model cannot have it.
+            UserError: the stage is unknown, or the model cannot have it.
         """
         if stage not in self.stages:
             raise UserError(

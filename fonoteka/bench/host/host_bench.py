@@ -94,7 +94,7 @@ def compile_timer(bundle: Path, folder: Path) -> CompiledTimer:
     """Compile the program with the headers of a bundle into a folder.
 
     Raises:
-        UserError: there is no compiler, or it refuses the headers.
+        UserError: no compiler is installed, or it refuses the headers.
     """
     compiler = next((name for name in COMPILERS if shutil.which(name)), None)
     if compiler is None:
@@ -150,7 +150,7 @@ def measure_host(bundle: Path, params: HostBenchParams) -> dict[str, Any]:
     """Return the report.
 
     Raises:
-        UserError: an input is missing or changed, or there is no compiler.
+        UserError: an input is missing or changed, or no compiler is installed.
     """
     require([bundle / PACKAGE])
     names = sorted(read_json(bundle / PACKAGE)["models"])

@@ -67,7 +67,7 @@ class ReleaseIndex:
 
 
 def _has_releases(root: Path) -> bool:
-    """Return whether git has a tag in the form of a version; without git there is none."""
+    """Return whether git has a tag in the form of a version; False without git."""
     try:
         return is_checkout(root) and bool(git("tag", "--list", "*@v*", root=root).strip())
     except FileNotFoundError:
