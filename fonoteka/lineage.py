@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
+from fonoteka.licences import matches_licence
 from fonoteka.manifest import Utterance
 
 PARTS = ("train", "valid", "test")
@@ -82,10 +82,9 @@ def licence_of(
         params: with the compatible licences.
     """
     licences = sorted({u.licence for part in LEARNED for u in manifests[part]})
-    allowed = [pattern.casefold() for pattern in params.compatible_licences]
 
     def foreign(licence: str) -> bool:
-        return not any(fnmatchcase(licence.casefold(), pattern) for pattern in allowed)
+        return not matches_licence(licence, params.compatible_licences)
 
     unread = [licence for licence in licences if foreign(licence)]
     unread += [name for name, licence in sorted(fetched.items()) if foreign(licence or "")]

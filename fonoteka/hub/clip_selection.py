@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from fonoteka.licences import matches_licence
 from fonoteka.lineage import PARTS, Manifests
 from fonoteka.manifest import Utterance
 from fonoteka.pseudonyms import pseudonyms_of
@@ -74,7 +74,7 @@ def licence_id(licence: str, licence_ids: Mapping[str, str]) -> str | None:
     >>> licence_id("CC BY 4.0, not for children", {"CC BY 4.0": "cc-by-4.0"})
     """
     for pattern, name in licence_ids.items():
-        if fnmatchcase(licence.casefold(), pattern.casefold()):
+        if matches_licence(licence, [pattern]):
             return name
     return None
 

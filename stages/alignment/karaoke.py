@@ -17,7 +17,6 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +34,7 @@ from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.corpus.clip_terms import ClipTerms
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS
+from fonoteka.licences import matches_licence
 from fonoteka.manifest import Utterance
 from fonoteka.scripts import IN_CYRILLIC
 from fonoteka.shards import read_arrays, read_clips
@@ -64,7 +64,7 @@ class KaraokeParams:
 
 def allowed(licence: str, params: KaraokeParams) -> bool:
     """Return whether clips under a licence may be shown; the case of letters does not count."""
-    return any(fnmatchcase(licence.casefold(), each.casefold()) for each in params.licences)
+    return matches_licence(licence, params.licences)
 
 
 def drawn(

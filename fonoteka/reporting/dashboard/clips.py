@@ -12,10 +12,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from fonoteka.core.errors import UserError
+from fonoteka.licences import matches_licence
 from fonoteka.manifest import Utterance
 from fonoteka.scoring.error_rate import Errors
 
@@ -46,7 +46,7 @@ class Privacy:
         >>> privacy.licensed("cc0 1.0"), privacy.licensed("not CC0"), privacy.licensed("")
         (True, False, False)
         """
-        return any(fnmatchcase(licence.casefold(), each.casefold()) for each in self.licences)
+        return matches_licence(licence, self.licences)
 
     def quotes(self, licence: str) -> bool:
         """Return whether texts of clips under a licence may be shown."""
@@ -87,7 +87,7 @@ def clips_of(utterances: Iterable[Utterance], privacy: Privacy) -> DashboardClip
     """Return the clips of the test split.
 
     Raises:
-        UserError: there is no clip.
+        UserError: the test split has no clip.
     """
     rows = tuple(sorted(utterances, key=lambda u: u.id))
     if not rows:

@@ -59,7 +59,7 @@ function visitEdits(task, text, equal, edit) {
 }
 
 // The alignment of a clip: steps with an operation and the units of the reference and the hypothesis;
-// null if it is not shown or there is none.
+// null if it is not shown or does not exist.
 function alignment(task, norm, model, clip) {
   const edits = model.edits[norm][clip];
   const text = task.references[norm][clip];
