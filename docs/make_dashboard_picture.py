@@ -12,23 +12,20 @@ Needs Debian's chromium; the packages are those of the tests.
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from pathlib import Path
 
-from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from page_picture import browser_page, write_picture
+
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import atomic_file
 
 TOP = Path(__file__).resolve().parents[1]
-CHROMIUM = "/usr/bin/chromium"
 LARGEST_BYTES = 150_000
 WIDTH, HEIGHT = 1400, 1800
-COLOURS = 64  # greys of letters and a few colours; 256 make the file a third larger
 DRAWN_MS = 1500  # sections below the list are drawn in tasks of their own
 SHOWN_ROWS = 8  # of the list, so that the map is in the picture too
 LONGEST_S = 4  # an utterance whose alignment takes a few lines
@@ -47,13 +44,7 @@ def compare_models(page: Page) -> None:
 
 def screenshot(page_path: Path, fragment: str, dark: bool) -> bytes:
     """Return a PNG of the upper part of a page, in the state of a fragment if one is given."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-        )
+    with browser_page(WIDTH, HEIGHT, dark=dark, reduced_motion="reduce") as page:
         page.goto(page_path.resolve().as_uri() + fragment)
         page.wait_for_timeout(DRAWN_MS)
         if not fragment:
@@ -61,27 +52,7 @@ def screenshot(page_path: Path, fragment: str, dark: bool) -> bytes:
         page.evaluate(f"document.querySelector('#list').style.maxHeight = '{SHOWN_ROWS * 2}rem'")
         page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(DRAWN_MS)
-        picture = page.screenshot()
-        browser.close()
-    return picture
-
-
-def write_picture(png: bytes, out: Path) -> None:
-    """Write a PNG with a palette of few colours.
-
-    Raises:
-        UserError: it is above `LARGEST_BYTES`.
-    """
-    buffer = io.BytesIO()
-    palette = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    palette.save(buffer, "PNG", optimize=True)
-    size = buffer.tell()
-    if size > LARGEST_BYTES:
-        raise UserError(
-            f"{out}: {size} bytes are above the limit of {LARGEST_BYTES}; show less by --fragment"
-        )
-    with atomic_file(out) as part:
-        part.write_bytes(buffer.getvalue())
+        return page.screenshot()
 
 
 def main() -> None:
@@ -95,7 +66,8 @@ def main() -> None:
     if not args.page.exists():
         parser.error(f"{args.page} does not exist; build it with: dvc repro dashboard")
     try:
-        write_picture(screenshot(args.page, args.fragment, args.dark), args.out)
+        picture = screenshot(args.page, args.fragment, args.dark)
+        write_picture(picture, args.out, LARGEST_BYTES, "show less by --fragment")
     except UserError as error:
         parser.error(str(error))
 

@@ -13,7 +13,6 @@ Needs Debian's chromium; the packages are those of the tests.
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 import tempfile
 from dataclasses import replace
@@ -21,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from PIL import Image
-from playwright.sync_api import sync_playwright
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from page_picture import browser_page, write_picture
 
 from fonoteka.alignment.aligned_text import (
     AlignedLine,
@@ -34,14 +33,11 @@ from fonoteka.alignment.aligned_text import (
 )
 from fonoteka.alignment.karaoke_page import write_karaoke
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import atomic_file
 from fonoteka.phones import from_letters
 from fonoteka.text.to_cyrillic import to_cyrillic
 
-CHROMIUM = "/usr/bin/chromium"
 LARGEST_BYTES = 60_000
 WIDTH, HEIGHT = 800, 440
-COLOURS = 64  # greys of letters and a few colours; 256 make the file a third larger
 SAMPLE_RATE_HZ = 16000
 PHONE_S = 0.09
 VERSE = (
@@ -97,37 +93,13 @@ def in_cyrillic(text: AlignedText) -> AlignedText:
 
 def screenshot(page_path: Path, time_s: float, dark: bool, phones: bool) -> bytes:
     """Return a PNG of a page at a time of its recording."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if dark else "light"
-        )
+    with browser_page(WIDTH, HEIGHT, dark=dark) as page:
         page.goto(f"{page_path.as_uri()}#t={time_s:g}")
         page.wait_for_function("document.querySelector('audio').readyState >= 2")
         if phones:
             page.click("#phones")
         page.wait_for_timeout(1000)  # the line scrolls into view
-        picture = page.screenshot()
-        browser.close()
-    return picture
-
-
-def write_picture(png: bytes, out: Path) -> None:
-    """Write a PNG with a palette of few colours.
-
-    Raises:
-        UserError: it is above `LARGEST_BYTES`.
-    """
-    buffer = io.BytesIO()
-    palette = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    palette.save(buffer, "PNG", optimize=True)
-    size = buffer.tell()
-    if size > LARGEST_BYTES:
-        raise UserError(
-            f"{out}: {size} bytes are above the limit of {LARGEST_BYTES}; use less text"
-        )
-    with atomic_file(out) as part:
-        part.write_bytes(buffer.getvalue())
+        return page.screenshot()
 
 
 def run(args: argparse.Namespace) -> None:
@@ -145,7 +117,8 @@ def run(args: argparse.Namespace) -> None:
         write_karaoke(
             text, recording, page_path, embed=False, title=args.title, other_script=other_script
         )
-        write_picture(screenshot(page_path, args.time_s, args.dark, args.phones), args.out)
+        picture = screenshot(page_path, args.time_s, args.dark, args.phones)
+        write_picture(picture, args.out, LARGEST_BYTES, "use less text")
 
 
 def main() -> None:
