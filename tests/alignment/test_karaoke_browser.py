@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import sys
 import threading
-import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 import pytest
+from chromium_page import CHROMIUM, launched
+from chromium_page import wait as wait_at_most
 from dvc_yaml import TOP
 from karaoke_maker import DURATION_S, aligned, long_text, with_texts, write_noise
 
 from fonoteka.alignment.karaoke_page import LOW_SCORE, write_karaoke
 from fonoteka.text.to_cyrillic import to_cyrillic
 
-CHROMIUM = shutil.which("chromium")
+wait = partial(wait_at_most, limit_s=10)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
@@ -69,23 +69,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
+    with launched() as chromium:
         yield chromium
-        chromium.close()
-
-
-def wait(page, condition):
-    """Wait until a condition is true; playwright's own waiting is against the page's policy."""
-    last_s = time.monotonic() + 10
-    while not page.evaluate(condition):
-        assert time.monotonic() < last_s, condition
-        page.wait_for_timeout(20)
 
 
 @pytest.fixture(scope="module")

@@ -5,35 +5,14 @@ The service is at any address, so the same steps run against a fake and a real o
 
 from __future__ import annotations
 
-import shutil
-import time
-from contextlib import contextmanager
-
-CHROMIUM = shutil.which("chromium")
-WATCH_POLICY = """window.violations = [];
-addEventListener('securitypolicyviolation', (event) => {
-  violations.push(event.violatedDirective + ' ' + event.blockedURI);
-});"""
-LIMIT_S = 60  # two busy cores: a browser that is idle needs 2 s
+from chromium_page import LIMIT_S, WATCH_POLICY, launched, wait
 
 
-@contextmanager
 def chromium(microphone):
     """Start chromium with a recording as its microphone, which is played again and again."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--autoplay-policy=no-user-gesture-required",
-                "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-audio-capture={microphone}",
-            ],
-        )
-        yield browser
-        browser.close()
+    return launched(
+        "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}"
+    )
 
 
 def open_page(browser, url, *, microphone=True, script="", **options):
@@ -67,14 +46,6 @@ def close_page(page, url):
     own = (url, url.replace("http", "ws", 1), f"blob:{url}", "data:")
     assert [request for request in page.requests if not request.startswith(own)] == []
     page.context.close()
-
-
-def wait(page, condition):
-    """Wait until a condition is true; playwright's own waiting is against the page's policy."""
-    limit = time.monotonic() + LIMIT_S
-    while not page.evaluate(condition):
-        assert time.monotonic() < limit, f"{condition}\n{page.inner_text('body')}"
-        page.wait_for_timeout(20)
 
 
 def shown(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from page_steps import CHROMIUM, wait
+from chromium_page import CHROMIUM, wait
 from recording_service import recording_service
 
 pytestmark = [

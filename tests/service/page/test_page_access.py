@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from chromium_page import CHROMIUM, wait
 from page_steps import (
-    CHROMIUM,
     committed,
     current,
     enter_key,
@@ -13,7 +13,6 @@ from page_steps import (
     start_recording,
     stop_recording,
     upload,
-    wait,
     wait_for_answer,
     wait_for_phones,
     words,

@@ -5,14 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from page_steps import (
-    CHROMIUM,
-    committed,
-    shown,
-    start_recording,
-    stop_recording,
-    wait,
-)
+from chromium_page import CHROMIUM, wait
+from page_steps import committed, shown, start_recording, stop_recording
 
 pytestmark = [
     pytest.mark.browser,

@@ -8,18 +8,9 @@ import shutil
 import pytest
 import srt
 import webvtt
+from chromium_page import CHROMIUM, wait
 from page_server import LINES
-from page_steps import (
-    CHROMIUM,
-    current,
-    position,
-    seek,
-    shown,
-    upload,
-    wait,
-    wait_for_answer,
-    words,
-)
+from page_steps import current, position, seek, shown, upload, wait_for_answer, words
 
 from fonoteka.service.api_errors import RATE, ApiError
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from chromium_page import launched
 from dashboard_maker import document
-from dashboard_steps import CHROMIUM, check_window, open_page, open_window
+from dashboard_steps import check_window, open_page, open_window
 
 from fonoteka.reporting.dashboard.page.render import render
 
@@ -23,15 +24,8 @@ def address(drawn, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

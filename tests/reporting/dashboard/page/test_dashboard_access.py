@@ -6,7 +6,8 @@ import re
 from itertools import pairwise
 
 import pytest
-from dashboard_steps import CHROMIUM, listed, open_page, steps_shown
+from chromium_page import CHROMIUM
+from dashboard_steps import listed, open_page, steps_shown
 
 pytestmark = [
     pytest.mark.browser,

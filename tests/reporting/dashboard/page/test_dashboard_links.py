@@ -7,8 +7,9 @@ import io
 import re
 
 import pytest
+from chromium_page import CHROMIUM, wait
 from dashboard_maker import CODES, LABELS
-from dashboard_steps import CHROMIUM, choose, listed, settle, wait
+from dashboard_steps import choose, listed, settle
 
 pytestmark = [
     pytest.mark.browser,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from chromium_page import CHROMIUM
 from dashboard_expected import TASKS, best_model, rates, worst_first
 from dashboard_maker import CODES, LABELS, clip_errors, document, rate_of
-from dashboard_steps import CHROMIUM, listed, select_only, settle, values
+from dashboard_steps import listed, select_only, settle, values
 
 from fonoteka.reporting.dashboard.page.render import render
 

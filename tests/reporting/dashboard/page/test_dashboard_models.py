@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from chromium_page import CHROMIUM
 from dashboard_expected import TASKS, best_model, expected_steps, rates, worst_first
 from dashboard_maker import COUNTS, clip_errors
-from dashboard_steps import CHROMIUM, listed, select_only, steps_shown, values
+from dashboard_steps import listed, select_only, steps_shown, values
 
 pytestmark = [
     pytest.mark.browser,

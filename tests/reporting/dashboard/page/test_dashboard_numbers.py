@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from chromium_page import CHROMIUM
 from dashboard_expected import TASKS, best_model, reported
 from dashboard_maker import COUNTS, document, rate_of
-from dashboard_steps import CHROMIUM, choose, rows, values
+from dashboard_steps import choose, rows, values
 
 from fonoteka.reporting.dashboard.page.render import render
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from chromium_page import CHROMIUM
 from dashboard_maker import document
-from dashboard_steps import CHROMIUM
 from dvc_yaml import TOP
 
 from fonoteka.reporting.dashboard.page.render import render

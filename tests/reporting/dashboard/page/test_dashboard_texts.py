@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from chromium_page import CHROMIUM, wait
 from dashboard_maker import HOSTILE
-from dashboard_steps import CHROMIUM, select_only, steps_shown, wait
+from dashboard_steps import select_only, steps_shown
 
 pytestmark = [
     pytest.mark.browser,

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import time
+from chromium_page import LIMIT_S, WATCH_POLICY, wait
 
-CHROMIUM = shutil.which("chromium")
-LIMIT_S = 60  # two busy cores: a browser that is idle needs 1 s
-WATCH_POLICY = """window.violations = [];
-addEventListener('securitypolicyviolation', (event) => {
-  violations.push(event.violatedDirective + ' ' + event.blockedURI);
-});"""
 # The last section that is drawn after a change; timers of the page are at most 250 ms.
 READY = "document.querySelectorAll('#list tbody tr, #further *').length > 1"
 SETTLE_MS = 350
@@ -49,14 +42,6 @@ def check_window(page):
     # The addresses of sounds and of a download are inside the page.
     others = [url for url in page.requests if not url.startswith(("data:", "blob:", "about:"))]
     assert len({url.partition("#")[0] for url in others}) <= 1
-
-
-def wait(page, condition):
-    """Wait until a condition is true; playwright's own waiting is against the page's policy."""
-    limit = time.monotonic() + LIMIT_S
-    while not page.evaluate(condition):
-        assert time.monotonic() < limit, f"{condition}\n{page.inner_text('body')}"
-        page.wait_for_timeout(20)
 
 
 def settle(page):
