@@ -5,8 +5,8 @@ Writes  data/models/encoder/whisper/: config.json, model.safetensors, preprocess
         provenance.json of the whole model
 Params  whisper_encoder
 
-The last layers prepare what the decoder needs, which is words: a head on the fourth of base's six
-layers makes fewer phone errors than one on the sixth, and a third of the work is saved. The weights
+The last layers prepare what the decoder needs, which is words: a head on the fifth of base's six
+layers makes fewer phone errors than one on the sixth, and a sixth of the work is saved. The weights
 keep the precision in which they were released; `embed` and the exporter compute with
 float32.
 """
