@@ -79,7 +79,7 @@ def steps(
         yield f"run this again, because a new build frees objects: {command(subject, '--yes')}"
     if storage is not None and trace.objects:
         yield from _object_steps(storage, listed)
-    if trace.results and storage is not None and storage.remotes:
+    if (trace.results or trace.built) and storage is not None and storage.remotes:
         again = "python -m fonoteka cache push --again"
         yield f"if the cache of results was pushed, replace it in the remote: {again}"
     # The branch that is checked out is past the recordings after the commit above.
