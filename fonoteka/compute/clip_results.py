@@ -21,14 +21,14 @@ def results_of(folder: Path, clips: Collection[str]) -> list[Path]:
         folder: of the cache; it may be missing.
         clips: ids.
     """
-    found = []
+    paths = []
     for stage in stages_in(folder):
         for entry in stored_entries(folder, stage):
             path = entry.path(folder)
             clip = _clip(path)
             if clip in clips or clip.partition("#")[0] in clips:
-                found.append(path)
-    return sorted(found)
+                paths.append(path)
+    return sorted(paths)
 
 
 def forget_files(folder: Path, recordings: list[Path]) -> int:

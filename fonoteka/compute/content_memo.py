@@ -39,7 +39,7 @@ class ContentMemo:
 
     def __init__(self, folder: Path | None) -> None:
         """Open the database below a folder; None for hashes that are not kept."""
-        self.hashed = self.known = 0
+        self.hashed = self.unchanged = 0
         self._new: dict[str, tuple[str, str]] = {}
         self._path = folder / NAME if folder else None
         self._database = self._opened()
@@ -52,9 +52,9 @@ class ContentMemo:
         """
         name, status = str(path.absolute()), path.stat()
         stamp = _stamp(status)
-        if (known := self._find(name)) and known[0] == stamp:
-            self.known += 1
-            return known[1]
+        if (note := self._find(name)) and note[0] == stamp:
+            self.unchanged += 1
+            return note[1]
         digest = sha256_file(path)
         self.hashed += 1
         settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > SETTLED_NS
@@ -99,13 +99,13 @@ class ContentMemo:
         if self._database is None:
             return None
         try:
-            found = self._database.execute(
+            row = self._database.execute(
                 "SELECT stamp, sha256 FROM content WHERE path = ?", (name,)
             ).fetchone()
         except sqlite3.Error as error:
             self._give_up(error)
             return None
-        return (str(found[0]), str(found[1])) if found else None
+        return (str(row[0]), str(row[1])) if row else None
 
     def _store(self) -> None:
         rows = [(name, *values) for name, values in self._new.items()]
@@ -119,7 +119,7 @@ class ContentMemo:
             self._give_up(error)
 
     def _opened(self) -> sqlite3.Connection | None:
-        """Return the database, made anew if it is damaged; None if that fails."""
+        """Return the database, made again if it is damaged; None if that fails."""
         if self._path is None:
             return None
         with suppress(OSError):
@@ -127,7 +127,7 @@ class ContentMemo:
         for _ in range(2):
             try:
                 database = sqlite3.connect(self._path, timeout=5)
-                # A power failure may damage the file, which is then made anew.
+                # A power failure may damage the file, which is made again.
                 database.execute("PRAGMA synchronous=OFF")
                 database.execute(_TABLE)
             except sqlite3.Error as error:

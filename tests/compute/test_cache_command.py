@@ -1,4 +1,4 @@
-"""The commands show what the cache contains and remove what they say."""
+"""The commands list the contents of the cache and remove entries of it."""
 
 from __future__ import annotations
 

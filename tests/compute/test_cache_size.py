@@ -93,7 +93,7 @@ def test_the_files_are_counted_again_only_when_that_is_due(tmp_path, monkeypatch
     assert len(counted) == 3
 
 
-def test_files_that_are_no_entries_stay(tmp_path):
+def test_files_that_are_not_entries_stay(tmp_path):
     filled(tmp_path)
     own = tmp_path / "music" / "ab" / "song.wav"
     own.parent.mkdir(parents=True)

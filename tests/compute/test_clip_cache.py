@@ -148,7 +148,7 @@ def test_a_kill_in_the_middle_of_a_put_leaves_no_entry_and_the_rest_is_removed(t
     assert not part.exists()
 
 
-def test_a_full_disk_is_said_once_and_nothing_half_is_left(tmp_path, monkeypatch, capsys):
+def test_a_full_disk_is_reported_once_and_nothing_half_is_left(tmp_path, monkeypatch, capsys):
     def full(_file, _data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -211,7 +211,7 @@ def test_a_cache_that_is_off_stores_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["much", "-1", "nan", "inf"])
-def test_a_limit_that_is_no_number_is_refused_before_the_work(monkeypatch, value):
+def test_a_limit_that_is_not_a_number_is_refused_before_the_work(monkeypatch, value):
     monkeypatch.setenv("FONOTEKA_CACHE_LIMIT", value)
     with pytest.raises(UserError, match=rf"FONOTEKA_CACHE_LIMIT={value}: expected a number of GiB"):
         open_cache("embed")

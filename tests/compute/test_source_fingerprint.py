@@ -39,8 +39,8 @@ def fingerprint(*words, **options):
 
 
 def test_it_is_of_all_modules_that_a_stage_declares():
-    found = set(_closure((STAGE,)).values())
-    assert found >= {source(name) for name in declared_closure(STAGE)}
+    files = set(_closure((STAGE,)).values())
+    assert files >= {source(name) for name in declared_closure(STAGE)}
     assert code(STAGE)  # the same closure is what dvc.yaml lists
 
 
@@ -65,9 +65,9 @@ def test_code_that_is_not_imported_does_not_count(root):
 
 
 def test_the_folder_of_a_clone_does_not_count(root, monkeypatch):
-    there = fingerprint(STAGE)
+    copied = fingerprint(STAGE)
     monkeypatch.setattr(fingerprints, "ROOT", TOP)
-    assert fingerprint(STAGE) == there
+    assert fingerprint(STAGE) == copied
 
 
 def test_the_kind_of_processor_counts_unless_results_are_equal_anywhere(monkeypatch):

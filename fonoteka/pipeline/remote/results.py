@@ -126,9 +126,9 @@ def push(*, again: bool = False) -> str:
             packs = _packs(repo, remote)
             before = packs.index()
             index = {} if again else dict(before)
-            known = {name for names in index.values() for name in names}
+            existing = {name for names in index.values() for name in names}
             sent = 0
-            for pack, names in _written_packs(folder, known, Path(scratch)):
+            for pack, names in _written_packs(folder, existing, Path(scratch)):
                 index[packs.send(pack)] = names
                 packs.write_index(index, Path(scratch))
                 sent += len(names)
@@ -141,12 +141,12 @@ def push(*, again: bool = False) -> str:
 
 
 def _written_packs(
-    folder: Path, known: set[str], scratch: Path
+    folder: Path, existing: set[str], scratch: Path
 ) -> Iterator[tuple[Path, list[str]]]:
-    """Yield packs of the entries that are not known, one at a time, with the names in each."""
+    """Yield packs of the entries that the remote lacks, with the names in each."""
     path, names, size = scratch / "pack.tar", list[str](), 0
     tar = tarfile.open(path, "w")  # noqa: SIM115
-    for entry, raw in _whole_entries(folder, known):
+    for entry, raw in _whole_entries(folder, existing):
         member = tarfile.TarInfo(f"{entry.stage}/{entry.key}")
         member.size = len(raw)
         tar.addfile(member, io.BytesIO(raw))
@@ -162,11 +162,11 @@ def _written_packs(
         yield path, names
 
 
-def _whole_entries(folder: Path, known: set[str]) -> Iterator[tuple[StoredEntry, bytes]]:
-    """Yield the entries that are not known, with their bytes; damaged ones are left out."""
+def _whole_entries(folder: Path, existing: set[str]) -> Iterator[tuple[StoredEntry, bytes]]:
+    """Yield the entries that are not in the remote, with their bytes; damaged ones are left out."""
     for stage in stages_in(folder):
         for entry in sorted(stored_entries(folder, stage), key=lambda entry: entry.key):
-            if f"{stage}/{entry.key}" in known:
+            if f"{stage}/{entry.key}" in existing:
                 continue
             try:
                 raw = entry.path(folder).read_bytes()

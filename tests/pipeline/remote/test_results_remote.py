@@ -123,11 +123,11 @@ def test_a_damaged_pack_is_named_and_sent_again(repo, colleague, ask):
     (pack,) = packs(repo)
     whole = pack.read_bytes()
     pack.write_bytes(whole[:-20_000] + b"x" + whole[-19_999:])
-    here = colleague()
-    said = ask("pull")
-    assert "pulled 0 results" in said
-    assert "1 packs are damaged there, cache push --again replaces them" in said
-    assert not (here / CACHE / "embed").exists()
+    folder = colleague()
+    output = ask("pull")
+    assert "pulled 0 results" in output
+    assert "1 packs are damaged there, cache push --again replaces them" in output
+    assert not (folder / CACHE / "embed").exists()
 
 
 def test_a_damaged_pack_is_replaced_by_a_push_of_all(repo, colleague, ask, monkeypatch):
@@ -142,9 +142,9 @@ def test_a_damaged_pack_is_replaced_by_a_push_of_all(repo, colleague, ask, monke
 def test_a_damaged_entry_is_not_sent(repo, ask):
     (path,) = results_of(repo / CACHE, {"mine-3"})
     path.write_bytes(b"damaged" * 10)
-    said = ask("push")
-    assert "damaged, not sent" in said
-    assert "pushed 29 results" in said
+    output = ask("push")
+    assert "damaged, not sent" in output
+    assert "pushed 29 results" in output
 
 
 def test_after_an_erasure_a_push_of_all_removes_the_results_in_the_remote(repo, ask):
