@@ -13,6 +13,8 @@ from fonoteka.core.errors import UserError
 UNREACHABLE_S = 120.0
 """Seconds that squeue may fail: a controller that is started again takes about a minute."""
 
+RETRY_S = 2.0  # seconds between two calls of a command that failed
+
 
 def submit_array(script: Path, name: str, elements: int, slurm: SlurmParams) -> str:
     """Submit a script as an array with elements from 0 and return the number of the job.
@@ -51,7 +53,7 @@ def alive(jobs: Iterable[str]) -> Iterator[tuple[str, int]]:
                     f"squeue: {_last_line(done.stderr)}; results of finished clips are kept, and "
                     "the next run continues with them"
                 )
-            time.sleep(2.0)
+            time.sleep(RETRY_S)
         yield from ((job, int(word)) for word in done.stdout.split() if word.isdecimal())
 
 
