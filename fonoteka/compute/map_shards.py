@@ -16,11 +16,11 @@ from typing import Generic
 from fonoteka.compute.clip_cache import ClipCache, entry_key, open_cache
 from fonoteka.compute.clip_task import ClipTask, Item, Result, Shard
 from fonoteka.compute.execution import ExecutionParams, load_execution
-from fonoteka.compute.executors.interface import Workers
+from fonoteka.compute.executors.interface import ShardWorkers
 from fonoteka.compute.work_unit import WorkUnit, raise_failure
 
 HELD_BYTES = 2**26
-"""Of results that the cache had and that wait for their turn; others are read again then."""
+"""Bytes of results from the cache that wait for their turn; others are read again then."""
 
 
 def map_shards(
@@ -52,7 +52,7 @@ def map_shards(
 
 def open_workers(
     execution: ExecutionParams, task: ClipTask[Item, Result], cache: Path | None
-) -> Workers:
+) -> ShardWorkers:
     """Return the workers of an executor; the packages of the others are not imported."""
     if execution.executor == "processes":
         from fonoteka.compute.executors.processes import ProcessWorkers
@@ -77,7 +77,7 @@ class _Piece(Generic[Item]):
 
     Attributes:
         keys: of all items.
-        found: results from the cache by position, those within `HELD_BYTES`.
+        cached: results from the cache by position, those within `HELD_BYTES`.
         unit: the items that the cache lacks, or None.
         missing: their positions.
     """
@@ -85,7 +85,7 @@ class _Piece(Generic[Item]):
     shard: str
     items: tuple[Item, ...]
     keys: list[str]
-    found: dict[int, bytes]
+    cached: dict[int, bytes]
     unit: WorkUnit[Item] | None
     missing: list[int]
 
@@ -97,7 +97,7 @@ class _Driver(Generic[Item, Result]):
         self,
         task: ClipTask[Item, Result],
         plan: Sequence[Shard[Item]],
-        workers: Workers,
+        workers: ShardWorkers,
         cache: ClipCache,
     ) -> None:
         self._task, self._workers, self._cache = task, workers, cache
@@ -113,17 +113,17 @@ class _Driver(Generic[Item, Result]):
                 break
             self._queue.append(self._look_up(*cut))
         piece = self._queue.popleft()
-        self._held -= sum(map(len, piece.found.values()))
-        found: dict[int, bytes | None] = {**piece.found}
+        self._held -= sum(map(len, piece.cached.values()))
+        results: dict[int, bytes | None] = {**piece.cached}
         if piece.unit:
-            found |= zip(piece.missing, self._outcome(piece.unit), strict=True)
+            results |= zip(piece.missing, self._outcome(piece.unit), strict=True)
         for place in range(len(piece.items)):
-            if place not in found:  # it was there, but too large to be held
-                found[place] = self._cache.get(piece.keys[place])
-        dropped = [place for place in range(len(piece.items)) if found[place] is None]
+            if place not in results:  # it was there, but too large to be held
+                results[place] = self._cache.get(piece.keys[place])
+        dropped = [place for place in range(len(piece.items)) if results[place] is None]
         if dropped:  # from the cache in the meantime
-            found |= zip(dropped, self._outcome(self._submit(piece, dropped)), strict=True)
-        return [data for place in range(len(piece.items)) if (data := found[place]) is not None]
+            results |= zip(dropped, self._outcome(self._submit(piece, dropped)), strict=True)
+        return [data for place in range(len(piece.items)) if (data := results[place]) is not None]
 
     def _cut(self, plan: Sequence[Shard[Item]]) -> Iterator[tuple[str, tuple[Item, ...]]]:
         for shard in plan:
@@ -140,7 +140,7 @@ class _Driver(Generic[Item, Result]):
             if data is None:
                 piece.missing.append(place)
             elif self._held + len(data) <= HELD_BYTES:
-                piece.found[place] = data
+                piece.cached[place] = data
                 self._held += len(data)
         if piece.missing:
             piece.unit = self._submit(piece, piece.missing)

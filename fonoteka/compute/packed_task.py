@@ -87,7 +87,7 @@ def run_packed(packed: PackedTask, unit: bytes) -> UnitOutcome:
         runner = _runner(packed)
         work = pickle.loads(unit)  # noqa: S301  the driver's
     except Exception as error:
-        return UnitOutcome(failure=Failure.of(error, ""))
+        return UnitOutcome(failure=Failure.from_error(error, ""))
     return runner.run(work)
 
 

@@ -50,7 +50,7 @@ class Failure:
     trace: str
 
     @classmethod
-    def of(cls, error: Exception, clip: str) -> Failure:
+    def from_error(cls, error: Exception, clip: str) -> Failure:
         """Return an exception as text."""
         if isinstance(error, (UserError, OSError)):  # as `run_command` tells them apart
             return cls(clip, _sentence(error), "")
@@ -107,7 +107,7 @@ class UnitRunner(Generic[Item, Result]):
                     self._cache.put(key, clip, data)
                 results.append(data)
         except Exception as error:
-            failure = Failure.of(error, clip)
+            failure = Failure.from_error(error, clip)
         # The driver has counted each miss already.
         written = self._cache.counts
         counts = CacheCounts(written=written.written, written_bytes=written.written_bytes)

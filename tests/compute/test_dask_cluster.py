@@ -115,9 +115,9 @@ def test_a_cluster_without_a_worker_is_one_sentence(monkeypatch):
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence_within_seconds(monkeypatch):
     monkeypatch.setattr(dask_cluster, "CONNECT_S", 1.0)
-    with socket.socket() as listener:  # bound, and refuses connections
-        listener.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+    with socket.socket() as bound:  # bound, and refuses connections
+        bound.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{bound.getsockname()[1]}"
         write_params("dask", 1, address)
         started = time.monotonic()
         with pytest.raises(UserError, match=f"^Dask scheduler {re.escape(address)}: [^\n]+$"):

@@ -141,7 +141,7 @@ def test_processes_end_with_a_killed_driver():
 
 
 def alive_in_session(session):
-    """Return the processes of a session; ended ones that nobody waited for do not count."""
+    """Return the processes of a session; those that have ended do not count."""
     names = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):

@@ -40,12 +40,12 @@ def programs(tmp_path, monkeypatch):
 
 
 def test_an_array_gets_the_options_of_params(programs):
-    command(programs, "sbatch", 'echo "$@" > given; echo "77;cluster"')
+    command(programs, "sbatch", 'echo "$@" > options; echo "77;cluster"')
     job = slurm_commands.submit_array(Path("spool/array-0.sh"), "toy", 12, SLURM)
     assert job == "77"
-    given = Path("given").read_text().split()
-    assert {"--array=0-11%4", "--partition=long", "--time=04:00:00", "--gres=gpu:1"} <= {*given}
-    assert given[-1] == "spool/array-0.sh"
+    options = Path("options").read_text().split()
+    assert {"--array=0-11%4", "--partition=long", "--time=04:00:00", "--gres=gpu:1"} <= {*options}
+    assert options[-1] == "spool/array-0.sh"
 
 
 def test_a_finished_run_leaves_no_spool():

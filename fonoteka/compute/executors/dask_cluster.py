@@ -147,9 +147,9 @@ class DaskWorkers:
             raise self._lost(f"it has had no worker for {NO_WORKER_S:.0f} s")
         return since or now
 
-    def _lost(self, found: str) -> UserError:
+    def _lost(self, state: str) -> UserError:
         place = self._scheduler or "of this machine"
         return UserError(
-            f"Dask scheduler {place}: {found}; results of finished clips are kept, and the next "
+            f"Dask scheduler {place}: {state}; results of finished clips are kept, and the next "
             "run continues with them"
         )

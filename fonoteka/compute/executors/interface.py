@@ -18,7 +18,7 @@ AHEAD_PER_WORKER = 4
 """Units per worker that are looked up, submitted or done before the first of them is used."""
 
 
-class Workers(Protocol):
+class ShardWorkers(Protocol):
     """Workers that are started by the first unit; outcomes are asked for in any order."""
 
     @property

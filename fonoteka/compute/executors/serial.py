@@ -19,7 +19,7 @@ class SerialWorkers:
         self._runner = UnitRunner(task, cache)
         self._units: dict[int, WorkUnit[Any]] = {}
 
-    def unit_items(self, shard_items: int, shards: int) -> int:  # noqa: ARG002  as in Workers
+    def unit_items(self, shard_items: int, shards: int) -> int:  # noqa: ARG002  as in ShardWorkers
         """Return the same for each shard: nothing is balanced."""
         return UNIT_ITEMS
 
@@ -31,6 +31,6 @@ class SerialWorkers:
         """Do the unit."""
         return self._runner.run(self._units.pop(number))
 
-    def close(self, *, finished: bool) -> None:  # noqa: ARG002  as in Workers
+    def close(self, *, finished: bool) -> None:  # noqa: ARG002  as in ShardWorkers
         """Forget what is not done."""
         self._units.clear()

@@ -58,7 +58,7 @@ def alive(jobs: Iterable[str]) -> Iterator[tuple[str, int]]:
 
 
 def cancel(jobs: Iterable[str]) -> None:
-    """Cancel arrays; a failure leaves jobs that write results of clips, which is no harm."""
+    """Cancel arrays; jobs that stay write results of clips, which the next run uses."""
     if names := [*jobs]:
         _call(["scancel", *names])
 

@@ -47,10 +47,10 @@ class ToyTask:
     name: str = "toy"
 
     def open(self):
-        _note("opened", "one")
-        return self.one
+        _note("opened", "yes")
+        return self.digest_of
 
-    def one(self, clip: str) -> bytes:
+    def digest_of(self, clip: str) -> bytes:
         if clip == self.killing and not (self.once and Path(self.once).exists()):
             if self.once:
                 Path(self.once).touch()
