@@ -106,7 +106,7 @@ def test_a_plan_is_read_a_bounded_number_of_units_ahead():
     shards.close()
 
 
-@pytest.mark.parametrize("executor", ["processes", "slurm"])
+@pytest.mark.parametrize("executor", ["processes", "dask", "slurm"])
 def test_after_a_killed_driver_the_next_run_continues(executor):
     write_params(executor)
     command = [sys.executable, toy_driver.__file__, "0.3", "result"]
