@@ -37,7 +37,11 @@ MODELS = sorted(path.parent.name for path in (TOP / "data/models").glob("*/model
 FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
 
 MAKEFILE = (TOP / "Makefile").read_text(encoding="utf-8")
-NOT_OURS = {"--durations", "--dist", "--experimental-websocket"}  # of pytest and node
+# Of pytest, node, Dask and sbatch.
+NOT_OURS = {
+    "--dist", "--durations", "--experimental-websocket", "--gres", "--mem", "--nthreads",
+    "--nworkers", "--port",
+}  # fmt: skip
 # Pages whose programs other tests run: here, in test_hub_pipeline.py and test_service_examples.py.
 RUN_ELSEWHERE = {"README.md", "docs/hub.md", "docs/service-examples.md"}
 
