@@ -22,7 +22,6 @@ from fonoteka.whisper.finetune import (
     FineTuneParams,
     FineTuning,
     Losses,
-    choose_device,
     fine_tune,
     trainable_weights,
 )
@@ -294,7 +293,6 @@ def test_dropout_of_the_config_is_on_in_training_only_and_repeats(toy):
     [
         ({"trainable": "encoder"}, "trainable: 'encoder' is not one of all, decoder, lora"),
         ({"script": "greek"}, "script: 'greek' is not one of latin, as_written"),
-        ({"device": "tpu"}, "device: 'tpu' is not one of cpu, cuda"),
         ({"frozen": ("tokens",)}, "frozen: 'tokens' is not one of"),
         ({"steps": 0}, "steps must be at least 1, found 0"),
         ({"trainable": "decoder", "masks": MASKS}, "masks need an encoder in training"),
@@ -303,12 +301,6 @@ def test_dropout_of_the_config_is_on_in_training_only_and_repeats(toy):
 def test_parameters_that_do_not_fit_are_refused(changed, message):
     with pytest.raises(ValueError, match=message):
         replace(PARAMS, **changed)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
-def test_a_device_that_is_missing_is_one_sentence():
-    with pytest.raises(ValueError, match="'cuda', but torch finds no CUDA device here; set it to"):
-        choose_device("cuda")
 
 
 def test_a_clip_of_a_batch_is_padded_to_the_longest_one_of_it(toy, monkeypatch):

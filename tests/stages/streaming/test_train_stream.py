@@ -463,7 +463,7 @@ def test_the_curves_have_a_row_per_epoch(whole):
 
 
 def test_the_command_reads_its_sections_and_its_paths(whole, toy, tmp_path, monkeypatch):
-    sections = {"train_stream": asdict(PARAMS), "compute": {"threads": 1}}
+    sections = {"train_stream": asdict(PARAMS), "compute": {"threads": 1, "device": "cpu"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     monkeypatch.chdir(tmp_path)
     line = ["stream_ctc", *map(str, toy.values()), "out", "curves", "--checkpoint", "c"]
