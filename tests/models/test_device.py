@@ -1,6 +1,6 @@
 """The device is the one that params.yaml names, and bfloat16 stays within its tolerance.
 
-No test needs a GPU: what torch says of one is replaced, and bfloat16 is computed on the processor.
+No test needs a GPU: torch's answers about one are replaced, and the processor computes in bfloat16.
 """
 
 from __future__ import annotations
@@ -111,9 +111,9 @@ def test_log_mel_is_the_same_inside_of_half_precision(half):
         assert torch.equal(LogMel()(samples), expected)
 
 
-def deviation(one, other):
-    """Return the RMS of the difference, as a share of the RMS of the values."""
-    return float(np.sqrt(np.square(one - other).mean() / np.square(one).mean()))
+def deviation(exact, rounded):
+    """Return the RMS of the difference, as a share of the RMS of the exact values."""
+    return float(np.sqrt(np.square(exact - rounded).mean() / np.square(exact).mean()))
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2", "wavlm", "whisper"])

@@ -73,7 +73,7 @@ class Ranks:
             grads = [torch.zeros_like(w) if w.grad is None else w.grad for w in some]
             total = self._sum(torch.cat([grad.reshape(-1) for grad in grads]))
             sizes = [w.numel() for w in some]
-            for weight, grad in zip(some, total.split(sizes), strict=True):
+            for weight, grad in zip(some, torch.split(total, sizes), strict=True):
                 weight.grad = grad.reshape(weight.shape).clone()
 
     def sum(self, value: float) -> float:

@@ -28,7 +28,7 @@ from typing import NoReturn
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.core.params import load
+from fonoteka.core.params import PARAMS, load
 from fonoteka.git import entered, listed, unclean
 from fonoteka.pipeline import declared as contracts
 from fonoteka.pipeline import lockfile, outputs, plan
@@ -76,7 +76,7 @@ def rebuild_and_compare(vary: str, sample: str | None) -> tuple[RebuildResult, l
     params, gate = load("verify", VerifyParams), load("gate", GateParams)
     declared, before = read_checkout()
     names = plan.match(sample, list(declared.stages)) if sample else list(declared.stages)
-    machine, environment = cpu_kind.processor(), ENVIRONMENTS[vary]()
+    machine, environment = cpu_kind.of_pipeline(PARAMS), ENVIRONMENTS[vary]()
     print(
         f"processor: {machine.name} ({machine.kind})",
         *environment.differences,

@@ -216,7 +216,8 @@ class StreamTask:
             [-(torch.from_numpy(e.teacher) * row[: len(e.teacher)]).sum(-1)
              for e, row in zip(examples, log_probs, strict=True)]
         )  # fmt: skip
-        return loss + self.params.teacher_weight * (of_teacher.mean() * of_frames)
+        total: Tensor = loss + self.params.teacher_weight * (of_teacher.mean() * of_frames)
+        return total
 
     def _changed(self, example: StreamExample, rng: np.random.Generator) -> StreamExample:
         """Return an example at another level, and changed as by a new speaker in some draws."""

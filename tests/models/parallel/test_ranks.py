@@ -116,19 +116,19 @@ def test_two_processes_have_the_loss_of_one_at_each_of_fifty_steps(kind, toy):
         assert text.count("valid loss" if kind == "whisper" else "epoch 1:") in (1, 3)
         outputs.append(losses(toy, out, stage))
         assert (toy / out / "model" / "model.safetensors").is_file()
-    one, two = outputs
-    assert len(one) == len(two) >= STEPS
-    assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < TOLERANCE
-    assert abs(one[-1] - one[0]) > 0.1  # it learns, so the losses differ between steps
+    alone, together = outputs
+    assert len(alone) == len(together) >= STEPS
+    assert max(abs(a - b) for a, b in zip(alone, together, strict=True)) < TOLERANCE
+    assert abs(alone[-1] - alone[0]) > 0.1  # it learns, so the losses differ between steps
 
 
 def start(toy, rank, port, *arguments):
     """Start one of two ranks without torchrun, which would end the other one itself."""
     ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
-    found = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    master = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     return subprocess.Popen(
         [sys.executable, "-c", KILLED, *head_command("killed"), *arguments],
-        cwd=toy, env=environment("killed", **ranks, **found), text=True,
+        cwd=toy, env=environment("killed", **ranks, **master), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
