@@ -37,7 +37,10 @@ MODELS = sorted(path.parent.name for path in (TOP / "data/models").glob("*/model
 FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
 
 MAKEFILE = (TOP / "Makefile").read_text(encoding="utf-8")
-NOT_OURS = {"--durations", "--dist", "--experimental-websocket"}  # of pytest and node
+NOT_OURS = {  # of pytest, node, pip and torchrun
+    "--durations", "--dist", "--experimental-websocket", "--index-url", "--nnodes",
+    "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint", "--standalone",
+}  # fmt: skip
 # Pages whose programs other tests run: here, in test_hub_pipeline.py and test_service_examples.py.
 RUN_ELSEWHERE = {"README.md", "docs/hub.md", "docs/service-examples.md"}
 
