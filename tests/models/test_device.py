@@ -36,6 +36,7 @@ from fonoteka.whisper.finetune import Losses
 from fonoteka.whisper.model import load_whisper
 from stages.features import whisper_encoder
 from stages.features.encoder.pretrain import PretrainModel, pretrain_examples, step_loss
+from stages.features.whisper_encoder import WhisperEncoderParams
 from stages.training.train.tasks import CtcTask
 
 pytestmark = pytest.mark.torch
@@ -121,7 +122,7 @@ def test_embeddings_in_bfloat16_are_within_the_tolerance(kind, tmp_path, monkeyp
     if kind == "whisper":
         base = tiny_whisper(tmp_path / "base")
         write_provenance(base, "folder")
-        whisper_encoder.run(base, tmp_path / "encoder")
+        whisper_encoder.run(base, tmp_path / "encoder", WhisperEncoderParams(0))
         clip_encoder = MelEncoder(load_short_encoder(tmp_path / "encoder"))
     else:
         clip_encoder = WaveformEncoder(encoder(kind), True)
