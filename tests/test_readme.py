@@ -37,10 +37,11 @@ MODELS = sorted(path.parent.name for path in (TOP / "data/models").glob("*/model
 FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
 
 MAKEFILE = (TOP / "Makefile").read_text(encoding="utf-8")
-# Of pytest, node, Dask and sbatch.
+# Of pytest, node, Dask, sbatch, pip and torchrun.
 NOT_OURS = {
-    "--dist", "--durations", "--experimental-websocket", "--gres", "--mem", "--nthreads",
-    "--nworkers", "--port",
+    "--dist", "--durations", "--experimental-websocket", "--gres", "--index-url", "--mem",
+    "--nnodes", "--nproc-per-node", "--nthreads", "--nworkers", "--port", "--rdzv-backend",
+    "--rdzv-endpoint", "--standalone",
 }  # fmt: skip
 # Pages whose programs other tests run: here, in test_hub_pipeline.py and test_service_examples.py.
 RUN_ELSEWHERE = {"README.md", "docs/hub.md", "docs/service-examples.md"}

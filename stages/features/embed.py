@@ -7,6 +7,9 @@ Params  embed, compute
 Each clip is embedded alone. Padding in a batch would change an encoder's output, so an embedding
 depends only on the clip and the encoder. With `--augmented-copies 2` two copies of each training
 clip are embedded too, changed as by a new speaker or room: `id#1`, `id#2`.
+
+A GPU embeds one clip at a time too, with bfloat16 autocast: zeros after a clip change a frame by
+half its size, and clips of equal length are rare.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from fonoteka import manifest
@@ -28,6 +32,7 @@ from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.models.clip_encoder import ClipEncoder, load_clip_encoder
 from fonoteka.models.determinism import ComputeParams, configure, onednn_off, seed_of
+from fonoteka.models.device import choose_device
 from fonoteka.shards import read_clips, write_arrays
 
 
@@ -59,7 +64,7 @@ def clip_embeddings(
 
 def run(
     encoder_folder: Path, splits: list[Path], audio: Path, out: Path, copies: int,
-    params: EmbedParams,
+    params: EmbedParams, device: torch.device | None = None,
 ) -> None:  # fmt: skip
     """Embed the clips of all parts; the first of `splits` is the training part."""
     if copies < 0 or params.shards < 1:
@@ -67,7 +72,7 @@ def run(
             "embed: augmented_copies must be at least 0 and shards at least 1, found "
             f"{copies} and {params.shards}; change them in params.yaml"
         )
-    encoder = load_clip_encoder(encoder_folder)
+    encoder = load_clip_encoder(encoder_folder, device)
     parts = [manifest.read(path) for path in splits]
     trained = {u.id for u in parts[0]}
     views = {u.id: copies * (u.id in trained) for us in parts for u in us}
@@ -94,9 +99,12 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--augmented-copies", type=int, default=0, dest="copies")
     args = parser.parse_args()
-    configure(load("compute", ComputeParams).threads)
+    compute = load("compute", ComputeParams)
+    configure(compute.threads)
+    device = choose_device(compute.device)
     splits = [args.train, args.valid, args.test]
-    run(args.encoder_folder, splits, args.audio, args.out, args.copies, load("embed", EmbedParams))
+    params = load("embed", EmbedParams)
+    run(args.encoder_folder, splits, args.audio, args.out, args.copies, params, device)
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_a_missing_clip_leaves_earlier_embeddings_alone(encoder_folder, tmp_path
 
 def test_the_command_reads_params_and_paths(encoder_folder, tmp_path, monkeypatch):
     embedded(tmp_path, encoder_folder)
-    text = yaml.safe_dump({"embed": asdict(PARAMS), "compute": {"threads": 1}})
+    text = yaml.safe_dump({"embed": asdict(PARAMS), "compute": {"threads": 1, "device": "cpu"}})
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     names = ["train.jsonl", "valid.jsonl", "test.jsonl", "audio", "again"]
