@@ -37,7 +37,7 @@ MODELS = sorted(path.parent.name for path in (TOP / "data/models").glob("*/model
 FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
 
 MAKEFILE = (TOP / "Makefile").read_text(encoding="utf-8")
-# Of pytest, node, Dask, sbatch, pip and torchrun.
+# Options that pytest, node, Dask, sbatch, pip and torchrun have.
 NOT_OURS = {
     "--dist", "--durations", "--experimental-websocket", "--gres", "--index-url", "--mem",
     "--nnodes", "--nproc-per-node", "--nthreads", "--nworkers", "--port", "--rdzv-backend",

@@ -12,6 +12,7 @@ import pytest
 from dvc_yaml import TOP, as_written, entries, pipeline
 
 from fonoteka.compute import processor as cpu
+from fonoteka.compute import processor as processor_kind
 from fonoteka.core import params
 from fonoteka.git import listed
 from fonoteka.pipeline import outputs
@@ -82,16 +83,16 @@ def test_a_gpu_is_part_of_the_kind_if_it_may_be_used(tmp_path, monkeypatch):
     for number in (0, 1):
         (tmp_path / f"gpus/{number}").mkdir(parents=True)
         (tmp_path / f"gpus/{number}/information").write_text("Model: \t NVIDIA A100\nIRQ: 9\n")
-    models = cpu_kind.gpu_models(tmp_path / "gpus")
+    models = processor_kind.gpu_models(tmp_path / "gpus")
     assert models == ["NVIDIA A100"]
-    assert cpu_kind.gpu_models(tmp_path / "none") == []
-    monkeypatch.setattr(cpu_kind, "processor", lambda: OTHER)
-    monkeypatch.setattr(cpu_kind, "gpu_models", lambda: models)
+    assert processor_kind.gpu_models(tmp_path / "none") == []
+    monkeypatch.setattr(processor_kind, "processor", lambda: OTHER)
+    monkeypatch.setattr(processor_kind, "gpu_models", lambda: models)
     params = tmp_path / "params.yaml"
-    assert cpu_kind.of_pipeline(params) == OTHER
+    assert processor_kind.of_pipeline(params) == OTHER
     for device, kind in (("cpu", OTHER.kind), ("auto", f"{OTHER.kind}, GPU NVIDIA A100")):
         params.write_text(f"compute: {{threads: 1, device: {device}}}\n")
-        assert cpu_kind.of_pipeline(params).kind == kind
+        assert processor_kind.of_pipeline(params).kind == kind
 
 
 def test_an_older_processor_is_of_another_kind():
