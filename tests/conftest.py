@@ -3,12 +3,15 @@
 import os
 from collections import Counter
 from pathlib import Path
+from uuid import uuid4
 
 import collecting
 import costs
 import kept_build
 import pytest
 from hypothesis import settings
+
+from fonoteka.compute import map_shards, stage_results
 
 # Hypothesis fails a test if a draw takes over 200 ms, which any draw does on two busy cores.
 settings.register_profile("fonoteka", deadline=None)
@@ -56,6 +59,15 @@ def pytest_collection_modifyitems(config, items):
 
 def marks(item):
     return {mark.name for mark in item.iter_markers()} & {*costs.COSTS}
+
+
+@pytest.fixture(autouse=True)
+def own_clip_cache(tmp_path_factory, monkeypatch):
+    """Let each test begin with an empty cache of clips, outside the project."""
+    folder = tmp_path_factory.getbasetemp() / "clip-cache" / uuid4().hex
+    for module in (stage_results, map_shards):
+        monkeypatch.setattr(module, "FOLDER", folder)
+    return folder
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -51,7 +51,7 @@ LIBRARY = "fonoteka"
 LAYERS = [
     f"{LIBRARY}.{name}"
     for name in (
-        "core", "audio", "g2p", "rtneural", "scoring", "confidence", "text", "audiocheck",
+        "core", "compute", "audio", "g2p", "rtneural", "scoring", "confidence", "text", "audiocheck",
         "fingerprint", "corpus", "corpus.importers.layouts", "corpus.importers", "models",
         "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
         "streaming", "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
