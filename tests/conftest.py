@@ -11,7 +11,7 @@ import kept_build
 import pytest
 from hypothesis import settings
 
-from fonoteka.compute import map_shards, stage_results
+from fonoteka.compute import map_shards
 
 # Hypothesis fails a test if a draw takes over 200 ms, which any draw does on two busy cores.
 settings.register_profile("fonoteka", deadline=None)
@@ -62,12 +62,16 @@ def marks(item):
 
 
 @pytest.fixture(autouse=True)
-def own_clip_cache(tmp_path_factory, monkeypatch):
-    """Let each test begin with an empty cache of clips, outside the project."""
-    folder = tmp_path_factory.getbasetemp() / "clip-cache" / uuid4().hex
-    for module in (stage_results, map_shards):
-        monkeypatch.setattr(module, "FOLDER", folder)
-    return folder
+def own_clip_cache(request, tmp_path_factory, monkeypatch):
+    """Run stages in this process, with an empty cache of clips for each test.
+
+    Tests of the executors and of the cache itself set both.
+    """
+    if request.path.parent.name != "compute":
+        folder = tmp_path_factory.getbasetemp() / "clip-cache" / uuid4().hex
+        monkeypatch.setenv("FONOTEKA_CACHE", str(folder))
+        monkeypatch.setattr(map_shards, "FOLDER", folder, raising=False)
+        monkeypatch.setenv("FONOTEKA_EXECUTOR", "serial")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

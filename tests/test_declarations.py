@@ -74,6 +74,8 @@ LIFTABLE = {
         "fonoteka.scoring", "fonoteka.tables",
     },
 }  # fmt: skip
+# Sections that no result depends on: a change of them must not make a result stale.
+UNDECLARED = {"execution"}
 AT_THE_TOP = {"DATA_LICENSES.md"}  # where people look for it
 
 
@@ -95,7 +97,7 @@ def test_a_stage_declares_the_sections_it_loads_and_no_other():
     for stage in STAGES:
         declared = set(pipeline()[stage].get("params", []))
         loaded = {section for section, _ in loads(module_of(stage), head_of(stage))}
-        assert declared == loaded, stage
+        assert declared == loaded - UNDECLARED, stage
 
 
 def test_every_section_of_params_is_loaded_by_a_stage_or_a_tool():

@@ -6,25 +6,28 @@ computes what is missing, and stores it.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fonoteka.compute.clip_cache import FOLDER, ClipCache, entry_key
+from fonoteka.compute.cache_folder import stages_in
+from fonoteka.compute.clip_cache import ClipCache, entry_key, open_cache
 
 
 class StageResults:
-    """Results of one stage under one fingerprint; it can be pickled."""
+    """Results of one stage under one fingerprint; forked processes may store some too."""
 
-    def __init__(self, stage: str, fingerprint: str, folder: Path | None = None) -> None:
-        folder = folder or FOLDER
+    def __init__(self, stage: str, fingerprint: str) -> None:
         self._fingerprint = fingerprint
-        self._cache = ClipCache(folder, stage)
-        self.may_have_any = (folder / stage).is_dir()
+        self.cache: ClipCache = open_cache(stage)
+        top = self.cache.top
+        self.may_have_any = top is not None and stage in stages_in(top)
         """Whether a look-up can succeed: without entries, no file has to be hashed first."""
 
     def get(self, clip: str, content: str) -> bytes | None:
         """Return the stored bytes of a clip, or None."""
-        return self._cache.get(entry_key(self._fingerprint, clip, content))
+        return self.cache.get(entry_key(self._fingerprint, clip, content))
 
     def put(self, clip: str, content: str, data: bytes) -> None:
         """Store the bytes of a clip."""
-        self._cache.put(entry_key(self._fingerprint, clip, content), clip, data)
+        self.cache.put(entry_key(self._fingerprint, clip, content), clip, data)
+
+    def end(self) -> None:
+        """Count the entries, and remove old ones if the cache is above its limit."""
+        self.cache.end()

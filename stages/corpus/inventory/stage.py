@@ -150,6 +150,7 @@ def inspect_files(
         result = next(results)
         yield failed_file(file, result) if isinstance(result, WorkerFailure) else result
     assert next(results, None) is None  # and the workers have ended
+    known.results.end()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from execution_maker import EXECUTION
 
 from fonoteka.audio.dsp import rms_dbfs
 from fonoteka.shards import read_clips, shard_of
@@ -165,7 +166,8 @@ def test_less_than_one_shard_is_refused(tmp_path):
 
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
     corpus(tmp_path, many(2))
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"preprocess": asdict(PARAMS)}))
+    sections = {"preprocess": asdict(PARAMS), "execution": EXECUTION}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["preprocess", "accepted.csv", ".", "out"])
     stage.main()

@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from clip_maker import noise, save_clips
+from execution_maker import EXECUTION
 from onnx import TensorProto, helper
 
 from fonoteka import manifest
@@ -156,7 +157,8 @@ def test_an_empty_part_is_refused(part, tmp_path):
 
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
     places = save_project(tmp_path)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"posteriors": {"shards": 3}}))
+    sections = {"posteriors": {"shards": 3}, "execution": EXECUTION}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["posteriors", *map(str, places)])
     stage.main()
