@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
-from fonoteka.compute.clip_cache import FOLDER, ClipCache, entry_key
+from fonoteka.compute.clip_cache import ClipCache, entry_key, open_cache
 from fonoteka.compute.clip_task import ClipTask, Item, Result, Shard
 from fonoteka.compute.execution import ExecutionParams, load_execution
 from fonoteka.compute.executors.interface import Workers
@@ -36,20 +36,23 @@ def map_shards(
             or lost. Results of other clips are in the cache, and the next run continues.
         ClipFaultError: a fault of the code, with the shard, the clip and the traceback.
     """
-    workers, finished = open_workers(load_execution(), task, FOLDER), False
-    try:
-        driver = _Driver(task, plan, workers)
-        for shard in plan:
-            results: list[Result] = []
-            while len(results) < len(shard.items):
-                results += map(task.decode, driver.next_piece())
-            yield shard, results
-        finished = True
-    finally:
-        workers.close(finished=finished)
+    with open_cache(task.name) as cache:
+        workers, finished = open_workers(load_execution(), task, cache.top), False
+        try:
+            driver = _Driver(task, plan, workers, cache)
+            for shard in plan:
+                results: list[Result] = []
+                while len(results) < len(shard.items):
+                    results += map(task.decode, driver.next_piece())
+                yield shard, results
+            finished = True
+        finally:
+            workers.close(finished=finished)
 
 
-def open_workers(execution: ExecutionParams, task: ClipTask[Item, Result], cache: Path) -> Workers:
+def open_workers(
+    execution: ExecutionParams, task: ClipTask[Item, Result], cache: Path | None
+) -> Workers:
     """Return the workers of an executor; the packages of the others are not imported."""
     if execution.executor == "processes":
         from fonoteka.compute.executors.processes import ProcessWorkers
@@ -91,10 +94,13 @@ class _Driver(Generic[Item, Result]):
     """The pieces between the place in the plan that is looked up and the one that is yielded."""
 
     def __init__(
-        self, task: ClipTask[Item, Result], plan: Sequence[Shard[Item]], workers: Workers
+        self,
+        task: ClipTask[Item, Result],
+        plan: Sequence[Shard[Item]],
+        workers: Workers,
+        cache: ClipCache,
     ) -> None:
-        self._task, self._workers = task, workers
-        self._cache = ClipCache(FOLDER, task.name)
+        self._task, self._workers, self._cache = task, workers, cache
         self._cuts = self._cut(plan)
         self._queue: deque[_Piece[Item]] = deque()
         self._held, self._units = 0, 0
@@ -150,6 +156,7 @@ class _Driver(Generic[Item, Result]):
 
     def _outcome(self, unit: WorkUnit[Item]) -> tuple[bytes, ...]:
         outcome = self._workers.outcome(unit.number)
+        self._cache.counts.add(outcome.counts)
         if outcome.failure:
             raise_failure(unit.shard, outcome.failure)
         return outcome.results

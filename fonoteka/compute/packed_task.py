@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 import fonoteka
 from fonoteka.compute.clip_task import ClipTask
@@ -41,19 +41,20 @@ class PackedTask:
         task: pickled by cloudpickle, which writes classes of the program itself by value: a stage
             that runs as `python -m` is `__main__`, and a worker has another `__main__`.
         top: folder that the driver runs in; relative paths of a task begin there.
-        cache: folder of the cache, relative to `top`.
+        cache: folder of the cache, from `top`; None if nothing is stored.
         code: hash of the driver's code.
     """
 
     task: bytes
     top: str
-    cache: str
+    cache: str | None
     code: str
 
 
-def pack(task: ClipTask[Any, Any], cache: Path) -> PackedTask:
+def pack(task: ClipTask[Any, Any], cache: Path | None) -> PackedTask:
     """Return a task as bytes."""
-    return PackedTask(cloudpickle.dumps(task), str(Path.cwd()), str(cache), code_hash())
+    folder = None if cache is None else str(cache)
+    return PackedTask(cloudpickle.dumps(task), str(Path.cwd()), folder, code_hash())
 
 
 def pack_unit(unit: WorkUnit[Any]) -> bytes:
@@ -76,7 +77,8 @@ def _runner(packed: PackedTask) -> UnitRunner[Any, Any]:
             f"the worker {_worker()} has no folder {packed.top}; workers need the driver's folder "
             "on a shared file system"
         ) from error
-    return UnitRunner(pickle.loads(packed.task), Path(packed.cache))  # noqa: S301  our own bytes
+    cache = None if packed.cache is None else Path(packed.cache)
+    return UnitRunner(pickle.loads(packed.task), cache)  # noqa: S301  the driver's bytes
 
 
 def run_packed(packed: PackedTask, unit: bytes) -> UnitOutcome:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, NoReturn
 
-from fonoteka.compute.clip_cache import ClipCache
+from fonoteka.compute.clip_cache import CacheCounts, ClipCache
 from fonoteka.compute.clip_task import ClipTask, Item, Result
 from fonoteka.core.errors import UserError
 
@@ -59,10 +59,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class UnitOutcome:
-    """What a worker returns: the encoded results of all items, or a failure."""
+    """What a worker returns: the encoded results of all items, or a failure.
+
+    Attributes:
+        results: in the order of the items.
+        failure: of the first item that has one.
+        counts: what the worker wrote into the cache.
+    """
 
     results: tuple[bytes, ...] = ()
     failure: Failure | None = None
+    counts: CacheCounts = field(default_factory=CacheCounts)
 
 
 class ClipFaultError(RuntimeError):
@@ -80,14 +87,15 @@ def raise_failure(shard: str, failure: Failure) -> NoReturn:
 class UnitRunner(Generic[Item, Result]):
     """One worker's side of a task, which it opens when the first item has to be computed."""
 
-    def __init__(self, task: ClipTask[Item, Result], folder: Path) -> None:
+    def __init__(self, task: ClipTask[Item, Result], folder: Path | None) -> None:
         self.task = task
         self._cache = ClipCache(folder, task.name)
         self._function: Callable[[Item], Result] | None = None
 
     def run(self, unit: WorkUnit[Item]) -> UnitOutcome:
         """Return the encoded results of a unit, or the failure of its first item that has one."""
-        results, clip = [], ""
+        results, failure, clip = [], None, ""
+        self._cache.counts = CacheCounts()
         try:
             for item, key in zip(unit.items, unit.keys, strict=True):
                 # A lost worker may have got this far with the unit, or another build.
@@ -99,17 +107,25 @@ class UnitRunner(Generic[Item, Result]):
                     self._cache.put(key, clip, data)
                 results.append(data)
         except Exception as error:
-            return UnitOutcome(failure=Failure.of(error, clip))
-        return UnitOutcome(tuple(results))
+            failure = Failure.of(error, clip)
+        # The driver has counted each miss already.
+        written = self._cache.counts
+        counts = CacheCounts(written=written.written, written_bytes=written.written_bytes)
+        return UnitOutcome(() if failure else tuple(results), failure, counts)
 
 
-def clip_in_work(task: ClipTask[Item, Result], folder: Path, unit: WorkUnit[Item]) -> str:
-    """Return the clip that a lost worker was working on: the first without an entry."""
+def clip_in_work(task: ClipTask[Item, Result], folder: Path | None, unit: WorkUnit[Item]) -> str:
+    """Return the shard and the clip that a lost worker was working on, for a message.
+
+    It is the first clip without an entry; if nothing is stored, any clip of the unit.
+    """
+    if folder is None and len(unit.items) > 1:
+        clips = [task.clip(unit.items[place]) for place in (0, -1)]
+        return f"{unit.shard}: one of the clips {clips[0]!r} to {clips[1]!r}"
     cache = ClipCache(folder, task.name)
-    for item, key in zip(unit.items, unit.keys, strict=True):
-        if cache.get(key) is None:
-            return task.clip(item)
-    return task.clip(unit.items[-1])
+    pairs = zip(unit.items, unit.keys, strict=True)
+    item = next((item for item, key in pairs if cache.get(key) is None), unit.items[-1])
+    return f"{unit.shard}: clip {task.clip(item)!r}"
 
 
 def _sentence(error: Exception) -> str:

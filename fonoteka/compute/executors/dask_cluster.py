@@ -1,6 +1,6 @@
 """The executor `dask`: a cluster on this machine, or one that runs already, by its address.
 
-Dask gives the units of a lost worker to another one, and after `ALLOWED_LOSSES` gives up on them.
+Dask gives the unit of a lost worker to another one, and after some losses gives up on it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,19 @@ NO_WORKER_S = 60.0
 LOOK_S = 5.0
 """Seconds between two looks whether the cluster still has workers."""
 
-ALLOWED_LOSSES = 2
-"""Workers that are lost with a unit before the unit is given up; Dask's default is 3."""
+LOSSES = 2
+"""Workers of a cluster that is started here which a unit may lose; the next loss ends the run."""
+
+SETTINGS = {"distributed.scheduler.worker-saturation": 1.0}
+"""A worker keeps one unit, so that of several units only the one in work is suspected."""
 
 
 class DaskWorkers:
     """A client of a cluster, and the futures of units that it has not returned."""
 
-    def __init__(self, task: ClipTask[Any, Any], cache: Path, workers: int, scheduler: str) -> None:
+    def __init__(
+        self, task: ClipTask[Any, Any], cache: Path | None, workers: int, scheduler: str
+    ) -> None:
         self._task, self._cache, self._scheduler = task, cache, scheduler
         self._workers = workers
         self._run = uuid.uuid4().hex[:12]  # keys are shared with other clients of the scheduler
@@ -74,10 +79,10 @@ class DaskWorkers:
             try:
                 outcome: UnitOutcome = future.result(timeout=LOOK_S)
             except KilledWorker as error:
-                clip = clip_in_work(self._task, self._cache, unit)
+                place = clip_in_work(self._task, self._cache, unit)
                 raise UserError(
-                    f"{unit.shard}: clip {clip!r}: {ALLOWED_LOSSES + 1} Dask workers were lost "
-                    "while they worked on it; look at the clip, and at the workers' memory"
+                    f"{place}: {error.allowed_failures + 1} Dask workers were "
+                    "lost while they worked on it; look at the clip, and at the workers' memory"
                 ) from error
             except CancelledError as error:
                 raise self._lost("the connection was lost") from error
@@ -110,27 +115,22 @@ class DaskWorkers:
             ) from error
         address: Any = self._scheduler
         if not address:
-            # A worker keeps one unit, so that of several units only the one in work is suspected.
-            settings = {
-                "distributed.scheduler.allowed-failures": ALLOWED_LOSSES,
-                "distributed.scheduler.worker-saturation": 1.0,
-            }
-            self._stack.enter_context(dask.config.set(settings))
+            self._stack.enter_context(dask.config.set(SETTINGS))
             cluster = distributed.LocalCluster(
                 n_workers=self._workers, threads_per_worker=1, processes=True,
-                dashboard_address=None, silence_logs=logging.CRITICAL,
+                dashboard_address="127.0.0.1:0",  # another port for each run of a machine
+                scheduler_kwargs={"allowed_failures": LOSSES}, silence_logs=logging.CRITICAL,
             )  # fmt: skip
             address = self._stack.enter_context(cluster)
         try:
             client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
-            self._stack.enter_context(client)
+        except (OSError, ValueError) as error:  # TimeoutError is one of the former
+            raise self._lost(" ".join(str(error).split()) or "it does not answer") from error
+        self._stack.enter_context(client)
+        try:
             client.wait_for_workers(1, timeout=NO_WORKER_S)
         except TimeoutError as error:
-            raise self._lost(
-                "it has no worker" if "client" in locals() else "it does not answer"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise self._lost(" ".join(str(error).split()) or "it does not answer") from error
+            raise self._lost(f"it has had no worker for {NO_WORKER_S:.0f} s") from error
         self._workers = max(self._workers, len(client.scheduler_info(n_workers=-1)["workers"]))
         return client
 

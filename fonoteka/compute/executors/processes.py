@@ -23,7 +23,7 @@ from fonoteka.core.run_stage import die_with_parent
 _worker: UnitRunner[Any, Any] | None = None  # of this process, if it is a worker
 
 
-def _start(task: ClipTask[Any, Any], cache: Path, parent: int) -> None:
+def _start(task: ClipTask[Any, Any], cache: Path | None, parent: int) -> None:
     global _worker  # an initializer of a pool has no other place
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, which ends its workers
@@ -38,7 +38,7 @@ def _run(unit: WorkUnit[Any]) -> UnitOutcome:
 class ProcessWorkers:
     """A pool, and the units that it has not finished."""
 
-    def __init__(self, task: ClipTask[Any, Any], cache: Path, workers: int) -> None:
+    def __init__(self, task: ClipTask[Any, Any], cache: Path | None, workers: int) -> None:
         self._task, self._cache, self._workers = task, cache, workers
         self._pool: ProcessPoolExecutor | None = None
         self._units: dict[int, WorkUnit[Any]] = {}
@@ -117,9 +117,9 @@ class ProcessWorkers:
             try:
                 future.set_result(pool.submit(_run, unit).result())
             except BrokenProcessPool as error:
-                clip = clip_in_work(self._task, self._cache, unit)
+                place = clip_in_work(self._task, self._cache, unit)
                 raise UserError(
-                    f"{unit.shard}: clip {clip!r}: the process that worked on it was killed, each "
+                    f"{place}: the process that worked on it was killed, each "
                     "of three times; look at the clip, and at the memory of the machine"
                 ) from error
         self._futures[unit.number] = future

@@ -15,7 +15,7 @@ class SerialWorkers:
 
     ahead = 1
 
-    def __init__(self, task: ClipTask[Any, Any], cache: Path) -> None:
+    def __init__(self, task: ClipTask[Any, Any], cache: Path | None) -> None:
         self._runner = UnitRunner(task, cache)
         self._units: dict[int, WorkUnit[Any]] = {}
 

@@ -1,9 +1,9 @@
 """The executor `slurm`: units are elements of an array job, and files carry them.
 
-The driver writes a spool folder on the shared file system and calls sbatch for up to 4,096 units. An
-element works on several of them, so that it loads the model once.
-Submitit does this too, but it needs accounting (sacct) to see lost jobs, which many clusters lack,
-and its local executor starts all jobs at a time.
+The driver writes a spool folder on the shared file system and calls sbatch for up to 4,096 units.
+An element of the array works on some of them, so that it loads the model once. Submitit
+submits arrays too, but it needs accounting (sacct) to see lost jobs, which many clusters lack, it
+runs one call per element, and its local executor starts all elements at a time.
 
     .fonoteka/slurm/<task>-<host>-<process>/task, 7.unit, 7.outcome, array-0.sh, 1234_7.log
 """
@@ -47,7 +47,7 @@ LOOKS_WITHOUT = 2
 class SlurmWorkers:
     """A spool, the arrays that were submitted and the units that they have not finished."""
 
-    def __init__(self, task: ClipTask[Any, Any], cache: Path, slurm: SlurmParams) -> None:
+    def __init__(self, task: ClipTask[Any, Any], cache: Path | None, slurm: SlurmParams) -> None:
         self._task, self._cache, self._slurm = task, cache, slurm
         self._spool = SPOOLS / f"{task.name}-{socket.gethostname()}-{os.getpid()}"
         self._units: dict[int, WorkUnit[Any]] = {}
@@ -140,9 +140,9 @@ class SlurmWorkers:
         self._losses[number] = self._losses.get(number, 0) + 1
         if self._losses[number] >= ATTEMPTS:
             unit = self._units[number]
-            clip = clip_in_work(self._task, self._cache, unit)
+            place = clip_in_work(self._task, self._cache, unit)
             raise UserError(
-                f"{unit.shard}: clip {clip!r}: {ATTEMPTS} jobs of Slurm ended while they worked "
+                f"{place}: {ATTEMPTS} jobs of Slurm ended while they worked "
                 f"on it; see the logs in {self._spool}"
             )
         self._waiting.append(number)
