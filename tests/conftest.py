@@ -11,8 +11,6 @@ import kept_build
 import pytest
 from hypothesis import settings
 
-from fonoteka.compute import map_shards
-
 # Hypothesis fails a test if a draw takes over 200 ms, which any draw does on two busy cores.
 settings.register_profile("fonoteka", deadline=None)
 settings.load_profile("fonoteka")
@@ -70,7 +68,6 @@ def own_clip_cache(request, tmp_path_factory, monkeypatch):
     if request.path.parent.name != "compute":
         folder = tmp_path_factory.getbasetemp() / "clip-cache" / uuid4().hex
         monkeypatch.setenv("FONOTEKA_CACHE", str(folder))
-        monkeypatch.setattr(map_shards, "FOLDER", folder, raising=False)
         monkeypatch.setenv("FONOTEKA_EXECUTOR", "serial")
 
 

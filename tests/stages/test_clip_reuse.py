@@ -14,7 +14,6 @@ from inventory_maker import outputs
 from model_maker import save_encoder
 
 from fonoteka import manifest
-from fonoteka.compute import map_shards
 from fonoteka.tables import write_table
 from stages.corpus import preprocess
 from stages.corpus.inventory import file_facts
@@ -32,7 +31,6 @@ def files_in(folder):
 def switch_off(monkeypatch):
     """Let the following runs compute everything."""
     monkeypatch.setenv("FONOTEKA_CACHE", "off")
-    monkeypatch.setattr(map_shards, "FOLDER", None, raising=False)
 
 
 def counted(monkeypatch, module, name, key):
