@@ -40,7 +40,12 @@ def add_to_tar(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     header = tarfile.TarInfo(name)
     header.size, header.mode = len(data), 0o644
     tar.addfile(header, io.BytesIO(data))
-    tar.members.clear()  # a list of all headers, 1 KB each, which writing does not need
+    _forget_members(tar)
+
+
+def _forget_members(tar: tarfile.TarFile) -> None:
+    """Empty the list of headers, 1 KB each: neither writing nor one pass in order needs it."""
+    tar.members.clear()  # type: ignore[attr-defined]  # public, but not in the stubs
 
 
 class FilePart(NamedTuple):
@@ -94,7 +99,7 @@ def clip_parts(folder: Path, references: Mapping[str, str]) -> dict[str, FilePar
                 if member.name in names:
                     part = FilePart(path, member.name, member.offset_data, member.size)
                     parts[names[member.name]] = part
-                tar.members.clear()  # it would keep all of them
+                _forget_members(tar)
         if missing := len(names) - (len(parts) - before):
             raise UserError(f"{path}: {missing} of {len(names)} clips are missing")
     return parts

@@ -136,11 +136,12 @@ class PosteriorsTask:
 
     def encode(self, result: dict[str, Array]) -> bytes:
         """Return the arrays as bytes of a safetensors file."""
-        return encode_arrays(result)
+        return bytes(encode_arrays(result))
 
     def decode(self, data: bytes) -> dict[str, Array]:
         """Return the arrays of `encode`."""
-        return decode_arrays(data)
+        arrays: dict[str, Array] = decode_arrays(data)
+        return arrays
 
 
 def posteriors_task(model: Path) -> PosteriorsTask:

@@ -114,7 +114,7 @@ class EmbedTask:
 
     def encode(self, result: list[Array]) -> bytes:
         """Return embeddings as bytes of a safetensors file."""
-        return encode_arrays({str(number): array for number, array in enumerate(result)})
+        return bytes(encode_arrays({str(n): array for n, array in enumerate(result)}))
 
     def decode(self, data: bytes) -> list[Array]:
         """Return the embeddings of `encode`."""
