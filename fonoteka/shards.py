@@ -229,7 +229,7 @@ def array_parts(folder: Path, keys: Iterable[str]) -> dict[str, ArrayPart]:
             begin, end = header[key]["data_offsets"]
             part = FilePart(path, key, 8 + length + begin, end - begin)
             parts[key] = ArrayPart(part, tuple(header[key]["shape"]))
-    _check_found(folder, wanted, parts)
+    _check_complete(folder, wanted, parts)
     return parts
 
 
@@ -246,7 +246,7 @@ def read_arrays(folder: Path, keys: Iterable[str] | None = None) -> dict[str, ND
             names = shard.keys()
             for name in names if wanted is None else sorted(wanted & set(names)):
                 arrays[name] = shard.get_tensor(name)
-    _check_found(folder, wanted or set(), arrays)
+    _check_complete(folder, wanted or set(), arrays)
     return arrays
 
 
@@ -257,6 +257,6 @@ def _array_paths(folder: Path) -> list[Path]:
     return paths
 
 
-def _check_found(folder: Path, wanted: set[str], found: Mapping[str, object]) -> None:
-    if missing := sorted(wanted - found.keys()):
+def _check_complete(folder: Path, wanted: set[str], arrays: Mapping[str, object]) -> None:
+    if missing := sorted(wanted - arrays.keys()):
         raise UserError(f"{folder}: {len(missing)} arrays are missing, first {missing[0]!r}")

@@ -94,7 +94,7 @@ class StageLog:
         fields: dict[str, Any] = {
             "seconds": round(seconds, 3), "exit": code, "cpu_s": round(cpu_s, 2),
             "cpu_share": round(cpu_s / max(seconds, 1e-3), 3),
-            # Of all processes, at the samples; and of the largest one, at any time.
+            # The sum over all processes when sampled, and the largest process at any time.
             "peak_memory_mib": round(max(self.most_mib, usage.memory_mib), 1),
             "peak_process_mib": round(peak_rss_mib(), 1),
         }  # fmt: skip

@@ -90,7 +90,7 @@ def load_predictor(model: Path, name: str) -> Predict:
     return predict
 
 
-class ScoredClip(NamedTuple):
+class ClipPosteriors(NamedTuple):
     """One clip: its embeddings, its phone segments, and its audio if the int8 file is to be run."""
 
     id: str
@@ -107,13 +107,13 @@ class PosteriorsTask:
     fingerprint: str
     name: str = "posteriors"
 
-    def open(self) -> Callable[[ScoredClip], dict[str, Array]]:
+    def open(self) -> Callable[[ClipPosteriors], dict[str, Array]]:
         """Load the model and return the function of one clip."""
         predict = load_predictor(self.model, HEAD)
         pooled = read_json(self.model / "model.json")["kind"] == "mlp"
         loaded: list[Predict] = []
 
-        def score(item: ScoredClip) -> dict[str, Array]:
+        def score(item: ClipPosteriors) -> dict[str, Array]:
             frames = item.embeddings.read()
             results = predictions(predict, pooled, item.id, frames, item.times)
             if item.audio is not None:
@@ -124,11 +124,11 @@ class PosteriorsTask:
 
         return score
 
-    def clip(self, item: ScoredClip) -> str:
+    def clip(self, item: ClipPosteriors) -> str:
         """Return the id of the clip."""
         return item.id
 
-    def content(self, item: ScoredClip) -> str:
+    def content(self, item: ClipPosteriors) -> str:
         """Return hashes of the embeddings and the FLAC file, with the times of the segments."""
         read = item.embeddings.data, item.audio
         hashes = [part and hashlib.sha256(part.read()).hexdigest() for part in read]
@@ -176,9 +176,9 @@ def run(
     times = phone_times(segments)
     frames = array_parts(embeddings, [*references[valid], *references[test]])
     sounds = {} if audio is None else clip_parts(audio, references[test])
-    items: list[list[ScoredClip]] = [[] for _ in range(params.shards)]
+    items: list[list[ClipPosteriors]] = [[] for _ in range(params.shards)]
     for key in sorted(frames):
-        scored = ScoredClip(key, frames[key], times.get(key, ()), sounds.get(key))
+        scored = ClipPosteriors(key, frames[key], times.get(key, ()), sounds.get(key))
         items[shard_of(key, params.shards)].append(scored)
     named = enumerate(items)
     plan = [s for number, each in named for s in plan_shards(f"shard-{number:02d}", each)]

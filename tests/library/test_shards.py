@@ -140,8 +140,8 @@ def test_streamed_arrays_have_the_bytes_that_safetensors_writes(tmp_path):
 
 
 def test_a_shard_that_comes_twice_is_a_fault(tmp_path):
-    one, other = (next(k for k in "abcdefgh" if shard_of(k, 2) == n) for n in (0, 1))
-    pairs = [(key, np.zeros((1, 1), np.float32)) for key in (one, other, one)]
+    first, other = (next(k for k in "abcdefgh" if shard_of(k, 2) == n) for n in (0, 1))
+    pairs = [(key, np.zeros((1, 1), np.float32)) for key in (first, other, first)]
     with pytest.raises(ValueError, match="shard 0 is written already; sort the arrays by shard"):
         stream_arrays(tmp_path, pairs, 2)
 

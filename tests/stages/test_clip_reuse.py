@@ -46,9 +46,9 @@ def counted(monkeypatch, module, name, key):
 
 
 def take_calls(calls):
-    taken = sorted(calls)
+    result = sorted(calls)
     calls.clear()
-    return taken
+    return result
 
 
 # preprocess
@@ -190,12 +190,12 @@ def test_inventory_reads_all_again_if_a_limit_of_clips_changes(change, names, re
 
 def test_facts_of_a_file_survive_the_way_through_the_cache(tmp_path):
     write_clip(tmp_path / "a.wav", np.stack([tone(), -0.9 * tone()], axis=1), "FLOAT")
-    facts = file_facts.file_facts(str(tmp_path / "a.wav"), True, INVENTORY)
-    again = file_facts.FileFacts.decode(facts.encode())
-    assert again[:3] == facts[:3]
-    assert facts.codes.size
-    assert np.array_equal(again.codes, facts.codes)
-    assert again.codes.dtype == facts.codes.dtype
+    measured = file_facts.file_facts(str(tmp_path / "a.wav"), True, INVENTORY)
+    again = file_facts.FileFacts.decode(measured.encode())
+    assert again[:3] == measured[:3]
+    assert measured.codes.size
+    assert np.array_equal(again.codes, measured.codes)
+    assert again.codes.dtype == measured.codes.dtype
 
 
 # embed

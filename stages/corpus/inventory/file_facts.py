@@ -101,13 +101,13 @@ class FactStore:
         data = self.results.get(clip, _content(sha256, path, has_text))
         return None if data is None else FileFacts.decode(data)
 
-    def keep(self, clip: str, path: str, has_text: bool, facts: FileFacts) -> None:
+    def keep(self, clip: str, path: str, has_text: bool, measured: FileFacts) -> None:
         """Store the facts of a file, except those that depend on more than its bytes."""
-        probed = facts.probed
+        probed = measured.probed
         by_ffmpeg = probed.codec.startswith("ffmpeg") and not _suggests_ffmpeg(path)
         if probed.sha256 and not probed.problem and not by_ffmpeg:
             content = _content(probed.sha256, path, has_text)
-            self.results.put(clip, content, facts.encode())
+            self.results.put(clip, content, measured.encode())
 
 
 def fact_store(params: InventoryParams) -> FactStore:

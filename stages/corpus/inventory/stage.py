@@ -95,15 +95,15 @@ def _decibels(value: float | None) -> str:
 
 
 def inspect_file(
-    file: CorpusFile, raw: Path, params: InventoryParams, known: FactStore
+    file: CorpusFile, raw: Path, params: InventoryParams, existing: FactStore
 ) -> FileResult:
     """Read one file and return its row of the inventory and of the fingerprints."""
     if file.problem:
         return _file_result(file, Probe(), file.problem, file.detail)
     path = _path(file, raw)
-    facts = file_facts(path, _has_text(file), params)
-    known.keep(file.id, path, _has_text(file), facts)
-    return _file_result(file, *facts)
+    measured = file_facts(path, _has_text(file), params)
+    existing.keep(file.id, path, _has_text(file), measured)
+    return _file_result(file, *measured)
 
 
 def _path(file: CorpusFile, raw: Path) -> str:
@@ -130,27 +130,28 @@ def _file_result(
 def inspect_files(
     files: list[CorpusFile], raw: Path, params: InventoryParams, workers: int
 ) -> Iterator[FileResult]:
-    """Yield the result for each file, in order; files with known facts are not opened."""
-    known = fact_store(params)
-    found: dict[int, FileFacts] = {}
+    """Yield the result for each file, in order; files with stored facts are not opened."""
+    existing = fact_store(params)
+    stored: dict[int, FileFacts] = {}
     for index, file in enumerate(files):
-        facts = None if file.problem else known.find(file.id, _path(file, raw), _has_text(file))
-        if facts is not None:
-            found[index] = facts
+        if not file.problem:
+            hit = existing.find(file.id, _path(file, raw), _has_text(file))
+            if hit is not None:
+                stored[index] = hit
     # The workers are those of `sandbox` and not of an executor: they have limits of time and
     # memory, and a file at which one dies becomes a row with its problem.
-    others = [file for index, file in enumerate(files) if index not in found]
+    others = [file for index, file in enumerate(files) if index not in stored]
     limits = WorkerLimits(params.max_decode_s, params.memory_mib)
-    inspect = partial(inspect_file, raw=raw, params=params, known=known)
+    inspect = partial(inspect_file, raw=raw, params=params, existing=existing)
     results = guarded(inspect, others, workers, limits)
     for index, file in enumerate(files):
-        if index in found:
-            yield _file_result(file, *found.pop(index))
+        if index in stored:
+            yield _file_result(file, *stored.pop(index))
             continue
         result = next(results)
         yield failed_file(file, result) if isinstance(result, WorkerFailure) else result
     assert next(results, None) is None  # and the workers have ended
-    known.results.end()
+    existing.results.end()
 
 
 @dataclass(frozen=True)
