@@ -88,7 +88,7 @@ def _voices(axes: Axes, nearest: Sequence[float], same_voice: float) -> None:
     known = [cosine for cosine in nearest if not math.isnan(cosine)]
     if known:
         axes.hist(known, bins=30, range=(min([*known, 0.4]), 1.0), color="grey")
-    axes.axvline(same_voice, color="grey", linewidth=0.8, linestyle="dotted")
+    axes.axvline(same_voice, color="black", linewidth=1.2, linestyle="dotted")
 
 
 def _histogram(axes: Axes, values: Mapping[str, list[float]], title: str, label: str) -> None:
