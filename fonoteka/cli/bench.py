@@ -92,7 +92,7 @@ def voices(
     busy: Busy = False,
 ) -> None:
     """Measure the audit's thresholds of voices: misses, false alarms, equal error rate."""
-    from fonoteka.bench.voices import bench_voices
+    from fonoteka.bench.voices.voice_errors import bench_voices
 
     _measure(lambda: bench_voices(folder, busy))
 

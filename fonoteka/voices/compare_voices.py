@@ -100,7 +100,7 @@ def alike_pairs(
 
 
 def _with_block(
-    found: AlikePairs, cosines: Numbers, mask: NDArray[np.bool_], start: int, minimum: float,
+    earlier: AlikePairs, cosines: Numbers, mask: NDArray[np.bool_], start: int, minimum: float,
     listed: int,
 ) -> AlikePairs:  # fmt: skip
     """Return the pairs of earlier blocks and of this one; the list does not grow with them."""
@@ -109,8 +109,8 @@ def _with_block(
     # Equal cosines are in the order of the voices, so that the list is the same everywhere.
     best = np.lexsort((second, first, -values))[:listed]
     own = [(int(first[i]) + start, int(second[i]), float(values[i])) for i in best]
-    nearest = sorted([*found.nearest, *own], key=lambda pair: (-pair[2], pair[:2]))[:listed]
-    return AlikePairs(found.compared + int(mask.sum()), found.count + len(values), nearest)
+    nearest = sorted([*earlier.nearest, *own], key=lambda pair: (-pair[2], pair[:2]))[:listed]
+    return AlikePairs(earlier.compared + int(mask.sum()), earlier.count + len(values), nearest)
 
 
 def nearest_other_part(voices: Numbers, parts: NDArray[np.int64]) -> Numbers:
@@ -143,7 +143,7 @@ def least_alike_division(pieces: Numbers) -> tuple[float, tuple[int, ...]]:
     """
     products = pieces @ pieces.T
     total = products.sum(axis=0)
-    lowest, smaller = 1.0, ()
+    lowest, smaller = 1.0, tuple[int, ...]()
     for half in _halves(len(pieces)):
         chosen = list(half)
         inside = products[np.ix_(chosen, chosen)].sum()

@@ -1,8 +1,8 @@
 """Fetch the weights of the speaker encoder from the pinned wheel of Resemblyzer.
 
-The wheel is downloaded and checked as Whisper's are, and never installed or imported. Of its
-checkpoint only the tensors of the network are kept: the optimiser's state and the loss's scale are
-12 of its 17 MB.
+The wheel is downloaded and checked as Whisper's are, and never installed or imported. Only
+the tensors of the network are kept: the optimiser's state and the scale of the loss are 11 of the
+17 MB of its checkpoint.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import sha256_file
-from fonoteka.wheels import WheelParams, download
+from fonoteka.models.pinned_wheel import WheelParams, download
 
 PROJECT = "resemblyzer"
 CHECKPOINT = "resemblyzer/pretrained.pt"
@@ -51,7 +51,7 @@ def fetch_weights(params: EncoderPackageParams) -> dict[str, Tensor]:
 
     Raises:
         UserError: the wheel cannot be downloaded or has another hash, or its weights are missing,
-            have another hash or are no checkpoint.
+            have another hash or are not a checkpoint.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -74,7 +74,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Return the weights of the network in a checkpoint of Resemblyzer; no code in it is run.
 
     Raises:
-        UserError: the file is missing or is no such checkpoint.
+        UserError: the file is missing or is not such a checkpoint.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected a checkpoint of Resemblyzer")

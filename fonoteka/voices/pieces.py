@@ -53,11 +53,11 @@ class VoiceClip(Protocol):
 
     @property
     def id(self) -> str:
-        """Of the clip."""
+        """The id of the clip."""
 
     @property
     def duration_s(self) -> float:
-        """Of the clip."""
+        """Seconds of the clip."""
 
     @property
     def session(self) -> str | None:

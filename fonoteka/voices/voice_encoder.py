@@ -87,10 +87,10 @@ def with_weights(weights: dict[str, Tensor], place: Path) -> VoiceEncoder:
     """
     encoder = VoiceEncoder()
     expected = {name: value.shape for name, value in encoder.state_dict().items()}
-    found = {name: value.shape for name, value in weights.items()}
-    if expected != found:
+    shapes = {name: value.shape for name, value in weights.items()}
+    if expected != shapes:
         wrong = sorted(
-            name for name in {*expected, *found} if expected.get(name) != found.get(name)
+            name for name in {*expected, *shapes} if expected.get(name) != shapes.get(name)
         )
         raise UserError(
             f"{place}: {len(wrong)} weights are missing, unexpected or of another shape, first "

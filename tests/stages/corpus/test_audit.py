@@ -410,6 +410,7 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
         "audit_voices: {action: report, same_voice: 0.85, two_voices: 0.6, listed: 20}\n"
         "privacy: {name_people: false}\n"
     )
+    # The tables of one scene, in the order of the command line.
     tables = ["inventory.csv", "quarantined.csv", "refused.csv", "audio", "left_out.csv"]
     names = [*tables, "train.jsonl", "valid.jsonl", "test.jsonl", "again.json"]
     monkeypatch.chdir(tmp_path)

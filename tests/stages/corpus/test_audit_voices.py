@@ -1,4 +1,4 @@
-"""The audit hears one person under two names, and two people under one."""
+"""The audit finds one person under two names, and two people under one, by their voices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from fonoteka.tables import read_table, write_table
 from fonoteka.voices.store import COLUMNS, PIECES, TABLE, WIDTH, read_voices
 from stages.corpus.audit import stage as audit
-from stages.corpus.audit.voices import heard_voices
+from stages.corpus.audit.voices import speaker_voices
 
 AXES = np.eye(WIDTH)
 
@@ -66,13 +66,13 @@ def test_names_of_people_are_shown_where_they_may_be(tmp_path):
     assert flag["names"] == ["c/a", "c/t"]
 
 
-def test_a_cosine_below_the_threshold_is_no_flag(tmp_path):
+def test_a_cosine_below_the_threshold_is_not_flagged(tmp_path):
     assert with_two_names(0.84).audit(tmp_path)["voices"]["alike"]["pairs"] == 0
     low = replace(VOICES, same_voice=0.83)
     assert with_two_names(0.84).audit(tmp_path, voices=low)["voices"]["alike"]["pairs"] == 1
 
 
-def test_two_names_in_one_split_are_no_flag(tmp_path):
+def test_two_names_in_one_split_are_not_flagged(tmp_path):
     scene = Scene()
     scene.voices = {"c/a": [AXES[0]] * 2, "c/b": [AXES[0]] * 2}
     assert scene.audit(tmp_path)["voices"]["alike"]["pairs"] == 0
@@ -139,7 +139,7 @@ def test_voices_of_another_run_are_refused(tmp_path):
     write_table(paths.voices / TABLE, COLUMNS, [row | {"speaker": "c/x"} for row in rows])
     parts = {part: audit.read(path) for part, path in paths.parts.items()}
     with pytest.raises(ValueError, match=r"^10 speakers are in the splits or in data/corpus/voic"):
-        heard_voices(read_voices(paths.voices), parts)
+        speaker_voices(read_voices(paths.voices), parts)
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "other type", "one row less"])

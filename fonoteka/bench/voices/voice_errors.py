@@ -1,4 +1,4 @@
-"""Measure how well the audit hears one person under two names, and two under one name.
+"""Measure how well the audit finds one person under two names, and two under one name.
 
 Reads   a folder with labels.tsv (columns path, speaker) and one recording of each speaker;
         data/models/voices
@@ -26,6 +26,7 @@ from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal, levelled, speech_bounds, 
 from fonoteka.audiocheck.decode import read_sound
 from fonoteka.bench import report
 from fonoteka.bench.report import Benchmark, run_benchmarks
+from fonoteka.bench.voices.verification_errors import equal_error, pair_errors
 from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
 from fonoteka.reporting.rounding import rounded
@@ -33,7 +34,6 @@ from fonoteka.tables import read_table
 from fonoteka.voices.compare_voices import AuditVoicesParams, cosine_of, least_alike_division
 from fonoteka.voices.pieces import EmbedVoicesParams, choose_pieces
 from fonoteka.voices.store import WIDTH, quantised
-from fonoteka.voices.verification_errors import equal_error, pair_errors
 
 LEVEL_DBFS, TRIM_DB, MARGIN_S = -23.0, 40.0, 0.05
 """As the stage preprocess has them: level, and what counts as silence at the ends."""
@@ -89,9 +89,10 @@ def embedded_halves(
 
     from fonoteka.voices.voice_encoder import embed, load_encoder
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # the CPU seconds in the report are those of one thread
     encoder = load_encoder(model)
     result, short = [], 0
+    # One recording at a time: the vectors are kept, and the samples are not.
     for _, *signals in halves(folder):
         own = []
         for signal in signals:
@@ -157,10 +158,10 @@ def two_people(
             for n in range(len(people))
             for step in range(1, min(OTHERS, len(people) - 1) + 1)
         ])  # fmt: skip
-        rate, at = equal_error(pure, mixed, np.ones(len(pure)), np.ones(len(mixed)))
+        rate, rate_threshold = equal_error(pure, mixed, np.ones(len(pure)), np.ones(len(mixed)))
         result[f"{second} of {pieces}"] = {
             "names": len(mixed), "misses": float((mixed >= threshold).mean()),
-            "equal_error": rate, "equal_error_threshold": at,
+            "equal_error": rate, "equal_error_threshold": rate_threshold,
         }  # fmt: skip
     return result
 

@@ -40,7 +40,7 @@ def equal_error(
 
 
 def pair_errors(cosines: Numbers, threshold: float, resamples: int, seed: int) -> dict[str, Any]:
-    """Return the error rates of telling speakers apart by two samples of each, with intervals.
+    """Return the error rates of a decision on two samples of each, with intervals.
 
     Args:
         cosines: of the first sample of each speaker with the second of each, shape `[S, S]`.
@@ -54,21 +54,23 @@ def pair_errors(cosines: Numbers, threshold: float, resamples: int, seed: int) -
     missed = (same_scores < threshold).astype(float)
     alarmed = ((cosines >= threshold) & different).astype(float)
 
-    # A speaker who is drawn twice is not paired with themself: that is no pair of two speakers.
+    # A speaker who is drawn twice does not form a pair with themself: a pair has two.
     def rates(counts: Numbers) -> list[float]:
         pairs = np.outer(counts, counts)[different]
         return [equal_error(same_scores, different_scores, counts, pairs)[0]]
 
     def misses(counts: Numbers) -> Numbers:
-        return counts @ missed / counts.sum(axis=1)
+        missed_draws: Numbers = counts @ missed / counts.sum(axis=1)
+        return missed_draws
 
     def alarms(counts: Numbers) -> Numbers:
         pairs = counts.sum(axis=1) ** 2 - (counts**2).sum(axis=1)
         flagged: Numbers = np.einsum("rs,rs->r", counts @ alarmed, counts)
-        return flagged / pairs
+        alarmed_draws: Numbers = flagged / pairs
+        return alarmed_draws
 
     whole = np.ones((1, speakers))
-    rate, at = equal_error(
+    rate, rate_threshold = equal_error(
         same_scores, different_scores, np.ones(speakers), np.ones(len(different_scores))
     )
 
@@ -81,7 +83,7 @@ def pair_errors(cosines: Numbers, threshold: float, resamples: int, seed: int) -
         "same_pairs": speakers,
         "different_pairs": int(different.sum()),
         "equal_error": entry(rate, lambda draws: np.array([rates(c) for c in draws])[:, 0]),
-        "equal_error_threshold": at,
+        "equal_error_threshold": rate_threshold,
         "threshold": threshold,
         "misses": entry(float(misses(whole)[0]), misses),
         "false_alarms": entry(float(alarms(whole)[0]), alarms),
