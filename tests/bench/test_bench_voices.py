@@ -37,14 +37,21 @@ def test_a_weight_of_two_counts_as_the_score_twice():
 
 
 def test_misses_and_false_alarms_are_counted_over_pairs():
-    cosines = np.full((4, 4), 0.1)
-    np.fill_diagonal(cosines, [0.9, 0.9, 0.9, 0.5])
+    cosines = np.full((8, 8), 0.1)
+    np.fill_diagonal(cosines, [0.9] * 6 + [0.5] * 2)
     cosines[0, 1] = 0.95
     errors = pair_errors(cosines, 0.8, resamples=200, seed=1)
-    assert (errors["same_pairs"], errors["different_pairs"]) == (4, 12)
+    assert (errors["same_pairs"], errors["different_pairs"]) == (8, 56)
     assert errors["misses"]["value"] == 1 / 4
-    assert errors["false_alarms"]["value"] == pytest.approx(1 / 12)
+    assert errors["false_alarms"]["value"] == pytest.approx(1 / 56)
     assert errors["misses"]["low"] <= 1 / 4 <= errors["misses"]["high"]
+
+
+def test_two_speakers_have_rates_and_no_interval():
+    # One draw in two has one speaker twice, who forms no pair of two.
+    errors = pair_errors(np.array([[0.9, 0.1], [0.1, 0.9]]), 0.8, resamples=20, seed=1)
+    assert errors["false_alarms"] == {"value": 0.0, "low": None, "high": None}
+    assert errors["equal_error"] == {"value": 0.0, "low": None, "high": None}
 
 
 def test_two_people_with_voices_at_right_angles_are_told_apart_without_error():

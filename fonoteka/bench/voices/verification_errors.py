@@ -57,6 +57,8 @@ def pair_errors(cosines: Numbers, threshold: float, resamples: int, seed: int) -
     # A speaker who is drawn twice does not form a pair with themself: a pair has two.
     def rates(counts: Numbers) -> list[float]:
         pairs = np.outer(counts, counts)[different]
+        if not pairs.any():  # one speaker in every place: a draw without a value
+            return [np.nan]
         return [equal_error(same_scores, different_scores, counts, pairs)[0]]
 
     def misses(counts: Numbers) -> Numbers:
@@ -66,7 +68,9 @@ def pair_errors(cosines: Numbers, threshold: float, resamples: int, seed: int) -
     def alarms(counts: Numbers) -> Numbers:
         pairs = counts.sum(axis=1) ** 2 - (counts**2).sum(axis=1)
         flagged: Numbers = np.einsum("rs,rs->r", counts @ alarmed, counts)
-        alarmed_draws: Numbers = flagged / pairs
+        alarmed_draws: Numbers = np.divide(
+            flagged, pairs, out=np.full(len(counts), np.nan), where=pairs > 0
+        )
         return alarmed_draws
 
     whole = np.ones((1, speakers))
