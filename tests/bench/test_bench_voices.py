@@ -54,7 +54,7 @@ def test_two_speakers_have_rates_and_no_interval():
     assert errors["equal_error"] == {"value": 0.0, "low": None, "high": None}
 
 
-def test_two_people_with_voices_at_right_angles_are_told_apart_without_error():
+def test_two_people_with_voices_at_right_angles_are_divided_without_error():
     people = [(quantised(axis)[None].repeat(2, 0),) * 2 for axis in np.eye(256)[:5]]
     result = two_people(people, 4, 0.6)
     assert (result["people"], result["false_alarms"]) == (5, 0.0)
