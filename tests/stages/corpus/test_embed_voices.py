@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_maker import noise, save_clips
+from corpus_maker import shared_corpus
 
 from fonoteka import manifest
 from fonoteka.audio.dsp import levelled, to_mono_16k
@@ -27,8 +27,7 @@ from stages.corpus.speaker_encoder import run as write_encoder
 
 pytestmark = pytest.mark.torch
 PARAMS = EmbedVoicesParams(piece_s=2.4, pieces=4)
-LIBRISPEECH = Path(os.environ.get("LIBRISPEECH251", "shared/corpora/librispeech251"))
-TRAINED = Path("data/models/voices")
+TRAINED = Path(__file__).parents[3] / "data" / "models" / "voices"
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +111,14 @@ def test_a_recording_in_two_halves_under_two_names_is_found(model, tmp_path):
 
 
 def test_real_people_under_two_names_and_two_under_one_are_found(tmp_path):
-    table = LIBRISPEECH / "labels.tsv"
-    if not table.is_file() or not TRAINED.joinpath("model.safetensors").is_file():
-        pytest.skip(f"needs {LIBRISPEECH} and the trained weights in {TRAINED}")
-    rows = read_table(table, ("path", "speaker", "duration"), "\t")
+    librispeech = shared_corpus("librispeech251")
+    if not (TRAINED / "model.safetensors").is_file():
+        pytest.skip("no trained weights in data/models/voices: run dvc repro speaker_encoder")
+    rows = read_table(librispeech / "labels.tsv", ("path", "speaker", "duration"), "\t")
     people = [row for row in rows if float(row["duration"]) >= 15.5][:12]
     clips = {}
     for number, row in enumerate(people):
-        signal = levelled(to_mono_16k(*read_sound(LIBRISPEECH / row["path"])), -23.0)
+        signal = levelled(to_mono_16k(*read_sound(librispeech / row["path"])), -23.0)
         first, second = signal[: len(signal) // 2], signal[len(signal) // 2 :]
         if number < 4:  # one person under two names, in train and in test
             clips[f"{number}a"] = ("train", f"c/train{number}", first)
