@@ -30,6 +30,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, atomic_folder, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
+from fonoteka.manifest import PARTS
 from fonoteka.realtime.frontend import Features, FrontEnd, FrontEndParams
 from fonoteka.realtime.joined_streams import (
     COLUMNS,
@@ -38,8 +39,6 @@ from fonoteka.realtime.joined_streams import (
     phone_times,
 )
 from fonoteka.shards import write_arrays
-
-PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,10 @@ from fonoteka.core.stage_log import log_step
 from fonoteka.models.checkpoint import Checkpoint, fingerprint
 from fonoteka.models.ctc import lr_at
 from fonoteka.models.determinism import ComputeParams, configure, seed_of
+from fonoteka.models.device import half_precision
 from fonoteka.models.encoders import MODELS, feature_extractor, load_encoder
 from fonoteka.models.oversampling import oversample
+from fonoteka.models.parallel.ranks import ALONE, Ranks, one_process
 from fonoteka.models.provenance import SOURCES, write_provenance
 from fonoteka.shards import read_clips
 from fonoteka.whisper.conversion.hub import HubRevision
@@ -93,8 +95,9 @@ def ask(hub: HubRevision) -> None:
 
 
 def pretrain(
-    kind: str, train: Path, audio: Path, out: Path, checkpoint: Path, params: PretrainParams
-) -> None:
+    kind: str, train: Path, audio: Path, out: Path, checkpoint: Path, params: PretrainParams,
+    ranks: Ranks = ALONE,
+) -> None:  # fmt: skip
     """Pretrain an encoder on the training part and write it."""
     utterances = manifest.read(train)
     if not utterances:
@@ -102,10 +105,10 @@ def pretrain(
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
     examples = oversample(utterances, pretrain_examples(utterances, signals, params), params.repeat)
     hashes = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
-    inputs_hash = fingerprint(kind, asdict(params), hashes, torch.get_num_threads())
-    model = train_model(
-        PretrainModel(kind, params), examples, params, Checkpoint(checkpoint, inputs_hash)
-    )
+    inputs_hash = fingerprint(kind, asdict(params), hashes, torch.get_num_threads(), ranks.mark)
+    model = PretrainModel(kind, params).to(ranks.device)
+    train_model(model, examples, params, Checkpoint(checkpoint, inputs_hash))
+    model.to("cpu")
     with atomic_folder(out) as part:
         model.encoder.save_pretrained(part)
         feature_extractor().save_pretrained(part)
@@ -131,7 +134,8 @@ def train_model(
             group["lr"] = params.learning_rate * lr_at(
                 (number + 1) / (params.steps + 1), params.warmup_fraction
             )
-        loss = step_loss(model, batch, params, seed_of(params.seed, "step", number))
+        with half_precision(model.device):
+            loss = step_loss(model, batch, params, seed_of(params.seed, "step", number))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -145,13 +149,13 @@ def train_model(
 
 def run(
     kind: str, hub: HubRevision, train: Path, audio: Path, out: Path, checkpoint: Path,
-    params: EncoderParams,
+    params: EncoderParams, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Fetch or pretrain one encoder."""
     if params.source not in SOURCES:
         raise UserError(f"encoder.source must be one of {SOURCES}, found {params.source!r}")
     if params.source == "pretrain":
-        pretrain(kind, train, audio, out, checkpoint, params.pretrain)
+        pretrain(kind, train, audio, out, checkpoint, params.pretrain, ranks)
     else:
         fetch(kind, hub, out)
 
@@ -166,6 +170,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
-    configure(load("compute", ComputeParams).threads)
+    compute = load("compute", ComputeParams)
+    configure(compute.threads)
     hub = HubRevision.parse(args.hub, "encoders: hub")
-    run(**vars(args) | {"hub": hub}, params=load("encoder", EncoderParams))
+    # The masks and changes of a batch come from one generator: it is not shared out.
+    ranks = one_process(compute.device, "encoder")
+    run(**vars(args) | {"hub": hub}, params=load("encoder", EncoderParams), ranks=ranks)

@@ -11,16 +11,18 @@ from pathlib import Path
 import pytest
 from dvc_yaml import TOP, as_written, entries, pipeline
 
+from fonoteka.compute import processor as cpu
+from fonoteka.compute import processor as processor_kind
 from fonoteka.core import params
 from fonoteka.git import listed
 from fonoteka.pipeline import outputs
 from fonoteka.pipeline.declared import EVERYWHERE, HERE
-from fonoteka.pipeline.verify import clean_clone, cpu_kind, record
+from fonoteka.pipeline.verify import clean_clone, pinned_packages, record
 from fonoteka.pipeline.verify import environment as build_environment
 from fonoteka.pipeline.verify.result import VerifyParams
 from fonoteka.pipeline.verify.tolerance import NumberComparison
 
-OTHER = cpu_kind.Processor("another", "x86_64, another")
+OTHER = cpu.Processor("another", "x86_64, another")
 
 
 def test_a_proof_of_another_lock_file_does_not_count(tmp_path):
@@ -77,16 +79,32 @@ def test_an_input_is_outdated_only_if_no_output_explains_it():
     assert outputs.outdated(before, stale, ["a", "b"]) == ["raw"]
 
 
+def test_a_gpu_is_part_of_the_kind_if_it_may_be_used(tmp_path, monkeypatch):
+    for number in (0, 1):
+        (tmp_path / f"gpus/{number}").mkdir(parents=True)
+        (tmp_path / f"gpus/{number}/information").write_text("Model: \t NVIDIA A100\nIRQ: 9\n")
+    models = processor_kind.gpu_models(tmp_path / "gpus")
+    assert models == ["NVIDIA A100"]
+    assert processor_kind.gpu_models(tmp_path / "none") == []
+    monkeypatch.setattr(processor_kind, "processor", lambda: OTHER)
+    monkeypatch.setattr(processor_kind, "gpu_models", lambda: models)
+    params = tmp_path / "params.yaml"
+    assert processor_kind.of_pipeline(params) == OTHER
+    for device, kind in (("cpu", OTHER.kind), ("auto", f"{OTHER.kind}, GPU NVIDIA A100")):
+        params.write_text(f"compute: {{threads: 1, device: {device}}}\n")
+        assert processor_kind.of_pipeline(params).kind == kind
+
+
 def test_an_older_processor_is_of_another_kind():
-    processor = cpu_kind.processor()
+    processor = cpu.processor()
     assert processor.older().kind != processor.kind
     assert build_environment.variables(
         build_environment.older_processor(), Path("site")
-    ).items() >= (cpu_kind.OLDER.items())
+    ).items() >= (cpu.OLDER.items())
 
 
 def test_the_installed_packages_are_those_of_the_lock_file():
-    assert cpu_kind.unpinned(TOP / "requirements.lock") == []
+    assert pinned_packages.unpinned(TOP / "requirements.lock") == []
 
 
 def test_the_differences_name_what_cannot_be_varied(monkeypatch):

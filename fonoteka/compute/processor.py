@@ -1,5 +1,7 @@
 """Determine the kind of processor: equal kinds compute equal bytes with equal packages.
 
+A GPU is part of the kind if `compute.device` lets torch use it.
+
 A library selects its code by the instructions of the processor. A kind is therefore the vendor,
 family, model and the instructions that libraries use, without the product name and core count.
 
@@ -12,14 +14,15 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from packaging.requirements import Requirement
+import yaml
 
-from fonoteka.core.errors import UserError
-from fonoteka.reporting.machine import CPUINFO, INSTRUCTIONS, cpuinfo_entries
-
+CPUINFO = Path("/proc/cpuinfo")
+# Instruction sets that determine the speed of fp32 and int8 products on x86-64 and ARM.
+INSTRUCTIONS = (
+    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "asimd", "asimddp", "i8mm",
+)  # fmt: skip
 # Each library's own switch for the code of a processor of 2008, before AVX: numpy, the matrix
 # products of numpy and scipy, torch, oneDNN and MKL in torch, and the C library.
 OLDER = {
@@ -30,6 +33,10 @@ OLDER = {
     "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX2,-AVX,-FMA,-FMA4",
 }
+
+
+GPUS = Path("/proc/driver/nvidia/gpus")
+"""A folder per GPU, with its model in the file `information`."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +55,38 @@ class Processor:
         """Return the processor as a program with the environment variables `OLDER` sees it."""
         return Processor(f"{self.name}, without AVX and later instructions", f"{self.kind}, no AVX")
 
+    def with_gpus(self, models: Iterable[str]) -> Processor:
+        """Return the processor as a pipeline with another `compute.device` than `cpu` sees it.
+
+        >>> Processor("One", "x86_64").with_gpus(["H200"]).kind, Processor("A", "b").with_gpus([])
+        ('x86_64, GPU H200', Processor(name='A', kind='b'))
+        """
+        cards = "".join(f", GPU {model}" for model in models)
+        return Processor(self.name + cards, self.kind + cards)
+
 
 def processor() -> Processor:
     """Return the processor that this process runs on."""
     text = CPUINFO.read_text(encoding="utf-8") if CPUINFO.is_file() else ""
     return parse_cpuinfo(text, platform.machine(), platform.processor())
+
+
+def of_pipeline(params: Path) -> Processor:
+    """Return the processor, with the GPUs if `compute.device` of params.yaml allows them.
+
+    A pipeline without that section computes on the processor.
+    """
+    document = yaml.safe_load(params.read_text(encoding="utf-8")) if params.is_file() else None
+    compute = document.get("compute") if isinstance(document, dict) else None
+    device = compute.get("device", "cpu") if isinstance(compute, dict) else "cpu"
+    return processor() if device == "cpu" else processor().with_gpus(gpu_models())
+
+
+def gpu_models(folder: Path = GPUS) -> list[str]:
+    """Return the models of the NVIDIA GPUs of this machine, each once; [] on other systems."""
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*/information")]
+    lines = [line.partition(":") for text in texts for line in text.splitlines()]
+    return sorted({value.strip() for key, _, value in lines if key.strip() == "Model"})
 
 
 def parse_cpuinfo(cpuinfo: str, machine: str, name: str) -> Processor:
@@ -76,37 +110,11 @@ def parse_cpuinfo(cpuinfo: str, machine: str, name: str) -> Processor:
     return Processor(name, f"{machine}, {vendor} {family}/{model}, {instructions}")
 
 
-def wrong_versions(lines: Iterable[str]) -> list[str]:
-    """Return one clause per package that is not installed in its pinned version.
+def cpuinfo_entries(text: str) -> dict[str, str]:
+    r"""Return the entries of /proc/cpuinfo for the first processor.
 
-    Args:
-        lines: of requirements.lock. Lines with a marker for other systems are skipped.
-
-    >>> wrong_versions(["# a comment", "", "numpy==1", "no==1; sys_platform == 'plan9'"])[0][:9]
-    'numpy is '
+    >>> cpuinfo_entries("model name : One CPU\nflags : avx2 fma\n\nmodel name : Another")
+    {'model name': 'One CPU', 'flags': 'avx2 fma'}
     """
-    problems = []
-    for line in filter(None, (line.partition("#")[0].strip() for line in lines)):
-        pinned = Requirement(line)
-        if pinned.marker and not pinned.marker.evaluate():
-            continue
-        try:
-            installed = version(pinned.name)
-        except PackageNotFoundError:
-            problems.append(f"{pinned.name} is not installed")
-            continue
-        # The part after a plus names a build of the same version, such as torch's for CPUs.
-        if not pinned.specifier.contains(installed.partition("+")[0], prereleases=True):
-            problems.append(f"{pinned.name} is {installed}, pinned is {pinned.specifier}")
-    return problems
-
-
-def unpinned(lock: Path) -> list[str]:
-    """Return one clause per package that is not installed as a lock file of packages pins it.
-
-    Raises:
-        UserError: the file is missing.
-    """
-    if not lock.is_file():
-        raise UserError(f"{lock.name}: no such file, so the versions for a rebuild are unknown")
-    return wrong_versions(lock.read_text(encoding="utf-8").splitlines())
+    lines = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
