@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fonoteka.audio.recipe import NONE, AugmentRecipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.stage_log import log_event, log_step
 from fonoteka.models.ctc import lr_at
@@ -26,6 +27,7 @@ from fonoteka.models.determinism import seed_of
 from fonoteka.models.log_mel import MEL_HOP
 from fonoteka.models.step_checkpoints import StepCheckpoints, TrainingState
 from fonoteka.models.whisper_encoder import encode_mel
+from fonoteka.whisper.augmented import augmented_examples, check_recipe
 from fonoteka.whisper.encoder_states import EncoderStates
 from fonoteka.whisper.examples import (
     NO_TARGET,
@@ -71,6 +73,7 @@ class FineTuneParams:
         valid_clips: clips of the validation split, as many per speaker and language as possible.
         patience: validations without a lower loss before training stops.
         checkpoint_every: steps between two checkpoints.
+        augment: name of the recipe of the training clips; not with `decoder`.
         masks: on the log-mel input; not with `decoder`.
         lora: adapters, with `lora`.
         repeat: passes over a corpus per epoch, if not 1.
@@ -96,6 +99,7 @@ class FineTuneParams:
     valid_clips: int
     patience: int
     checkpoint_every: int
+    augment: str
     masks: MaskParams
     lora: LoraParams
     repeat: dict[str, int]
@@ -215,15 +219,18 @@ class Losses:
     """The loss of batches, from clips or from stored encoder states."""
 
     def __init__(
-        self, whisper: Whisper, params: FineTuneParams, stored: EncoderStates | None
-    ) -> None:
+        self, whisper: Whisper, params: FineTuneParams, stored: EncoderStates | None,
+        recipe: AugmentRecipe = NONE,
+    ) -> None:  # fmt: skip
+        self.recipe = recipe
         self.whisper, self.params, self.stored = whisper, params, stored
         self.device: torch.device = whisper.model.device
         self.half = self.device.type == "cuda"  # bfloat16 for products of matrices
 
     def train(self, batch: Sequence[TextClip], step: int) -> Tensor:
-        """Return the sum of the losses of all tokens of a batch, with masks and smoothing."""
-        return self._sum(batch, step, self.params.label_smoothing)
+        """Return the sum of the losses of all tokens of a changed batch, with smoothing."""
+        changed = augmented_examples(batch, self.recipe, self.params.seed, step)
+        return self._sum(changed, step, self.params.label_smoothing)
 
     @torch.no_grad()
     def valid(self, examples: Sequence[TextClip]) -> float:
@@ -418,6 +425,7 @@ class FineTuning:
 def fine_tune(
     whisper: Whisper, train: Sequence[TextClip], valid: Sequence[TextClip], params: FineTuneParams,
     checkpoints: StepCheckpoints, stored: EncoderStates | None, log: Log,
+    recipe: AugmentRecipe = NONE,
 ) -> FineTuning:  # fmt: skip
     """Train a model in place and return the finished run; the model has its best weights.
 
@@ -429,8 +437,10 @@ def fine_tune(
         checkpoints: of this run.
         stored: prepared encoder states of all examples, or None to encode clips in each step.
         log: called after each step.
+        recipe: of the training clips.
     """
-    run = FineTuning(Losses(whisper, params, stored), train, params)
+    check_recipe(train, recipe, params.trainable)
+    run = FineTuning(Losses(whisper, params, stored, recipe), train, params)
     if state := checkpoints.restore():
         run.load(state)
         print(f"continues after step {run.progress.step} of {params.steps}", flush=True)

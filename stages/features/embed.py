@@ -2,7 +2,7 @@
 
 Reads   data/models/encoder/<name>, data/splits/*.jsonl, data/audio
 Writes  data/embeddings/<name>/shard-NN.safetensors: id to `[T, D]` float32
-Params  embed, compute
+Params  embed, compute, and the recipe of configs/augment.yaml that embed.augment names
 
 Each clip is embedded alone. Padding in a batch would change an encoder's output, so an embedding
 depends only on the clip and the encoder. With `--augmented-copies 2` two copies of each training
@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fonoteka import manifest
-from fonoteka.audio.augment import AugmentParams, augment
+from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import Signal
+from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder
 from fonoteka.core.params import load
@@ -38,28 +39,28 @@ class EmbedParams:
     Attributes:
         seed: of the views.
         shards: files to spread the clips over.
-        augment: ranges of the changes.
+        augment: name of the recipe of the views.
     """
 
     seed: int
     shards: int
-    augment: AugmentParams
+    augment: str
 
 
 def clip_embeddings(
-    encoder: ClipEncoder, key: str, signal: Signal, views: int, params: EmbedParams
+    encoder: ClipEncoder, key: str, signal: Signal, views: int, seed: int, recipe: AugmentRecipe
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield a clip's embeddings and those of its views."""
     yield key, encoder.embed(signal)
     for view in range(1, views + 1):
-        rng = np.random.default_rng(seed_of(params.seed, key, view))
-        changed, _ = augment(signal, params.augment, rng)
+        rng = np.random.default_rng(seed_of(seed, key, view))
+        changed, _ = augment(signal, recipe, rng)
         yield f"{key}#{view}", encoder.embed(changed)
 
 
 def run(
     encoder_folder: Path, splits: list[Path], audio: Path, out: Path, copies: int,
-    params: EmbedParams,
+    params: EmbedParams, recipe: AugmentRecipe,
 ) -> None:  # fmt: skip
     """Embed the clips of all parts; the first of `splits` is the training part."""
     if copies < 0 or params.shards < 1:
@@ -77,7 +78,7 @@ def run(
     # 19 ms for a clip of 2.3 s instead of 12. With the 20 s of a training batch both are equal.
     with onednn_off(), atomic_folder(out) as part:
         for number, (key, signal) in enumerate(read_clips(audio, references), start=1):
-            arrays |= clip_embeddings(encoder, key, signal, views[key], params)
+            arrays |= clip_embeddings(encoder, key, signal, views[key], params.seed, recipe)
             if number % 200 == 0:
                 print(f"clip {number} of {len(references)}", flush=True)
         write_arrays(part, arrays, params.shards)
@@ -96,7 +97,9 @@ def main() -> None:
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
     splits = [args.train, args.valid, args.test]
-    run(args.encoder_folder, splits, args.audio, args.out, args.copies, load("embed", EmbedParams))
+    params = load("embed", EmbedParams)
+    recipe = load_recipe(params.augment, "embed.augment")
+    run(args.encoder_folder, splits, args.audio, args.out, args.copies, params, recipe)
 
 
 if __name__ == "__main__":

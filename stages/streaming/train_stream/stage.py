@@ -4,7 +4,7 @@ Reads   data/models/encoder/whisper; the teacher's head and embeddings; train.js
         data/audio
 Writes  data/models/stream_ctc/, see `fonoteka.models.stream.stream_model`
         reports/curves/stream_ctc/
-Params  train_stream, compute
+Params  train_stream, compute, and the recipe that train_stream.augment names
 
 The encoder was trained with 30 s of context on both sides. With 0.1 s after a frame its embeddings
 hardly tell phones apart, so its weights are trained too, and not the head's alone. Each epoch is
@@ -24,6 +24,7 @@ from transformers.models.whisper.modeling_whisper import WhisperConfig
 
 from fonoteka import manifest
 from fonoteka.audio.dsp import FRAMES_PER_SECOND, SAMPLE_RATE_HZ
+from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file, sha256_json
 from fonoteka.core.params import load
@@ -70,9 +71,10 @@ class ValidationClips:
 def run(
     name: str, encoder: Path, teacher: Path, embeddings: Path, train: Path, valid: Path,
     audio: Path, out: Path, curves: Path, checkpoint: Path, params: TrainStreamParams,
+    recipe: AugmentRecipe,
 ) -> None:  # fmt: skip
     """Train the recogniser and write it with its curves."""
-    task = StreamTask(encoder, teacher, embeddings, train, audio, params)
+    task = StreamTask(encoder, teacher, embeddings, train, audio, params, recipe)
     lineage = {
         "encoder": sha256_file(encoder / "model.safetensors"),
         "teacher": sha256_file(teacher / "model.safetensors"),
@@ -82,7 +84,7 @@ def run(
         "audio": sha256_json({p.name: sha256_file(p) for p in sorted(audio.glob("*.tar"))}),
         "train": sha256_file(train), "valid": sha256_file(valid),
     }  # fmt: skip
-    mark = fingerprint(name, asdict(params), lineage, torch.get_num_threads())
+    mark = fingerprint(name, asdict(params), asdict(recipe), lineage, torch.get_num_threads())
     keep = Checkpoint(checkpoint, mark)
     validation = ValidationClips(valid, audio, params.valid_clips, params.shape)
     model, progress = fit(task, validation.per, "per", params, keep, task.groups)
@@ -115,4 +117,5 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
-    run(**vars(args), params=load("train_stream", TrainStreamParams))
+    params = load("train_stream", TrainStreamParams)
+    run(**vars(args), params=params, recipe=load_recipe(params.augment, "train_stream.augment"))

@@ -2,7 +2,7 @@
 
 Reads   the folder of a Whisper model, train.jsonl, valid.jsonl, data/audio
 Writes  data/models/whisper/<run>/: the layout of the base, training.json; reports/curves/whisper
-Params  train_whisper, compute
+Params  train_whisper, compute, and the recipe that train_whisper.augment names
 
 The weights with the lowest validation loss are the result, stored in the number type of the base. A
 run that is killed resumes at its last checkpoint and ends in the same bytes. Times and memory go
@@ -25,6 +25,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from fonoteka import manifest
+from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import (
     atomic_file,
@@ -156,6 +157,7 @@ def hashes(base: Path, train: Path, valid: Path, audio: Path) -> dict[str, str]:
 def run(
     name: str, base: Path, train: Path, valid: Path, audio: Path, out: Path, curves: Path,
     checkpoint: Path, params: FineTuneParams,
+    recipe: AugmentRecipe,
 ) -> None:  # fmt: skip
     """Train one model and write it with its curves."""
     if params.device == "cuda":
@@ -170,7 +172,9 @@ def run(
     examples = read_examples(whisper, utterances, audio, params)
     checked = read_examples(whisper, chosen, audio, params)
     lineage = hashes(base, train, valid, audio)
-    mark = fingerprint(name, asdict(params), lineage, torch.get_num_threads(), str(device))
+    mark = fingerprint(
+        name, asdict(params), asdict(recipe), lineage, torch.get_num_threads(), str(device)
+    )
     stored = None
     if params.trainable == "decoder":
         stored = EncoderStates(checkpoint / "states", mark)
@@ -178,13 +182,13 @@ def run(
     keep = StepCheckpoints(checkpoint, mark)
     done = fine_tune(
         whisper, oversample(utterances, examples, params.repeat), checked, params, keep, stored,
-        StepLog(checkpoint / "log.jsonl", params.steps).write,
+        StepLog(checkpoint / "log.jsonl", params.steps).write, recipe,
     )  # fmt: skip
     adapters = adapters_of(whisper.model)
     merge_adapters(whisper.model)
     weights = round_weights(whisper.model, base_weights(base))
     after = Losses(whisper, params, stored).valid(checked)
-    record = training_record(name, params, done, after, lineage)
+    record = training_record(name, params, recipe, done, after, lineage)
     counts = {"train": len(examples), "valid": len(checked)}
     write_curves(curves, done.progress.history)
     write_model(out, base, weights, adapters, record | {"clips": counts}, params)
@@ -194,12 +198,17 @@ def run(
 
 
 def training_record(
-    name: str, params: FineTuneParams, done: FineTuning, after: float, lineage: dict[str, str]
-) -> dict[str, Any]:
+    name: str, params: FineTuneParams, recipe: AugmentRecipe, done: FineTuning, after: float,
+    lineage: dict[str, str],
+) -> dict[str, Any]:  # fmt: skip
     """Return what is known of a training, without times."""
     progress = done.progress
+    values = asdict(params)
+    if not recipe.changes:
+        # The record of a run without augmentation is as before recipes existed.
+        del values["augment"]
     return {
-        "name": name, "params": asdict(params), "training_data_sha256": sha256_json(lineage),
+        "name": name, "params": values, "training_data_sha256": sha256_json(lineage),
         "steps": progress.step, "best_step": progress.best_step,
         "trained_parameters": sum(weight.numel() for weight in done.weights.values()),
         "valid_loss": {
@@ -221,7 +230,8 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
     configure(load("compute", ComputeParams).threads)
+    params = load("train_whisper", FineTuneParams)
     run(
         args.name, args.base, args.train, args.valid, args.audio, args.out, args.curves,
-        args.checkpoint, load("train_whisper", FineTuneParams),
+        args.checkpoint, params, load_recipe(params.augment, "train_whisper.augment"),
     )  # fmt: skip
