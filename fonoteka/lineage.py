@@ -12,9 +12,8 @@ from typing import Any
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.licences import matches_licence
-from fonoteka.manifest import Utterance
+from fonoteka.manifest import PARTS, Utterance
 
-PARTS = ("train", "valid", "test")
 LEARNED = ("train", "valid")  # weights are trained on the first, and chosen by the second
 
 Manifests = Mapping[str, Sequence[Utterance]]

@@ -15,6 +15,7 @@ from fonoteka.audio.dsp import Signal
 from fonoteka.audio.resampling import blocks_at_16k
 from fonoteka.audiocheck.downmix import select_channel
 from fonoteka.audiocheck.probe import DECODE_ERRORS
+from fonoteka.audiocheck.read_recording import unreadable
 from fonoteka.audiocheck.stream import SoundBlock, sound_blocks
 from fonoteka.core.errors import UserError
 
@@ -75,7 +76,7 @@ def _checked_blocks(path: Path, block_s: float) -> Iterator[SoundBlock]:
             if problem:
                 break
     except DECODE_ERRORS as error:
-        raise UserError(f"{path}: not a recording that can be read: {error}") from error
+        raise unreadable(path, error) from error
     if problem:
         raise UserError(f"{path}: {problem} it again")
 

@@ -35,9 +35,8 @@ from fonoteka.audio.dsp import (
     Signal,
     to_mono_16k,
 )
-from fonoteka.audiocheck.decode import read_sound
 from fonoteka.audiocheck.downmix import select_channel
-from fonoteka.audiocheck.probe import DECODE_ERRORS
+from fonoteka.audiocheck.read_recording import read_recording
 from fonoteka.core.errors import UserError
 from fonoteka.git import project
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
@@ -54,12 +53,7 @@ def load_recording(path: Path) -> Signal:
     Raises:
         ValueError: it cannot be read, is empty, or has a sample that is not finite.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    try:
-        samples, rate_hz = read_sound(path)
-    except DECODE_ERRORS as error:
-        raise UserError(f"{path}: not a recording that can be read: {error}") from error
+    samples, rate_hz = read_recording(path)
     if not len(samples) or not np.isfinite(samples).all():
         problem = "a sample that is not finite" if len(samples) else "no samples"
         raise UserError(f"{path}: contains {problem}; record it again")

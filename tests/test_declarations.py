@@ -53,8 +53,9 @@ LIBRARY = "fonoteka"
 LAYERS = [
     f"{LIBRARY}.{name}"
     for name in (
-        "core", "audio", "g2p", "rtneural", "scoring", "confidence", "text", "audiocheck",
-        "fingerprint", "corpus", "corpus.importers.layouts", "corpus.importers", "models",
+        "core", "compute", "audio", "g2p", "rtneural", "scoring", "confidence", "text",
+        "audiocheck", "fingerprint", "corpus", "corpus.importers.layouts", "corpus.importers",
+        "models",
         "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
         "streaming", "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
         "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
@@ -71,8 +72,8 @@ LIFTABLE = {
     "fonoteka.fingerprint": {CORE},
     "fonoteka.scoring": {CORE, "fonoteka.audio", "fonoteka.phones"},
     "fonoteka.pipeline": {
-        CORE, "fonoteka.git", "fonoteka.packaging", "fonoteka.reporting", "fonoteka.scoring",
-        "fonoteka.tables",
+        CORE, "fonoteka.compute", "fonoteka.git", "fonoteka.packaging", "fonoteka.reporting",
+        "fonoteka.scoring", "fonoteka.tables",
     },
 }  # fmt: skip
 AT_THE_TOP = {"DATA_LICENSES.md"}  # where people look for it

@@ -11,6 +11,7 @@ import typer
 from fonoteka.cli import (
     alignment,
     bench,
+    cache,
     corpus,
     hub,
     models,
@@ -38,5 +39,6 @@ for commands in (
 app.add_typer(bench.app, name="bench")
 app.add_typer(planning.app, name="planning")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(cache.app, name="cache")
 app.add_typer(remotes.checkpoints, name="checkpoints")
 app.add_typer(models.realtime, name="realtime")

@@ -5,9 +5,10 @@
     python -m fonoteka corpus erase --source corpus --yes          # corpus/source: a part of one
 
 Reads   data/raw/NAME, dvc.lock, DVC's cache, git's history
-Writes  with --yes: data/raw/NAME and NAME.dvc, data/speakers.csv, and in .dvc/tmp a list of objects
+Writes  with --yes: data/raw/NAME and NAME.dvc, data/speakers.csv, and in .dvc/tmp a list of
+        objects; the results of the clips are removed from the cache of results
 
-Caches, remotes and history are not changed, because that cannot be undone: their commands are
+DVC's caches, remotes and history are not changed, because that cannot be undone: their commands are
 printed. Run again, it shows what still exists.
 """
 
@@ -20,6 +21,8 @@ from pathlib import Path
 
 import yaml
 
+from fonoteka.compute.cache_folder import cache_folder
+from fonoteka.compute.clip_results import forget_files
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_text
 from fonoteka.corpus.corpus import TABLE
@@ -102,6 +105,10 @@ def _check_found(subject: Subject, data: PersonalData, trace: Trace) -> None:
 
 def _remove(subject: Subject, data: PersonalData, trace: Trace) -> None:
     """Remove the recordings and the rows of data/speakers.csv; a run after a kill finishes it."""
+    for path in trace.results:  # first, because a repeated run finds them by the recordings
+        path.unlink(missing_ok=True)
+    if (folder := cache_folder()) is not None:
+        forget_files(folder, [subject.folder / name for name in sorted(data.files)])
     if data.files:
         rewrite(subject.folder, data.files)
     if subject.pointer.is_file() and subject.folder.is_dir():

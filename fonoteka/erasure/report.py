@@ -54,6 +54,8 @@ def findings(subject: Subject, data: PersonalData, trace: Trace) -> Iterator[str
         yield line("version", f"{text}; in {len(version.commits)} commits{refs}")
     if not all(version.readable for version in trace.versions):
         yield line("fetch", f"to look into all versions: dvc fetch --all-commits {subject.pointer}")
+    if trace.results:
+        yield line("results", f"{len(trace.results)} of these clips in the cache of results")
     if trace.objects:
         runs = sum(path.startswith("runs/") for path in trace.objects)
         text = f"{len(trace.objects)} that nothing else uses, {runs} of them run-cache entries"
@@ -77,6 +79,9 @@ def steps(
         yield f"run this again, because a new build frees objects: {command(subject, '--yes')}"
     if storage is not None and trace.objects:
         yield from _object_steps(storage, listed)
+    if (trace.results or trace.built) and storage is not None and storage.remotes:
+        again = "python -m fonoteka cache push --again"
+        yield f"if the cache of results was pushed, replace it in the remote: {again}"
     # The branch that is checked out is past the recordings after the commit above.
     if refs := [ref for version in trace.versions for ref in version.refs if " -> " not in ref]:
         yield (

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fonoteka.compute.cache_folder import cache_folder
+from fonoteka.compute.clip_results import results_of
 from fonoteka.corpus.corpus import read_card
 from fonoteka.erasure import git_history as git
 from fonoteka.erasure.find_clips import RAW, PersonalData, Subject
 from fonoteka.erasure.lineage import Artefact, Entry, artefacts, outputs, read_lock
 from fonoteka.erasure.storage import CorpusVersion, Storage, object_path, read_version
 from fonoteka.git import has_commit
+from fonoteka.manifest import utterance_id
 from fonoteka.tables import Row, read_table
 from fonoteka.text.transliteration import name_key
 
@@ -33,6 +36,7 @@ class Trace:
     cached: int = 0  # how many of them are in the cache
     tracked: list[str] = field(default_factory=list)  # files with a word, except speakers.csv
     committed: list[str] = field(default_factory=list)  # files with a word in any commit
+    results: list[Path] = field(default_factory=list)  # entries of the cache of results
 
 
 def find_trace(subject: Subject, data: PersonalData, storage: Storage | None) -> Trace:
@@ -49,10 +53,18 @@ def find_trace(subject: Subject, data: PersonalData, storage: Storage | None) ->
         tracked = git.tracked_files_with(trace.words)
         trace.tracked = [path for path in tracked if path != SPEAKERS.as_posix()]
         trace.committed = git.committed_files_with(trace.words)
+    if (folder := cache_folder()) is not None:
+        trace.results = results_of(folder, _ids(subject, data))
     if storage is not None:
         _find_versions(subject, storage, trace)
         _find_objects(storage, trace, lock)
     return trace
+
+
+def _ids(subject: Subject, data: PersonalData) -> set[str]:
+    """Return the ids of the subject's clips; a stage before the ids knows their paths alone."""
+    paths = {f"{subject.corpus}/{path}" for path in data.files}
+    return paths | {utterance_id(subject.corpus, path) for path in data.files}
 
 
 def _names(speaker: str, subject: Subject, data: PersonalData) -> bool:

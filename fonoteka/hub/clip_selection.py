@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka.licences import matches_licence
-from fonoteka.lineage import PARTS, Manifests
-from fonoteka.manifest import Utterance
+from fonoteka.lineage import Manifests
+from fonoteka.manifest import PARTS, Utterance
 from fonoteka.pseudonyms import pseudonyms_of
 
 FIELDS = (

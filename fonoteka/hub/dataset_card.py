@@ -11,7 +11,7 @@ from huggingface_hub import DatasetCardData
 from fonoteka.corpus.corpus import Card
 from fonoteka.hub.clip_selection import ClipSelection, PublishedClip, licence_id
 from fonoteka.hub.params import HubParams
-from fonoteka.lineage import PARTS
+from fonoteka.manifest import PARTS
 from fonoteka.reporting.markdown import plain, table
 
 OTHER = "other"

@@ -19,7 +19,7 @@ from pathlib import Path
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json_lines
 from fonoteka.hub.clip_selection import ClipSelection, PublishedClip
-from fonoteka.lineage import PARTS
+from fonoteka.manifest import PARTS
 from fonoteka.shards import add_to_tar
 
 METADATA, AUDIO_FORMAT = "metadata.jsonl", "flac"

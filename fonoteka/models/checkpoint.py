@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from fonoteka.core.files import atomic_file, sha256_file, sha256_json
+from fonoteka.compute.source_fingerprint import loaded_sources
+from fonoteka.core.files import atomic_file, sha256_json
 
 
 def fingerprint(*parts: Any) -> str:
     """Return a hash of JSON values and of the source of all imported modules of this project."""
-    sources = {
-        name: sha256_file(Path(str(module.__file__)))
-        for name, module in sorted(sys.modules.items())
-        if name.split(".")[0] in ("fonoteka", "stages") and module.__file__
-    }
-    return sha256_json([list(parts), sources, torch.__version__])
+    return sha256_json([list(parts), loaded_sources(), torch.__version__])
 
 
 class Checkpoint:

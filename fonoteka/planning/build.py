@@ -12,10 +12,10 @@ import yaml
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
+from fonoteka.manifest import PARTS
 from fonoteka.pipeline.outputs import output_hashes
 from fonoteka.planning.stage_runs import StageRun, last_finished, read_runs
 
-SPLITS = ("train", "valid", "test")
 CORPUS = Path("reports/corpus.json")
 HOUR_S = 3600.0
 
@@ -114,7 +114,7 @@ def read_hours(path: Path) -> SplitHours:
         raise UserError(
             f"{path}: no parts with hours, so it is not the output of audit; run dvc repro"
         )
-    hours = {name: float(parts.get(name, {}).get("hours", 0.0)) for name in SPLITS}
+    hours = {name: float(parts.get(name, {}).get("hours", 0.0)) for name in PARTS}
     languages = parts.get("train", {}).get("languages", {}).values()
     clips = sum(int(language["utterances"]) for language in languages)
     if not sum(hours.values()):

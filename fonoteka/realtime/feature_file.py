@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fonoteka.audiocheck.decode import read_sound
-from fonoteka.audiocheck.probe import DECODE_ERRORS
+from fonoteka.audiocheck.read_recording import read_recording
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, read_json
 from fonoteka.core.params import build
@@ -59,12 +58,7 @@ def host_samples(path: Path) -> tuple[NDArray[np.float64], int]:
     Raises:
         UserError: it cannot be read, or has another rate than a host accepts.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    try:
-        samples, rate_hz = read_sound(path)
-    except DECODE_ERRORS as error:
-        raise UserError(f"{path}: not a recording that can be read: {error}") from error
+    samples, rate_hz = read_recording(path)
     if rate_hz not in HOST_RATES_HZ:
         raise UserError(
             f"{path}: {rate_hz} Hz; the C++ front end reads {', '.join(map(str, HOST_RATES_HZ))} "

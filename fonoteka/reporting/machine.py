@@ -13,14 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fonoteka.compute.processor import CPUINFO, INSTRUCTIONS, cpuinfo_entries
 from fonoteka.core.errors import UserError
 
 GIB = 2**30
-CPUINFO = Path("/proc/cpuinfo")
-# Instruction sets that determine the speed of fp32 and int8 products on x86-64 and ARM.
-INSTRUCTIONS = (
-    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "asimd", "asimddp", "i8mm",
-)  # fmt: skip
 PACKAGES = ("numpy", "onnxruntime", "torch", "transformers")
 
 
@@ -137,13 +133,3 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},
     }
-
-
-def cpuinfo_entries(text: str) -> dict[str, str]:
-    r"""Return the entries of /proc/cpuinfo for the first processor.
-
-    >>> cpuinfo_entries("model name : One CPU\nflags : avx2 fma\n\nmodel name : Another")
-    {'model name': 'One CPU', 'flags': 'avx2 fma'}
-    """
-    lines = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
-    return {name.strip(): value.strip() for name, _, value in lines}

@@ -31,7 +31,7 @@ from fonoteka.core.files import atomic_file, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.g2p.word_spans import word_phone_spans
-from fonoteka.manifest import Utterance
+from fonoteka.manifest import PARTS, Utterance
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.heads import load_head, posteriors
 from fonoteka.phones import LABELS, NUMBER
@@ -40,7 +40,6 @@ from stages.alignment.placed_times import placed_times
 from stages.alignment.start_errors import MeasuredClip, Times, errors_of
 from stages.alignment.wrong_words import ScoredClip, scored, wrong_word_rates
 
-PARTS = ("train", "valid", "test")
 COLUMNS = ("utterance", "part", "kind", "symbol", "start_s", "end_s", "origin")
 
 

@@ -33,7 +33,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, atomic_folder, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
-from fonoteka.manifest import Utterance
+from fonoteka.manifest import PARTS, Utterance
 from fonoteka.models.determinism import seed_of
 from fonoteka.realtime.frontend import Features, FrontEnd, FrontEndParams
 from fonoteka.realtime.joined_streams import (
@@ -46,8 +46,6 @@ from fonoteka.realtime.joined_streams import (
     streams_of,
 )
 from fonoteka.shards import read_clips, write_arrays
-
-PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)

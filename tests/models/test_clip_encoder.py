@@ -14,8 +14,10 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json
 from fonoteka.models.clip_encoder import load_clip_encoder
 from fonoteka.models.provenance import write_provenance
+from fonoteka.models.whisper_encoder import ShortEncoder
 from fonoteka.onnx_export.export import MODEL_AXES, EndToEndModel, export
 from stages.features import whisper_encoder
+from stages.features.whisper_encoder import WhisperEncoderParams
 
 pytestmark = pytest.mark.torch
 
@@ -25,7 +27,7 @@ def whisper_folder(tmp_path_factory):
     source = tmp_path_factory.mktemp("whisper") / "base"
     tiny_whisper(source)
     write_provenance(source, "folder")
-    whisper_encoder.run(source, source.with_name("encoder"))
+    whisper_encoder.run(source, source.with_name("encoder"), WhisperEncoderParams(0))
     return source.with_name("encoder")
 
 
@@ -89,9 +91,33 @@ def test_the_encoder_is_that_of_the_model_with_its_provenance(whisper_folder):
     }  # fmt: skip
 
 
+def test_the_first_layers_compute_what_they_compute_in_the_whole_encoder(whisper_folder, tmp_path):
+    source = whisper_folder.with_name("base")
+    whisper_encoder.run(source, tmp_path / "first", WhisperEncoderParams(1))
+    first, signal = load_clip_encoder(tmp_path / "first"), noise(0.5)
+    whole = load_clip_encoder(whisper_folder).module.encoder
+    states = []
+    hook = whole.layers[1].register_forward_pre_hook(lambda _, inputs: states.append(inputs[0]))
+    with torch.inference_mode():
+        ShortEncoder(whole).eval()(torch.from_numpy(signal)[None])
+        expected = whole.layer_norm(states[0])[0, :25]
+    hook.remove()
+    assert len(first.module.encoder.layers) == 1
+    assert first.embed(signal) == pytest.approx(expected.numpy(), abs=1e-6)
+
+
+@pytest.mark.parametrize("layers", [-1, 3])
+def test_more_layers_than_the_encoder_has_are_refused(whisper_folder, tmp_path, layers):
+    with pytest.raises(UserError, match=f"layers is {layers}, and the encoder of .* has 2"):
+        whisper_encoder.run(
+            whisper_folder.with_name("base"), tmp_path / "out", WhisperEncoderParams(layers)
+        )
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_without_a_complete_model_is_refused(tmp_path):
     with pytest.raises(UserError, match="missing; run dvc repro whisper_base"):
-        whisper_encoder.run(tmp_path, tmp_path / "out")
+        whisper_encoder.run(tmp_path, tmp_path / "out", WhisperEncoderParams(0))
 
 
 def test_an_unknown_kind_is_refused(tmp_path):

@@ -26,7 +26,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock
 
-from fonoteka.pipeline.verify.cpu_kind import processor
+from fonoteka.compute.processor import processor
 
 VARIABLE = "FONOTEKA_TEST_CACHE"
 OBJECTS = Path(".dvc/cache/files/md5")

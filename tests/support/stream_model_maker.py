@@ -19,6 +19,7 @@ from fonoteka.models.stream.stream_step import StreamStep
 from fonoteka.models.whisper_encoder import load_short_encoder
 from fonoteka.phones import LABELS
 from stages.features import whisper_encoder
+from stages.features.whisper_encoder import WhisperEncoderParams
 from stages.streaming import export_stream
 from stages.streaming.export_stream import ExportStreamParams
 
@@ -32,7 +33,7 @@ def save_model(folder: Path) -> Path:
     """Write an encoder and a recogniser as the stages do, and clips; return the folder."""
     tiny_whisper(folder / "base")
     write_provenance(folder / "base", "folder")
-    whisper_encoder.run(folder / "base", folder / "encoder")
+    whisper_encoder.run(folder / "base", folder / "encoder", WhisperEncoderParams(0))
     encoder = load_short_encoder(folder / "encoder").encoder
     torch.manual_seed(1)
     step = StreamStep(StreamEncoder(encoder, SHAPE), CausalTdnnHead(HEAD)).eval()

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from fonoteka.compute.processor import processor as this_processor
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.params import load
@@ -36,8 +37,8 @@ from fonoteka.pipeline.declared import Declared
 from fonoteka.pipeline.diff.gate import GateParams
 from fonoteka.pipeline.revision import revision_of
 from fonoteka.pipeline.runner.signals import stoppable
-from fonoteka.pipeline.verify import cpu_kind, record
 from fonoteka.pipeline.verify import environment as build_environment
+from fonoteka.pipeline.verify import pinned_packages, record
 from fonoteka.pipeline.verify.clean_clone import CleanClone, cloned
 from fonoteka.pipeline.verify.environment import BuildEnvironment
 from fonoteka.pipeline.verify.result import SAME, RebuildResult, VerifyParams
@@ -76,7 +77,7 @@ def rebuild_and_compare(vary: str, sample: str | None) -> tuple[RebuildResult, l
     params, gate = load("verify", VerifyParams), load("gate", GateParams)
     declared, before = read_checkout()
     names = plan.match(sample, list(declared.stages)) if sample else list(declared.stages)
-    machine, environment = cpu_kind.processor(), ENVIRONMENTS[vary]()
+    machine, environment = this_processor(), ENVIRONMENTS[vary]()
     print(
         f"processor: {machine.name} ({machine.kind})",
         *environment.differences,
@@ -122,7 +123,7 @@ def read_checkout() -> tuple[Declared, outputs.Lock]:
             f"{', '.join(changes[:5])}{' and more' if len(changes) > 5 else ''}: not as in the "
             "last commit, which is rebuilt; commit or remove the changes"
         )
-    if wrong := cpu_kind.unpinned(Path("requirements.lock")):
+    if wrong := pinned_packages.unpinned(Path("requirements.lock")):
         raise UserError(
             f"requirements.lock: {'; '.join(wrong[:3])}; install what it pins with make .venv"
         )

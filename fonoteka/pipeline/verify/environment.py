@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fonoteka.compute.cache_folder import CACHE_VARIABLE, OFF
+from fonoteka.compute.processor import OLDER
 from fonoteka.core.cpu_count import worker_count
-from fonoteka.pipeline.verify.cpu_kind import OLDER
 
 # The first that is installed. Turkish has another lower case of I, German another decimal point;
 # C is always installed and has ASCII alone.
@@ -124,7 +125,8 @@ def variables(environment: BuildEnvironment, site: Path) -> dict[str, str]:
 
     Variables that point git, dvc or Python to the present checkout are removed, because they would
     lead the command out of the clone. GIT_CONFIG_*, such as `safe.directory`, stays, because
-    without it git may refuse to clone. `site` is the folder for dvc's locks and state.
+    without it git may refuse to clone. Results of clips are computed, not taken from a cache: a
+    rebuild from stored results would prove nothing. `site` is the folder for dvc's locks and state.
     """
     of_checkout = ("GIT_", "DVC_", "PYTHONPATH", "PYTHONHOME")
     inherited = {
@@ -137,6 +139,7 @@ def variables(environment: BuildEnvironment, site: Path) -> dict[str, str]:
         "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "DVC_SITE_CACHE_DIR": str(site),
         "DVC_NO_ANALYTICS": "1",
+        CACHE_VARIABLE: OFF,
         "PYTHONUNBUFFERED": "1",
         **environment.variables,
     }

@@ -11,10 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fonoteka.compute.processor import Processor
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_json, write_json
 from fonoteka.pipeline.outputs import Lock, output_hashes
-from fonoteka.pipeline.verify.cpu_kind import Processor
 
 REPORT = Path("reports/verify.json")
 KEYS = ("kind", "name")

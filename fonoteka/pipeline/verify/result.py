@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fonoteka.compute.processor import Processor
 from fonoteka.pipeline.declared import EVERYWHERE, HERE
 from fonoteka.pipeline.outputs import OutputComparison
-from fonoteka.pipeline.verify.cpu_kind import Processor
 from fonoteka.pipeline.verify.tolerance import NumberComparison
 from fonoteka.reporting.text_table import table
 

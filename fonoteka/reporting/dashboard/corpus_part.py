@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from fonoteka.core.errors import UserError
-from fonoteka.manifest import Utterance
+from fonoteka.manifest import PARTS, Utterance
 from fonoteka.reporting.dashboard.clips import DashboardClips
 
 Splits = Mapping[str, Sequence[Utterance]]
 Table = dict[str, Any]
-PARTS = ("train", "valid", "test")
 COUNTS = {
     "utterances": "utterances", "speakers": "speakers", "hours": "hours",
     "synthetic_hours": "hours of synthetic speech", "phones": "phones", "sessions": "sessions",

@@ -13,8 +13,9 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
+from fonoteka.manifest import PARTS
 from fonoteka.reporting.dashboard.clips import DashboardClips, Privacy, clip_columns, clips_of
-from fonoteka.reporting.dashboard.corpus_part import PARTS, Splits, corpus_part
+from fonoteka.reporting.dashboard.corpus_part import Splits, corpus_part
 from fonoteka.reporting.dashboard.group_rates import Draws
 from fonoteka.reporting.dashboard.phone_task import decode_clips, phone_model, phone_task
 from fonoteka.reporting.dashboard.word_task import word_model, word_task

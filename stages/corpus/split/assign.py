@@ -22,9 +22,8 @@ from dataclasses import dataclass, replace
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import unit_interval
+from fonoteka.manifest import PARTS
 from stages.corpus.split.speaker_groups import SpeakerGroup
-
-PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)

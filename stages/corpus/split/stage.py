@@ -29,9 +29,9 @@ from pathlib import Path
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
-from fonoteka.manifest import Utterance, read, write
+from fonoteka.manifest import PARTS, Utterance, read, write
 from fonoteka.tables import Row, read_numbered, read_table, write_table
-from stages.corpus.split.assign import PARTS, Assignment, SplitParams, assign_splits
+from stages.corpus.split.assign import Assignment, SplitParams, assign_splits
 from stages.corpus.split.speaker_groups import speaker_groups
 
 SPEAKER_COLUMNS = (

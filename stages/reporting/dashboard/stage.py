@@ -23,10 +23,11 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_text
 from fonoteka.core.params import load
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS
+from fonoteka.manifest import PARTS
 from fonoteka.pseudonyms import PrivacyParams, pseudonyms_of
 from fonoteka.reporting.dashboard.clip_audio import AudioLimits, page_audio
 from fonoteka.reporting.dashboard.clips import Privacy
-from fonoteka.reporting.dashboard.corpus_part import PARTS, Splits
+from fonoteka.reporting.dashboard.corpus_part import Splits
 from fonoteka.reporting.dashboard.document import DashboardInputs, DocumentParams, document_of
 from fonoteka.reporting.dashboard.group_rates import Draws
 from fonoteka.reporting.dashboard.page.render import render

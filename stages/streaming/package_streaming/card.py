@@ -7,6 +7,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
+from fonoteka.manifest import PARTS
 from fonoteka.reporting.markdown import plain, table
 from fonoteka.reporting.model_card import points, weights_licence
 
@@ -117,7 +118,7 @@ def _lineage(package: Mapping[str, Any]) -> list[str]:
         [
             plain(corpus["corpus"]), plain(corpus["licence"]),
             "yes" if corpus["synthetic"] else "no",
-            *(corpus["clips"][part] for part in ("train", "valid", "test")),
+            *(corpus["clips"][part] for part in PARTS),
         ]
         for corpus in package["lineage"]["corpora"]
     ]  # fmt: skip

@@ -21,7 +21,8 @@ from typing import Any
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json, sha256_file, write_json, write_text
 from fonoteka.core.params import load
-from fonoteka.lineage import PARTS, PackageParams, corpora, licence_of, read_parts
+from fonoteka.lineage import PackageParams, corpora, licence_of, read_parts
+from fonoteka.manifest import PARTS
 from fonoteka.models.provenance import read_provenance
 from fonoteka.packaging import CARD, CONFIDENCE, NGRAM, PACKAGE, STEP, record
 from stages.streaming.package_streaming.card import card

@@ -27,7 +27,8 @@ from typing import Any
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json, sha256_file, write_json, write_text
 from fonoteka.core.params import load
-from fonoteka.lineage import PARTS, PackageParams, corpora, licence_of, read_parts
+from fonoteka.lineage import PackageParams, corpora, licence_of, read_parts
+from fonoteka.manifest import PARTS
 from fonoteka.packaging import CARD, PACKAGE, record
 from stages.words.package_whisper.card import RATES, card
 

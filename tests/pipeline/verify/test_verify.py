@@ -20,8 +20,9 @@ from forks import python
 from gate_maker import NO_MODELS
 from toy import copied
 
+from fonoteka.compute import processor as cpu
 from fonoteka.pipeline import lockfile
-from fonoteka.pipeline.verify import clean_clone, cpu_kind, record
+from fonoteka.pipeline.verify import clean_clone, record
 
 pytestmark = [
     pytest.mark.dvc,
@@ -55,7 +56,7 @@ stages:
     deps: [model.txt]
     metrics: [{reports/one.json: {cache: false}}]
 """
-OTHER = cpu_kind.Processor("another", "x86_64, another")
+OTHER = cpu.Processor("another", "x86_64, another")
 
 
 def run(*command):
@@ -185,7 +186,7 @@ def test_a_rebuild_with_the_same_bytes_is_recorded(toy, monkeypatch, capfd):
     ]
     assert "on no recorded processor" in output.out
     assert "the same: 0 differences\n" in output.err
-    kind = cpu_kind.processor().kind
+    kind = cpu.processor().kind
     assert f"({kind})" in output.out
     assert json.loads(Path("reports/verify.json").read_text())["processor"]["kind"] == kind
     assert sorted(path.name for path in toy.parent.iterdir()) == ["fonoteka", "site"]

@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 from dvc_yaml import TOP, as_written, entries, pipeline
 
+from fonoteka.compute import processor as cpu
 from fonoteka.core import params
 from fonoteka.git import listed
 from fonoteka.pipeline import outputs
 from fonoteka.pipeline.declared import EVERYWHERE, HERE
-from fonoteka.pipeline.verify import clean_clone, cpu_kind, record
+from fonoteka.pipeline.verify import clean_clone, pinned_packages, record
 from fonoteka.pipeline.verify import environment as build_environment
 from fonoteka.pipeline.verify.result import VerifyParams
 from fonoteka.pipeline.verify.tolerance import NumberComparison
 
-OTHER = cpu_kind.Processor("another", "x86_64, another")
+OTHER = cpu.Processor("another", "x86_64, another")
 
 
 def test_a_proof_of_another_lock_file_does_not_count(tmp_path):
@@ -78,15 +79,15 @@ def test_an_input_is_outdated_only_if_no_output_explains_it():
 
 
 def test_an_older_processor_is_of_another_kind():
-    processor = cpu_kind.processor()
+    processor = cpu.processor()
     assert processor.older().kind != processor.kind
     assert build_environment.variables(
         build_environment.older_processor(), Path("site")
-    ).items() >= (cpu_kind.OLDER.items())
+    ).items() >= (cpu.OLDER.items())
 
 
 def test_the_installed_packages_are_those_of_the_lock_file():
-    assert cpu_kind.unpinned(TOP / "requirements.lock") == []
+    assert pinned_packages.unpinned(TOP / "requirements.lock") == []
 
 
 def test_the_differences_name_what_cannot_be_varied(monkeypatch):

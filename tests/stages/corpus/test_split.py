@@ -11,11 +11,11 @@ from corpus_maker import utterance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fonoteka.manifest import read, write
+from fonoteka.manifest import PARTS, read, write
 from fonoteka.tables import read_table, write_table
 from stages.corpus.audit.leakage import find_leaks, flatten
 from stages.corpus.split import stage
-from stages.corpus.split.assign import PARTS, SplitParams, assign_splits, drawn_part
+from stages.corpus.split.assign import SplitParams, assign_splits, drawn_part
 from stages.corpus.split.speaker_groups import speaker_groups
 from stages.corpus.split.stage import read_parts, split, without_known_sentences
 from stages.corpus.synthesize.voices import VARIANTS

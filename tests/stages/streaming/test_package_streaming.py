@@ -16,7 +16,8 @@ from streaming_maker import ToyEngine
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file, write_json
-from fonoteka.lineage import PARTS, PackageParams
+from fonoteka.lineage import PackageParams
+from fonoteka.manifest import PARTS
 from fonoteka.models.provenance import write_provenance
 from fonoteka.packaging import CARD, PACKAGE, check_package, recorded, verified
 from fonoteka.phones import LABELS

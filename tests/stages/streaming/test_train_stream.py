@@ -31,6 +31,7 @@ from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import errors
 from fonoteka.shards import read_arrays, read_clips, write_arrays
 from stages.features import whisper_encoder
+from stages.features.whisper_encoder import WhisperEncoderParams
 from stages.streaming.train_stream import stage
 from stages.streaming.train_stream.stage import run
 from stages.streaming.train_stream.stream_task import (
@@ -76,7 +77,7 @@ def toy_inputs(folder):
     """Write the inputs of the stage and return them by their arguments."""
     tiny_whisper(folder / "base")
     write_provenance(folder / "base", "folder")
-    whisper_encoder.run(folder / "base", folder / "encoder")
+    whisper_encoder.run(folder / "base", folder / "encoder", WhisperEncoderParams(0))
     shape = TdnnShape(WIDTH, len(LABELS), 8, (1,), 0.0)
     torch.manual_seed(1)
     save_head(folder / "teacher", new_head(shape), shape, {"labels": list(LABELS)})

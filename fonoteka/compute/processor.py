@@ -10,16 +10,14 @@ processor has, so the name depends on the version of `archspec`, and several mod
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
-from fonoteka.core.errors import UserError
-from fonoteka.reporting.machine import CPUINFO, INSTRUCTIONS, cpuinfo_entries
-
+CPUINFO = Path("/proc/cpuinfo")
+# Instruction sets that determine the speed of fp32 and int8 products on x86-64 and ARM.
+INSTRUCTIONS = (
+    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "asimd", "asimddp", "i8mm",
+)  # fmt: skip
 # Each library's own switch for the code of a processor of 2008, before AVX: numpy, the matrix
 # products of numpy and scipy, torch, oneDNN and MKL in torch, and the C library.
 OLDER = {
@@ -76,37 +74,11 @@ def parse_cpuinfo(cpuinfo: str, machine: str, name: str) -> Processor:
     return Processor(name, f"{machine}, {vendor} {family}/{model}, {instructions}")
 
 
-def wrong_versions(lines: Iterable[str]) -> list[str]:
-    """Return one clause per package that is not installed in its pinned version.
+def cpuinfo_entries(text: str) -> dict[str, str]:
+    r"""Return the entries of /proc/cpuinfo for the first processor.
 
-    Args:
-        lines: of requirements.lock. Lines with a marker for other systems are skipped.
-
-    >>> wrong_versions(["# a comment", "", "numpy==1", "no==1; sys_platform == 'plan9'"])[0][:9]
-    'numpy is '
+    >>> cpuinfo_entries("model name : One CPU\nflags : avx2 fma\n\nmodel name : Another")
+    {'model name': 'One CPU', 'flags': 'avx2 fma'}
     """
-    problems = []
-    for line in filter(None, (line.partition("#")[0].strip() for line in lines)):
-        pinned = Requirement(line)
-        if pinned.marker and not pinned.marker.evaluate():
-            continue
-        try:
-            installed = version(pinned.name)
-        except PackageNotFoundError:
-            problems.append(f"{pinned.name} is not installed")
-            continue
-        # The part after a plus names a build of the same version, such as torch's for CPUs.
-        if not pinned.specifier.contains(installed.partition("+")[0], prereleases=True):
-            problems.append(f"{pinned.name} is {installed}, pinned is {pinned.specifier}")
-    return problems
-
-
-def unpinned(lock: Path) -> list[str]:
-    """Return one clause per package that is not installed as a lock file of packages pins it.
-
-    Raises:
-        UserError: the file is missing.
-    """
-    if not lock.is_file():
-        raise UserError(f"{lock.name}: no such file, so the versions for a rebuild are unknown")
-    return wrong_versions(lock.read_text(encoding="utf-8").splitlines())
+    lines = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
