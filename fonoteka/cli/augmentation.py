@@ -31,6 +31,7 @@ def augment(
     no_dvc: Annotated[bool, typer.Option("--no-dvc", help="do not track the copy by DVC")] = False,
 ) -> None:
     """Write a corpus that has changed copies beside the recordings of another one."""
+    # Imported here: the task of copies takes longer to load than `--help` takes to print.
     from fonoteka.corpus.augment_corpus import run
     from fonoteka.corpus.importers.add import track
     from fonoteka.git import entered

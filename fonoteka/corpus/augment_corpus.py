@@ -127,7 +127,7 @@ def augmented_corpus(
         CopyRow(clip, terms.get(clip.path, AS_THE_CORPUS), phones.get(clip.path)) for clip in clips
     ]
     sources = {row.clip.path: row for row in rows if not row.clip.parent}
-    made = 0
+    created = 0
     with atomic_folder(out) as part:
         for row in rows:
             target = part / row.clip.path
@@ -135,9 +135,9 @@ def augmented_corpus(
             shutil.copyfile(folder / row.clip.path, target)
         for item, copy in _copies(folder, [*sources], recipe, copies, seed):
             rows.append(_write_copy(part, sources[item.path], item, copy))
-            made += 1
-            if made % 500 == 0:
-                print(f"copy {made} of {copies * len(sources)}", flush=True)
+            created += 1
+            if created % 500 == 0:
+                print(f"copy {created} of {copies * len(sources)}", flush=True)
         _write_tables(part, rows)
         write_json(part / CARD, asdict(replace(card, name=out.name)))
         write_json(
@@ -147,7 +147,7 @@ def augmented_corpus(
                 "changes": [asdict(change) for change in recipe.changes],
             },
         )  # fmt: skip
-    return len(clips), made
+    return len(clips), created
 
 
 def _copies(
@@ -178,10 +178,10 @@ def _write_copy(part: Path, source: CopyRow, item: CopyItem, copy: AugmentedCopy
 
 def _check_paths(folder: Path, clips: Sequence[CorpusClip]) -> None:
     """Refuse a corpus that has files where copies would be written."""
-    taken = [clip.path for clip in clips if clip.path.partition("/")[0].lower() == COPIES]
-    if taken:
+    colliding = [clip.path for clip in clips if clip.path.partition("/")[0].lower() == COPIES]
+    if colliding:
         raise UserError(
-            f"{folder / TABLE}: {taken[0]!r} is in the folder of copies; rename {COPIES}/, or "
+            f"{folder / TABLE}: {colliding[0]!r} is in the folder of copies; rename {COPIES}/, or "
             "augment the corpus that this one was made from"
         )
 
@@ -189,8 +189,8 @@ def _check_paths(folder: Path, clips: Sequence[CorpusClip]) -> None:
 def _without_row(folder: Path) -> int:
     """Return how many audio files of a corpus its table does not name."""
     listed = {clip.path for clip in read_clips(folder)}
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sum(is_audio(path) and path not in listed for path in found)
+    paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sum(is_audio(path) and path not in listed for path in paths)
 
 
 def _write_tables(part: Path, rows: Sequence[CopyRow]) -> None:
@@ -230,8 +230,8 @@ def run(corpus: str, name: str, recipe_name: str, copies: int, seed: int, raw: P
     for existing in (out, out.with_name(f"{out.name}.dvc")):
         if existing.exists():
             raise UserError(f"{existing} is there already; choose another --name or remove it")
-    recordings, made = augmented_corpus(raw / corpus, out, recipe, copies, seed)
-    print(f"wrote      {out}: {recordings} recordings of {corpus} and {made} copies of them")
+    recordings, created = augmented_corpus(raw / corpus, out, recipe, copies, seed)
+    print(f"wrote      {out}: {recordings} recordings of {corpus} and {created} copies of them")
     if unlisted := _without_row(raw / corpus):
         print(f"left out   {unlisted} audio files of {corpus} without a row in {TABLE}")
     print(f"use it     write {out.name} for {corpus} in inventory.corpora of params.yaml")

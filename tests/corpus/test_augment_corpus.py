@@ -62,7 +62,7 @@ def execute(executor, workers):
     Path("params.yaml").write_text(yaml.safe_dump(sections))
 
 
-def made(recipe="faster", copies=2, seed=1, name="", corpus="mine"):
+def written(recipe="faster", copies=2, seed=1, name="", corpus="mine"):
     return run(corpus, name, recipe, copies, seed, Path("data/raw"))
 
 
@@ -72,7 +72,7 @@ def contents(folder):
 
 
 def test_the_recordings_stay_and_each_has_its_copies(project):
-    out = made()
+    out = written()
     assert out == Path("data/raw/mine-faster")
     before, after = contents(project / "data/raw/mine"), contents(out)
     names = {"corpus.json", "metadata.csv", "phones.jsonl"}
@@ -85,7 +85,7 @@ def test_the_recordings_stay_and_each_has_its_copies(project):
 
 
 def test_a_copy_names_its_parent_and_has_its_text_speaker_and_terms():
-    out = made(copies=1)
+    out = written(copies=1)
     clips = {clip.path: clip for clip in read_clips(out)}
     copy, original = clips["augmented/ana/a.flac-1.flac"], clips["ana/a.flac"]
     assert (copy.parent, original.parent) == ("ana/a.flac", "")
@@ -102,7 +102,7 @@ def test_a_copy_names_its_parent_and_has_its_text_speaker_and_terms():
 
 
 def test_phones_move_with_the_speed_of_their_copy():
-    out = made(copies=3)
+    out = written(copies=3)
     phones = read_phones(out)
     assert len(phones) == 4  # of one recording, and of its copies
     factors = set()
@@ -121,21 +121,21 @@ def test_phones_move_with_the_speed_of_their_copy():
 
 
 def test_a_copy_depends_on_the_seed_the_clip_and_its_number_alone(project):
-    first = contents(made(copies=3, name="first"))
+    first = contents(written(copies=3, name="first"))
     rows = TABLE.splitlines(keepends=True)
     (project / "data/raw/mine/metadata.csv").write_text("".join([rows[0], rows[2]]))
-    alone = contents(made(copies=1, name="alone"))
+    alone = contents(written(copies=1, name="alone"))
     path = "augmented/ana/a.flac-1.flac"
     assert alone[path] == first[path]
-    assert contents(made(copies=1, seed=2, name="other"))[path] != first[path]
+    assert contents(written(copies=1, seed=2, name="other"))[path] != first[path]
 
 
 @pytest.mark.parametrize(("executor", "workers"), [("serial", 1), ("processes", 3)])
 def test_two_runs_are_equal_at_any_number_of_workers(executor, workers, project, monkeypatch):
-    first = contents(made(name="first"))
+    first = contents(written(name="first"))
     monkeypatch.setenv("FONOTEKA_CACHE", str(project / "another"))  # everything is computed again
     execute(executor, workers)
-    second = contents(made(name="second"))
+    second = contents(written(name="second"))
     card = "corpus.json"
     assert {p: b for p, b in second.items() if p != card} == {
         p: b for p, b in first.items() if p != card
@@ -143,7 +143,7 @@ def test_two_runs_are_equal_at_any_number_of_workers(executor, workers, project,
 
 
 def test_a_run_that_was_killed_continues(monkeypatch):
-    whole, changed, done = contents(made(name="whole", seed=2)), CopyTask.changed, []
+    whole, changed, done = contents(written(name="whole", seed=2)), CopyTask.changed, []
 
     def dies_at_the_fourth(task, item: CopyItem):
         if len(done) == 3:
@@ -154,20 +154,20 @@ def test_a_run_that_was_killed_continues(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(CopyTask, "changed", dies_at_the_fourth)
         with pytest.raises(KeyboardInterrupt):
-            made(seed=3)
+            written(seed=3)
     assert not Path("data/raw/mine-faster").exists()
     later = []
     monkeypatch.setattr(
         CopyTask, "changed", lambda task, item: later.append(item) or changed(task, item)
     )
-    continued = contents(made(seed=3))
+    continued = contents(written(seed=3))
     assert len(later) == 3  # of 6
     assert not {(i.path, i.number) for i in later} & {(i.path, i.number) for i in done}
     assert continued.keys() == whole.keys()
 
 
 def test_a_copy_beyond_full_scale_is_lowered_and_not_cut():
-    out = made("loud", 1)
+    out = written("loud", 1)
     copy, _ = soundfile.read(out / "augmented/ana/a.wav-1.flac")
     original, _ = soundfile.read(out / "ana/a.wav")
     assert np.abs(copy).max() == pytest.approx(0.98, abs=1e-4)
@@ -175,13 +175,13 @@ def test_a_copy_beyond_full_scale_is_lowered_and_not_cut():
 
 
 def test_copies_of_a_corpus_that_has_copies_are_of_its_recordings_alone(capsys, project):
-    made(copies=1, name="once")
+    written(copies=1, name="once")
     renamed = Path("data/raw/once/copies")
     Path("data/raw/once/augmented").rename(renamed)
     table = Path("data/raw/once/metadata.csv")
     table.write_text(table.read_text().replace("augmented/", "copies/"))
     Path("data/raw/once/more.wav").write_bytes(b"")
-    out = made("loud", 1, corpus="once")
+    out = written("loud", 1, corpus="once")
     parents = {clip.path: clip.parent for clip in read_clips(out)}
     names = ("ana/a.flac", "ana/a.wav", "ivo.wav")
     copies = (f"{top}/{path}-1.flac" for top in ("augmented", "copies") for path in names)
@@ -206,25 +206,25 @@ def test_copies_of_a_corpus_that_has_copies_are_of_its_recordings_alone(capsys, 
 )
 def test_what_cannot_be_done_is_refused_in_one_sentence(changed, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
-        made(**changed)
+        written(**changed)
     assert [path.name for path in Path("data/raw").iterdir()] == ["mine"]
 
 
 def test_a_corpus_that_dvc_tracks_is_not_written_over():
     Path("data/raw/mine-faster.dvc").write_text("outs: []\n")
     with pytest.raises(ValueError, match=r"mine-faster\.dvc is there already"):
-        made()
+        written()
 
 
 def test_a_recording_that_cannot_be_read_is_named_and_nothing_is_written(project):
     (project / "data/raw/mine/ivo.wav").write_bytes(b"no sound")
     with pytest.raises(ValueError, match=r"ivo\.wav: not a recording that can be read"):
-        made()
+        written()
     assert [p.name for p in Path("data/raw").iterdir() if p.name[0] != "."] == ["mine"]
 
 
 def test_a_recording_in_the_folder_of_copies_is_refused():
-    made(copies=1, name="once")
+    written(copies=1, name="once")
     message = r"once/metadata\.csv: 'augmented/ana/a\.flac-1\.flac' is in the folder of copies"
     with pytest.raises(ValueError, match=message):
-        made(copies=1, corpus="once")
+        written(copies=1, corpus="once")
