@@ -27,6 +27,7 @@ from dvc_yaml import (
     modules,
     package_of,
     pipeline,
+    recipe_keys,
     sibling_paths,
     source,
     tree,
@@ -34,6 +35,7 @@ from dvc_yaml import (
 )
 from toy import call_dvc, run_dvc
 
+from fonoteka.audio.recipe import RECIPES
 from fonoteka.pipeline import overrides
 
 STAGES = sorted(pipeline())
@@ -95,9 +97,23 @@ def test_a_stage_declares_the_code_it_runs_and_no_other():
 
 def test_a_stage_declares_the_sections_it_loads_and_no_other():
     for stage in STAGES:
-        declared = set(pipeline()[stage].get("params", []))
+        declared = {e for e in pipeline()[stage].get("params", []) if isinstance(e, str)}
         loaded = {section for section, _ in loads(module_of(stage), head_of(stage))}
         assert declared == loaded - UNDECLARED, stage
+
+
+def test_a_stage_declares_the_recipes_that_it_loads_and_no_other():
+    # DVC replaces the name of a key by its value, so a stage depends on the recipe it names.
+    users = []
+    for stage in STAGES:
+        declared = {e: o for e, o in entries(stage, "params").items() if o}
+        keys = recipe_keys(module_of(stage))
+        loaded = {RECIPES.as_posix(): [f"${{{key}}}" for key in keys]} if keys else {}
+        assert declared == loaded, stage
+        users += [stage.split("@")[0]] * bool(keys)
+    assert {*users} == {
+        "embed", "encoder", "realtime_features", "train_stream", "train_whisper",
+    }  # fmt: skip
 
 
 def test_every_section_of_params_is_loaded_by_a_stage_or_a_tool():

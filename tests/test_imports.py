@@ -35,7 +35,7 @@ LOADS = {
     "stages.alignment.check_alignment": {"onnxruntime", "torch", "torchaudio"},
     "stages.features.encoder": {"scipy", "sklearn", "torch", "torchaudio", "transformers"},
     "stages.features.embed": {"scipy", "torch", "transformers"},
-    "stages.realtime.realtime_features": {"pandas"},
+    "stages.realtime.realtime_features": {"pandas", "scipy"},
     "stages.realtime.train_realtime": {"pandas", "torch"},
     "stages.streaming.evaluate_endpoints": {"pandas"},
     "stages.streaming.evaluate_streaming": {"matplotlib", "onnxruntime", "pandas"},

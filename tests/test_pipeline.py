@@ -18,6 +18,7 @@ from dvc_yaml import (
     loads,
     module_of,
     pipeline,
+    recipe_keys,
     source,
     words,
 )  # fmt: skip
@@ -298,6 +299,20 @@ def changes(stage, below):
     for dep in deps:
         for kind in dep.status().values():
             yield from kind if isinstance(kind, dict) else [dep.def_path]
+
+
+def test_a_changed_recipe_makes_those_stages_stale_that_name_it(clone, changed):
+    users = {s for s in STAGES if recipe_keys(module_of(s))}
+    idle = {"realtime_features", "train_whisper"}  # which name the recipe without changes
+    recipes = {"default": users - idle, "few_voices": set(), "none": idle}
+    with opened(clone) as stages:
+        document = yaml.safe_load((clone / "configs/augment.yaml").read_text(encoding="utf-8"))
+        for name, expected in recipes.items():
+            gain = {"kind": "gain", "probability": 1.0, "db": [0.0, 1.0]}
+            new = document | {name: [*document[name], gain]}
+            changed("configs/augment.yaml", lambda _, new=new: yaml.safe_dump(new))
+            stale = {s.addressing for s in stages if [*changes(s, "configs/")]}
+            assert stale == expected, name
 
 
 def test_a_value_that_is_in_a_command_makes_that_stage_stale(clone, changed):

@@ -10,6 +10,7 @@ import typer
 
 from fonoteka.cli import (
     alignment,
+    augmentation,
     bench,
     cache,
     corpus,
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 for commands in (
     pipeline.app, remotes.app, release.app, models.app, alignment.app, streaming.app, service.app,
-    hub.app,
+    hub.app, augmentation.app,
 ):  # fmt: skip
     app.add_typer(commands)
 app.add_typer(bench.app, name="bench")

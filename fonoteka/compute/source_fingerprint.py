@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = (
     "numpy", "scipy", "soundfile", "miniaudio", "scikit-learn", "torch", "torchaudio",
     "transformers", "onnxruntime", "safetensors", "espeakng-loader", "silero-vad",
-    "webrtcvad-wheels",
+    "webrtcvad-wheels", "python-stretch",
 )  # fmt: skip
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+((?:fonoteka|stages)[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)"

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fonoteka.audio.recipe import NONE, AugmentRecipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.stage_log import log_event, log_step
 from fonoteka.models.ctc import lr_at
@@ -29,6 +30,7 @@ from fonoteka.models.parallel.batch_parts import WHOLE, BatchPart, fitting_parts
 from fonoteka.models.parallel.ranks import ALONE, Ranks
 from fonoteka.models.step_checkpoints import StepCheckpoints, TrainingState
 from fonoteka.models.whisper_encoder import encode_mel
+from fonoteka.whisper.augmented import augmented_examples, check_recipe
 from fonoteka.whisper.encoder_states import EncoderStates
 from fonoteka.whisper.examples import (
     NO_TARGET,
@@ -73,6 +75,7 @@ class FineTuneParams:
         valid_clips: clips of the validation split, as many per speaker and language as possible.
         patience: validations without a lower loss before training stops.
         checkpoint_every: steps between two checkpoints.
+        augment: name of the recipe of the training clips; not with `decoder`.
         masks: on the log-mel input; not with `decoder`.
         lora: adapters, with `lora`.
         repeat: passes over a corpus per epoch, if not 1.
@@ -97,6 +100,7 @@ class FineTuneParams:
     valid_clips: int
     patience: int
     checkpoint_every: int
+    augment: str
     masks: MaskParams
     lora: LoraParams
     repeat: dict[str, int]
@@ -200,21 +204,24 @@ class Losses:
     """The loss of batches, from clips or from stored encoder states."""
 
     def __init__(
-        self, whisper: Whisper, params: FineTuneParams, stored: EncoderStates | None
-    ) -> None:
+        self, whisper: Whisper, params: FineTuneParams, stored: EncoderStates | None,
+        recipe: AugmentRecipe = NONE,
+    ) -> None:  # fmt: skip
+        self.recipe = recipe
         self.whisper, self.params, self.stored = whisper, params, stored
         self.device: torch.device = whisper.model.device
 
     def train(self, batch: Sequence[TextClip], step: int, part: BatchPart = WHOLE) -> Tensor:
-        """Return the sum of the losses of a part's tokens, with masks and smoothing.
+        """Return the sum of the losses of a part's tokens, with changes, masks and smoothing.
 
         All parts have the input length of the batch, because silence after a clip changes it.
         """
-        some = part.take(batch)
+        changed = augmented_examples(batch, self.recipe, self.params.seed, step)
+        some = part.take(changed)
         if not some:
             return torch.zeros((), device=self.device)
         with part.draws():
-            length = max(e.input_s for e in batch)
+            length = max(e.input_s for e in changed)
             return self._sum(some, step, self.params.label_smoothing, length)
 
     @torch.no_grad()
@@ -429,7 +436,8 @@ class FineTuning:
 
 def fine_tune(
     whisper: Whisper, train: Sequence[TextClip], valid: Sequence[TextClip], params: FineTuneParams,
-    checkpoints: StepCheckpoints, stored: EncoderStates | None, log: Log, ranks: Ranks = ALONE,
+    checkpoints: StepCheckpoints, stored: EncoderStates | None, log: Log,
+    recipe: AugmentRecipe = NONE, ranks: Ranks = ALONE,
 ) -> FineTuning:  # fmt: skip
     """Train a model in place and return the finished run; the model has its best weights.
 
@@ -441,9 +449,11 @@ def fine_tune(
         checkpoints: of this run.
         stored: prepared encoder states of all examples, or None to encode clips in each step.
         log: called after each step by the first rank.
+        recipe: of the training clips.
         ranks: the processes of this training.
     """
-    run = FineTuning(Losses(whisper, params, stored), train, params, ranks)
+    check_recipe(train, recipe, params.trainable)
+    run = FineTuning(Losses(whisper, params, stored, recipe), train, params, ranks)
     state = checkpoints.restore()
     ranks.agree("inputs, parameters or code", checkpoints.mark)
     ranks.agree("checkpoint", f"step {state.notes['step'] if state else 0}")

@@ -2,7 +2,7 @@
 
 Reads   data/models/encoder/<name>, data/splits/*.jsonl, data/audio
 Writes  data/embeddings/<name>/shard-NN.safetensors: id to `[T, D]` float32
-Params  embed, compute
+Params  embed, compute, and the recipe of configs/augment.yaml that embed.augment names
 
 Each clip is embedded alone. Padding in a batch would change an encoder's output, so an embedding
 depends only on the clip and the encoder. With `--augmented-copies 2` two copies of each training
@@ -30,8 +30,9 @@ from safetensors.numpy import load as decode_arrays
 from safetensors.numpy import save as encode_arrays
 
 from fonoteka import manifest
-from fonoteka.audio.augment import AugmentParams, augment
+from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import Signal
+from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.compute.clip_task import Shard
 from fonoteka.compute.map_shards import map_shards
 from fonoteka.compute.plan_shards import plan_shards
@@ -57,22 +58,22 @@ class EmbedParams:
     Attributes:
         seed: of the views.
         shards: files to spread the clips over.
-        augment: ranges of the changes.
+        augment: name of the recipe of the views.
     """
 
     seed: int
     shards: int
-    augment: AugmentParams
+    augment: str
 
 
 def clip_embeddings(
-    encoder: ClipEncoder, key: str, signal: Signal, views: int, params: EmbedParams
+    encoder: ClipEncoder, key: str, signal: Signal, views: int, seed: int, recipe: AugmentRecipe
 ) -> Iterator[tuple[str, Array]]:
     """Yield a clip's embeddings and those of its views."""
     yield key, encoder.embed(signal)
     for view in range(1, views + 1):
-        rng = np.random.default_rng(seed_of(params.seed, key, view))
-        changed, _ = augment(signal, params.augment, rng)
+        rng = np.random.default_rng(seed_of(seed, key, view))
+        changed, _ = augment(signal, recipe, rng)
         yield f"{key}#{view}", encoder.embed(changed)
 
 
@@ -89,7 +90,8 @@ class EmbedTask:
     """Embed one clip and its views; the result has the clip first."""
 
     encoder_folder: Path
-    params: EmbedParams
+    seed: int
+    recipe: AugmentRecipe
     compute: ComputeParams
     fingerprint: str
     name: str = "embed"
@@ -105,7 +107,9 @@ class EmbedTask:
             # both are equal.
             with onednn_off():
                 signal = clip_signal(item.part)
-                pairs = clip_embeddings(encoder, item.id, signal, item.views, self.params)
+                pairs = clip_embeddings(
+                    encoder, item.id, signal, item.views, self.seed, self.recipe
+                )
                 return [array for _, array in pairs]
 
         return embed_one
@@ -128,24 +132,26 @@ class EmbedTask:
         return [arrays[str(number)] for number in range(len(arrays))]
 
 
-def embed_task(encoder_folder: Path, params: EmbedParams, compute: ComputeParams) -> EmbedTask:
+def embed_task(
+    encoder_folder: Path, seed: int, recipe: AugmentRecipe, compute: ComputeParams
+) -> EmbedTask:
     """Return the task, with a fingerprint of code, parameters, weights and processor.
 
     The number of shards changes no embedding.
     """
     files = [path for path in sorted(encoder_folder.glob("*")) if path.is_file()]
     weights = {path.name: sha256_file(path) for path in files}
-    drawn = {"seed": params.seed, "augment": asdict(params.augment), "threads": compute.threads}
+    drawn = {"seed": seed, "augment": asdict(recipe), "threads": compute.threads}
     # The models of the GPUs come from the system and not from torch: a process that has started
     # CUDA cannot fork workers that use it.
     gpus = [] if compute.device == CPU else [compute.device, *gpu_models()]
     mark = sha256_json([source_fingerprint(__name__), weights, drawn, gpus])
-    return EmbedTask(encoder_folder, params, compute, mark)
+    return EmbedTask(encoder_folder, seed, recipe, compute, mark)
 
 
 def run(
     encoder_folder: Path, splits: list[Path], audio: Path, out: Path, copies: int,
-    params: EmbedParams, compute: ComputeParams = ON_CPU,
+    params: EmbedParams, recipe: AugmentRecipe, compute: ComputeParams = ON_CPU,
 ) -> None:  # fmt: skip
     """Embed the clips of all parts; the first of `splits` is the training part."""
     if copies < 0 or params.shards < 1:
@@ -164,7 +170,7 @@ def run(
         items[shard_of(key, params.shards)].append(EmbedItem(key, parts[key], views[key]))
     named = enumerate(items)
     plan = [s for number, each in named for s in plan_shards(f"shard-{number:02d}", each)]
-    task = embed_task(encoder_folder, params, compute)
+    task = embed_task(encoder_folder, params.seed, recipe, compute)
     with atomic_folder(out) as part:
         stream_arrays(part, _embeddings(task, plan, len(references)), params.shards)
 
@@ -194,9 +200,10 @@ def main() -> None:
     parser.add_argument("--augmented-copies", type=int, default=0, dest="copies")
     args = parser.parse_args()
     splits = [args.train, args.valid, args.test]
+    params = load("embed", EmbedParams)
     run(
-        args.encoder_folder, splits, args.audio, args.out, args.copies, load("embed", EmbedParams),
-        load("compute", ComputeParams),
+        args.encoder_folder, splits, args.audio, args.out, args.copies, params,
+        load_recipe(params.augment, "embed.augment"), load("compute", ComputeParams),
     )  # fmt: skip
 
 

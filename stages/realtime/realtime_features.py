@@ -5,17 +5,18 @@ Writes  data/realtime/streams/shard-NN.safetensors   id  `[T, M]`  frames of the
         data/realtime/times.parquet                  each phone of a stream with its times
         data/realtime/frontend.json                  all that a host needs for the same features
         reports/streams.json
-Params  realtime_features, frontend
+Params  realtime_features, frontend, and the recipe that realtime_features.augment names
 
 Streams are joined as `fonoteka.realtime.joined_streams` describes. The constants of the front end
-are those of the training streams and are the same for all other speakers.
+are those of the training streams and are the same for all other speakers. A recipe of augmentation
+changes the training clips before they are joined, and the times of their phones with them.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,20 +26,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fonoteka import manifest
+from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, atomic_folder, write_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
-from fonoteka.manifest import PARTS
+from fonoteka.manifest import PARTS, Utterance
+from fonoteka.models.determinism import seed_of
 from fonoteka.realtime.frontend import Features, FrontEnd, FrontEndParams
 from fonoteka.realtime.joined_streams import (
     COLUMNS,
     JoinParams,
+    Stream,
+    Times,
     joined_streams,
     phone_times,
+    streams_of,
 )
-from fonoteka.shards import write_arrays
+from fonoteka.shards import read_clips, write_arrays
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,11 @@ class RealtimeFeaturesParams(JoinParams):
 
     Attributes:
         shards: files to spread the streams over.
+        augment: name of the recipe of the training clips.
     """
 
     shards: int
+    augment: str
 
     section = "realtime_features"
 
@@ -75,10 +84,26 @@ def constants(frames: Sequence[Features]) -> tuple[NDArray[np.float32], NDArray[
     return tuple(np.asarray(np.round(x, 7), np.float32) for x in (mean, deviation))  # type: ignore[return-value]
 
 
+def augmented_streams(
+    part: str, utterances: Sequence[Utterance], audio: Path, times: Times, params: JoinParams,
+    recipe: AugmentRecipe,
+) -> Iterator[Stream]:  # fmt: skip
+    """Yield the streams of a part whose clips the recipe has changed, speaker by speaker."""
+    signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
+    for speaker in sorted({u.speaker for u in utterances}):
+        clips, moved = [], {}
+        for u in sorted((u for u in utterances if u.speaker == speaker), key=lambda u: u.id):
+            rng = np.random.default_rng(seed_of(params.seed, "augment", u.id))
+            changed, factor = augment(signals.pop(u.id), recipe, rng)
+            clips.append((u, changed))
+            moved[u.id] = [(phone, s / factor, e / factor) for phone, s, e in times[u.id]]
+        yield from streams_of(part, speaker, clips, moved, params)
+
+
 def run(
     audio: Path, parts: Mapping[str, Path], segments: Path, out: Path, times_path: Path,
     frontend_path: Path, report_path: Path, params: RealtimeFeaturesParams,
-    frontend: FrontEndParams,
+    frontend: FrontEndParams, recipe: AugmentRecipe,
 ) -> None:  # fmt: skip
     """Write the streams of all parts."""
     times = phone_times(segments)
@@ -93,7 +118,13 @@ def run(
         if not timed:
             raise UserError(f"{path}: no clip whose phone times are known; run the stage align")
         seconds: dict[str, float] = defaultdict(float)
-        for stream in joined_streams(part, timed, audio, times, params):
+        changed = part == "train" and recipe.changes
+        streams = (
+            augmented_streams(part, timed, audio, times, params, recipe)
+            if changed
+            else joined_streams(part, timed, audio, times, params)
+        )
+        for stream in streams:
             frames[stream.id] = plain(stream.samples)
             if not len(frames[stream.id]):
                 raise UserError(
@@ -128,10 +159,11 @@ def main() -> None:
     for name in ("segments", "out", "times", "frontend", "report"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
+    params = load("realtime_features", RealtimeFeaturesParams)
     run(
         args.audio, {part: getattr(args, part) for part in PARTS}, args.segments, args.out,
-        args.times, args.frontend, args.report, load("realtime_features", RealtimeFeaturesParams),
-        load("frontend", FrontEndParams),
+        args.times, args.frontend, args.report, params, load("frontend", FrontEndParams),
+        load_recipe(params.augment, "realtime_features.augment"),
     )  # fmt: skip
 
 

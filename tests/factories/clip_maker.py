@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import yaml
 from corpus_maker import utterance
 
-from fonoteka.audio.augment import AugmentParams
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, flac_bytes
+from fonoteka.audio.recipe import NONE, RECIPES, AugmentRecipe, Band, Noise, Reverb, Speed, Tilt
 from fonoteka.manifest import Utterance
 from fonoteka.shards import add_to_tar
 
-UNCHANGED = AugmentParams(
-    speed=0.0, tilt=0.0, band_probability=0.0, reverb_probability=0.0, noise_probability=0.0,
-    noise_db_min=10.0, noise_db_max=10.0,
-)  # fmt: skip
-CHANGED = AugmentParams(
-    speed=0.2, tilt=0.5, band_probability=1.0, reverb_probability=1.0, noise_probability=1.0,
-    noise_db_min=10.0, noise_db_max=20.0,
-)  # fmt: skip
+CHANGED = AugmentRecipe("changed", (
+    Speed("speed", 1.0, 0.2), Tilt("tilt", 1.0, (-0.5, 0.5)),
+    Reverb("reverb", 1.0, (0.1, 0.5), (0.1, 0.5)), Noise("noise", 1.0, (10.0, 20.0), (0.0, 0.95)),
+    Band("band", 1.0, (3200.0, 3900.0)),
+))  # fmt: skip
+
+
+def speed_alone(largest: float) -> AugmentRecipe:
+    """A recipe that changes the speed and nothing else."""
+    return AugmentRecipe("speed", (Speed("speed", 1.0, largest),))
+
+
+def write_recipes(folder: Path, *recipes: AugmentRecipe) -> None:
+    """Write the recipes that stages read when they run in `folder`, besides one without changes."""
+    path = folder / RECIPES
+    path.parent.mkdir(parents=True, exist_ok=True)
+    named = {recipe.name: [asdict(change) for change in recipe.changes] for recipe in recipes}
+    text = json.dumps({NONE.name: []} | named)  # in which a tuple is a list
+    path.write_text(yaml.safe_dump(json.loads(text)))
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from clip_maker import save_clips
+from clip_maker import save_clips, write_recipes
 from toy import become, forked
 from whisper_maker import tiny_whisper
 
 from fonoteka import manifest
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.audio.recipe import NONE
 from fonoteka.manifest import Utterance
 from fonoteka.models import step_checkpoints
 from fonoteka.whisper.examples import MaskParams
@@ -29,7 +30,7 @@ PARAMS = FineTuneParams(
     seed=1, trainable="all", frozen=(), frozen_layers=0, script="latin", batch=4,
     accumulate=1, steps=6, learning_rate=0.01, warmup_fraction=0.1, beta2=0.98, weight_decay=0.01,
     max_grad_norm=1.0, label_smoothing=0.0, valid_every=2, valid_clips=4, patience=9,
-    checkpoint_every=2, masks=NO_MASKS,
+    checkpoint_every=2, augment="none", masks=NO_MASKS,
     lora=LoraParams(rank=2, alpha=4.0, targets=("q_proj", "v_proj")), repeat={}, language_share={},
 )  # fmt: skip
 MASKED = replace(
@@ -74,6 +75,7 @@ def write_params(folder: Path, params: FineTuneParams) -> None:
     """Write the params.yaml of a run of the stage."""
     sections = {"compute": {"threads": 1, "device": "cpu"}, "train_whisper": plain(asdict(params))}
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
+    write_recipes(folder)
 
 
 def plain(value):
@@ -83,9 +85,9 @@ def plain(value):
     return [plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def trained(toy, folder, params=PARAMS):
+def trained(toy, folder, params=PARAMS, recipe=NONE):
     """Run the stage into `folder` and return the folder of the model."""
-    run("toy", *toy, *(folder / name for name in OUT), params)
+    run("toy", *toy, *(folder / name for name in OUT), params, recipe)
     return folder / "model"
 
 

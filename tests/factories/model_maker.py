@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from clip_maker import UNCHANGED
 from corpus_maker import utterance
 
 from fonoteka import manifest
@@ -24,7 +23,7 @@ SIZE = ArchitectureParams(
 PRETRAIN = PretrainParams(
     seed=1, steps=4, round_steps=2, batch_s=1.0, learning_rate=0.01, warmup_fraction=0.25,
     clusters=4, mask_fraction=0.3, mask_span=3, cluster_weight=1.0, ctc_weight=1.0,
-    frame_weight=1.0, repeat={}, architecture=SIZE, augment=UNCHANGED,
+    frame_weight=1.0, repeat={}, architecture=SIZE, augment="none",
 )  # fmt: skip
 torch.set_num_threads(1)  # weights depend on it, and so does how long other tests wait
 LOOP = {

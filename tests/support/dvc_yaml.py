@@ -208,6 +208,20 @@ def _calls(node: ast.AST, head: str) -> Iterator[ast.Call]:
         yield from _calls(child, head)
 
 
+def recipe_keys(module: str) -> list[str]:
+    """Return the keys of params.yaml that name the augmentation recipes of a stage, sorted.
+
+    They are the second argument of `load_recipe`.
+    """
+    calls = (
+        node
+        for part in closure(module)
+        for node in ast.walk(tree(part))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "load_recipe"
+    )
+    return sorted(ast.literal_eval(call.args[1]) for call in calls)
+
+
 @cache
 def commands() -> list[str]:
     """Return the modules of the library that no stage imports: commands and what they use."""

@@ -36,7 +36,7 @@ from fonoteka.pipeline.scheduler import StageOutcome
 from fonoteka.pipeline.verify.record import REPORT
 
 LOCK = Path("dvc.lock")
-SOURCES = ("dvc.yaml", "params.yaml", "fonoteka", "stages", "data", "requirements.lock")
+SOURCES = ("dvc.yaml", "params.yaml", "configs", "fonoteka", "stages", "data", "requirements.lock")
 
 
 def run(*, run_lacking: bool, jobs: int) -> int:

@@ -26,8 +26,9 @@ from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from fonoteka.audio.augment import AugmentParams, augment
+from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
+from fonoteka.audio.recipe import AugmentRecipe
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
@@ -63,7 +64,7 @@ class PretrainParams:
         frame_weight: weight of each frame's phone in the loss, for clips with phone times.
         repeat: passes over a corpus per epoch, if not 1; for a small corpus beside a large one.
         architecture: the size.
-        augment: ranges of the changes of a clip.
+        augment: name of the recipe of the changes of a clip.
     """
 
     seed: int
@@ -80,7 +81,7 @@ class PretrainParams:
     frame_weight: float
     repeat: dict[str, int]
     architecture: ArchitectureParams
-    augment: AugmentParams
+    augment: str
 
 
 @dataclass(frozen=True)
@@ -182,13 +183,14 @@ def batches(lengths: Sequence[int], batch_s: float, seed: int) -> Iterator[list[
 
 
 def step_loss(
-    model: PretrainModel, examples: Sequence[PretrainExample], params: PretrainParams, seed: int
-) -> Tensor:
+    model: PretrainModel, examples: Sequence[PretrainExample], params: PretrainParams,
+    recipe: AugmentRecipe, seed: int,
+) -> Tensor:  # fmt: skip
     """Return the loss of one batch; `seed` decides augmentation, masks and dropout."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     field = receptive_field(model.encoder)
-    augmented = [augment(example.signal, params.augment, rng) for example in examples]
+    augmented = [augment(example.signal, recipe, rng) for example in examples]
     sizes = [frame_count(len(signal)) for signal, _ in augmented]
     waves = [
         torch.from_numpy(pad_for_frames(zero_mean_unit_variance(signal), field))

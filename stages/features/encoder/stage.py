@@ -3,7 +3,7 @@
 Reads   train.jsonl, data/audio (not read if the hub is the source)
 Writes  data/models/encoder/<name>/: config.json, model.safetensors, preprocessor_config.json,
         provenance.json: source, and for a fetched one owner/name@revision
-Params  encoder, compute
+Params  encoder, compute, and the recipe that encoder.pretrain.augment names
 
 Both ways give the same files for the same `from_pretrained`, so later stages do not depend on
 the way. Pretraining reads the training part alone: its audio and its phones.
@@ -20,6 +20,7 @@ import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 
 from fonoteka import manifest
+from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file
 from fonoteka.core.params import load
@@ -96,7 +97,7 @@ def ask(hub: HubRevision) -> None:
 
 def pretrain(
     kind: str, train: Path, audio: Path, out: Path, checkpoint: Path, params: PretrainParams,
-    ranks: Ranks = ALONE,
+    recipe: AugmentRecipe, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Pretrain an encoder on the training part and write it."""
     utterances = manifest.read(train)
@@ -105,9 +106,11 @@ def pretrain(
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
     examples = oversample(utterances, pretrain_examples(utterances, signals, params), params.repeat)
     hashes = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
-    inputs_hash = fingerprint(kind, asdict(params), hashes, torch.get_num_threads(), ranks.mark)
+    inputs_hash = fingerprint(
+        kind, asdict(params), asdict(recipe), hashes, torch.get_num_threads(), ranks.mark
+    )
     model = PretrainModel(kind, params).to(ranks.device)
-    train_model(model, examples, params, Checkpoint(checkpoint, inputs_hash))
+    train_model(model, examples, params, recipe, Checkpoint(checkpoint, inputs_hash))
     model.to("cpu")
     with atomic_folder(out) as part:
         model.encoder.save_pretrained(part)
@@ -118,7 +121,7 @@ def pretrain(
 
 def train_model(
     model: PretrainModel, examples: list[PretrainExample], params: PretrainParams,
-    checkpoint: Checkpoint,
+    recipe: AugmentRecipe, checkpoint: Checkpoint,
 ) -> PretrainModel:  # fmt: skip
     """Train a model, continuing from the checkpoint if there is one."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01)
@@ -135,7 +138,7 @@ def train_model(
                 (number + 1) / (params.steps + 1), params.warmup_fraction
             )
         with half_precision(model.device):
-            loss = step_loss(model, batch, params, seed_of(params.seed, "step", number))
+            loss = step_loss(model, batch, params, recipe, seed_of(params.seed, "step", number))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -149,13 +152,13 @@ def train_model(
 
 def run(
     kind: str, hub: HubRevision, train: Path, audio: Path, out: Path, checkpoint: Path,
-    params: EncoderParams, ranks: Ranks = ALONE,
+    params: EncoderParams, recipe: AugmentRecipe, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Fetch or pretrain one encoder."""
     if params.source not in SOURCES:
         raise UserError(f"encoder.source must be one of {SOURCES}, found {params.source!r}")
     if params.source == "pretrain":
-        pretrain(kind, train, audio, out, checkpoint, params.pretrain, ranks)
+        pretrain(kind, train, audio, out, checkpoint, params.pretrain, recipe, ranks)
     else:
         fetch(kind, hub, out)
 
@@ -175,4 +178,6 @@ def main() -> None:
     hub = HubRevision.parse(args.hub, "encoders: hub")
     # The masks and changes of a batch come from one generator: it is not shared out.
     ranks = one_process(compute.device, "encoder")
-    run(**vars(args) | {"hub": hub}, params=load("encoder", EncoderParams), ranks=ranks)
+    params = load("encoder", EncoderParams)
+    recipe = load_recipe(params.pretrain.augment, "encoder.pretrain.augment")
+    run(**vars(args) | {"hub": hub}, params=params, recipe=recipe, ranks=ranks)

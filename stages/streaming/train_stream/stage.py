@@ -4,7 +4,7 @@ Reads   data/models/encoder/whisper; the teacher's head and embeddings; train.js
         data/audio
 Writes  data/models/stream_ctc/, see `fonoteka.models.stream.stream_model`
         reports/curves/stream_ctc/
-Params  train_stream, compute
+Params  train_stream, compute, and the recipe that train_stream.augment names
 
 The encoder was trained with 30 s of context on both sides. With 0.1 s after a frame its embeddings
 hardly tell phones apart, so its weights are trained too, and not the head's alone. Each epoch is
@@ -24,6 +24,7 @@ from transformers.models.whisper.modeling_whisper import WhisperConfig
 
 from fonoteka import manifest
 from fonoteka.audio.dsp import FRAMES_PER_SECOND, SAMPLE_RATE_HZ
+from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file, sha256_json
 from fonoteka.core.params import load
@@ -72,10 +73,10 @@ class ValidationClips:
 def run(
     name: str, encoder: Path, teacher: Path, embeddings: Path, train: Path, valid: Path,
     audio: Path, out: Path, curves: Path, checkpoint: Path, params: TrainStreamParams,
-    ranks: Ranks = ALONE,
+    recipe: AugmentRecipe, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Train the recogniser and write it with its curves; of several ranks, the first writes."""
-    task = StreamTask(encoder, teacher, embeddings, train, audio, params)
+    task = StreamTask(encoder, teacher, embeddings, train, audio, params, recipe)
     lineage = {
         "encoder": sha256_file(encoder / "model.safetensors"),
         "teacher": sha256_file(teacher / "model.safetensors"),
@@ -85,7 +86,9 @@ def run(
         "audio": sha256_json({p.name: sha256_file(p) for p in sorted(audio.glob("*.tar"))}),
         "train": sha256_file(train), "valid": sha256_file(valid),
     }  # fmt: skip
-    mark = fingerprint(name, asdict(params), lineage, torch.get_num_threads(), ranks.mark)
+    mark = fingerprint(
+        name, asdict(params), asdict(recipe), lineage, torch.get_num_threads(), ranks.mark
+    )
     keep = Checkpoint(checkpoint, mark)
     validation = ValidationClips(valid, audio, params.valid_clips, params.shape)
     model, progress = fit(task, validation.per, "per", params, keep, task.groups, ranks)
@@ -122,5 +125,6 @@ def main() -> None:
     compute = load("compute", ComputeParams)
     configure(compute.threads)
     params = load("train_stream", TrainStreamParams)
+    recipe = load_recipe(params.augment, "train_stream.augment")
     with training_processes(compute.device) as ranks:
-        run(**vars(args), params=params, ranks=ranks)
+        run(**vars(args), params=params, recipe=recipe, ranks=ranks)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fonoteka import manifest
-from fonoteka.audio.augment import AugmentParams, augment
+from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
+from fonoteka.audio.recipe import AugmentRecipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.manifest import Utterance
@@ -59,7 +60,7 @@ class TrainStreamParams(LoopParams):
         teacher_weight: weight of the cross entropy with the teacher's posteriors.
         augmented_fraction: share of the clips that are changed as by a new speaker or room.
         gain_db: largest change of a clip's level, up or down.
-        augment: ranges of the other changes.
+        augment: name of the recipe of the other changes.
         repeat: passes over a corpus per epoch, if not 1.
     """
 
@@ -76,7 +77,7 @@ class TrainStreamParams(LoopParams):
     teacher_weight: float
     augmented_fraction: float
     gain_db: float
-    augment: AugmentParams
+    augment: str
     repeat: dict[str, int]
 
     def __post_init__(self) -> None:
@@ -126,12 +127,12 @@ class StreamTask:
 
     def __init__(
         self, encoder: Path, teacher: Path, embeddings: Path, train: Path, audio: Path,
-        params: TrainStreamParams,
+        params: TrainStreamParams, recipe: AugmentRecipe,
     ) -> None:  # fmt: skip
         utterances = manifest.read(train)
         if not utterances:
             raise UserError(f"{train}: no utterance to train on")
-        self.encoder, self.params = encoder, params
+        self.encoder, self.params, self.recipe = encoder, params, recipe
         signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
         head, _ = load_head(teacher)
         taught = {
@@ -225,7 +226,7 @@ class StreamTask:
         signal = (gain * example.signal).astype(np.float32)
         if rng.random() >= self.params.augmented_fraction:
             return StreamExample(signal, example.phones, example.labels, example.teacher)
-        changed, factor = augment(signal, self.params.augment, rng)
+        changed, factor = augment(signal, self.recipe, rng)
         frames = -(-len(changed) // FRAME_HOP)
         # The changed clip is `factor` times as fast, so its frame t is frame `factor * t` before.
         places = np.minimum((np.arange(frames) * factor).astype(int), len(example.labels) - 1)

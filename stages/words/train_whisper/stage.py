@@ -2,7 +2,7 @@
 
 Reads   the folder of a Whisper model, train.jsonl, valid.jsonl, data/audio
 Writes  data/models/whisper/<run>/: the layout of the base, training.json; reports/curves/whisper
-Params  train_whisper, compute
+Params  train_whisper, compute, and the recipe that train_whisper.augment names
 
 The weights with the lowest validation loss are the result, stored in the number type of the base. A
 run that is killed resumes at its last checkpoint and ends in the same bytes. Times and memory go
@@ -24,6 +24,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from fonoteka import manifest
+from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import (
     atomic_file,
@@ -154,7 +155,7 @@ def hashes(base: Path, train: Path, valid: Path, audio: Path) -> dict[str, str]:
 
 def run(
     name: str, base: Path, train: Path, valid: Path, audio: Path, out: Path, curves: Path,
-    checkpoint: Path, params: FineTuneParams, ranks: Ranks = ALONE,
+    checkpoint: Path, params: FineTuneParams, recipe: AugmentRecipe, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Train one model and write it with its curves; of several ranks, the first writes."""
     whisper = load_whisper(base)
@@ -165,7 +166,9 @@ def run(
     examples = read_examples(whisper, utterances, audio, params)
     checked = read_examples(whisper, chosen, audio, params)
     lineage = hashes(base, train, valid, audio)
-    mark = fingerprint(name, asdict(params), lineage, torch.get_num_threads(), ranks.mark)
+    mark = fingerprint(
+        name, asdict(params), asdict(recipe), lineage, torch.get_num_threads(), ranks.mark
+    )
     stored = None
     if params.trainable == "decoder":
         states = stored = EncoderStates(checkpoint / "states", mark)
@@ -173,7 +176,7 @@ def run(
     keep = StepCheckpoints(checkpoint, mark)
     done = fine_tune(
         whisper, oversample(utterances, examples, params.repeat), checked, params, keep, stored,
-        StepLog(checkpoint / "log.jsonl", params.steps).write, ranks,
+        StepLog(checkpoint / "log.jsonl", params.steps).write, recipe, ranks,
     )  # fmt: skip
     if not ranks.first:
         return
@@ -181,7 +184,7 @@ def run(
     merge_adapters(whisper.model)
     weights = round_weights(whisper.model, base_weights(base))
     after = Losses(whisper, params, stored).valid(checked)
-    record = training_record(name, params, done, after, lineage, ranks)
+    record = training_record(name, params, recipe, done, after, lineage, ranks)
     counts = {"train": len(examples), "valid": len(checked)}
     write_curves(curves, done.progress.history)
     write_model(out, base, weights, adapters, record | {"clips": counts}, params)
@@ -191,12 +194,15 @@ def run(
 
 
 def training_record(
-    name: str, params: FineTuneParams, done: FineTuning, after: float, lineage: dict[str, str],
-    ranks: Ranks = ALONE,
+    name: str, params: FineTuneParams, recipe: AugmentRecipe, done: FineTuning, after: float,
+    lineage: dict[str, str], ranks: Ranks = ALONE,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what is known of a training, without times."""
     progress = done.progress
     used = asdict(params) | {"device": ranks.device.type}
+    if not recipe.changes:
+        # The record of a run without augmentation is as before recipes existed.
+        del used["augment"]
     return {
         "name": name, "params": used, "training_data_sha256": sha256_json(lineage),
         "steps": progress.step, "best_step": progress.best_step,
@@ -222,8 +228,9 @@ def main() -> None:
     compute = load("compute", ComputeParams)
     configure(compute.threads)
     params = load("train_whisper", FineTuneParams)
+    recipe = load_recipe(params.augment, "train_whisper.augment")
     with training_processes(compute.device) as ranks:
         run(
             args.name, args.base, args.train, args.valid, args.audio, args.out, args.curves,
-            args.checkpoint, params, ranks,
+            args.checkpoint, params, recipe, ranks,
         )  # fmt: skip

@@ -8,12 +8,13 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import yaml
-from clip_maker import CHANGED, UNCHANGED, noise, save_clips
+from clip_maker import CHANGED, noise, save_clips, write_recipes
 from execution_maker import EXECUTION
 from model_maker import SIZE, encoder, save_encoder
 
 from fonoteka import manifest
 from fonoteka.audio.augment import augment
+from fonoteka.audio.recipe import NONE
 from fonoteka.models.clip_encoder import WaveformEncoder
 from fonoteka.models.determinism import seed_of
 from fonoteka.shards import read_arrays
@@ -21,7 +22,7 @@ from stages.features import embed as stage
 from stages.features.embed import EmbedParams, run
 
 pytestmark = pytest.mark.torch
-PARAMS = EmbedParams(seed=1, shards=3, augment=CHANGED)
+PARAMS = EmbedParams(seed=1, shards=3, augment="changed")
 CLIPS = {f"c{n}": noise(0.2 + 0.07 * n, n) for n in range(5)}
 
 
@@ -37,7 +38,7 @@ def embedded(folder, encoder_folder, clips=CLIPS, train=2, copies=1):
     paths = [folder / f"{part}.jsonl" for part in ("train", "valid", "test")]
     for path, rows in zip(paths, parts, strict=True):
         manifest.write(path, rows)
-    run(encoder_folder, paths, folder / "audio", folder / "out", copies, PARAMS)
+    run(encoder_folder, paths, folder / "audio", folder / "out", copies, PARAMS, CHANGED)
     return read_arrays(folder / "out")
 
 
@@ -67,15 +68,15 @@ def test_two_runs_are_equal_byte_for_byte(encoder_folder, tmp_path):
 
 def test_a_view_is_the_changed_clip_drawn_from_its_id_and_the_seed():
     encoder_in_torch, signal = WaveformEncoder(encoder(), True), CLIPS["c0"]
-    embeddings = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 2, PARAMS))
+    embeddings = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 2, 1, CHANGED))
     assert list(embeddings) == ["c0", "c0#1", "c0#2"]
     for view in (1, 2):
         rng = np.random.default_rng(seed_of(1, "c0", view))
         copy, _ = augment(signal, CHANGED, rng)
         assert np.array_equal(embeddings[f"c0#{view}"], encoder_in_torch.embed(copy))
-    again = dict(stage.clip_embeddings(encoder_in_torch, "c9", signal, 1, PARAMS))
+    again = dict(stage.clip_embeddings(encoder_in_torch, "c9", signal, 1, 1, CHANGED))
     assert not np.array_equal(again["c9#1"][:5], embeddings["c0#1"][:5])
-    other = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 1, replace(PARAMS, seed=2)))
+    other = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 1, 2, CHANGED))
     assert not np.array_equal(other["c0#1"][:5], embeddings["c0#1"][:5])
 
 
@@ -86,7 +87,8 @@ def test_an_unchanged_view_sounds_like_its_clip():
             "c",
             CLIPS["c0"],
             1,
-            replace(PARAMS, augment=UNCHANGED),
+            1,
+            NONE,
         )
     )
     assert np.array_equal(embeddings["c"], embeddings["c#1"])
@@ -98,7 +100,7 @@ def test_numbers_that_make_no_sense_are_refused(copies, shards, tmp_path):
         ValueError,
         match=r"embed: augmented_copies must .* and shards at least 1, found -?\d and \d",
     ):
-        run(tmp_path, [], tmp_path, tmp_path / "out", copies, replace(PARAMS, shards=shards))
+        run(tmp_path, [], tmp_path, tmp_path / "out", copies, replace(PARAMS, shards=shards), NONE)
 
 
 def test_a_missing_clip_leaves_earlier_embeddings_alone(encoder_folder, tmp_path):
@@ -107,7 +109,7 @@ def test_a_missing_clip_leaves_earlier_embeddings_alone(encoder_folder, tmp_path
     save_clips(tmp_path / "audio", {"c0": CLIPS["c0"]})
     paths = [tmp_path / f"{part}.jsonl" for part in ("train", "valid", "test")]
     with pytest.raises(ValueError, match="4 of 5 clips are missing"):
-        run(encoder_folder, paths, tmp_path / "audio", tmp_path / "out", 1, PARAMS)
+        run(encoder_folder, paths, tmp_path / "audio", tmp_path / "out", 1, PARAMS, CHANGED)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
 
 
@@ -119,6 +121,7 @@ def test_the_command_reads_params_and_paths(encoder_folder, tmp_path, monkeypatc
         "execution": EXECUTION,
     }
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
+    write_recipes(tmp_path, CHANGED)
     monkeypatch.chdir(tmp_path)
     names = ["train.jsonl", "valid.jsonl", "test.jsonl", "audio", "again"]
     names += ["--augmented-copies", "1"]

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from clip_maker import noise, save_clips
+from clip_maker import noise, save_clips, write_recipes
 from fake_hub import REVISION, hub
 from huggingface_hub import constants
 from model_maker import PRETRAIN, KilledError, encoder, killed_at, save_encoder
 from stage_logs import events, log_lines, logged
 
 from fonoteka import manifest
+from fonoteka.audio.recipe import NONE
 from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.encoders import embed, load_encoder
 from fonoteka.models.provenance import read_provenance
@@ -60,6 +61,7 @@ def write_params(folder):
     folder.mkdir(exist_ok=True)
     text = yaml.safe_dump({"encoder": asdict(FROM_HUB), "compute": {"threads": 1, "device": "cpu"}})
     (folder / "params.yaml").write_text(text)
+    write_recipes(folder)
 
 
 def command(folder, endpoint, **names):
@@ -85,7 +87,7 @@ def ask_at(monkeypatch, address):
 def test_an_encoder_comes_from_a_local_folder(tmp_path):
     source = save_encoder(tmp_path / "mine")
     hub = HubRevision(str(source), REVISION)
-    run("wav2vec2", hub, tmp_path, tmp_path, tmp_path / "out", tmp_path / "c", FROM_HUB)
+    run("wav2vec2", hub, tmp_path, tmp_path, tmp_path / "out", tmp_path / "c", FROM_HUB, NONE)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == FILES
     records = embed(load_encoder(tmp_path / "out", "wav2vec2"), noise(0.3), normalised=True)
     assert np.array_equal(records, embed(encoder(), noise(0.3), normalised=True))
@@ -142,13 +144,13 @@ def test_a_hub_is_asked_once_for_what_it_does_not_have(name, revision, tmp_path,
     with hub({"me/tiny": tmp_path}) as (address, requests):
         ask_at(monkeypatch, address)
         with pytest.raises(ValueError, match=f"encoder: cannot get '{name}' .*404"):
-            run("wav2vec2", HubRevision(name, revision), *[tmp_path] * 4, FROM_HUB)
+            run("wav2vec2", HubRevision(name, revision), *[tmp_path] * 4, FROM_HUB, NONE)
     assert [x for x in requests if "/resolve/" in x] == [f"/{name}/resolve/{revision}/config.json"]
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"encoder: cannot get .*check the network and encoders"):
-        run("wav2vec2", HubRevision(str(tmp_path), REVISION), *[tmp_path] * 4, FROM_HUB)
+        run("wav2vec2", HubRevision(str(tmp_path), REVISION), *[tmp_path] * 4, FROM_HUB, NONE)
 
 
 def test_what_is_in_the_cache_is_not_asked_for(monkeypatch, tmp_path):
@@ -160,7 +162,7 @@ def test_what_is_in_the_cache_is_not_asked_for(monkeypatch, tmp_path):
 def test_another_source_and_an_encoder_without_a_commit_are_refused(tmp_path, monkeypatch):
     hub, web = HubRevision("me/tiny", REVISION), EncoderParams("web", PRETRAIN)
     with pytest.raises(ValueError, match=r"encoder\.source must be one of .* found 'web'"):
-        run("wav2vec2", hub, *[tmp_path] * 4, web)
+        run("wav2vec2", hub, *[tmp_path] * 4, web, NONE)
     write_params(tmp_path)
     monkeypatch.chdir(tmp_path)
     for text in ("me/tiny", "me/tiny@", "@abc", "me/tiny@main"):
@@ -174,7 +176,7 @@ def test_another_source_and_an_encoder_without_a_commit_are_refused(tmp_path, mo
 def test_pretraining_repeats_byte_for_byte_and_clears_its_checkpoint(corpus, tmp_path):
     for name in ("a", "b"):
         hub, local = HubRevision("none", REVISION), EncoderParams("pretrain", PRETRAIN)
-        run("wav2vec2", hub, *corpus, tmp_path / name, tmp_path / "checkpoint", local)
+        run("wav2vec2", hub, *corpus, tmp_path / name, tmp_path / "checkpoint", local, NONE)
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == FILES
     for file in FILES:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
@@ -185,23 +187,23 @@ def test_pretraining_repeats_byte_for_byte_and_clears_its_checkpoint(corpus, tmp
 @pytest.mark.parametrize("kill", [2, 3, 4])
 def test_pretraining_that_was_killed_ends_in_the_same_bytes(kill, corpus, tmp_path, monkeypatch):
     params = replace(PRETRAIN, steps=4, round_steps=2)
-    pretrain("wav2vec2", *corpus, tmp_path / "whole", tmp_path / "c1", params)
+    pretrain("wav2vec2", *corpus, tmp_path / "whole", tmp_path / "c1", params, NONE)
     with monkeypatch.context() as patch:
         patch.setattr(stage, "step_loss", killed_at(kill, stage.step_loss))
         with pytest.raises(KilledError, match="killed"):
-            pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params)
+            pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params, NONE)
     assert not (tmp_path / "out").exists()
     assert (tmp_path / "c2").exists() == (kill > 2)
-    pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params)
+    pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params, NONE)
     whole, resumed = (tmp_path / n / "model.safetensors" for n in ("whole", "out"))
     assert whole.read_bytes() == resumed.read_bytes()
 
 
 def test_a_log_changes_no_byte_of_an_encoder_and_has_each_step(corpus, tmp_path):
     params = replace(PRETRAIN, steps=3)
-    pretrain("wav2vec2", *corpus, tmp_path / "quiet", tmp_path / "c1", params)
+    pretrain("wav2vec2", *corpus, tmp_path / "quiet", tmp_path / "c1", params, NONE)
     with logged(tmp_path / "logs"):
-        pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params)
+        pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c2", params, NONE)
     quiet, out = (tmp_path / name / "model.safetensors" for name in ("quiet", "out"))
     assert quiet.read_bytes() == out.read_bytes()
     steps = events(log_lines(tmp_path / "logs", "toy"), "step")
@@ -214,10 +216,10 @@ def test_training_continues_from_the_checkpoint(corpus, tmp_path, monkeypatch):
     params = replace(PRETRAIN, steps=4, round_steps=2)
     examples = pretrain_examples(utterances, {u.id: noise(0.4) for u in utterances}, params)
     keep = Checkpoint(tmp_path / "c", "m")
-    train_model(PretrainModel("wav2vec2", params), examples, params, keep)
+    train_model(PretrainModel("wav2vec2", params), examples, params, NONE, keep)
     seen = []
     monkeypatch.setattr(stage, "step_loss", lambda *args: seen.append(args))
-    model = train_model(PretrainModel("wav2vec2", params), examples, params, keep)
+    model = train_model(PretrainModel("wav2vec2", params), examples, params, NONE, keep)
     assert seen == []
     assert model.training
 
@@ -225,7 +227,7 @@ def test_training_continues_from_the_checkpoint(corpus, tmp_path, monkeypatch):
 def test_an_empty_training_part_is_refused(corpus, tmp_path):
     corpus[0].write_text("")
     with pytest.raises(ValueError, match=r"train\.jsonl: no utterance to pretrain on"):
-        pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c", PRETRAIN)
+        pretrain("wav2vec2", *corpus, tmp_path / "out", tmp_path / "c", PRETRAIN, NONE)
 
 
 def test_the_command_reads_params_and_paths(corpus, tmp_path, monkeypatch):

@@ -8,10 +8,11 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from clip_maker import CHANGED, UNCHANGED, noise
+from clip_maker import CHANGED, noise, speed_alone
 from corpus_maker import utterance
 from model_maker import PRETRAIN as PARAMS
 
+from fonoteka.audio.recipe import NONE
 from fonoteka.models.frame_targets import frame_labels
 from fonoteka.phones import LABELS
 from stages.features.encoder.pretrain import (
@@ -110,9 +111,8 @@ def test_masks_stay_in_their_clip_and_hide_at_least_one_frame():
 @pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask")
 @pytest.mark.parametrize("name", ["wav2vec2", "wavlm"])
 def test_the_loss_repeats_with_its_seed(name):
-    params = replace(PARAMS, augment=CHANGED)
-    model, examples = PretrainModel(name, params), examples_of()
-    losses = [step_loss(model, examples, params, seed).item() for seed in (1, 1, 2)]
+    model, examples = PretrainModel(name, PARAMS), examples_of()
+    losses = [step_loss(model, examples, PARAMS, CHANGED, seed).item() for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
 
 
@@ -127,7 +127,7 @@ def test_an_untrained_model_is_as_good_as_a_uniform_guess():
             layer.bias.zero_()
     only = {"ctc_weight": 0.0, "cluster_weight": 0.0, "frame_weight": 0.0}
     for weight, classes in (("cluster_weight", 4), ("frame_weight", len(LABELS))):
-        loss = step_loss(model, examples, replace(PARAMS, **(only | {weight: 1.0})), 1)
+        loss = step_loss(model, examples, replace(PARAMS, **(only | {weight: 1.0})), NONE, 1)
         # the cross entropy of a uniform guess is the log of the number of classes
         assert loss.item() == pytest.approx(np.log(classes), abs=1e-5)  # float32
 
@@ -137,14 +137,14 @@ def test_frames_of_unknown_phone_weigh_nothing():
     assert all((example.frames == -100).all() for example in examples)
     model = PretrainModel("wav2vec2", PARAMS)
     first, second = (
-        step_loss(model, examples, replace(PARAMS, frame_weight=w), 1).item() for w in (0.0, 9.0)
+        step_loss(model, examples, replace(PARAMS, frame_weight=w), NONE, 1).item()
+        for w in (0.0, 9.0)
     )
     assert first == second
 
 
 def test_a_faster_copy_takes_its_targets_from_the_clips_own_time():
     example = PretrainExample(noise(0.4), np.arange(20) % 4, np.full(20, -100), np.array([1, 2]))
-    params = replace(PARAMS, augment=replace(UNCHANGED, speed=0.5))
-    model = PretrainModel("wav2vec2", params)
+    model = PretrainModel("wav2vec2", PARAMS)
     for seed in range(4):
-        assert torch.isfinite(step_loss(model, [example], params, seed))
+        assert torch.isfinite(step_loss(model, [example], PARAMS, speed_alone(0.5), seed))

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from clip_maker import noise, save_clips
+from clip_maker import noise, save_clips, speed_alone, write_recipes
 
 from fonoteka import manifest
+from fonoteka.audio.recipe import NONE
 from fonoteka.core.files import read_json
 from fonoteka.realtime.frontend import FrontEnd, FrontEndParams
 from fonoteka.realtime.joined_streams import phone_times, streams_of
@@ -23,7 +24,7 @@ from stages.realtime.realtime_features import RealtimeFeaturesParams, constants,
 FRONT = FrontEndParams(160, 400, 512, 12, 60.0, 7600.0, 1e-6)
 PARAMS = RealtimeFeaturesParams(
     seed=1, seconds=1.5, pause_min_s=0.1, pause_max_s=0.3, gain_min_db=0.0, gain_max_db=0.0,
-    noise_min_db=60.0, noise_max_db=60.0, shards=2,
+    noise_min_db=60.0, noise_max_db=60.0, shards=2, augment="none",
 )  # fmt: skip
 VOICES = {"train": ("ana", "ivo"), "valid": ("eva",), "test": ("una",)}
 
@@ -64,11 +65,11 @@ def corpus(folder, lost=()):
     return folder
 
 
-def made_of(folder, out, params=PARAMS):
+def made_of(folder, out, params=PARAMS, recipe=NONE):
     parts = {part: folder / f"{part}.jsonl" for part in VOICES}
     names = ("streams", "times.parquet", "frontend.json", "report.json")
     places = [out / name for name in names]
-    run(folder / "audio", parts, folder / "segments.parquet", *places, params, FRONT)
+    run(folder / "audio", parts, folder / "segments.parquet", *places, params, FRONT, recipe)
     return SimpleNamespace(
         **dict(zip(("streams", "times", "frontend", "report"), places, strict=True))
     )
@@ -164,10 +165,30 @@ def test_the_messages_on_wrong_numbers_name_the_section():
         replace(PARAMS, seconds=0.0)
 
 
+def test_a_recipe_moves_the_phones_of_the_training_streams_alone(folder, tmp_path):
+    plain = made_of(folder, tmp_path / "plain")
+    same = made_of(folder, tmp_path / "same", recipe=speed_alone(0.0))
+    moved = made_of(folder, tmp_path / "moved", recipe=speed_alone(0.4))
+    assert read_arrays(same.streams).keys() == read_arrays(plain.streams).keys()
+    before, unmoved, after = (pd.read_parquet(m.times) for m in (plain, same, moved))
+    pd.testing.assert_frame_equal(before, unmoved)
+    lengths = {part: [] for part in VOICES}
+    for old, new in zip(before.itertuples(), after.itertuples(), strict=True):
+        assert (old.part, old.phone) == (new.part, new.phone)
+        lengths[old.part].append((new.end_s - new.start_s) / (old.end_s - old.start_s))
+    assert lengths["test"] == pytest.approx([1.0] * len(lengths["test"]))
+    # Each clip has a factor of its own, of which its two phones have the same.
+    assert len({round(length, 2) for length in lengths["train"]}) > 2
+    # times are rounded to 0.1 ms, and a phone lasts at least 0.1 s
+    assert lengths["train"][::2] == pytest.approx(lengths["train"][1::2], abs=0.003)
+    assert all(1 / 1.41 < length < 1.41 for length in lengths["train"])
+
+
 def test_the_command_reads_its_sections_and_its_paths(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sections = {"realtime_features": asdict(PARAMS), "frontend": asdict(FRONT)}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
+    write_recipes(tmp_path)
     places = ["audio", *(f"{part}.jsonl" for part in VOICES), "segments.parquet"]
     out = ["streams", "times.parquet", "frontend.json", "report.json"]
     monkeypatch.setattr(

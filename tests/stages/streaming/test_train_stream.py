@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from clip_maker import UNCHANGED, save_clips
+from clip_maker import save_clips, speed_alone, write_recipes
 from model_maker import KilledError, killed_at
 from safetensors.torch import load_file
 from whisper_maker import WIDTH, tiny_whisper
@@ -47,8 +47,9 @@ PARAMS = TrainStreamParams(
     max_grad_norm=1.0, shape=StreamShape(layers=2, chunk=2, look_ahead=4, history=8),
     train_chunk=4, hidden=16, dilations=(1,), dropout=0.1, head_rate=10.0, batches=4, batch_s=2.0,
     valid_clips=4, frame_weight=0.5, teacher_weight=0.5, augmented_fraction=0.3, gain_db=6.0,
-    augment=replace(UNCHANGED, speed=0.1), repeat={},
+    augment="speed", repeat={},
 )  # fmt: skip
+RECIPE = speed_alone(0.1)
 PLAIN = replace(PARAMS, dropout=0.0, augmented_fraction=0.0, gain_db=0.0)
 TONES_HZ = {"a": 300.0, "i": 1200.0, "e": 3000.0}
 PARTS = ("model.json", "config.json", "model.safetensors", "encoder.safetensors", "provenance.json")
@@ -109,7 +110,7 @@ def toy(tmp_path_factory):
 def trained(toy, folder, params=PARAMS):
     outputs = {"out": "model", "curves": "curves", "checkpoint": "checkpoint"}
     places = {key: folder / name for key, name in outputs.items()}
-    run("stream_ctc", **toy, **places, params=params)
+    run("stream_ctc", **toy, **places, params=params, recipe=RECIPE)
     return folder / "model"
 
 
@@ -121,9 +122,9 @@ def whole(toy, tmp_path_factory):
     return folder
 
 
-def task_of(toy, params=PLAIN):
+def task_of(toy, params=PLAIN, recipe=RECIPE):
     names = ("encoder", "teacher", "embeddings", "train", "audio")
-    return StreamTask(*(toy[name] for name in names), params)
+    return StreamTask(*(toy[name] for name in names), params, recipe)
 
 
 def changed_inputs(toy, tmp_path, name, change):
@@ -235,9 +236,7 @@ def staircase(frames):
 
 
 def speed_only(toy, speed):
-    return task_of(toy, replace(
-        PLAIN, augmented_fraction=1.0, augment=replace(UNCHANGED, speed=speed)
-    ))  # fmt: skip
+    return task_of(toy, replace(PLAIN, augmented_fraction=1.0), speed_alone(speed))
 
 
 @pytest.mark.parametrize(
@@ -466,6 +465,7 @@ def test_the_curves_have_a_row_per_epoch(whole):
 def test_the_command_reads_its_sections_and_its_paths(whole, toy, tmp_path, monkeypatch):
     sections = {"train_stream": asdict(PARAMS), "compute": {"threads": 1, "device": "cpu"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
+    write_recipes(tmp_path, RECIPE)
     monkeypatch.chdir(tmp_path)
     line = ["stream_ctc", *map(str, toy.values()), "out", "curves", "--checkpoint", "c"]
     monkeypatch.setattr(sys, "argv", ["train_stream", *line])
