@@ -21,7 +21,7 @@ from stages.corpus.inventory import stage as inventory
 from stages.features import embed
 
 PREPARED = preprocess.PreprocessParams(-23.0, 40.0, 0.05, 0.15, shards=3)
-EMBEDDED = embed.EmbedParams(seed=1, shards=2, augment=CHANGED)
+EMBEDDED = embed.EmbedParams(seed=1, shards=2, augment="changed")
 
 
 def files_in(folder):
@@ -212,7 +212,7 @@ def embed_all(folder, encoder_folder, clips, params=EMBEDDED, name="out"):
     paths = [folder / f"{part}.jsonl" for part in ("train", "valid", "test")]
     for path, rows in zip(paths, parts, strict=True):
         manifest.write(path, rows)
-    embed.run(encoder_folder, paths, folder / "audio", folder / name, 1, params)
+    embed.run(encoder_folder, paths, folder / "audio", folder / name, 1, params, CHANGED)
     return files_in(folder / name)
 
 
