@@ -172,14 +172,7 @@ def _no_file(path: Path, name: str) -> UserError:
 def _checked(path: Path, name: str) -> PurePosixPath:
     """Return the name of a member, which must lie inside the archive's own folder."""
     parts = PurePosixPath(name)
-    if (
-        parts.is_absolute()
-        or ".." in parts.parts
-        or "\\" in name
-        or "\0" in name
-        or not parts.parts
-    ):
-        raise UserError(
-            f"{path}: {name!r} lies outside the archive's folder; nothing of it is used"
-        )
+    outside = parts.is_absolute() or ".." in parts.parts or not parts.parts
+    if outside or "\\" in name or "\0" in name:
+        raise UserError(f"{path}: {name!r} lies outside the archive; nothing of it is used")
     return parts

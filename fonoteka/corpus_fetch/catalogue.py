@@ -164,6 +164,9 @@ def _corpus(place: str, name: str, entry: dict[str, Any]) -> PublicCorpus:
 
 def _file(place: str, entry: dict[str, Any]) -> CorpusFile:
     _check_keys(f"{place}: files", entry, CorpusFile)
+    for name in ("sha256", "md5"):
+        if not isinstance(entry.get(name, ""), str):  # YAML reads 0e1 and 10 as numbers
+            raise UserError(f"{place}: files: {name} {entry[name]} is a number; put it in quotes")
     tree = entry.get("tree")
     return CorpusFile(**entry | ({"tree": GitTree(**tree)} if tree else {}))
 

@@ -19,9 +19,9 @@ from fonoteka.corpus_fetch.catalogue import PublicCorpus
 from fonoteka.corpus_fetch.servers import RemoteFile, status_sentence
 
 ATTEMPTS = 5  # in a row without a new byte
+RESTARTS = 2  # of one file from its start
 WAIT_S = 1.0  # before the second attempt; doubled before each further one
 LONGEST_WAIT_S = 60.0  # that a server may ask for by Retry-After
-CHUNK = 1 << 20
 TIMEOUT = httpx.Timeout(30.0, read=120.0)
 
 
@@ -48,8 +48,6 @@ def download(
     remote: RemoteFile,
     target: Path,
     arrived: Callable[[int], None] = lambda count: None,  # noqa: ARG005
-    *,
-    wait_s: float = WAIT_S,
 ) -> int:
     """Write a file, and return how many bytes were received for it.
 
@@ -58,14 +56,13 @@ def download(
         remote: the file.
         target: where to write it; it appears there when it is complete.
         arrived: called with the number of bytes after each block.
-        wait_s: before the second attempt.
 
     Raises:
         UserError: the server refuses the file or has another size than expected, or the connection
             was cut `ATTEMPTS` times without a new byte. NAME.part stays.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part, received, failures = part_of(target), 0, 0
+    part, received, failures, restarts = part_of(target), 0, 0, 0
     while True:
         before = _size(part)
         try:
@@ -74,7 +71,9 @@ def download(
         except (_CutError, httpx.TransportError) as error:
             received += max(0, _size(part) - before)
             failures = 1 if _size(part) > before else failures + 1
-            if failures == ATTEMPTS:
+            # A server that states more bytes than it has would be asked for ever.
+            restarts += isinstance(error, _CutError) and error.restart
+            if failures == ATTEMPTS or restarts == RESTARTS:
                 raise UserError(
                     f"{remote.url}: the connection was cut after {_size(part)} bytes "
                     f"({error or type(error).__name__}); check the network and run the same "
@@ -83,7 +82,7 @@ def download(
             if isinstance(error, _CutError) and error.restart:
                 part.unlink()
             asked = error.wait_s if isinstance(error, _CutError) else 0.0
-            time.sleep(max(asked, wait_s * 2 ** (failures - 1)))
+            time.sleep(max(asked, WAIT_S * 2 ** (failures - 1)))
     _tag_of(part).unlink(missing_ok=True)
     part.replace(target)
     return received
@@ -133,7 +132,7 @@ def _append(
     """Write the body of an answer from a position on; return how many bytes it had."""
     received = 0
     with part.open("ab" if start else "wb") as file:
-        for block in answer.iter_bytes(CHUNK):
+        for block in answer.iter_bytes():  # as they come: a cut loses no block
             received += len(block)
             if total is not None and start + received > total:
                 raise UserError(f"{remote.url}: the server sends more than the {total} bytes that "
