@@ -199,7 +199,8 @@ def fetch(
 ) -> None:
     """Download a public corpus at a pinned revision, check it, and add it to data/raw."""
     from fonoteka.corpus_fetch.catalogue import CATALOGUE
-    from fonoteka.corpus_fetch.command import FetchOptions, list_corpora, run
+    from fonoteka.corpus_fetch.command import FetchOptions, run
+    from fonoteka.corpus_fetch.shown_fetch import list_corpora
 
     path = catalogue or CATALOGUE
     if list_:

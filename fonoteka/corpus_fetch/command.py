@@ -33,7 +33,6 @@ from fonoteka.corpus_fetch.catalogue import (
     checked_choice,
     chosen_files,
     find_corpus,
-    read_catalogue,
 )
 from fonoteka.corpus_fetch.download import download
 from fonoteka.corpus_fetch.fetch_record import entry_of, write_record
@@ -51,6 +50,7 @@ from fonoteka.corpus_fetch.planned_fetch import (
     with_records,
 )
 from fonoteka.corpus_fetch.servers import RemoteFile, ask_servers
+from fonoteka.corpus_fetch.shown_fetch import show_fetch
 from fonoteka.git import entered
 
 RAW = Path("data/raw")
@@ -81,21 +81,6 @@ class FetchOptions:
     dry_run: bool = False
     keep_downloads: bool = False
     dvc: bool = True
-
-
-def list_corpora(catalogue: Path = CATALOGUE) -> None:
-    """Print the catalogue: a paragraph for each corpus."""
-    for name, corpus in read_catalogue(catalogue).items():
-        sizes = sum(map(size_of, chosen_files(corpus, [*corpus.languages], corpus.default_parts)))
-        known = f", about {gigabytes(sizes)} by default" if sizes else ""
-        defaults = (
-            ""
-            if corpus.default_parts == corpus.parts
-            else (f" (default: {' '.join(corpus.default_parts)})")
-        )
-        print(f"{name:<15} {corpus.title}; {corpus.licence}{known}")
-        print(f"{'':<15} --languages {' '.join(corpus.languages)}  "
-              f"--split {' '.join(corpus.parts)}{defaults}")  # fmt: skip
 
 
 def run(name: str, options: FetchOptions, confirm: Callable[[str], str] = input) -> None:
@@ -169,7 +154,7 @@ def _fetch(
         remotes = ask_servers(corpus, files)
         paths = {file.name: store / file.name for file in files}
     remotes = with_records(remotes, folders)
-    _show(corpus, languages, folders, remotes, paths)
+    show_fetch(corpus, languages, folders, remotes, paths)
     missing = sum(missing_bytes(each.file, paths[each.file.name]) for each in remotes)
     total = sum(size_of(each.file) for each in remotes)
     copies = 2 if options.dvc else 1  # dvc keeps a copy in its cache
@@ -203,29 +188,6 @@ def _fetch(
         ) from None
     if not options.keep_downloads:
         shutil.rmtree(store)
-
-
-def _show(
-    corpus: PublicCorpus, languages: Sequence[str], folders: Sequence[CorpusFolder],
-    remotes: Sequence[RemoteFile], paths: Mapping[str, Path],
-) -> None:  # fmt: skip
-    """Print what will be fetched and under which terms."""
-    lines = [
-        ("corpus", f"{corpus.name}: {corpus.title}"), ("page", corpus.page),
-        ("revision", corpus.revision or "that of the archive"), ("licence", corpus.licence),
-        ("cite", corpus.citation), ("speakers", corpus.speakers),
-        ("languages", " ".join(languages)),
-        *(("writes", f"{folder.out} ({' '.join(folder.parts)})") for folder in folders),
-    ]  # fmt: skip
-    if corpus.unverified:
-        lines.append(("unverified", "in the catalogue: " + ", ".join(corpus.unverified)))
-    for each in remotes:
-        size = gigabytes(size_of(each.file)) if size_of(each.file) else "size unknown"
-        about = "about " * (each.file.bytes is None and bool(each.file.about_mb))
-        here = bytes_here(paths[each.file.name])
-        arrived = f", {gigabytes(here)} are here" if here and each.url else ""
-        lines.append(("file", f"{each.file.name}, {about}{size}{arrived}"))
-    print("\n".join(f"{label:<11} {text}" for label, text in lines))
 
 
 def _ask(missing: int, corpus: PublicCorpus, confirm: Callable[[str], str]) -> None:
