@@ -165,10 +165,13 @@ def fetch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="show licence and size, and download nothing")
     ] = False,
-    into: Annotated[
+    target: Annotated[
         Path | None,
         typer.Option(
-            parser=given_path, metavar="FOLDER", help="the new folder  [default: data/raw/NAME]"
+            "--into",
+            parser=given_path,
+            metavar="FOLDER",
+            help="the new folder  [default: data/raw/NAME]",
         ),
     ] = None,
     languages: Annotated[
@@ -208,7 +211,7 @@ def fetch(
     if not name:
         raise typer.BadParameter("name a corpus, or give --list")
     options = FetchOptions(
-        _listed(languages), _listed(split), into, archive, path, yes, dry_run, keep_downloads,
+        _listed(languages), _listed(split), target, archive, path, yes, dry_run, keep_downloads,
         dvc=not no_dvc,
     )  # fmt: skip
     run_command(lambda: run(name, options), undecided=FAILED)

@@ -175,10 +175,10 @@ def _check_keys(
     place: str, entry: Mapping[str, Any], kind: type[CorpusFile | PublicCorpus]
 ) -> None:
     """Refuse unknown and missing keys, by name."""
-    known = {each.name: each for each in fields(kind)}
-    unknown = sorted(set(entry) - set(known))
-    optional = {name for name in known if hasattr(kind, name)} | {"unverified"}
-    missing = sorted(set(known) - optional - set(entry))
+    allowed = {each.name: each for each in fields(kind)}
+    unknown = sorted(set(entry) - set(allowed))
+    optional = {name for name in allowed if hasattr(kind, name)} | {"unverified"}
+    missing = sorted(set(allowed) - optional - set(entry))
     if unknown or missing:
         raise UserError(f"{place}: missing {missing}, unknown {unknown}")
 
@@ -195,19 +195,19 @@ def chosen_files(
                     continue
                 name = file.name.format(language=corpus.languages[language], part=part)
                 own = part if "{part}" in file.name else file.part
-                known = {each.name: getattr(file, each.name) for each in fields(file)}
-                chosen.setdefault(name, CorpusFile(**known | {"name": name, "part": own}))
+                values = {each.name: getattr(file, each.name) for each in fields(file)}
+                chosen.setdefault(name, CorpusFile(**values | {"name": name, "part": own}))
     return list(chosen.values())
 
 
 def checked_choice(
-    name: str, kind: str, given: Sequence[str], known: Sequence[str], default: Sequence[str]
+    name: str, kind: str, chosen: Sequence[str], existing: Sequence[str], default: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the languages or the parts that the user named, or the default ones.
 
     Raises:
         UserError: the corpus does not have one of them.
     """
-    if unknown := sorted(set(given) - set(known)):
-        raise UserError(f"{name} has no {kind} {unknown[0]!r}; expected one of {list(known)}")
-    return tuple(each for each in known if each in given) if given else tuple(default)
+    if unknown := sorted(set(chosen) - set(existing)):
+        raise UserError(f"{name} has no {kind} {unknown[0]!r}; expected one of {list(existing)}")
+    return tuple(each for each in existing if each in chosen) if chosen else tuple(default)

@@ -63,7 +63,7 @@ class FetchOptions:
     Attributes:
         languages: codes; empty for all of the corpus.
         parts: of the corpus; empty for its default ones.
-        into: the new folder; None for a name by the corpus.
+        target: the new folder; None for a name by the corpus.
         archive: of the user's; None to download.
         catalogue: the file that describes the corpora.
         yes: do not ask before the download.
@@ -74,7 +74,7 @@ class FetchOptions:
 
     languages: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
-    into: Path | None = None
+    target: Path | None = None
     archive: Path | None = None
     catalogue: Path = CATALOGUE
     yes: bool = False
@@ -102,9 +102,9 @@ def run(name: str, options: FetchOptions, confirm: Callable[[str], str] = input)
     parts = checked_choice(name, "part", options.parts, corpus.parts, corpus.default_parts)
     corpus, files = _with_archive(corpus, languages, parts, options.archive)
     with entered():
-        raw = options.into.parent if options.into else RAW
+        raw = options.target.parent if options.target else RAW
         downloads = raw.parent / "downloads"
-        folders = plan_folders(corpus, languages, parts, options.into, raw, downloads)
+        folders = plan_folders(corpus, languages, parts, options.target, raw, downloads)
         new = [folder for folder in folders if not folder.is_there]
         for folder in folders:
             if folder.is_there:
@@ -147,9 +147,9 @@ def _fetch(
     # The folder's name has the revision, because another one has other bytes.
     store = downloads / re.sub(r"[^\w.@-]", "-", f"{corpus.name}@{corpus.revision}"[:60])
     if corpus.archive:
-        given = options.archive or Path()
-        remotes = [RemoteFile(replace(f, bytes=given.stat().st_size), "") for f in files]
-        paths = {file.name: given for file in files}
+        user_archive = options.archive or Path()
+        remotes = [RemoteFile(replace(f, bytes=user_archive.stat().st_size), "") for f in files]
+        paths = {file.name: user_archive for file in files}
     else:
         remotes = ask_servers(corpus, files)
         paths = {file.name: store / file.name for file in files}
@@ -194,7 +194,7 @@ def _ask(missing: int, corpus: PublicCorpus, confirm: Callable[[str], str]) -> N
     """Ask whether to download.
 
     Raises:
-        UserError: the answer is no, or nobody can answer.
+        UserError: the answer is no, or the input is not a terminal.
     """
     if confirm is input and not sys.stdin.isatty():
         raise UserError(f"{corpus.name}: {gigabytes(missing)} would be downloaded; give --yes")
@@ -236,14 +236,14 @@ def _check_all(
     entries = {}
     for each in remotes:
         path = paths[each.file.name]
-        found = hash_file(path)
+        hashes_of_file = hash_file(path)
         try:
-            check_hashes(path, each.file, found, corpus.origin)
+            check_hashes(path, each.file, hashes_of_file, corpus.origin)
         except UserError:
             if each.url:  # an archive of the user's stays
                 path.unlink()
             raise
-        entries[each.file.name] = entry_of(each.file, found)
+        entries[each.file.name] = entry_of(each.file, hashes_of_file)
     return entries
 
 

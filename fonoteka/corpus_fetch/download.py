@@ -81,8 +81,8 @@ def download(
                 ) from error
             if isinstance(error, _CutError) and error.restart:
                 part.unlink()
-            asked = error.wait_s if isinstance(error, _CutError) else 0.0
-            time.sleep(max(asked, WAIT_S * 2 ** (failures - 1)))
+            wait_s = error.wait_s if isinstance(error, _CutError) else 0.0
+            time.sleep(max(wait_s, WAIT_S * 2 ** (failures - 1)))
     _tag_of(part).unlink(missing_ok=True)
     part.replace(target)
     return received
@@ -162,8 +162,8 @@ def _start_of(corpus: PublicCorpus, remote: RemoteFile, answer: httpx.Response, 
     if status == 416:  # NAME.part is of another file
         raise _CutError(f"the server has no byte {have}", restart=True)
     if status == 429 or status >= 500:
-        asked = answer.headers.get("Retry-After", "")
-        wait_s = float(asked) if asked.isdecimal() else 0.0
+        retry_after = answer.headers.get("Retry-After", "")
+        wait_s = float(retry_after) if retry_after.isdecimal() else 0.0
         if wait_s <= LONGEST_WAIT_S:
             raise _CutError(f"status {status}", wait_s)
     raise UserError(f"{remote.url}: {status_sentence(corpus, status)}")

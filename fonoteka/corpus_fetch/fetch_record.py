@@ -33,8 +33,8 @@ class FetchRecord:
         revision: that was fetched.
         languages: sorted codes.
         parts: in the order of the catalogue.
-        files: by name, `bytes` and `sha256`, or `tree` for an archive that is packed anew for each
-            request.
+        files: by name, `bytes` and `sha256`, or `tree` for an archive that the server packs for
+            each request.
     """
 
     corpus: str
@@ -55,11 +55,11 @@ def record_of(corpus: PublicCorpus, languages: Sequence[str], parts: Sequence[st
     return FetchRecord(corpus.name, corpus.revision, tuple(sorted(languages)), tuple(parts))
 
 
-def entry_of(file: CorpusFile, found: FileHashes) -> dict[str, Any]:
+def entry_of(file: CorpusFile, hashes: FileHashes) -> dict[str, Any]:
     """Return what a record keeps of a file."""
     if file.tree is not None:
         return {"tree": file.tree.sha1}
-    return {"bytes": found.bytes, "sha256": found.sha256}
+    return {"bytes": hashes.bytes, "sha256": hashes.sha256}
 
 
 def with_recorded(file: CorpusFile, entry: Mapping[str, Any], place: str) -> CorpusFile:
@@ -69,11 +69,11 @@ def with_recorded(file: CorpusFile, entry: Mapping[str, Any], place: str) -> Cor
         UserError: the catalogue or the server states others.
     """
     for name in ("bytes", "sha256"):
-        known = getattr(file, name)
-        if known and name in entry and entry[name] != known:
+        expected = getattr(file, name)
+        if expected and name in entry and entry[name] != expected:
             raise UserError(
                 f"{place}: has {name} {entry[name]} of {file.name}, but the server, the catalogue "
-                f"or the archive has {known} at the same revision; the file was replaced, so "
+                f"or the archive has {expected} at the same revision; the file was replaced, so "
                 f"nothing was fetched: remove {place} to accept the new one"
             )
     return replace(file, **{name: entry[name] for name in ("bytes", "sha256") if name in entry})

@@ -35,23 +35,23 @@ def hash_file(path: Path) -> FileHashes:
     return FileHashes(size, sha256.hexdigest(), md5.hexdigest(), blob.hexdigest())
 
 
-def check_hashes(path: Path, expected: CorpusFile, found: FileHashes, place: str) -> None:
+def check_hashes(path: Path, expected: CorpusFile, actual: FileHashes, place: str) -> None:
     """Refuse a file whose size or hash is not the expected one.
 
     Args:
         path: of the file, for the message.
         expected: with the values that are known.
-        found: of the file.
+        actual: of the file.
         place: what states the expected values, for the message.
 
     Raises:
         UserError: a value differs.
     """
     for name in ("bytes", "sha256", "md5", "blob"):
-        wanted, actual = getattr(expected, name), getattr(found, name)
-        if wanted and wanted != actual:
+        wanted, value = getattr(expected, name), getattr(actual, name)
+        if wanted and wanted != value:
             raise UserError(
-                f"{path}: {name} {actual}, but {place} has {wanted}; the server has other bytes, "
+                f"{path}: {name} {value}, but {place} has {wanted}; the server has other bytes, "
                 "or they were damaged on the way: nothing was imported"
             )
 

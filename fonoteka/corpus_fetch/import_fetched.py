@@ -78,5 +78,5 @@ def import_fetched(
 def _recorded_hash(pointer: Path) -> str:
     """Return the hash of a folder in its `.dvc` file, empty without one."""
     text = pointer.read_text(encoding="utf-8") if pointer.is_file() else ""
-    found = re.search(r"^- md5: (\S+)", text, re.MULTILINE)
-    return found[1] if found else ""
+    match = re.search(r"^- md5: (\S+)", text, re.MULTILINE)
+    return match[1] if match else ""

@@ -47,7 +47,7 @@ class CorpusFolder:
 
 
 def plan_folders(
-    corpus: PublicCorpus, languages: Sequence[str], parts: Sequence[str], into: Path | None,
+    corpus: PublicCorpus, languages: Sequence[str], parts: Sequence[str], target: Path | None,
     raw: Path, downloads: Path,
 ) -> list[CorpusFolder]:  # fmt: skip
     """Return the folders that a fetch writes: one, or one for each part.
@@ -56,7 +56,7 @@ def plan_folders(
         corpus: the entry of the catalogue.
         languages: codes.
         parts: the corpus's parts.
-        into: the folder that the user named; None for a name by the corpus and its part.
+        target: the folder that the user named; None for a name by the corpus and its part.
         raw: where corpora are.
         downloads: folder of the corpus's downloads.
 
@@ -65,9 +65,9 @@ def plan_folders(
             is named for several parts.
     """
     groups = [(part,) for part in parts] if corpus.folder_per_part else [tuple(parts)]
-    if into is not None and len(groups) > 1:
+    if target is not None and len(groups) > 1:
         raise UserError(
-            f"--into {into}: {corpus.name} is written as one corpus for each part, so that "
+            f"--into {target}: {corpus.name} is written as one corpus for each part, so that "
             f"split.assigned can name them; choose one of {list(parts)} with --split, or leave "
             "--into out"
         )
@@ -75,7 +75,7 @@ def plan_folders(
     folders = []
     for group in groups:
         name = f"{stem}-{group[0]}" if corpus.folder_per_part else stem
-        out = into or raw / name
+        out = target or raw / name
         check_corpus_name(out.name, f"--into {out}")
         wanted = record_of(corpus, languages, group)
         pointer, place = out.with_name(f"{out.name}.dvc"), record_path(downloads, out)
@@ -124,12 +124,12 @@ def with_records(files: Sequence[RemoteFile], folders: Sequence[CorpusFolder]) -
     """
     for folder in folders:
         entries = folder.recorded.files if folder.recorded else {}
-        known: list[RemoteFile] = []
+        updated: list[RemoteFile] = []
         for each in files:
             entry = entries.get(each.file.name)
             file = with_recorded(each.file, entry, str(folder.place)) if entry else each.file
-            known.append(replace(each, file=file))
-        files = known
+            updated.append(replace(each, file=file))
+        files = updated
     return [*files]
 
 

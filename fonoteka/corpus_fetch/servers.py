@@ -45,15 +45,15 @@ def _ask_hub(corpus: PublicCorpus, files: Sequence[CorpusFile]) -> list[RemoteFi
     place = f"{corpus.hub}@{corpus.revision}"
     api = HfApi(endpoint=endpoint, token=token or False)
     with _plain_sentences(corpus, place):
-        found = api.get_paths_info(
+        infos = api.get_paths_info(
             corpus.hub, [file.name for file in files], revision=corpus.revision, repo_type="dataset"
         )
-    present: dict[str, Any] = {entry.path: entry for entry in found if hasattr(entry, "blob_id")}
+    present: dict[str, Any] = {entry.path: entry for entry in infos if hasattr(entry, "blob_id")}
     remotes = []
     for file in files:
         if file.name not in present:
             raise UserError(f"{place}: the hub has no {file.name}; the entry of the catalogue is "
-                            "wrong, or the data set was arranged anew")  # fmt: skip
+                            "wrong, or the data set was arranged in another way")  # fmt: skip
         entry = present[file.name]
         # Large files are stored outside git and have a SHA-256; git has a hash of the others.
         stated = {"sha256": entry.lfs.sha256} if entry.lfs else {"blob": entry.blob_id}
@@ -76,17 +76,17 @@ def _ask_server(corpus: PublicCorpus, file: CorpusFile) -> RemoteFile:
             answer.raise_for_status()
     size = answer.headers.get("Content-Length", "") if answer.is_success else ""
     # GitHub packs an archive when it is requested and states no size.
-    known = {"bytes": int(size)} if size.isdecimal() and int(size) and file.tree is None else {}
-    return RemoteFile(_stated(file, url, **known), url)
+    stated = {"bytes": int(size)} if size.isdecimal() and int(size) and file.tree is None else {}
+    return RemoteFile(_stated(file, url, **stated), url)
 
 
 def _stated(file: CorpusFile, place: str, **stated: Any) -> CorpusFile:
     """Return a file with what the server states, unless the catalogue has another value."""
     for name, value in stated.items():
-        if (known := getattr(file, name)) and known != value:
+        if (expected := getattr(file, name)) and expected != value:
             raise UserError(
-                f"{place}: the server states {name} {value} for {file.name}, expected {known}; it "
-                "is not the pinned file, and nothing was downloaded"
+                f"{place}: the server states {name} {value} for {file.name}, expected {expected}; "
+                "it is not the pinned file, and nothing was downloaded"
             )
     return replace(file, **stated)
 

@@ -19,13 +19,13 @@ def list_corpora(catalogue: Path = CATALOGUE) -> None:
     """Print the catalogue: a paragraph for each corpus."""
     for name, corpus in read_catalogue(catalogue).items():
         sizes = sum(map(size_of, chosen_files(corpus, [*corpus.languages], corpus.default_parts)))
-        known = f", about {gigabytes(sizes)} by default" if sizes else ""
+        by_default = f", about {gigabytes(sizes)} by default" if sizes else ""
         defaults = (
             ""
             if corpus.default_parts == corpus.parts
             else (f" (default: {' '.join(corpus.default_parts)})")
         )
-        print(f"{name:<15} {corpus.title}; {corpus.licence}{known}")
+        print(f"{name:<15} {corpus.title}; {corpus.licence}{by_default}")
         print(f"{'':<15} --languages {' '.join(corpus.languages)}  "
               f"--split {' '.join(corpus.parts)}{defaults}")  # fmt: skip
 
@@ -46,8 +46,8 @@ def show_fetch(
         lines.append(("unverified", "in the catalogue: " + ", ".join(corpus.unverified)))
     for each in remotes:
         size = gigabytes(size_of(each.file)) if size_of(each.file) else "size unknown"
-        about = "about " * (each.file.bytes is None and bool(each.file.about_mb))
-        here = bytes_here(paths[each.file.name])
-        arrived = f", {gigabytes(here)} are here" if here and each.url else ""
-        lines.append(("file", f"{each.file.name}, {about}{size}{arrived}"))
+        approximate = "about " * (each.file.bytes is None and bool(each.file.about_mb))
+        received = bytes_here(paths[each.file.name])
+        arrived = f", {gigabytes(received)} are here" if received and each.url else ""
+        lines.append(("file", f"{each.file.name}, {approximate}{size}{arrived}"))
     print("\n".join(f"{label:<11} {text}" for label, text in lines))

@@ -122,7 +122,7 @@ def test_an_archive_of_another_revision_is_refused_by_the_hash_of_its_folder(
     assert not (tmp_path / "data/raw/fsdd").exists()
 
 
-def test_an_archive_that_github_packs_anew_is_the_same_corpus(server, fetch, tmp_path):
+def test_an_archive_that_github_packs_again_is_the_same_corpus(server, fetch, tmp_path):
     folder = tmp_path / "unpacked"
     folder.mkdir()
     first = tmp_path / "digits.zip"

@@ -110,10 +110,10 @@ def test_a_hash_of_the_catalogue_is_checked_on_the_first_fetch(fetch):
 def test_small_files_of_a_hub_are_compared_with_their_hash_in_git(server, fetch, monkeypatch):
     files = next(iter(server.hub.values()))
     table = files["data/hr_hr/dev.tsv"]
-    original = server.found
+    original = server.file_at
     # The hub lists the table as it was, and sends another one of the same size.
     monkeypatch.setattr(
-        server, "found",
+        server, "file_at",
         lambda path: b"x" * len(table) if path.endswith("dev.tsv") else original(path),
     )  # fmt: skip
     with pytest.raises(UserError, match=r"blob .* has .*: nothing was imported"):
@@ -165,7 +165,7 @@ def test_an_archive_of_the_users_is_compared_with_the_one_before(fetch, tmp_path
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("nobody",), "'nobody' is not in the catalogue; expected one of"),
+        (("gigaspeech",), "'gigaspeech' is not in the catalogue; expected one of"),
         (("fleurs", "--languages", "mk"), "fleurs has no language 'mk'; expected one of"),
         (("fleurs", "--split", "all"), "fleurs has no part 'all'; expected one of"),
         (("common-voice",), "download the archive of a language yourself"),

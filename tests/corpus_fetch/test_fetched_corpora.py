@@ -45,8 +45,8 @@ def test_librispeech_keeps_readers_and_chapters(fetch, tmp_path):
 def test_digits_have_their_words_and_speakers(fetch, tmp_path):
     fetch("fsdd")
     clips = clips_of(tmp_path / RAW / "fsdd")
-    said = {(clip.speaker, clip.text) for clip in clips.values()}
-    assert said == {(who, word) for who in ("ana", "ivo") for word in ("zero", "three", "nine")}
+    pairs = {(clip.speaker, clip.text) for clip in clips.values()}
+    assert pairs == {(name, word) for name in ("ana", "ivo") for word in ("zero", "three", "nine")}
 
 
 def test_parlaspeech_has_the_sentences_of_the_fetched_part_whose_speaker_is_named(

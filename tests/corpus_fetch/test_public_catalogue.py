@@ -118,7 +118,7 @@ def test_a_wrong_entry_is_one_sentence(tmp_path, change, sentence):
     [("a: [", "not valid YAML"), ("- a", "expected a mapping"), (None, "cannot be read")],
     ids=["yaml", "list", "missing"],
 )
-def test_a_catalogue_that_is_none_is_one_sentence(tmp_path, text, sentence):
+def test_a_catalogue_that_cannot_be_read_is_one_sentence(tmp_path, text, sentence):
     path = Path(tmp_path / "catalogue.yaml")
     if text is not None:
         path.write_text(text)

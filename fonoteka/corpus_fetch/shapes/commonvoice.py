@@ -24,6 +24,7 @@ def arrange(fetched: FetchedFiles, out: Path) -> ArrangedFolder:
     (archive,) = fetched.paths.values()
     (language,), (part,) = fetched.languages, fetched.parts
     code, table = fetched.corpus.languages[language], f"{part}.tsv"
+    # The archive is read once, from its start; its folders state the release and the language.
     seen: set[str] = set()
     releases: set[str] = set()
 

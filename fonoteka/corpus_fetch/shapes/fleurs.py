@@ -38,7 +38,9 @@ def arrange(fetched: FetchedFiles, out: Path) -> ArrangedFolder:
             extract([fetched.paths[f"{folder}/audio/{part}.tar.gz"]], out, _wav_below(below))
             wrong: Counter[str] = Counter()
             rows += _rows(table, language, below, wrong)
-            notes += [f"{n} rows of {language} {table.name} {why}" for why, n in wrong.items()]
+            notes += [
+                f"{n} rows of {language} {table.name} {reason}" for reason, n in wrong.items()
+            ]
     return replace(write_rows(out, rows), notes=tuple(notes))
 
 

@@ -31,9 +31,9 @@ def arrange(fetched: FetchedFiles, out: Path) -> ArrangedFolder:
         raise UserError(f"{archive}: contains no folder {FOLDER}; it is not the data set")
     expected = next(file.tree for file in fetched.corpus.files if file.name == name)
     modes = {path.removeprefix(f"{FOLDER}/") for path in executable}
-    if expected and (found := git_tree(folder, modes)) != expected.sha1:
+    if expected and (actual := git_tree(folder, modes)) != expected.sha1:
         raise UserError(
-            f"{archive}: git's hash of {FOLDER} is {found}, but the catalogue has "
+            f"{archive}: git's hash of {FOLDER} is {actual}, but the catalogue has "
             f"{expected.sha1}; it is another revision, or it was changed: nothing was imported"
         )
     rows, strange = [], 0

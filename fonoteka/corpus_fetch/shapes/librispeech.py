@@ -21,11 +21,11 @@ def arrange(fetched: FetchedFiles, out: Path) -> ArrangedFolder:
         UserError: an archive cannot be read.
     """
     for archive in fetched.paths.values():
-        extract([archive], out, _kept)
+        extract([archive], out, _target_of)
     shared = {"language": "en"}
     return ArrangedFolder(ImportOptions(layout="librispeech", shared=shared))
 
 
-def _kept(name: PurePosixPath) -> str | None:
+def _target_of(name: PurePosixPath) -> str | None:
     """Keep what the importer reads, without the folder `LibriSpeech` at the top."""
     return "/".join(name.parts[1:]) if name.name.endswith(KEPT) and name.parts[1:] else None

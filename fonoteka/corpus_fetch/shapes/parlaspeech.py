@@ -56,7 +56,7 @@ class Recordings:
         by_last: dict[str, list[str]] = {}
         for name in names:
             by_last.setdefault(PurePosixPath(name).name, []).append(name)
-        self.by_last = {last: found[0] for last, found in by_last.items() if len(found) == 1}
+        self.by_last = {last: paths[0] for last, paths in by_last.items() if len(paths) == 1}
 
     def find(self, path: str) -> str:
         """Return a recording, empty if it is not in the fetched parts."""

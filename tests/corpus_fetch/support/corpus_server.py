@@ -54,7 +54,7 @@ class CorpusServer:
     without_ranges: bool = False
     without_sizes: bool = False
 
-    def found(self, path: str) -> bytes | None:
+    def file_at(self, path: str) -> bytes | None:
         """Return the file of a path, None if there is none."""
         if match := _FILE.fullmatch(path):
             name, revision, file = match.groups()
@@ -119,15 +119,16 @@ def _handler(state: CorpusServer) -> type[BaseHTTPRequestHandler]:
             path = self.noted()
             if self.refused(path):
                 return
-            data = state.found(path)
+            # Also for HEAD: the headers of both are the same.
+            data = state.file_at(path)
             if data is None:
                 self.reply(404, {})
                 return
             tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
-            asked = self.headers.get("Range", "")
+            range_ = self.headers.get("Range", "")
             if self.command == "GET":
-                state.ranges.append(asked)
-            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+                state.ranges.append(range_)
+            start = int(range_.removeprefix("bytes=").rstrip("-")) if range_ else 0
             if state.without_ranges or self.headers.get("If-Range", tag) != tag:
                 start = 0
             if start >= len(data) > 0:
