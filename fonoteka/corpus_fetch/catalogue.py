@@ -30,7 +30,7 @@ class GitTree:
 
 
 @dataclass(frozen=True)
-class CorpusFile:
+class PublicFile:
     """One file of a corpus, with what is known of it before it is fetched.
 
     Attributes:
@@ -88,7 +88,7 @@ class PublicCorpus:
     languages: Mapping[str, str]
     parts: tuple[str, ...]
     default_parts: tuple[str, ...]
-    files: tuple[CorpusFile, ...]
+    files: tuple[PublicFile, ...]
     speakers: str
     hub: str = ""
     base: str = ""
@@ -162,17 +162,17 @@ def _corpus(place: str, name: str, entry: dict[str, Any]) -> PublicCorpus:
     return corpus
 
 
-def _file(place: str, entry: dict[str, Any]) -> CorpusFile:
-    _check_keys(f"{place}: files", entry, CorpusFile)
+def _file(place: str, entry: dict[str, Any]) -> PublicFile:
+    _check_keys(f"{place}: files", entry, PublicFile)
     for name in ("sha256", "md5"):
         if not isinstance(entry.get(name, ""), str):  # YAML reads 0e1 and 10 as numbers
             raise UserError(f"{place}: files: {name} {entry[name]} is a number; put it in quotes")
     tree = entry.get("tree")
-    return CorpusFile(**entry | ({"tree": GitTree(**tree)} if tree else {}))
+    return PublicFile(**entry | ({"tree": GitTree(**tree)} if tree else {}))
 
 
 def _check_keys(
-    place: str, entry: Mapping[str, Any], kind: type[CorpusFile | PublicCorpus]
+    place: str, entry: Mapping[str, Any], kind: type[PublicFile | PublicCorpus]
 ) -> None:
     """Refuse unknown and missing keys, by name."""
     allowed = {each.name: each for each in fields(kind)}
@@ -185,9 +185,9 @@ def _check_keys(
 
 def chosen_files(
     corpus: PublicCorpus, languages: Sequence[str], parts: Sequence[str]
-) -> list[CorpusFile]:
+) -> list[PublicFile]:
     """Return the files of some languages and parts, each once, in the order of the catalogue."""
-    chosen: dict[str, CorpusFile] = {}
+    chosen: dict[str, PublicFile] = {}
     for file in corpus.files:
         for language in languages:
             for part in parts:
@@ -196,7 +196,7 @@ def chosen_files(
                 name = file.name.format(language=corpus.languages[language], part=part)
                 own = part if "{part}" in file.name else file.part
                 values = {each.name: getattr(file, each.name) for each in fields(file)}
-                chosen.setdefault(name, CorpusFile(**values | {"name": name, "part": own}))
+                chosen.setdefault(name, PublicFile(**values | {"name": name, "part": own}))
     return list(chosen.values())
 
 

@@ -28,8 +28,8 @@ from typing import Any
 from fonoteka.core.errors import UserError
 from fonoteka.corpus_fetch.catalogue import (
     CATALOGUE,
-    CorpusFile,
     PublicCorpus,
+    PublicFile,
     checked_choice,
     chosen_files,
     find_corpus,
@@ -119,7 +119,7 @@ def run(name: str, options: FetchOptions, confirm: Callable[[str], str] = input)
 
 def _with_archive(
     corpus: PublicCorpus, languages: Sequence[str], parts: Sequence[str], archive: Path | None
-) -> tuple[PublicCorpus, list[CorpusFile]]:
+) -> tuple[PublicCorpus, list[PublicFile]]:
     """Return the corpus and its files; the only file of a corpus from an archive is the archive."""
     if not corpus.archive:
         if archive is not None:
@@ -132,12 +132,12 @@ def _with_archive(
     if len(languages) != 1:
         raise UserError(f"{corpus.name}: an archive has one language; name it with --languages, "
                         f"one of {list(corpus.languages)}")  # fmt: skip
-    file = CorpusFile("archive")  # the record has no name of the user's
+    file = PublicFile("archive")  # the record has no name of the user's
     return replace(corpus, files=(file,)), [file]
 
 
 def _fetch(
-    corpus: PublicCorpus, languages: tuple[str, ...], files: Sequence[CorpusFile],
+    corpus: PublicCorpus, languages: tuple[str, ...], files: Sequence[PublicFile],
     folders: Sequence[CorpusFolder], downloads: Path, options: FetchOptions,
     confirm: Callable[[str], str],
 ) -> None:  # fmt: skip

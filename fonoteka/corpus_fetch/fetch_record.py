@@ -17,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json, write_text
-from fonoteka.corpus_fetch.catalogue import CorpusFile, PublicCorpus
+from fonoteka.corpus_fetch.catalogue import PublicCorpus, PublicFile
 from fonoteka.corpus_fetch.file_hashes import FileHashes
 from fonoteka.pipeline.yaml_edit import editor
 
@@ -55,14 +55,14 @@ def record_of(corpus: PublicCorpus, languages: Sequence[str], parts: Sequence[st
     return FetchRecord(corpus.name, corpus.revision, tuple(sorted(languages)), tuple(parts))
 
 
-def entry_of(file: CorpusFile, hashes: FileHashes) -> dict[str, Any]:
+def entry_of(file: PublicFile, hashes: FileHashes) -> dict[str, Any]:
     """Return what a record keeps of a file."""
     if file.tree is not None:
         return {"tree": file.tree.sha1}
     return {"bytes": hashes.bytes, "sha256": hashes.sha256}
 
 
-def with_recorded(file: CorpusFile, entry: Mapping[str, Any], place: str) -> CorpusFile:
+def with_recorded(file: PublicFile, entry: Mapping[str, Any], place: str) -> PublicFile:
     """Return a file with the size and the hash of a record.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fonoteka.core.errors import UserError
-from fonoteka.corpus_fetch.catalogue import CorpusFile
+from fonoteka.corpus_fetch.catalogue import PublicFile
 
 BLOCK = 1 << 20
 
@@ -35,7 +35,7 @@ def hash_file(path: Path) -> FileHashes:
     return FileHashes(size, sha256.hexdigest(), md5.hexdigest(), blob.hexdigest())
 
 
-def check_hashes(path: Path, expected: CorpusFile, actual: FileHashes, place: str) -> None:
+def check_hashes(path: Path, expected: PublicFile, actual: FileHashes, place: str) -> None:
     """Refuse a file whose size or hash is not the expected one.
 
     Args:

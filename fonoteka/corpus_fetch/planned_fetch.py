@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fonoteka.core.errors import UserError
 from fonoteka.corpus.corpus import check_corpus_name
-from fonoteka.corpus_fetch.catalogue import CorpusFile, PublicCorpus
+from fonoteka.corpus_fetch.catalogue import PublicCorpus, PublicFile
 from fonoteka.corpus_fetch.download import part_of
 from fonoteka.corpus_fetch.fetch_record import FetchRecord, read_record, record_of, with_recorded
 from fonoteka.corpus_fetch.servers import RemoteFile
@@ -138,12 +138,12 @@ def bytes_here(path: Path) -> int:
     return next((p.stat().st_size for p in (path, part_of(path)) if p.exists()), 0)
 
 
-def missing_bytes(file: CorpusFile, path: Path) -> int:
+def missing_bytes(file: PublicFile, path: Path) -> int:
     """Return how many bytes of a file are to be downloaded, by its known or approximate size."""
     return max(0, size_of(file) - bytes_here(path)) if not path.exists() else 0
 
 
-def size_of(file: CorpusFile) -> int:
+def size_of(file: PublicFile) -> int:
     """Return the known or the approximate size of a file in bytes; 0 if neither is known."""
     return file.bytes if file.bytes is not None else round(file.about_mb * 1e6)
 

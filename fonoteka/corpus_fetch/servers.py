@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from fonoteka.core.errors import UserError
-from fonoteka.corpus_fetch.catalogue import CorpusFile, PublicCorpus
+from fonoteka.corpus_fetch.catalogue import PublicCorpus, PublicFile
 from fonoteka.hub.hub_errors import is_of_the_client, status_of
 
 ANSWER_S = 30.0  # longest wait for an answer; CLARIN.SI takes some seconds for a large file
@@ -21,12 +21,12 @@ ANSWER_S = 30.0  # longest wait for an answer; CLARIN.SI takes some seconds for 
 class RemoteFile:
     """A file, where it is, and the token to send if the server is the hub."""
 
-    file: CorpusFile
+    file: PublicFile
     url: str
     token: str = ""
 
 
-def ask_servers(corpus: PublicCorpus, files: Sequence[CorpusFile]) -> list[RemoteFile]:
+def ask_servers(corpus: PublicCorpus, files: Sequence[PublicFile]) -> list[RemoteFile]:
     """Return the files with the sizes and hashes that their server states.
 
     Raises:
@@ -36,7 +36,7 @@ def ask_servers(corpus: PublicCorpus, files: Sequence[CorpusFile]) -> list[Remot
     return _ask_hub(corpus, files) if corpus.hub else [_ask_server(corpus, file) for file in files]
 
 
-def _ask_hub(corpus: PublicCorpus, files: Sequence[CorpusFile]) -> list[RemoteFile]:
+def _ask_hub(corpus: PublicCorpus, files: Sequence[PublicFile]) -> list[RemoteFile]:
     from huggingface_hub import HfApi, get_token, hf_hub_url
 
     # It warns of each request that it repeats.
@@ -64,7 +64,7 @@ def _ask_hub(corpus: PublicCorpus, files: Sequence[CorpusFile]) -> list[RemoteFi
     return remotes
 
 
-def _ask_server(corpus: PublicCorpus, file: CorpusFile) -> RemoteFile:
+def _ask_server(corpus: PublicCorpus, file: PublicFile) -> RemoteFile:
     """Return a file of a web server, with its size if the server states it."""
     import httpx
 
@@ -80,7 +80,7 @@ def _ask_server(corpus: PublicCorpus, file: CorpusFile) -> RemoteFile:
     return RemoteFile(_stated(file, url, **stated), url)
 
 
-def _stated(file: CorpusFile, place: str, **stated: Any) -> CorpusFile:
+def _stated(file: PublicFile, place: str, **stated: Any) -> PublicFile:
     """Return a file with what the server states, unless the catalogue has another value."""
     for name, value in stated.items():
         if (expected := getattr(file, name)) and expected != value:
