@@ -159,6 +159,70 @@ def add(
 
 
 @app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a corpus of --list")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="list the corpora, and stop")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="show licence and size, and download nothing")
+    ] = False,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "--into",
+            parser=given_path,
+            metavar="FOLDER",
+            help="the new folder  [default: data/raw/NAME]",
+        ),
+    ] = None,
+    languages: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="only this language; may be repeated"),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART", help="only this part of the corpus; may be repeated"),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(parser=given_path, metavar="FILE", help="for corpora without a free download"),
+    ] = None,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_path, metavar="FILE", help="YAML with other corpora  [default: --list's]"
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before the download")] = False,
+    keep_downloads: Annotated[
+        bool, typer.Option("--keep-downloads", help="keep the archives in data/downloads")
+    ] = False,
+    no_dvc: Annotated[
+        bool, typer.Option("--no-dvc", help="do not track the corpus by DVC")
+    ] = False,
+) -> None:
+    """Download a public corpus at a pinned revision, check it, and add it to data/raw."""
+    from fonoteka.corpus_fetch.catalogue import CATALOGUE
+    from fonoteka.corpus_fetch.command import FetchOptions, run
+    from fonoteka.corpus_fetch.shown_fetch import list_corpora
+
+    path = catalogue or CATALOGUE
+    if list_:
+        run_command(lambda: list_corpora(path), undecided=FAILED)
+    if not name:
+        raise typer.BadParameter("name a corpus, or give --list")
+    options = FetchOptions(
+        _listed(languages), _listed(split), target, archive, path, yes, dry_run, keep_downloads,
+        dvc=not no_dvc,
+    )  # fmt: skip
+    run_command(lambda: run(name, options), undecided=FAILED)
+
+
+def _listed(values: list[str] | None) -> tuple[str, ...]:
+    """Return the values of an option that may be repeated, or have several with commas."""
+    return tuple(each for value in values or () for each in value.split(",") if each)
+
+
+@app.command()
 def erase(
     speaker: Annotated[str, typer.Option(metavar="CORPUS/NAME", help="whose recordings")] = "",
     source: Annotated[

@@ -164,7 +164,8 @@ def profile(
     name: Annotated[
         str,
         typer.Argument(
-            help="small, fsdd, fsdd-with-embedded, fsdd-words, full, real-english, or a file"
+            help="small, common-voice, fleurs, fsdd, fsdd-with-embedded, fsdd-words, full, "
+            "librispeech, parlaspeech-hr, parlaspeech-rs, real-english, or a file"
         ),
     ],
     params: Annotated[

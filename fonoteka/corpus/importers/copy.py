@@ -26,9 +26,10 @@ from fonoteka.tables import write_table
 
 
 def copy(
-    folder: Path, out: Path, clips: Sequence[PlannedClip], rowless: Sequence[str], card: Card
-) -> list[str]:
-    """Write a corpus; the source folder is not changed.
+    folder: Path, out: Path, clips: Sequence[PlannedClip], rowless: Sequence[str], card: Card,
+    *, move: bool = False,
+) -> list[str]:  # fmt: skip
+    """Write a corpus; the source folder is not changed, unless its files are moved.
 
     `check_names` must have accepted the names. A recording that ffmpeg cannot convert is copied as
     it is, and the inventory reports it.
@@ -39,6 +40,8 @@ def copy(
         clips: the clips to write.
         rowless: audio without a row, copied under its name.
         card: contents of corpus.json.
+        move: move whole recordings instead of copying them, which needs no second copy on the disk;
+            the source folder must be a temporary one.
 
     Returns:
         One sentence for each recording that could not be converted.
@@ -54,7 +57,7 @@ def copy(
             if planned.span_s is not None:
                 parts[planned.source].append(AudioPart(*planned.span_s, target))
             elif planned.clip.path == planned.source:
-                _copy_file(folder, planned.source, part)
+                _copy_file(folder, planned.source, part, move=move)
             elif problem := convert(folder / planned.source, target):
                 failed[planned.clip.path] = f"{folder / planned.source}: {problem}"
                 _copy_file(folder, planned.source, part)
@@ -74,10 +77,13 @@ def _renamed(planned: PlannedClip, names: Mapping[str, str]) -> PlannedClip:
     return replace(planned, clip=replace(clip, path=path, parent=parent))
 
 
-def _copy_file(folder: Path, path: str, out: Path) -> None:
+def _copy_file(folder: Path, path: str, out: Path, *, move: bool = False) -> None:
     target = out / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(folder / path, target)
+    if move:
+        shutil.move(folder / path, target)
+    else:
+        shutil.copyfile(folder / path, target)
 
 
 def _cut(path: Path, parts: list[AudioPart]) -> None:

@@ -1,0 +1,1 @@
+"""Arrange the files of a public corpus as a folder that the importers read."""
