@@ -7,6 +7,7 @@ the whole batch, so the outputs of an int8 file depend on the other clips of a b
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +24,20 @@ class Int8Params:
 
     Attributes:
         check_clips: of the validation part, which the phone error rates are of.
+        fp32_nodes: parts of names of the matrix products that stay in fp32.
         max_size_ratio: the maximum ratio of its bytes to those of the fp32 file.
         max_per_loss: the maximum increase of the phone error rate over the fp32 file.
     """
 
     check_clips: int
+    fp32_nodes: tuple[str, ...]
     max_size_ratio: float
     max_per_loss: float
 
 
-def quantize(source: Path, target: Path, max_size_ratio: float, named: Path) -> float:
+def quantize(
+    source: Path, target: Path, max_size_ratio: float, named: Path, fp32_nodes: Iterable[str] = ()
+) -> float:
     """Write the int8 file of an fp32 file and return the ratio of their sizes.
 
     Weights have 7 bits and one scale per column: with 8 bits, processors without VNNI saturate.
@@ -42,6 +47,8 @@ def quantize(source: Path, target: Path, max_size_ratio: float, named: Path) -> 
         target: the int8 file.
         max_size_ratio: the largest allowed ratio.
         named: the final path of the int8 file, for errors only.
+        fp32_nodes: parts of names, for example `layers.4/fc2`; the products of such nodes stay in
+            fp32. A part that no node has is allowed, because models differ.
 
     Raises:
         UserError: nothing was quantised, or the file is larger than `max_size_ratio` allows.
@@ -52,6 +59,7 @@ def quantize(source: Path, target: Path, max_size_ratio: float, named: Path) -> 
             quantize_dynamic(
                 source, part, op_types_to_quantize=["MatMul"], per_channel=True,
                 reduce_range=True, weight_type=QuantType.QInt8,
+                nodes_to_exclude=_names_with(source, fp32_nodes),
             )  # fmt: skip
         finally:
             logging.disable(logging.NOTSET)
@@ -67,3 +75,12 @@ def quantize(source: Path, target: Path, max_size_ratio: float, named: Path) -> 
                 "is allowed (onnx.int8.max_size_ratio in params.yaml)"
             )
     return ratio
+
+
+def _names_with(path: Path, parts: Iterable[str]) -> list[str]:
+    """Return the names of a file's nodes that contain one of the parts."""
+    wanted = tuple(parts)
+    if not wanted:
+        return []
+    graph = onnx.load(str(path), load_external_data=False).graph
+    return [node.name for node in graph.node if any(part in node.name for part in wanted)]

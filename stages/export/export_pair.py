@@ -128,8 +128,9 @@ def export_all(
             clips = {u.id: spec.inputs[u.id] for u in parities}
             batches = in_batches(clips, params.batch_sizes, spec.padded)
             worst = check_parity(path, open_model(fp32), spec.module, batches, params.max_error)
-            ratio = quantize(fp32, int8, params.int8.max_size_ratio, small)
-            rates = check_int8(int8, small, valid, spec, params.int8.max_per_loss)
+            limits = params.int8
+            ratio = quantize(fp32, int8, limits.max_size_ratio, small, limits.fp32_nodes)
+            rates = check_int8(int8, small, valid, spec, limits.max_per_loss)
             report["bytes"] |= {name: fp32.stat().st_size, f"{name}_int8": int8.stat().st_size}
             report["max_error_below"][name] = round_up_pow10(worst)
             report["int8"][name] = {"size_ratio": round(ratio, 3)} | rates

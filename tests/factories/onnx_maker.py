@@ -20,7 +20,7 @@ from stages.export.export_pair import OnnxParams
 from stages.export.onnx import run
 
 # In toys the new nodes weigh most.
-INT8 = Int8Params(check_clips=64, max_size_ratio=2.0, max_per_loss=1.0)
+INT8 = Int8Params(check_clips=64, fp32_nodes=(), max_size_ratio=2.0, max_per_loss=1.0)
 PARAMS = OnnxParams(17, max_error=1e-4, check_clips=4, batch_sizes=(1, 3), int8=INT8)
 SHAPES = {
     "mlp": MlpShape(SIZE.hidden, len(LABELS), 8, 3, 0.1),

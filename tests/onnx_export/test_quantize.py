@@ -41,6 +41,18 @@ def test_weights_shrink_to_a_quarter_and_labels_are_kept(wide, tmp_path):
     assert "MatMul" not in nodes
 
 
+def test_named_products_stay_in_fp32(wide, tmp_path):
+    names = [node.name for node in onnx.load(wide).graph.node if node.op_type == "MatMul"]
+    ratios = [
+        quantize(wide, tmp_path / f"{count}.onnx", 2.0, NAMED, ("no such node", *names[:count]))
+        for count in (0, 1, 2)
+    ]
+    assert ratios == sorted(set(ratios))
+    left = [node.name for node in onnx.load(tmp_path / "2.onnx").graph.node]
+    assert {*names[:2]} <= {*left}
+    assert names[2] not in left
+
+
 def test_posteriors_stay_close(wide, tmp_path):
     quantize(wide, tmp_path / "small.onnx", max_size_ratio=0.5, named=NAMED)
     embeddings = np.random.default_rng(0).standard_normal((2, 30, 192)).astype(np.float32)

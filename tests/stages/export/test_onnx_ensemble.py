@@ -28,7 +28,7 @@ from stages.export.onnx_ensemble import build_ensemble, run
 
 pytestmark = pytest.mark.torch
 # In toys the new nodes weigh most.
-INT8 = Int8Params(check_clips=64, max_size_ratio=2.0, max_per_loss=1.0)
+INT8 = Int8Params(check_clips=64, fp32_nodes=(), max_size_ratio=2.0, max_per_loss=1.0)
 PARAMS = OnnxParams(17, max_error=1e-4, check_clips=3, batch_sizes=(1, 2), int8=INT8)
 WIDTHS = {"inputs": SIZE.hidden, "outputs": len(LABELS), "hidden": 8, "dropout": 0.0}
 SHAPES = {"mlp": MlpShape(window=3, **WIDTHS), "wav2vec2_ctc": TdnnShape(dilations=(1,), **WIDTHS),
