@@ -85,6 +85,18 @@ def alignment(
 
 
 @app.command()
+def augment(
+    folder: Annotated[
+        Path, typer.Argument(parser=given_path, help="the Free Spoken Digit Dataset")
+    ],
+) -> None:
+    """Measure what each augmentation recipe is worth on voices that training did not see."""
+    from fonoteka.bench.augmentation.command import bench_augment
+
+    _measure(lambda: bench_augment(folder))
+
+
+@app.command()
 def streaming(busy: Busy = False) -> None:
     """Time the recognition of streams: real-time factor, deadlines, lag, beside recompute."""
     from fonoteka.bench.streaming import bench_streaming
