@@ -52,8 +52,8 @@ class AugmentBenchParams:
         seeds: heads of each recipe and pair, whose errors are added.
     """
 
-    train_clips: int = 80
-    test_clips: int = 100
+    train_clips: int = 50
+    test_clips: int = 60
     copies: int = 2
     epochs: int = 6
     held_out: int = 2
