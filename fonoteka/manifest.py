@@ -100,7 +100,7 @@ def read_transcripts(path: Path) -> dict[str, Transcript]:
 
 
 PARTS = ("train", "valid", "test")
-"""Of a corpus: each speaker is in one of them."""
+"""The splits; each speaker is in one of them."""
 WHERE_KNOWN = ("phone_times_s", "session", "parent", "group", "sex")
 """Keys that a line omits if their value is unknown."""
 

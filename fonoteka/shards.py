@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import save
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
@@ -37,6 +40,87 @@ def add_to_tar(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     header = tarfile.TarInfo(name)
     header.size, header.mode = len(data), 0o644
     tar.addfile(header, io.BytesIO(data))
+    _forget_members(tar)
+
+
+def _forget_members(tar: tarfile.TarFile) -> None:
+    """Empty the list of headers, 1 KB each: neither writing nor one pass in order needs it."""
+    tar.members.clear()  # type: ignore[attr-defined]  # public, but not in the stubs
+
+
+class FilePart(NamedTuple):
+    """The bytes of one clip in a shard: small and picklable, unlike what they contain."""
+
+    path: Path
+    name: str
+    offset: int
+    size: int
+
+    def read(self) -> bytes:
+        """Return the bytes."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size)
+
+
+class ArrayPart(NamedTuple):
+    """One float32 array in a shard, and its shape."""
+
+    data: FilePart
+    shape: tuple[int, ...]
+
+    def read(self) -> NDArray[np.float32]:
+        """Return the array, read-only."""
+        return np.frombuffer(self.data.read(), "<f4").reshape(self.shape)
+
+
+def clip_parts(folder: Path, references: Mapping[str, str]) -> dict[str, FilePart]:
+    """Return where the FLAC file of each clip is, shard by shard.
+
+    Args:
+        folder: data/audio.
+        references: id to `shard.tar/name.flac`.
+
+    Raises:
+        ValueError: a shard or a clip in it is missing.
+    """
+    by_shard: dict[str, dict[str, str]] = defaultdict(dict)
+    for key, reference in references.items():
+        shard, name = reference.split("/", 1)
+        by_shard[shard][name] = key
+    parts: dict[str, FilePart] = {}
+    for shard, names in sorted(by_shard.items()):
+        path = folder / shard
+        if not path.is_file():
+            raise UserError(f"{path}: no such shard; run the stage preprocess")
+        before = len(parts)
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.name in names:
+                    part = FilePart(path, member.name, member.offset_data, member.size)
+                    parts[names[member.name]] = part
+                _forget_members(tar)
+        if missing := len(names) - (len(parts) - before):
+            raise UserError(f"{path}: {missing} of {len(names)} clips are missing")
+    return parts
+
+
+def clip_signal(part: FilePart, data: bytes | None = None) -> Signal:
+    """Return the samples of a clip, shape `[T]` at 16 kHz.
+
+    Args:
+        part: of a shard of clips.
+        data: its bytes, if they are read already.
+
+    Raises:
+        ValueError: it is not 16 kHz mono.
+    """
+    data = part.read() if data is None else data
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+    if rate != SAMPLE_RATE_HZ or samples.ndim != 1:
+        raise UserError(f"{part.path}: {part.name} is not mono at {SAMPLE_RATE_HZ} Hz")
+    signal: Signal = samples
+    return signal
 
 
 def read_clips(folder: Path, references: Mapping[str, str]) -> Iterator[tuple[str, Signal]]:
@@ -49,32 +133,22 @@ def read_clips(folder: Path, references: Mapping[str, str]) -> Iterator[tuple[st
     Raises:
         ValueError: a shard or a clip in it is missing, or is not 16 kHz mono.
     """
-    by_shard: dict[str, dict[str, str]] = defaultdict(dict)
-    for key, reference in references.items():
-        shard, name = reference.split("/", 1)
-        by_shard[shard][name] = key
-    for shard, names in sorted(by_shard.items()):
-        path = folder / shard
-        if not path.is_file():
-            raise UserError(f"{path}: no such shard; run the stage preprocess")
-        yield from _read_tar(path, names)
+    for key, part in clip_parts(folder, references).items():
+        yield key, clip_signal(part)
 
 
-def _read_tar(path: Path, names: Mapping[str, str]) -> Iterator[tuple[str, Signal]]:
-    count = 0
-    with tarfile.open(path) as tar:
-        for member in tar:
-            if member.name not in names:
-                continue
-            file = tar.extractfile(member)
-            assert file is not None
-            samples, rate = soundfile.read(io.BytesIO(file.read()), dtype="float32")
-            if rate != SAMPLE_RATE_HZ or samples.ndim != 1:
-                raise UserError(f"{path}: {member.name} is not mono at {SAMPLE_RATE_HZ} Hz")
-            count += 1
-            yield names[member.name], samples
-    if count != len(names):
-        raise UserError(f"{path}: {len(names) - count} of {len(names)} clips are missing")
+def array_shard(key: str, shards: int) -> int:
+    """Return the number of the shard of an array: that of the clip before a `#`.
+
+    >>> array_shard("a#1", 16) == array_shard("a", 16) == shard_of("a", 16)
+    True
+    """
+    return shard_of(key.partition("#")[0], shards)
+
+
+def array_path(folder: Path, number: int) -> Path:
+    """Return the path of a shard of arrays."""
+    return folder / f"shard-{number:02d}.safetensors"
 
 
 def write_arrays(folder: Path, arrays: Mapping[str, NDArray[np.float32]], shards: int) -> None:
@@ -82,12 +156,81 @@ def write_arrays(folder: Path, arrays: Mapping[str, NDArray[np.float32]], shards
 
     A key may end in `#1`, `#2`, ... (a view of the clip before it); views stay with their clip.
     """
-    by_shard: dict[int, dict[str, NDArray[np.float32]]] = defaultdict(dict)
-    for key in sorted(arrays):
-        by_shard[shard_of(key.split("#")[0], shards)][key] = np.ascontiguousarray(arrays[key])
-    for number in range(shards):
-        # Not `save_file`: on a full disk it raises its own error, which is not an OSError.
-        (folder / f"shard-{number:02d}.safetensors").write_bytes(save(by_shard[number]))
+    keys = sorted(arrays, key=lambda key: (array_shard(key, shards), key))
+    stream_arrays(folder, ((key, arrays[key]) for key in keys), shards)
+
+
+def stream_arrays(
+    folder: Path, arrays: Iterable[tuple[str, NDArray[np.float32]]], shards: int
+) -> None:
+    """Write arrays as `write_arrays` does, with one of them in memory at a time.
+
+    Args:
+        folder: where to write.
+        arrays: keys and arrays; those of one shard follow each other.
+        shards: number of files.
+
+    Raises:
+        ValueError: an array of a shard comes after those of another one.
+    """
+    left = set(range(shards))
+    for number, group in groupby(arrays, key=lambda pair: array_shard(pair[0], shards)):
+        if number not in left:
+            raise ValueError(f"shard {number} is written already; sort the arrays by shard")
+        left.remove(number)
+        _write_array_file(array_path(folder, number), group)
+    for number in left:
+        _write_array_file(array_path(folder, number), ())
+
+
+def _write_array_file(path: Path, arrays: Iterable[tuple[str, NDArray[np.float32]]]) -> None:
+    """Write one safetensors file, byte for byte as `safetensors.numpy.save` returns it.
+
+    That function needs all arrays at once, and returns a copy of them. The header comes first and
+    depends on all shapes, so the arrays wait in a temporary file.
+    """
+    header: dict[str, dict[str, Any]] = {}
+    places: dict[str, tuple[int, int]] = {}
+    with tempfile.TemporaryFile(dir=path.parent) as waiting, path.open("wb") as file:
+        for key, array in arrays:
+            data = np.ascontiguousarray(array, dtype="<f4")
+            header[key] = {"dtype": "F32", "shape": data.shape}
+            places[key] = waiting.tell(), data.nbytes
+            waiting.write(data.tobytes())
+        end = 0
+        for key in sorted(header):
+            begin, end = end, end + places[key][1]
+            header[key]["data_offsets"] = [begin, end]
+        ordered = {key: header[key] for key in sorted(header)}
+        text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)  # the format aligns the data to 8 bytes
+        file.write(len(text).to_bytes(8, "little") + text)
+        for key in ordered:
+            waiting.seek(places[key][0])
+            file.write(waiting.read(places[key][1]))
+
+
+def array_parts(folder: Path, keys: Iterable[str]) -> dict[str, ArrayPart]:
+    """Return where the arrays of the given keys are, shard by shard.
+
+    Raises:
+        ValueError: the folder contains no shards, one is damaged, or a key is missing.
+    """
+    wanted = set(keys)
+    parts: dict[str, ArrayPart] = {}
+    for path in _array_paths(folder):
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            try:
+                header = json.loads(file.read(length))
+            except ValueError as error:
+                raise UserError(f"{path}: damaged; run dvc checkout") from error
+        for key in sorted(wanted & header.keys()):
+            begin, end = header[key]["data_offsets"]
+            part = FilePart(path, key, 8 + length + begin, end - begin)
+            parts[key] = ArrayPart(part, tuple(header[key]["shape"]))
+    _check_complete(folder, wanted, parts)
+    return parts
 
 
 def read_arrays(folder: Path, keys: Iterable[str] | None = None) -> dict[str, NDArray[np.float32]]:
@@ -98,15 +241,22 @@ def read_arrays(folder: Path, keys: Iterable[str] | None = None) -> dict[str, ND
     """
     wanted = None if keys is None else set(keys)
     arrays: dict[str, NDArray[np.float32]] = {}
-    paths = sorted(folder.glob("shard-*.safetensors"))
-    if not paths:
-        raise UserError(f"{folder}: no shards; run dvc repro")
-    for path in paths:
+    for path in _array_paths(folder):
         with safe_open(path, framework="numpy") as shard:
             names = shard.keys()
             for name in names if wanted is None else sorted(wanted & set(names)):
                 arrays[name] = shard.get_tensor(name)
-    missing = sorted((wanted or set()) - set(arrays))
-    if missing:
-        raise UserError(f"{folder}: {len(missing)} arrays are missing, first {missing[0]!r}")
+    _check_complete(folder, wanted or set(), arrays)
     return arrays
+
+
+def _array_paths(folder: Path) -> list[Path]:
+    paths = sorted(folder.glob("shard-*.safetensors"))
+    if not paths:
+        raise UserError(f"{folder}: no shards; run dvc repro")
+    return paths
+
+
+def _check_complete(folder: Path, wanted: set[str], arrays: Mapping[str, object]) -> None:
+    if missing := sorted(wanted - arrays.keys()):
+        raise UserError(f"{folder}: {len(missing)} arrays are missing, first {missing[0]!r}")

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from pathlib import Path
+from uuid import uuid4
 
 import collecting
 import costs
@@ -56,6 +57,18 @@ def pytest_collection_modifyitems(config, items):
 
 def marks(item):
     return {mark.name for mark in item.iter_markers()} & {*costs.COSTS}
+
+
+@pytest.fixture(autouse=True)
+def own_clip_cache(request, tmp_path_factory, monkeypatch):
+    """Run stages in this process, with an empty cache of clips for each test.
+
+    Tests of the executors and of the cache itself set both.
+    """
+    if request.path.parent.name != "compute":
+        folder = tmp_path_factory.getbasetemp() / "clip-cache" / uuid4().hex
+        monkeypatch.setenv("FONOTEKA_CACHE", str(folder))
+        monkeypatch.setenv("FONOTEKA_EXECUTOR", "serial")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

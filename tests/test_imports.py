@@ -19,6 +19,7 @@ CPU_SECONDS = {
 LOADS = {
     "stages.corpus.audit": {"matplotlib"},
     "stages.corpus.preprocess": {"scipy"},
+    "stages.corpus.speaker_encoder": {"torch", "torchaudio"},
     "stages.evaluation.compare": {"matplotlib"},
     "stages.evaluation.ensemble": {"pandas"},
     "stages.evaluation.evaluate": {"matplotlib", "pandas"},

@@ -155,7 +155,7 @@ def test_a_text_without_an_encoding_is_noticed(call, count):
 ASCII = {
     ("fonoteka.core.run_stage", "(between / 'stat').read_text()"),
     (
-        "fonoteka.whisper.conversion.wheels",
+        "fonoteka.models.pinned_wheel",
         "requirement.write_text(f'{name}=={wheel.version} --hash=sha256:{wheel.sha256}\\n')",
     ),
 }

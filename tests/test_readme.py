@@ -37,7 +37,12 @@ MODELS = sorted(path.parent.name for path in (TOP / "data/models").glob("*/model
 FRAME, TOY_LABELS = 320, ("<blank>", "a", "b", "tʃ", "dʒ", "ʎ")
 
 MAKEFILE = (TOP / "Makefile").read_text(encoding="utf-8")
-NOT_OURS = {"--durations", "--dist", "--experimental-websocket"}  # of pytest and node
+# Options that pytest, node, Dask, sbatch, pip and torchrun have.
+NOT_OURS = {
+    "--dist", "--durations", "--experimental-websocket", "--gres", "--index-url", "--mem",
+    "--nnodes", "--nproc-per-node", "--nthreads", "--nworkers", "--port", "--rdzv-backend",
+    "--rdzv-endpoint", "--standalone",
+}  # fmt: skip
 # Pages whose programs other tests run: here, in test_hub_pipeline.py and test_service_examples.py.
 RUN_ELSEWHERE = {"README.md", "docs/hub.md", "docs/service-examples.md"}
 

@@ -97,6 +97,19 @@ def augment(
 
 
 @app.command()
+def voices(
+    folder: Annotated[
+        Path, typer.Argument(parser=given_path, help="labels.tsv and one recording per speaker")
+    ],
+    busy: Busy = False,
+) -> None:
+    """Measure the audit's thresholds of voices: misses, false alarms, equal error rate."""
+    from fonoteka.bench.voices.voice_errors import bench_voices
+
+    _measure(lambda: bench_voices(folder, busy))
+
+
+@app.command()
 def streaming(busy: Busy = False) -> None:
     """Time the recognition of streams: real-time factor, deadlines, lag, beside recompute."""
     from fonoteka.bench.streaming import bench_streaming

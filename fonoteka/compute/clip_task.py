@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Taken = TypeVar("Taken", contravariant=True)  # a task of clips takes every kind of clip
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Shard(Generic[Item]):
     items: tuple[Item, ...]
 
 
-class ClipTask(Protocol[Item, Result]):
+class ClipTask(Protocol[Taken, Result]):
     """Work on one item at a time; pickled, so it has paths and parameters, not models."""
 
     @property
@@ -34,13 +35,13 @@ class ClipTask(Protocol[Item, Result]):
     def fingerprint(self) -> str:
         """A hash of all that every result depends on: code, parameters and weights."""
 
-    def open(self) -> Callable[[Item], Result]:
+    def open(self) -> Callable[[Taken], Result]:
         """Return the function of one item; called once per worker, so it loads the model."""
 
-    def clip(self, item: Item) -> str:
+    def clip(self, item: Taken) -> str:
         """Return the id of an item's clip, by which an erasure finds its entries."""
 
-    def content(self, item: Item) -> str:
+    def content(self, item: Taken) -> str:
         """Return a hash of the data of one item, for example of its samples."""
 
     def encode(self, result: Result) -> bytes:

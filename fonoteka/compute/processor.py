@@ -1,5 +1,7 @@
 """Determine the kind of processor: equal kinds compute equal bytes with equal packages.
 
+A GPU is part of the kind if `compute.device` lets torch use it.
+
 A library selects its code by the instructions of the processor. A kind is therefore the vendor,
 family, model and the instructions that libraries use, without the product name and core count.
 
@@ -10,8 +12,11 @@ processor has, so the name depends on the version of `archspec`, and several mod
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 CPUINFO = Path("/proc/cpuinfo")
 # Instruction sets that determine the speed of fp32 and int8 products on x86-64 and ARM.
@@ -30,6 +35,10 @@ OLDER = {
 }
 
 
+GPUS = Path("/proc/driver/nvidia/gpus")
+"""A folder per GPU, with its model in the file `information`."""
+
+
 @dataclass(frozen=True)
 class Processor:
     """A processor.
@@ -46,11 +55,38 @@ class Processor:
         """Return the processor as a program with the environment variables `OLDER` sees it."""
         return Processor(f"{self.name}, without AVX and later instructions", f"{self.kind}, no AVX")
 
+    def with_gpus(self, models: Iterable[str]) -> Processor:
+        """Return the processor as a pipeline with another `compute.device` than `cpu` sees it.
+
+        >>> Processor("One", "x86_64").with_gpus(["H200"]).kind, Processor("A", "b").with_gpus([])
+        ('x86_64, GPU H200', Processor(name='A', kind='b'))
+        """
+        cards = "".join(f", GPU {model}" for model in models)
+        return Processor(self.name + cards, self.kind + cards)
+
 
 def processor() -> Processor:
     """Return the processor that this process runs on."""
     text = CPUINFO.read_text(encoding="utf-8") if CPUINFO.is_file() else ""
     return parse_cpuinfo(text, platform.machine(), platform.processor())
+
+
+def of_pipeline(params: Path) -> Processor:
+    """Return the processor, with the GPUs if `compute.device` of params.yaml allows them.
+
+    A pipeline without that section computes on the processor.
+    """
+    document = yaml.safe_load(params.read_text(encoding="utf-8")) if params.is_file() else None
+    compute = document.get("compute") if isinstance(document, dict) else None
+    device = compute.get("device", "cpu") if isinstance(compute, dict) else "cpu"
+    return processor() if device == "cpu" else processor().with_gpus(gpu_models())
+
+
+def gpu_models(folder: Path = GPUS) -> list[str]:
+    """Return the models of the NVIDIA GPUs of this machine, each once; [] on other systems."""
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*/information")]
+    lines = [line.partition(":") for text in texts for line in text.splitlines()]
+    return sorted({value.strip() for key, _, value in lines if key.strip() == "Model"})
 
 
 def parse_cpuinfo(cpuinfo: str, machine: str, name: str) -> Processor:

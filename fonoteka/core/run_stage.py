@@ -47,7 +47,9 @@ def run_command(
     except (UserError, OSError) as error:
         if os.environ.get("FONOTEKA_TRACEBACK"):
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        # An OSError may have no text: `TimeoutError()` of asyncio has not.
+        text = " ".join(str(error).split()) or type(error).__name__
+        print(f"error: {text}", file=sys.stderr)
         raise SystemExit(undecided) from error
     except KeyboardInterrupt as error:
         print(stopped, file=sys.stderr)

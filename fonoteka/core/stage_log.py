@@ -5,7 +5,7 @@
     {"time": ..., "event": "start", "stage": "train@mlp", "arguments": [...], "cores": 2, ...}
     {"time": ..., "event": "sample", "cpu_share": 1.9, "memory_mib": 612.1, "step": 12, ...}
     {"time": ..., "event": "step", "step": 13, "loss": 0.71, "learning_rate": 0.0003, ...}
-    {"time": ..., "event": "end", "seconds": 81.4, "exit": 0, "cpu_s": 151.2, ...}
+    {"time": ..., "event": "end", "seconds": 81.4, "exit": 0, "peak_process_mib": 702.3, ...}
 
 Each line is of `fonoteka.core.log_line`. git and DVC ignore the folder, and no result depends on
 it: a log that cannot be written is reported once on stderr, and the stage continues without one.
@@ -27,7 +27,7 @@ from typing import Any
 
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.log_line import log_line
-from fonoteka.core.process_tree import tree_usage
+from fonoteka.core.process_tree import peak_rss_mib, tree_usage
 
 VARIABLE, OFF, FOLDER = "FONOTEKA_LOGS", "off", Path("logs")
 RUNS = 20
@@ -94,7 +94,9 @@ class StageLog:
         fields: dict[str, Any] = {
             "seconds": round(seconds, 3), "exit": code, "cpu_s": round(cpu_s, 2),
             "cpu_share": round(cpu_s / max(seconds, 1e-3), 3),
+            # The sum over all processes when sampled, and the largest process at any time.
             "peak_memory_mib": round(max(self.most_mib, usage.memory_mib), 1),
+            "peak_process_mib": round(peak_rss_mib(), 1),
         }  # fmt: skip
         fields |= {} if error is None else {"error": error}
         self.write("end", fields, "error" if code else "info")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
+from fonoteka.models.device import device_of, half_precision
 from fonoteka.models.encoders import (
     VARIANCE_FLOOR,
     embed,
@@ -96,18 +97,22 @@ class MelEncoder:
                 f"{len(signal) / SAMPLE_RATE_HZ:.1f} s of sound; Whisper's encoder takes "
                 f"{self.max_samples / SAMPLE_RATE_HZ:.0f} s; lower inventory.max_s in params.yaml"
             )
-        embeddings: NDArray[np.float32] = self.module(torch.from_numpy(signal)[None])[0].numpy()
+        device = device_of(self.module)
+        with half_precision(device):  # all but the log-mel bands
+            states = self.module(torch.from_numpy(signal)[None].to(device))[0]
+        embeddings: NDArray[np.float32] = states.float().cpu().numpy()
         return embeddings
 
 
-def load_clip_encoder(folder: Path) -> ClipEncoder:
-    """Return the encoder of a folder; config.json states its kind.
+def load_clip_encoder(folder: Path, device: torch.device | None = None) -> ClipEncoder:
+    """Return the encoder of a folder, on a device; config.json states its kind.
 
     Raises:
         UserError: the folder has no encoder, or it is damaged or of an unknown kind.
     """
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     if isinstance(config, dict) and config.get("model_type") == "whisper":
-        return MelEncoder(load_short_encoder(folder))
+        return MelEncoder(load_short_encoder(folder).to(device))
     # Raises for a folder without config.json and for unknown kinds.
-    return WaveformEncoder(load_encoder(folder), bool(feature_extractor(folder).do_normalize))
+    encoder = load_encoder(folder).to(device)
+    return WaveformEncoder(encoder, bool(feature_extractor(folder).do_normalize))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from fonoteka.core.errors import UserError
 
+CPU, CUDA, AUTO = DEVICES = ("cpu", "cuda", "auto")
+
 
 @dataclass(frozen=True)
 class ComputeParams:
@@ -17,13 +19,21 @@ class ComputeParams:
 
     Attributes:
         threads: threads per matrix product; results depend on it, see `configure`.
+        device: `cpu` with float32, `cuda` with bfloat16 autocast, or `auto` for a GPU if torch
+            finds one; see `fonoteka.models.device`.
     """
 
     threads: int
+    device: str
 
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise UserError(f"compute.threads must be at least 1, found {self.threads}")
+        if self.device not in DEVICES:
+            raise UserError(
+                f"compute.device: {self.device!r} is not one of {', '.join(DEVICES)}; change it in "
+                "params.yaml"
+            )
 
 
 def configure(threads: int) -> None:

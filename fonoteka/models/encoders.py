@@ -32,6 +32,7 @@ from transformers.utils.logging import disable_progress_bar
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
+from fonoteka.models.device import device_of, half_precision
 
 warnings.filterwarnings(  # caused by transformers itself, in WavLM
     "ignore", message="Support for mismatched key_padding_mask and attn_mask", category=UserWarning
@@ -202,7 +203,10 @@ def embed(encoder: Any, signal: Signal, normalised: bool) -> NDArray[np.float32]
     """
     samples = zero_mean_unit_variance(signal) if normalised else signal
     batch = torch.from_numpy(pad_for_frames(samples, receptive_field(encoder)))[None]
-    return np.asarray(encoder(batch).last_hidden_state[0].numpy(), dtype=np.float32)
+    device = device_of(encoder)
+    with half_precision(device):
+        hidden = encoder(batch.to(device)).last_hidden_state[0]
+    return np.asarray(hidden.float().cpu().numpy(), dtype=np.float32)
 
 
 def pad_for_frames(signal: Signal, field: int) -> Signal:

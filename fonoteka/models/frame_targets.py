@@ -36,6 +36,15 @@ def frame_labels(utterance: Utterance, count: int) -> NDArray[np.int64]:
     return labels
 
 
+def spoken_frames(labels: Sequence[Tensor]) -> int:
+    """Return the number of frames that `phone_loss` counts.
+
+    >>> spoken_frames([torch.tensor([1, 0, UNKNOWN]), torch.tensor([2])])
+    2
+    """
+    return sum(int((frames > 0).sum()) for frames in labels)
+
+
 def phone_loss(log_probs: Tensor, labels: Sequence[Tensor]) -> Tensor:
     """Return the cross entropy of the phones in all frames that have one; 0 if none has.
 

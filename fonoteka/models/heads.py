@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, read_json, sha256_file, write_json
 from fonoteka.core.params import build
+from fonoteka.models.device import device_of
 
 WEIGHTS, CONFIG = "model.safetensors", "model.json"
 
@@ -223,4 +224,5 @@ def load_head(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
 @torch.inference_mode()
 def posteriors(head: nn.Module, embeddings: Any) -> Any:
     """Return the log posteriors `[T, V]` of one clip's embeddings `[T, D]`, both numpy arrays."""
-    return head(torch.from_numpy(embeddings)[None])[0].numpy()
+    frames = torch.from_numpy(embeddings)[None].to(device_of(head))
+    return head(frames)[0].cpu().numpy()

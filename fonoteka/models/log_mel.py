@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers.audio_utils import mel_filter_bank
 
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.models.device import full_precision
 
 WINDOW, MEL_HOP = 400, 160
 """Samples of a window, 25 ms, and from one to the next, 10 ms."""
@@ -45,8 +46,12 @@ class LogMel(nn.Module):
         """Return `[B, bands, N / 160]` of samples `[B, N]`, N a multiple of 160 and above 200.
 
         The floor is relative to the loudest band of each clip, so a clip does not depend on the
-        others of its batch.
+        others of its batch. A GPU computes it in float32 too.
         """
+        with full_precision(samples.device):
+            return self._levels(samples)
+
+    def _levels(self, samples: Tensor) -> Tensor:
         padded = F.pad(samples[:, None], (WINDOW // 2, WINDOW // 2), mode="reflect")
         # The last frame is centred on the end of the clip; Whisper drops it.
         spectrum = F.conv1d(padded, self.waves, stride=MEL_HOP)[:, :, :-1]  # type: ignore[arg-type]

@@ -99,6 +99,8 @@ def _stage_entry(stage: str, build: FinishedBuild, also: Sequence[FinishedBuild]
         "cpu_s": round(run.whole_cpu_s, 2),
         "import_cpu_s": run.import_cpu_s,
         "seconds": run.seconds,
+        "peak_mib": run.peak_mib,
+        "peak_process_mib": run.peak_process_mib,
         "constant_s": significant(rate.constant_s),
         "per_unit_s": significant(rate.per_unit_s),
         "low": significant(rate.low),

@@ -87,6 +87,28 @@ def growth_part(report: Mapping[str, Any]) -> str:
     )
 
 
+def memory_part(report: Mapping[str, Any]) -> str:
+    """Return the table of peak memory per stage; empty if no log states it."""
+    stages = {
+        stage: entry
+        for stage, entry in report["stages"].items()
+        if entry.get("peak_process_mib") is not None
+    }
+    if not stages:
+        return ""
+    ordered = sorted(stages.items(), key=lambda pair: (-pair[1]["peak_process_mib"], pair[0]))
+    rows = [
+        [stage, round(entry["peak_process_mib"]), round(entry["peak_mib"])]
+        for stage, entry in ordered
+    ]
+    header = ["stage", "largest process, MiB", "all processes, MiB"]
+    return (
+        "## Peak memory\n\nThe largest process at any time, as the kernel counts it; and all "
+        "processes of the stage together, in samples of every five seconds. Pages that processes "
+        f"share count for each of them.\n\n{table(header, rows)}\n"
+    )
+
+
 def storage_part(report: Mapping[str, Any]) -> str:
     """Return the tables of bytes: per hour of speech, of models, and of checkpoints."""
     stored = report["storage"]

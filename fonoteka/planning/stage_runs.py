@@ -34,6 +34,8 @@ class StageRun:
         steps: the last logged step; 0 if the stage logs none.
         step_cpu_s: processor seconds per step in windows of at least `WINDOW_STEPS` steps.
         exit: the exit code; None if the run was killed or has not ended.
+        peak_mib: the most memory of all its processes; None if the log does not state it.
+        peak_process_mib: that of its largest process.
     """
 
     stage: str
@@ -46,6 +48,8 @@ class StageRun:
     steps: int
     step_cpu_s: tuple[float, ...]
     exit: int | None
+    peak_mib: float | None = None
+    peak_process_mib: float | None = None
 
     @property
     def finished(self) -> bool:
@@ -102,6 +106,8 @@ def read_run(path: Path) -> StageRun:
         steps=max(steps, default=0),
         step_cpu_s=tuple(_step_cpu_s(e for e in events if e["event"] == "sample")),
         exit=int(end["exit"]) if end else None,
+        peak_mib=end.get("peak_memory_mib") if end else None,
+        peak_process_mib=end.get("peak_process_mib") if end else None,
     )
 
 

@@ -24,7 +24,10 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.stage_log import log_event, log_step
 from fonoteka.models.ctc import lr_at
 from fonoteka.models.determinism import seed_of
+from fonoteka.models.device import half_precision
 from fonoteka.models.log_mel import MEL_HOP
+from fonoteka.models.parallel.batch_parts import WHOLE, BatchPart, fitting_parts, parts_of_rank
+from fonoteka.models.parallel.ranks import ALONE, Ranks
 from fonoteka.models.step_checkpoints import StepCheckpoints, TrainingState
 from fonoteka.models.whisper_encoder import encode_mel
 from fonoteka.whisper.augmented import augmented_examples, check_recipe
@@ -42,7 +45,7 @@ from fonoteka.whisper.examples import (
 from fonoteka.whisper.lora import LoraParams, add_adapters
 from fonoteka.whisper.model import Whisper, padded
 
-TRAINABLE, FROZEN, DEVICES = ("all", "decoder", "lora"), ("embeddings",), ("cpu", "cuda")
+TRAINABLE, FROZEN = ("all", "decoder", "lora"), ("embeddings",)
 STATUS = Path("/proc/self/status")
 
 
@@ -59,7 +62,6 @@ class FineTuneParams:
         frozen_layers: encoder layers from the first that are not trained with `all`, the two
             convolutions with them; 0 trains both.
         script: of the targets, `latin` or `as_written`.
-        device: `cpu` with float32, or `cuda` with bfloat16 autocast.
         batch: most clips that are computed side by side.
         accumulate: batches per step.
         steps: updates of the weights.
@@ -85,7 +87,6 @@ class FineTuneParams:
     frozen: tuple[str, ...]
     frozen_layers: int
     script: str
-    device: str
     batch: int
     accumulate: int
     steps: int
@@ -106,7 +107,7 @@ class FineTuneParams:
     language_share: dict[str, float]
 
     def __post_init__(self) -> None:
-        words = {"trainable": TRAINABLE, "script": SCRIPTS, "device": DEVICES}
+        words = {"trainable": TRAINABLE, "script": SCRIPTS}
         for name, allowed in words.items():
             if getattr(self, name) not in allowed:
                 raise UserError(
@@ -161,7 +162,7 @@ class StepRecord:
         learning_rate: of the update.
         seconds: of this step on the clock.
         cpu_seconds: of this process.
-        peak_mib: most memory so far: of the device with `cuda`, else of the process; None if the
+        peak_mib: most memory so far: of the device on a GPU, else of the process; None if the
             system does not tell.
     """
 
@@ -174,22 +175,6 @@ class StepRecord:
 
 
 Log = Callable[[StepRecord], None]
-
-
-def choose_device(name: str) -> torch.device:
-    """Return a device of torch.
-
-    Raises:
-        UserError: this machine does not have it.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "train_whisper.device: 'cuda', but torch finds no CUDA device here; set it to cpu in "
-            "params.yaml"
-        )
-    # A convolution in TF32 has 10 bits: too few for the log-mel input, which reaches 80 dB down.
-    torch.backends.cudnn.allow_tf32 = False
-    return torch.device(name)
 
 
 def trainable_weights(model: nn.Module, params: FineTuneParams) -> dict[str, nn.Parameter]:
@@ -225,12 +210,19 @@ class Losses:
         self.recipe = recipe
         self.whisper, self.params, self.stored = whisper, params, stored
         self.device: torch.device = whisper.model.device
-        self.half = self.device.type == "cuda"  # bfloat16 for products of matrices
 
-    def train(self, batch: Sequence[TextClip], step: int) -> Tensor:
-        """Return the sum of the losses of all tokens of a changed batch, with smoothing."""
+    def train(self, batch: Sequence[TextClip], step: int, part: BatchPart = WHOLE) -> Tensor:
+        """Return the sum of the losses of a part's tokens, with changes, masks and smoothing.
+
+        All parts have the input length of the batch, because silence after a clip changes it.
+        """
         changed = augmented_examples(batch, self.recipe, self.params.seed, step)
-        return self._sum(changed, step, self.params.label_smoothing)
+        some = part.take(changed)
+        if not some:
+            return torch.zeros((), device=self.device)
+        with part.draws():
+            length = max(e.input_s for e in changed)
+            return self._sum(some, step, self.params.label_smoothing, length)
 
     @torch.no_grad()
     def valid(self, examples: Sequence[TextClip]) -> float:
@@ -240,18 +232,21 @@ class Losses:
         lengths = [e.input_s for e in examples]
         rng = np.random.default_rng(0)  # the order of the sum, which is rounded
         for numbers in batches_of(lengths, self.params.batch, rng, equal=True):
-            total += self._sum([examples[i] for i in numbers], None, 0.0).item()
+            some = [examples[i] for i in numbers]
+            total += self._sum(some, None, 0.0, some[0].input_s).item()
         return total / sum(map(target_count, examples))
 
-    def _sum(self, batch: Sequence[TextClip], step: int | None, smoothing: float) -> Tensor:
+    def _sum(
+        self, batch: Sequence[TextClip], step: int | None, smoothing: float, input_s: float
+    ) -> Tensor:  # fmt: skip
         model = self.whisper.model
         targets = make_targets(batch, self.whisper.rules.end)
         labels = targets.labels.to(self.device)
         wanted = labels != NO_TARGET
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+        with half_precision(self.device):
             hidden = model.model.decoder(
                 input_ids=targets.inputs.to(self.device),
-                encoder_hidden_states=self._states(batch, step), use_cache=False,
+                encoder_hidden_states=self._states(batch, step, input_s), use_cache=False,
             ).last_hidden_state  # fmt: skip
             # Positions without a target are left out: a third of the decoder's cost is here.
             logits = model.proj_out(hidden[wanted])
@@ -259,13 +254,11 @@ class Losses:
             logits.float(), labels[wanted], reduction="sum", label_smoothing=smoothing
         )
 
-    def _states(self, batch: Sequence[TextClip], step: int | None) -> Tensor:
+    def _states(self, batch: Sequence[TextClip], step: int | None, input_s: float) -> Tensor:
         if self.stored is not None:
             return self.stored.read(batch).to(self.device)
-        samples = padded([e.samples for e in batch], max(e.input_s for e in batch))
-        # In bfloat16 quiet bands would be lost beside loud ones: it has 8 bits, the input 80 dB.
-        with torch.autocast(self.device.type, enabled=False):
-            mel = self.whisper.log_mel(samples.to(self.device))
+        samples = padded([e.samples for e in batch], input_s)
+        mel = self.whisper.log_mel(samples.to(self.device))
         if step is not None and self.params.masks.on:
             seeds = [seed_of(self.params.seed, "masks", e.id, step) for e in batch]
             frames = [len(e.samples) // MEL_HOP for e in batch]
@@ -308,8 +301,12 @@ class BatchOrder:
 class FineTuning:
     """A run: the model, its optimiser, the best weights and the progress."""
 
-    def __init__(self, losses: Losses, train: Sequence[TextClip], params: FineTuneParams) -> None:
-        self.losses, self.params = losses, params
+    def __init__(
+        self, losses: Losses, train: Sequence[TextClip], params: FineTuneParams,
+        ranks: Ranks = ALONE,
+    ) -> None:  # fmt: skip
+        self.losses, self.params, self.ranks = losses, params, ranks
+        self.per_rank: int | None = None
         self.model: nn.Module = losses.whisper.model
         self.weights = trainable_weights(self.model, params)
         self.model.to(losses.device)
@@ -345,35 +342,50 @@ class FineTuning:
         """Compute the gradients of a step and return its loss per token."""
         self.model.train()
         self.optimizer.zero_grad()
-        first = number * self.params.accumulate
-        batches = [self.order.batch(first + i) for i in range(self.params.accumulate)]
+        params = self.params
+        first = number * params.accumulate
+        batches = [self.order.batch(first + i) for i in range(params.accumulate)]
         count = sum(target_count(e) for batch in batches for e in batch)
         try:
-            total = sum(self._backward(batch, number, count) for batch in batches)
+            self.per_rank = self.per_rank or fitting_parts(
+                self.ranks, lambda part: self.losses.train(batches[0], number, part)
+            )
+            parts = parts_of_rank(self.ranks, self.per_rank, params.seed, number)
+            total = sum(self._backward(batch, number, count, parts) for batch in batches)
         except torch.OutOfMemoryError as error:
             raise UserError(
-                f"step {number + 1}: a batch of {self.params.batch} clips does not fit into the "
+                f"step {number + 1}: a batch of {params.batch} clips does not fit into the "
                 "memory of the device; lower train_whisper.batch and raise accumulate"
             ) from error
+        # The losses are sums over all tokens of the step, so the sum of the ranks is the whole.
+        self.ranks.sum_gradients([*self.weights.values()])
+        total = self.ranks.sum(total)
         if not math.isfinite(total):
             raise UserError(
                 f"step {number + 1}: the loss is {total}; lower train_whisper.learning_rate, now "
-                f"{self.params.learning_rate}"
+                f"{params.learning_rate}"
             )
         return total
 
-    def _backward(self, batch: Sequence[TextClip], number: int, count: int) -> float:
-        loss = self.losses.train(batch, number) / count
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.item()
+    def _backward(
+        self, batch: Sequence[TextClip], number: int, count: int, parts: Sequence[BatchPart]
+    ) -> float:  # fmt: skip
+        total = 0.0
+        for part in parts:
+            loss = self.losses.train(batch, number, part) / count
+            if loss.requires_grad:  # that of an empty part does not
+                loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        return total
 
     def validate(self, examples: Sequence[TextClip]) -> float:
         """Record the validation loss and keep the weights if it is the lowest so far."""
-        loss, progress = self.losses.valid(examples), self.progress
+        loss, progress = self.ranks.from_first(lambda: self.losses.valid(examples)), self.progress
         if not progress.history:
             progress.history.append({})
         progress.history[-1]["valid_loss"] = round(loss, 6)
-        log_event("valid", step=progress.step, valid_loss=loss)
+        if self.ranks.first:
+            log_event("valid", step=progress.step, valid_loss=loss)
         if loss < progress.best:
             progress.best, progress.best_step, progress.waited = loss, progress.step, 0
             self.best = self._copy()
@@ -425,7 +437,7 @@ class FineTuning:
 def fine_tune(
     whisper: Whisper, train: Sequence[TextClip], valid: Sequence[TextClip], params: FineTuneParams,
     checkpoints: StepCheckpoints, stored: EncoderStates | None, log: Log,
-    recipe: AugmentRecipe = NONE,
+    recipe: AugmentRecipe = NONE, ranks: Ranks = ALONE,
 ) -> FineTuning:  # fmt: skip
     """Train a model in place and return the finished run; the model has its best weights.
 
@@ -436,12 +448,16 @@ def fine_tune(
         params: of the run.
         checkpoints: of this run.
         stored: prepared encoder states of all examples, or None to encode clips in each step.
-        log: called after each step.
+        log: called after each step by the first rank.
         recipe: of the training clips.
+        ranks: the processes of this training.
     """
     check_recipe(train, recipe, params.trainable)
-    run = FineTuning(Losses(whisper, params, stored, recipe), train, params)
-    if state := checkpoints.restore():
+    run = FineTuning(Losses(whisper, params, stored, recipe), train, params, ranks)
+    state = checkpoints.restore()
+    ranks.agree("inputs, parameters or code", checkpoints.mark)
+    ranks.agree("checkpoint", f"step {state.notes['step'] if state else 0}")
+    if state:
         run.load(state)
         print(f"continues after step {run.progress.step} of {params.steps}", flush=True)
     else:
@@ -450,12 +466,13 @@ def fine_tune(
     progress = run.progress
     while progress.step < params.steps and progress.waited < params.patience:
         record = run.step()
-        log(record)
-        log_step(**asdict(record))
+        if ranks.first:
+            log(record)
+            log_step(**asdict(record))
         ended = progress.step == params.steps
         if ended or progress.step % params.valid_every == 0:
             print(f"step {progress.step}: valid loss {run.validate(valid):.4f}", flush=True)
-        if ended or progress.step % params.checkpoint_every == 0:
+        if ranks.first and (ended or progress.step % params.checkpoint_every == 0):
             checkpoints.save(progress.step, run.state())
     run.finish()
     whisper.model.eval()

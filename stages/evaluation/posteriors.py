@@ -11,31 +11,49 @@ Params  posteriors
 
 The MLP reads a segment as one vector, the mean of its frames, as in its training. For any other
 model a phone's score is its highest posterior in the segment. The later stages read both alike.
+
+A clip is scored again only if its embeddings, its audio or its segments have changed, and the
+results of one shard of work are in memory at a time.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load as decode_arrays
+from safetensors.numpy import save as encode_arrays
 
 from fonoteka import manifest
+from fonoteka.compute.map_shards import map_shards
+from fonoteka.compute.plan_shards import plan_shards
+from fonoteka.compute.source_fingerprint import source_fingerprint
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import atomic_folder, read_json
+from fonoteka.core.files import atomic_folder, read_json, sha256_file, sha256_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.onnx_export.session import labels_of, open_model, session_posteriors
 from fonoteka.phones import LABELS
 from fonoteka.scoring.decoding import check_posteriors
-from fonoteka.shards import read_arrays, read_clips, write_arrays
+from fonoteka.shards import (
+    ArrayPart,
+    FilePart,
+    array_parts,
+    clip_parts,
+    clip_signal,
+    shard_of,
+    stream_arrays,
+)
 from stages.evaluation.segment_rows import Predict, Times, phone_times, pooled_rows, rows_of
 
 Array = NDArray[np.float32]
+HEAD, INT8 = "head.onnx", "model.int8.onnx"
 
 
 @dataclass(frozen=True)
@@ -72,19 +90,77 @@ def load_predictor(model: Path, name: str) -> Predict:
     return predict
 
 
+class ClipPosteriors(NamedTuple):
+    """One clip: its embeddings, its phone segments, and its audio if the int8 file is to be run."""
+
+    id: str
+    embeddings: ArrayPart
+    times: Times
+    audio: FilePart | None
+
+
+@dataclass(frozen=True)
+class PosteriorsTask:
+    """Run the files of a model on one clip; the result is by the end of the key: `#segments`."""
+
+    model: Path
+    fingerprint: str
+    name: str = "posteriors"
+
+    def open(self) -> Callable[[ClipPosteriors], dict[str, Array]]:
+        """Load the model and return the function of one clip."""
+        predict = load_predictor(self.model, HEAD)
+        pooled = read_json(self.model / "model.json")["kind"] == "mlp"
+        loaded: list[Predict] = []
+
+        def score(item: ClipPosteriors) -> dict[str, Array]:
+            frames = item.embeddings.read()
+            results = predictions(predict, pooled, item.id, frames, item.times)
+            if item.audio is not None:
+                # Not before the first clip that needs it: `valid` needs the head alone.
+                loaded[:] = loaded or [load_predictor(self.model, INT8)]
+                results["#int8"] = loaded[0](clip_signal(item.audio))
+            return results
+
+        return score
+
+    def clip(self, item: ClipPosteriors) -> str:
+        """Return the id of the clip."""
+        return item.id
+
+    def content(self, item: ClipPosteriors) -> str:
+        """Return hashes of the embeddings and the FLAC file, with the times of the segments."""
+        read = item.embeddings.data, item.audio
+        hashes = [part and hashlib.sha256(part.read()).hexdigest() for part in read]
+        return sha256_json([hashes, item.embeddings.shape, item.times])
+
+    def encode(self, result: dict[str, Array]) -> bytes:
+        """Return the arrays as bytes of a safetensors file."""
+        return bytes(encode_arrays(result))
+
+    def decode(self, data: bytes) -> dict[str, Array]:
+        """Return the arrays of `encode`."""
+        arrays: dict[str, Array] = decode_arrays(data)
+        return arrays
+
+
+def posteriors_task(model: Path) -> PosteriorsTask:
+    """Return the task, with a fingerprint of code, model and processor."""
+    files = [model / name for name in ("model.json", HEAD, INT8)]
+    weights = {path.name: sha256_file(path) for path in files if path.is_file()}
+    return PosteriorsTask(model, sha256_json([source_fingerprint(__name__), weights]))
+
+
 def predictions(
-    predict: Predict, pooled: bool, arrays: Mapping[str, Array], times: Mapping[str, Times]
-) -> Iterator[tuple[str, Array]]:
-    """Yield the log posteriors of each clip and the scores of its segments, each with its key."""
-    for key, frames in arrays.items():
-        try:
-            log_probs = predict(frames)
-            yield key, log_probs
-            spans_s = times.get(key, ())
-            rows = pooled_rows(predict, frames, spans_s) if pooled else rows_of(log_probs, spans_s)
-        except ValueError as error:
-            raise UserError(f"{key}: {error}") from error
-        yield f"{key}#segments", rows
+    predict: Predict, pooled: bool, key: str, frames: Array, times: Times
+) -> dict[str, Array]:
+    """Return the log posteriors of a clip and, under `#segments`, the scores of its segments."""
+    try:
+        log_probs = predict(frames)
+        rows = pooled_rows(predict, frames, times) if pooled else rows_of(log_probs, times)
+    except ValueError as error:
+        raise UserError(f"{key}: {error}") from error
+    return {"": log_probs, "#segments": rows}
 
 
 def run(
@@ -92,22 +168,28 @@ def run(
     audio: Path | None, params: PosteriorsParams,
 ) -> None:  # fmt: skip
     """Write the posteriors of one model, and those of its int8 file if `audio` is given."""
-    parts = {path: manifest.read(path) for path in (valid, test)}
-    for path, utterances in parts.items():
-        if not utterances:
+    references: dict[Path, dict[str, str]] = {}
+    for path in (valid, test):
+        references[path] = {u.id: u.audio for u in manifest.read(path)}
+        if not references[path]:
             raise UserError(f"{path}: no utterance to score")
     times = phone_times(segments)
-    arrays = read_arrays(embeddings, [u.id for us in parts.values() for u in us])
-    pooled = read_json(model / "model.json")["kind"] == "mlp"
-    results: dict[str, Any] = dict(
-        predictions(load_predictor(model, "head.onnx"), pooled, arrays, times)
+    frames = array_parts(embeddings, [*references[valid], *references[test]])
+    sounds = {} if audio is None else clip_parts(audio, references[test])
+    items: list[list[ClipPosteriors]] = [[] for _ in range(params.shards)]
+    for key in sorted(frames):
+        scored = ClipPosteriors(key, frames[key], times.get(key, ()), sounds.get(key))
+        items[shard_of(key, params.shards)].append(scored)
+    named = enumerate(items)
+    plan = [s for number, each in named for s in plan_shards(f"shard-{number:02d}", each)]
+    results = (
+        (item.id + end, array)
+        for shard, arrays in map_shards(posteriors_task(model), plan)
+        for item, by_end in zip(shard.items, arrays, strict=True)
+        for end, array in by_end.items()
     )
-    if audio is not None:
-        predict = load_predictor(model, "model.int8.onnx")
-        for key, signal in read_clips(audio, {u.id: u.audio for u in parts[test]}):
-            results[f"{key}#int8"] = predict(signal)
     with atomic_folder(out) as part:
-        write_arrays(part, results, params.shards)
+        stream_arrays(part, results, params.shards)
 
 
 def main() -> None:

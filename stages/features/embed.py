@@ -7,29 +7,48 @@ Params  embed, compute, and the recipe of configs/augment.yaml that embed.augmen
 Each clip is embedded alone. Padding in a batch would change an encoder's output, so an embedding
 depends only on the clip and the encoder. With `--augmented-copies 2` two copies of each training
 clip are embedded too, changed as by a new speaker or room: `id#1`, `id#2`.
+
+A GPU embeds one clip at a time too, with bfloat16 autocast: zeros after a clip change a frame by
+half its size, and clips of equal length are rare.
+
+A clip that an earlier run has embedded is neither decoded nor embedded again, and the embeddings of
+one shard of work are in memory at a time.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load as decode_arrays
+from safetensors.numpy import save as encode_arrays
 
 from fonoteka import manifest
 from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import Signal
 from fonoteka.audio.recipe import AugmentRecipe, load_recipe
+from fonoteka.compute.clip_task import Shard
+from fonoteka.compute.map_shards import map_shards
+from fonoteka.compute.plan_shards import plan_shards
+from fonoteka.compute.processor import gpu_models
+from fonoteka.compute.source_fingerprint import source_fingerprint
 from fonoteka.core.errors import UserError
-from fonoteka.core.files import atomic_folder
+from fonoteka.core.files import atomic_folder, sha256_file, sha256_json
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.models.clip_encoder import ClipEncoder, load_clip_encoder
-from fonoteka.models.determinism import ComputeParams, configure, onednn_off, seed_of
-from fonoteka.shards import read_clips, write_arrays
+from fonoteka.models.determinism import CPU, ComputeParams, configure, onednn_off, seed_of
+from fonoteka.models.device import choose_device
+from fonoteka.shards import FilePart, clip_parts, clip_signal, shard_of, stream_arrays
+
+Array = NDArray[np.float32]
+ON_CPU = ComputeParams(1, CPU)
 
 
 @dataclass(frozen=True)
@@ -49,7 +68,7 @@ class EmbedParams:
 
 def clip_embeddings(
     encoder: ClipEncoder, key: str, signal: Signal, views: int, seed: int, recipe: AugmentRecipe
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
+) -> Iterator[tuple[str, Array]]:
     """Yield a clip's embeddings and those of its views."""
     yield key, encoder.embed(signal)
     for view in range(1, views + 1):
@@ -58,9 +77,81 @@ def clip_embeddings(
         yield f"{key}#{view}", encoder.embed(changed)
 
 
+class EmbedItem(NamedTuple):
+    """One clip, where its FLAC file is, and the number of its views."""
+
+    id: str
+    part: FilePart
+    views: int
+
+
+@dataclass(frozen=True)
+class EmbedTask:
+    """Embed one clip and its views; the result has the clip first."""
+
+    encoder_folder: Path
+    seed: int
+    recipe: AugmentRecipe
+    compute: ComputeParams
+    fingerprint: str
+    name: str = "embed"
+
+    def open(self) -> Callable[[EmbedItem], list[Array]]:
+        """Load the encoder and return the function of one clip."""
+        configure(self.compute.threads)
+        encoder = load_clip_encoder(self.encoder_folder, choose_device(self.compute.device))
+
+        def embed_one(item: EmbedItem) -> list[Array]:
+            # One clip at a time, oneDNN's convolutions take 1.6 times as long as products of
+            # matrices: 19 ms for a clip of 2.3 s instead of 12. With the 20 s of a training batch
+            # both are equal.
+            with onednn_off():
+                signal = clip_signal(item.part)
+                pairs = clip_embeddings(
+                    encoder, item.id, signal, item.views, self.seed, self.recipe
+                )
+                return [array for _, array in pairs]
+
+        return embed_one
+
+    def clip(self, item: EmbedItem) -> str:
+        """Return the id of the clip."""
+        return item.id
+
+    def content(self, item: EmbedItem) -> str:
+        """Return a hash of the FLAC file, which is not decoded for it, and the number of views."""
+        return f"{hashlib.sha256(item.part.read()).hexdigest()} {item.views}"
+
+    def encode(self, result: list[Array]) -> bytes:
+        """Return embeddings as bytes of a safetensors file."""
+        return bytes(encode_arrays({str(n): array for n, array in enumerate(result)}))
+
+    def decode(self, data: bytes) -> list[Array]:
+        """Return the embeddings of `encode`."""
+        arrays = decode_arrays(data)
+        return [arrays[str(number)] for number in range(len(arrays))]
+
+
+def embed_task(
+    encoder_folder: Path, seed: int, recipe: AugmentRecipe, compute: ComputeParams
+) -> EmbedTask:
+    """Return the task, with a fingerprint of code, parameters, weights and processor.
+
+    The number of shards changes no embedding.
+    """
+    files = [path for path in sorted(encoder_folder.glob("*")) if path.is_file()]
+    weights = {path.name: sha256_file(path) for path in files}
+    drawn = {"seed": seed, "augment": asdict(recipe), "threads": compute.threads}
+    # The models of the GPUs come from the system and not from torch: a process that has started
+    # CUDA cannot fork workers that use it.
+    gpus = [] if compute.device == CPU else [compute.device, *gpu_models()]
+    mark = sha256_json([source_fingerprint(__name__), weights, drawn, gpus])
+    return EmbedTask(encoder_folder, seed, recipe, compute, mark)
+
+
 def run(
     encoder_folder: Path, splits: list[Path], audio: Path, out: Path, copies: int,
-    params: EmbedParams, recipe: AugmentRecipe,
+    params: EmbedParams, recipe: AugmentRecipe, compute: ComputeParams = ON_CPU,
 ) -> None:  # fmt: skip
     """Embed the clips of all parts; the first of `splits` is the training part."""
     if copies < 0 or params.shards < 1:
@@ -68,20 +159,33 @@ def run(
             "embed: augmented_copies must be at least 0 and shards at least 1, found "
             f"{copies} and {params.shards}; change them in params.yaml"
         )
-    encoder = load_clip_encoder(encoder_folder)
-    parts = [manifest.read(path) for path in splits]
-    trained = {u.id for u in parts[0]}
-    views = {u.id: copies * (u.id in trained) for us in parts for u in us}
-    references = {u.id: u.audio for us in parts for u in us}
-    arrays: dict[str, NDArray[np.float32]] = {}
-    # One clip at a time, oneDNN's convolutions take 1.6 times as long as products of matrices:
-    # 19 ms for a clip of 2.3 s instead of 12. With the 20 s of a training batch both are equal.
-    with onednn_off(), atomic_folder(out) as part:
-        for number, (key, signal) in enumerate(read_clips(audio, references), start=1):
-            arrays |= clip_embeddings(encoder, key, signal, views[key], params.seed, recipe)
-            if number % 200 == 0:
-                print(f"clip {number} of {len(references)}", flush=True)
-        write_arrays(part, arrays, params.shards)
+    references: dict[str, str] = {}
+    views: dict[str, int] = {}
+    for number, path in enumerate(splits):  # one manifest in memory at a time
+        for u in manifest.read(path):
+            references[u.id], views[u.id] = u.audio, 0 if number else copies
+    parts = clip_parts(audio, references)
+    items: list[list[EmbedItem]] = [[] for _ in range(params.shards)]
+    for key in sorted(parts):
+        items[shard_of(key, params.shards)].append(EmbedItem(key, parts[key], views[key]))
+    named = enumerate(items)
+    plan = [s for number, each in named for s in plan_shards(f"shard-{number:02d}", each)]
+    task = embed_task(encoder_folder, params.seed, recipe, compute)
+    with atomic_folder(out) as part:
+        stream_arrays(part, _embeddings(task, plan, len(references)), params.shards)
+
+
+def _embeddings(
+    task: EmbedTask, plan: Sequence[Shard[EmbedItem]], clips: int
+) -> Iterator[tuple[str, Array]]:
+    """Yield all embeddings with their keys, in the order of the plan."""
+    done = 0
+    for shard, results in map_shards(task, plan):
+        for item, arrays in zip(shard.items, results, strict=True):
+            for view, array in enumerate(arrays):
+                yield (f"{item.id}#{view}" if view else item.id), array
+        done += len(results)
+        print(f"clip {done} of {clips}", flush=True)
 
 
 def main() -> None:
@@ -95,11 +199,12 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--augmented-copies", type=int, default=0, dest="copies")
     args = parser.parse_args()
-    configure(load("compute", ComputeParams).threads)
     splits = [args.train, args.valid, args.test]
     params = load("embed", EmbedParams)
-    recipe = load_recipe(params.augment, "embed.augment")
-    run(args.encoder_folder, splits, args.audio, args.out, args.copies, params, recipe)
+    run(
+        args.encoder_folder, splits, args.audio, args.out, args.copies, params,
+        load_recipe(params.augment, "embed.augment"), load("compute", ComputeParams),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -59,3 +59,10 @@ def test_without_proc_the_numbers_are_the_same(tmp_path, monkeypatch):
     # The import of psutil is between the two.
     assert usage.cpu_s == pytest.approx(read.cpu_s, abs=1.0)
     assert usage.memory_mib == pytest.approx(read.memory_mib, abs=20)
+
+
+def test_the_peak_counts_memory_that_a_child_had_for_a_moment():
+    before = process_tree.peak_rss_mib()
+    more_mib = round(before) + 200
+    subprocess.run([sys.executable, "-c", f"bytearray(b'x') * ({more_mib} << 20)"], check=True)
+    assert process_tree.peak_rss_mib() >= more_mib

@@ -61,6 +61,7 @@ def test_a_mistake_of_the_user_is_one_line_and_exit_code_1(kind, capsys):
         (lambda: 1, 1, ""),
         (fails_with(UserError("a.wav: not  sound")), 2, "error: a.wav: not sound\n"),
         (fails_with(OSError("no space")), 2, "error: no space\n"),
+        (fails_with(TimeoutError()), 2, "error: TimeoutError\n"),
         (fails_with(KeyboardInterrupt()), 130, "stopped\n"),
         (fails_with(KeyboardInterrupt(signal.SIGTERM)), 143, "stopped\n"),
     ],

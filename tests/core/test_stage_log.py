@@ -36,6 +36,7 @@ def test_a_run_has_a_start_its_steps_and_an_end(tmp_path):
     assert (end["level"], end["exit"], "error" in end) == ("info", 0, False)
     assert end["cpu_s"] >= 0
     assert end["peak_memory_mib"] > 1
+    assert end["peak_process_mib"] > 1
     assert end["seconds"] < 60
 
 

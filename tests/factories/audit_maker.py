@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zlib
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -21,15 +22,19 @@ from fonoteka.corpus.corpus import (
     REFUSED_COLUMNS,
 )
 from fonoteka.manifest import write
+from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.shards import add_to_tar
 from fonoteka.tables import write_table
+from fonoteka.voices.compare_voices import AuditVoicesParams
+from fonoteka.voices.store import WIDTH, VoicePieces, quantised, write_voices
 from stages.corpus.audit import stage
-from stages.corpus.audit.stage import AuditOutputs, AuditParams, AuditPaths, run
+from stages.corpus.audit.stage import AuditOutputs, AuditParams, AuditPaths, AuditSections, run
 
 PARAMS = AuditParams(
     "refuse", same_sentences=(), same_recording_correlation=0.85, min_test_speakers=1,
     min_train_tokens=1, min_test_tokens=0, min_snr_db=15.0, min_level_dbfs=-40.0, dpi=30,
 )  # fmt: skip
+VOICES = AuditVoicesParams("report", same_voice=0.85, two_voices=0.6, listed=20)
 LEFT_OUT = ("id", "reason", "detail")
 
 
@@ -65,6 +70,8 @@ class Scene:
     quarantined: list = field(default_factory=list)
     refused: list = field(default_factory=list)
     left_out: list = field(default_factory=list)
+    voices: dict = field(default_factory=dict)
+    voiceless: dict = field(default_factory=dict)
 
     def __post_init__(self):
         for part, voices in {"train": "abc", "valid": "vw", "test": "tu"}.items():
@@ -116,15 +123,42 @@ class Scene:
                     if audio.startswith(shard):
                         data = sound if isinstance(sound, bytes) else flac_bytes(sound)
                         add_to_tar(tar, audio.split("/")[1], data)
+        speakers = sorted({row.speaker for rows in self.parts.values() for row in rows})
+        write_table(folder / "speakers.csv", ("speaker",), [{"speaker": s} for s in speakers])
+        self.lay_voices(folder / "voices", speakers)
         parts = {part: folder / f"{part}.jsonl" for part in self.parts}
         for part, rows in self.parts.items():
             write(parts[part], rows)
         return AuditPaths(
             folder / "inventory.csv", folder / "quarantined.csv", folder / "refused.csv",
-            folder / "audio", folder / "left_out.csv", parts,
+            folder / "audio", folder / "left_out.csv", folder / "voices", folder / "speakers.csv",
+            parts,
         )  # fmt: skip
 
-    def audit(self, folder: Path, params=PARAMS, workers=1, draw=False):
+    def lay_voices(self, folder: Path, speakers: list) -> None:
+        """Write two pieces per speaker and part.
+
+        Each speaker has a coordinate of their own; `voices` has other vectors by speaker, and
+        `voiceless` the reasons of speakers who have none.
+        """
+        clips = defaultdict(list)
+        for part, rows in self.parts.items():
+            for row in rows:
+                clips[part, row.speaker].append(row.id)
+        vectors, table, left_out = [], [], []
+        for (part, speaker), ids in clips.items():
+            if reason := self.voiceless.get(speaker):
+                left_out.append({"part": part, "speaker": speaker, "reason": reason})
+                continue
+            own = np.eye(WIDTH)[speakers.index(speaker)]
+            for number, vector in enumerate(self.voices.get(speaker, [own, own])):
+                vectors.append(quantised(vector))
+                clip = ids[number % len(ids)]
+                table.append({"part": part, "speaker": speaker, "clips": clip})
+        array = np.array(vectors, np.int16).reshape(len(vectors), WIDTH)
+        write_voices(folder, VoicePieces(array, table, left_out))
+
+    def audit(self, folder: Path, params=PARAMS, workers=1, draw=False, voices=VOICES, named=False):
         """Write everything, audit it and return the report.
 
         The picture takes nine tenths of an audit's 2 CPU seconds, so it is drawn only if a test
@@ -134,6 +168,7 @@ class Scene:
         with pytest.MonkeyPatch.context() as monkeypatch:
             if not draw:
                 monkeypatch.setattr(stage, "picture", lambda *_: None)
-            run(self.lay(folder), outputs, params, workers)
+            sections = AuditSections(params, voices, PrivacyParams(name_people=named))
+            run(self.lay(folder), outputs, sections, workers)
         assert outputs.picture.is_file() == draw
         return read_json(outputs.report)

@@ -27,7 +27,7 @@ from stages.words.train_whisper.stage import run
 
 NO_MASKS = MaskParams(time_masks=0, time_frames=0, band_masks=0, bands=0)
 PARAMS = FineTuneParams(
-    seed=1, trainable="all", frozen=(), frozen_layers=0, script="latin", device="cpu", batch=4,
+    seed=1, trainable="all", frozen=(), frozen_layers=0, script="latin", batch=4,
     accumulate=1, steps=6, learning_rate=0.01, warmup_fraction=0.1, beta2=0.98, weight_decay=0.01,
     max_grad_norm=1.0, label_smoothing=0.0, valid_every=2, valid_clips=4, patience=9,
     checkpoint_every=2, augment="none", masks=NO_MASKS,
@@ -73,7 +73,7 @@ def toy_run(folder: Path, train: int = 10, valid: int = 4, base: Path | None = N
 
 def write_params(folder: Path, params: FineTuneParams) -> None:
     """Write the params.yaml of a run of the stage."""
-    sections = {"compute": {"threads": 1}, "train_whisper": plain(asdict(params))}
+    sections = {"compute": {"threads": 1, "device": "cpu"}, "train_whisper": plain(asdict(params))}
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
     write_recipes(folder)
 

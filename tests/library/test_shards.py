@@ -10,9 +10,21 @@ import numpy as np
 import pytest
 import soundfile
 from clip_maker import noise, save_clips
+from safetensors.numpy import save
 
 from fonoteka.audio.dsp import flac_bytes
-from fonoteka.shards import add_to_tar, read_arrays, read_clips, shard_of, write_arrays
+from fonoteka.shards import (
+    add_to_tar,
+    array_parts,
+    array_shard,
+    clip_parts,
+    clip_signal,
+    read_arrays,
+    read_clips,
+    shard_of,
+    stream_arrays,
+    write_arrays,
+)
 
 
 def vectors(*keys, frames=3):
@@ -110,3 +122,47 @@ def test_flac_in_a_tar_is_the_clip_byte_for_byte(tmp_path):
     save_clips(tmp_path, {"a": noise(0.1)})
     with tarfile.open(tmp_path / "shard-00.tar") as tar:
         assert tar.extractfile("a.flac").read() == flac_bytes(noise(0.1))
+
+
+def test_streamed_arrays_have_the_bytes_that_safetensors_writes(tmp_path):
+    rng = np.random.default_rng(1)
+    arrays = {
+        f"{name}{end}": rng.standard_normal((size, 3)).astype(np.float32)
+        for size, name in enumerate(("b", "a", 'x "\u0161\\', "c-1"))
+        for end in ("#segments", "", "#1")  # not in the order of the file
+    }
+    by_shard = sorted(arrays.items(), key=lambda pair: array_shard(pair[0], 3))
+    stream_arrays(tmp_path, iter(by_shard), 3)
+    for number in range(3):
+        shard = {key: array for key, array in by_shard if array_shard(key, 3) == number}
+        assert (tmp_path / f"shard-{number:02d}.safetensors").read_bytes() == save(shard)
+    assert sorted(path.name for path in tmp_path.iterdir())[-1] == "shard-02.safetensors"
+
+
+def test_a_shard_that_comes_twice_is_a_fault(tmp_path):
+    first, other = (next(k for k in "abcdefgh" if shard_of(k, 2) == n) for n in (0, 1))
+    pairs = [(key, np.zeros((1, 1), np.float32)) for key in (first, other, first)]
+    with pytest.raises(ValueError, match="shard 0 is written already; sort the arrays by shard"):
+        stream_arrays(tmp_path, pairs, 2)
+
+
+def test_a_part_of_a_shard_is_read_without_the_rest(tmp_path):
+    arrays = vectors("a", "b", "c") | {"empty": np.zeros((0, 2), dtype=np.float32)}
+    write_arrays(tmp_path, arrays, 2)
+    parts = array_parts(tmp_path, ["c", "a", "empty"])
+    assert set(parts) == {"a", "c", "empty"}
+    for key, part in parts.items():
+        assert np.array_equal(part.read(), arrays[key])
+    with pytest.raises(ValueError, match="1 arrays are missing, first 'd'"):
+        array_parts(tmp_path, ["a", "d"])
+    (tmp_path / "shard-00.safetensors").write_bytes(b"1234")
+    with pytest.raises(ValueError, match=r"shard-00\.safetensors: damaged; run dvc checkout"):
+        array_parts(tmp_path, ["a"])
+
+
+def test_the_bytes_of_a_clip_are_its_file(tmp_path):
+    save_clips(tmp_path, {"a": noise(0.1), "b": noise(0.2)})
+    parts = clip_parts(tmp_path, {"b": "shard-00.tar/b.flac"})
+    assert parts["b"].read()[:4] == b"fLaC"
+    assert np.array_equal(clip_signal(parts["b"]), dict(read_clips(
+        tmp_path, {"b": "shard-00.tar/b.flac"}))["b"])  # fmt: skip

@@ -9,7 +9,12 @@ from fonoteka.models.determinism import ComputeParams, configure, seed_of
 
 def test_threads_are_at_least_one():
     with pytest.raises(ValueError, match=r"compute\.threads must be at least 1, found 0"):
-        ComputeParams(threads=0)
+        ComputeParams(threads=0, device="cpu")
+
+
+def test_a_device_is_cpu_cuda_or_auto():
+    with pytest.raises(ValueError, match=r"compute\.device: 'tpu' is not one of cpu, cuda, auto"):
+        ComputeParams(threads=1, device="tpu")
 
 
 @pytest.mark.torch

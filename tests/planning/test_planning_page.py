@@ -184,3 +184,12 @@ def test_a_report_of_a_check_alone_is_refused(project, capsys):
     path.write_text(json.dumps({"check": {"max_error": 0.2, "builds": []}}))
     assert exit_code("planning", "page") == 1
     assert re.search(r"planning\.json: no stages; run `python -m", capsys.readouterr().err)
+
+
+def test_the_page_has_the_peak_memory_of_stages_whose_logs_state_it(report):
+    assert "## Peak memory" not in page(report, PARAMS)
+    stage, other = list(report["stages"])[:2]
+    report["stages"][stage] |= {"peak_mib": 812.4, "peak_process_mib": 602.6}
+    report["stages"][other] |= {"peak_mib": 1500.0, "peak_process_mib": 900.0}
+    text = " ".join(page(report, PARAMS).partition("## Peak memory")[2].split())
+    assert f"| {other} | 900 | 1500 | | {stage} | 603 | 812 |" in text  # the largest first

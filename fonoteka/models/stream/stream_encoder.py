@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ
 from fonoteka.core.errors import UserError
+from fonoteka.models.device import full_precision
 from fonoteka.models.log_mel import FLOOR, MEL_HOP, RANGE, WINDOW, LogMel
 
 BEFORE, AFTER = 2 * MEL_HOP + WINDOW // 2, WINDOW // 2
@@ -109,6 +110,8 @@ class StreamEncoder(nn.Module):
         first = torch.arange(chunks)[:, None] * chunk
         places = torch.arange(blocks.shape[1] * chunk)
         seen = (places >= first - self.shape.history) & (places < first + chunk)
+        if seen.device != samples.device:  # a question, so that an exported graph has no copy
+            seen = seen.to(samples.device)
         for layer in self.layers:
             query, key, value = _projected(layer, blocks)
             main = [frames[:, :, :chunk].flatten(1, 2) for frames in (key, value)]
@@ -148,15 +151,20 @@ class StreamEncoder(nn.Module):
 
     def _frames(self, samples: Tensor) -> Tensor:
         """Return the convolutions' outputs `[B, F, D]` of samples `[B, F * 320 + 720]`."""
+        with full_precision(samples.device):
+            mel = self._mel(samples)
+        hidden = F.gelu(F.conv1d(mel, self.conv1.weight, self.conv1.bias))
+        hidden = F.gelu(F.conv1d(hidden, self.conv2.weight, self.conv2.bias, stride=2))
+        return hidden.permute(0, 2, 1)
+
+    def _mel(self, samples: Tensor) -> Tensor:
+        """Return the log-mel bands `[B, bands, 2 F + 2]` of samples `[B, F * 320 + 720]`."""
         waves, filterbank = self.log_mel.waves, self.log_mel.filterbank
         spectrum = F.conv1d(samples[:, None], waves, stride=MEL_HOP)  # type: ignore[arg-type]
         cosines, sines = spectrum.chunk(2, dim=1)
         power = filterbank @ (cosines.square() + sines.square())  # type: ignore[operator]
         levels = power.clamp(min=FLOOR).log10()
-        mel = (levels.clamp(min=LOUDEST - RANGE) + 4.0) / 4.0
-        hidden = F.gelu(F.conv1d(mel, self.conv1.weight, self.conv1.bias))
-        hidden = F.gelu(F.conv1d(hidden, self.conv2.weight, self.conv2.bias, stride=2))
-        return hidden.permute(0, 2, 1)
+        return (levels.clamp(min=LOUDEST - RANGE) + 4.0) / 4.0
 
     def _layer(
         self, layer: Any, blocks: Tensor, query: Tensor, main: Sequence[Tensor],

@@ -26,10 +26,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from fonoteka.compute.processor import processor as this_processor
+from fonoteka.compute.processor import of_pipeline
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
-from fonoteka.core.params import load
+from fonoteka.core.params import PARAMS, load
 from fonoteka.git import entered, listed, unclean
 from fonoteka.pipeline import declared as contracts
 from fonoteka.pipeline import lockfile, outputs, plan
@@ -77,7 +77,7 @@ def rebuild_and_compare(vary: str, sample: str | None) -> tuple[RebuildResult, l
     params, gate = load("verify", VerifyParams), load("gate", GateParams)
     declared, before = read_checkout()
     names = plan.match(sample, list(declared.stages)) if sample else list(declared.stages)
-    machine, environment = this_processor(), ENVIRONMENTS[vary]()
+    machine, environment = of_pipeline(PARAMS), ENVIRONMENTS[vary]()
     print(
         f"processor: {machine.name} ({machine.kind})",
         *environment.differences,

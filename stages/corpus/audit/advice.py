@@ -39,6 +39,7 @@ def recommendations(report: Mapping[str, Any], limits: AdviceLimits) -> list[str
     return [
         *(line for name in spoken for line in language_advice(name, parts, limits.test_speakers)),
         *phone_advice(report["phones"], limits),
+        *voice_advice(report["voices"]),
         *sentence_advice(report["leakage"], parts["test"]["utterances"]),
         *sex_advice(parts),
         *sound_advice(parts, limits),
@@ -81,6 +82,21 @@ def phone_advice(phones: Mapping[str, Mapping[str, int]], limits: AdviceLimits) 
                 f"record texts with these phones, which occur fewer than {least} times in {part}: "
                 f"{', '.join(rare)}"
             )
+
+
+def voice_advice(voices: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many names of people may be wrong."""
+    if pairs := voices["alike"]["pairs"]:
+        yield (
+            f"{pairs} of {voices['alike']['compared']} pairs of names in two splits sound like one "
+            "person: listen to them, and give a person who has two names one speaker in "
+            "metadata.csv, because a voice in two splits makes scores too good"
+        )
+    if names := voices["divided"]["names"]:
+        yield (
+            f"{names} of {voices['divided']['compared']} names sound like two people each: "
+            "listen to their clips, and give each person a speaker of their own in metadata.csv"
+        )
 
 
 def sentence_advice(leakage: Mapping[str, int], tested: int) -> Iterator[str]:

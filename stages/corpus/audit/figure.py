@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +21,31 @@ COLOURS = {"train": "C0", "valid": "C1", "test": "C2"}
 
 
 def picture(
-    report: Mapping[str, Any], parts: Parts, inventory: Inventory, least_phones: int, path: Path,
-    dpi: int,
+    report: Mapping[str, Any], parts: Parts, inventory: Inventory, nearest: Sequence[float],
+    least_phones: int, path: Path, dpi: int,
 ) -> None:  # fmt: skip
-    """Draw six panels.
+    """Draw seven panels.
 
     Args:
         report: the finished counts.
         parts: the utterances of each split.
         inventory: its rows by id, for the measurements of the recordings.
+        nearest: the cosine of each voice with the nearest one in another split; NaN if there is
+            no other.
         least_phones: the tokens that each phone should have in train, drawn as a line.
         path: of the PNG.
         dpi: of the picture.
     """
-    # Six columns, so that rows of two, three and one panels have the same width.
+    # Six columns, so that rows of three and one panels have the same width.
     figure, axes = plt.subplot_mosaic(
-        [["hours"] * 3 + ["speakers"] * 3, ["duration"] * 2 + ["level"] * 2 + ["snr"] * 2,
+        [["hours"] * 2 + ["speakers"] * 2 + ["voices"] * 2,
+         ["duration"] * 2 + ["level"] * 2 + ["snr"] * 2,
          ["phones"] * 6],
         figsize=(9, 7.5), layout="constrained",
     )  # fmt: skip
     _hours(axes["hours"], report["parts"])
     _speakers(axes["speakers"], parts)
+    _voices(axes["voices"], nearest, report["voices"]["same_voice"])
     durations = {part: [u.duration_s for u in rows] for part, rows in parts.items()}
     _histogram(axes["duration"], durations, "Duration", "Duration (s)")
     for panel, column, title, label in (
@@ -76,6 +81,14 @@ def _speakers(axes: Axes, parts: Parts) -> None:
         start += len(hours)
     _label(axes, "Speech per speaker", "Speaker, longest first", "Speech (min)")
     axes.set_xticks([])
+
+
+def _voices(axes: Axes, nearest: Sequence[float], same_voice: float) -> None:
+    _label(axes, "Voices (dotted: one person)", "Cosine with nearest in other split", "Speakers")
+    cosines = [cosine for cosine in nearest if not math.isnan(cosine)]
+    if cosines:
+        axes.hist(cosines, bins=30, range=(min([*cosines, 0.4]), 1.0), color="grey")
+    axes.axvline(same_voice, color="black", linewidth=1.2, linestyle="dotted")
 
 
 def _histogram(axes: Axes, values: Mapping[str, list[float]], title: str, label: str) -> None:

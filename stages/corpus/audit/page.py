@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fonoteka.reporting.markdown import table
+from fonoteka.reporting.markdown import plain, table
 from stages.corpus.audit.advice import NAMES
 from stages.corpus.audit.numbers import MEASURES, UNKNOWN
 
@@ -31,6 +31,8 @@ def page(report: Mapping[str, Any], picture: str) -> str:
         f"![hours, speakers, levels, SNR and phones per split]({picture})", "",
         "## Leakage", "",
         *leakage(report["leakage"], report["parts"]["test"]["utterances"]), "",
+        "## Voices", "",
+        *voices(report["voices"]), "",
         "## Audio", "",
         measures(report["parts"]), "",
         sample_rates(report["parts"]), "",
@@ -140,6 +142,56 @@ def leakage(shared: Mapping[str, int], test_utterances: int) -> list[str]:
         f"Shared sentences: {shared['sentences']} are in two or more splits. {train_sentences} of "
         f"{test_utterances} test utterances have a sentence that is also in train.",
     ]
+
+
+def voices(compared: Mapping[str, Any]) -> list[str]:
+    """Return which names sound like one person, and which like two."""
+    out = "".join(f", {n} without ({reason})" for reason, n in compared["left_out"].items())
+    alike, synthetic = compared["alike"], compared["alike_synthetic"]
+    divided, divided_synthetic = compared["divided"], compared["divided_synthetic"]
+    return [
+        f"Speakers with a voice to compare: {compared['speakers']}, from {compared['pieces']} "
+        f"pieces of speech{out}.",
+        "",
+        f"One person under two names: {alike['pairs']} of {alike['compared']} pairs of names in "
+        f"two splits reach a cosine of {compared['same_voice']:g}. The voices of one synthetic "
+        f"corpus are settings of one program, and {synthetic['pairs']} of "
+        f"{synthetic['compared']} pairs reach it.",
+        *_alike_names(alike),
+        *_alike_names(synthetic),
+        "",
+        f"Two people under one name: the pieces of {divided['names']} of {divided['compared']} "
+        f"names can be divided into two voices with a cosine below {compared['two_voices']:g}, and "
+        f"those of {divided_synthetic['names']} of {divided_synthetic['compared']} synthetic ones.",
+        *_divided_names(divided),
+    ]
+
+
+def _alike_names(pairs: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [*map(plain, pair["names"]), " and ".join(pair["splits"]), f"{pair['cosine']:.3f}"]
+        for pair in pairs["listed"]
+    ]
+    header = ["name", "other name", "splits", "cosine"]
+    return _listed(header, rows, (0, 1, 2), pairs["pairs"], "pairs")
+
+
+def _divided_names(names: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [plain(n["name"]), n["split"], f"{n['apart']} of {n['pieces']}", f"{n['cosine']:.3f}"]
+        for n in names["listed"]
+    ]
+    header = ["name", "split", "pieces apart", "cosine"]
+    return _listed(header, rows, (0, 1), names["names"], "names")
+
+
+def _listed(
+    header: list[str], rows: list[list[str]], left: tuple[int, ...], total: int, noun: str
+) -> list[str]:
+    """Return a table of the first of `total` flags, and how many are not in it."""
+    lines = ["", table(header, rows, left=left)] if rows else []
+    more = total - len(rows)
+    return [*lines, "", f"{more} more {noun} are not listed."] if more else lines
 
 
 def measures(parts: Mapping[str, Any]) -> str:

@@ -3,17 +3,20 @@
     python -m stages.corpus.audit data/corpus/inventory.csv data/corpus/quarantined.csv \
         data/corpus/refused.csv data/audio data/splits/left_out.csv data/splits/train.jsonl \
         data/splits/valid.jsonl data/splits/test.jsonl reports/corpus.json \
+        --voices data/corpus/voices --speakers data/splits/speakers.csv \
         --page reports/corpus.md --picture reports/corpus.png
 
-Reads   the tables of all earlier stages, the splits, and the audio in the shards
-Writes  corpus.json: counts, splits, phones, leakage, recommendations; the same as a page and as a
-        picture
-Params  audit
+Reads   the tables of all earlier stages, the splits, the audio in the shards, and the vectors of
+        the speakers' voices
+Writes  corpus.json: counts, splits, phones, leakage, voices, recommendations; the same as a page
+        and as a picture
+Params  audit, audit_voices, privacy
 
 Leakage is searched in the data and not taken from the stage `split`, so that a fault of that stage
-is found: by name, parent, text and waveform. Every file is counted once, in a split or with the
-reason why it is not in one, and a sum that differs is an error. The outputs name no speaker,
-session or clip.
+is found: by name, parent, text and waveform; and names whose voices do not fit are looked for.
+Every file is counted once, in a split or with the reason why it is not in one, and a sum that
+differs is an error. The outputs name no session, no clip and, unless `privacy.name_people` is true,
+no person.
 """
 
 from __future__ import annotations
@@ -37,13 +40,17 @@ from fonoteka.corpus.corpus import (
     REFUSED_COLUMNS,
 )
 from fonoteka.manifest import read
+from fonoteka.pseudonyms import PrivacyParams, pseudonyms_of
 from fonoteka.tables import Row, read_table
+from fonoteka.voices.compare_voices import AuditVoicesParams
+from fonoteka.voices.store import read_voices
 from stages.corpus.audit.advice import AdviceLimits, recommendations
 from stages.corpus.audit.figure import picture
 from stages.corpus.audit.leakage import Parts
 from stages.corpus.audit.numbers import counts, part_summary, phone_counts
 from stages.corpus.audit.page import page
 from stages.corpus.audit.proof import AuditData, check_leakage
+from stages.corpus.audit.voices import check_voices
 
 PARTS = ("train", "valid", "test")
 
@@ -104,6 +111,8 @@ class AuditPaths:
     refused: Path
     audio: Path
     left_out: Path
+    voices: Path
+    speakers: Path
     parts: Mapping[str, Path]
 
 
@@ -161,8 +170,30 @@ def count_files(tables: CorpusTables, parts: Parts) -> dict[str, Any]:
     }
 
 
-def run(paths: AuditPaths, outputs: AuditOutputs, params: AuditParams, workers: int) -> None:
+@dataclass(frozen=True)
+class AuditSections:
+    """The sections of the parameters that the stage loads."""
+
+    audit: AuditParams
+    voices: AuditVoicesParams
+    privacy: PrivacyParams
+
+
+def shown_names(parts: Parts, speakers: Path, privacy: PrivacyParams) -> dict[str, str]:
+    """Return the name of each speaker in files in git: that of a person may be a pseudonym.
+
+    Raises:
+        UserError: a speaker is not in the table of all speakers.
+    """
+    names = {row.speaker for rows in parts.values() for row in rows}
+    machines = {row.speaker for rows in parts.values() for row in rows if row.synthetic}
+    people = set() if privacy.name_people else names - machines
+    return {name: name for name in names} | pseudonyms_of(people, speakers)
+
+
+def run(paths: AuditPaths, outputs: AuditOutputs, sections: AuditSections, workers: int) -> None:
     """Write the report, its page and its picture. A leak writes nothing."""
+    params = sections.audit
     tables = CorpusTables(
         read_table(paths.inventory, INVENTORY_COLUMNS),
         read_table(paths.quarantined, QUARANTINE_COLUMNS),
@@ -179,13 +210,18 @@ def run(paths: AuditPaths, outputs: AuditOutputs, params: AuditParams, workers: 
             data, params.shared_sentences, params.same_sentences,
             params.same_recording_correlation,
         )  # fmt: skip
+    voices, nearest = check_voices(
+        read_voices(paths.voices), parts, sections.voices,
+        shown_names(parts, paths.speakers, sections.privacy),
+    )  # fmt: skip
     report = count_files(tables, parts)
     report["leakage"] = leakage
+    report["voices"] = voices
     report["parts"] = {part: part_summary(rows, inventory) for part, rows in parts.items()}
     report["phones"] = phone_counts(parts)
     report["recommendations"] = recommendations(report, params.limits)
     write_text(outputs.page, page(report, outputs.picture.name))
-    picture(report, parts, inventory, params.min_train_tokens, outputs.picture, params.dpi)
+    picture(report, parts, inventory, nearest, params.min_train_tokens, outputs.picture, params.dpi)
     write_json(outputs.report, report)
     print(f"audit: {report['files']} files, {report['accepted']} accepted, {report['leakage']}")
     for line in report["recommendations"]:
@@ -197,12 +233,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("inventory", "quarantined", "refused", "audio", "left_out", *PARTS, "report"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--voices", type=Path, required=True)
+    parser.add_argument("--speakers", type=Path, required=True)
     parser.add_argument("--page", type=Path, required=True)
     parser.add_argument("--picture", type=Path, required=True)
     args = parser.parse_args()
     paths = AuditPaths(
         args.inventory, args.quarantined, args.refused, args.audio, args.left_out,
-        {part: getattr(args, part) for part in PARTS},
+        args.voices, args.speakers, {part: getattr(args, part) for part in PARTS},
     )  # fmt: skip
     outputs = AuditOutputs(args.report, args.page, args.picture)
-    run(paths, outputs, load("audit", AuditParams), worker_count())
+    sections = AuditSections(
+        load("audit", AuditParams), load("audit_voices", AuditVoicesParams),
+        load("privacy", PrivacyParams),
+    )  # fmt: skip
+    run(paths, outputs, sections, worker_count())

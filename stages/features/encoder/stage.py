@@ -28,8 +28,10 @@ from fonoteka.core.stage_log import log_step
 from fonoteka.models.checkpoint import Checkpoint, fingerprint
 from fonoteka.models.ctc import lr_at
 from fonoteka.models.determinism import ComputeParams, configure, seed_of
+from fonoteka.models.device import half_precision
 from fonoteka.models.encoders import MODELS, feature_extractor, load_encoder
 from fonoteka.models.oversampling import oversample
+from fonoteka.models.parallel.ranks import ALONE, Ranks, one_process
 from fonoteka.models.provenance import SOURCES, write_provenance
 from fonoteka.shards import read_clips
 from fonoteka.whisper.conversion.hub import HubRevision
@@ -95,7 +97,7 @@ def ask(hub: HubRevision) -> None:
 
 def pretrain(
     kind: str, train: Path, audio: Path, out: Path, checkpoint: Path, params: PretrainParams,
-    recipe: AugmentRecipe,
+    recipe: AugmentRecipe, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Pretrain an encoder on the training part and write it."""
     utterances = manifest.read(train)
@@ -104,10 +106,12 @@ def pretrain(
     signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
     examples = oversample(utterances, pretrain_examples(utterances, signals, params), params.repeat)
     hashes = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
-    inputs_hash = fingerprint(kind, asdict(params), asdict(recipe), hashes, torch.get_num_threads())
-    model = train_model(
-        PretrainModel(kind, params), examples, params, recipe, Checkpoint(checkpoint, inputs_hash)
+    inputs_hash = fingerprint(
+        kind, asdict(params), asdict(recipe), hashes, torch.get_num_threads(), ranks.mark
     )
+    model = PretrainModel(kind, params).to(ranks.device)
+    train_model(model, examples, params, recipe, Checkpoint(checkpoint, inputs_hash))
+    model.to("cpu")
     with atomic_folder(out) as part:
         model.encoder.save_pretrained(part)
         feature_extractor().save_pretrained(part)
@@ -133,7 +137,8 @@ def train_model(
             group["lr"] = params.learning_rate * lr_at(
                 (number + 1) / (params.steps + 1), params.warmup_fraction
             )
-        loss = step_loss(model, batch, params, recipe, seed_of(params.seed, "step", number))
+        with half_precision(model.device):
+            loss = step_loss(model, batch, params, recipe, seed_of(params.seed, "step", number))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -147,13 +152,13 @@ def train_model(
 
 def run(
     kind: str, hub: HubRevision, train: Path, audio: Path, out: Path, checkpoint: Path,
-    params: EncoderParams, recipe: AugmentRecipe,
+    params: EncoderParams, recipe: AugmentRecipe, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Fetch or pretrain one encoder."""
     if params.source not in SOURCES:
         raise UserError(f"encoder.source must be one of {SOURCES}, found {params.source!r}")
     if params.source == "pretrain":
-        pretrain(kind, train, audio, out, checkpoint, params.pretrain, recipe)
+        pretrain(kind, train, audio, out, checkpoint, params.pretrain, recipe, ranks)
     else:
         fetch(kind, hub, out)
 
@@ -168,8 +173,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
-    configure(load("compute", ComputeParams).threads)
+    compute = load("compute", ComputeParams)
+    configure(compute.threads)
     hub = HubRevision.parse(args.hub, "encoders: hub")
+    # The masks and changes of a batch come from one generator: it is not shared out.
+    ranks = one_process(compute.device, "encoder")
     params = load("encoder", EncoderParams)
     recipe = load_recipe(params.pretrain.augment, "encoder.pretrain.augment")
-    run(**vars(args) | {"hub": hub}, params=params, recipe=recipe)
+    run(**vars(args) | {"hub": hub}, params=params, recipe=recipe, ranks=ranks)

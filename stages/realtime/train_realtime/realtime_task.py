@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from fonoteka.core.errors import UserError
 from fonoteka.models.causal import LayerShape, Stack, StackShape, State, build_stack, detach
 from fonoteka.models.ctc import bucket_by_length
+from fonoteka.models.device import device_of
 from fonoteka.models.loop import LoopParams
+from fonoteka.models.parallel.batch_parts import WHOLE, BatchPart
 from fonoteka.realtime.events import Counts, event_counts, hop_counts, pick_peaks
 from fonoteka.realtime.frame_labels import TASKS, Row, TaskSpec, delayed
 from fonoteka.shards import read_arrays
@@ -129,6 +131,8 @@ class Piece:
 class RealtimeTask:
     """Streams with the label of each hop."""
 
+    splits = False  # the state of a piece is that of all its streams
+
     def __init__(
         self,
         streams: Mapping[str, TrainingStream],
@@ -164,10 +168,13 @@ class RealtimeTask:
                 pieces.append(Piece(frames[:, start:end], labels[:, start:end], shared_state))
         return pieces
 
-    def loss(self, model: nn.Module, batch: Piece) -> Tensor:
+    def loss(self, model: nn.Module, batch: Piece, part: BatchPart = WHOLE) -> Tensor:
         """Return the cross entropy per hop, and keep the state for the next piece."""
         assert isinstance(model, Stack)
-        logits, state = model.logits(batch.frames, batch.state.pop() if batch.state else ())
+        assert part.count == 1
+        frames = batch.frames.to(device_of(model))
+        logits, state = model.logits(frames, batch.state.pop() if batch.state else ())
+        logits = logits.float().cpu()
         batch.state.append(detach(state))
         if len(self.spec.names) > 1:
             return F.cross_entropy(logits.flatten(0, 1), batch.labels.flatten())
@@ -236,7 +243,7 @@ class Validator:
         for first in range(0, len(self.streams), STREAMS_AT_ONCE):
             group = self.streams[first : first + STREAMS_AT_ONCE]
             padded = nn.utils.rnn.pad_sequence([torch.from_numpy(s.frames) for s in group], True)
-            results = model(padded)[0].numpy()
+            results = model(padded.to(device_of(model)))[0].cpu().numpy()
             outputs += [row[: len(s.frames)] for row, s in zip(results, group, strict=True)]
         return outputs
 

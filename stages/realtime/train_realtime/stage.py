@@ -25,6 +25,7 @@ from fonoteka.models.checkpoint import Checkpoint, fingerprint
 from fonoteka.models.curves import write_curves
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.loop import fit
+from fonoteka.models.parallel.ranks import ALONE, Ranks, one_process
 from fonoteka.models.store import save_stack
 from fonoteka.realtime.frame_labels import TASKS
 from fonoteka.realtime.frontend import FrontEnd
@@ -38,7 +39,7 @@ from stages.realtime.train_realtime.realtime_task import (
 
 def run(
     name: str, streams: Path, times: Path, frontend: Path, out: Path, curves: Path,
-    checkpoint: Path, params: TrainRealtimeParams,
+    checkpoint: Path, params: TrainRealtimeParams, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Train one model and write it with its curves."""
     if set(params.models) != set(TASKS):
@@ -55,9 +56,9 @@ def run(
         "streams": sha256_json({p.name: sha256_file(p) for p in sorted(streams.iterdir())}),
         "times": sha256_file(times), "frontend": sha256_file(frontend),
     }  # fmt: skip
-    inputs_hash = fingerprint(name, asdict(params), lineage, torch.get_num_threads())
+    inputs_hash = fingerprint(name, asdict(params), lineage, torch.get_num_threads(), ranks.mark)
     keep = Checkpoint(checkpoint, inputs_hash)
-    model, progress = fit(task, validator.error, "error", params, keep)
+    model, progress = fit(task, validator.error, "error", params, keep, ranks=ranks)
     assert isinstance(model, Stack)
     model.eval()  # fit may return it in training mode, in which dropout would move the threshold
     metadata: dict[str, Any] = {
@@ -79,5 +80,8 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
-    configure(load("compute", ComputeParams).threads)
-    run(**vars(args), params=load("train_realtime", TrainRealtimeParams))
+    compute = load("compute", ComputeParams)
+    configure(compute.threads)
+    # A stream's state goes from piece to piece, so its pieces stay in one process.
+    ranks = one_process(compute.device, "train_realtime")
+    run(**vars(args), params=load("train_realtime", TrainRealtimeParams), ranks=ranks)

@@ -31,7 +31,9 @@ from fonoteka.core.params import load
 from fonoteka.models.checkpoint import Checkpoint, fingerprint
 from fonoteka.models.curves import write_curves
 from fonoteka.models.determinism import ComputeParams, configure
+from fonoteka.models.device import device_of
 from fonoteka.models.loop import fit
+from fonoteka.models.parallel.ranks import ALONE, Ranks, training_processes
 from fonoteka.models.provenance import copy_provenance
 from fonoteka.models.stream.stream_encoder import StreamShape
 from fonoteka.models.stream.stream_model import rounded_weights, save_stream_model
@@ -61,8 +63,8 @@ class ValidationClips:
         train_shape, model.encoder.shape = model.encoder.shape, self.shape
         decoded = []
         for utterance in self.utterances:
-            samples = torch.from_numpy(self.signals[utterance.id])[None]
-            log_probs = model.head(model.encoder(samples))[0].numpy()
+            samples = torch.from_numpy(self.signals[utterance.id])[None].to(device_of(model))
+            log_probs = model.head(model.encoder(samples))[0].cpu().numpy()
             decoded.append([segment.symbol for segment in greedy(log_probs)])
         model.encoder.shape = train_shape
         return errors([u.phones for u in self.utterances], decoded).rate
@@ -71,9 +73,9 @@ class ValidationClips:
 def run(
     name: str, encoder: Path, teacher: Path, embeddings: Path, train: Path, valid: Path,
     audio: Path, out: Path, curves: Path, checkpoint: Path, params: TrainStreamParams,
-    recipe: AugmentRecipe,
+    recipe: AugmentRecipe, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
-    """Train the recogniser and write it with its curves."""
+    """Train the recogniser and write it with its curves; of several ranks, the first writes."""
     task = StreamTask(encoder, teacher, embeddings, train, audio, params, recipe)
     lineage = {
         "encoder": sha256_file(encoder / "model.safetensors"),
@@ -84,10 +86,14 @@ def run(
         "audio": sha256_json({p.name: sha256_file(p) for p in sorted(audio.glob("*.tar"))}),
         "train": sha256_file(train), "valid": sha256_file(valid),
     }  # fmt: skip
-    mark = fingerprint(name, asdict(params), asdict(recipe), lineage, torch.get_num_threads())
+    mark = fingerprint(
+        name, asdict(params), asdict(recipe), lineage, torch.get_num_threads(), ranks.mark
+    )
     keep = Checkpoint(checkpoint, mark)
     validation = ValidationClips(valid, audio, params.valid_clips, params.shape)
-    model, progress = fit(task, validation.per, "per", params, keep, task.groups)
+    model, progress = fit(task, validation.per, "per", params, keep, task.groups, ranks)
+    if not ranks.first:
+        return
     assert isinstance(model, StreamStep)
     model.eval()  # the best weights are still in training mode: dropout would be judged too
     model.encoder.shape = params.shape
@@ -116,6 +122,9 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
-    configure(load("compute", ComputeParams).threads)
+    compute = load("compute", ComputeParams)
+    configure(compute.threads)
     params = load("train_stream", TrainStreamParams)
-    run(**vars(args), params=params, recipe=load_recipe(params.augment, "train_stream.augment"))
+    recipe = load_recipe(params.augment, "train_stream.augment")
+    with training_processes(compute.device) as ranks:
+        run(**vars(args), params=params, recipe=recipe, ranks=ranks)

@@ -6,6 +6,7 @@ pupil does not learn to wait for more sound, which CTC alone teaches a model tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
-from fonoteka.models.frame_targets import frame_labels, phone_loss
+from fonoteka.models.device import device_of
+from fonoteka.models.frame_targets import frame_labels, phone_loss, spoken_frames
 from fonoteka.models.heads import TdnnShape, load_head, posteriors
 from fonoteka.models.loop import LoopParams
 from fonoteka.models.oversampling import oversample
+from fonoteka.models.parallel.batch_parts import WHOLE, BatchPart
 from fonoteka.models.stream.causal_head import CausalTdnnHead
 from fonoteka.models.stream.stream_encoder import StreamEncoder, StreamShape
 from fonoteka.models.stream.stream_step import StreamStep
@@ -120,6 +123,8 @@ class StreamExample:
 class StreamTask:
     """Batches and loss of the recogniser with bounded context, for `fonoteka.models.loop`."""
 
+    splits = True
+
     def __init__(
         self, encoder: Path, teacher: Path, embeddings: Path, train: Path, audio: Path,
         params: TrainStreamParams, recipe: AugmentRecipe,
@@ -142,6 +147,7 @@ class StreamTask:
         usable = {id(example) for example in whole}
         repeated = oversample(utterances, every, params.repeat)
         self.items = [example for example in repeated if id(example) in usable]
+        self.changed: list[StreamExample] = []  # of the batch that is computed in parts
 
     @property
     def head_shape(self) -> TdnnShape:
@@ -176,26 +182,43 @@ class StreamTask:
         buckets = bucket_by_length(lengths, limit, np.random.default_rng(seed))
         return [(seed + n, clips) for n, clips in enumerate(buckets[: self.params.batches])]
 
-    def loss(self, model: nn.Module, batch: tuple[int, list[int]]) -> Tensor:
+    def loss(
+        self, model: nn.Module, batch: tuple[int, list[int]], part: BatchPart = WHOLE
+    ) -> Tensor:  # fmt: skip
         """Return the CTC loss per phone, with those of the frames and of the teacher."""
         assert isinstance(model, StreamStep)
         seed, clips = batch
-        rng = np.random.default_rng(seed)
-        examples = [self._changed(self.items[clip], rng) for clip in clips]
+        if not part.again:  # all of them, because the changes come from one generator
+            rng = np.random.default_rng(seed)
+            self.changed = [self._changed(self.items[clip], rng) for clip in clips]
+        examples = part.take(self.changed)
+        if not examples:
+            return torch.zeros(())
         signals = [torch.from_numpy(example.signal) for example in examples]
         # A frame depends on a bounded part of the clip, so the zeros after a clip change nothing
         # but the frames that its own end would complete with zeros too.
         samples = nn.utils.rnn.pad_sequence(signals, batch_first=True)
-        log_probs = model.head(model.encoder(samples))
+        with part.draws():
+            log_probs = model.head(model.encoder(samples.to(device_of(model)))).float().cpu()
+        return self._loss_of(log_probs, examples)
+
+    def _loss_of(self, log_probs: Tensor, examples: Sequence[StreamExample]) -> Tensor:
+        """Return what some examples of the batch contribute to its loss."""
+        share = [_counts(examples), _counts(self.changed)]
+        of_phones, of_spoken, of_frames = (
+            own / max(1, whole) for own, whole in zip(*share, strict=True)
+        )
         frames = [len(example.labels) for example in examples]
-        loss = ctc_loss(log_probs, [example.phones for example in examples], frames)
+        phones = [example.phones for example in examples]
+        loss = ctc_loss(log_probs, phones, frames) * of_phones
         labels = [torch.from_numpy(example.labels) for example in examples]
-        loss = loss + self.params.frame_weight * phone_loss(log_probs, labels)
+        loss = loss + self.params.frame_weight * (phone_loss(log_probs, labels) * of_spoken)
         of_teacher = torch.cat(
             [-(torch.from_numpy(e.teacher) * row[: len(e.teacher)]).sum(-1)
              for e, row in zip(examples, log_probs, strict=True)]
         )  # fmt: skip
-        return loss + self.params.teacher_weight * of_teacher.mean()
+        total: Tensor = loss + self.params.teacher_weight * (of_teacher.mean() * of_frames)
+        return total
 
     def _changed(self, example: StreamExample, rng: np.random.Generator) -> StreamExample:
         """Return an example at another level, and changed as by a new speaker in some draws."""
@@ -210,6 +233,13 @@ class StreamTask:
         return StreamExample(
             changed, example.phones, example.labels[places], example.teacher[places]
         )
+
+
+def _counts(examples: Sequence[StreamExample]) -> tuple[int, int, int]:
+    """Return the numbers of phones, of frames with a phone, and of frames."""
+    phones = sum(len(example.phones) for example in examples)
+    spoken = spoken_frames([torch.from_numpy(example.labels) for example in examples])
+    return phones, spoken, sum(len(example.labels) for example in examples)
 
 
 def _example(utterance: Utterance, signal: Signal, teacher: Array) -> StreamExample:

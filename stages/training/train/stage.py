@@ -6,7 +6,8 @@ Params  ctc or mlp, reference, compute
 
 All models are trained by `fonoteka.models.loop`; what differs is in `tasks`. Each epoch is judged
 by the phone error rate on the validation split, and the weights of the best epoch are kept. A run
-that is killed resumes at its last epoch and ends in the same bytes.
+that is killed resumes at its last epoch and ends in the same bytes. torchrun starts it in several
+processes, see `fonoteka.models.parallel.ranks`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from fonoteka.models.curves import write_curves
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.heads import posteriors, save_head
 from fonoteka.models.loop import fit
+from fonoteka.models.parallel.ranks import ALONE, Ranks, training_processes
 from fonoteka.phones import LABELS
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import errors
@@ -65,8 +67,9 @@ class Validation:
 def run(
     name: str, embeddings: Path, targets: Path, valid: Path, out: Path, curves: Path,
     checkpoint: Path, params: CtcParams | MlpParams, reference: ReferenceParams | None = None,
+    ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
-    """Train one model and write it with its curves."""
+    """Train one model and write it with its curves; with several ranks, the first one writes."""
     task: HeadTask = (
         CtcTask(embeddings, targets, params, reference)
         if isinstance(params, CtcParams)
@@ -80,9 +83,13 @@ def run(
         "valid": sha256_file(valid),
     }
     size = asdict(task.shape)
-    inputs_hash = fingerprint(name, asdict(params), size, lineage, torch.get_num_threads())
+    threads = torch.get_num_threads()
+    inputs_hash = fingerprint(name, asdict(params), size, lineage, threads, ranks.mark)
     keep = Checkpoint(checkpoint, inputs_hash)
-    head, progress = fit(task, Validation(valid, embeddings).per, "per", params, keep)
+    per = Validation(valid, embeddings).per
+    head, progress = fit(task, per, "per", params, keep, ranks=ranks)
+    if not ranks.first:
+        return
     metadata: dict[str, Any] = {
         "name": name, "encoder": embeddings.name, "labels": list(LABELS),
         "sample_rate_hz": SAMPLE_RATE_HZ, "frames_per_second": FRAMES_PER_SECOND,
@@ -107,12 +114,14 @@ def main() -> None:
     parser.add_argument("--head", choices=HEADS, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
-    configure(load("compute", ComputeParams).threads)
+    compute = load("compute", ComputeParams)
+    configure(compute.threads)
     params = load("mlp", MlpParams) if args.head == "mlp" else load("ctc", CtcParams)
     reference = load("reference", ReferenceParams) if args.head == "reference" else None
     if reference:
         params = replace(params, epochs=reference.epochs)
-    run(
-        args.name, args.embeddings, args.targets, args.valid, args.out, args.curves,
-        args.checkpoint, params, reference,
-    )  # fmt: skip
+    with training_processes(compute.device) as ranks:
+        run(
+            args.name, args.embeddings, args.targets, args.valid, args.out, args.curves,
+            args.checkpoint, params, reference, ranks,
+        )  # fmt: skip

@@ -17,10 +17,12 @@ from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
-from fonoteka.models.frame_targets import UNKNOWN, frame_labels, phone_loss
+from fonoteka.models.device import device_of
+from fonoteka.models.frame_targets import UNKNOWN, frame_labels, phone_loss, spoken_frames
 from fonoteka.models.heads import LstmShape, MlpShape, Shape, TdnnShape, new_head
 from fonoteka.models.loop import LoopParams, TrainingTask
 from fonoteka.models.oversampling import oversample
+from fonoteka.models.parallel.batch_parts import WHOLE, BatchPart
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.scoring.decoding import frame_range
 from fonoteka.shards import read_arrays
@@ -129,6 +131,8 @@ class CtcTask:
     With `reference` the head is that LSTM; batches, masks and the loop around are the same.
     """
 
+    splits = True
+
     def __init__(
         self, embeddings: Path, train: Path, params: CtcParams,
         reference: ReferenceParams | None = None,
@@ -157,6 +161,7 @@ class CtcTask:
             if len(example.frames) >= min_ctc_frames(example.phones.tolist())
         ]
         self.left_out = len(pairs) - len(self.items)
+        self.inputs: list[Tensor] = []  # of the batch that is computed in parts
         if not self.items:
             raise UserError(f"{train}: every clip has fewer frames than phones; check its texts")
         inputs = self.items[0].frames.shape[1]
@@ -175,15 +180,24 @@ class CtcTask:
         lengths = [len(example.frames) for example in self.items]
         return bucket_by_length(lengths, self.params.batch_frames, np.random.default_rng(seed))
 
-    def loss(self, model: nn.Module, batch: list[int]) -> Tensor:
+    def loss(self, model: nn.Module, batch: list[int], part: BatchPart = WHOLE) -> Tensor:
         """Return the CTC loss per phone, and that of the frames whose phone is known."""
-        some = [self.items[i] for i in batch]
-        frames = [self._masked(example.frames) for example in some]
-        log_probs = model(nn.utils.rnn.pad_sequence(frames, batch_first=True))
-        loss = ctc_loss(log_probs, [example.phones for example in some], [len(f) for f in frames])
+        every = [self.items[i] for i in batch]
+        if not part.again:  # the masks of all parts, so that they do not depend on the parts
+            self.inputs = [self._masked(example.frames) for example in every]
+        some, frames = part.take(every), part.take(self.inputs)
+        if not some:
+            return torch.zeros(())
+        padded = nn.utils.rnn.pad_sequence(list(frames), batch_first=True)
+        with part.draws():
+            log_probs = on_processor(model, padded)
+        phones = [example.phones for example in some]
+        loss = ctc_loss(log_probs, phones, [len(f) for f in frames])
+        loss = loss * _share(phones, [example.phones for example in every])
         if self.params.frame_weight:
-            of_frames = phone_loss(log_probs, [example.labels for example in some])
-            loss = loss + self.params.frame_weight * of_frames
+            labels, all_labels = ([e.labels for e in examples] for examples in (some, every))
+            share = spoken_frames(labels) / max(1, spoken_frames(all_labels))
+            loss = loss + self.params.frame_weight * (phone_loss(log_probs, labels) * share)
         return loss
 
     def _masked(self, frames: Tensor) -> Tensor:
@@ -199,6 +213,8 @@ class CtcTask:
 
 class MlpTask:
     """Segments: the mean of the embeddings of one phone, or of silence, and its label."""
+
+    splits = True
 
     def __init__(self, embeddings: Path, segments: Path, params: MlpParams) -> None:
         # Not at the top: three of the four models never need it, and it takes 0.8 CPU seconds.
@@ -231,7 +247,26 @@ class MlpTask:
         order = np.random.default_rng(seed).permutation(len(self.labels))
         return list(torch.split(torch.from_numpy(order), self.params.batch_segments))
 
-    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, model: nn.Module, batch: Tensor, part: BatchPart = WHOLE) -> Tensor:
         """Return the cross entropy."""
-        log_probs = model(self.means[batch][:, None])[:, 0]
-        return F.nll_loss(log_probs, self.labels[batch])
+        some = batch[part.index :: part.count]
+        if not len(some):
+            return torch.zeros(())
+        with part.draws():
+            log_probs = on_processor(model, self.means[some][:, None])[:, 0]
+        return F.nll_loss(log_probs, self.labels[some]) * (len(some) / len(batch))
+
+
+def on_processor(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return a model's output as float32 on the processor, from any device.
+
+    There losses are computed: torch's CTC has no deterministic gradient on a GPU, and posteriors of
+    a batch have 3 MB.
+    """
+    outputs: Tensor = model(inputs.to(device_of(model)))
+    return outputs.float().cpu()
+
+
+def _share(part: list[Tensor], whole: list[Tensor]) -> float:
+    """Return the share of a batch's phones that a part has."""
+    return sum(map(len, part)) / sum(map(len, whole))

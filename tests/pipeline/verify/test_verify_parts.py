@@ -12,6 +12,7 @@ import pytest
 from dvc_yaml import TOP, as_written, entries, pipeline
 
 from fonoteka.compute import processor as cpu
+from fonoteka.compute import processor as processor_kind
 from fonoteka.core import params
 from fonoteka.git import listed
 from fonoteka.pipeline import outputs
@@ -76,6 +77,22 @@ def test_an_input_is_outdated_only_if_no_output_explains_it():
     stale = {"a": entry({}, {"raw/a": "1"}), "b": entry({"raw": "8", "code": "3"}, {"b": "4"})}
     assert outputs.outdated(before, moved, ["a", "b"]) == []
     assert outputs.outdated(before, stale, ["a", "b"]) == ["raw"]
+
+
+def test_a_gpu_is_part_of_the_kind_if_it_may_be_used(tmp_path, monkeypatch):
+    for number in (0, 1):
+        (tmp_path / f"gpus/{number}").mkdir(parents=True)
+        (tmp_path / f"gpus/{number}/information").write_text("Model: \t NVIDIA A100\nIRQ: 9\n")
+    models = processor_kind.gpu_models(tmp_path / "gpus")
+    assert models == ["NVIDIA A100"]
+    assert processor_kind.gpu_models(tmp_path / "none") == []
+    monkeypatch.setattr(processor_kind, "processor", lambda: OTHER)
+    monkeypatch.setattr(processor_kind, "gpu_models", lambda: models)
+    params = tmp_path / "params.yaml"
+    assert processor_kind.of_pipeline(params) == OTHER
+    for device, kind in (("cpu", OTHER.kind), ("auto", f"{OTHER.kind}, GPU NVIDIA A100")):
+        params.write_text(f"compute: {{threads: 1, device: {device}}}\n")
+        assert processor_kind.of_pipeline(params).kind == kind
 
 
 def test_an_older_processor_is_of_another_kind():

@@ -180,7 +180,7 @@ def test_the_phones_of_a_word_fill_its_sound(tmp_path, monkeypatch):
 def test_the_command_writes_segments_and_report_the_same_each_time(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(
-        yaml.safe_dump({"align": asdict(PARAMS), "compute": {"threads": 1}})
+        yaml.safe_dump({"align": asdict(PARAMS), "compute": {"threads": 1, "device": "cpu"}})
     )
     (tmp_path / "e").mkdir()
     for part, rows in corpus(tmp_path / "e", monkeypatch).items():

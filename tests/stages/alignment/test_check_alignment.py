@@ -152,7 +152,7 @@ def test_the_command_writes_the_same_report_and_page_each_time(tmp_path, monkeyp
     (tmp_path / "placer").mkdir()
     write_arrays(tmp_path / "placer", {u.id: log_probs for u, _, log_probs in clips}, 1)
     manifest.write(tmp_path / "test.jsonl", [replace(u, audio=places[u.id]) for u, _, _ in clips])
-    sections = {"check_alignment": asdict(PARAMS), "compute": {"threads": 1}}
+    sections = {"check_alignment": asdict(PARAMS), "compute": {"threads": 1, "device": "cpu"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     monkeypatch.setattr(module, "recogniser", lambda path: by_level)
     for name in ("1", "2"):

@@ -407,12 +407,27 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
         "audit: {shared_sentences: refuse, same_sentences: [], same_recording_correlation: 0.85, "
         "min_test_speakers: 1, min_train_tokens: 1, min_test_tokens: 1, min_snr_db: 15, "
         "min_level_dbfs: -40, dpi: 30}\n"
+        "audit_voices: {action: report, same_voice: 0.85, two_voices: 0.6, listed: 20}\n"
+        "privacy: {name_people: false}\n"
     )
+    # The tables of one scene, in the order of the command line.
     tables = ["inventory.csv", "quarantined.csv", "refused.csv", "audio", "left_out.csv"]
     names = [*tables, "train.jsonl", "valid.jsonl", "test.jsonl", "again.json"]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "sys.argv", ["audit", *names, "--page", "again.md", "--picture", "again.png"]
+        "sys.argv",
+        [
+            "audit",
+            *names,
+            "--voices",
+            "voices",
+            "--speakers",
+            "speakers.csv",
+            "--page",
+            "again.md",
+            "--picture",
+            "again.png",
+        ],
     )
     audit.main()
     assert read_json(tmp_path / "again.json")["files"] == 14

@@ -15,7 +15,7 @@ from fonoteka.corpus.corpus import ACCEPTED_COLUMNS, read_card
 from fonoteka.pseudonyms import PrivacyParams
 from fonoteka.tables import write_table
 from stages.corpus.licences import stage as licences
-from stages.corpus.licences.page import plain, weights_section
+from stages.corpus.licences.page import encoder_section, plain, weights_section
 from stages.corpus.licences.terms import MACHINE, NOTHING, NOTICE, UNKNOWN, conditions
 
 UNNAMED, NAMED = PrivacyParams(name_people=False), PrivacyParams(name_people=True)
@@ -58,9 +58,11 @@ def provenance(folder, **values):
 def written(tmp_path, privacy=UNNAMED):
     out = tmp_path / "page.md"
     provenance(tmp_path / "weights")
+    provenance(tmp_path / "voices", fetched="encoder==2.0", licence="Apache-2.0")
     licences.run(
-        tmp_path / "accepted.csv", tmp_path / "corpora.json", tmp_path / "weights", out, privacy
-    )
+        tmp_path / "accepted.csv", tmp_path / "corpora.json", tmp_path / "weights",
+        tmp_path / "voices", out, privacy,
+    )  # fmt: skip
     # A cell is as wide as its column; only its text matters here.
     return re.sub(" +", " ", out.read_text(encoding="utf-8"))
 
@@ -164,10 +166,12 @@ def test_the_command_line_reads_params_and_paths(tmp_path, monkeypatch):
     corpus(tmp_path / "raw", ["a.wav,,"])
     accept(tmp_path, "mine/a.wav")
     provenance(tmp_path / "weights")
+    provenance(tmp_path / "voices")
     (tmp_path / "params.yaml").write_text("privacy: {name_people: false}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "sys.argv", ["licences", "accepted.csv", "corpora.json", "weights", "DATA_LICENSES.md"]
+        "sys.argv",
+        ["licences", "accepted.csv", "corpora.json", "weights", "voices", "DATA_LICENSES.md"],
     )
     licences.main()
     assert (tmp_path / "DATA_LICENSES.md").read_text().startswith("# Data licences\n")
@@ -190,3 +194,15 @@ def test_the_weights_of_others_are_on_the_page(values, line, tmp_path):
     text = weights_section(read_json(tmp_path / "weights" / "provenance.json"))
     assert f"\n{line}" in text
     assert f"- SHA-256 of model.safetensors: `{'ab' * 32}`" in text
+
+
+def test_the_weights_of_the_speaker_encoder_have_a_section_of_their_own(tmp_path):
+    corpus(tmp_path / "raw", ["a.wav,,"])
+    accept(tmp_path, "mine/a.wav")
+    section = written(tmp_path).partition("## Weights of the speaker encoder\n")[2]
+    assert "- Licence: Apache-2.0\n" in section
+    assert f"- Conditions: {NOTICE}\n" in section
+    assert "- Source: encoder==2.0\n" in section
+    record = {"source": "untrained", "fetched": None, "licence": None, "sha256": "ab" * 32}
+    assert "- Licence: not stated\n" in encoder_section(record)
+    assert "Resemble" not in encoder_section(record)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from execution_maker import EXECUTION
 
 from fonoteka.audio.dsp import rms_dbfs
 from fonoteka.shards import read_clips, shard_of
@@ -41,8 +42,8 @@ def corpus(folder, clips, rate=8000):
     return folder / "accepted.csv", folder
 
 
-def prepared(folder, clips, params=PARAMS, workers=1, name="audio"):
-    run(*corpus(folder, clips), folder / name, params, workers)
+def prepared(folder, clips, params=PARAMS, name="audio"):
+    run(*corpus(folder, clips), folder / name, params)
     return {p.name: p.read_bytes() for p in (folder / name).iterdir()}
 
 
@@ -61,7 +62,7 @@ def test_a_name_that_a_spreadsheet_takes_for_a_formula_is_read_as_it_is(name, tm
     soundfile.write(tmp_path / f"{name}.wav", tone(), 8000)
     rows = [{"id": "a", "path": f"{name}.wav"}]
     write_table(tmp_path / "accepted.csv", ("id", "path"), rows)
-    run(tmp_path / "accepted.csv", tmp_path, tmp_path / "audio", PARAMS, 1)
+    run(tmp_path / "accepted.csv", tmp_path, tmp_path / "audio", PARAMS)
     (row,) = read_table(tmp_path / "audio/index.csv", ("id", "problem"))
     assert (row["id"], row["problem"]) == ("a", "")
 
@@ -122,8 +123,8 @@ def test_tar_headers_hold_nothing_of_the_machine_and_its_clock(tmp_path):
                 assert member.mode == 0o644
 
 
-def test_the_number_of_workers_changes_no_byte(tmp_path):
-    first, second = (prepared(tmp_path, many(20), workers=n, name=str(n)) for n in (1, 2))
+def test_two_runs_are_equal_byte_for_byte(tmp_path):
+    first, second = (prepared(tmp_path, many(20), name=name) for name in ("a", "b"))
     assert sorted(first) == ["index.csv", "shard-00.tar", "shard-01.tar", "shard-02.tar"]
     assert first == second
 
@@ -165,9 +166,9 @@ def test_less_than_one_shard_is_refused(tmp_path):
 
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
     corpus(tmp_path, many(2))
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"preprocess": asdict(PARAMS)}))
+    sections = {"preprocess": asdict(PARAMS), "execution": EXECUTION}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stage, "worker_count", lambda: 1)
     monkeypatch.setattr(sys, "argv", ["preprocess", "accepted.csv", ".", "out"])
     stage.main()
     work = partial(prepare, raw=tmp_path, params=PARAMS)

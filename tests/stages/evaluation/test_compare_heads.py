@@ -93,7 +93,10 @@ def test_an_empty_test_part_is_refused(tmp_path):
 
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
     places, _, _ = save_project(tmp_path)
-    params = {"compare_heads": asdict(replace(PARAMS, digits=2)), "compute": {"threads": 1}}
+    params = {
+        "compare_heads": asdict(replace(PARAMS, digits=2)),
+        "compute": {"threads": 1, "device": "cpu"},
+    }
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["compare_heads", *map(str, places)])

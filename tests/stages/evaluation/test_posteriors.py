@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from clip_maker import noise, save_clips
+from execution_maker import EXECUTION
 from onnx import TensorProto, helper
 
 from fonoteka import manifest
@@ -156,8 +157,36 @@ def test_an_empty_part_is_refused(part, tmp_path):
 
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
     places = save_project(tmp_path)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"posteriors": {"shards": 3}}))
+    sections = {"posteriors": {"shards": 3}, "execution": EXECUTION}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["posteriors", *map(str, places)])
     stage.main()
     assert len(list(places[-1].iterdir())) == 3
+
+
+def test_a_clip_is_scored_again_only_if_it_or_the_model_changed(tmp_path, monkeypatch):
+    places = save_project(tmp_path)
+    scored, predict_clip = [], stage.predictions
+
+    def noting(predict, pooled, key, *rest):
+        scored.append(key)
+        return predict_clip(predict, pooled, key, *rest)
+
+    monkeypatch.setattr(stage, "predictions", noting)
+    run(*places, None, PARAMS)
+    first = {path.name: path.read_bytes() for path in places[-1].iterdir()}
+    assert sorted(scored) == ["t0", "t1", "v0"]
+    arrays = read_arrays(places[1])
+    write_arrays(places[1], arrays | {"t1": arrays["t1"] + 1}, 2)
+    scored.clear()
+    run(*places, None, PARAMS)
+    assert scored == ["t1"]
+    write_arrays(places[1], arrays, 2)
+    scored.clear()
+    run(*places, None, PARAMS)
+    assert scored == []
+    assert {path.name: path.read_bytes() for path in places[-1].iterdir()} == first
+    export(head_of("mlp"), torch.zeros(2, 9, 6), HEAD_AXES, FACTS, places[0] / "head.onnx", 17)
+    run(*places, None, PARAMS)
+    assert sorted(scored) == ["t0", "t1", "v0"]

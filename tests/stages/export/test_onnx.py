@@ -167,7 +167,10 @@ def test_without_clips_there_is_no_proof(part, tmp_path):
 
 def test_the_command_reads_params_and_paths(tmp_path, monkeypatch):
     places = project(tmp_path, "mlp")
-    params = {"onnx": asdict(replace(PARAMS, check_clips=1)), "compute": {"threads": 1}}
+    params = {
+        "onnx": asdict(replace(PARAMS, check_clips=1)),
+        "compute": {"threads": 1, "device": "cpu"},
+    }
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["onnx", *map(str, places), "out", "report.json"])

@@ -157,7 +157,7 @@ def test_a_member_or_an_encoder_that_is_not_given_is_named(lost, places, tmp_pat
 
 def test_the_command_reads_params_and_paths(places, tmp_path, monkeypatch):
     values = asdict(PARAMS) | {"batch_sizes": [1]}
-    params = {"onnx": values, "compute": {"threads": 1}}
+    params = {"onnx": values, "compute": {"threads": 1, "device": "cpu"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)
     words = ["--models", *places["models"], "--encoders", *places["encoder_folders"], "--"]

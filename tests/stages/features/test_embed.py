@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from clip_maker import CHANGED, noise, save_clips, write_recipes
+from execution_maker import EXECUTION
 from model_maker import SIZE, encoder, save_encoder
 
 from fonoteka import manifest
@@ -114,8 +115,12 @@ def test_a_missing_clip_leaves_earlier_embeddings_alone(encoder_folder, tmp_path
 
 def test_the_command_reads_params_and_paths(encoder_folder, tmp_path, monkeypatch):
     embedded(tmp_path, encoder_folder)
-    text = yaml.safe_dump({"embed": asdict(PARAMS), "compute": {"threads": 1}})
-    (tmp_path / "params.yaml").write_text(text)
+    sections = {
+        "embed": asdict(PARAMS),
+        "compute": {"threads": 1, "device": "cpu"},
+        "execution": EXECUTION,
+    }
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     write_recipes(tmp_path, CHANGED)
     monkeypatch.chdir(tmp_path)
     names = ["train.jsonl", "valid.jsonl", "test.jsonl", "audio", "again"]

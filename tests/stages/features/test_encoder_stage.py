@@ -59,7 +59,7 @@ for word in sys.argv[1:]:
 
 def write_params(folder):
     folder.mkdir(exist_ok=True)
-    text = yaml.safe_dump({"encoder": asdict(FROM_HUB), "compute": {"threads": 1}})
+    text = yaml.safe_dump({"encoder": asdict(FROM_HUB), "compute": {"threads": 1, "device": "cpu"}})
     (folder / "params.yaml").write_text(text)
     write_recipes(folder)
 

@@ -140,7 +140,10 @@ def test_a_parity_check_of_no_steps_is_refused(change):
 
 def test_the_command_reads_its_sections_and_its_paths(phone, toy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    sections = {"export_realtime": asdict(replace(RTNEURAL, steps=20)), "compute": {"threads": 1}}
+    sections = {
+        "export_realtime": asdict(replace(RTNEURAL, steps=20)),
+        "compute": {"threads": 1, "device": "cpu"},
+    }
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     places = [str(phone[0]), str(toy / "streams"), str(toy / "times.parquet")]
     monkeypatch.setattr(sys, "argv", ["export_realtime", *places, "out", "report.json"])

@@ -265,7 +265,7 @@ def test_a_damaged_model_is_one_clear_sentence(whole, tmp_path):
 def test_the_command_reads_its_section_and_its_paths(few, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     section = asdict(replace(SHORT, epochs=1))
-    params = {"train_realtime": section, "compute": {"threads": 1}}
+    params = {"train_realtime": section, "compute": {"threads": 1, "device": "cpu"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     places = [str(few / name) for name in ("streams", "times.parquet", "frontend.json")]
     words = ["speech", *places, "out", "curves", "--checkpoint", "checkpoint"]

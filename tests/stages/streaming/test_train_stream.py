@@ -22,6 +22,7 @@ from fonoteka.models import loop
 from fonoteka.models.ctc import min_ctc_frames
 from fonoteka.models.heads import TdnnShape, load_head, new_head, posteriors, save_head
 from fonoteka.models.loop import run_epoch
+from fonoteka.models.parallel.batch_parts import BatchPart
 from fonoteka.models.provenance import write_provenance
 from fonoteka.models.stream.stream_encoder import StreamShape
 from fonoteka.models.stream.stream_model import load_stream_model
@@ -462,7 +463,7 @@ def test_the_curves_have_a_row_per_epoch(whole):
 
 
 def test_the_command_reads_its_sections_and_its_paths(whole, toy, tmp_path, monkeypatch):
-    sections = {"train_stream": asdict(PARAMS), "compute": {"threads": 1}}
+    sections = {"train_stream": asdict(PARAMS), "compute": {"threads": 1, "device": "cpu"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     write_recipes(tmp_path, RECIPE)
     monkeypatch.chdir(tmp_path)
@@ -470,3 +471,16 @@ def test_the_command_reads_its_sections_and_its_paths(whole, toy, tmp_path, monk
     monkeypatch.setattr(sys, "argv", ["train_stream", *line])
     stage.main()
     assert same_bytes(whole / "model", tmp_path / "out") == []
+
+
+def test_the_parts_of_a_batch_add_up_to_it(toy):
+    task = task_of(toy)
+    batch = max(task.batches(1), key=lambda pair: len(pair[1]))
+    torch.manual_seed(1)
+    model = task.new()
+    model.eval()
+    whole = task.loss(model, batch).item()
+    parts = [BatchPart(n, 3, again=n > 0) for n in range(3)]
+    losses = [task.loss(model, batch, part).item() for part in parts]
+    assert max(losses) < whole
+    assert sum(losses) == pytest.approx(whole, rel=1e-5)

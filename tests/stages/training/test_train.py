@@ -178,7 +178,7 @@ def test_validation_counts_errors_as_the_scorer_does(toy):
 
 def test_the_reference_is_an_lstm_of_its_own_size_and_length(toy, tmp_path, monkeypatch):
     size = {"epochs": 2, "hidden": 6, "layers": 2, "dropout": 0.1}
-    sections = {"ctc": asdict(CTC), "reference": size, "compute": {"threads": 1}}
+    sections = {"ctc": asdict(CTC), "reference": size, "compute": {"threads": 1, "device": "cpu"}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     monkeypatch.chdir(tmp_path)
     line = [*toy[:3], "out", "curves", "--head", "reference", "--checkpoint", "c"]
@@ -197,7 +197,7 @@ def test_the_reference_is_an_lstm_of_its_own_size_and_length(toy, tmp_path, monk
 def test_the_command_reads_its_section_and_its_paths(name, toy, tmp_path, monkeypatch):
     embeddings, train, valid, segments = toy
     sections = {"ctc": asdict(replace(CTC, epochs=1)), "mlp": asdict(replace(MLP, epochs=1))}
-    text = yaml.safe_dump(sections | {"compute": {"threads": 1}})
+    text = yaml.safe_dump(sections | {"compute": {"threads": 1, "device": "cpu"}})
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     targets = segments if name == "mlp" else train

@@ -17,8 +17,9 @@ from safetensors.numpy import load_file, save_file
 from whisper_maker import ct2_folder, generation_config, tiny_whisper, tokenizer, weights, write
 
 from fonoteka.core.files import read_json, sha256_file
+from fonoteka.models.pinned_wheel import WheelParams
 from fonoteka.whisper.conversion.hub import HubRevision
-from fonoteka.whisper.conversion.wheels import WheelPackageParams, WheelParams
+from fonoteka.whisper.conversion.wheels import WheelPackageParams
 from stages.words.whisper_base import stage
 from stages.words.whisper_base.stage import FILES, WhisperBaseParams, check, run
 

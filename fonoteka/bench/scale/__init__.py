@@ -1,0 +1,1 @@
+"""Measure how the cost of stages grows with the corpus and the workers."""

@@ -1,0 +1,1 @@
+"""Measure the error rates of the comparison of voices."""

@@ -1,0 +1,1 @@
+"""Workers of each executor behind one interface: `interface.ShardWorkers`."""

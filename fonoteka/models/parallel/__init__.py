@@ -1,0 +1,1 @@
+"""One training in several processes, and its batches in parts."""

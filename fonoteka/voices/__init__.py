@@ -1,0 +1,1 @@
+"""Compare voices: an encoder of speakers, pieces of their speech, and nearest pairs of names."""
