@@ -48,6 +48,13 @@ LOADS = {
     "stages.words.evaluate_whisper": {"onnxruntime", "torch", "transformers"},
     "fonoteka.bench.alignment.compare": {"onnxruntime"},
     "fonoteka.bench.alignment.digits": {"onnxruntime"},
+    "fonoteka.bench.augmentation.command": {"onnxruntime", "scipy", "torch", "transformers"},
+    "fonoteka.bench.augmentation.recipe_comparison": {
+        "onnxruntime",
+        "scipy",
+        "torch",
+        "transformers",
+    },
     "fonoteka.bench.command": {"onnxruntime"},
     "fonoteka.bench.host.host_bench": {"onnxruntime"},
     "fonoteka.bench.realtime": {"onnxruntime"},

@@ -85,6 +85,18 @@ def alignment(
 
 
 @app.command()
+def augment(
+    folder: Annotated[
+        Path, typer.Argument(parser=given_path, help="the Free Spoken Digit Dataset")
+    ],
+) -> None:
+    """Measure what each augmentation recipe is worth on voices that training did not see."""
+    from fonoteka.bench.augmentation.command import bench_augment
+
+    _measure(lambda: bench_augment(folder))
+
+
+@app.command()
 def voices(
     folder: Annotated[
         Path, typer.Argument(parser=given_path, help="labels.tsv and one recording per speaker")

@@ -1,0 +1,1 @@
+"""What augmentation recipes are worth on voices that training did not see."""
