@@ -12,6 +12,7 @@ from fonoteka.cli import (
     alignment,
     bench,
     corpus,
+    harvest,
     hub,
     models,
     pipeline,
@@ -38,5 +39,6 @@ for commands in (
 app.add_typer(bench.app, name="bench")
 app.add_typer(planning.app, name="planning")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(harvest.app, name="harvest")
 app.add_typer(remotes.checkpoints, name="checkpoints")
 app.add_typer(models.realtime, name="realtime")

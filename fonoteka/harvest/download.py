@@ -1,0 +1,227 @@
+"""Download one recording; a cut connection or a killed process goes on where it stopped.
+
+A part is kept beside the validator of its answer, and the rest is asked for by Range and If-Range.
+If the file has changed meanwhile, the server sends the whole, which replaces the part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+
+from fonoteka.core.errors import UserError
+from fonoteka.core.files import read_json, sha256_file, write_json
+from fonoteka.harvest.consent import check_header
+from fonoteka.harvest.file_checks import (
+    HEAD_BYTES,
+    check_name,
+    check_type,
+    file_name,
+    suffix_of,
+)
+from fonoteka.harvest.item import ItemRefusedError, Outcome
+from fonoteka.harvest.limits import MIB
+from fonoteka.harvest.web import Answer, Gate, Web
+
+KEPT_HEADERS = (
+    "content-length", "content-type", "date", "etag", "last-modified", "link", "server",
+    "tdm-policy", "tdm-reservation", "x-robots-tag",
+)  # fmt: skip
+_CHUNK = 1 << 16
+_OK, _PARTIAL, _BAD_RANGE = 200, 206, 416
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A recording that was downloaded.
+
+    Attributes:
+        path: where it is.
+        suffix: by its first bytes.
+        sha256: of its bytes.
+        bytes: its size.
+        name: as the server states it.
+        url: the last address.
+        hops: all addresses.
+        headers: some of the answer.
+    """
+
+    path: Path
+    suffix: str
+    sha256: str
+    bytes: int
+    name: str
+    url: str
+    hops: tuple[str, ...]
+    headers: Mapping[str, str]
+
+
+class Downloader:
+    """Downloads recordings into a folder, and counts the bytes of the run."""
+
+    def __init__(self, web: Web, folder: Path, gate: Gate) -> None:
+        self._web, self._folder, self._gate = web, folder, gate
+        self.bytes = 0  # of bodies that were read
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def part_of(self, key: str) -> Path:
+        """Return the file of a recording that is not whole yet."""
+        return self._folder / f"{key}.part"
+
+    def discard(self, key: str) -> None:
+        """Remove what was downloaded of a recording."""
+        part = self.part_of(key)
+        part.unlink(missing_ok=True)
+        part.with_suffix(".json").unlink(missing_ok=True)
+
+    def fetch(self, url: str, key: str, check: Callable[[Answer], None]) -> Downloaded:
+        """Return a recording; its file is removed if it is refused, and kept if it is cut.
+
+        Args:
+            url: where it is.
+            key: the name of its files.
+            check: called with each answer before its body is read.
+
+        Raises:
+            ItemRefusedError: it is refused or cannot be downloaded.
+        """
+        problem = ""
+        for attempt in range(self._web.limits.retries + 1):
+            if attempt:
+                time.sleep(min(2.0**attempt * min(1.0, self._web.limits.delay_s), 30.0))
+            try:
+                if result := self._try(url, key, check):
+                    return result
+                problem = "the server sent another range than was asked for"
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__}: {error}"
+            except ItemRefusedError as error:
+                # A server that is busy or gone may be back tomorrow; the part is still good.
+                if error.outcome not in (Outcome.BUSY, Outcome.NETWORK):
+                    self.discard(key)
+                raise
+        if self._validator(key) == "":
+            self.discard(key)
+        raise ItemRefusedError(Outcome.NETWORK, problem)
+
+    def _try(self, url: str, key: str, check: Callable[[Answer], None]) -> Downloaded | None:
+        """Return the recording, or None if the part was of no use and was removed."""
+        part, validator = self.part_of(key), self._validator(key)
+        have = part.stat().st_size if validator and part.exists() else 0
+        headers = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
+        with self._web.open(url, self._gate, headers=headers) as answer:
+            if answer.status not in (_OK, _PARTIAL):
+                if have and answer.status == _BAD_RANGE:
+                    self.discard(key)
+                    return None
+                raise ItemRefusedError(Outcome.HTTP, f"{answer.status} for {answer.url}")
+            name = self._checked(answer, have if answer.status == _PARTIAL else 0, check)
+            if answer.status == _PARTIAL:
+                match = _RANGE.match(answer.header("content-range"))
+                if not have or not match or int(match[1]) != have:
+                    self.discard(key)
+                    return None
+            else:
+                have = 0
+                self._keep_validator(key, answer)
+            suffix = self._read(answer, part, have)
+        path = part.with_suffix(suffix)
+        part.replace(path)
+        part.with_suffix(".json").unlink(missing_ok=True)
+        stated = {n: answer.header(n) for n in KEPT_HEADERS if answer.header(n)}
+        return Downloaded(
+            path, suffix, sha256_file(path), path.stat().st_size, name, answer.url, answer.hops,
+            stated,
+        )  # fmt: skip
+
+    def _checked(self, answer: Answer, have: int, check: Callable[[Answer], None]) -> str:
+        """Return the name of a file whose headers are accepted."""
+        check_header(answer.header("tdm-reservation"), answer.url)
+        check_type(answer.header("content-type"))
+        if encoding := answer.header("content-encoding").replace("identity", ""):
+            raise ItemRefusedError(Outcome.WRONG_TYPE, f"it is encoded as {encoding!a}")
+        name = file_name(answer.header("content-disposition"), answer.url)
+        check_name(name)
+        check(answer)
+        length = answer.header("content-length")
+        if length.isdecimal():
+            self._check_size(have + int(length), "states", int(length))
+        return name
+
+    def _read(self, answer: Answer, part: Path, have: int) -> str:
+        """Append the body to the part; return the suffix for its first bytes."""
+        limits, begin, count = self._web.limits, time.monotonic(), 0
+        with part.open("ab" if have else "wb") as file:
+            for chunk in answer.response.iter_raw(_CHUNK):
+                file.write(chunk)
+                count += len(chunk)
+                self.bytes += len(chunk)
+                self._check_size(have + count, "sends", 0)
+                if have + count >= HEAD_BYTES > have + count - len(chunk):
+                    file.flush()
+                    self._suffix(part)  # another kind of file is not read to its end
+                ahead_s = count / limits.bytes_per_s - (time.monotonic() - begin)
+                time.sleep(max(0.0, ahead_s))
+        return self._suffix(part)
+
+    def _check_size(self, size: int, verb: str, coming: int) -> None:
+        limits = self._web.limits
+        if size > limits.max_bytes:
+            most = f"the limit is {limits.max_bytes / MIB:.0f} MiB"
+            detail = f"the server {verb} {size / MIB:.0f} MiB or more, {most}"
+            raise ItemRefusedError(Outcome.TOO_LARGE, detail)
+        if self.bytes + coming > limits.max_total_bytes:
+            detail = f"{limits.max_total_bytes / MIB:.0f} MiB in this run"
+            raise ItemRefusedError(Outcome.LIMIT, detail)
+
+    def _suffix(self, part: Path) -> str:
+        with part.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        if not (suffix := suffix_of(head)):
+            raise ItemRefusedError(Outcome.WRONG_TYPE, f"it begins with {head[:12]!a}")
+        return suffix
+
+    def _validator(self, key: str) -> str:
+        """Return the validator of a part; empty if a range of it cannot be asked for."""
+        try:
+            return str(read_json(self.part_of(key).with_suffix(".json"))["validator"])
+        except (UserError, KeyError, TypeError):
+            return ""
+
+    def _keep_validator(self, key: str, answer: Answer) -> None:
+        self.discard(key)
+        write_json(self.part_of(key).with_suffix(".json"), {"validator": strong_validator(answer)})
+
+
+def strong_validator(answer: Answer) -> str:
+    """Return the validator by which a range may be asked for; empty if the answer has none.
+
+    A weak ETag does not promise the same bytes. Last-Modified does if it is older than the answer
+    by a second or more: RFC 9110, 8.8.2.2.
+    """
+    etag = answer.header("etag")
+    if etag and not etag.startswith("W/"):
+        return etag
+    try:
+        modified = parsedate_to_datetime(answer.header("last-modified"))
+        date = parsedate_to_datetime(answer.header("date"))
+        return answer.header("last-modified") if (date - modified).total_seconds() >= 1 else ""
+    except (ValueError, TypeError):
+        return ""
+
+
+def key_of(url: str) -> str:
+    """Return the name of the files and clips of an address, the same on every machine.
+
+    >>> key_of("http://h/a.mp3") == key_of("http://h/a.mp3") != key_of("http://h/b.mp3")
+    True
+    """
+    return hashlib.sha256(url.encode()).hexdigest()[:16]

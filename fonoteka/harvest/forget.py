@@ -1,0 +1,85 @@
+"""Remove everything that was made from an address, and keep it from coming back.
+
+The address, its last address and the hash of its content become tombstones first; then its parts,
+its clips, their rows and its evidence are removed, from every harvest. What else was made of the
+clips, in caches, remotes and models, is listed by `corpus erase`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from fonoteka.core.errors import UserError
+from fonoteka.corpus.corpus import TABLE
+from fonoteka.corpus.importers.add import track
+from fonoteka.erasure.command import erase
+from fonoteka.erasure.rewrite import recover
+from fonoteka.git import entered
+from fonoteka.harvest.download import key_of
+from fonoteka.harvest.harvest_state import HARVESTS, HarvestState, locked
+from fonoteka.harvest.item import ItemRefusedError, normal_url
+from fonoteka.harvest.ledger import Ledger
+from fonoteka.harvest.tombstones import TOMBSTONES, Tombstones
+from fonoteka.tables import read_table
+
+
+def forget(url: str, *, dry_run: bool = False) -> None:
+    """Forget an address, and print what was removed and what is left to do.
+
+    Args:
+        url: of a recording.
+        dry_run: whether to print only what would be removed.
+
+    Raises:
+        UserError: it is no address, or a harvest is running.
+    """
+    try:
+        address = normal_url(url)
+    except ItemRefusedError as error:
+        raise UserError(f"{url!r}: {error.detail}") from error
+    with entered():
+        names = sorted(path.stem for path in HARVESTS.glob("*.jsonl"))
+        if not dry_run:
+            Tombstones().add([address], [])  # before anything else: a kill leaves at least this
+        found = 0
+        for name in names:
+            with locked(name) as state:
+                found += _forget_in(state, address, dry_run=dry_run)
+        if dry_run:
+            print(f"not done   {found} recordings would be removed, and the address kept out")
+            return
+        print(f"forgotten  {found} recordings; {TOMBSTONES} keeps them out: commit it")
+
+
+def _forget_in(state: HarvestState, address: str, *, dry_run: bool) -> int:
+    """Remove an address from one harvest; return the number of its addresses."""
+    ledger = Ledger(state.ledger)
+    records = ledger.related(address)
+    urls = sorted({record["url"] for record in records})
+    recover(state.corpus)
+    # Each erasure lists what exists; the corpus may be gone after the last one.
+    for url in [url for url in urls if _has_clips(state.corpus, url)]:
+        erase(source=f"{state.name}/{url}", yes=not dry_run)
+    if dry_run or not urls:
+        return len(urls)
+    contents = {record["sha256"] for record in records if record.get("sha256")}
+    finals = {record["final_url"] for record in records if record.get("final_url")}
+    Tombstones().add({*urls, *finals}, contents)
+    for url in urls:
+        key = key_of(url)
+        shutil.rmtree(state.staged / key, ignore_errors=True)
+        for path in state.parts.glob(f"{key}*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    # Pages and the report name the address; they are read and written anew by the next run.
+    shutil.rmtree(state.pages, ignore_errors=True)
+    state.report.unlink(missing_ok=True)
+    ledger.remove(urls)
+    if Path(f"{state.ledger}.dvc").is_file():
+        track(state.ledger)
+    return len(urls)
+
+
+def _has_clips(corpus: Path, url: str) -> bool:
+    table = corpus / TABLE
+    return table.is_file() and any(r.get("source") == url for r in read_table(table, ("path",)))
