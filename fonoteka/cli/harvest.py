@@ -63,6 +63,9 @@ def run(
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="also ask hosts of the local network")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="also what was found too large or unreadable before")
+    ] = False,
     no_dvc: Annotated[bool, typer.Option("--no-dvc", help="do not track by DVC")] = False,
 ) -> None:
     """Download recordings, cut them at pauses, and add them to a corpus."""
@@ -76,7 +79,14 @@ def run(
             yt_dlp or (),
         )  # fmt: skip
         terms = HarvestTerms(
-            licence, evidence, tuple(accept or ("*",)), accept_changes, language, speaker, max_s
+            licence,
+            evidence,
+            tuple(accept or ("*",)),
+            accept_changes,
+            language,
+            speaker,
+            max_s,
+            again,
         )
         options = command.HarvestOptions(
             name, terms, contact=contact, allow_private=allow_private, dvc=not no_dvc

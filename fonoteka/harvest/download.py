@@ -6,7 +6,6 @@ If the file has changed meanwhile, the server sends the whole, which replaces th
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -112,6 +111,16 @@ class Downloader:
             self.discard(key)
         raise ItemRefusedError(Outcome.NETWORK, problem)
 
+    def check_head(self, url: str, check: Callable[[Answer], None]) -> None:
+        """Check what the server says of a file, without reading it.
+
+        Raises:
+            ItemRefusedError: it would be refused by that.
+        """
+        with self._web.open(url, self._gate, method="HEAD") as answer:
+            if answer.status == _OK:
+                self._checked(answer, 0, check)
+
     def _try(self, url: str, key: str, check: Callable[[Answer], None]) -> Downloaded | None:
         """Return the recording, or None if the part was of no use and was removed."""
         part, validator = self.part_of(key), self._validator(key)
@@ -132,11 +141,15 @@ class Downloader:
             else:
                 have = 0
                 self._keep_validator(key, answer)
-            suffix = self._read(answer, part, have)
+            stated = _kept(answer)
+            try:
+                suffix = self._read(answer, part, have)
+            except ItemRefusedError as error:
+                error.seen = {"headers": stated}
+                raise
         path = part.with_suffix(suffix)
         part.replace(path)
         part.with_suffix(".json").unlink(missing_ok=True)
-        stated = {n: answer.header(n) for n in KEPT_HEADERS if answer.header(n)}
         return Downloaded(
             path, suffix, sha256_file(path), path.stat().st_size, name, answer.url, answer.hops,
             stated,
@@ -144,6 +157,13 @@ class Downloader:
 
     def _checked(self, answer: Answer, have: int, check: Callable[[Answer], None]) -> str:
         """Return the name of a file whose headers are accepted."""
+        try:
+            return self._name(answer, have, check)
+        except ItemRefusedError as error:
+            error.seen = {"headers": _kept(answer)}
+            raise
+
+    def _name(self, answer: Answer, have: int, check: Callable[[Answer], None]) -> str:
         check_header(answer.header("tdm-reservation"), answer.url)
         check_type(answer.header("content-type"))
         if encoding := answer.header("content-encoding").replace("identity", ""):
@@ -201,6 +221,11 @@ class Downloader:
         write_json(self.part_of(key).with_suffix(".json"), {"validator": strong_validator(answer)})
 
 
+def _kept(answer: Answer) -> dict[str, str]:
+    """Return the headers that are recorded."""
+    return {name: answer.header(name) for name in KEPT_HEADERS if answer.header(name)}
+
+
 def strong_validator(answer: Answer) -> str:
     """Return the validator by which a range may be asked for; empty if the answer has none.
 
@@ -216,12 +241,3 @@ def strong_validator(answer: Answer) -> str:
         return answer.header("last-modified") if (date - modified).total_seconds() >= 1 else ""
     except (ValueError, TypeError):
         return ""
-
-
-def key_of(url: str) -> str:
-    """Return the name of the files and clips of an address, the same on every machine.
-
-    >>> key_of("http://h/a.mp3") == key_of("http://h/a.mp3") != key_of("http://h/b.mp3")
-    True
-    """
-    return hashlib.sha256(url.encode()).hexdigest()[:16]

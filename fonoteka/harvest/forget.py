@@ -16,9 +16,8 @@ from fonoteka.corpus.importers.add import track
 from fonoteka.erasure.command import erase
 from fonoteka.erasure.rewrite import recover
 from fonoteka.git import entered
-from fonoteka.harvest.download import key_of
 from fonoteka.harvest.harvest_state import HARVESTS, HarvestState, locked
-from fonoteka.harvest.item import ItemRefusedError, normal_url
+from fonoteka.harvest.item import ItemRefusedError, key_of, normal_url
 from fonoteka.harvest.ledger import Ledger
 from fonoteka.harvest.tombstones import TOMBSTONES, Tombstones
 from fonoteka.tables import read_table

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from fonoteka.corpus.importers.clip_record import CODES
 from fonoteka.harvest.consent import Consent
-from fonoteka.harvest.download import Downloaded, Downloader, key_of
+from fonoteka.harvest.download import Downloaded, Downloader
 from fonoteka.harvest.harvest_state import HarvestState
-from fonoteka.harvest.item import HarvestItem, ItemLine, ItemRefusedError, Outcome, normal_url
-from fonoteka.harvest.ledger import Ledger, Record
-from fonoteka.harvest.licence_names import licence_name
+from fonoteka.harvest.item import (
+    HarvestItem,
+    ItemLine,
+    ItemRefusedError,
+    Outcome,
+    key_of,
+    normal_url,
+)
+from fonoteka.harvest.ledger import Ledger
+from fonoteka.harvest.licence_names import check_link, licence_name
+from fonoteka.harvest.revisit import Revisit
 from fonoteka.harvest.sources.yt_dlp import YtDlp
 from fonoteka.harvest.stage_clips import stage_item
 from fonoteka.harvest.tombstones import Tombstones
@@ -22,9 +30,6 @@ from fonoteka.harvest.web import Answer, Web
 from fonoteka.licences import matches_licence
 from fonoteka.phones import LANGUAGES
 from fonoteka.tables import Row
-
-_LINK = re.compile(r"<([^>]*)>((?:\s*;[^,]*)?)")
-_NOT_MODIFIED, _OK = 304, 200
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class HarvestTerms:
         language: of items whose source states none that is known.
         speaker: of all items; empty if the source names them.
         max_s: length of the longest clip.
+        again: whether to download again what was refused after reading bytes of it.
     """
 
     licence: str = ""
@@ -48,6 +54,7 @@ class HarvestTerms:
     language: str = ""
     speaker: str = ""
     max_s: float = 28.0
+    again: bool = False
 
 
 class Harvester:
@@ -59,6 +66,7 @@ class Harvester:
     ) -> None:  # fmt: skip
         self._state, self._ledger, self._web, self._consent = state, ledger, web, consent
         self._downloader, self._terms, self._yt_dlp = downloader, terms, yt_dlp
+        self._revisit = Revisit(ledger, web, consent.gate, again=terms.again)
         self._tombstones = Tombstones()
         self._seen = set[str]()
         self._downloads = 0
@@ -73,14 +81,17 @@ class Harvester:
             item = self._with_terms(item)
             licence = item.licence
             if held := self._ledger.held(url):
-                return self._held_line(url, held)
+                return self._revisit.held_line(url, held)
+            if line := self._revisit.refused_before(url):
+                return line
             return self._taken(item)
         except ItemRefusedError as error:
             # What was forgotten leaves no address behind, and a second mention adds nothing.
             if error.outcome not in (Outcome.FORGOTTEN, Outcome.TWICE):
                 # The licence under which it was first seen is what the next run compares with.
                 licence = self._ledger.licence_of(url) or licence
-                record = {"outcome": error.outcome, "detail": error.detail}
+                record = {"outcome": error.outcome, "detail": error.detail, **error.seen}
+                record["max_bytes"] = self._web.limits.max_bytes
                 self._ledger.add(_evidence(replace(item, url=url, licence=licence)) | record)
             return ItemLine(url, error.outcome, error.detail)
 
@@ -109,36 +120,9 @@ class Harvester:
                 raise ItemRefusedError(Outcome.CHANGED_LICENCE, detail + kept)
             self._ledger.accept_licence(item.url, licence)
         if not licence:
-            stated = f"{item.licence[:60]!a} grants nothing" if item.licence else "none is stated"
+            stated = f"{item.licence[:60]!r} grants nothing" if item.licence else "none is stated"
             raise ItemRefusedError(Outcome.NO_LICENCE, stated)
         return replace(item, licence=licence, licence_place=place)
-
-    def _held_line(self, url: str, held: Record) -> ItemLine:
-        """Return the line of a recording that is there, without reading a byte of it."""
-        headers: Mapping[str, str] = held.get("headers", {})
-        conditions = {
-            condition: headers[name]
-            for condition, name in (
-                ("If-None-Match", "etag"),
-                ("If-Modified-Since", "last-modified"),
-            )
-            if headers.get(name)
-        }
-        when = f"since {held['time'][:10]}"
-        if not conditions:
-            return ItemLine(url, Outcome.HERE, when)
-        try:
-            gate = self._consent.gate
-            with self._web.open(url, gate, method="HEAD", headers=conditions) as answer:
-                status = answer.status
-                name = "etag" if headers.get("etag") else "last-modified"
-                differs = answer.header(name) != headers[name]
-        except ItemRefusedError as error:
-            return ItemLine(url, Outcome.HERE, f"{when}; not compared: {error}")
-        if status == _OK and differs:
-            return ItemLine(url, Outcome.CHANGED, f"what is here is {when}, and was kept")
-        same = "unchanged" if status in (_OK, _NOT_MODIFIED) else f"not compared: {status}"
-        return ItemLine(url, Outcome.HERE, f"{when}; {same}")
 
     def _taken(self, item: HarvestItem) -> ItemLine:
         """Download an item that is not there yet, and cut it."""
@@ -175,6 +159,7 @@ class Harvester:
         except ItemRefusedError as error:
             got.path.unlink(missing_ok=True)
             if error.outcome is not Outcome.NO_SPEECH:
+                error.seen = {"headers": dict(got.headers), "sha256": got.sha256}
                 raise
             # Held: it would be downloaded again at each run, and be as silent.
             self._ledger.add(record | {"outcome": error.outcome})
@@ -184,7 +169,8 @@ class Harvester:
         text = "; its text is of the whole, and was left out" * bool(
             staged.record.get("text_left_out")
         )
-        detail = f"{got.bytes} bytes, {clips} clips, {item.licence}{text}"
+        many = "clip" if clips == 1 else "clips"
+        detail = f"{got.bytes} bytes, {clips} {many}, {item.licence}{text}"
         return ItemLine(item.url, Outcome.DOWNLOADED, detail, clips)
 
     def _fetched(self, item: HarvestItem, key: str) -> Downloaded:
@@ -197,6 +183,10 @@ class Harvester:
         def check(answer: Answer) -> None:
             check_link(answer.header("link"), item.licence)
 
+        # An answer that was refused before its body is likely to be refused again: a server may
+        # have sent much of the body by then.
+        if "headers" in (self._ledger.last(item.url) or {}):
+            self._downloader.check_head(item.url, check)
         return self._downloader.fetch(item.url, key, check)
 
     def _row(self, item: HarvestItem) -> Row:
@@ -217,21 +207,6 @@ class Harvester:
         values = {"text": item.text, "speaker": speaker, "licence": item.licence}
         row = {name: " ".join(value.split()) for name, value in values.items()}
         return row | {"path": "", "session": "", "language": language, "source": item.url}
-
-
-def check_link(header: str, licence: str) -> None:
-    """Refuse an answer whose header Link states another licence than the source does.
-
-    Raises:
-        ItemRefusedError: it does.
-    """
-    for target, parameters in _LINK.findall(header):
-        relation = re.search(r'rel\s*=\s*"?([^";]*)', parameters, re.IGNORECASE)
-        if relation and "license" in relation[1].lower().split():
-            name = licence_name(target)
-            if name and name != licence:
-                detail = f"the source states {licence!r}, the file {name!r}"
-                raise ItemRefusedError(Outcome.CHANGED_LICENCE, detail)
 
 
 def _evidence(item: HarvestItem) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -41,11 +43,18 @@ class Outcome(StrEnum):
 
 
 class ItemRefusedError(Exception):
-    """An item that is not downloaded: the outcome, and the reason in a few words."""
+    """An item that is not downloaded.
+
+    Attributes:
+        outcome: what became of it.
+        detail: the reason in a few words.
+        seen: what is recorded of an item that was refused after bytes of it were read.
+    """
 
     def __init__(self, outcome: Outcome, detail: str) -> None:
         super().__init__(f"{outcome}: {detail}")
         self.outcome, self.detail = outcome, detail
+        self.seen: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -116,3 +125,12 @@ def normal_url(url: str) -> str:
     if port == 0:
         raise ItemRefusedError(Outcome.WRONG_URL, "port 0")
     return str(parsed.copy_with(fragment=None))
+
+
+def key_of(url: str) -> str:
+    """Return the name of the files and clips of an address, the same on every machine.
+
+    >>> key_of("http://h/a.mp3") == key_of("http://h/a.mp3") != key_of("http://h/b.mp3")
+    True
+    """
+    return hashlib.sha256(url.encode()).hexdigest()[:16]

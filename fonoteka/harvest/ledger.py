@@ -67,6 +67,10 @@ class Ledger:
         """Return the record of an address that is not downloaded again."""
         return self._held.get(url)
 
+    def last(self, url: str) -> Record | None:
+        """Return the last record of an address."""
+        return self._last.get(url)
+
     def licence_of(self, url: str) -> str:
         """Return the licence under which an address was first seen; empty if it was not."""
         return self._licences.get(url, "")
@@ -106,7 +110,7 @@ class Ledger:
 
 def _records(data: bytes) -> list[Record]:
     """Return the records of a file; what follows the last newline was cut by a kill."""
-    records = []
+    records = list[Record]()
     for line in data.split(b"\n")[:-1]:
         with suppress(ValueError):
             record = json.loads(line)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from fonoteka.harvest.item import ItemRefusedError, Outcome
+
 _ADDRESS = re.compile(
     r"^https?://(?:www\.)?creativecommons\.org/(licenses|publicdomain)/([a-z-]+)(?:/([0-9.]+))?",
     re.IGNORECASE,
 )
 _SPDX = re.compile(r"^cc-?(0|by(?:-(?:nc|nd|sa))*)[- ]([0-9.]+)$", re.IGNORECASE)
 _ZERO = {"zero": "CC0", "mark": "Public Domain Mark"}
+_LINK = re.compile(r"<([^>]*)>((?:\s*;[^,]*)?)")
 _NONE = re.compile(r"all rights reserved|copyright|©|\(c\)", re.IGNORECASE)
 
 
@@ -34,3 +37,18 @@ def licence_name(text: str) -> str:
         code, version = match.groups()
         return f"CC0 {version}" if code == "0" else f"CC {code.upper()} {version}"
     return "" if _NONE.search(plain) else plain
+
+
+def check_link(header: str, licence: str) -> None:
+    """Refuse an answer whose header Link states another licence than the source does.
+
+    Raises:
+        ItemRefusedError: it does.
+    """
+    for target, parameters in _LINK.findall(header):
+        relation = re.search(r'rel\s*=\s*"?([^";]*)', parameters, re.IGNORECASE)
+        if relation and "license" in relation[1].lower().split():
+            name = licence_name(target)
+            if name and name != licence:
+                detail = f"the source states {licence!r}, the file {name!r}"
+                raise ItemRefusedError(Outcome.CHANGED_LICENCE, detail)

@@ -47,7 +47,7 @@ class Answer:
 
     def header(self, name: str) -> str:
         """Return a header; empty if it is missing."""
-        return self.response.headers.get(name, "").strip()
+        return str(self.response.headers.get(name, "")).strip()
 
 
 class Web:

@@ -17,6 +17,7 @@ from typing import Any
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import sha256_file
+from fonoteka.core.run_stage import child_preexec
 from fonoteka.harvest.download import Downloaded
 from fonoteka.harvest.file_checks import HEAD_BYTES, check_name, suffix_of
 from fonoteka.harvest.item import HarvestItem, ItemRefusedError, Outcome
@@ -119,7 +120,7 @@ class YtDlp:
     def _run(self, *arguments: str) -> str:
         result = subprocess.run(
             [*self._command, *arguments], capture_output=True, text=True, errors="replace",
-            check=False, stdin=subprocess.DEVNULL,
+            check=False, stdin=subprocess.DEVNULL, preexec_fn=child_preexec(),
         )  # fmt: skip
         if result.returncode and not result.stdout:
             last = " ".join(result.stderr.split())[-200:]
