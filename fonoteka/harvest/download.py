@@ -33,7 +33,6 @@ KEPT_HEADERS = (
     "content-length", "content-type", "date", "etag", "last-modified", "link", "server",
     "tdm-policy", "tdm-reservation", "x-robots-tag",
 )  # fmt: skip
-_CHUNK = 1 << 16
 _OK, _PARTIAL, _BAD_RANGE = 200, 206, 416
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
@@ -179,14 +178,14 @@ class Downloader:
     def _read(self, answer: Answer, part: Path, have: int) -> str:
         """Append the body to the part; return the suffix for its first bytes."""
         limits, begin, count = self._web.limits, time.monotonic(), 0
-        with part.open("ab" if have else "wb") as file:
-            for chunk in answer.response.iter_raw(_CHUNK):
+        # Each chunk as it comes, and past no buffer: a kill or a cut loses nothing that was read.
+        with part.open("ab" if have else "wb", buffering=0) as file:
+            for chunk in answer.response.iter_raw():
                 file.write(chunk)
                 count += len(chunk)
                 self.bytes += len(chunk)
                 self._check_size(have + count, "sends", 0)
                 if have + count >= HEAD_BYTES > have + count - len(chunk):
-                    file.flush()
                     self._suffix(part)  # another kind of file is not read to its end
                 ahead_s = count / limits.bytes_per_s - (time.monotonic() - begin)
                 time.sleep(max(0.0, ahead_s))

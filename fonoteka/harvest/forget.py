@@ -46,9 +46,9 @@ def forget(url: str, *, dry_run: bool = False) -> None:
             with locked(name) as state:
                 found += _forget_in(state, address, dry_run=dry_run)
         if dry_run:
-            print(f"not done   {found} recordings would be removed, and the address kept out")
+            print(f"not done   recordings that would be removed: {found}")
             return
-        print(f"forgotten  {found} recordings; {TOMBSTONES} keeps them out: commit it")
+        print(f"forgotten  recordings: {found}; {TOMBSTONES} keeps the address out: commit it")
 
 
 def _forget_in(state: HarvestState, address: str, *, dry_run: bool) -> int:

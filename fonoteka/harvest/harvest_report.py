@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fonoteka.core.errors import UserError
 from fonoteka.corpus.importers.portable_names import shown
 from fonoteka.harvest.item import ItemLine, Outcome
+from fonoteka.harvest.tombstones import url_hash
 
 _WIDTH = max(len(outcome) for outcome in Outcome)
 
@@ -38,8 +39,14 @@ class HarvestReport:
         return {str(outcome): found[outcome] for outcome in Outcome if found[outcome]}
 
     def text(self) -> str:
-        """Return the report as text."""
-        return "\n".join([*map(printed, (*self.sources, *self.items)), self.totals()])
+        """Return the report as text, in which a forgotten address is a hash: it is kept."""
+        lines = [
+            replace(line, url=f"sha256 {url_hash(line.url)[:16]}")
+            if line.outcome is Outcome.FORGOTTEN
+            else line
+            for line in self.items
+        ]
+        return "\n".join([*map(printed, (*self.sources, *lines)), self.totals()])
 
     def totals(self) -> str:
         """Return the counts of the report."""

@@ -82,7 +82,7 @@ class Pages:
 
     def _read(self, answer: Answer) -> Page:
         body = bytearray()
-        for chunk in answer.response.iter_raw(1 << 16):
+        for chunk in answer.response.iter_raw():
             body += chunk
             self.bytes += len(chunk)
             if len(body) > MAX_PAGE_BYTES:
