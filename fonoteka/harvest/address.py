@@ -33,10 +33,10 @@ def addresses_of(host: str, port: int, *, allow_private: bool) -> list[str]:
         ItemRefusedError: the host has none, or one of them is private and that is not allowed.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ItemRefusedError(Outcome.NETWORK, f"{host} is not found: {error}") from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        raise ItemRefusedError(Outcome.NETWORK, f"{host} is not entries: {error}") from error
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     private = [address for address in addresses if not is_public(address)]
     if private and not allow_private:
         raise ItemRefusedError(Outcome.PRIVATE, f"{host} is {private[0]}")

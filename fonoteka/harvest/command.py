@@ -67,7 +67,7 @@ class HarvestSources:
 
 @dataclass(frozen=True)
 class HarvestOptions:
-    """The options of a run that are no limits.
+    """The options of a run, except its limits.
 
     Attributes:
         name: of the corpus.

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from protego import Protego
 
 from fonoteka.harvest.item import ItemRefusedError, Outcome
-from fonoteka.harvest.pages import Page, Pages
+from fonoteka.harvest.pages import Pages, WebPage
 from fonoteka.harvest.web import AGENT, Web
 
 FRESH_S = 24 * 3600.0  # RFC 9309 lets robots.txt be kept for a day
@@ -151,5 +151,5 @@ def _parts(url: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", path
 
 
-def _text(page: Page) -> str:
+def _text(page: WebPage) -> str:
     return page.body.decode("utf-8-sig", "replace")

@@ -1,4 +1,4 @@
-"""Download one recording; a cut connection or a killed process goes on where it stopped.
+"""Download one recording; a cut connection or a killed process continues where it stopped.
 
 A part is kept beside the validator of its answer, and the rest is asked for by Range and If-Range.
 If the file has changed meanwhile, the server sends the whole, which replaces the part.
@@ -111,7 +111,7 @@ class Downloader:
         raise ItemRefusedError(Outcome.NETWORK, problem)
 
     def check_head(self, url: str, check: Callable[[Answer], None]) -> None:
-        """Check what the server says of a file, without reading it.
+        """Check the headers of a file, without reading it.
 
         Raises:
             ItemRefusedError: it would be refused by that.
@@ -140,7 +140,7 @@ class Downloader:
             else:
                 have = 0
                 self._keep_validator(key, answer)
-            stated = _kept(answer)
+            stated = _recorded(answer)
             try:
                 suffix = self._read(answer, part, have)
             except ItemRefusedError as error:
@@ -159,7 +159,7 @@ class Downloader:
         try:
             return self._name(answer, have, check)
         except ItemRefusedError as error:
-            error.seen = {"headers": _kept(answer)}
+            error.seen = {"headers": _recorded(answer)}
             raise
 
     def _name(self, answer: Answer, have: int, check: Callable[[Answer], None]) -> str:
@@ -220,7 +220,7 @@ class Downloader:
         write_json(self.part_of(key).with_suffix(".json"), {"validator": strong_validator(answer)})
 
 
-def _kept(answer: Answer) -> dict[str, str]:
+def _recorded(answer: Answer) -> dict[str, str]:
     """Return the headers that are recorded."""
     return {name: answer.header(name) for name in KEPT_HEADERS if answer.header(name)}
 

@@ -1,4 +1,4 @@
-"""Check what a server says of a file, and its first bytes, before anything of it is kept."""
+"""Check the headers of a file and its first bytes, before anything of it is kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Cf: marks that turn the direction 
 
 
 def suffix_of(head: bytes) -> str:
-    r"""Return the suffix for a recording with these first bytes; empty if it is no recording.
+    r"""Return the suffix for a recording with these first bytes; empty if it is not a recording.
 
     >>> suffix_of(b"RIFF\x00\x00\x00\x00WAVEfmt "), suffix_of(b"<!DOCTYPE html>")
     ('.wav', '')
@@ -35,7 +35,7 @@ def suffix_of(head: bytes) -> str:
         if head.startswith(signature):
             return suffix
     if name := ffmpeg_format(head):
-        return next(known.suffixes[0] for known in FFMPEG_FORMATS if known.name == name)
+        return next(entry.suffixes[0] for entry in FFMPEG_FORMATS if entry.name == name)
     # The frame sync of MPEG audio: 11 bits, a version and a layer that exist.
     is_frame = len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
     if is_frame and head[1] & 0x18 != 0x08 and head[1] & 0x06 and head[2] & 0xF0 != 0xF0:
@@ -44,7 +44,7 @@ def suffix_of(head: bytes) -> str:
 
 
 def check_type(content_type: str) -> None:
-    """Refuse a content type that is no recording's.
+    """Refuse a content type other than a recording's.
 
     Raises:
         ItemRefusedError: it is neither audio nor video nor bytes of any kind.
@@ -78,8 +78,8 @@ def check_name(name: str) -> None:
     problem = ""
     if any(unicodedata.category(character) in _CONTROLS for character in name):
         problem = "contains a control character"
-    elif found := sorted(_SEPARATORS.intersection(name)):
-        problem = f"contains {found[0]!r}"
+    elif separators := sorted(_SEPARATORS.intersection(name)):
+        problem = f"contains {separators[0]!r}"
     elif name.startswith("."):
         problem = "begins with a dot"
     elif PureWindowsPath(name).is_reserved():

@@ -31,7 +31,7 @@ def forget(url: str, *, dry_run: bool = False) -> None:
         dry_run: whether to print only what would be removed.
 
     Raises:
-        UserError: it is no address, or a harvest is running.
+        UserError: it is not an address, or a harvest is running.
     """
     try:
         address = normal_url(url)
@@ -41,14 +41,14 @@ def forget(url: str, *, dry_run: bool = False) -> None:
         names = sorted(path.stem for path in HARVESTS.glob("*.jsonl"))
         if not dry_run:
             Tombstones().add([address], [])  # before anything else: a kill leaves at least this
-        found = 0
+        count = 0
         for name in names:
             with locked(name) as state:
-                found += _forget_in(state, address, dry_run=dry_run)
+                count += _forget_in(state, address, dry_run=dry_run)
         if dry_run:
-            print(f"not done   recordings that would be removed: {found}")
+            print(f"not done   recordings that would be removed: {count}")
             return
-        print(f"forgotten  recordings: {found}; {TOMBSTONES} keeps the address out: commit it")
+        print(f"forgotten  recordings: {count}; {TOMBSTONES} keeps the address out: commit it")
 
 
 def _forget_in(state: HarvestState, address: str, *, dry_run: bool) -> int:
@@ -70,7 +70,7 @@ def _forget_in(state: HarvestState, address: str, *, dry_run: bool) -> int:
         shutil.rmtree(state.staged / key, ignore_errors=True)
         for path in state.parts.glob(f"{key}*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    # Pages and the report name the address; they are read and written anew by the next run.
+    # Pages and the report name the address; the next run reads and writes them again.
     shutil.rmtree(state.pages, ignore_errors=True)
     state.report.unlink(missing_ok=True)
     ledger.remove(urls)

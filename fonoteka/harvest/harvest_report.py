@@ -34,9 +34,9 @@ class HarvestReport:
 
     def counts(self) -> dict[str, int]:
         """Return the number of items by outcome, in the order in which outcomes are defined."""
-        found = Counter(line.outcome for line in self.items)
-        assert found.total() == len(self.items)
-        return {str(outcome): found[outcome] for outcome in Outcome if found[outcome]}
+        counts = Counter(line.outcome for line in self.items)
+        assert counts.total() == len(self.items)
+        return {str(outcome): counts[outcome] for outcome in Outcome if counts[outcome]}
 
     def text(self) -> str:
         """Return the report as text, in which a forgotten address is a hash: it is kept."""

@@ -84,7 +84,7 @@ class Harvester:
                 return self._revisit.held_line(url, held)
             if line := self._revisit.refused_before(url):
                 return line
-            return self._taken(item)
+            return self._download(item)
         except ItemRefusedError as error:
             # What was forgotten leaves no address behind, and a second mention adds nothing.
             if error.outcome not in (Outcome.FORGOTTEN, Outcome.TWICE):
@@ -116,15 +116,15 @@ class Harvester:
         if before and licence != before:
             if not (licence and self._terms.accept_changes):
                 detail = f"it was {before!r} and is {licence or 'none'!r}"
-                kept = "; its clips were kept" if self._ledger.held(item.url) else ""
-                raise ItemRefusedError(Outcome.CHANGED_LICENCE, detail + kept)
+                note = "; its clips were kept" if self._ledger.held(item.url) else ""
+                raise ItemRefusedError(Outcome.CHANGED_LICENCE, detail + note)
             self._ledger.accept_licence(item.url, licence)
         if not licence:
             stated = f"{item.licence[:60]!r} grants nothing" if item.licence else "none is stated"
             raise ItemRefusedError(Outcome.NO_LICENCE, stated)
         return replace(item, licence=licence, licence_place=place)
 
-    def _taken(self, item: HarvestItem) -> ItemLine:
+    def _download(self, item: HarvestItem) -> ItemLine:
         """Download an item that is not there yet, and cut it."""
         row = self._row(item)
         if not matches_licence(item.licence, self._terms.accepted):

@@ -32,7 +32,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         """Read the records; keep of each address the last one, and the last that is held.
 
-        The file is written anew: DVC may have made it a link to its cache, whose objects must not
+        The file is replaced: DVC may have made it a link to its cache, whose objects must not
         be appended to.
         """
         self.path = path
@@ -103,8 +103,8 @@ class Ledger:
         lines = []
         for url, last in self._last.items():
             held = self._held.get(url)
-            kept = [last] if held in (None, last) else [held, last]
-            lines += [json.dumps(r, ensure_ascii=False, sort_keys=True) for r in kept]
+            records = [last] if held in (None, last) else [held, last]
+            lines += [json.dumps(r, ensure_ascii=False, sort_keys=True) for r in records]
         write_text(self.path, "\n".join(lines))
 
 

@@ -22,7 +22,7 @@ _NOT_MODIFIED = 304
 
 
 @dataclass(frozen=True)
-class Page:
+class WebPage:
     """A page.
 
     Attributes:
@@ -53,7 +53,7 @@ class Pages:
         self._web, self._folder = web, folder
         self.bytes = 0  # of bodies that were read
 
-    def get(self, url: str, gate: Gate, *, fresh_s: float = 0.0) -> Page:
+    def get(self, url: str, gate: Gate, *, fresh_s: float = 0.0) -> WebPage:
         """Return a page; its status may be one of an error.
 
         Args:
@@ -64,50 +64,50 @@ class Pages:
         Raises:
             ItemRefusedError: the request is refused or fails, or the page is too large.
         """
-        kept = self._kept(url)
-        if kept and 0 <= time.time() - kept.read_at < fresh_s:
-            return kept
+        cached = self._cached(url)
+        if cached and 0 <= time.time() - cached.read_at < fresh_s:
+            return cached
         conditions = {}
-        if kept and kept.etag:
-            conditions["If-None-Match"] = kept.etag
-        if kept and kept.last_modified:
-            conditions["If-Modified-Since"] = kept.last_modified
+        if cached and cached.etag:
+            conditions["If-None-Match"] = cached.etag
+        if cached and cached.last_modified:
+            conditions["If-Modified-Since"] = cached.last_modified
         with self._web.open(url, gate, headers=conditions) as answer:
-            if kept and answer.status == _NOT_MODIFIED:
-                return kept
+            if cached and answer.status == _NOT_MODIFIED:
+                return cached
             page = self._read(answer)
         if page.status in _STATUSES:
             self._keep(url, page)
         return page
 
-    def _read(self, answer: Answer) -> Page:
+    def _read(self, answer: Answer) -> WebPage:
         body = bytearray()
         for chunk in answer.response.iter_raw():
             body += chunk
             self.bytes += len(chunk)
             if len(body) > MAX_PAGE_BYTES:
                 raise ItemRefusedError(Outcome.TOO_LARGE, f"a page above {MAX_PAGE_BYTES} bytes")
-        return Page(
+        return WebPage(
             answer.url, answer.status, answer.header("content-type"),
             answer.header("tdm-reservation"), answer.header("etag"),
             answer.header("last-modified"), time.time(), bytes(body),
         )  # fmt: skip
 
     def path_of(self, url: str) -> Path:
-        """Return the file in which the body of a page is kept."""
+        """Return the file in which the body of a page is cached."""
         return self._folder / f"{hashlib.sha256(normal_url(url).encode()).hexdigest()[:24]}.body"
 
-    def _kept(self, url: str) -> Page | None:
+    def _cached(self, url: str) -> WebPage | None:
         path = self.path_of(url)
         try:
             record: dict[str, Any] = read_json(path.with_suffix(".json"))
             body = path.read_bytes()
             whole = record.pop("sha256") == hashlib.sha256(body).hexdigest()
-            return Page(**record, body=body) if whole else None
+            return WebPage(**record, body=body) if whole else None
         except (UserError, OSError, KeyError, TypeError):
             return None  # it was never read, or a kill left one of the two files
 
-    def _keep(self, url: str, page: Page) -> None:
+    def _keep(self, url: str, page: WebPage) -> None:
         path = self.path_of(url)
         with atomic_file(path) as part:
             part.write_bytes(page.body)

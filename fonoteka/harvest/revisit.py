@@ -14,7 +14,7 @@ AFTER_READING = (Outcome.TOO_LARGE, Outcome.UNREADABLE, Outcome.WRONG_TYPE)
 
 
 class Revisit:
-    """Compares what is recorded with what the server says now, by HEAD requests."""
+    """Compares what is recorded with the answers to HEAD requests."""
 
     def __init__(self, ledger: Ledger, web: Web, gate: Gate, *, again: bool) -> None:
         """Prepare.

@@ -66,7 +66,7 @@ def stage_item(
         max_s: length of the longest clip.
 
     Raises:
-        ItemRefusedError: it cannot be read, or nobody speaks in it.
+        ItemRefusedError: it cannot be read, or contains no speech.
     """
     with atomic_folder(staged / key) as part:
         try:
@@ -99,6 +99,7 @@ def _clips(path: Path, folder: Path, max_s: float, has_text: bool) -> Iterator[s
     A short one with a transcript is a clip even if the detector misses its speech.
     """
     source = path
+    # What libsndfile cannot read becomes FLAC first, as in the importer.
     if path.suffix in FFMPEG_SUFFIXES:
         if not ffmpeg_is_there():
             raise UserError(f"{path.suffix} needs ffmpeg, which is not installed")

@@ -32,22 +32,22 @@ class Tombstones:
         """Read the table; without one nothing was forgotten."""
         self._path = path
         self._rows = read_table(path, COLUMNS) if path.is_file() else []
-        self._known = {(row["kind"], row["sha256"]) for row in self._rows}
+        self._existing = {(row["kind"], row["sha256"]) for row in self._rows}
 
     def has_url(self, url: str) -> bool:
         """Return whether an address was forgotten."""
-        return (ADDRESS, url_hash(url)) in self._known
+        return (ADDRESS, url_hash(url)) in self._existing
 
     def has_content(self, sha256: str) -> bool:
         """Return whether a file with this hash was forgotten."""
-        return (CONTENT, sha256) in self._known
+        return (CONTENT, sha256) in self._existing
 
     def add(self, urls: Iterable[str], contents: Iterable[str]) -> None:
         """Add addresses and hashes of contents, and write the table."""
         pairs = [(ADDRESS, url_hash(url)) for url in urls]
         pairs += [(CONTENT, sha256) for sha256 in contents]
         today = datetime.now(UTC).date().isoformat()
-        for kind, sha256 in sorted({*pairs} - self._known):
+        for kind, sha256 in sorted({*pairs} - self._existing):
             self._rows.append({"kind": kind, "sha256": sha256, "date": today})
-            self._known.add((kind, sha256))
+            self._existing.add((kind, sha256))
         write_table(self._path, COLUMNS, sorted(self._rows, key=lambda row: list(row.values())))

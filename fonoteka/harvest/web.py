@@ -108,7 +108,7 @@ class Web:
             hops.append(following)
 
     def _sent(self, method: str, url: str, headers: Mapping[str, str]) -> httpx.Response:
-        """Return an answer that is no request to wait, after waits and retries."""
+        """Return an answer that does not ask for a wait, after waits and retries."""
         host = httpx.URL(url).netloc.decode("ascii")
         if host in self._busy:
             raise ItemRefusedError(Outcome.BUSY, f"{host}: {self._busy[host]}")

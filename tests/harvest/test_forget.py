@@ -23,7 +23,7 @@ from fonoteka.harvest.item import Outcome, key_of
 from fonoteka.harvest.tombstones import Tombstones
 
 CORPUS = Path("data/raw/talks")
-SOUNDS = {f"/{n}.wav": file(talk(f"{n} is what I say to all of you.")) for n in ("one", "two")}
+SOUNDS = {f"/{n}.wav": file(talk(f"This is number {n} for all of you.")) for n in ("one", "two")}
 
 
 def take(server, *paths, name="talks"):
@@ -115,11 +115,11 @@ def test_tombstones_name_no_address_and_survive_each_other():
     Tombstones().add(["http://h/b.wav"], ["0" * 64])
     text = Path("data/forgotten.csv").read_text()
     assert "http" not in text
-    known = Tombstones()
-    assert known.has_url("http://h/a.wav")
-    assert known.has_url("http://h/b.wav")
-    assert known.has_content("0" * 64)
-    assert not known.has_url("http://h/c.wav")
+    tombstones = Tombstones()
+    assert tombstones.has_url("http://h/a.wav")
+    assert tombstones.has_url("http://h/b.wav")
+    assert tombstones.has_content("0" * 64)
+    assert not tombstones.has_url("http://h/c.wav")
 
 
 def test_git_keeps_tombstones_and_pointers_and_ignores_what_was_harvested():
@@ -139,7 +139,7 @@ def test_forgetting_waits_for_no_harvest():
             forget(f"{server.url}/one.wav")
 
 
-def test_what_is_no_address_cannot_be_forgotten(capsys):
+def test_what_is_not_an_address_cannot_be_forgotten(capsys):
     assert exit_code("harvest", "forget", "one.wav") == 1
     assert "expected http:// or https://" in capsys.readouterr().err
 

@@ -64,7 +64,7 @@ def test_a_clip_has_the_samples_of_its_time():
         samples, _ = soundfile.read(CORPUS / clip.path, dtype="int16")
         start = round(int(Path(clip.path).stem.split("-")[0]) / 1000 * rate)
         near = range(max(0, start - rate // 1000), start + rate // 1000)  # names have 1 ms
-        assert any((whole[at : at + len(samples)] == samples).all() for at in near)
+        assert any((whole[n : n + len(samples)] == samples).all() for n in near)
 
 
 def test_the_transcript_of_a_long_recording_is_left_out_and_the_report_says_so():
@@ -76,7 +76,7 @@ def test_the_transcript_of_a_long_recording_is_left_out_and_the_report_says_so()
 
 
 def test_a_second_harvest_extends_the_corpus_and_keeps_its_clips():
-    sounds = {f"/{n}.wav": file(talk(f"{n} is what I say to you.")) for n in ("one", "two")}
+    sounds = {f"/{n}.wav": file(talk(f"This is number {n} for you.")) for n in ("one", "two")}
     with serving(sounds) as server:
         take(server, "/one.wav")
         before = contents()
@@ -152,8 +152,8 @@ def test_a_part_without_a_validator_is_not_resumed():
     assert clip.read_bytes() == body
 
 
-def slow(body, reached, at):
-    """Serve a file that stops after `at` bytes until the client is gone; the next is whole."""
+def slow(body, reached, position):
+    """Serve a file that stops at `position` until the client is gone; the next is whole."""
     whole, first = file(body), [1]
 
     def route(exchange):
@@ -162,7 +162,7 @@ def slow(body, reached, at):
             send = exchange.send
 
             def send_start(data):
-                send(data[:at])
+                send(data[:position])
                 exchange.wfile.flush()
                 reached.set()
                 exchange.connection.recv(1)  # returns when the client is killed
@@ -174,7 +174,7 @@ def slow(body, reached, at):
     return route
 
 
-def test_a_harvest_that_is_killed_goes_on_with_the_same_result():
+def test_a_harvest_that_is_killed_continues_with_the_same_result():
     names = ("one", "two", "three")
     texts = {f"/{name}.wav": talk(f"Here is talk {name} for all of you.") for name in names}
     reached = threading.Event()
@@ -252,7 +252,7 @@ def rmtree_until_the_end():
 
 @pytest.mark.parametrize("place", PLACES)
 def test_an_import_that_is_interrupted_is_done_by_the_next_run(place):
-    sounds = {f"/{n}.wav": file(talk(f"{n} is what I say to you.")) for n in ("one", "two")}
+    sounds = {f"/{n}.wav": file(talk(f"This is number {n} for you.")) for n in ("one", "two")}
     with serving(sounds) as server:
         take(server, "/one.wav")
         with pytest.MonkeyPatch.context() as patch:
@@ -292,8 +292,8 @@ def test_a_download_that_the_ledger_does_not_know_yet_is_imported_and_not_repeat
 
 def test_a_compressed_recording_is_imported_as_flac():
     Path("a.wav").write_bytes(talk())
-    made = subprocess.run(["ffmpeg", "-v", "error", "-i", "a.wav", "a.m4a"], check=False)
-    if made.returncode:
+    result = subprocess.run(["ffmpeg", "-v", "error", "-i", "a.wav", "a.m4a"], check=False)
+    if result.returncode:
         pytest.skip("ffmpeg has no encoder of AAC")
     body = Path("a.m4a").read_bytes()
     with serving({"/a.wav": file(body, "audio/mp4")}) as server:

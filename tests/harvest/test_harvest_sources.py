@@ -101,8 +101,8 @@ def test_an_index_lists_the_recordings_of_its_folder_and_below():
     }
     with serving({"/d/": file(page, "text/html"), **sounds}) as server:
         report = harvest(server, HarvestSources(lists=[f"{server.url}/d/"]))
-        found = [line.url.removeprefix(server.url) for line in report.items]
-    assert (found, outcomes(report)) == (["/d/one.wav", "/d/more/three.wav"], ["downloaded"] * 2)
+        paths = [line.url.removeprefix(server.url) for line in report.items]
+    assert (paths, outcomes(report)) == (["/d/one.wav", "/d/more/three.wav"], ["downloaded"] * 2)
 
 
 def test_an_index_with_a_reserving_meta_element_is_refused():

@@ -54,8 +54,8 @@ def harvested(tmp_path_factory):
 
 def test_each_case_has_its_outcome_in_the_report(harvested):
     first, _, _, url, _, _ = harvested
-    found = [(line.url.removeprefix(url), str(line.outcome)) for line in first.items]
-    assert found == [(path, outcome) for path, _, outcome in CASES]
+    result = [(line.url.removeprefix(url), str(line.outcome)) for line in first.items]
+    assert result == [(path, outcome) for path, _, outcome in CASES]
 
 
 def test_every_reason_is_stated(harvested):
@@ -156,8 +156,8 @@ def test_limits_of_number_and_of_size_leave_the_rest_for_the_next_run():
     paths = [f"/{name}.wav" for name in "abc"]
     sounds = {path: file(talk(f"This is the letter {path[1]}, my friend.")) for path in paths}
     with serving(sounds) as server:
-        one = HarvestLimits(delay_s=0, max_items=1, bytes_per_s=1e9)
-        outcomes = [line.outcome for line in urls(server, *paths, limits=one).items]
+        single = HarvestLimits(delay_s=0, max_items=1, bytes_per_s=1e9)
+        outcomes = [line.outcome for line in urls(server, *paths, limits=single).items]
         assert outcomes == [Outcome.DOWNLOADED, Outcome.LIMIT, Outcome.LIMIT]
         small = HarvestLimits(delay_s=0, max_total_bytes=1000, bytes_per_s=1e9)
         outcomes = [line.outcome for line in urls(server, *paths, limits=small).items]
@@ -181,7 +181,7 @@ def test_a_file_that_changed_at_its_source_is_kept_as_it_was():
     with serving({"/a.wav": file(talk())}) as server:
         urls(server, "/a.wav")
         before = [clip.read_bytes() for clip in CORPUS.rglob("*.wav")]
-        server.routes["/a.wav"] = file(talk("Something else was said here today."))
+        server.routes["/a.wav"] = file(talk("Here is another talk of today."))
         server.forget_counts()
         report = urls(server, "/a.wav")
         assert server.sent.total() == 0

@@ -2,7 +2,7 @@
 
 feedparser reads feeds that are not well-formed, as many are. A licence is taken from `cc:license`,
 `creativeCommons:license`, a link `rel="license"` or `podcast:license`, of the item or else of the
-feed; a copyright line is no licence.
+feed; a copyright line does not count.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def feed_items(url: str, pages: Pages, gate: Gate) -> Iterator[HarvestItem]:
     """Yield the recordings of a feed, in its order.
 
     Raises:
-        ItemRefusedError: the feed is refused, or is none.
+        ItemRefusedError: the feed is refused, or is not a feed.
     """
     page = pages.get(url, gate)
     if page.status != _OK:

@@ -18,7 +18,7 @@ from fonoteka.corpus.corpus import AUDIO_SUFFIXES
 from fonoteka.corpus.importers.layouts.table_rows import read_table
 from fonoteka.harvest.consent import check_header, is_reserved
 from fonoteka.harvest.item import HarvestItem, ItemRefusedError, Outcome
-from fonoteka.harvest.pages import Page, Pages
+from fonoteka.harvest.pages import Pages, WebPage
 from fonoteka.harvest.web import Gate
 
 _OK = 200
@@ -81,8 +81,8 @@ def _manifest(path: Path, place: str, is_table: bool, base: str = "") -> Iterato
     for number, line in enumerate(lines, start=1):
         url, _, licence = line.strip().partition("\t")
         if url and not url.startswith("#"):
-            where = f"{place}, line {number}" if licence else ""
-            yield HarvestItem(urljoin(base, url), place, "", licence.strip(), where)
+            stated_at = f"{place}, line {number}" if licence else ""
+            yield HarvestItem(urljoin(base, url), place, "", licence.strip(), stated_at)
 
 
 def _rows(path: Path, place: str, base: str) -> Iterator[HarvestItem]:
@@ -95,11 +95,11 @@ def _rows(path: Path, place: str, base: str) -> Iterator[HarvestItem]:
         raise UserError(str(table.refused[0]).replace(str(path), place))
     for number, row in table.rows:
         licence = next((row[name] for name in _LICENCES if name in row), "")
-        where = f"{place}, line {number}" if licence else ""
+        stated_at = f"{place}, line {number}" if licence else ""
         if evidence := row.get("evidence", "").strip():
-            where += f", which names {evidence}"
+            stated_at += f", which names {evidence}"
         yield HarvestItem(
-            urljoin(base, row["url"].strip()), place, row.get("title", ""), licence, where,
+            urljoin(base, row["url"].strip()), place, row.get("title", ""), licence, stated_at,
             row.get("text", ""), row.get("speaker", ""), row.get("language", ""),
         )  # fmt: skip
 
@@ -124,7 +124,7 @@ class _IndexParser(HTMLParser):
             self.reservation = values.get("content", "")
 
 
-def _index(page: Page, place: str) -> Iterator[HarvestItem]:
+def _index(page: WebPage, place: str) -> Iterator[HarvestItem]:
     parser = _IndexParser()
     parser.feed(page.body.decode("utf-8", "replace"))
     if is_reserved(parser.reservation):
@@ -136,5 +136,5 @@ def _index(page: Page, place: str) -> Iterator[HarvestItem]:
         is_recording = PurePosixPath(urlsplit(url).path).suffix.lower() in AUDIO_SUFFIXES
         if is_recording and url.startswith(folder) and url not in seen:
             seen.add(url)
-            where = f"{place}, rel=license" if parser.licence else ""
-            yield HarvestItem(url, place, "", parser.licence, where)
+            stated_at = f"{place}, rel=license" if parser.licence else ""
+            yield HarvestItem(url, place, "", parser.licence, stated_at)

@@ -79,7 +79,7 @@ class YtDlp:
             stated: whether its own record states the licence, so that yt-dlp filters by it.
 
         Raises:
-            ItemRefusedError: yt-dlp fails, or downloads nothing, or what is no recording.
+            ItemRefusedError: yt-dlp fails, or the file is missing or not a recording.
         """
         target = self._folder / key
         target.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ def talk(text: str = SENTENCE, times: int = 1) -> bytes:
     return file.getvalue()
 
 
-class Exchange(BaseHTTPRequestHandler):
+class ScriptedExchange(BaseHTTPRequestHandler):
     """One request and its answer."""
 
     protocol_version = "HTTP/1.1"
@@ -73,7 +73,7 @@ class Exchange(BaseHTTPRequestHandler):
         """Print nothing."""
 
 
-Route = Callable[[Exchange], None]
+Route = Callable[[ScriptedExchange], None]
 
 
 @dataclass
@@ -94,7 +94,7 @@ class HarvestServer:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def forget_counts(self) -> None:
-        """Begin to count anew."""
+        """Begin to count from 0."""
         self.sent.clear()
         self.requests.clear()
 
@@ -107,7 +107,7 @@ class HarvestServer:
 def serving(routes: dict[str, Route] | None = None) -> Iterator[HarvestServer]:
     """Serve in a thread inside the block."""
     owner = HarvestServer(routes=dict(routes or {}))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Exchange)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ScriptedExchange)
     server.daemon_threads = True
     server.owner = owner
     owner.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -125,7 +125,7 @@ def file(body: bytes, kind: str = "audio/wav", **headers: str) -> Route:
     """Serve a file with its ETag, its ranges and conditions."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:12]}"'
 
-    def route(exchange: Exchange) -> None:
+    def route(exchange: ScriptedExchange) -> None:
         stated = {"ETag": etag, "Content-Type": kind, "Date": formatdate(usegmt=True), **headers}
         if exchange.headers.get("If-None-Match") == etag:
             exchange.answer(304, **stated)
@@ -141,18 +141,18 @@ def file(body: bytes, kind: str = "audio/wav", **headers: str) -> Route:
     return route
 
 
-def cut(body: bytes, at: int, then: bytes | None = None) -> Route:
+def cut(body: bytes, position: int, then: bytes | None = None) -> Route:
     """Cut the first connection after some bytes; then serve the file, or another one."""
     whole, left = file(body), [1]
     rest = file(body if then is None else then)
 
-    def route(exchange: Exchange) -> None:
+    def route(exchange: ScriptedExchange) -> None:
         if exchange.command == "GET" and left:
             left.pop()
             send = exchange.send
 
             def send_start(data: bytes) -> None:
-                send(data[:at])
+                send(data[:position])
                 exchange.wfile.flush()
                 exchange.close_connection = True
                 exchange.connection.shutdown(2)
@@ -169,7 +169,7 @@ def busy(then: Route, times: int = 1, status: int = 429, **headers: str) -> Rout
     """Ask to wait some times before the answer."""
     left = [None] * times
 
-    def route(exchange: Exchange) -> None:
+    def route(exchange: ScriptedExchange) -> None:
         if left:
             left.pop()
             exchange.answer(status, **headers)
@@ -184,7 +184,7 @@ def status(code: int, body: bytes = b"", **headers: str) -> Route:
     return lambda exchange: exchange.answer(code, body, **headers)
 
 
-def endless(exchange: Exchange) -> None:
+def endless(exchange: ScriptedExchange) -> None:
     """Send a recording that does not end and states no length."""
     exchange.send_response(200)
     exchange.send_header("Content-Type", "audio/wav")
