@@ -120,7 +120,13 @@ def _harvested(
         pages = Pages(web, state.pages)
         consent = Consent(web, pages)
         ledger = Ledger(state.ledger)
-        for staged in staged_items(state.staged):  # a kill may have come before their record
+        waiting = staged_items(state.staged)
+        if ledger.downloads and not waiting and not state.corpus.exists():
+            raise UserError(
+                f"{state.corpus} is not there, but {state.ledger} names {ledger.downloads} "
+                "recordings of it; restore it, or remove the ledger to download them again"
+            )
+        for staged in waiting:  # a kill may have come before their record
             if ledger.held(staged.record["url"]) is None:
                 ledger.add(staged.record)
         downloader = Downloader(web, state.parts, consent.gate)

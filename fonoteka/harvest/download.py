@@ -33,6 +33,7 @@ KEPT_HEADERS = (
     "content-length", "content-type", "date", "etag", "last-modified", "link", "server",
     "tdm-policy", "tdm-reservation", "x-robots-tag",
 )  # fmt: skip
+_PATIENCE_S, _SLOWEST = 120.0, 512  # then bytes per second; a harvest would wait for days
 _OK, _PARTIAL, _BAD_RANGE = 200, 206, 416
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
@@ -187,8 +188,10 @@ class Downloader:
                 self._check_size(have + count, "sends", 0)
                 if have + count >= HEAD_BYTES > have + count - len(chunk):
                     self._suffix(part)  # another kind of file is not read to its end
-                ahead_s = count / limits.bytes_per_s - (time.monotonic() - begin)
-                time.sleep(max(0.0, ahead_s))
+                passed_s = time.monotonic() - begin
+                if passed_s > _PATIENCE_S and count < passed_s * _SLOWEST:
+                    raise ItemRefusedError(Outcome.NETWORK, f"{count} bytes in {passed_s:.0f} s")
+                time.sleep(max(0.0, count / limits.bytes_per_s - passed_s))
         return self._suffix(part)
 
     def _check_size(self, size: int, verb: str, coming: int) -> None:

@@ -14,11 +14,12 @@ from fonoteka.core.errors import UserError
 from fonoteka.corpus.corpus import TABLE
 from fonoteka.corpus.importers.add import track
 from fonoteka.erasure.command import erase
-from fonoteka.erasure.rewrite import recover
 from fonoteka.git import entered
 from fonoteka.harvest.harvest_state import HARVESTS, HarvestState, locked
 from fonoteka.harvest.item import ItemRefusedError, key_of, normal_url
 from fonoteka.harvest.ledger import Ledger
+from fonoteka.harvest.merge_corpus import check_corpus
+from fonoteka.harvest.sources.yt_dlp import ARCHIVE
 from fonoteka.harvest.tombstones import TOMBSTONES, Tombstones
 from fonoteka.tables import read_table
 
@@ -38,7 +39,9 @@ def forget(url: str, *, dry_run: bool = False) -> None:
     except ItemRefusedError as error:
         raise UserError(f"{url!r}: {error.detail}") from error
     with entered():
-        names = sorted(path.stem for path in HARVESTS.glob("*.jsonl"))
+        # A ledger that is not checked out has a pointer alone; `check_corpus` refuses it then.
+        ledgers = {path.name.removesuffix(".dvc") for path in HARVESTS.glob("*.jsonl*")}
+        names = sorted(name.removesuffix(".jsonl") for name in ledgers)
         if not dry_run:
             Tombstones().add([address], [])  # before anything else: a kill leaves at least this
         count = 0
@@ -53,10 +56,10 @@ def forget(url: str, *, dry_run: bool = False) -> None:
 
 def _forget_in(state: HarvestState, address: str, *, dry_run: bool) -> int:
     """Remove an address from one harvest; return the number of its addresses."""
+    check_corpus(state.corpus, state.ledger)
     ledger = Ledger(state.ledger)
     records = ledger.related(address)
     urls = sorted({record["url"] for record in records})
-    recover(state.corpus)
     # Each erasure lists what exists; the corpus may be gone after the last one.
     for url in [url for url in urls if _has_clips(state.corpus, url)]:
         erase(source=f"{state.name}/{url}", yes=not dry_run)
@@ -70,9 +73,10 @@ def _forget_in(state: HarvestState, address: str, *, dry_run: bool) -> int:
         shutil.rmtree(state.staged / key, ignore_errors=True)
         for path in state.parts.glob(f"{key}*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    # Pages and the report name the address; the next run reads and writes them again.
+    # Pages, the report and yt-dlp's archive name it; the next run reads and writes them again.
     shutil.rmtree(state.pages, ignore_errors=True)
-    state.report.unlink(missing_ok=True)
+    for path in (state.report, state.parts / ARCHIVE):
+        path.unlink(missing_ok=True)
     ledger.remove(urls)
     if Path(f"{state.ledger}.dvc").is_file():
         track(state.ledger)

@@ -177,8 +177,13 @@ class Harvester:
         if item.by_yt_dlp:
             assert self._yt_dlp is not None
             self._consent.gate(item.url)
+            limits = self._web.limits
+            if self._downloader.bytes >= limits.max_total_bytes:
+                raise ItemRefusedError(Outcome.LIMIT, f"{self._downloader.bytes} bytes in this run")
             stated = item.licence_place != self._terms.evidence
-            return self._yt_dlp.fetch(item.url, key, stated=stated)
+            got = self._yt_dlp.fetch(item.url, key, stated=stated)
+            self._downloader.bytes += got.bytes
+            return got
 
         def check(answer: Answer) -> None:
             check_link(answer.header("link"), item.licence)

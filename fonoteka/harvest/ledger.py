@@ -71,6 +71,11 @@ class Ledger:
         """Return the last record of an address."""
         return self._last.get(url)
 
+    @property
+    def downloads(self) -> int:
+        """The number of recordings whose clips are in the corpus, or wait for their import."""
+        return sum(record["outcome"] == Outcome.DOWNLOADED for record in self._held.values())
+
     def licence_of(self, url: str) -> str:
         """Return the licence under which an address was first seen; empty if it was not."""
         return self._licences.get(url, "")

@@ -139,6 +139,18 @@ def test_forgetting_waits_for_no_harvest():
             forget(f"{server.url}/one.wav")
 
 
+def test_a_corpus_that_is_not_pulled_is_fetched_before_an_address_is_forgotten():
+    with serving(SOUNDS) as server:
+        take(server, "/one.wav")
+        for pointer in ("data/raw/talks.dvc", "data/harvest/talks.jsonl.dvc"):
+            Path(pointer).write_text("outs: []\n")
+        for path in (CORPUS, Path("data/harvest/talks.jsonl")):
+            aside = path.rename(path.with_name("aside"))
+            with pytest.raises(UserError, match=f"dvc pull {path}.dvc"):
+                forget(f"{server.url}/one.wav")
+            aside.rename(path)
+
+
 def test_what_is_not_an_address_cannot_be_forgotten(capsys):
     assert exit_code("harvest", "forget", "one.wav") == 1
     assert "expected http:// or https://" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,6 +102,16 @@ def test_a_corpus_that_is_not_pulled_is_fetched_first():
     Path("data/raw/talks.dvc").write_text("outs: []\n")
     with serving() as server, pytest.raises(UserError, match=r"dvc pull data/raw/talks\.dvc"):
         take(server, "/a.wav")
+
+
+def test_a_ledger_whose_corpus_was_removed_is_not_trusted():
+    with serving({"/a.wav": file(talk())}) as server:
+        take(server, "/a.wav")
+        shutil.rmtree(CORPUS)
+        with pytest.raises(UserError, match=r"names 1 recordings of it; restore it, or remove"):
+            take(server, "/a.wav")
+        LEDGER.unlink()
+        assert take(server, "/a.wav").imported == 1
 
 
 def test_of_two_harvests_at_once_the_second_ends_with_one_sentence(capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from harvest_server import busy, file, serving, status, talk
 
 from fonoteka.core.errors import UserError
 from fonoteka.corpus.corpus import read_clips
+from fonoteka.harvest import download
 from fonoteka.harvest.address import is_public
 from fonoteka.harvest.command import HarvestOptions, HarvestSources, run
 from fonoteka.harvest.harvester import HarvestTerms
@@ -169,12 +171,26 @@ def test_limits_of_number_and_of_size_leave_the_rest_for_the_next_run():
 
 def test_a_recording_is_downloaded_no_faster_than_the_limit():
     slow = HarvestLimits(delay_s=0, bytes_per_s=len(talk()) / 0.5)
-    import time
-
     with serving({"/a.wav": file(talk())}) as server:
         begin = time.monotonic()
         urls(server, "/a.wav", limits=slow)
         assert time.monotonic() - begin >= 0.45  # 0.5 s, less the clock's grain
+
+
+def test_a_server_that_sends_too_slowly_is_left(monkeypatch):
+    monkeypatch.setattr(download, "_PATIENCE_S", 0.1)
+    body = talk()
+
+    def route(exchange):
+        exchange.answer(200, body[:100], Content_Type="audio/wav", Content_Length=str(len(body)))
+        for _ in range(100):
+            time.sleep(0.02)
+            exchange.send(b"0")
+
+    with serving({"/a.wav": route}) as server:
+        (line,) = urls(server, "/a.wav").items
+    assert line.outcome is Outcome.NETWORK
+    assert " bytes in 0 s" in line.detail
 
 
 def test_a_file_that_changed_at_its_source_is_kept_as_it_was():

@@ -24,7 +24,7 @@ from fonoteka.harvest.item import HarvestItem, ItemRefusedError, Outcome
 from fonoteka.harvest.limits import HarvestLimits
 from fonoteka.harvest.web import Gate
 
-PROGRAM = "yt-dlp"
+PROGRAM, ARCHIVE = "yt-dlp", "archive.txt"
 LICENCE_FILTER = "license*=Creative Commons"
 _FIELDS = "%(.{id,extractor_key,webpage_url,title,license,language,uploader})j"
 
@@ -91,7 +91,7 @@ class YtDlp:
                 *licence,
                 "--max-filesize", str(self._limits.max_bytes),
                 "--limit-rate", f"{self._limits.bytes_per_s:.0f}",
-                "--download-archive", str(self._folder / "archive.txt"),
+                "--download-archive", str(self._folder / ARCHIVE),
                 "--paths", str(target), "--output", "%(id)s.%(ext)s", "--", url,
             )  # fmt: skip
             return self._result(target, url, key)
