@@ -46,7 +46,8 @@ def run(
         bool, typer.Option("--accept-changes", help="take items whose licence has changed")
     ] = False,
     language: Annotated[
-        str, typer.Option(help="of items whose source states none: bs, en, hr or sr")
+        str,
+        typer.Option(help="of all items: bs, en, hr or sr  [default: what the source states]"),
     ] = "",
     speaker: Annotated[str, typer.Option(help="of all items  [default: the show or host]")] = "",
     max_s: Annotated[float, typer.Option(help="longest clip, at most inventory.max_s")] = 28.0,

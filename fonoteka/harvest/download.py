@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
@@ -35,6 +34,7 @@ KEPT_HEADERS = (
 )  # fmt: skip
 _PATIENCE_S, _SLOWEST = 120.0, 512  # then bytes per second; a harvest would wait for days
 _OK, _PARTIAL, _BAD_RANGE = 200, 206, 416
+WHOLE = ".whole"  # the suffix of what is recorded of a recording whose bytes are all here
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -76,13 +76,15 @@ class Downloader:
         return self._folder / f"{key}.part"
 
     def discard(self, key: str) -> None:
-        """Remove what was downloaded of a recording."""
-        part = self.part_of(key)
-        part.unlink(missing_ok=True)
-        part.with_suffix(".json").unlink(missing_ok=True)
+        """Remove the files of a recording, whole or not."""
+        for path in self._folder.glob(f"{key}.*"):
+            path.unlink()
 
     def fetch(self, url: str, key: str, check: Callable[[Answer], None]) -> Downloaded:
         """Return a recording; its file is removed if it is refused, and kept if it is cut.
+
+        One that a killed run left whole is returned without a request. Call `discard` when it is
+        of no more use.
 
         Args:
             url: where it is.
@@ -92,6 +94,8 @@ class Downloader:
         Raises:
             ItemRefusedError: it is refused or cannot be downloaded.
         """
+        if whole := self._whole(key):
+            return whole
         problem = ""
         for attempt in range(self._web.limits.retries + 1):
             if attempt:
@@ -147,13 +151,27 @@ class Downloader:
             except ItemRefusedError as error:
                 error.seen = {"headers": stated}
                 raise
-        path = part.with_suffix(suffix)
-        part.replace(path)
-        part.with_suffix(".json").unlink(missing_ok=True)
-        return Downloaded(
-            path, suffix, sha256_file(path), path.stat().st_size, name, answer.url, answer.hops,
-            stated,
+        got = Downloaded(
+            part.with_suffix(suffix), suffix, sha256_file(part), part.stat().st_size, name,
+            answer.url, answer.hops, stated,
         )  # fmt: skip
+        write_json(part.with_suffix(WHOLE), asdict(got) | {"path": got.path.name})
+        part.replace(got.path)
+        return got
+
+    def _whole(self, key: str) -> Downloaded | None:
+        """Return a recording whose download was complete when a run was killed."""
+        part = self.part_of(key)
+        try:
+            values = read_json(part.with_suffix(WHOLE))
+            path = self._folder / values["path"]
+            if part.is_file():  # the kill came before it was renamed
+                part.replace(path)
+            if sha256_file(path) != values["sha256"]:
+                return None
+            return Downloaded(**values | {"path": path, "hops": tuple(values["hops"])})
+        except (UserError, OSError, KeyError, TypeError):
+            return None
 
     def _checked(self, answer: Answer, have: int, check: Callable[[Answer], None]) -> str:
         """Return the name of a file whose headers are accepted."""
@@ -220,26 +238,9 @@ class Downloader:
 
     def _keep_validator(self, key: str, answer: Answer) -> None:
         self.discard(key)
-        write_json(self.part_of(key).with_suffix(".json"), {"validator": strong_validator(answer)})
+        write_json(self.part_of(key).with_suffix(".json"), {"validator": answer.strong_validator()})
 
 
 def _recorded(answer: Answer) -> dict[str, str]:
     """Return the headers that are recorded."""
     return {name: answer.header(name) for name in KEPT_HEADERS if answer.header(name)}
-
-
-def strong_validator(answer: Answer) -> str:
-    """Return the validator by which a range may be asked for; empty if the answer has none.
-
-    A weak ETag does not promise the same bytes. Last-Modified does if it is older than the answer
-    by a second or more: RFC 9110, 8.8.2.2.
-    """
-    etag = answer.header("etag")
-    if etag and not etag.startswith("W/"):
-        return etag
-    try:
-        modified = parsedate_to_datetime(answer.header("last-modified"))
-        date = parsedate_to_datetime(answer.header("date"))
-        return answer.header("last-modified") if (date - modified).total_seconds() >= 1 else ""
-    except (ValueError, TypeError):
-        return ""

@@ -41,7 +41,7 @@ class HarvestTerms:
         evidence: where that licence is stated.
         accepted: patterns of licences, with `*` for any text.
         accept_changes: whether an item is taken whose licence has changed since it was first seen.
-        language: of items whose source states none that is known.
+        language: of all items, as podcasts often state a wrong one; empty if sources state it.
         speaker: of all items; empty if the source names them.
         max_s: length of the longest clip.
         again: whether to download again what was refused after reading bytes of it.
@@ -140,11 +140,11 @@ class Harvester:
             "name": got.name, "key": key, "robots": "allowed", "tdm": "not reserved",
         }  # fmt: skip
         if self._tombstones.has_content(got.sha256):
-            got.path.unlink()
+            self._downloader.discard(key)
             self._tombstones.add([item.url, got.url], [])  # it is not downloaded a third time
             raise ItemRefusedError(Outcome.FORGOTTEN, "its content was forgotten")
         if same := self._ledger.with_content(got.sha256):
-            got.path.unlink()
+            self._downloader.discard(key)
             self._ledger.add(record | {"outcome": Outcome.SAME})
             return ItemLine(item.url, Outcome.SAME, f"as {same['url']}")
         return self._staged(item, got, row, record)
@@ -157,7 +157,7 @@ class Harvester:
                 got.path, self._state.staged, record["key"], row, record, self._terms.max_s
             )
         except ItemRefusedError as error:
-            got.path.unlink(missing_ok=True)
+            self._downloader.discard(record["key"])
             if error.outcome is not Outcome.NO_SPEECH:
                 error.seen = {"headers": dict(got.headers), "sha256": got.sha256}
                 raise
@@ -165,6 +165,7 @@ class Harvester:
             self._ledger.add(record | {"outcome": error.outcome})
             return ItemLine(item.url, error.outcome, error.detail)
         self._ledger.add(staged.record)
+        self._downloader.discard(record["key"])
         clips = staged.record["clips"]
         text = "; its text is of the whole, and was left out" * bool(
             staged.record.get("text_left_out")
@@ -201,10 +202,8 @@ class Harvester:
             ItemRefusedError: its language is not stated, or not one that the project knows.
         """
         stated = re.split("[-_]", item.language.strip().lower())[0]
-        language = CODES.get(stated, stated)
+        language = self._terms.language or CODES.get(stated, stated)
         if language not in LANGUAGES:
-            language = self._terms.language
-        if not language:
             detail = f"{item.language!a} is not known" if stated else "none is stated"
             raise ItemRefusedError(Outcome.NO_LANGUAGE, f"{detail}; give --language")
         # Who speaks is not known: clips of one show or host stay together, in one split.

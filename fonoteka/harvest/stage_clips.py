@@ -55,7 +55,7 @@ class StagedItem:
 def stage_item(
     path: Path, staged: Path, key: str, row: Row, record: dict[str, Any], max_s: float
 ) -> StagedItem:
-    """Cut a recording and write its clips; the recording itself is removed.
+    """Cut a recording and write its clips.
 
     Args:
         path: of the recording.
@@ -83,7 +83,6 @@ def stage_item(
             record = record | {"text_left_out": True}
         item = StagedItem(rows, record | {"clips": len(rows)})
         write_json(part / ITEM, {"rows": item.rows, "record": item.record})
-    path.unlink(missing_ok=True)
     return item
 
 

@@ -49,6 +49,22 @@ class Answer:
         """Return a header; empty if it is missing."""
         return str(self.response.headers.get(name, "")).strip()
 
+    def strong_validator(self) -> str:
+        """Return the validator by which a range may be asked for; empty if the answer has none.
+
+        A weak ETag does not promise the same bytes. Last-Modified does if it is older than the
+        answer by a second or more: RFC 9110, 8.8.2.2.
+        """
+        etag, modified = self.header("etag"), self.header("last-modified")
+        if etag and not etag.startswith("W/"):
+            return etag
+        try:
+            date = parsedate_to_datetime(self.header("date"))
+            age_s = (date - parsedate_to_datetime(modified)).total_seconds()
+        except (ValueError, TypeError):
+            return ""
+        return modified if age_s >= 1 else ""
+
 
 class Web:
     """Sends requests; one at a time."""

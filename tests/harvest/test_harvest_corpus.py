@@ -22,7 +22,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.corpus.clip_terms import own_terms
 from fonoteka.corpus.corpus import read_card, read_clips
 from fonoteka.erasure.rewrite import all_files
-from fonoteka.harvest import command, merge_corpus
+from fonoteka.harvest import command, harvester, merge_corpus
 from fonoteka.harvest.command import HarvestSources
 from fonoteka.harvest.harvest_state import locked
 from fonoteka.harvest.item import Outcome
@@ -216,8 +216,8 @@ def test_a_harvest_that_is_killed_continues_with_the_same_result():
 def killed_at(process, reached, size=40_000):
     """Kill a harvest when the part of its second recording has a size."""
     try:
-        assert reached.wait(60)
-        parts, end = Path("data/harvest/talks/parts"), time.monotonic() + 60
+        assert reached.wait(600)
+        parts, end = Path("data/harvest/talks/parts"), time.monotonic() + 600
         while size not in [path.stat().st_size for path in parts.glob("*.part")]:
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -299,6 +299,18 @@ def test_a_download_that_the_ledger_does_not_know_yet_is_imported_and_not_repeat
         assert server.sent["/a.wav"] == 0
         assert take(server, "/a.wav").items[0].outcome is Outcome.HERE
     assert (report.imported, len(read_clips(CORPUS))) == (1, 1)
+
+
+def test_a_recording_that_was_not_cut_before_a_kill_is_not_downloaded_again():
+    with serving({"/a.wav": file(talk())}) as server:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(harvester, "stage_item", killed)
+            with pytest.raises(InterruptedError, match="as if killed"):
+                take(server, "/a.wav")
+        server.forget_counts()
+        assert take(server, "/a.wav").items[0].outcome is Outcome.DOWNLOADED
+        assert server.sent.total() == 0
+    assert list(Path("data/harvest/talks/parts").iterdir()) == []
 
 
 def test_a_compressed_recording_is_imported_as_flac():
