@@ -27,6 +27,7 @@ pytestmark = pytest.mark.torch
 SMALL = AugmentBenchParams(
     train_clips=10, test_clips=10, copies=1, epochs=30, held_out=1, seeds=1
 )  # fmt: skip
+torch.set_num_threads(1)  # idle threads of OpenMP wait in a loop beside other processes
 SPEAKERS = ("ana", "eva", "ivo")
 
 
