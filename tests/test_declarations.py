@@ -51,10 +51,10 @@ LIBRARY = "fonoteka"
 LAYERS = [
     f"{LIBRARY}.{name}"
     for name in (
-        "core", "compute", "audio", "g2p", "rtneural", "scoring", "confidence", "text",
+        "core", "compute", "audio", "languages", "g2p", "rtneural", "scoring", "confidence", "text",
         "audiocheck", "fingerprint", "corpus", "corpus.importers.layouts", "corpus.importers",
-        "models",
-        "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
+        "languages.voices",
+        "models", "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
         "streaming", "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
         "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
         "release", "service", "hub", "images", "bench", "planning", "cli",
@@ -65,6 +65,7 @@ CORE = "fonoteka.core"
 LIFTABLE = {
     "fonoteka.rtneural": {CORE},
     "fonoteka.g2p": {CORE, "fonoteka.phones"},
+    "fonoteka.languages": {CORE, "fonoteka.phones"},
     "fonoteka.text": {CORE, "fonoteka.g2p", "fonoteka.phones"},
     "fonoteka.audiocheck": {CORE},
     "fonoteka.fingerprint": {CORE},

@@ -14,6 +14,7 @@ from fonoteka.cli import (
     cache,
     corpus,
     hub,
+    languages,
     models,
     pipeline,
     planning,
@@ -40,5 +41,6 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(planning.app, name="planning")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(cache.app, name="cache")
+app.add_typer(languages.app, name="language")
 app.add_typer(remotes.checkpoints, name="checkpoints")
 app.add_typer(models.realtime, name="realtime")
