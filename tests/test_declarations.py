@@ -53,8 +53,8 @@ LAYERS = [
     for name in (
         "core", "compute", "audio", "languages", "g2p", "rtneural", "scoring", "confidence", "text",
         "audiocheck", "fingerprint", "corpus", "corpus.importers.layouts", "corpus.importers",
-        "languages.voices",
-        "models", "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
+        "languages.voices", "models",
+        "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
         "streaming", "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
         "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
         "release", "service", "hub", "images", "bench", "planning", "cli",

@@ -196,7 +196,7 @@ def _not_canonical(
 
 
 def _unused(description: LanguageDescription) -> Iterator[TableProblem]:
-    """Yield letters and rules that no example shows: nothing else would show that they are right."""
+    """Yield letters and rules that no example contains, so a mistake in them is not noticed."""
     tables = Pronunciation(description)
     for word in description.examples:
         tables.phones("".join(letter for letter in word if letter in description.letters))

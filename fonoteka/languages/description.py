@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,7 @@ def keys() -> list[str]:
     return [field.name for field in fields(LanguageDescription)]
 
 
+@cache
 def described(code: str) -> LanguageDescription:
     """Return a shipped description.
 
