@@ -55,7 +55,8 @@ LAYERS = [
         "audiocheck", "fingerprint", "corpus", "corpus.importers.layouts", "corpus.importers",
         "languages.voices", "models",
         "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
-        "streaming", "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
+        "streaming", "self_training",
+        "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
         "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
         "release", "service", "hub", "images", "bench", "planning", "cli",
     )
