@@ -40,6 +40,7 @@ from fonoteka.self_training.gain import (
 )
 from fonoteka.self_training.head_labels import pseudo_labels
 from fonoteka.self_training.label_command import label_counts
+from fonoteka.self_training.threshold import NoThresholdError
 from fonoteka.shards import write_arrays
 from fonoteka.tables import read_table
 from fonoteka.text.normalizer import normalize, phones_of
@@ -187,15 +188,27 @@ def run(folder: Path, report: Path, options: SimulationOptions, top: Path) -> No
 
             models = {"without": trained("without", [])}
             head, _ = load_head(models["without"])
-            labels = pseudo_labels(head, parts["valid"], parts["hidden"], arrays, options.precision)
-            truth = {u.id: u for u in parts["hidden"]}
-            folds.append({"test": who["test"][0], **label_counts(labels, truth)})
-            models["with_pseudo"] = trained("with_pseudo", labels.kept)
+            counts, kept = _labelled(head, parts, arrays, options.precision)
+            folds.append({"test": who["test"][0], **counts})
+            # Without a kept clip the training would be the same, byte by byte.
+            models["with_pseudo"] = trained("with_pseudo", kept) if kept else models["without"]
             models["with_true_labels"] = trained("with_true_labels", parts["hidden"])
             for name, model in models.items():
                 errors[name] |= speaker_errors(model, parts["test"], arrays)
-            print(f"self-train: fold {fold + 1} of {len(speakers)}: {len(labels.kept)} kept")
+            print(f"self-train: fold {fold + 1} of {len(speakers)}: {len(kept)} kept")
     write_json(report, _report(folder, options, len(utterances), errors, folds))
+
+
+def _labelled(
+    head: Any, parts: Mapping[str, list[Utterance]], arrays: Arrays, precision: float
+) -> tuple[dict[str, Any], Sequence[Utterance]]:
+    """Return the counts of a fold and the kept clips; no clip if no threshold is good enough."""
+    try:
+        labels = pseudo_labels(head, parts["valid"], parts["hidden"], arrays, precision)
+    except NoThresholdError as error:
+        left_out = {"no threshold": len(parts["hidden"])}
+        return {"kept": 0, "left_out": left_out, "no_threshold": str(error)}, ()
+    return label_counts(labels, {u.id: u for u in parts["hidden"]}), labels.kept
 
 
 def _report(

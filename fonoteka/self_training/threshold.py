@@ -21,6 +21,10 @@ Z = 1.959964  # 95 % of a normal distribution
 FEWEST = 10  # kept clips of the validation split; with fewer the precision means nothing
 
 
+class NoThresholdError(UserError):
+    """No threshold has the wanted precision on the validation split."""
+
+
 @dataclass(frozen=True)
 class ConfidenceThreshold:
     """A threshold and how it was chosen.
@@ -83,7 +87,8 @@ def choose_threshold(
         target: wanted precision, above 0 and at most 1.
 
     Raises:
-        UserError: the target is not a share, or no threshold with `FEWEST` clips reaches it.
+        UserError: the target is not a share.
+        NoThresholdError: no threshold with `FEWEST` clips or more reaches it.
 
     >>> scores = [number / 40 for number in range(40)]
     >>> chosen = choose_threshold(scores, [score > 0.4 for score in scores], 0.9)
@@ -103,7 +108,7 @@ def choose_threshold(
             if right / count >= target:
                 best = (count, right)
     if not best[0]:
-        raise UserError(
+        raise NoThresholdError(
             f"no threshold has a precision of {target:g} on {len(order)} validation clips (highest "
             f"{highest:.3f} with {FEWEST} clips or more); use a better model or a lower precision"
         )
