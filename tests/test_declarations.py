@@ -66,7 +66,6 @@ CORE = "fonoteka.core"
 LIFTABLE = {
     "fonoteka.rtneural": {CORE},
     "fonoteka.g2p": {CORE, "fonoteka.phones"},
-    "fonoteka.languages": {CORE, "fonoteka.phones"},
     "fonoteka.text": {CORE, "fonoteka.g2p", "fonoteka.phones"},
     "fonoteka.audiocheck": {CORE},
     "fonoteka.fingerprint": {CORE},

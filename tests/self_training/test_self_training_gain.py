@@ -12,19 +12,38 @@ from dvc_yaml import TOP
 from fonoteka import manifest
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
+from fonoteka.core.params import load
 from fonoteka.g2p.espeak import speak
 from fonoteka.manifest import Utterance
 from fonoteka.phones import INVENTORY, LABELS, NUMBER
 from fonoteka.scoring.error_rate import Errors
-from fonoteka.self_training import label_command
+from fonoteka.self_training import label_command, simulation
 from fonoteka.self_training.gain import compared, join_manifests, train_head, verdict
 from fonoteka.self_training.head_labels import predicted, pseudo_labels
 from fonoteka.self_training.simulation import SimulationOptions, run
 from fonoteka.shards import write_arrays
+from stages.training.train import stage as training
+from stages.training.train.tasks import CtcParams
 
 pytestmark = pytest.mark.torch
 WIDTH = len(LABELS)
 PHONES = INVENTORY[:6]
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Train in this process: each program would import torch for 4 CPU seconds."""
+
+    def train(name, embeddings, targets, valid, out, top):
+        params = load("ctc", CtcParams, top / "params.yaml")
+        model = out / name
+        training.run(
+            name, embeddings, targets, valid, model, out / "curves", out / "checkpoint", params
+        )
+        return model
+
+    for module in (label_command, simulation):
+        monkeypatch.setattr(module, "train_head", train)
 
 
 def utterance(name, speaker, phones):
@@ -91,7 +110,7 @@ def test_kept_labels_are_as_right_as_expected_and_state_their_origin(trained, tm
         )  # fmt: skip
 
 
-def test_the_gain_is_that_of_two_trainings(trained, tmp_path):
+def test_the_gain_is_that_of_two_trainings(trained, tmp_path, in_process):
     manifest.write(tmp_path / "pseudo.jsonl", manifest.read(trained / "hidden.jsonl"))
     label_command.gain(
         trained / "embeddings", trained / "train.jsonl", trained / "valid.jsonl",
@@ -151,7 +170,7 @@ def test_the_verdict_needs_an_interval_on_one_side(wrong, expected):
     assert result["gain"] == pytest.approx(result["per_without"] - result["per_with"], abs=1e-4)
 
 
-def test_a_simulation_tests_each_speaker_once(tmp_path):
+def test_a_simulation_tests_each_speaker_once(tmp_path, in_process):
     folder = tmp_path / "digits"
     (folder / "audio").mkdir(parents=True)
     lines = ["path\tspeaker\ttext"]
@@ -164,7 +183,7 @@ def test_a_simulation_tests_each_speaker_once(tmp_path):
             )
             lines.append(f"audio/{speaker}{number}.wav\t{speaker}\t{text}")
     (folder / "labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    options = SimulationOptions("en", precision=0.05, per_speaker=10, epochs=25)
+    options = SimulationOptions("en", precision=0.05, per_speaker=10, epochs=12)
     run(folder, tmp_path / "report.json", options, TOP)
     report = read_json(tmp_path / "report.json")
     assert report["clips"] == 50
