@@ -51,6 +51,7 @@ def words(
     from fonoteka.git import project
     from fonoteka.self_training.whisper_corpus import PathColumns, run
 
+    # `--labelled` and this folder are read with the same names of columns.
     base = model or project() / "data" / "models" / "whisper_base"
     card = Card(out.name, licence, source, False)
     run_command(

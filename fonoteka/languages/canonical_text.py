@@ -104,10 +104,10 @@ def _without_marks(text: str) -> str:
 
     A combining mark that has no composed letter, such as a stress mark, is dropped too.
     """
-    kept = []
+    retained = []
     for character in text:
         category = unicodedata.category(character)
         if character in "'’" or category == "Mn":
             continue
-        kept.append(" " if category[0] in "PZ" else character)
-    return "".join(kept)
+        retained.append(" " if category[0] in "PZ" else character)
+    return "".join(retained)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from fonoteka.core.errors import UserError
@@ -42,7 +42,7 @@ def problems(description: LanguageDescription, phones: Phones | None = None) -> 
     """
     tables = Pronunciation(description)
     spoken = phones or tables.phones
-    found = [
+    result = [
         *_symbols(description),
         *_spellings(description),
         *_digraphs(description),
@@ -51,13 +51,14 @@ def problems(description: LanguageDescription, phones: Phones | None = None) -> 
         *_texts(description, spoken),
     ]
     if description.g2p == TABLE:
-        found += _unused(description)
-    return found
+        result += _unused(description)
+    return result
 
 
 def _symbols(description: LanguageDescription) -> Iterator[TableProblem]:
     """Yield phones that are neither in the inventory nor named as new."""
-    known = {*INVENTORY, *description.new_phones}
+    allowed = {*INVENTORY, *description.new_phones}
+    # Every table whose values are phones; the keys of `voicing` are phones too.
     sources = {
         "letters": description.letters,
         "exceptions": description.exceptions,
@@ -71,7 +72,7 @@ def _symbols(description: LanguageDescription) -> Iterator[TableProblem]:
     texts += [(f"rules.{rule.spelling}", rule.phones) for rule in description.rules]
     for place, text in texts:
         for phone in text.split():
-            if phone not in known:
+            if phone not in allowed:
                 yield TableProblem(
                     place, f"phone {phone!r} is not in the inventory; name it in new_phones"
                 )
@@ -150,13 +151,13 @@ def _examples(description: LanguageDescription, phones: Phones) -> Iterator[Tabl
         )
     for word, expected in description.examples.items():
         try:
-            found = phones(word)
+            result = phones(word)
         except UserError as error:
             yield TableProblem(f"examples.{word}", str(error))
             continue
-        if found != tuple(expected.split()):
+        if result != tuple(expected.split()):
             yield TableProblem(
-                f"examples.{word}", f"expected {expected!r}, found {' '.join(found)!r}"
+                f"examples.{word}", f"expected {expected!r}, found {' '.join(result)!r}"
             )
 
 
@@ -164,13 +165,13 @@ def _texts(description: LanguageDescription, phones: Phones) -> Iterator[TablePr
     """Yield sentences and words of the tables that are not read as expected."""
     for text, expected in description.texts.items():
         try:
-            found = canonical(text, description)
+            result = canonical(text, description)
         except UserError as error:
             yield TableProblem(f"texts.{text}", str(error))
             continue
-        if found != expected:
-            yield TableProblem(f"texts.{text}", f"expected {expected!r}, found {found!r}")
-    tables = {
+        if result != expected:
+            yield TableProblem(f"texts.{text}", f"expected {expected!r}, found {result!r}")
+    tables: dict[str, Iterable[str]] = {
         "abbreviations": description.abbreviations.values(),
         "signs": description.signs.values(),
         "words": [

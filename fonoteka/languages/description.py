@@ -159,10 +159,10 @@ def read_description(path: Path) -> LanguageDescription:
         UserError: the file is missing, is not YAML or JSON, or a key is missing, unknown or wrong.
     """
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix in (".json", ".yaml", ".yml"))
-        if len(found) != 1:
-            raise UserError(f"{path}: {len(found)} descriptions (.yaml, .json); expected one")
-        path = found[0]
+        files = sorted(p for p in path.iterdir() if p.suffix in (".json", ".yaml", ".yml"))
+        if len(files) != 1:
+            raise UserError(f"{path}: {len(files)} descriptions (.yaml, .json); expected one")
+        path = files[0]
     if not path.is_file():
         raise UserError(f"{path}: no such description; shipped ones are {', '.join(shipped())}")
     try:

@@ -116,12 +116,12 @@ def assimilated(phones: Sequence[str], voicing: dict[str, str]) -> tuple[str, ..
 
 def seams(description: LanguageDescription) -> dict[str, tuple[int, ...]]:
     """Return the stems in which letters of a digraph are two, with the positions between them."""
-    found: dict[str, tuple[int, ...]] = {}
+    positions: dict[str, tuple[int, ...]] = {}
     for stem in (stem for stems in description.digraphs.values() for stem in stems.split()):
         parts = stem.split("|")
         ends = [len("".join(parts[: number + 1])) for number in range(len(parts) - 1)]
-        found["".join(parts)] = tuple(ends)
-    return found
+        positions["".join(parts)] = tuple(ends)
+    return positions
 
 
 def seam_positions(word: str, stems: dict[str, tuple[int, ...]]) -> tuple[int, ...]:

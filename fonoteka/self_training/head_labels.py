@@ -42,14 +42,14 @@ class PseudoLabels:
     """The clips that are kept, and why the others are not.
 
     Attributes:
-        kept: utterances with predicted phones, without times; their source begins with `ORIGIN`.
+        retained: utterances with predicted phones, without times; their source begins with `ORIGIN`.
         confidences: expected probability that the label is right, one per kept clip.
         left_out: number of clips by reason.
         threshold: by which they were kept.
         expected_precision: mean calibrated confidence of the kept clips.
     """
 
-    kept: tuple[Utterance, ...]
+    retained: tuple[Utterance, ...]
     confidences: tuple[float, ...]
     left_out: Mapping[str, int]
     threshold: ConfidenceThreshold
@@ -100,13 +100,14 @@ def pseudo_labels(
         )
     if shared := sorted({u.speaker for u in valid} & {u.speaker for u in untranscribed}):
         raise UserError(f"speaker {shared[0]!r} has labelled and untranscribed clips; move them")
+    # A label is right if the whole clip is: one wrong phone teaches a wrong path through CTC.
     answers = [predicted(posteriors(head, arrays[u.id])) for u in valid]
     correct = [a.phones == u.phones for a, u in zip(answers, valid, strict=True)]
     threshold = choose_threshold([a.score for a in answers], correct, precision)
     labels = [predicted(posteriors(head, arrays[u.id])) for u in untranscribed]
     confidences = threshold.confidence([label.score for label in labels]).tolist()
-    kept: list[Utterance] = []
-    kept_confidences: list[float] = []
+    retained: list[Utterance] = []
+    confident: list[float] = []
     left_out: Counter[str] = Counter()
     for utterance, label, confidence in zip(untranscribed, labels, confidences, strict=True):
         if not label.phones:
@@ -114,11 +115,10 @@ def pseudo_labels(
         elif label.score < threshold.score:
             left_out["below the threshold"] += 1
         else:
-            kept.append(_labelled(utterance, label))
-            kept_confidences.append(confidence)
-    expected = float(np.mean(kept_confidences)) if kept else 0.0
-    confident = tuple(kept_confidences)
-    return PseudoLabels(tuple(kept), confident, dict(left_out), threshold, expected)
+            retained.append(_labelled(utterance, label))
+            confident.append(confidence)
+    expected = float(np.mean(confident)) if retained else 0.0
+    return PseudoLabels(tuple(retained), tuple(confident), dict(left_out), threshold, expected)
 
 
 def _labelled(utterance: Utterance, label: PhoneLabel) -> Utterance:

@@ -47,15 +47,15 @@ def label(
     arrays = read_arrays(embeddings, [u.id for part in parts for u in part])
     labels = pseudo_labels(head, *parts, arrays, precision)
     out.mkdir(parents=True)
-    manifest.write(out / MANIFEST, labels.kept)
+    manifest.write(out / MANIFEST, labels.retained)
     rows = [
         {"id": u.id, "confidence": f"{confidence:.4f}"}
-        for u, confidence in zip(labels.kept, labels.confidences, strict=True)
+        for u, confidence in zip(labels.retained, labels.confidences, strict=True)
     ]
     write_table(out / CONFIDENCES, ("id", "confidence"), sorted(rows, key=lambda row: row["id"]))
     write_json(out / REPORT, {"model": metadata["name"], **label_counts(labels)})
     print(
-        f"self-train: {len(labels.kept)} kept, expected precision "
+        f"self-train: {len(labels.retained)} kept, expected precision "
         f"{labels.expected_precision:.3f}; left out: {dict(labels.left_out) or 'none'}"
     )
 
@@ -69,12 +69,12 @@ def label_counts(labels: PseudoLabels, truth: dict[str, Utterance] | None = None
     """
     counts: dict[str, Any] = {
         "expected_precision": round(labels.expected_precision, 4),
-        "kept": len(labels.kept),
+        "kept": len(labels.retained),
         "left_out": dict(sorted(labels.left_out.items())),
         "threshold": labels.threshold.summary(),
     }
-    if truth and labels.kept:
-        pairs = [(truth[u.id].phones, u.phones) for u in labels.kept]
+    if truth and labels.retained:
+        pairs = [(truth[u.id].phones, u.phones) for u in labels.retained]
         counts["true_precision"] = round(sum(a == b for a, b in pairs) / len(pairs), 4)
         counts["true_per"] = round(errors([a for a, _ in pairs], [b for _, b in pairs]).rate, 4)
     return counts

@@ -4,7 +4,7 @@ Reads   a folder with audio and a table with path, speaker and text
 Writes  a report: what was kept, how right it is, and the gain over speakers
 
 Each speaker is tested once. In fold k the speakers, in a circle, are: one to test, one to validate,
-two with hidden labels, and the others, who are labelled. So all speakers give errors and the
+two with hidden labels, and the others, speakers_of are labelled. So all speakers give errors and the
 interval is over all of them. The embeddings are log-mel bands, two hops of 10 ms per frame: an
 encoder would be better, but this needs no model, and both heads have the same input. Besides the
 heads with and without pseudo-labels, a third is trained on the true labels of the hidden speakers:
@@ -169,46 +169,49 @@ def run(folder: Path, report: Path, options: SimulationOptions, top: Path) -> No
         embeddings.mkdir()
         write_arrays(embeddings, arrays, SHARDS)
         for fold in range(len(speakers)):
-            who = roles(speakers, fold)
+            speakers_of = roles(speakers, fold)
             parts = {
-                role: [u for u in utterances if u.speaker in names] for role, names in who.items()
+                role: [u for u in utterances if u.speaker in names]
+                for role, names in speakers_of.items()
             }
-            at = place / f"fold{fold}"
-            at.mkdir()
-            valid = write_split(at / "valid.jsonl", parts["valid"])
+            own = place / f"fold{fold}"
+            own.mkdir()
+            valid = write_split(own / "valid.jsonl", parts["valid"])
 
             def trained(
                 head: str, extra: Sequence[Utterance],
-                at: Path = at, valid: Path = valid,
+                own: Path = own, valid: Path = valid,
                 parts: Mapping[str, list[Utterance]] = parts,
             ) -> Path:  # fmt: skip
                 joined = join_manifests(parts["labelled"], extra, parts["test"])
-                split = write_split(at / f"{head}.jsonl", joined)
-                return train_head(head, embeddings, split, valid, at, place)
+                split = write_split(own / f"{head}.jsonl", joined)
+                return train_head(head, embeddings, split, valid, own, place)
 
             models = {"without": trained("without", [])}
             head, _ = load_head(models["without"])
-            counts, kept = _labelled(head, parts, arrays, options.precision)
-            folds.append({"test": who["test"][0], **counts})
-            # Without a kept clip the training would be the same, byte by byte.
-            models["with_pseudo"] = trained("with_pseudo", kept) if kept else models["without"]
+            counts, retained = _labelled(head, parts, arrays, options.precision)
+            folds.append({"test": speakers_of["test"][0], **counts})
+            # Without a retained clip the training would be the same, byte by byte.
+            models["with_pseudo"] = (
+                trained("with_pseudo", retained) if retained else models["without"]
+            )
             models["with_true_labels"] = trained("with_true_labels", parts["hidden"])
             for name, model in models.items():
                 errors[name] |= speaker_errors(model, parts["test"], arrays)
-            print(f"self-train: fold {fold + 1} of {len(speakers)}: {len(kept)} kept")
+            print(f"self-train: fold {fold + 1} of {len(speakers)}: {len(retained)} kept")
     write_json(report, _report(folder, options, len(utterances), errors, folds))
 
 
 def _labelled(
     head: Any, parts: Mapping[str, list[Utterance]], arrays: Arrays, precision: float
 ) -> tuple[dict[str, Any], Sequence[Utterance]]:
-    """Return the counts of a fold and the kept clips; no clip if no threshold is good enough."""
+    """Return the counts of a fold and the retained clips; no clip if no threshold is good enough."""
     try:
         labels = pseudo_labels(head, parts["valid"], parts["hidden"], arrays, precision)
     except NoThresholdError as error:
         left_out = {"no threshold": len(parts["hidden"])}
         return {"kept": 0, "left_out": left_out, "no_threshold": str(error)}, ()
-    return label_counts(labels, {u.id: u for u in parts["hidden"]}), labels.kept
+    return label_counts(labels, {u.id: u for u in parts["hidden"]}), labels.retained
 
 
 def _report(

@@ -3,7 +3,7 @@
 Reads   a folder with audio and a table; a second one whose table also has the texts, of speakers
         that are not in the first
 Writes  a corpus: corpus.json, metadata.csv with `source` and `confidence` per clip, the audio,
-        report.json, and left_out.txt with the reason of each recording that was not kept
+        report.json, and left_out.txt with the reason of each recording that was not retained
 
 The score of a clip is the probability of its tokens, their geometric mean. The threshold on it has
 the wanted precision on the second folder: the share of texts whose canonical form is right.
@@ -98,41 +98,43 @@ def run(
     check_corpus_name(out.name, str(out))
     if out.exists():
         raise UserError(f"{out}: exists already; name a new folder")
-    rows, known = (_rows(path, columns, text) for path, text in ((folder, False), (labelled, True)))
+    rows, references = (
+        _rows(path, columns, text) for path, text in ((folder, False), (labelled, True))
+    )
     speakers = {row[columns.speaker] for row in rows}
-    if shared := sorted(speakers & {row[columns.speaker] for row in known}):
+    if shared := sorted(speakers & {row[columns.speaker] for row in references}):
         raise UserError(f"{labelled}: speaker {shared[0]!r} is in {folder} too; remove the rows")
     whisper = load_whisper(model)
     whisper.rules.prompt(language)  # an unknown language is refused before any recording is read
-    pairs = ((folder, rows), (labelled, known))
-    results, known_results = (
-        [*verdicts(whisper, [at / row[columns.path] for row in table], language, NO_LIMIT)]
-        for at, table in pairs
+    pairs = ((folder, rows), (labelled, references))
+    results, reference_results = (
+        [*verdicts(whisper, [place / row[columns.path] for row in table], language, NO_LIMIT)]
+        for place, table in pairs
     )
-    threshold = threshold_of(known, known_results, columns, language, precision)
-    kept, left_out = selected(rows, results, threshold, columns, language, f"{model.name}")
-    if not kept:
+    threshold = threshold_of(references, reference_results, columns, language, precision)
+    retained, left_out = selected(rows, results, threshold, columns, language, f"{model.name}")
+    if not retained:
         raise UserError(f"{folder}: none of {len(rows)} recordings is confident enough")
-    for row in kept:
+    for row in retained:
         row["source"] += f"; {card.source}"
     with atomic_folder(out) as part:
-        for row in kept:
+        for row in retained:
             target = part / row["path"]
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / row["path"], target)
         write_table(part / TABLE, (*TABLE_COLUMNS, "licence", "source", "confidence"),
-                    [row | {"licence": card.licence} for row in kept])  # fmt: skip
+                    [row | {"licence": card.licence} for row in retained])  # fmt: skip
         write_table(part / LEFT_OUT, ("path", "text", "reason"), left_out)
         write_json(part / CARD, {
             "name": out.name, "licence": card.licence, "source": f"{ORIGIN}: {card.source}",
             "synthetic": card.synthetic,
         })  # fmt: skip
-        expected = sum(float(row["confidence"]) for row in kept) / len(kept)
+        expected = sum(float(row["confidence"]) for row in retained) / len(retained)
         write_json(part / REPORT, {
-            "expected_precision": round(expected, 4), "kept": len(kept),
+            "expected_precision": round(expected, 4), "kept": len(retained),
             "left_out": len(left_out), "threshold": threshold.summary(),
         })  # fmt: skip
-    print(f"self-train: {len(kept)} kept, {len(left_out)} left out, in {out}")
+    print(f"self-train: {len(retained)} retained, {len(left_out)} left out, in {out}")
 
 
 def selected(
@@ -140,7 +142,7 @@ def selected(
     columns: PathColumns, language: str, model: str,
 ) -> tuple[list[Row], list[Row]]:  # fmt: skip
     """Return the rows of metadata.csv of confident transcripts, and the others with a reason."""
-    kept: list[Row] = []
+    retained: list[Row] = []
     left_out: list[Row] = []
     for row, verdict in zip(rows, results, strict=True):
         score = score_of(verdict)
@@ -156,8 +158,8 @@ def selected(
             "language": language, "confidence": confidence,
             "source": f"{ORIGIN}: text by {model}, confidence {confidence}",
         }  # fmt: skip
-        kept.append(dict(values))
-    return kept, left_out
+        retained.append(dict(values))
+    return retained, left_out
 
 
 def _rows(folder: Path, columns: PathColumns, with_text: bool) -> list[Row]:

@@ -203,7 +203,7 @@ def written(tmp_path, **changes):
         ),
     ],
 )
-def test_a_file_that_is_no_description_is_refused(changes, message, tmp_path):
+def test_a_file_that_is_not_a_description_is_refused(changes, message, tmp_path):
     with pytest.raises(UserError, match=message) as refused:
         read_description(written(tmp_path, **changes))
     assert str(refused.value).startswith(str(tmp_path))

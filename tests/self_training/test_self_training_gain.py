@@ -92,17 +92,17 @@ def test_kept_labels_are_as_right_as_expected_and_state_their_origin(trained, tm
         trained / "first", tmp_path / "new", 0.9,
     )  # fmt: skip
     truth = {u.id: u for u in manifest.read(trained / "hidden.jsonl")}
-    kept = manifest.read(tmp_path / "new/pseudo.jsonl")
-    assert 10 <= len(kept) <= len(truth)
-    assert {u.source for u in kept} == {"pseudo-mine"}
-    assert {(u.text, u.licence) for u in kept} == {("", "CC0")}
-    right = np.mean([u.phones == truth[u.id].phones for u in kept])
+    retained = manifest.read(tmp_path / "new/pseudo.jsonl")
+    assert 10 <= len(retained) <= len(truth)
+    assert {u.source for u in retained} == {"pseudo-mine"}
+    assert {(u.text, u.licence) for u in retained} == {("", "CC0")}
+    right = np.mean([u.phones == truth[u.id].phones for u in retained])
     report = read_json(tmp_path / "new/labels.json")
     # 40 clips: three standard errors of a share of 0.9 are 0.14.
     assert right >= report["expected_precision"] - 0.15
     assert report["kept"] + sum(report["left_out"].values()) == len(truth)
     with (tmp_path / "new/confidence.csv").open(encoding="utf-8", newline="") as file:
-        assert [row["id"] for row in csv.DictReader(file)] == sorted(u.id for u in kept)
+        assert [row["id"] for row in csv.DictReader(file)] == sorted(u.id for u in retained)
     with pytest.raises(UserError, match="exists already"):
         label_command.label(
             trained / "embeddings", trained / "valid.jsonl", trained / "hidden.jsonl",

@@ -20,9 +20,11 @@ def drawn(count, seed=1):
 def test_the_kept_clips_have_the_precision_and_the_next_lower_threshold_has_not(target):
     scores, correct = drawn(2000)
     chosen = choose_threshold(scores, correct, target)
-    kept = [right for score, right in zip(scores, correct, strict=True) if score >= chosen.score]
-    assert len(kept) == chosen.valid_kept
-    assert sum(kept) / len(kept) == pytest.approx(chosen.precision)
+    retained = [
+        right for score, right in zip(scores, correct, strict=True) if score >= chosen.score
+    ]
+    assert len(retained) == chosen.valid_kept
+    assert sum(retained) / len(retained) == pytest.approx(chosen.precision)
     assert chosen.precision >= target > chosen.precision_low
     for lower in sorted(score for score in scores if score < chosen.score):
         more = [right for score, right in zip(scores, correct, strict=True) if score >= lower]
@@ -32,10 +34,10 @@ def test_the_kept_clips_have_the_precision_and_the_next_lower_threshold_has_not(
 def test_the_precision_of_other_clips_is_near_the_expected_one():
     chosen = choose_threshold(*drawn(4000, seed=1), 0.8)
     scores, correct = drawn(4000, seed=2)
-    kept = [(s, right) for s, right in zip(scores, correct, strict=True) if s >= chosen.score]
-    precision = np.mean([right for _, right in kept])
+    retained = [(s, right) for s, right in zip(scores, correct, strict=True) if s >= chosen.score]
+    precision = np.mean([right for _, right in retained])
     # 2400 clips: the standard error of the share is 0.008.
-    assert chosen.confidence([s for s, _ in kept]).mean() == pytest.approx(precision, abs=0.03)
+    assert chosen.confidence([s for s, _ in retained]).mean() == pytest.approx(precision, abs=0.03)
 
 
 def test_a_confidence_never_falls_as_the_score_rises():

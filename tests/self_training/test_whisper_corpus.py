@@ -36,12 +36,12 @@ def folder(root, speaker, texts):
 
 
 @pytest.fixture
-def made(tmp_path, monkeypatch):
+def build(tmp_path, monkeypatch):
     """Return a call of `run` on two folders; the model writes `texts` with these scores."""
-    known = folder(tmp_path / "known", "known", [WORDS[n % 4] for n in range(24)])
+    labelled = folder(tmp_path / "known", "known", [WORDS[n % 4] for n in range(24)])
     new = folder(tmp_path / "new", "ana", ["-"] * 4)
     # Right above 0.5, wrong below; the last new recording has no usable text.
-    texts = {known: [(WORDS[n % 4] if n >= 8 else "wrong", 0.3 + n / 40) for n in range(24)]}
+    texts = {labelled: [(WORDS[n % 4] if n >= 8 else "wrong", 0.3 + n / 40) for n in range(24)]}
     texts[new] = [("one", 0.95), ("Two!", 0.7), ("three", 0.2), ("", 0.9)]
 
     def verdicts(whisper, paths, language, min_log_prob):
@@ -56,15 +56,15 @@ def made(tmp_path, monkeypatch):
     monkeypatch.setattr(whisper_corpus, "load_whisper", load)
 
     def call(out="radio", precision=0.95):
-        run(new, known, tmp_path / out, tmp_path / "whisper_base", "en", CARD, precision,
+        run(new, labelled, tmp_path / out, tmp_path / "whisper_base", "en", CARD, precision,
             PathColumns())  # fmt: skip
         return tmp_path / out
 
     return call
 
 
-def test_confident_texts_become_clips_that_state_origin_and_confidence(made):
-    corpus = made()
+def test_confident_texts_become_clips_that_state_origin_and_confidence(build):
+    corpus = build()
     card = read_card(corpus)
     assert (card.licence, card.source) == ("CC0", "pseudo: a radio")
     clips = read_clips(corpus)
@@ -77,8 +77,8 @@ def test_confident_texts_become_clips_that_state_origin_and_confidence(made):
         assert row["licence"] == "CC0"
 
 
-def test_each_recording_that_is_left_out_has_its_reason(made):
-    corpus = made()
+def test_each_recording_that_is_left_out_has_its_reason(build):
+    corpus = build()
     rows = read_table(corpus / "left_out.txt", ("path", "reason"))
     assert [row["reason"] for row in rows] == [
         "score 0.200 is below the threshold 0.500", "no text",
@@ -89,19 +89,19 @@ def test_each_recording_that_is_left_out_has_its_reason(made):
     assert report["threshold"]["valid_precision"] == 1.0
 
 
-def test_a_corpus_that_exists_is_not_written_again(made):
-    made()
+def test_a_corpus_that_exists_is_not_written_again(build):
+    build()
     with pytest.raises(UserError, match="exists already"):
-        made()
+        build()
     with pytest.raises(UserError, match="letters, digits"):
-        made("a#b")
+        build("a#b")
 
 
-def test_a_speaker_in_both_folders_is_refused(made, tmp_path):
+def test_a_speaker_in_both_folders_is_refused(build, tmp_path):
     table = tmp_path / "known/labels.csv"
     table.write_text(table.read_text().replace(",known,", ",ana,"))
     with pytest.raises(UserError, match="speaker 'ana' is in"):
-        made()
+        build()
 
 
 def test_texts_without_canonical_form_are_not_equal():

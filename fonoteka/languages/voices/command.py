@@ -34,13 +34,15 @@ def check(name: str) -> int:
         UserError: the description cannot be read.
     """
     description = find_description(name)
-    found = [*voice_problems(description)]
-    if not found or description.g2p != "espeak":  # without its voice such a language has no phones
-        found += problems(description, phones_of_description(description))
-    for problem in found:
+    defects = [*voice_problems(description)]
+    if (
+        not defects or description.g2p != "espeak"
+    ):  # without its voice such a language has no phones
+        defects += problems(description, phones_of_description(description))
+    for problem in defects:
         print(problem)
-    if found:
-        print(f"{description.code}: {len(found)} problems")
+    if defects:
+        print(f"{description.code}: {len(defects)} problems")
         return FAILED
     voice = agreement(description)
     for word, expected, spoken in voice.different:
@@ -61,11 +63,11 @@ def synthesize(name: str, folder: Path, size: CorpusSize) -> None:
             the stages do not know the language yet.
     """
     description = find_description(name)
-    found = [*voice_problems(description)] or problems(
+    defects = [*voice_problems(description)] or problems(
         description, phones_of_description(description)
     )
-    if found:
-        raise UserError(f"{name}: {len(found)} problems, first {found[0]}; run language check")
+    if defects:
+        raise UserError(f"{name}: {len(defects)} problems, first {defects[0]}; run language check")
     raw = project() / "data" / "raw"
     if folder.resolve().parent == raw.resolve() and description.code not in LANGUAGES:
         raise UserError(

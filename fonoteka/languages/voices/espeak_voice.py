@@ -27,7 +27,7 @@ _LANGUAGE = re.compile(r"^language\s+(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Spoken:
+class VoiceSpeech:
     """Speech of one text.
 
     Attributes:
@@ -78,7 +78,7 @@ def mapped(symbol: str, table: Mapping[str, str]) -> tuple[str, ...]:
 def say(
     text: str, description: LanguageDescription, variant: str = "", rate_wpm: int = 175,
     pitch: int = 50,
-) -> Spoken:  # fmt: skip
+) -> VoiceSpeech:  # fmt: skip
     """Return the speech of one text.
 
     Args:
@@ -116,7 +116,7 @@ def say(
     phones, times = timed(engine.events, len(samples), engine.rate, description.espeak)
     if not phones:
         raise UserError(f"espeak-ng's voice {name!r} says nothing for {text!r}")
-    return Spoken(samples, engine.rate, phones, times)
+    return VoiceSpeech(samples, engine.rate, phones, times)
 
 
 def timed(

@@ -24,7 +24,7 @@ from fonoteka.core.files import atomic_folder, write_json, write_json_lines
 from fonoteka.corpus.corpus import CARD, PHONES, TABLE, TABLE_COLUMNS, check_corpus_name
 from fonoteka.languages.canonical_text import canonical
 from fonoteka.languages.description import LanguageDescription
-from fonoteka.languages.voices.espeak_voice import Spoken, say
+from fonoteka.languages.voices.espeak_voice import VoiceSpeech, say
 from fonoteka.languages.voices.voice_check import phones_of_description
 from fonoteka.tables import Row, write_table
 
@@ -126,7 +126,7 @@ def write_corpus(folder: Path, description: LanguageDescription, size: CorpusSiz
     return counts
 
 
-def _write_clip(folder: Path, variant: str, text: str, speech: Spoken) -> str:
+def _write_clip(folder: Path, variant: str, text: str, speech: VoiceSpeech) -> str:
     path = f"audio/{variant}/{hashlib.sha256(text.encode()).hexdigest()[:12]}.flac"
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(folder / path, speech.samples, speech.sample_rate_hz, subtype="PCM_16")
