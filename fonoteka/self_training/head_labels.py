@@ -42,7 +42,7 @@ class PseudoLabels:
     """The clips that are kept, and why the others are not.
 
     Attributes:
-        retained: utterances with predicted phones, without times; their source begins with `ORIGIN`.
+        retained: utterances with predicted phones, without times; `source` begins with `ORIGIN`.
         confidences: expected probability that the label is right, one per kept clip.
         left_out: number of clips by reason.
         threshold: by which they were kept.

@@ -4,8 +4,7 @@ Reads   a folder with audio and a table with path, speaker and text
 Writes  a report: what was kept, how right it is, and the gain over speakers
 
 Each speaker is tested once. In fold k the speakers, in a circle, are: one to test, one to validate,
-two with hidden labels, and the others, speakers_of are labelled. So all speakers give errors and the
-interval is over all of them. The embeddings are log-mel bands, two hops of 10 ms per frame: an
+two with hidden labels, and the others with labels. So the interval is over all speakers. The embeddings are log-mel bands, two hops of 10 ms per frame: an
 encoder would be better, but this needs no model, and both heads have the same input. Besides the
 heads with and without pseudo-labels, a third is trained on the true labels of the hidden speakers:
 the most that perfect pseudo-labels could give.
@@ -154,8 +153,6 @@ def run(folder: Path, report: Path, options: SimulationOptions, top: Path) -> No
     Raises:
         UserError: the folder is not usable, or a training fails.
     """
-    from fonoteka.models.heads import load_head
-
     utterances, arrays = read_folder(folder, options)
     speakers = sorted({u.speaker for u in utterances})
     errors: dict[str, dict[str, Errors]] = {head: {} for head in HEADS}
@@ -165,47 +162,59 @@ def run(folder: Path, report: Path, options: SimulationOptions, top: Path) -> No
         params = yaml.safe_load((top / "params.yaml").read_text(encoding="utf-8"))
         params["ctc"] |= {"epochs": options.epochs, "patience": options.epochs, "repeat": {}}
         (place / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-        embeddings = place / "embeddings"
-        embeddings.mkdir()
-        write_arrays(embeddings, arrays, SHARDS)
+        (place / "embeddings").mkdir()
+        write_arrays(place / "embeddings", arrays, SHARDS)
         for fold in range(len(speakers)):
-            speakers_of = roles(speakers, fold)
             parts = {
                 role: [u for u in utterances if u.speaker in names]
-                for role, names in speakers_of.items()
+                for role, names in roles(speakers, fold).items()
             }
-            own = place / f"fold{fold}"
-            own.mkdir()
-            valid = write_split(own / "valid.jsonl", parts["valid"])
-
-            def trained(
-                head: str, extra: Sequence[Utterance],
-                own: Path = own, valid: Path = valid,
-                parts: Mapping[str, list[Utterance]] = parts,
-            ) -> Path:  # fmt: skip
-                joined = join_manifests(parts["labelled"], extra, parts["test"])
-                split = write_split(own / f"{head}.jsonl", joined)
-                return train_head(head, embeddings, split, valid, own, place)
-
-            models = {"without": trained("without", [])}
-            head, _ = load_head(models["without"])
-            counts, retained = _labelled(head, parts, arrays, options.precision)
-            folds.append({"test": speakers_of["test"][0], **counts})
-            # Without a retained clip the training would be the same, byte by byte.
-            models["with_pseudo"] = (
-                trained("with_pseudo", retained) if retained else models["without"]
-            )
-            models["with_true_labels"] = trained("with_true_labels", parts["hidden"])
+            models, counts = _train_fold(place, fold, parts, arrays, options.precision)
+            folds.append({"test": parts["test"][0].speaker, **counts})
             for name, model in models.items():
                 errors[name] |= speaker_errors(model, parts["test"], arrays)
-            print(f"self-train: fold {fold + 1} of {len(speakers)}: {len(retained)} kept")
+            print(f"self-train: fold {fold + 1} of {len(speakers)}: {counts['kept']} kept")
     write_json(report, _report(folder, options, len(utterances), errors, folds))
+
+
+def _train_fold(
+    place: Path, fold: int, parts: Mapping[str, list[Utterance]], arrays: Arrays, precision: float
+) -> tuple[dict[str, Path], dict[str, Any]]:
+    """Return the folders of the three heads of a fold by name, and the counts of its labels.
+
+    Args:
+        place: folder with the embeddings and a params.yaml.
+        fold: its number.
+        parts: the clips of each role.
+        arrays: frames `[T, D]` by id.
+        precision: wanted share of hidden clips with all phones right.
+    """
+    from fonoteka.models.heads import load_head
+
+    own = place / f"fold{fold}"
+    own.mkdir()
+    valid = write_split(own / "valid.jsonl", parts["valid"])
+
+    def trained(name: str, extra: Sequence[Utterance]) -> Path:
+        joined = join_manifests(parts["labelled"], extra, parts["test"])
+        split = write_split(own / f"{name}.jsonl", joined)
+        return train_head(name, place / "embeddings", split, valid, own, place)
+
+    base = trained("without", [])
+    counts, retained = _labelled(load_head(base)[0], parts, arrays, precision)
+    models = {
+        "without": base,
+        # Without a kept clip the training would be the same, byte by byte.
+        "with_pseudo": trained("with_pseudo", retained) if retained else base,
+        "with_true_labels": trained("with_true_labels", parts["hidden"]),
+    }
+    return models, counts
 
 
 def _labelled(
     head: Any, parts: Mapping[str, list[Utterance]], arrays: Arrays, precision: float
 ) -> tuple[dict[str, Any], Sequence[Utterance]]:
-    """Return the counts of a fold and the retained clips; no clip if no threshold is good enough."""
+    """Return the counts of a fold and the kept clips; no clip if no threshold is good enough."""
     try:
         labels = pseudo_labels(head, parts["valid"], parts["hidden"], arrays, precision)
     except NoThresholdError as error:
