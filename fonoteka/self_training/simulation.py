@@ -4,10 +4,12 @@ Reads   a folder with audio and a table with path, speaker and text
 Writes  a report: what was kept, how right it is, and the gain over speakers
 
 Each speaker is tested once. In fold k the speakers, in a circle, are: one to test, one to validate,
-two with hidden labels, and the others with labels. So the interval is over all speakers. The embeddings are log-mel bands, two hops of 10 ms per frame: an
-encoder would be better, but this needs no model, and both heads have the same input. Besides the
-heads with and without pseudo-labels, a third is trained on the true labels of the hidden speakers:
-the most that perfect pseudo-labels could give.
+two with hidden labels, and the others with labels. So the interval is over all speakers.
+
+The embeddings are log-mel bands, two hops of 10 ms per frame: an encoder would be better, but this
+needs no model, and all heads have the same input. Besides the heads with and without pseudo-labels,
+a third is trained on the true labels of the hidden speakers: the most that perfect pseudo-labels
+could give.
 """
 
 from __future__ import annotations
