@@ -46,14 +46,14 @@ def canonical(text: str, description: LanguageDescription) -> str:
     spoken = _NUMERAL.sub(lambda match: _numeral(match, description), spoken)
     for sign, words in description.signs.items():
         spoken = spoken.replace(sign, f" {words} ")
-    words = [transliterated(word, description) for word in _without_marks(spoken).split()]
-    unknown = sorted(set("".join(words)) - set(description.alphabet))
+    tokens = [transliterated(word, description) for word in _without_marks(spoken).split()]
+    unknown = sorted(set("".join(tokens)) - set(description.alphabet))
     if unknown:
         shown = " ".join(f"{c!r} (U+{ord(c):04X})" for c in unknown[:5])
         raise UnreadableError("character", f"outside the alphabet of {description.code}: {shown}")
-    if not words:
+    if not tokens:
         raise UnreadableError("no word", f"no word in {text!r}")
-    return " ".join(words)
+    return " ".join(tokens)
 
 
 def transliterated(word: str, description: LanguageDescription) -> str:

@@ -25,7 +25,7 @@ from fonoteka.self_training.gain import (
 )
 from fonoteka.self_training.head_labels import PseudoLabels, pseudo_labels
 from fonoteka.shards import read_arrays
-from fonoteka.tables import write_table
+from fonoteka.tables import Row, write_table
 
 MANIFEST, CONFIDENCES, REPORT = "pseudo.jsonl", "confidence.csv", "labels.json"
 
@@ -48,7 +48,7 @@ def label(
     labels = pseudo_labels(head, *parts, arrays, precision)
     out.mkdir(parents=True)
     manifest.write(out / MANIFEST, labels.retained)
-    rows = [
+    rows: list[Row] = [
         {"id": u.id, "confidence": f"{confidence:.4f}"}
         for u, confidence in zip(labels.retained, labels.confidences, strict=True)
     ]
