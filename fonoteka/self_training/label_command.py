@@ -25,7 +25,7 @@ from fonoteka.self_training.gain import (
 )
 from fonoteka.self_training.head_labels import PseudoLabels, pseudo_labels
 from fonoteka.shards import read_arrays
-from fonoteka.tables import Row, write_table
+from fonoteka.tables import write_table
 
 MANIFEST, CONFIDENCES, REPORT = "pseudo.jsonl", "confidence.csv", "labels.json"
 
@@ -48,11 +48,13 @@ def label(
     labels = pseudo_labels(head, *parts, arrays, precision)
     out.mkdir(parents=True)
     manifest.write(out / MANIFEST, labels.retained)
-    rows: list[Row] = [
-        {"id": u.id, "confidence": f"{confidence:.4f}"}
+    pairs = sorted(
+        (u.id, f"{confidence:.4f}")
         for u, confidence in zip(labels.retained, labels.confidences, strict=True)
-    ]
-    write_table(out / CONFIDENCES, ("id", "confidence"), sorted(rows, key=lambda row: row["id"]))
+    )
+    write_table(
+        out / CONFIDENCES, ("id", "confidence"), [{"id": id_, "confidence": c} for id_, c in pairs]
+    )
     write_json(out / REPORT, {"model": metadata["name"], **label_counts(labels)})
     print(
         f"self-train: {len(labels.retained)} kept, expected precision "
