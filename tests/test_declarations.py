@@ -53,11 +53,12 @@ LIBRARY = "fonoteka"
 LAYERS = [
     f"{LIBRARY}.{name}"
     for name in (
-        "core", "compute", "audio", "g2p", "rtneural", "scoring", "confidence", "text",
+        "core", "compute", "audio", "languages", "g2p", "rtneural", "scoring", "confidence", "text",
         "audiocheck", "fingerprint", "corpus", "corpus.importers.layouts", "corpus.importers",
-        "models",
+        "languages.voices", "models",
         "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
-        "streaming", "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
+        "streaming", "self_training",
+        "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
         "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
         "harvest", "release", "service", "hub", "corpus_fetch", "images", "voices", "bench",
         "planning", "cli",

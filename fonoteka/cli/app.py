@@ -16,11 +16,13 @@ from fonoteka.cli import (
     corpus,
     harvest,
     hub,
+    languages,
     models,
     pipeline,
     planning,
     release,
     remotes,
+    self_training,
     service,
     streaming,
 )
@@ -43,5 +45,7 @@ app.add_typer(planning.app, name="planning")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(cache.app, name="cache")
 app.add_typer(harvest.app, name="harvest")
+app.add_typer(languages.app, name="language")
+app.add_typer(self_training.app, name="self-train")
 app.add_typer(remotes.checkpoints, name="checkpoints")
 app.add_typer(models.realtime, name="realtime")

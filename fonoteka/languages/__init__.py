@@ -1,0 +1,1 @@
+"""Languages described in one file each: letters, phones, numbers, examples; and their checks."""

@@ -1,0 +1,1 @@
+"""Speech of a described language by espeak-ng: its voice, a comparison and a small corpus."""

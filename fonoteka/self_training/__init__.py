@@ -1,0 +1,1 @@
+"""Self-training: labels that a model predicts for untranscribed clips, and the gain by them."""
