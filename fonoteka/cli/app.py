@@ -19,6 +19,7 @@ from fonoteka.cli import (
     planning,
     release,
     remotes,
+    selection,
     service,
     streaming,
 )
@@ -39,6 +40,7 @@ for commands in (
 app.add_typer(bench.app, name="bench")
 app.add_typer(planning.app, name="planning")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(selection.app, name="select")
 app.add_typer(cache.app, name="cache")
 app.add_typer(remotes.checkpoints, name="checkpoints")
 app.add_typer(models.realtime, name="realtime")
