@@ -5,7 +5,7 @@ quotas still allow:
 
     random        a hash of the seed and the id
     uncertainty   the share of phones that are expected to be wrong
-    diversity     the distance to the nearest clip that is chosen or known (k-center, greedy)
+    diversity     the distance to the nearest clip that is chosen or existing (k-center, greedy)
     both          the product of the last two
 
 The greedy k-center is at most twice as far from the optimum as any other choice of that size, and
@@ -35,14 +35,14 @@ STRATEGIES = ("both", "uncertainty", "diversity", "random")
 
 
 @dataclass(frozen=True)
-class Candidate:
+class PoolCandidate:
     """A clip that may be chosen.
 
     Attributes:
         id: of the clip; it decides between equal scores.
         seconds: what the clip costs.
         speaker: `corpus/name`.
-        language: code; empty if it is not known.
+        language: code; empty if it is not existing.
         uncertainty: expected share of wrong phones, 0 to 1.
     """
 
@@ -114,11 +114,11 @@ def _above_zero(value: float | str | None, option: str) -> float:
 
 
 def choose(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[PoolCandidate],
     vectors: Values,
     limits: Quotas,
     strategy: str,
-    known: Values | None = None,
+    existing: Values | None = None,
     seed: int = 0,
 ) -> list[int]:
     """Return the indices of the chosen clips, in the order in which they were chosen.
@@ -130,7 +130,7 @@ def choose(
         vectors: what distances are measured between, `[N, D]`.
         limits: of seconds; a clip that does not fit is passed over, and shorter ones may follow.
         strategy: one of `STRATEGIES`.
-        known: vectors of clips that are transcribed or queued already, `[K, D]`.
+        existing: vectors of clips that are transcribed or queued already, `[K, D]`.
         seed: of the strategy `random`.
 
     Raises:
@@ -141,9 +141,9 @@ def choose(
     order = sorted(range(len(candidates)), key=lambda i: candidates[i].id)
     if not order:
         return []
-    allowance = _Allowance([candidates[i] for i in order], limits)
+    allowance = _Limits([candidates[i] for i in order], limits)
     points = np.asarray(vectors, dtype=np.float64)[order]
-    score = _Score([candidates[i] for i in order], points, strategy, known, seed)
+    score = _Score([candidates[i] for i in order], points, strategy, existing, seed)
     chosen: list[int] = []
     while (open_ := allowance.open()).any():
         # The first of equal scores is the one of the lowest id, because the clips are in order.
@@ -155,11 +155,11 @@ def choose(
 
 
 class _Score:
-    """The score of each clip, given those that are chosen or known."""
+    """The score of each clip, given those that are chosen or existing."""
 
     def __init__(
-        self, clips: Sequence[Candidate], points: Values, strategy: str, known: Values | None,
-        seed: int,
+        self, clips: Sequence[PoolCandidate], points: Values, strategy: str,
+        existing: Values | None, seed: int,
     ) -> None:  # fmt: skip
         self.points, self.spreads = points, strategy in ("diversity", "both")
         weights = np.ones(len(clips))
@@ -170,7 +170,7 @@ class _Score:
         self.weights = weights
         self.nearest = np.full(len(clips), np.inf)
         self.covered = False
-        for point in known if known is not None and self.spreads else ():
+        for point in existing if existing is not None and self.spreads else ():
             self._cover(np.asarray(point))
 
     def values(self) -> Values:
@@ -192,10 +192,10 @@ class _Score:
         self.nearest, self.covered = np.minimum(self.nearest, distance), True
 
 
-class _Allowance:
+class _Limits:
     """What the budget and the quotas still allow."""
 
-    def __init__(self, clips: Sequence[Candidate], limits: Quotas) -> None:
+    def __init__(self, clips: Sequence[PoolCandidate], limits: Quotas) -> None:
         self.seconds = np.array([clip.seconds for clip in clips])
         self.rest = np.ones(len(clips), dtype=np.bool_)
         self.total_s = limits.total_s

@@ -35,12 +35,12 @@ from fonoteka.corpus.importers.add import check_name, next_steps, track
 from fonoteka.git import entered
 from fonoteka.selection.label_studio import Answer, read_answers
 from fonoteka.selection.ledger import LEDGER, QueuedClip, locked, read_ledger, write_ledger
-from fonoteka.selection.pool import RAW
+from fonoteka.selection.pool import ORIGIN, RAW
 from fonoteka.selection.same_speakers import rows_to_add
 from fonoteka.tables import write_table
 
 COLUMNS = (
-    *TABLE_COLUMNS, "session", "sex", "licence", "source", "annotator", "lead_time_s", "origin",
+    *TABLE_COLUMNS, "session", "sex", "licence", "source", "annotator", "lead_time_s", ORIGIN,
 )  # fmt: skip
 
 
@@ -184,7 +184,7 @@ def _row(each: Transcribed) -> dict[str, str]:
         "language": each.clip.language or GUESSED, "session": each.clip.session,
         "sex": each.clip.sex, "licence": each.terms.licence, "source": each.terms.source,
         "annotator": each.answer.annotator, "lead_time_s": "" if lead is None else f"{lead:.1f}",
-        "origin": each.queued.id,
+        ORIGIN: each.queued.id,
     }  # fmt: skip
 
 
@@ -217,6 +217,8 @@ def run(export: Path, name: str, licence: str, leave_out: bool, *, dvc: bool = T
             print(f"left out   {problem}")
         if not sorted_.usable:
             raise UserError(f"{export}: no answer is new; the corpus {name} is not written")
+        # The corpus first: a kill after it leaves a folder that the next run refuses by name;
+        # the other order would mark answers as imported that no corpus has.
         write_corpus(RAW / name, sorted_.usable, _card(name, licence, sorted_.usable))
         done = {each.queued.id for each in sorted_.usable}
         write_ledger(
@@ -226,7 +228,7 @@ def run(export: Path, name: str, licence: str, leave_out: bool, *, dvc: bool = T
             track(RAW / name)
         print(_report(sorted_.usable))
         if rows := rows_to_add(name, _other_corpora(sorted_.usable, ledger)):
-            print("speakers   add to data/speakers.csv, so that nobody is in two parts:", *rows)
+            print("speakers   add to data/speakers.csv, so that each is in one part:", *rows)
         print(next_steps(RAW / name, tracked=dvc))
 
 

@@ -65,7 +65,7 @@ def task(data: Mapping[str, Any], text: str, model: str, score: float) -> dict[s
 def read_answers(path: Path) -> list[Answer]:
     """Return the answers of an export, one for each task.
 
-    Of several annotations of a task that were not skipped, the one that was updated last counts.
+    The last update counts if a task has several annotations that were not skipped.
 
     Raises:
         UserError: the file is missing or is not an export of Label Studio.

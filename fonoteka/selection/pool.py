@@ -8,10 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fonoteka.core.errors import UserError
-from fonoteka.corpus.corpus import CARD, is_audio, read_card, read_clips
+from fonoteka.corpus.corpus import (
+    CARD,
+    TABLE,
+    TABLE_COLUMNS,
+    is_audio,
+    read_card,
+    read_clips,
+)
 from fonoteka.manifest import utterance_id
+from fonoteka.tables import read_table
 
 RAW = Path("data/raw")
+ORIGIN = "origin"
+"""Column of an imported corpus: the id of the recording that a transcript is of."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,10 @@ def read_pool(raw: Path, names: Sequence[str] = ()) -> Pool:
     pool = Pool()
     for name in sorted({*names}) or present:
         _read_corpus(raw / name, pool)
+    done = _origins(raw, present)
+    pool.others["transcribed in another corpus"] = sum(clip.id in done for clip in pool.clips)
+    pool.others = +pool.others  # without counts of 0
+    pool.clips = [clip for clip in pool.clips if clip.id not in done]
     if not pool.clips:
         counted = ", ".join(f"{count} {reason}" for reason, count in sorted(pool.others.items()))
         raise UserError(
@@ -68,6 +82,15 @@ def read_pool(raw: Path, names: Sequence[str] = ()) -> Pool:
         )
     pool.clips.sort(key=lambda clip: clip.id)
     return pool
+
+
+def _origins(raw: Path, names: Sequence[str]) -> set[str]:
+    """Return the ids of recordings whose transcripts were imported into one of the corpora.
+
+    The ledger states them too; this holds if the ledger was lost or is on another machine.
+    """
+    tables = (read_table(raw / name / TABLE, TABLE_COLUMNS) for name in names)
+    return {row.get(ORIGIN, "") for rows in tables for row in rows}
 
 
 def _read_corpus(folder: Path, pool: Pool) -> None:
@@ -87,4 +110,3 @@ def _read_corpus(folder: Path, pool: Pool) -> None:
             )  # fmt: skip
     audio = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if is_audio(p.name)}
     pool.others["without a row in metadata.csv"] += len(audio - {row.path for row in rows})
-    pool.others = +pool.others

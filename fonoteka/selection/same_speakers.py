@@ -32,6 +32,6 @@ def rows_to_add(
     parts = {row["speaker"]: row["part"] for row in read_table(table, ("speaker", "part"))}
     rows = []
     for speaker, corpora in sorted(speakers.items()):
-        known = sorted({parts[name] for c in corpora if (name := f"{c}/{speaker}") in parts})
-        rows += [f"{new}/{speaker},{part}" for part in known[:1]]
+        existing = sorted({parts[name] for c in corpora if (name := f"{c}/{speaker}") in parts})
+        rows += [f"{new}/{speaker},{part}" for part in existing[:1]]
     return rows

@@ -27,11 +27,11 @@ from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_text
 from fonoteka.git import entered
 from fonoteka.recording_blocks import signal_blocks
-from fonoteka.selection.choose import Candidate, Quotas, choose
+from fonoteka.selection.choose import PoolCandidate, Quotas, choose
 from fonoteka.selection.label_studio import AUDIO, CLIP, DIGEST, task
 from fonoteka.selection.ledger import LEDGER, QueuedClip, locked, read_ledger, write_ledger
-from fonoteka.selection.listen import Impression, Listener
 from fonoteka.selection.pool import RAW, Pool, PoolClip, read_pool
+from fonoteka.selection.predict import DecodedRecording, PhonePredictor
 
 AUDIO_URL = "/data/local-files/?d=raw/"
 """What Label Studio serves files of the folder data by, see docs/active-learning.md."""
@@ -75,23 +75,24 @@ def run(options: SelectOptions) -> None:
         ledger = read_ledger(LEDGER)
         pool = read_pool(RAW, options.corpora)
         out = options.queue or next_queue(LEDGER.parent, ledger)
-        listener = Listener(options.model)
-        listener.calibrate()
-        heard, problems = listener.hear(pool.clips)
-        silent = {key for key, impression in heard.items() if not impression.phones}
-        picks = _picks(pool, heard, silent, ledger, listener, options)
-        _print_pool(pool, ledger, problems, silent, listener)
+        predictor = PhonePredictor(options.model)
+        predictor.calibrate()
+        decoded, problems = predictor.predict(pool.clips)
+        silent = {key for key, recording in decoded.items() if not recording.phones}
+        picks = _picks(pool, decoded, silent, ledger, predictor, options)
+        _print_pool(pool, ledger, problems, silent, predictor)
         if not picks:
             raise UserError(
                 f"no recording is left that fits the hours and quotas; "
                 f"{sum(clip.id in ledger for clip in pool.clips)} of {len(pool.clips)} were queued "
                 "before"
             )
-        texts = _texts(picks, heard, options.words)
-        _write_queue(out, _tasks(picks, heard, listener, texts, options))
-        rows = [_row(clip, heard[clip.id], out, listener, options) for clip in picks]
+        # Whisper, the slower of the two models, decodes only what was chosen.
+        texts = _texts(picks, decoded, options.words)
+        _write_queue(out, _tasks(picks, decoded, predictor, texts, options))
+        rows = [_row(clip, decoded[clip.id], out, predictor, options) for clip in picks]
         write_ledger(LEDGER, [*ledger.values(), *rows])
-        _print_choice(picks, heard, out, options)
+        _print_choice(picks, decoded, out, options)
 
 
 def next_queue(folder: Path, ledger: Mapping[str, QueuedClip]) -> Path:
@@ -104,33 +105,33 @@ def next_queue(folder: Path, ledger: Mapping[str, QueuedClip]) -> Path:
 
 
 def _picks(
-    pool: Pool, heard: Mapping[str, Impression], silent: set[str],
-    ledger: Mapping[str, QueuedClip], listener: Listener, options: SelectOptions,
+    pool: Pool, decoded: Mapping[str, DecodedRecording], silent: set[str],
+    ledger: Mapping[str, QueuedClip], predictor: PhonePredictor, options: SelectOptions,
 ) -> list[PoolClip]:  # fmt: skip
     """Return the chosen clips; those that were queued before count as covered."""
-    usable = [clip for clip in pool.clips if clip.id in heard and clip.id not in silent]
-    known = [heard[clip.id].profile for clip in usable if clip.id in ledger]
+    usable = [clip for clip in pool.clips if clip.id in decoded and clip.id not in silent]
+    existing = [decoded[clip.id].profile for clip in usable if clip.id in ledger]
     fresh = [clip for clip in usable if clip.id not in ledger]
     candidates = [
-        Candidate(
-            clip.id, heard[clip.id].seconds, clip.speaker, clip.language,
-            listener.uncertainty(heard[clip.id]),
+        PoolCandidate(
+            clip.id, decoded[clip.id].seconds, clip.speaker, clip.language,
+            predictor.uncertainty(decoded[clip.id]),
         )
         for clip in fresh
     ]  # fmt: skip
-    vectors = np.array([heard[clip.id].profile for clip in fresh])
+    vectors = np.array([decoded[clip.id].profile for clip in fresh])
     chosen = choose(
-        candidates, vectors, options.limits, options.strategy, np.array(known), options.seed
+        candidates, vectors, options.limits, options.strategy, np.array(existing), options.seed
     )
     return [fresh[index] for index in chosen]
 
 
 def _texts(
-    picks: Sequence[PoolClip], heard: Mapping[str, Impression], words: str | None
+    picks: Sequence[PoolClip], decoded: Mapping[str, DecodedRecording], words: str | None
 ) -> dict[str, str]:
     """Return the text of each clip that the annotator corrects."""
     if words is None:
-        return {clip.id: " ".join(heard[clip.id].phones) for clip in picks}
+        return {clip.id: " ".join(decoded[clip.id].phones) for clip in picks}
     # Imported here: a queue with phones needs no Whisper.
     from fonoteka.transcribe_words import AUTO, Options, Transcriber
     from fonoteka.whisper.model_folder import words_folder
@@ -145,18 +146,18 @@ def _texts(
 
 
 def _tasks(
-    picks: Sequence[PoolClip], heard: Mapping[str, Impression], listener: Listener,
+    picks: Sequence[PoolClip], decoded: Mapping[str, DecodedRecording], predictor: PhonePredictor,
     texts: Mapping[str, str], options: SelectOptions,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return the tasks; they have no name of a speaker, which the annotator need not know."""
-    name = listener.model.name if options.words is None else options.words or "whisper"
+    name = predictor.model.name if options.words is None else options.words or "whisper"
     tasks = []
     for clip in picks:
-        uncertainty = listener.uncertainty(heard[clip.id])
+        uncertainty = predictor.uncertainty(decoded[clip.id])
         data = {
             AUDIO: options.audio_url + quote(f"{clip.corpus}/{clip.path}"),
-            CLIP: clip.id, DIGEST: heard[clip.id].sha256, "language": clip.language,
-            "seconds": round(heard[clip.id].seconds, 2), "uncertainty": round(uncertainty, 4),
+            CLIP: clip.id, DIGEST: decoded[clip.id].sha256, "language": clip.language,
+            "seconds": round(decoded[clip.id].seconds, 2), "uncertainty": round(uncertainty, 4),
         }  # fmt: skip
         tasks.append(task(data, texts[clip.id], name, 1 - uncertainty))
     return tasks
@@ -170,39 +171,46 @@ def _write_queue(path: Path, tasks: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _row(
-    clip: PoolClip, impression: Impression, out: Path, listener: Listener, options: SelectOptions
+    clip: PoolClip,
+    recording: DecodedRecording,
+    out: Path,
+    predictor: PhonePredictor,
+    options: SelectOptions,
 ) -> QueuedClip:
     return QueuedClip(
-        clip.id, clip.corpus, clip.path, impression.sha256, f"{impression.seconds:.3f}", out.name,
-        listener.model.name, options.strategy, f"{listener.uncertainty(impression):.4f}",
+        clip.id, clip.corpus, clip.path, recording.sha256, f"{recording.seconds:.3f}", out.name,
+        predictor.model.name, options.strategy, f"{predictor.uncertainty(recording):.4f}",
     )  # fmt: skip
 
 
 def _print_pool(
     pool: Pool, ledger: Mapping[str, QueuedClip], problems: Mapping[str, str], silent: set[str],
-    listener: Listener,
+    predictor: PhonePredictor,
 ) -> None:  # fmt: skip
     before = sum(clip.id in ledger for clip in pool.clips)
     others = "".join(f", {count} {reason}" for reason, count in sorted(pool.others.items()))
     print(f"pool       {len(pool.clips)} without a transcript, {before} of them queued{others}")
     if silent:
-        print(f"left out   {len(silent)} in which the model hears no phone")
+        print(f"left out   {len(silent)} in which the model decodes no phone")
     for number, problem in enumerate(sorted(problems.values())):
         if number == SHOWN:
             print(f"left out   {len(problems) - SHOWN} more that cannot be read")
             break
         print(f"left out   {problem}")
-    print(f"calibrated by {listener.calibrated_by}")
+    print(f"calibrated by {predictor.calibrated_by}")
 
 
 def _print_choice(
-    picks: Sequence[PoolClip], heard: Mapping[str, Impression], out: Path, options: SelectOptions
+    picks: Sequence[PoolClip],
+    decoded: Mapping[str, DecodedRecording],
+    out: Path,
+    options: SelectOptions,
 ) -> None:
     by_language: Counter[str] = Counter()
     for clip in picks:
-        by_language[clip.language or "unknown"] += round(1000 * heard[clip.id].seconds)
+        by_language[clip.language or "unknown"] += round(1000 * decoded[clip.id].seconds)
     shares = ", ".join(f"{code} {ms / 1000:.1f} s" for code, ms in sorted(by_language.items()))
-    seconds = math.fsum(heard[clip.id].seconds for clip in picks)
+    seconds = math.fsum(decoded[clip.id].seconds for clip in picks)
     speakers = len({clip.speaker for clip in picks})
     print(
         f"chosen     {len(picks)} recordings of {speakers} speakers by {options.strategy}: "

@@ -15,7 +15,7 @@ Posteriors = NDArray[np.float32]
 Values = NDArray[np.float64]
 
 MEASURE = "max_probability_mean"
-"""Of a phone's frames, if the model has no calibration that names another one."""
+"""The measure of a phone's frames, unless the calibration of the model names another one."""
 
 
 def measures_of(

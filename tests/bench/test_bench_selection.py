@@ -128,7 +128,7 @@ def test_the_command_writes_a_report_and_a_figure_beside_earlier_corpora(
     assert (tmp_path / command.FIGURE).read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_digits_are_split_as_their_table_says(tmp_path):
+def test_the_digits_are_split_as_in_their_table(tmp_path):
     (tmp_path / "labels.tsv").write_text(
         "path\tspeaker\tlanguage\ttext\tsplit\n"
         "audio/0_ana_0.wav\tana\ten\tzero\ttest\naudio/1_ana_7.wav\tana\ten\tone\ttrain\n"

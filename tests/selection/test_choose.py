@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fonoteka.selection.choose import STRATEGIES, Candidate, Quotas, choose, quotas
+from fonoteka.selection.choose import STRATEGIES, PoolCandidate, Quotas, choose, quotas
 
 
-def clips(count: int, seed: int = 0) -> tuple[list[Candidate], np.ndarray]:
+def clips(count: int, seed: int = 0) -> tuple[list[PoolCandidate], np.ndarray]:
     """Return candidates of four languages and seven speakers with random vectors."""
     random = np.random.default_rng(seed)
     candidates = [
-        Candidate(
+        PoolCandidate(
             f"clip-{n:03d}", float(random.uniform(1, 9)), f"radio/s{n % 7}",
             ("bs", "en", "hr", "sr")[n % 4], float(random.uniform()),
         )
@@ -21,9 +21,9 @@ def clips(count: int, seed: int = 0) -> tuple[list[Candidate], np.ndarray]:
     return candidates, random.uniform(size=(count, 5))
 
 
-def clip(name: str, uncertainty: float = 0.5, seconds: float = 1.0, **more: str) -> Candidate:
+def clip(name: str, uncertainty: float = 0.5, seconds: float = 1.0, **more: str) -> PoolCandidate:
     values = {"speaker": "radio/ana", "language": "sr"} | more
-    return Candidate(name, seconds, values["speaker"], values["language"], uncertainty)
+    return PoolCandidate(name, seconds, values["speaker"], values["language"], uncertainty)
 
 
 def line(*places: float) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_both_takes_no_copy_of_an_uncertain_clip():
 def test_clips_near_known_ones_come_last():
     candidates = [clip("a"), clip("b"), clip("c")]
     for strategy in ("diversity", "both"):
-        picks = choose(candidates, line(0, 5, 9), Quotas(9.0), strategy, known=line(0.1, 8.5))
+        picks = choose(candidates, line(0, 5, 9), Quotas(9.0), strategy, existing=line(0.1, 8.5))
         assert picks[0] == 1
         assert picks[-1] == 0
 
@@ -100,7 +100,7 @@ def test_a_random_choice_depends_on_its_seed_alone():
         choose(candidates, vectors, Quotas(50.0), "random", seed=seed) for seed in (1, 1, 2)
     )
     assert first == again != other
-    changed = [Candidate(c.id, c.seconds, c.speaker, c.language, 0.0) for c in candidates]
+    changed = [PoolCandidate(c.id, c.seconds, c.speaker, c.language, 0.0) for c in candidates]
     assert choose(changed, vectors[::-1], Quotas(50.0), "random", seed=1) == first
 
 

@@ -69,9 +69,9 @@ def parts(answer: Answer) -> tuple[object, ...]:
 
 
 def test_a_task_has_the_models_text_as_a_prediction_of_the_text_area():
-    made = task(DATA, "dobar dan", "whisper", 0.123456)
-    assert made["data"] == DATA
-    (prediction,) = made["predictions"]
+    result = task(DATA, "dobar dan", "whisper", 0.123456)
+    assert result["data"] == DATA
+    (prediction,) = result["predictions"]
     assert prediction["model_version"] == "whisper"
     assert prediction["score"] == 0.1235
     assert prediction["result"] == [
@@ -136,7 +136,7 @@ def test_other_regions_of_an_annotation_are_not_its_text(tmp_path):
     ],
     ids=["object", "empty", "texts", "other", "time"],
 )
-def test_what_is_no_export_is_one_sentence(value, sentence, tmp_path):
+def test_a_file_of_another_kind_is_one_sentence(value, sentence, tmp_path):
     with pytest.raises(ValueError, match=sentence):
         read_answers(save(tmp_path, value))
 

@@ -1,4 +1,4 @@
-"""A queue goes to Label Studio and comes back as a corpus, and nobody is queued twice."""
+"""A queue goes to Label Studio and comes back as a corpus, and no clip is queued twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tone_model import ToneModel, tone_phones
 from fonoteka.core.files import read_json
 from fonoteka.corpus.clip_terms import own_terms
 from fonoteka.corpus.corpus import read_card, read_clips
-from fonoteka.selection import import_answers, listen
+from fonoteka.selection import import_answers, predict
 from fonoteka.selection.choose import quotas
 from fonoteka.selection.ledger import LEDGER, read_ledger
 from fonoteka.selection.pool import RAW
@@ -37,7 +37,7 @@ def project(tmp_path, monkeypatch):
     make_corpus(tmp_path / RAW, [*rows, "done.wav,dobar dan,s0,sr"], "radio", licence="CC BY 4.0")
     (tmp_path / "model").mkdir()
     (tmp_path / "model/model.onnx").write_bytes(b"tones")
-    monkeypatch.setattr(listen, "open_phone_model", tone_phones)
+    monkeypatch.setattr(predict, "open_phone_model", tone_phones)
     return tmp_path
 
 
@@ -150,7 +150,7 @@ def test_a_silent_or_unreadable_recording_is_counted_and_not_queued(capsys):
     select(99.0)
     assert len(queue()) == CLIPS
     out = capsys.readouterr().out
-    assert "left out   1 in which the model hears no phone" in out
+    assert "left out   1 in which the model decodes no phone" in out
     assert "odd.wav" in out
 
 
@@ -186,6 +186,15 @@ def test_answers_come_back_as_a_corpus_with_annotator_and_time(capsys):
     assert (
         "annotator  7: 4 recordings, 2.0 s of speech in 49.4 s of work" in capsys.readouterr().out
     )
+
+
+def test_without_its_ledger_a_project_still_knows_what_was_imported(capsys):
+    select()
+    bring_back(queue())
+    shutil.rmtree("data/selection")
+    select(99.0)
+    assert len(queue()) == CLIPS - 4
+    assert "4 transcribed in another corpus" in capsys.readouterr().out
 
 
 def test_an_export_is_imported_once():

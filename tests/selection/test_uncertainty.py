@@ -11,9 +11,10 @@ from tone_model import tone_phones
 
 from fonoteka import manifest
 from fonoteka.scoring.decoding import greedy
-from fonoteka.selection import listen
-from fonoteka.selection.listen import Listener
+from fonoteka.selection import predict
+from fonoteka.selection.predict import PhonePredictor
 from fonoteka.selection.uncertainty import MEASURE, expected_error, measures_of, phone_profile
+from fonoteka.shards import read_clips
 from fonoteka.streaming.confidence import ConfidenceCalibration
 
 
@@ -44,31 +45,32 @@ def test_profiles_differ_by_phones_and_not_by_silence():
 @pytest.fixture
 def model(tmp_path, monkeypatch):
     (tmp_path / "model.onnx").write_bytes(b"tones")
-    monkeypatch.setattr(listen, "open_phone_model", tone_phones)
+    monkeypatch.setattr(predict, "open_phone_model", tone_phones)
     return tmp_path
 
 
 def test_a_model_is_calibrated_on_voices_it_was_not_trained_on(model):
-    clips = {f"c{n}": noise(0.5, n) for n in range(30)}
-    heard = [Listener(str(model)).impression(signal).phones for signal in clips.values()]
+    rows = save_clips(model / "audio", {f"c{n}": noise(0.5, n) for n in range(30)})
+    clips = dict(read_clips(model / "audio", {u.id: u.audio for u in rows}))
+    decoded = [PhonePredictor(str(model)).decode(signal).phones for signal in clips.values()]
     # Every second transcript is another one, so half of the phones are wrong.
-    rows = save_clips(model / "audio", clips)
-    texts = [phones if n % 2 else ("u",) for n, phones in enumerate(heard)]
+    texts = [phones if n % 2 else ("u",) for n, phones in enumerate(decoded)]
+    rows = [u for key in clips for u in rows if u.id == key]
     manifest.write(
         model / "valid.jsonl",
         [manifest.Utterance(**vars(u) | {"phones": t}) for u, t in zip(rows, texts, strict=True)],
     )
-    listener = Listener(str(model))
-    before = listener.uncertainty(listener.impression(clips["c0"]))
-    listener.calibrate(model / "valid.jsonl", model / "audio")
-    after = listener.uncertainty(listener.impression(clips["c0"]))
-    assert abs(after - 0.5) < 0.15 < abs(before - 0.5) + 0.15
-    assert f"30 phones of {model / 'valid.jsonl'}" in listener.calibrated_by
+    predictor = PhonePredictor(str(model))
+    before = predictor.uncertainty(predictor.decode(clips["c0"]))
+    predictor.calibrate(model / "valid.jsonl", model / "audio")
+    after = predictor.uncertainty(predictor.decode(clips["c0"]))
+    assert abs(after - 0.5) < 0.1 < abs(before - 0.5)
+    assert f"30 phones of {model / 'valid.jsonl'}" in predictor.calibrated_by
 
 
 def test_a_packaged_calibration_is_used(model):
     table = ConfidenceCalibration(MEASURE, "isotonic", (0.0, 1.0), (0.75, 0.75))
     (model / "confidence.json").write_text(json.dumps(table.to_json()))
-    listener = Listener(str(model))
-    listener.calibrate(model / "valid.jsonl", model / "audio")
-    assert listener.uncertainty(listener.impression(noise(0.5))) == pytest.approx(0.25)
+    predictor = PhonePredictor(str(model))
+    predictor.calibrate(model / "valid.jsonl", model / "audio")
+    assert predictor.uncertainty(predictor.decode(noise(0.5))) == pytest.approx(0.25)

@@ -55,8 +55,8 @@ class Learner:
 
     def error_rate(self, clips: Sequence[LabelledClip]) -> float:
         """Return the phone error rate of clips."""
-        heard = [[s.symbol for s in greedy(each)] for each in self.posteriors(clips)]
-        return errors([clip.phones for clip in clips], heard).rate
+        decoded = [[s.symbol for s in greedy(each)] for each in self.posteriors(clips)]
+        return errors([clip.phones for clip in clips], decoded).rate
 
     def calibrate(self, clips: Sequence[LabelledClip]) -> None:
         """Fit the calibration of the confidence to clips that were not trained on."""

@@ -15,7 +15,7 @@ import numpy as np
 from fonoteka.bench.selection.clips import LabelledClip, Material
 from fonoteka.bench.selection.learner import Learner, LearnerParams
 from fonoteka.core.errors import UserError
-from fonoteka.selection.choose import Candidate, Quotas, choose
+from fonoteka.selection.choose import PoolCandidate, Quotas, choose
 
 ORDER = ("random", "uncertainty", "diversity", "both")
 
@@ -105,7 +105,7 @@ def _chosen(
         values, profiles = learner.uncertainty(pool)
     rest = sorted({*range(len(pool))} - {*done})
     candidates = [
-        Candidate(
+        PoolCandidate(
             pool[i].id, pool[i].seconds, pool[i].speaker, pool[i].language, float(values[i])
         )
         for i in rest

@@ -1,4 +1,4 @@
-"""Let a packaged model listen to recordings, each once: results are kept in the cache of clips.
+"""Run a packaged model on recordings, each once: results are kept in the cache of clips.
 
 What is kept of a recording is independent of the calibration, so a new calibration needs no new
 pass. After a kill the next run continues where the last one ended.
@@ -39,7 +39,7 @@ PROGRESS = 200
 
 
 @dataclass(frozen=True)
-class Impression:
+class DecodedRecording:
     """What a model made of a recording.
 
     Attributes:
@@ -57,7 +57,7 @@ class Impression:
     profile: tuple[float, ...]
 
 
-class Listener:
+class PhonePredictor:
     """A packaged phone recogniser and the calibration of its confidence."""
 
     def __init__(self, model: str) -> None:
@@ -76,38 +76,40 @@ class Listener:
         self.measure = self.calibration.measure if self.calibration else MEASURE
         self.fingerprint = f"select 1 {sha256_file(folder / MODEL)} {self.measure}"
 
-    def hear(self, clips: Iterable[PoolClip]) -> tuple[dict[str, Impression], dict[str, str]]:
-        """Return the impressions of recordings by id, and the reasons of those without one."""
-        impressions: dict[str, Impression] = {}
+    def predict(
+        self, clips: Iterable[PoolClip]
+    ) -> tuple[dict[str, DecodedRecording], dict[str, str]]:
+        """Return the results of recordings by id, and the reasons of those without one."""
+        results: dict[str, DecodedRecording] = {}
         problems: dict[str, str] = {}
         with open_cache("select") as cache:
             for number, clip in enumerate(clips, start=1):
                 try:
-                    impressions[clip.id] = self._cached(cache, clip)
+                    results[clip.id] = self._cached(cache, clip)
                 except UserError as error:
                     problems[clip.id] = str(error)
                 if number % PROGRESS == 0:
-                    print(f"heard      {number} recordings", flush=True)
-        return impressions, problems
+                    print(f"decoded    {number} recordings", flush=True)
+        return results, problems
 
-    def _cached(self, cache: ClipCache, clip: PoolClip) -> Impression:
+    def _cached(self, cache: ClipCache, clip: PoolClip) -> DecodedRecording:
         digest = sha256_file(clip.file)
         key = entry_key(self.fingerprint, clip.id, digest)
         if (data := cache.get(key)) is None:
-            data = json.dumps(asdict(self.impression(load_recording(clip.file), digest))).encode()
+            data = json.dumps(asdict(self.decode(load_recording(clip.file), digest))).encode()
             cache.put(key, clip.id, data)
         record = json.loads(data)
-        return Impression(
+        return DecodedRecording(
             record["sha256"], record["seconds"],
             *(tuple(record[name]) for name in ("phones", "measures", "profile")),
         )  # fmt: skip
 
-    def impression(self, signal: Signal, digest: str = "") -> Impression:
-        """Return the impression of a signal `[T]` at 16 kHz."""
+    def decode(self, signal: Signal, digest: str = "") -> DecodedRecording:
+        """Return what the model makes of a signal `[T]` at 16 kHz."""
         session, labels = self.model.session, self.model.labels
         log_probs = posteriors(session, signal, longest_input_s(session))
         segments = greedy(log_probs, labels)
-        return Impression(
+        return DecodedRecording(
             digest,
             len(signal) / SAMPLE_RATE_HZ,
             tuple(s.symbol for s in segments),
@@ -115,9 +117,9 @@ class Listener:
             tuple(round(v, DIGITS) for v in phone_profile(log_probs).tolist()),
         )
 
-    def uncertainty(self, impression: Impression) -> float:
+    def uncertainty(self, recording: DecodedRecording) -> float:
         """Return the expected share of wrong phones of a recording; NaN without a phone."""
-        return expected_error(impression.measures, self.calibration)
+        return expected_error(recording.measures, self.calibration)
 
     def calibrate(self, manifest: Path = VALID, audio: Path = AUDIO) -> None:
         """Fit a calibration to the validation split, unless the package has one or there is none.
@@ -136,10 +138,10 @@ class Listener:
         right: list[bool] = []
         references: Mapping[str, str] = {key: u.audio for key, u in spoken.items()}
         for key, signal in read_clips(audio, references):
-            heard = self.impression(signal)
-            pairs = aligned(spoken[key].phones, heard.phones)
+            decoded = self.decode(signal)
+            pairs = aligned(spoken[key].phones, decoded.phones)
             right += [a == b for a, b in pairs if b is not None]
-            values += heard.measures
+            values += decoded.measures
         if not values:
             return
         self.calibration = fit_calibration(values, right, self.measure, "logistic")

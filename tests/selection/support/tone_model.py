@@ -1,4 +1,4 @@
-"""A phone recogniser that needs no training: what it hears follows from the pitch of a tone."""
+"""A phone recogniser that needs no training: what it decodes follows from the pitch of a tone."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class ToneModel:
     def run(self, _, inputs):
         (signal,) = inputs["samples"]
         crossings = int((np.diff(np.sign(signal)) != 0).sum())
-        top = 0.99 - crossings / 1000  # 200 to 340 Hz for half a second: 200 to 340
+        top = max(0.4, 0.99 - crossings / 1000)  # half a second of 200 to 340 Hz has 200 to 340
         frames = np.full((len(signal) // 320, 4), (1 - top) / 3, dtype=np.float32)
         frames[:, 0] = top
-        if signal.any():  # the model hears nothing in silence
+        if signal.any():  # the model predicts only blanks for silence
             frames[10:14] = np.roll(frames[10:14], 1 + crossings % 3, axis=1)
         return [np.log(frames)[None]]
 
