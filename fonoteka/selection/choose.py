@@ -177,7 +177,7 @@ class _Score:
         if not self.spreads:
             return self.weights
         if self.covered:
-            return self.weights * self.nearest
+            return np.asarray(self.weights * self.nearest)
         # Nothing is covered yet: start in the middle of the clips, not with an outlier.
         distance = np.linalg.norm(self.points - self.points.mean(axis=0), axis=1)
         closeness: Values = 1 - distance / max(float(distance.max()), 1e-12)

@@ -160,7 +160,7 @@ def _seconds(row: Mapping[str, Any], place: str) -> float | None:
     if value in (None, ""):
         return None
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(value)
     except (TypeError, ValueError) as error:
         raise UserError(f"{place}: lead_time {value!r} is not a number of seconds") from error
 

@@ -53,7 +53,8 @@ def test_all_strategies_of_a_seed_start_alike_and_keep_the_budget(rows):
         assert len({(row["seconds"], row["per"]) for row in own[::3]}) == 1
         for number, row in enumerate(own):
             limit = 2.0 + 2.0 * (number % 3)
-            assert limit - 0.4 < row["seconds"] <= limit  # a clip has 0.4 s
+            # A clip has 0.4 s, and sums of floats have an error.
+            assert limit - 0.4 < row["seconds"] < limit + 1e-6
 
 
 def test_a_simulation_is_repeatable(material, rows):

@@ -111,7 +111,7 @@ def test_a_second_queue_has_no_clip_of_the_first_and_a_third_is_refused():
     assert not Path(QUEUE.format(3)).exists()
 
 
-def test_the_same_project_gives_the_same_queue_and_each_recording_is_heard_once(monkeypatch):
+def test_the_same_project_gives_the_same_queue_and_each_recording_is_decoded_once(monkeypatch):
     select()
     first = Path(QUEUE.format(1)).read_bytes()
     shutil.rmtree("data/selection")
