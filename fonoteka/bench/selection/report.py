@@ -31,16 +31,14 @@ def summary(rows: Sequence[Mapping[str, Any]], params: SimulationParams) -> dict
     curves = {strategy: _curve(rows, strategy) for strategy in ORDER}
     target = curves["random"]["per"][-1]
     budget = curves["random"]["seconds"][-1]
-    strategies = {}
+    strategies: dict[str, dict[str, Any]] = {}
+    shares: dict[str, float] = {}
     for strategy, curve in curves.items():
         needed = seconds_to(target, curve["seconds"], curve["per"])
         share = None if needed is None else needed / budget
         strategies[strategy] = curve | {"seconds_to_target": needed, "share_of_budget": share}
-    shares = {
-        strategy: entry["share_of_budget"]
-        for strategy, entry in strategies.items()
-        if strategy != "random" and entry["share_of_budget"] is not None
-    }
+        if share is not None and strategy != "random":
+            shares[strategy] = share
     best = min(shares, key=lambda strategy: shares[strategy]) if shares else None
     return {
         "params": asdict(params), "target_per": target, "budget_s": budget,
