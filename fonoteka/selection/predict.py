@@ -33,7 +33,7 @@ from fonoteka.transcribe import (
 
 VALID, AUDIO = Path("data/splits/valid.jsonl"), Path("data/audio")
 CALIBRATION_CLIPS = 200
-"""Clips of the validation split that a calibration is fitted to: about 4,000 phones, 20 s."""
+"""Clips of the validation split that a calibration is fitted to, some thousand phones."""
 DIGITS = 6
 PROGRESS = 200
 

@@ -68,7 +68,7 @@ def fsdd(folder: Path, encoder: Path, store: Path) -> Material:
     Args:
         folder: with labels.tsv.
         encoder: folder of an encoder.
-        store: folder that keeps the embeddings, 70 MB, for the next run.
+        store: folder that keeps the embeddings for the next run.
 
     Raises:
         UserError: the folder is not the dataset, or the encoder is not one.
