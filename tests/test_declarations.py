@@ -60,8 +60,8 @@ LAYERS = [
         "streaming", "self_training",
         "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
         "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
-        "harvest", "release", "service", "hub", "corpus_fetch", "images", "voices", "bench",
-        "planning", "cli",
+        "harvest", "release", "service", "hub", "corpus_fetch", "images", "selection", "voices",
+        "bench", "planning", "cli",
     )
 ]  # fmt: skip
 # Packages that can be used alone, with everything that each imports besides itself.

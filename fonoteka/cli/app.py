@@ -22,6 +22,7 @@ from fonoteka.cli import (
     planning,
     release,
     remotes,
+    selection,
     self_training,
     service,
     streaming,
@@ -43,6 +44,7 @@ for commands in (
 app.add_typer(bench.app, name="bench")
 app.add_typer(planning.app, name="planning")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(selection.app, name="select")
 app.add_typer(cache.app, name="cache")
 app.add_typer(harvest.app, name="harvest")
 app.add_typer(languages.app, name="language")

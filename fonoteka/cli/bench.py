@@ -133,6 +133,41 @@ def beam(busy: Busy = False) -> None:
     _measure(lambda: bench_beam(busy))
 
 
+@app.command()
+def selection(
+    fsdd: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_path, metavar="FOLDER", help="the Free Spoken Digit Dataset",
+            show_default=False,
+        ),
+    ] = None,
+    corpora: Annotated[
+        list[str] | None,
+        typer.Option("--corpus", metavar="NAME", help="a corpus of the build; may be repeated"),
+    ] = None,
+    encoder: Annotated[
+        Path, typer.Option(parser=given_path, metavar="FOLDER", help="the encoder for FSDD")
+    ] = Path("data/models/encoder/whisper"),
+    embeddings: Annotated[
+        Path, typer.Option(parser=given_path, metavar="FOLDER", help="those of the build")
+    ] = Path("data/embeddings/whisper"),
+    seeds: Annotated[int, typer.Option(min=1, help="simulations of each strategy")] = 5,
+    pool: Annotated[int, typer.Option(min=1, help="clips without a transcript")] = 1200,
+    round_s: Annotated[float, typer.Option(min=1, help="seconds of a round")] = 10.0,
+    rounds: Annotated[int, typer.Option(min=1, help="after the first training")] = 9,
+) -> None:  # fmt: skip
+    """Simulate active learning: error over transcribed seconds, for each strategy."""
+    from fonoteka.bench.selection.command import SimulatedCorpora, bench_selection
+    from fonoteka.bench.selection.simulate import SimulationParams
+
+    params = SimulationParams(
+        seeds, pool, start_s=round_s, round_s=round_s, rounds=rounds
+    )  # fmt: skip
+    chosen = SimulatedCorpora(fsdd, corpora or (), encoder, embeddings)
+    _measure(lambda: bench_selection(chosen, params))
+
+
 @app.command("all")
 def all_(busy: Busy = False) -> None:
     """Time heads, whole models and the causal models, one after another."""

@@ -46,6 +46,8 @@ def _commands(words, command) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
     if not isinstance(command, TyperGroup):
         yield words, command
         return
+    if words and command.invoke_without_command:
+        yield words, command
     for name, inner in command.commands.items():
         yield from _commands((*words, name), inner)
 
@@ -57,7 +59,7 @@ def options(*words: str) -> set[str]:
 
 def problem_of(words: Sequence[str]) -> str | None:
     """Return why a command line of `python -m fonoteka` cannot be read, or None."""
-    for count in (1, 2):
+    for count in (2, 1):  # `select import` before `select`, which is a command too
         if command := commands().get(tuple(words[:count])):
             try:
                 command.make_context(words[0], [*words[count:]])

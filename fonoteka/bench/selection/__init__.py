@@ -1,0 +1,1 @@
+"""Active learning simulated on corpora whose transcripts are known."""

@@ -1,0 +1,1 @@
+"""Choose the recordings to transcribe next, and bring their transcripts back."""
