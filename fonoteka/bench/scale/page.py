@@ -1,0 +1,116 @@
+"""The parts of scale.json as text: the tables of docs/scale.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fonoteka.bench.scale.forecast import HOURS
+from fonoteka.reporting.markdown import table
+
+Report = Mapping[str, Any]
+
+
+def curve_page(report: Report) -> str:
+    """Return CPU seconds and peaks by stage and number of clips, and what one clip more costs."""
+    sizes = report["sizes"]
+    names = list(dict.fromkeys(name for entry in sizes.values() for name in entry["stages"]))
+    header = ["stage", *(f"{int(clips):,} clips" for clips in sizes), "exponent", "memory"]
+    rows = []
+    for name in names:
+        growth = report["growth"].get(name)
+        cells = [_cost(entry["stages"].get(name)) for entry in sizes.values()]
+        rows.append([
+            name, *cells, growth["exponent"] if growth else "-",
+            growth["memory_ratio"] if growth else "-",
+        ])  # fmt: skip
+    return f"{table(header, rows)}\n\n{_more(report)}\n\n{_files(report)}"
+
+
+def _cost(cost: Mapping[str, float] | None) -> str:
+    """Return CPU seconds and the MiB of the largest process and of all together."""
+    if cost is None:
+        return "-"
+    return f"{cost['cpu_s']} s, {cost['largest_mib']:.0f} / {cost['together_mib']:.0f} MiB"
+
+
+def _more(report: Report) -> str:
+    rows = [
+        [
+            f"{int(clips):,}", name, entry["stages"][name]["cpu_s"], more["cpu_s"],
+            more["unchanged_cpu_s"], f"{100 * more['share']:.1f} %",
+            "yes" if more["same_bytes"] else "no",
+        ]
+        for clips, entry in report["sizes"].items()
+        for name, more in entry.get("one_more", {}).items()
+    ]  # fmt: skip
+    header = [
+        "clips", "stage", "from nothing, s", "one more, s", "unchanged, s", "share", "same bytes",
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+def _files(report: Report) -> str:
+    rows = [
+        [
+            f"{int(clips):,}", *entry["files"].values(), entry["dvc"]["status_cpu_s"],
+            entry["dvc"]["commit_cpu_s"], entry["load_at_start"],
+        ]
+        for clips, entry in report["sizes"].items()
+    ]  # fmt: skip
+    header = [
+        "clips", "recordings", "results", "entries of the cache", "`dvc status`, CPU s",
+        "`dvc commit`, CPU s", "load",
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+def encoder_page(report: Report) -> str:
+    """Return the rates of the stages, and one worker beside two."""
+    rows = [
+        [name, rate["clip_ms"], rate["cpu_s_per_hour"], rate["start_cpu_s"], rate["largest_mib"]]
+        for name, rate in report["rates"].items()
+    ]
+    header = ["stage", "per clip, CPU ms", "per hour of speech, CPU s", "start, CPU s", "MiB"]
+    one, two = (report["workers"][n] for n in ("1", "2"))
+    return (
+        f"{table(header, rows)}\n\n`embed` with 1 worker {one['wall_s']} s and {one['cpu_s']} CPU "
+        f"s, with 2 workers {two['wall_s']} s and {two['cpu_s']} CPU s: "
+        f"{report['two_workers']} times as fast; bare decoding is {report['of_decoding']} of "
+        "inventory and dedupe"
+    )
+
+
+def executors_page(report: Report) -> str:
+    """Return which executors wrote the same bytes."""
+    runs = ", ".join(report["runs"])
+    differing = ", ".join(report["differing"]) or "none"
+    left_out = ", ".join(report["not_run"]) or "none"
+    return (
+        f"{report['clips']} clips, {' and '.join(report['stages'])}: {runs}; other bytes: "
+        f"{differing}; not run: {left_out}"
+    )
+
+
+def hand_over_page(report: Report) -> str:
+    """Return what a shard costs besides its work."""
+    rows = [[name, times["first_s"], times["shard_ms"]] for name, times in report["times"].items()]
+    return table(["executor", "first shard, s", "each other, ms"], rows)
+
+
+def forecast_page(report: Report) -> str:
+    """Return hours of the clock by place, CPU hours and GiB."""
+    rows: list[list[object]] = [
+        [row["executor"], row["place"], *(row[f"clock_h_{h}"] for h in HOURS), row["longest"]]
+        for row in report["rows"]
+    ]
+    header = ["executor", "with", *(f"{h:,} h of speech, h" for h in HOURS), "longest stage"]
+    sizes = [
+        [f"{int(hours):,}", f"{report['clips'][hours]:,}", cpu_h, *report["gib"][hours].values()]
+        for hours, cpu_h in report["cpu_h"].items()
+    ]
+    sums = [
+        "hours of speech", "clips", "CPU hours", "recordings, GiB", "audio, GiB",
+        "embeddings, GiB",
+    ]  # fmt: skip
+    return f"{table(header, rows)}\n\n{table(sums, sizes)}"
