@@ -29,7 +29,7 @@ TINY = {
     "filters": 16, "conv_channels": 16, "hidden": 32, "layers": 1, "heads": 2, "intermediate": 32,
     "dropout": 0.0,
 }  # fmt: skip
-"""1 ms per clip: what is left is the work around the network."""
+"""So small that the work around the network is most of a clip's time."""
 SIZES = ("tiny", "full")
 
 

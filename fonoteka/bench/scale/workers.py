@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fonoteka.bench.scale.project import CACHE_OFF, ScaleProject
-from fonoteka.bench.scale.run_cost import run_costed
+from fonoteka.bench.scale.run_cost import RunCost, run_costed
 from fonoteka.bench.scale.stage_commands import STAGES
 from fonoteka.compute.execution import VARIABLE
 from fonoteka.reporting.machine import Demand, demanded
@@ -24,6 +24,7 @@ from fonoteka.reporting.machine import Demand, demanded
 CLIP_S, CLIP_RATE_HZ = 2.4, 22050  # as in the embedded corpus
 EMBED = {"embed": STAGES["embed"]}
 BEFORE_EMBED = {name: STAGES[name] for name in [*STAGES][: [*STAGES].index("embed")]}
+WORKERS = (1, 2)
 SPEED_LIMIT, DECODING_LIMIT = 1.7, 0.7
 
 
@@ -35,60 +36,63 @@ def measure_encoder(params: Path, sizes: Sequence[int], rounds: int) -> dict[str
         sizes: two numbers of clips: the rate is the slope between them, without imports.
         rounds: in each of which one worker and two have a turn.
     """
-    costs = {}
+    few, many = sorted(sizes)
     with TemporaryDirectory() as name:
         project = ScaleProject(Path(name), params, CLIP_S, CLIP_RATE_HZ)
         project.make_models("full")
-        for clips in sorted(sizes):
+        costs = {}
+        for clips in (few, many):
             project.clear(STAGES)
             project.grow(clips)
             costs[clips] = project.run(STAGES, CACHE_OFF)
         decoding = run_costed(("fonoteka.bench.decode_baseline", "data/raw"), project.folder)
         mib = _mib_per_hour(project)
-        turns = []
-        for _ in range(rounds):
-            turn = {}
-            for workers in (1, 2):
-                project.set_workers(workers)
-                turn[workers] = project.run(EMBED, CACHE_OFF)["embed"]
-            turns.append(turn)
-    few, many = min(sizes), max(sizes)
-    hours = (many - few) * CLIP_S / 3600
-    rates = {
-        stage: {
-            "cpu_s_per_hour": round((cost.cpu_s - costs[few][stage].cpu_s) / hours, 2),
-            "clip_ms": round(1000 * (cost.cpu_s - costs[few][stage].cpu_s) / (many - few), 3),
-            "cpu_s": round(cost.cpu_s, 2),
-            "start_cpu_s": round(_intercept(few, costs[few][stage].cpu_s, many, cost.cpu_s), 2),
-            "largest_mib": round(cost.largest_mib, 1),
-        }
-        for stage, cost in costs[many].items()
-    }
-    of_decoding = decoding.cpu_s / (costs[many]["inventory"].cpu_s + costs[many]["dedupe"].cpu_s)
-    wall_s = {workers: median(turn[workers].wall_s for turn in turns) for workers in (1, 2)}
-    cpu_s = {workers: median(turn[workers].cpu_s for turn in turns) for workers in (1, 2)}
+        turns = [_turn(project) for _ in range(rounds)]
+    wall_s, cpu_s = (
+        {n: round(median(getattr(turn[n], field) for turn in turns), 2) for n in WORKERS}
+        for field in ("wall_s", "cpu_s")
+    )
     faster = round(wall_s[1] / wall_s[2], 3)
+    read_s = costs[many]["inventory"].cpu_s + costs[many]["dedupe"].cpu_s
+    of_decoding = round(decoding.cpu_s / read_s, 3)
     return {
-        "clip_s": CLIP_S, "clips": [few, many], "rates": rates, "mib_per_hour": mib,
-        "workers": {
-            str(n): {"wall_s": round(wall_s[n], 2), "cpu_s": round(cpu_s[n], 2)} for n in (1, 2)
+        "clip_s": CLIP_S, "clips": [few, many], "mib_per_hour": mib,
+        "rates": {
+            stage: rate(few, costs[few][stage], many, cost) for stage, cost in costs[many].items()
         },
-        "rounds": rounds, "two_workers": faster, "decoding_cpu_s": round(decoding.cpu_s, 2),
-        "of_decoding": round(of_decoding, 3),
+        "workers": {str(n): {"wall_s": wall_s[n], "cpu_s": cpu_s[n]} for n in WORKERS},
+        "rounds": rounds, "two_workers": faster, "of_decoding": of_decoding,
+        "decoding_cpu_s": round(decoding.cpu_s, 2),
         "sla": demanded([
             Demand("scale.two_workers", faster, SPEED_LIMIT, at_most=False),
-            Demand("scale.of_decoding", round(of_decoding, 3), DECODING_LIMIT, at_most=False),
+            Demand("scale.of_decoding", of_decoding, DECODING_LIMIT, at_most=False),
         ]),
     }  # fmt: skip
 
 
-def _intercept(few: int, few_s: float, many: int, many_s: float) -> float:
-    """Return the seconds of a run without clips, on the line through two runs; at least 0.
+def _turn(project: ScaleProject) -> dict[int, RunCost]:
+    """Return what `embed` costs with each number of workers, all clips computed."""
+    costs = {}
+    for workers in WORKERS:
+        project.set_workers(workers)
+        costs[workers] = project.run(EMBED, CACHE_OFF)["embed"]
+    return costs
 
-    >>> _intercept(10, 2.0, 20, 3.0)
+
+def rate(few: int, few_cost: RunCost, many: int, many_cost: RunCost) -> dict[str, float]:
+    """Return the cost of a stage as a line through its runs with few and with many clips.
+
+    >>> rate(10, RunCost(0, 2.0, 0, 0), 20, RunCost(0, 3.0, 0, 0))["start_cpu_s"]
     1.0
     """
-    return max(0.0, few_s - few * (many_s - few_s) / (many - few))
+    clip_s = (many_cost.cpu_s - few_cost.cpu_s) / (many - few)
+    return {
+        "cpu_s_per_hour": round(clip_s * 3600 / CLIP_S, 2),
+        "clip_ms": round(1000 * clip_s, 3),
+        "start_cpu_s": round(max(0.0, few_cost.cpu_s - few * clip_s), 2),
+        "cpu_s": round(many_cost.cpu_s, 2),
+        "largest_mib": round(many_cost.largest_mib, 1),
+    }
 
 
 def _mib_per_hour(project: ScaleProject) -> dict[str, float]:
