@@ -182,7 +182,7 @@ def time_command(
     Raises:
         UserError: it failed; the end of its output is in the message.
     """
-    environment = os.environ | {"PYTHONPATH": str(TOP)} | (variables or {})
+    environment = {**os.environ, "PYTHONPATH": str(TOP), **(variables or {})}
     begin = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-m", *command], cwd=folder, env=environment, text=True,

@@ -174,6 +174,9 @@ def scale(
     stages: Annotated[
         str, typer.Option(metavar="NAME,NAME", help="of the curve  [default: all]")
     ] = "",
+    more: Annotated[
+        bool, typer.Option("--more/--no-more", help="add one clip to each number up to 10,000")
+    ] = True,
     encoder_clips: Annotated[
         str, typer.Option(metavar="N,N", help="two numbers of clips for the part encoder")
     ] = "200,2000",
@@ -183,7 +186,7 @@ def scale(
     """Measure stages from 100 clips to 100,000, one clip more, workers and executors."""
     from fonoteka.bench.scale.command import bench_scale
 
-    _measure(lambda: bench_scale(parts or (), clips, stages, encoder_clips, rounds, busy))
+    _measure(lambda: bench_scale(parts or (), clips, stages, more, encoder_clips, rounds, busy))
 
 
 def _models(*names: str, busy: bool) -> None:

@@ -147,9 +147,18 @@ def test_each_size_starts_from_nothing_and_one_clip_more_from_the_cache(pipeline
     assert report["sizes"]["8"]["stages"]["inventory"]["cpu_s"] == 0.08
     assert all(more["same_bytes"] for more in report["sizes"]["8"]["one_more"].values())
     assert ("stages.corpus.dedupe", CACHE_OFF) in pipeline.calls
-    assert "scale.dedupe.one_more" in report["sla"]
+    assert "scale.dedupe.one_more" not in report["sla"]  # which is of 10,000 clips
     (row,) = [line for line in page.curve_page(report).splitlines() if "| inventory " in line][:1]
     assert [cell.strip() for cell in row.split("|")[1:3]] == ["inventory", "-"]  # of two clips
+
+
+def test_the_share_of_one_clip_more_is_limited_at_ten_thousand_clips(pipeline, monkeypatch):
+    monkeypatch.setattr(curve, "MORE_LIMIT", 4)
+    report = measure_curve(PARAMS, [4], chosen_stages(["inventory"]), {})
+    assert report["sizes"]["4"]["one_more"]["inventory"]["share"] < 0.02
+    assert report["sla"]["scale.inventory.one_more"]["limit"] == 0.01
+    quick = measure_curve(PARAMS, [4], chosen_stages(["inventory"]), {}, more=False)
+    assert "one_more" not in quick["sizes"]["4"]
 
 
 def test_other_bytes_than_from_nothing_are_counted(pipeline):

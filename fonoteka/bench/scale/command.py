@@ -38,7 +38,8 @@ HAND_OVER_LIMIT_MS = 20.0
 
 
 def bench_scale(
-    names: Collection[str], clips: str, stages: str, encoder_clips: str, rounds: int, busy: bool
+    names: Collection[str], clips: str, stages: str, more: bool, encoder_clips: str, rounds: int,
+    busy: bool,
 ) -> None:  # fmt: skip
     """Run the benchmarks of scale; see the command line and `run_benchmarks`.
 
@@ -52,7 +53,7 @@ def bench_scale(
         raise UserError(f"--encoder-clips: expected two numbers, found {encoder_clips!r}")
     benchmarks = {
         "curve": Benchmark(
-            lambda: measure_curve(params, sizes, chosen, _part("curve").get("sizes", {})),
+            lambda: measure_curve(params, sizes, chosen, _part("curve").get("sizes", {}), more),
             page.curve_page, REPORT, "curve",
         ),
         "encoder": Benchmark(

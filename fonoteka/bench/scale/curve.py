@@ -32,7 +32,11 @@ Sizes = dict[str, dict[str, Any]]
 
 
 def measure_curve(
-    params: Path, sizes: Sequence[int], stages: Mapping[str, StageCommand], earlier: Sizes
+    params: Path,
+    sizes: Sequence[int],
+    stages: Mapping[str, StageCommand],
+    earlier: Sizes,
+    more: bool = True,
 ) -> dict[str, Any]:
     """Return the report; up to 4 GB of clips and results are in TMPDIR meanwhile.
 
@@ -41,6 +45,7 @@ def measure_curve(
         sizes: numbers of clips.
         stages: that run; their inputs are written by earlier ones of them.
         earlier: entries of an earlier report, which are kept unless they are measured again.
+        more: whether one clip is added and the stages run three times more.
     """
     entries = dict(earlier)
     with TemporaryDirectory() as name:
@@ -48,15 +53,15 @@ def measure_curve(
         if {"embed", "posteriors"} & {*stages}:
             project.make_models("tiny")
         for clips in sorted(sizes):
-            entries[str(clips)] = measure_size(project, clips, stages)
+            entries[str(clips)] = measure_size(project, clips, stages, more)
     ordered = {clips: entries[clips] for clips in sorted(entries, key=int)}
     return {"clip_s": CLIP_S, "sizes": ordered} | summary(ordered)
 
 
 def measure_size(
-    project: ScaleProject, clips: int, stages: Mapping[str, StageCommand]
+    project: ScaleProject, clips: int, stages: Mapping[str, StageCommand], more: bool
 ) -> dict[str, Any]:
-    """Return what the stages cost with so many clips, and with one more."""
+    """Return what the stages cost with so many clips and, if asked for, with one more."""
     load = os.getloadavg()[0]
     project.clear(stages)
     project.grow(clips)
@@ -66,7 +71,7 @@ def measure_size(
         "stages": {name: cost.entry() for name, cost in first.items()},
         "files": project.file_counts(),
     }
-    if clips <= MORE_LIMIT:
+    if more and clips <= MORE_LIMIT:
         entry["one_more"] = one_more(project, clips, stages, first)
     entry["dvc"] = dvc_times(project, stages)
     print(f"scale: {clips} clips measured", flush=True)
@@ -155,9 +160,11 @@ def summary(sizes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             Demand(f"scale.{name}.memory", values["memory_ratio"], MEMORY_LIMIT, at_most=True),
         ]
     compared = [clips for clips, entry in sizes.items() if "one_more" in entry]
-    for name, values in sizes[max(compared, key=int)]["one_more"].items() if compared else ():
-        share = Demand(f"scale.{name}.one_more", values["share"], MORE_SHARE_LIMIT, at_most=True)
-        demands.append(share)
+    if str(MORE_LIMIT) in compared:  # of fewer clips, imports are more than the limit
+        demands += [
+            Demand(f"scale.{name}.one_more", values["share"], MORE_SHARE_LIMIT, at_most=True)
+            for name, values in sizes[str(MORE_LIMIT)]["one_more"].items()
+        ]
     differing = sum(
         not values["same_bytes"]
         for clips in compared

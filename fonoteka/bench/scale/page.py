@@ -15,7 +15,7 @@ def curve_page(report: Report) -> str:
     """Return CPU seconds and peaks by stage and number of clips, and what one clip more costs."""
     sizes = report["sizes"]
     names = list(dict.fromkeys(name for entry in sizes.values() for name in entry["stages"]))
-    header = ["stage", *(f"{int(clips):,} clips" for clips in sizes), "exponent", "memory"]
+    header = ["stage", *(f"{int(clips):,} clips" for clips in sizes), "exponent", "memory ratio"]
     rows = []
     for name in names:
         growth = report["growth"].get(name)

@@ -18,8 +18,17 @@ from fonoteka.bench.timer import TOP
 from fonoteka.core.errors import UserError
 from fonoteka.core.run_stage import child_preexec
 
-LOOK_S, SAMPLE_S = 0.02, 0.2
+FIRST_S, SAMPLE_S = 0.1, 0.2
 SHARE = 0.05  # of the time, at most, goes to samples
+LAUNCHER = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+open(sys.argv[1], "w").write(f"{used.ru_utime + used.ru_stime} {used.ru_maxrss}")
+sys.exit(code)
+"""
+"""Starts the command. The kernel's peak of a child begins with the memory of its parent: that of
+this program is 12 MiB, and that of the one that measures would be more than some stages take."""
 TAIL = 400  # characters of a failed command's output
 
 
@@ -31,8 +40,8 @@ class RunCost:
         wall_s: seconds by the clock; on a machine with other work they mean little.
         cpu_s: processor seconds of all its processes.
         largest_mib: most resident memory of one process.
-        together_mib: most memory of all processes, a page that several share counted once; a peak
-            between two samples, which are at least 0.2 s apart, is missed.
+        together_mib: most memory of all processes, with shared pages counted once, at samples
+            that are at least 0.2 s apart; never less than `largest_mib`.
     """
 
     wall_s: float
@@ -62,47 +71,40 @@ def run_costed(
         UserError: it failed; the end of its output is in the message.
     """
     own = {"PYTHONPATH": str(TOP), "FONOTEKA_LOGS": "off", "DVC_NO_ANALYTICS": "1"}
-    largest = together = 0.0
-    with tempfile.TemporaryFile() as output:
+    together = 0.0
+    with tempfile.TemporaryFile() as output, tempfile.NamedTemporaryFile() as usage:
         begin = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command], cwd=folder, stdout=output, stderr=subprocess.STDOUT,
-            env=os.environ | own | (environment or {}), preexec_fn=child_preexec(),
-        )  # fmt: skip
-        due = 0.0
-        # `Popen.wait` would take the usage that `wait4` returns, so this loop waits itself.
-        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
-            if (now := time.perf_counter()) >= due:
-                peak, total = _memory_mib(process.pid)
-                largest, together = max(largest, peak), max(together, total)
-                due = now + max(SAMPLE_S, (time.perf_counter() - now) / SHARE)
-            time.sleep(LOOK_S)
+        with subprocess.Popen(
+            [sys.executable, "-c", LAUNCHER, usage.name, sys.executable, "-m", *command],
+            cwd=folder, stdout=output, stderr=subprocess.STDOUT, preexec_fn=child_preexec(),
+            env={**os.environ, **own, **(environment or {})},
+        ) as process:  # fmt: skip
+            wait_s = FIRST_S
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(wait_s)
+                    break
+                sampled = time.perf_counter()
+                together = max(together, _together_mib(process.pid))
+                wait_s = max(SAMPLE_S, (time.perf_counter() - sampled) / SHARE)
         wall_s = time.perf_counter() - begin
-        process.returncode = os.waitstatus_to_exitcode(ended[1])
         if process.returncode:
             output.seek(0)
             text = output.read().decode(errors="replace").strip()
             raise UserError(f"{' '.join(command)} failed: {text[-TAIL:]}")
-    usage = ended[2]
-    return RunCost(wall_s, usage.ru_utime + usage.ru_stime, largest, together)
+        cpu_s, largest_kib = map(float, usage.read().split())
+    largest_mib = largest_kib / 1024
+    return RunCost(wall_s, cpu_s, largest_mib, max(together, largest_mib))
 
 
-def _memory_mib(process: int) -> tuple[float, float]:
-    """Return the peak of the largest process of a tree so far, and what all take now."""
+def _together_mib(process: int) -> float:
+    """Return the memory of the descendants of a process, a shared page counted once."""
     members = []
     with suppress(psutil.Error):
-        parent = psutil.Process(process)
-        members = [parent, *parent.children(recursive=True)]
-    largest = together = 0.0
+        members = psutil.Process(process).children(recursive=True)
+    together = 0.0
     for member in members:
         with suppress(psutil.Error, OSError):
-            largest = max(largest, _peak_mib(member.pid))
             memory = member.memory_full_info()
             together += getattr(memory, "pss", memory.rss) / 2**20
-    return largest, together
-
-
-def _peak_mib(process: int) -> float:
-    """Return the peak of a process: the kernel's count, which no sample misses."""
-    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
-    return next((int(s.split()[1]) / 1024 for s in lines if s.startswith("VmHWM:")), 0.0)
+    return together
