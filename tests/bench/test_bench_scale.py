@@ -13,7 +13,7 @@ from dvc_yaml import TOP
 
 from fonoteka.bench.scale import command, curve, page, project, workers
 from fonoteka.bench.scale.curve import measure_curve, summary
-from fonoteka.bench.scale.forecast import EFFICIENCY, forecast
+from fonoteka.bench.scale.forecast import EFFICIENCY, STAGE_NAMES, STORED, forecast
 from fonoteka.bench.scale.project import CACHE_OFF, ScaleProject
 from fonoteka.bench.scale.run_cost import RunCost, run_costed
 from fonoteka.bench.scale.stage_commands import STAGES, chosen_stages
@@ -210,20 +210,25 @@ def test_each_executor_runs_the_same_stages(pipeline, monkeypatch):
 
 
 def test_workers_divide_the_work_of_clips_and_nothing_else():
-    rates = {name: {"cpu_s_per_hour": 3.6} for name in STAGES}
-    encoder = {"rates": rates, "clip_s": 2.4, "mib_per_hour": {"raw": 1024.0}}
-    times = {name: {"shard_ms": 0.0} for name in ("serial", "processes", "dask")}
-    report = forecast(encoder, times)
-    serial, processes, gpu, dask, _ = report["rows"]
-    assert serial["clock_h_1000"] == len(STAGES)
+    stages = {name: {"per_hour_s": 3.6} for name in STAGE_NAMES}
+    storage = {"bytes_per_hour": dict.fromkeys(STORED, 1e6)}
+    planning = {"stages": stages, "storage": storage, "measured": "2026-11-30"}
+    times = {name: {"shard_ms": 0.0} for name in ("serial", "processes", "dask", "slurm")}
+    serial, processes, gpu, dask, slurm = forecast(planning, times)["rows"]
+    assert serial["clock_h_1000"] == 8
     # Four stages in one process; three that are divided, and inventory, on the driver's cores.
     assert processes["clock_h_1000"] == pytest.approx(4 + 4 / (16 * EFFICIENCY), abs=0.05)
-    assert dask["clock_h_1000"] == pytest.approx(
-        4 + 3 / (64 * EFFICIENCY) + 1 / (8 * EFFICIENCY), abs=0.05
-    )
-    assert gpu["clock_h_1000"] > processes["clock_h_1000"]  # at these rates: 2 h on the GPU
-    assert report["gib"]["1000"] == {"raw": 1000.0}
-    assert "10,000" in page.forecast_page(report)
+    own = 1 / (8 * EFFICIENCY)
+    assert dask["clock_h_1000"] == pytest.approx(4 + own + 3 / (64 * EFFICIENCY), abs=0.05)
+    assert slurm["clock_h_10000"] == dask["clock_h_10000"]
+    assert gpu["longest"] == "embed@wavlm"  # 7.2 s per hour, more than these rates
+    del times["slurm"]
+    report = forecast(planning, times)
+    waiting_h = 3 * 1000 * 3600 / 2.4 / 128 * 0.02 / 3600
+    later = report["rows"][4]["clock_h_1000"] - slurm["clock_h_1000"]
+    assert later == pytest.approx(waiting_h, abs=0.1)
+    assert report["gb"]["1000"] == dict.fromkeys(STORED, 1.0)
+    assert "1,500,000" in page.forecast_page(report)
 
 
 def test_the_command_stores_the_part_and_fails_past_a_limit(
@@ -237,7 +242,7 @@ def test_the_command_stores_the_part_and_fails_past_a_limit(
     report = json.loads((tmp_path / "scale.json").read_text())
     assert [*report["curve"]["sizes"]] == ["2"]
     assert exit_code("bench", "scale", "forecast", "--busy") == 1
-    assert "the parts encoder and hand_over are missing" in capsys.readouterr().err
+    assert "the part hand_over is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
     python -m fonoteka bench scale [curve] [encoder] [executors] [hand_over] [forecast]
         [--clips 100,1000] [--stages inventory,dedupe] [--busy]
 
-Reads   params.yaml
+Reads   params.yaml, reports/bench/planning.json
 Writes  reports/bench/scale.json: the parts that were measured; exits 1 if a limit is missed
 
 curve      each stage at several numbers of clips, and with one clip more
 encoder    each stage per hour of speech, with an encoder of the usual size; one worker beside two
 executors  whether all executors of this machine write the same bytes
 hand_over  what a shard costs besides its work
-forecast   the time of 1,000 and 10,000 hours, from the parts `encoder` and `hand_over`
+forecast   the time of 1,000 and 10,000 hours, from planning.json and the part `hand_over`
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from fonoteka.bench.scale.workers import compare_executors, measure_encoder
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.params import PARAMS
-from fonoteka.reporting.machine import Demand, demanded
+from fonoteka.reporting.machine import Demand, demanded, require
 
-REPORT = Path("reports/bench/scale.json")
+REPORT, PLANNING = Path("reports/bench/scale.json"), Path("reports/bench/planning.json")
 EXECUTOR_CLIPS, SHARDS = 100, 200
 HAND_OVER_LIMIT_MS = 20.0
 
@@ -110,10 +110,11 @@ def _part(name: str) -> dict[str, Any]:
 
 
 def _forecast() -> dict[str, Any]:
-    encoder, times = _part("encoder"), _part("hand_over").get("times", {})
-    if not encoder or not times:
+    times = _part("hand_over").get("times", {})
+    if not times:
         raise UserError(
-            f"{REPORT}: the parts encoder and hand_over are missing; run "
-            "`python -m fonoteka bench scale encoder hand_over` first"
+            f"{REPORT}: the part hand_over is missing; run "
+            "`python -m fonoteka bench scale hand_over` first"
         )
-    return forecast(encoder, times)
+    require([PLANNING])
+    return forecast(read_json(PLANNING), times)

@@ -13,6 +13,15 @@ EFFICIENCY = 0.85
 """Assumed: of the speed of workers, however many; two reach this if they are 1.7 times as fast."""
 GPU_SPEECH_PER_S = 500.0
 """Assumed: seconds of speech that a GPU embeds per second, one clip at a time; not measured."""
+UNMEASURED_MS = 20.0
+"""Assumed: milliseconds per shard of an executor that was not measured, the limit of the others."""
+CLIP_S = 2.4
+"""Assumed: the length of a clip, from which the number of shards follows."""
+STAGE_NAMES = (
+    "inventory", "dedupe", "normalize", "preprocess", "manifest", "split", "embed@wavlm",
+    "posteriors@wavlm_ctc",
+)  # fmt: skip
+STORED = ("data/audio", "data/embeddings/wavlm", "data/posteriors/wavlm_ctc")
 SANDBOX = "inventory"
 """Its workers are processes of the driver's machine with limits, not those of an executor."""
 
@@ -45,52 +54,52 @@ PLACES = (
 
 
 def forecast(
-    encoder: Mapping[str, Any], hand_over: Mapping[str, Mapping[str, float]]
+    planning: Mapping[str, Any], hand_over: Mapping[str, Mapping[str, float]]
 ) -> dict[str, Any]:
-    """Return the hours of the clock by hours of speech and place, and the bytes.
+    """Return the hours of the clock by hours of speech and place, CPU hours, and sizes.
 
     A stage costs `rate x hours of speech` in CPU time. The rates of inventory, preprocess, embed
-    and posteriors are divided by `workers x EFFICIENCY`; a shard costs its hand-over besides. The
-    other stages run in one process.
+    and posteriors are divided by `workers x EFFICIENCY`, and a shard costs its hand-over besides.
+    The other stages run in one process.
 
     Args:
-        encoder: the part `encoder` of the report.
-        hand_over: the part `hand_over`: milliseconds per shard by executor.
+        planning: reports/bench/planning.json, whose rates are those of a whole build.
+        hand_over: seconds and milliseconds of a shard by executor, as `HandOver` has them.
     """
-    rates = {name: each["cpu_s_per_hour"] for name, each in encoder["rates"].items()}
-    per_hour = 3600 / encoder["clip_s"]
-    rows = []
+    rates = {name: planning["stages"][name]["per_hour_s"] for name in STAGE_NAMES}
+    shards = 3600 / CLIP_S / CLIPS
+    rows: list[dict[str, Any]] = []
     for place in PLACES:
-        shards = per_hour / CLIPS
-        executor = place.executor if place.executor in hand_over else "dask"
-        shard_s = hand_over.get(executor, {}).get("shard_ms", 20.0) / 1000
-        clock_s = {}
-        for name, rate in rates.items():
-            workers = place.driver_cores if name == SANDBOX else place.workers
-            if name not in DIVIDED:
-                clock_s[name] = rate
-            elif name == "embed" and place.gpu:
-                clock_s[name] = 3600 / GPU_SPEECH_PER_S
-            else:
-                share = EFFICIENCY * workers if workers > 1 else 1.0
-                clock_s[name] = rate / share + shards * shard_s
+        times = hand_over.get(place.executor, {"shard_ms": UNMEASURED_MS})
+        # The driver takes results one after another, so a shard's way is not divided.
+        clock_s = {
+            name: _clock_s(name, rate, place, shards * times["shard_ms"] / 1000)
+            for name, rate in rates.items()
+        }
         each = sum(clock_s.values())
-        rows.append(
-            {
-                "executor": place.executor,
-                "place": place.text,
-                "longest": max(clock_s, key=clock_s.__getitem__),
-            }
-            | {f"clock_h_{hours}": round(hours * each / 3600, 1) for hours in HOURS}
-        )
-    total = sum(rates.values())
+        clock = {f"clock_h_{hours}": round(hours * each / 3600, 1) for hours in HOURS}
+        longest = max(clock_s, key=lambda name: clock_s[name])
+        rows.append({"executor": place.executor, "place": place.text, "longest": longest} | clock)
+    stored = planning["storage"]["bytes_per_hour"]
     return {
-        "rows": rows,
-        "cpu_h": {str(hours): round(hours * total / 3600, 1) for hours in HOURS},
-        "clips": {str(hours): round(hours * per_hour) for hours in HOURS},
-        "gib": {
-            str(hours): {k: round(v * hours / 1024, 1) for k, v in encoder["mib_per_hour"].items()}
-            for hours in HOURS
+        "rows": rows, "rates": rates, "measured": planning["measured"],
+        "cpu_h": {str(h): round(h * sum(rates.values()) / 3600, 1) for h in HOURS},
+        "clips": {str(h): round(h * 3600 / CLIP_S) for h in HOURS},
+        "gb": {str(h): {k: round(h * stored[k] / 1e9, 1) for k in STORED} for h in HOURS},
+        "assumed": {
+            "clip_s": CLIP_S, "efficiency": EFFICIENCY, "gpu_speech_per_s": GPU_SPEECH_PER_S,
+            "unmeasured_shard_ms": UNMEASURED_MS,
         },
-        "assumed": {"efficiency": EFFICIENCY, "gpu_speech_per_s": GPU_SPEECH_PER_S},
-    }
+    }  # fmt: skip
+
+
+def _clock_s(name: str, rate: float, place: Place, hand_over_s: float) -> float:
+    """Return the seconds of the clock that a stage takes per hour of speech."""
+    stage = name.partition("@")[0]
+    if stage not in DIVIDED:
+        return rate
+    if stage == "embed" and place.gpu:
+        return 3600 / GPU_SPEECH_PER_S
+    workers = place.driver_cores if stage == SANDBOX else place.workers
+    divided = rate / (EFFICIENCY * workers) if workers > 1 else rate
+    return divided if stage == SANDBOX else divided + hand_over_s

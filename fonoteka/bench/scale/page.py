@@ -99,18 +99,18 @@ def hand_over_page(report: Report) -> str:
 
 
 def forecast_page(report: Report) -> str:
-    """Return hours of the clock by place, CPU hours and GiB."""
+    """Return hours of the clock by place, CPU hours and sizes, and the rates behind them."""
     rows: list[list[object]] = [
         [row["executor"], row["place"], *(row[f"clock_h_{h}"] for h in HOURS), row["longest"]]
         for row in report["rows"]
     ]
     header = ["executor", "with", *(f"{h:,} h of speech, h" for h in HOURS), "longest stage"]
     sizes = [
-        [f"{int(hours):,}", f"{report['clips'][hours]:,}", cpu_h, *report["gib"][hours].values()]
+        [f"{int(hours):,}", f"{report['clips'][hours]:,}", cpu_h, *report["gb"][hours].values()]
         for hours, cpu_h in report["cpu_h"].items()
     ]
-    sums = [
-        "hours of speech", "clips", "CPU hours", "recordings, GiB", "audio, GiB",
-        "embeddings, GiB",
-    ]  # fmt: skip
-    return f"{table(header, rows)}\n\n{table(sums, sizes)}"
+    stored = [f"{name}, GB" for name in next(iter(report["gb"].values()))]
+    sums = table(["hours of speech", "clips", "CPU hours", *stored], sizes)
+    rates = [[name, rate] for name, rate in report["rates"].items()]
+    per_hour = table(["stage", "CPU s per hour of speech"], rates)
+    return f"{table(header, rows)}\n\n{sums}\n\n{per_hour}"

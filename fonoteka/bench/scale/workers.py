@@ -46,7 +46,6 @@ def measure_encoder(params: Path, sizes: Sequence[int], rounds: int) -> dict[str
             project.grow(clips)
             costs[clips] = project.run(STAGES, CACHE_OFF)
         decoding = run_costed(("fonoteka.bench.decode_baseline", "data/raw"), project.folder)
-        mib = _mib_per_hour(project)
         turns = [_turn(project) for _ in range(rounds)]
     wall_s, cpu_s = (
         {n: round(median(getattr(turn[n], field) for turn in turns), 2) for n in WORKERS}
@@ -56,7 +55,7 @@ def measure_encoder(params: Path, sizes: Sequence[int], rounds: int) -> dict[str
     read_s = costs[many]["inventory"].cpu_s + costs[many]["dedupe"].cpu_s
     of_decoding = round(decoding.cpu_s / read_s, 3)
     return {
-        "clip_s": CLIP_S, "clips": [few, many], "mib_per_hour": mib,
+        "clip_s": CLIP_S, "clips": [few, many],
         "rates": {
             stage: rate(few, costs[few][stage], many, cost) for stage, cost in costs[many].items()
         },
@@ -93,18 +92,6 @@ def rate(few: int, few_cost: RunCost, many: int, many_cost: RunCost) -> dict[str
         "cpu_s": round(many_cost.cpu_s, 2),
         "largest_mib": round(many_cost.largest_mib, 1),
     }
-
-
-def _mib_per_hour(project: ScaleProject) -> dict[str, float]:
-    hours = project.clips * CLIP_S / 3600
-    return {
-        name: round(_bytes(project.folder / "data" / name) / 2**20 / hours, 1)
-        for name in ("raw", "audio", "embeddings")
-    }
-
-
-def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def runs() -> dict[str, tuple[int, Mapping[str, str]]]:
