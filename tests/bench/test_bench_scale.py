@@ -14,7 +14,7 @@ from dvc_yaml import TOP
 from fonoteka.bench.scale import command, curve, page, project, workers
 from fonoteka.bench.scale.curve import measure_curve, summary
 from fonoteka.bench.scale.forecast import EFFICIENCY, STAGE_NAMES, STORED, forecast
-from fonoteka.bench.scale.project import CACHE_OFF, ScaleProject
+from fonoteka.bench.scale.project import ScaleProject
 from fonoteka.bench.scale.run_cost import RunCost, run_costed
 from fonoteka.bench.scale.stage_commands import STAGES, chosen_stages
 from fonoteka.core.errors import UserError
@@ -107,21 +107,23 @@ class FakePipeline:
 
     Attributes:
         wrong: whether a run with the cache writes something else.
-        calls: the modules that were run, with their variables.
+        calls: the modules that were run, with their cache.
     """
 
     def __init__(self, wrong=False):
         self.wrong, self.calls = wrong, []
 
     def __call__(self, command, folder, environment=None):
-        self.calls.append((command[0], environment))
+        variables = environment or {}
+        reuse = variables.get("FONOTEKA_CACHE") == ".fonoteka/cache"
+        self.calls.append((command[0], variables.get("FONOTEKA_CACHE")))
         clips = len([*folder.rglob("*.flac")])
         for stage in STAGES.values():
             if stage.module == command[0]:
-                stale = self.wrong and environment is None
+                stale = self.wrong and reuse
                 for path in stage.writes:
                     (folder / path).write_text(f"{0 if stale else clips}")
-        known = (folder / ".fonoteka").exists() and environment is None
+        known = (folder / ".fonoteka").exists() and reuse
         (folder / ".fonoteka").mkdir(exist_ok=True)
         return RunCost(clips / 50, clips / 100 * (0.005 if known else 1), 50 + clips / 1000, 90)
 
@@ -146,7 +148,7 @@ def test_each_size_starts_from_nothing_and_one_clip_more_from_the_cache(pipeline
         assert [*entry["stages"]] == ["inventory", "dedupe"]
     assert report["sizes"]["8"]["stages"]["inventory"]["cpu_s"] == 0.08
     assert all(more["same_bytes"] for more in report["sizes"]["8"]["one_more"].values())
-    assert ("stages.corpus.dedupe", CACHE_OFF) in pipeline.calls
+    assert ("stages.corpus.dedupe", "off") in pipeline.calls
     assert "scale.dedupe.one_more" not in report["sla"]  # which is of 10,000 clips
     (row,) = [line for line in page.curve_page(report).splitlines() if "| inventory " in line][:1]
     assert [cell.strip() for cell in row.split("|")[1:3]] == ["inventory", "-"]  # of two clips

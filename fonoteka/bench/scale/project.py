@@ -14,6 +14,8 @@ import yaml
 from fonoteka.bench.scale.run_cost import RunCost, run_costed
 from fonoteka.bench.scale.stage_commands import SEGMENTS, StageCommand
 from fonoteka.bench.synthetic_clips import NAME, clip_path, write_card, write_clips
+from fonoteka.compute.cache_folder import CACHE_VARIABLE, FOLDER, OFF
+from fonoteka.compute.execution import VARIABLE
 from fonoteka.core.cpu_count import worker_count
 from fonoteka.core.files import sha256_file, write_text
 
@@ -21,7 +23,9 @@ PER_VOICE = 20
 SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
 WORDS = 4, 3  # words, syllables of each
 STAND_INS = "fonoteka.bench.scale.stand_ins"
-CACHE_OFF = {"FONOTEKA_CACHE": "off"}
+CACHE_OFF = {CACHE_VARIABLE: OFF}
+OWN = {CACHE_VARIABLE: str(FOLDER), VARIABLE: "processes"}
+"""Whatever the caller's environment says: another cache could know the clips already."""
 
 
 def sentence(number: int) -> str:
@@ -86,14 +90,19 @@ class ScaleProject:
     def run(
         self, stages: Mapping[str, StageCommand], environment: Mapping[str, str] | None = None
     ) -> dict[str, RunCost]:
-        """Run stages one after another and return what each cost."""
+        """Run stages one after another and return what each cost.
+
+        Args:
+            stages: by name, in their order.
+            environment: variables instead of `OWN`.
+        """
         costs = {}
         for name, stage in stages.items():
             if SEGMENTS in stage.reads:
                 run_costed((STAND_INS, "segments", "."), self.folder)
             for path in stage.writes:
                 (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            costs[name] = run_costed(stage.command, self.folder, environment)
+            costs[name] = run_costed(stage.command, self.folder, OWN | {**(environment or {})})
         return costs
 
     def clear(self, stages: Mapping[str, StageCommand]) -> None:
