@@ -243,8 +243,9 @@ def test_the_command_stores_the_part_and_fails_past_a_limit(
     assert "scale.differing_bytes is 1, above 0" in capsys.readouterr().err
     report = json.loads((tmp_path / "scale.json").read_text())
     assert [*report["curve"]["sizes"]] == ["2"]
+    monkeypatch.setattr(command, "PLANNING", tmp_path / "planning.json")
     assert exit_code("bench", "scale", "forecast", "--busy") == 1
-    assert "the part hand_over is missing" in capsys.readouterr().err
+    assert "planning.json: no such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

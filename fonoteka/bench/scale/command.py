@@ -110,11 +110,5 @@ def _part(name: str) -> dict[str, Any]:
 
 
 def _forecast() -> dict[str, Any]:
-    times = _part("hand_over").get("times", {})
-    if not times:
-        raise UserError(
-            f"{REPORT}: the part hand_over is missing; run "
-            "`python -m fonoteka bench scale hand_over` first"
-        )
     require([PLANNING])
-    return forecast(read_json(PLANNING), times)
+    return forecast(read_json(PLANNING), _part("hand_over").get("times", {}))
