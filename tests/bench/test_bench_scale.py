@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -161,6 +162,15 @@ def test_the_share_of_one_clip_more_is_limited_at_ten_thousand_clips(pipeline, m
     assert report["sla"]["scale.inventory.one_more"]["limit"] == 0.01
     quick = measure_curve(PARAMS, [4], chosen_stages(["inventory"]), {}, more=False)
     assert "one_more" not in quick["sizes"]["4"]
+
+
+def test_a_page_is_the_same_from_a_file_whose_keys_are_sorted(pipeline):
+    report = measure_curve(PARAMS, [10, 2], chosen_stages(["split", "dedupe", "inventory"]), {})
+    stored = json.loads(json.dumps(report, sort_keys=True))
+    text = page.curve_page(stored)
+    assert text == page.curve_page(report)
+    assert text.index("inventory") < text.index("dedupe") < text.index("split")
+    assert [*re.findall(r"(\d+) clips", text)] == ["2", "10"]
 
 
 def test_other_bytes_than_from_nothing_are_counted(pipeline):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fonoteka.bench.scale.forecast import HOURS
+from fonoteka.bench.scale.forecast import HOURS, STAGE_NAMES
+from fonoteka.bench.scale.stage_commands import STAGES
 from fonoteka.reporting.markdown import table
 
 Report = Mapping[str, Any]
+FILES = ("recordings", "results", "cache")
 
 
 def curve_page(report: Report) -> str:
     """Return CPU seconds and peaks by stage and number of clips, and what one clip more costs."""
-    sizes = report["sizes"]
-    names = list(dict.fromkeys(name for entry in sizes.values() for name in entry["stages"]))
+    sizes = _sizes(report)
+    names = [n for n in STAGES if any(n in entry["stages"] for entry in sizes.values())]
     header = ["stage", *(f"{int(clips):,} clips" for clips in sizes), "exponent", "memory ratio"]
     rows = []
     for name in names:
@@ -25,6 +27,11 @@ def curve_page(report: Report) -> str:
             growth["memory_ratio"] if growth else "-",
         ])  # fmt: skip
     return f"{table(header, rows)}\n\n{_more(report)}\n\n{_files(report)}"
+
+
+def _sizes(report: Report) -> dict[str, Any]:
+    """Return the sizes in their order: a JSON file has them, and stages, in that of letters."""
+    return {clips: report["sizes"][clips] for clips in sorted(report["sizes"], key=int)}
 
 
 def _cost(cost: Mapping[str, float] | None) -> str:
@@ -41,8 +48,9 @@ def _more(report: Report) -> str:
             more["unchanged_cpu_s"], f"{100 * more['share']:.1f} %",
             "yes" if more["same_bytes"] else "no",
         ]
-        for clips, entry in report["sizes"].items()
-        for name, more in entry.get("one_more", {}).items()
+        for clips, entry in _sizes(report).items()
+        for name in STAGES
+        if (more := entry.get("one_more", {}).get(name))
     ]  # fmt: skip
     header = [
         "clips", "stage", "from nothing, s", "one more, s", "unchanged, s", "share", "same bytes",
@@ -53,10 +61,10 @@ def _more(report: Report) -> str:
 def _files(report: Report) -> str:
     rows = [
         [
-            f"{int(clips):,}", *entry["files"].values(), entry["dvc"]["status_cpu_s"],
+            f"{int(clips):,}", *(entry["files"][name] for name in FILES), entry["dvc"]["status_cpu_s"],
             entry["dvc"]["commit_cpu_s"], entry["load_at_start"],
         ]
-        for clips, entry in report["sizes"].items()
+        for clips, entry in _sizes(report).items()
     ]  # fmt: skip
     header = [
         "clips", "recordings", "results", "entries of the cache", "`dvc status`, CPU s",
@@ -69,7 +77,8 @@ def encoder_page(report: Report) -> str:
     """Return the rates of the stages, and one worker beside two."""
     rows = [
         [name, rate["clip_ms"], rate["cpu_s_per_hour"], rate["start_cpu_s"], rate["largest_mib"]]
-        for name, rate in report["rates"].items()
+        for name in STAGES
+        if (rate := report["rates"].get(name))
     ]
     header = ["stage", "per clip, CPU ms", "per hour of speech, CPU s", "start, CPU s", "MiB"]
     one, two = (report["workers"][n] for n in ("1", "2"))
@@ -111,6 +120,6 @@ def forecast_page(report: Report) -> str:
     ]
     stored = [f"{name}, GB" for name in next(iter(report["gb"].values()))]
     sums = table(["hours of speech", "clips", "CPU hours", *stored], sizes)
-    rates = [[name, rate] for name, rate in report["rates"].items()]
+    rates = [[name, report["rates"][name]] for name in STAGE_NAMES]
     per_hour = table(["stage", "CPU s per hour of speech"], rates)
     return f"{table(header, rows)}\n\n{sums}\n\n{per_hour}"
