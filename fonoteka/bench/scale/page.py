@@ -61,8 +61,8 @@ def _more(report: Report) -> str:
 def _files(report: Report) -> str:
     rows = [
         [
-            f"{int(clips):,}", *(entry["files"][name] for name in FILES), entry["dvc"]["status_cpu_s"],
-            entry["dvc"]["commit_cpu_s"], entry["load_at_start"],
+            f"{int(clips):,}", *(entry["files"][name] for name in FILES),
+            entry["dvc"]["status_cpu_s"], entry["dvc"]["commit_cpu_s"], entry["load_at_start"],
         ]
         for clips, entry in _sizes(report).items()
     ]  # fmt: skip
