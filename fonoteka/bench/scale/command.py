@@ -27,6 +27,7 @@ from fonoteka.bench.scale.curve import measure_curve
 from fonoteka.bench.scale.forecast import forecast
 from fonoteka.bench.scale.stage_commands import chosen_stages
 from fonoteka.bench.scale.workers import compare_executors, measure_encoder
+from fonoteka.compute.execution import VARIABLE
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.params import PARAMS
@@ -87,13 +88,13 @@ def numbers(text: str, option: str) -> list[int]:
 
 def measure_hand_over() -> dict[str, Any]:
     """Return the times of a shard by executor, with their limit."""
-    before = os.environ.get(hand_over.VARIABLE)
+    before = os.environ.get(VARIABLE)
     try:
         times = hand_over.times(["serial", "processes", "dask"], SHARDS)
     finally:
-        os.environ.pop(hand_over.VARIABLE, None)
+        os.environ.pop(VARIABLE, None)
         if before is not None:
-            os.environ[hand_over.VARIABLE] = before
+            os.environ[VARIABLE] = before
     rounded = {
         name: {key: round(value, 3) for key, value in each.items()} for name, each in times.items()
     }
