@@ -13,7 +13,7 @@ export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro status diff gate verify bench-streaming bench-service bench-host test test-fast test-faults coverage check lint-workflows requirements requirements-serve clean
+.PHONY: help repro status diff gate verify bench-streaming bench-service bench-host bench-scale test test-fast test-faults coverage check lint-workflows requirements requirements-serve clean
 .PHONY: image image-train image-tags image-smoke
 
 help: ## list these words
@@ -53,6 +53,9 @@ bench-service: $(INSTALLED) ## load the service with 1 to 64 clients, an hour of
 
 bench-host: $(INSTALLED) ## time the C++ front end over a million hops, and the five small models
 	@python -m fonoteka bench host
+
+bench-scale: $(INSTALLED) ## time stages at 100 to 100,000 clips, one clip more, and executors
+	@python -m fonoteka bench scale
 
 # A file goes to one worker, so that what its tests share is made once.
 PYTEST := python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder

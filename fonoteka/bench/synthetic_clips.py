@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -59,15 +60,31 @@ def _resonance(hz: float, sample_rate_hz: int, bandwidth_hz: float = 90.0) -> li
 def write_corpus(raw: Path, count: int, seconds: float, sample_rate_hz: int, workers: int) -> None:
     """Write a corpus `generated` of FLAC files below `raw`."""
     folder = raw / NAME
-    paths = [f"audio/{number // PER_FOLDER:03d}/{number:06d}.flac" for number in range(count)]
+    paths = [clip_path(number) for number in range(count)]
+    write_clips(folder, paths, seconds, sample_rate_hz, workers)
+    rows = [f"{path},da,voice{number % 50},hr" for number, path in enumerate(paths)]
+    write_text(folder / "metadata.csv", "\n".join(["path,text,speaker,language", *rows]))
+    write_card(folder)
+
+
+def clip_path(number: int) -> str:
+    """Return the path of a clip in its corpus.
+
+    >>> clip_path(1234)
+    'audio/001/001234.flac'
+    """
+    return f"audio/{number // PER_FOLDER:03d}/{number:06d}.flac"
+
+
+def write_clips(
+    folder: Path, paths: Sequence[str], seconds: float, sample_rate_hz: int, workers: int
+) -> None:
+    """Write FLAC files of a corpus; a clip depends on the number that is its name."""
     for path in {(folder / path).parent for path in paths}:
         path.mkdir(parents=True, exist_ok=True)
     make = partial(_write, folder=folder, seconds=seconds, sample_rate_hz=sample_rate_hz)
     with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
         list(pool.map(make, paths, chunksize=64))
-    rows = [f"{path},da,voice{number % 50},hr" for number, path in enumerate(paths)]
-    write_text(folder / "metadata.csv", "\n".join(["path,text,speaker,language", *rows]))
-    write_card(folder)
 
 
 def write_card(folder: Path) -> None:

@@ -169,13 +169,20 @@ class CommandCost:
     peak_mib: float
 
 
-def time_command(command: Sequence[str], folder: Path) -> CommandCost:
+def time_command(
+    command: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
+) -> CommandCost:
     """Run a module with arguments in a folder.
+
+    Args:
+        command: the module and its arguments.
+        folder: where it runs.
+        variables: of its environment, besides those of this process.
 
     Raises:
         UserError: it failed; the end of its output is in the message.
     """
-    environment = os.environ | {"PYTHONPATH": str(TOP)}
+    environment = {**os.environ, "PYTHONPATH": str(TOP), **(variables or {})}
     begin = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-m", *command], cwd=folder, env=environment, text=True,

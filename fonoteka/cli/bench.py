@@ -37,6 +37,16 @@ class RunnerBenchmark(StrEnum):
     JOBS = "jobs"
 
 
+class ScaleBenchmark(StrEnum):
+    """What `bench scale` measures."""
+
+    CURVE = "curve"
+    ENCODER = "encoder"
+    EXECUTORS = "executors"
+    HAND_OVER = "hand_over"
+    FORECAST = "forecast"
+
+
 @app.command()
 def heads(busy: Busy = False) -> None:
     """Time the heads alone."""
@@ -210,6 +220,33 @@ def runner(
     from fonoteka.bench.runner import bench_runner
 
     _measure(lambda: bench_runner(parts or (), rounds, busy))
+
+
+@app.command()
+def scale(
+    parts: Annotated[
+        list[ScaleBenchmark] | None,
+        typer.Argument(metavar="PART", help="curve, encoder, executors, hand_over, forecast"),
+    ] = None,
+    clips: Annotated[
+        str, typer.Option(metavar="N,N", help="numbers of clips of the curve")
+    ] = "100,1000,10000,100000",
+    stages: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="of the curve  [default: all]")
+    ] = "",
+    more: Annotated[
+        bool, typer.Option("--more/--no-more", help="add one clip to each number up to 10,000")
+    ] = True,
+    encoder_clips: Annotated[
+        str, typer.Option(metavar="N,N", help="two numbers of clips for the part encoder")
+    ] = "200,2000",
+    rounds: Annotated[int, typer.Option(min=1, help="turns of one worker and of two")] = 3,
+    busy: Busy = False,
+) -> None:
+    """Measure stages from 100 clips to 100,000, one clip more, workers and executors."""
+    from fonoteka.bench.scale.command import bench_scale
+
+    _measure(lambda: bench_scale(parts or (), clips, stages, more, encoder_clips, rounds, busy))
 
 
 def _models(*names: str, busy: bool) -> None:

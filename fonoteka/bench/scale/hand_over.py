@@ -80,12 +80,19 @@ def measure(shards: int) -> HandOver:
     return HandOver(first - start, 1000 * (last - first) / (shards - 1))
 
 
-def run(executors: list[str], shards: int) -> None:
-    """Measure executors in an empty folder with this project's section `execution`."""
+def times(executors: list[str], shards: int) -> dict[str, dict[str, float]]:
+    """Measure executors in an empty folder with this project's section `execution`.
+
+    Returns:
+        The fields of `HandOver` by executor.
+
+    Raises:
+        UserError: there are fewer than two shards.
+    """
     if shards < 2:
         raise UserError(f"--shards: expected 2 or more, got {shards}")
     text = PARAMS.read_text(encoding="utf-8")
-    times = {}
+    measured = {}
     for executor in executors:
         before = Path.cwd()
         with tempfile.TemporaryDirectory() as folder:
@@ -93,10 +100,15 @@ def run(executors: list[str], shards: int) -> None:
             try:
                 PARAMS.write_text(text, encoding="utf-8")
                 os.environ[VARIABLE] = executor
-                times[executor] = measure(shards)._asdict()
+                measured[executor] = measure(shards)._asdict()
             finally:
                 os.chdir(before)
-    print(json.dumps(times, indent=2))
+    return measured
+
+
+def run(executors: list[str], shards: int) -> None:
+    """Print the times of executors."""
+    print(json.dumps(times(executors, shards), indent=2))
 
 
 def main() -> None:
