@@ -57,7 +57,8 @@ LAYERS = [
         "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
         "streaming", "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
         "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
-        "release", "service", "hub", "images", "bench", "planning", "cli",
+        "release", "service", "hub", "images", "bench", "planning", "sweep",
+        "cli",
     )
 ]  # fmt: skip
 # Packages that can be used alone, with everything that each imports besides itself.

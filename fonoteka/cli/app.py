@@ -21,6 +21,7 @@ from fonoteka.cli import (
     remotes,
     service,
     streaming,
+    sweep,
 )
 
 app = typer.Typer(
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 for commands in (
     pipeline.app, remotes.app, release.app, models.app, alignment.app, streaming.app, service.app,
-    hub.app,
+    hub.app, sweep.app,
 ):  # fmt: skip
     app.add_typer(commands)
 app.add_typer(bench.app, name="bench")
