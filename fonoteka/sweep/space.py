@@ -132,10 +132,12 @@ def _check(space: Space, path: Path) -> None:
             raise UserError(f"{path}: {name} must be at least 1, found {getattr(space, name)}")
     try:
         words = space.words()
+        used = {name for _, name, _, _ in Formatter().parse(space.command) if name is not None}
     except ValueError as error:
-        raise UserError(f"{path}: command: {error}; close the quote") from error
+        raise UserError(
+            f"{path}: command: {error}; close each quote, and write a brace twice"
+        ) from error
     known = {*FILLED, *space.inputs}
-    used = {name for _, name, _, _ in Formatter().parse(space.command) if name is not None}
     if unknown := sorted(used - known):
         raise UserError(
             f"{path}: command: unknown placeholder {{{unknown[0]}}}; expected one of "

@@ -28,6 +28,8 @@ def main() -> None:
         print(f"loading {targets}\ndepth {depth} does not fit into {Path.cwd()}", file=sys.stderr)
         sys.exit(3)
     error = 0.1 + 0.05 * abs(math.log10(x / 0.01)) + 0.02 * abs(depth - 3) + 0.03 * (kind != "b")
+    if "TOY_NAN" in os.environ:
+        error = math.nan
     (out / "model.json").write_text(json.dumps({"valid_per": round(error, 6)}))
 
 
