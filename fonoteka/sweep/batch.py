@@ -23,7 +23,8 @@ def run_batch(trainings: Sequence[Training], space: Space, workers: int) -> list
     Returns:
         One outcome per training, in their order.
     """
-    outcomes = {number: found for number, t in enumerate(trainings) if (found := finished(t))}
+    earlier = map(finished, trainings)
+    outcomes = {number: outcome for number, outcome in enumerate(earlier) if outcome}
     waiting = [number for number in range(len(trainings)) if number not in outcomes]
     running: dict[int, subprocess.Popen[bytes]] = {}
     try:

@@ -106,7 +106,7 @@ class Sweep:
             self.journal.add(name, space, values, run_batch(trainings, space, self.workers))
         return self.journal.trials(name)
 
-    def test(self, found: Training, today: Training) -> dict[str, Any] | None:
+    def test(self, best: Training, today: Training) -> dict[str, Any] | None:
         """Return the comparison on the test part, which is read once per pair of models.
 
         Raises:
@@ -116,29 +116,29 @@ class Sweep:
         if part is None:
             return None
         for training, outcome in zip(
-            (today, found), run_batch([today, found], space, self.workers), strict=True
+            (today, best), run_batch([today, best], space, self.workers), strict=True
         ):
             if outcome.error is None:
                 raise UserError(
                     f"{training.name}: the training with all epochs failed, {outcome.reason}; see "
                     f"{training.folder / 'log.txt'}"
                 )
-        folders = [training.folder / "out" for training in (today, found)]
+        folders = [training.folder / "out" for training in (today, best)]
         models = [sha256_file(folder / space.objective.file) for folder in folders]
         path = self.work / "test.json"
-        known = read_json(path) if path.is_file() else {"looks": 0, "models": None}
-        if known["models"] != models:
+        comparison = read_json(path) if path.is_file() else {"looks": 0, "models": None}
+        if comparison["models"] != models:
             from fonoteka.sweep.held_out import compared  # here: torch takes 3.6 CPU seconds
 
             threads = self.mark.sections.get("compute", {}).get("threads", 1)
             result = rounded(compared(*folders, part, threads), ERROR_DIGITS)
-            known = {"looks": known["looks"] + 1, "models": models, "result": result}
-            write_json(path, known)
+            comparison = {"looks": comparison["looks"] + 1, "models": models, "result": result}
+            write_json(path, comparison)
         valid = [
             read_json(folder / space.objective.file)[space.objective.key] for folder in folders
         ]
-        return known["result"] | {
-            "looks": known["looks"],
+        return comparison["result"] | {
+            "looks": comparison["looks"],
             "validation": dict(zip(("today", "found"), valid, strict=True)),
         }
 
@@ -207,10 +207,10 @@ def _finish(
     print(_summary(best.error, today, test, out))
 
 
-def _summary(found: float, today: float, test: dict[str, Any] | None, out: Path) -> str:
-    if found >= today:
+def _summary(best: float, today: float, test: dict[str, Any] | None, out: Path) -> str:
+    if best >= today:
         return f"no trial is better than today's values, {today:.4f}: {out}"
-    line = f"found {found:.4f}, today {today:.4f} on validation: git apply {out / PATCH}"
+    line = f"found {best:.4f}, today {today:.4f} on validation: git apply {out / PATCH}"
     if test:
         line += (
             f"\ntest: {test['verdict']}, difference {test['difference']:.4f}, 95 % "

@@ -15,12 +15,12 @@ from fonoteka.shards import read_arrays
 from fonoteka.sweep.space import HeldOut
 
 
-def compared(today: Path, found: Path, part: HeldOut, threads: int) -> dict[str, Any]:
+def compared(today: Path, best: Path, part: HeldOut, threads: int) -> dict[str, Any]:
     """Return the phone error rates of two heads on the test part, and their difference.
 
     Args:
         today: folder of the model with today's values.
-        found: folder of the model with the found values.
+        best: folder of the model with the found values.
         part: the test part.
         threads: of torch.
 
@@ -37,7 +37,7 @@ def compared(today: Path, found: Path, part: HeldOut, threads: int) -> dict[str,
         raise UserError(f"{part.utterances}: no utterance to test on")
     frames = read_arrays(Path(part.embeddings), [u.id for u in utterances])
     sides = {}
-    for name, folder in (("today", today), ("found", found)):
+    for name, folder in (("today", today), ("found", best)):
         head, _ = load_head(folder)
         decoded = [[s.symbol for s in greedy(posteriors(head, frames[u.id]))] for u in utterances]
         sides[name] = errors_by(
@@ -46,7 +46,7 @@ def compared(today: Path, found: Path, part: HeldOut, threads: int) -> dict[str,
     return difference(sides["today"], sides["found"], part)
 
 
-def difference(today: dict[str, Errors], found: dict[str, Errors], part: HeldOut) -> dict[str, Any]:
+def difference(today: dict[str, Errors], best: dict[str, Errors], part: HeldOut) -> dict[str, Any]:
     """Return both rates and the difference of found and today, from errors per speaker."""
 
     def rate(side: dict[str, Errors]) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def difference(today: dict[str, Errors], found: dict[str, Errors], part: HeldOut
         total = sum(side.values(), Errors()).rate
         return {"per": total, "per_low": interval.low, "per_high": interval.high}
 
-    interval, better = paired_bootstrap(found, today, part.resamples, part.seed)
-    rates = {"today": rate(today), "found": rate(found)}
+    interval, better = paired_bootstrap(best, today, part.resamples, part.seed)
+    rates = {"today": rate(today), "found": rate(best)}
     return rates | {
         "difference": rates["found"]["per"] - rates["today"]["per"],
         "difference_low": interval.low,

@@ -37,7 +37,7 @@ def patch_of(values: Mapping[str, Any], params: Path = PARAMS) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines with their ends; git knows no other end than a newline."""
+    """Return the lines with their ends; git ends a line at a newline alone."""
     return list(io.StringIO(text, newline="\n"))
 
 

@@ -91,15 +91,15 @@ Range = FloatRange | IntRange | ChoiceRange
 
 def _numbers(target: type[FloatRange] | type[IntRange]) -> Callable[[Mapping[str, Any], str], Any]:
     def read(values: Mapping[str, Any], place: str) -> Any:
-        found = build(values, target, place)
-        if found.low >= found.high:
+        limits = build(values, target, place)
+        if limits.low >= limits.high:
             raise UserError(
-                f"{place}: low {found.low} is not below high {found.high}; widen the range, or "
+                f"{place}: low {limits.low} is not below high {limits.high}; widen the range, or "
                 "set one value under fixed"
             )
-        if found.log and found.low <= 0:
-            raise UserError(f"{place}: low {found.low} has no logarithm; use log: false")
-        return found
+        if limits.log and limits.low <= 0:
+            raise UserError(f"{place}: low {limits.low} has no logarithm; use log: false")
+        return limits
 
     return read
 
@@ -128,8 +128,8 @@ def read_range(values: Any, place: str) -> Range:
     IntRange(low=1, high=9, log=False)
     """
     if not isinstance(values, Mapping) or values.get("kind") not in KINDS:
-        found = values.get("kind") if isinstance(values, Mapping) else values
-        raise UserError(f"{place}: kind {found!r} is not one of {', '.join(KINDS)}")
+        kind = values.get("kind") if isinstance(values, Mapping) else values
+        raise UserError(f"{place}: kind {kind!r} is not one of {', '.join(KINDS)}")
     rest = {key: value for key, value in values.items() if key != "kind"}
     space_range: Range = KINDS[values["kind"]](rest, place)
     return space_range

@@ -104,11 +104,12 @@ def read_space(path: Path) -> Space:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    # `build` cannot check the types of ranges and of values, so these two are read apart.
     names = {field.name for field in fields(Space)}
     if not isinstance(document, dict) or set(document) != names:
-        found = set(document) if isinstance(document, dict) else set()
+        keys_found = set(document) if isinstance(document, dict) else set()
         raise UserError(
-            f"{path}: missing {sorted(names - found)}, unknown {sorted(map(str, found - names))}"
+            f"{path}: missing {sorted(names - keys_found)}, unknown {sorted(map(str, keys_found - names))}"
         )
     plain = build(
         {k: document[k] for k in document if k not in ("keys", "fixed")}, _Plain, path.name
@@ -137,11 +138,11 @@ def _check(space: Space, path: Path) -> None:
         raise UserError(
             f"{path}: command: {error}; close each quote, and write a brace twice"
         ) from error
-    known = {*FILLED, *space.inputs}
-    if unknown := sorted(used - known):
+    placeholders = {*FILLED, *space.inputs}
+    if unknown := sorted(used - placeholders):
         raise UserError(
             f"{path}: command: unknown placeholder {{{unknown[0]}}}; expected one of "
-            f"{', '.join(sorted(known))}"
+            f"{', '.join(sorted(placeholders))}"
         )
     if not words or "out" not in used:
         raise UserError(

@@ -42,11 +42,13 @@ def suggestions(
     study = optuna.create_study()
     study.add_trials(earlier)
     distributions = {key: each.distribution() for key, each in space.keys.items()}
-    asked = []
+    requested = []
     for number in range(len(earlier), len(earlier) + count):
         study.sampler = _sampler(space, search, number)
-        asked.append(study.ask(distributions).params)
-    return [{key: each.value(params[key]) for key, each in space.keys.items()} for params in asked]
+        requested.append(study.ask(distributions).params)
+    return [
+        {key: each.value(params[key]) for key, each in space.keys.items()} for params in requested
+    ]
 
 
 def _sampler(space: Space, search: str, number: int) -> BaseSampler:

@@ -105,9 +105,9 @@ def test_errors_are_those_of_the_formula_and_the_report_has_the_lowest(project):
     assert float(done[0]["error"]) == pytest.approx(0.1 + 0.05 * 1.477121 + 0.08 + 0.03, abs=1e-5)
     lowest = min(done, key=lambda row: float(row["error"]))
     report = read_json(RESULTS / "report.json")
-    found = report["found"]
-    assert (found["search"], str(found["trial"])) == (lowest["search"], lowest["trial"])
-    assert found["error"] == float(lowest["error"]) < report["today"]["error"]
+    best = report["found"]
+    assert (best["search"], str(best["trial"])) == (lowest["search"], lowest["trial"])
+    assert best["error"] == float(lowest["error"]) < report["today"]["error"]
     assert report["searches"]["tpe"]["trials"] == report["searches"]["random"]["trials"] == 6
     assert {*report["importance"]} == {*KEYS}
     assert sum(report["importance"].values()) == pytest.approx(1, abs=1e-5)
@@ -119,8 +119,8 @@ def test_the_patch_changes_the_searched_values_and_no_comment(project):
     subprocess.run(["git", "apply", RESULTS / "params.patch"], cwd=project, check=True)
     text = (project / "params.yaml").read_text()
     values = yaml.safe_load(text)
-    found = read_json(RESULTS / "report.json")["found"]["values"]
-    assert {f"toy.{key}": value for key, value in values["toy"].items() if key != "seed"} == found
+    best = read_json(RESULTS / "report.json")["found"]["values"]
+    assert {f"toy.{key}": value for key, value in values["toy"].items() if key != "seed"} == best
     comments = [line.partition("#")[2] for line in PARAMS.splitlines()]
     assert [line.partition("#")[2] for line in text.splitlines()] == comments
     # The sweep keeps its values of that day, and has no further change to propose.

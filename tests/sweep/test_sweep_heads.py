@@ -83,8 +83,8 @@ def test_a_learning_rate_that_learns_is_found_and_holds_on_test(project):
 
 def test_a_gain_that_speakers_do_not_share_is_undecided():
     today = {"a": Errors(substitutions=5, reference=10), "b": Errors(substitutions=1, reference=10)}
-    found = {"a": Errors(substitutions=1, reference=10), "b": Errors(substitutions=3, reference=10)}
-    report = difference(today, found, PART)
+    best = {"a": Errors(substitutions=1, reference=10), "b": Errors(substitutions=3, reference=10)}
+    report = difference(today, best, PART)
     assert report["difference"] == pytest.approx(-0.1)
     assert report["difference_low"] < 0 < report["difference_high"]
     assert report["verdict"] == "undecided"
@@ -92,7 +92,7 @@ def test_a_gain_that_speakers_do_not_share_is_undecided():
 
 
 def test_one_speaker_decides_nothing():
-    one = {"a": Errors(substitutions=5, reference=10)}
-    report = difference(one, {"a": Errors(reference=10)}, PART)
+    alone = {"a": Errors(substitutions=5, reference=10)}
+    report = difference(alone, {"a": Errors(reference=10)}, PART)
     assert (report["verdict"], report["difference_low"]) == ("undecided", None)
     assert report["interval"] == "one speaker: no interval over speakers"
