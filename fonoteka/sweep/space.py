@@ -107,10 +107,9 @@ def read_space(path: Path) -> Space:
     # `build` cannot check the types of ranges and of values, so these two are read apart.
     names = {field.name for field in fields(Space)}
     if not isinstance(document, dict) or set(document) != names:
-        keys_found = set(document) if isinstance(document, dict) else set()
-        raise UserError(
-            f"{path}: missing {sorted(names - keys_found)}, unknown {sorted(map(str, keys_found - names))}"
-        )
+        present = set(document) if isinstance(document, dict) else set()
+        missing, unknown = sorted(names - present), sorted(map(str, present - names))
+        raise UserError(f"{path}: missing {missing}, unknown {unknown}")
     plain = build(
         {k: document[k] for k in document if k not in ("keys", "fixed")}, _Plain, path.name
     )
