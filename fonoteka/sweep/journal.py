@@ -7,7 +7,7 @@ own tools, such as its dashboard, read the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ REASON = "reason"
 
 
 @contextmanager
-def sweep_lock(folder: Path):  # type: ignore[no-untyped-def]
+def sweep_lock(folder: Path) -> Iterator[None]:
     """Hold a folder for one sweep inside the block; the system releases it if the process ends.
 
     Raises:

@@ -5,7 +5,7 @@ nothing else: not on how many trainings run side by side, which ends first, or w
 killed. Optuna itself promises this for one job alone, because its sampler draws from one generator
 and reads whatever has ended. So each trial has a sampler of its own, seeded by its number, in a
 study in memory that contains the earlier rounds. Within a round the sampler takes the trials before
-it for bad ones (`constant_liar`), so that a round is not four times the same guess.
+it for bad ones (`constant_liar`), so that a round is not one guess several times.
 
 Source: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization" (TPE).
 """
