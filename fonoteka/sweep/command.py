@@ -34,7 +34,7 @@ from fonoteka.sweep.outcome import (
     write_results,
     write_trials,
 )
-from fonoteka.sweep.space import Space, read_space, trial_params
+from fonoteka.sweep.space import HeldOut, Space, read_space, trial_params
 from fonoteka.sweep.suggest import RANDOM, SEARCHES, suggestions
 from fonoteka.sweep.training import RESULT, Training
 
@@ -123,24 +123,28 @@ class Sweep:
                     f"{training.name}: the training with all epochs failed, {outcome.reason}; see "
                     f"{training.folder / 'log.txt'}"
                 )
-        folders = [training.folder / "out" for training in (today, best)]
-        models = [sha256_file(folder / space.objective.file) for folder in folders]
-        path = self.work / "test.json"
-        comparison = read_json(path) if path.is_file() else {"looks": 0, "models": None}
-        if comparison["models"] != models:
-            from fonoteka.sweep.held_out import compared  # here: torch takes 3.6 CPU seconds
-
-            threads = self.mark.sections.get("compute", {}).get("threads", 1)
-            result = rounded(compared(*folders, part, threads), ERROR_DIGITS)
-            comparison = {"looks": comparison["looks"] + 1, "models": models, "result": result}
-            write_json(path, comparison)
+        folders = today.folder / "out", best.folder / "out"
+        report = self._looked(part, *folders)
         valid = [
             read_json(folder / space.objective.file)[space.objective.key] for folder in folders
         ]
-        return comparison["result"] | {
-            "looks": comparison["looks"],
-            "validation": dict(zip(("today", "found"), valid, strict=True)),
-        }
+        return report | {"validation": dict(zip(("today", "found"), valid, strict=True))}
+
+    def _looked(self, part: HeldOut, today: Path, best: Path) -> dict[str, Any]:
+        """Return the comparison of two models, and how often the test part was read for one."""
+        file = self.space.objective.file
+        models = [sha256_file(folder / file) for folder in (today, best)]
+        path = self.work / "test.json"
+        last: dict[str, Any] = read_json(path) if path.is_file() else {"looks": 0}
+        if last.get("models") != models:
+            from fonoteka.sweep.held_out import compared  # here: torch takes 3.6 CPU seconds
+
+            threads = self.mark.sections.get("compute", {}).get("threads", 1)
+            result = rounded(compared(today, best, part, threads), ERROR_DIGITS)
+            last = {"looks": last["looks"] + 1, "models": models, "result": result}
+            write_json(path, last)
+        report: dict[str, Any] = last["result"] | {"looks": last["looks"]}
+        return report
 
 
 def run(path: Path, options: SweepOptions) -> None:
