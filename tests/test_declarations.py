@@ -61,7 +61,7 @@ LAYERS = [
         "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
         "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
         "harvest", "release", "service", "hub", "corpus_fetch", "images", "selection", "voices",
-        "bench", "planning", "cli",
+        "bench", "planning", "sweep", "cli",
     )
 ]  # fmt: skip
 # Packages that can be used alone, with everything that each imports besides itself.

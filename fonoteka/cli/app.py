@@ -26,6 +26,7 @@ from fonoteka.cli import (
     self_training,
     service,
     streaming,
+    sweep,
 )
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app = typer.Typer(
 for commands in (
     pipeline.app, remotes.app, release.app, models.app, alignment.app, streaming.app, service.app,
     hub.app, augmentation.app,
+    hub.app, sweep.app,
 ):  # fmt: skip
     app.add_typer(commands)
 app.add_typer(bench.app, name="bench")
