@@ -33,7 +33,7 @@ from fonoteka.corpus.corpus import (
 )
 from fonoteka.corpus.importers.add import check_name, next_steps, track
 from fonoteka.git import entered
-from fonoteka.selection.label_studio import Answer, read_answers
+from fonoteka.selection.label_studio import Annotation, read_answers
 from fonoteka.selection.ledger import LEDGER, QueuedClip, locked, read_ledger, write_ledger
 from fonoteka.selection.pool import ORIGIN, RAW
 from fonoteka.selection.same_speakers import rows_to_add
@@ -56,7 +56,7 @@ class Transcribed:
         terms: its licence and source.
     """
 
-    answer: Answer
+    answer: Annotation
     queued: QueuedClip
     clip: CorpusClip
     file: Path
@@ -78,7 +78,9 @@ class Sorted:
     imported: int = 0
 
 
-def sort_answers(answers: Sequence[Answer], ledger: Mapping[str, QueuedClip], raw: Path) -> Sorted:
+def sort_answers(
+    answers: Sequence[Annotation], ledger: Mapping[str, QueuedClip], raw: Path
+) -> Sorted:
     """Return which answers can be imported, and the reasons of the others.
 
     Args:
@@ -111,7 +113,7 @@ def sort_answers(answers: Sequence[Answer], ledger: Mapping[str, QueuedClip], ra
     return result
 
 
-def _queued(answer: Answer, ledger: Mapping[str, QueuedClip]) -> QueuedClip:
+def _queued(answer: Annotation, ledger: Mapping[str, QueuedClip]) -> QueuedClip:
     queued = ledger.get(answer.clip)
     if queued is None:
         raise UserError(
@@ -126,7 +128,7 @@ def _queued(answer: Answer, ledger: Mapping[str, QueuedClip]) -> QueuedClip:
     return queued
 
 
-def _problem(answer: Answer, queued: QueuedClip, corpora: _Corpora) -> str:
+def _problem(answer: Annotation, queued: QueuedClip, corpora: _Corpora) -> str:
     """Return why an answer cannot be imported; empty if it can."""
     name = f"{queued.corpus}/{queued.path}"
     if corpora.clip(queued) is None:
@@ -158,7 +160,7 @@ class _Corpora:
                 self.terms[name] = own_terms(self.raw / name)
         return self.clips[name].get(queued.path)
 
-    def transcribed(self, answer: Answer, queued: QueuedClip) -> Transcribed:
+    def transcribed(self, answer: Annotation, queued: QueuedClip) -> Transcribed:
         """Return an answer with the recording that it is of, which exists."""
         clip, name = self.clips[queued.corpus][queued.path], queued.corpus
         terms = self.terms[name].get(queued.path, AS_THE_CORPUS).within(self.cards[name])

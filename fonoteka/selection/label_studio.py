@@ -26,7 +26,7 @@ CLIP, DIGEST = "clip", "sha256"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Annotation:
     """What an annotator wrote for a task.
 
     Attributes:
@@ -62,7 +62,7 @@ def task(data: Mapping[str, Any], text: str, model: str, score: float) -> dict[s
     return {"data": dict(data), "predictions": [prediction] if text else []}
 
 
-def read_answers(path: Path) -> list[Answer]:
+def read_answers(path: Path) -> list[Annotation]:
     """Return the answers of an export, one for each task.
 
     The last update counts if a task has several annotations that were not skipped.
@@ -83,12 +83,12 @@ def read_answers(path: Path) -> list[Answer]:
     return list(_of_rows(rows, path))
 
 
-def _of_task(row: Mapping[str, Any], place: str) -> Answer:
+def _of_task(row: Mapping[str, Any], place: str) -> Annotation:
     """Return the answer of a task of a JSON export."""
     key = _text(row["data"].get(CLIP)), _text(row["data"].get(DIGEST))
     done = [a for a in row["annotations"] or [] if not a.get("was_cancelled")]
     if not done:
-        return Answer(place, *key, skipped=True)
+        return Annotation(place, *key, skipped=True)
     last = max(done, key=lambda a: (str(a.get("updated_at", "")), str(a.get("id", ""))))
     texts = [
         part
@@ -96,14 +96,14 @@ def _of_task(row: Mapping[str, Any], place: str) -> Answer:
         if region.get("from_name") == TEXT and region.get("type") == "textarea"
         for part in _parts(region.get("value"))
     ]
-    return Answer(
+    return Annotation(
         place, *key, _joined(texts), _annotator(last.get("completed_by")), _seconds(last, place)
     )
 
 
-def _of_rows(rows: list[dict[str, Any]], path: Path) -> Iterator[Answer]:
+def _of_rows(rows: list[dict[str, Any]], path: Path) -> Iterator[Annotation]:
     """Yield the answers of JSON-MIN or CSV, which have one row per annotation."""
-    by_task: dict[str, tuple[str, Answer]] = {}
+    by_task: dict[str, tuple[str, Annotation]] = {}
     for number, row in enumerate(rows, start=1):
         if "annotator" not in row:
             raise UserError(
@@ -112,7 +112,7 @@ def _of_rows(rows: list[dict[str, Any]], path: Path) -> Iterator[Answer]:
             )
         name = _text(row.get("id")) or f"in entry {number}"
         place = f"{path}: task {name}"
-        answer = Answer(
+        answer = Annotation(
             place, _text(row.get(CLIP)), _text(row.get(DIGEST)),
             _joined(_parts(_unpacked(row.get(TEXT)))), _annotator(row["annotator"]),
             _seconds(row, place),

@@ -1,4 +1,4 @@
-"""What a recipe is worth: heads trained with its copies, tested on speakers they never saw."""
+"""The value of a recipe: heads trained with its copies, tested on speakers they never saw."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fonoteka.scoring.error_rate import Errors
 
 pytestmark = pytest.mark.torch
 SMALL = AugmentBenchParams(
-    train_clips=10, test_clips=10, copies=1, epochs=30, held_out=1, seeds=1
+    train_clips=10, test_clips=10, copies=1, epochs=150, held_out=1, seeds=1
 )  # fmt: skip
 torch.set_num_threads(1)  # idle threads of OpenMP wait in a loop beside other processes
 SPEAKERS = ("ana", "eva", "ivo")

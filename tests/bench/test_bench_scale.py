@@ -1,4 +1,4 @@
-"""The benchmark of scale runs the pipeline's commands, and its figures are what it says."""
+"""The benchmark of scale runs the pipeline's commands, and the page has its figures."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def new_project(folder, seconds=0.2):
 def test_a_larger_corpus_has_the_clips_of_a_smaller_one(tmp_path):
     grown, whole = new_project(tmp_path / "a"), new_project(tmp_path / "b")
     grown.grow(3)
-    kept = (grown.folder / "data/raw/generated/audio/000/000002.flac").stat().st_mtime_ns
+    cached = (grown.folder / "data/raw/generated/audio/000/000002.flac").stat().st_mtime_ns
     grown.grow(5)
     whole.grow(5)
     both = [
@@ -77,7 +77,7 @@ def test_a_larger_corpus_has_the_clips_of_a_smaller_one(tmp_path):
     ]
     assert both[0] == both[1]
     assert len({*both[0].values()}) == 5
-    assert (grown.folder / "data/raw/generated/audio/000/000002.flac").stat().st_mtime_ns == kept
+    assert (grown.folder / "data/raw/generated/audio/000/000002.flac").stat().st_mtime_ns == cached
     assert grown.file_counts() == {"recordings": 7, "results": 1, "cache": 0}
 
 
@@ -124,9 +124,9 @@ class FakePipeline:
                 stale = self.wrong and reuse
                 for path in stage.writes:
                     (folder / path).write_text(f"{0 if stale else clips}")
-        known = (folder / ".fonoteka").exists() and reuse
+        existing = (folder / ".fonoteka").exists() and reuse
         (folder / ".fonoteka").mkdir(exist_ok=True)
-        return RunCost(clips / 50, clips / 100 * (0.005 if known else 1), 50 + clips / 1000, 90)
+        return RunCost(clips / 50, clips / 100 * (0.005 if existing else 1), 50 + clips / 1000, 90)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_dvc_is_timed_on_the_outputs(tmp_path, monkeypatch):
 
 
 @pytest.mark.torch
-def test_the_encoder_that_stands_in_has_the_width_of_its_head(tmp_path):
+def test_the_tiny_encoder_has_the_width_of_its_head(tmp_path):
     stand_ins.write_models(tmp_path, "tiny")
     encoder = load_clip_encoder(tmp_path / ENCODER)
     import numpy as np

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from fonoteka.selection.label_studio import Answer, read_answers, task
+from fonoteka.selection.label_studio import Annotation, read_answers, task
 
 DATA = {"audio": "/data/local-files/?d=raw/radio/a.wav", "clip": "radio-a-1", "sha256": "5f"}
 
@@ -61,7 +61,7 @@ def min_row(**more: object) -> dict[str, object]:
 ANSWER = ("radio-a-1", "5f", "dobar dan", "10", 4.288, False)
 
 
-def parts(answer: Answer) -> tuple[object, ...]:
+def parts(answer: Annotation) -> tuple[object, ...]:
     return (
         answer.clip, answer.sha256, answer.text, answer.annotator, answer.lead_time_s,
         answer.skipped,

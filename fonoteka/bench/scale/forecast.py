@@ -26,7 +26,7 @@ SANDBOX = "inventory"
 """Its workers are processes of the driver's machine with limits, not those of an executor."""
 
 
-class Place(NamedTuple):
+class Deployment(NamedTuple):
     """Where the work runs.
 
     Attributes:
@@ -45,11 +45,11 @@ class Place(NamedTuple):
 
 
 PLACES = (
-    Place("serial", "1 core", 1, 1),
-    Place("processes", "16 cores", 16, 16),
-    Place("processes", "16 cores and one GPU", 16, 16, gpu=True),
-    Place("dask", "8 machines of 8 cores", 64, 8),
-    Place("slurm", "64 elements of one core", 64, 8),
+    Deployment("serial", "1 core", 1, 1),
+    Deployment("processes", "16 cores", 16, 16),
+    Deployment("processes", "16 cores and one GPU", 16, 16, gpu=True),
+    Deployment("dask", "8 machines of 8 cores", 64, 8),
+    Deployment("slurm", "64 elements of one core", 64, 8),
 )
 
 
@@ -93,7 +93,7 @@ def forecast(
     }  # fmt: skip
 
 
-def _clock_s(name: str, rate: float, place: Place, hand_over_s: float) -> float:
+def _clock_s(name: str, rate: float, place: Deployment, hand_over_s: float) -> float:
     """Return the seconds of the clock that a stage takes per hour of speech."""
     stage = name.partition("@")[0]
     if stage not in DIVIDED:

@@ -81,11 +81,11 @@ def encoder_page(report: Report) -> str:
         if (rate := report["rates"].get(name))
     ]
     header = ["stage", "per clip, CPU ms", "per hour of speech, CPU s", "start, CPU s", "MiB"]
-    one, two = (report["workers"][n] for n in ("1", "2"))
+    single, double = (report["workers"][n] for n in ("1", "2"))
     return (
-        f"{table(header, rows)}\n\n`embed` with 1 worker {one['wall_s']} s and {one['cpu_s']} CPU "
-        f"s, with 2 workers {two['wall_s']} s and {two['cpu_s']} CPU s: "
-        f"{report['two_workers']} times as fast; bare decoding is {report['of_decoding']} of "
+        f"{table(header, rows)}\n\n`embed` with 1 worker {single['wall_s']} s and "
+        f"{single['cpu_s']} CPU s, with 2 workers {double['wall_s']} s and {double['cpu_s']} "
+        f"CPU s: {report['two_workers']} times as fast; bare decoding is {report['of_decoding']} of "
         "inventory and dedupe"
     )
 

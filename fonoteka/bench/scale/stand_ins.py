@@ -56,9 +56,9 @@ def write_models(folder: Path, size: str) -> None:
     write_provenance(encoder, "pretrain")
     width = architecture.hidden
     head = new_head(TdnnShape(width, len(LABELS), 16, (1,), 0.0)).eval()
-    facts = {"labels": list(LABELS), "name": "stand-in", "sample_rate_hz": 16_000}
+    metadata = {"labels": list(LABELS), "name": "stand-in", "sample_rate_hz": 16_000}
     model.mkdir(parents=True, exist_ok=True)
-    export(head, torch.zeros(2, 9, width), HEAD_AXES, facts, model / "head.onnx", 17)
+    export(head, torch.zeros(2, 9, width), HEAD_AXES, metadata, model / "head.onnx", 17)
     write_json(model / "model.json", {"labels": list(LABELS), "kind": "tdnn"})
 
 
