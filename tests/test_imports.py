@@ -47,6 +47,13 @@ LOADS = {
     "stages.words.export_whisper": {"onnxruntime", "torch", "transformers"},
     "stages.words.evaluate_whisper": {"onnxruntime", "torch", "transformers"},
     "fonoteka.bench.alignment.compare": {"onnxruntime"},
+    "fonoteka.bench.scale.command": {"scipy"},
+    "fonoteka.bench.scale.curve": {"scipy"},
+    "fonoteka.bench.scale.project": {"scipy"},
+    "fonoteka.bench.scale.workers": {"scipy"},
+    "fonoteka.self_training.simulation": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.self_training.whisper_corpus": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.sweep.held_out": {"torch"},
     "fonoteka.bench.alignment.digits": {"onnxruntime"},
     "fonoteka.bench.augmentation.command": {"onnxruntime", "scipy", "torch", "transformers"},
     "fonoteka.bench.augmentation.recipe_comparison": {

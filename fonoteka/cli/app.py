@@ -10,7 +10,6 @@ import typer
 
 from fonoteka.cli import (
     alignment,
-    augmentation,
     bench,
     cache,
     corpus,
@@ -26,7 +25,7 @@ from fonoteka.cli import (
     self_training,
     service,
     streaming,
-    sweep,
+    training,
 )
 
 app = typer.Typer(
@@ -39,8 +38,7 @@ app = typer.Typer(
 )
 for commands in (
     pipeline.app, remotes.app, release.app, models.app, alignment.app, streaming.app, service.app,
-    hub.app, augmentation.app,
-    hub.app, sweep.app,
+    hub.app, training.app,
 ):  # fmt: skip
     app.add_typer(commands)
 app.add_typer(bench.app, name="bench")

@@ -12,12 +12,12 @@ import time
 from collections.abc import Sequence
 
 from fonoteka.sweep.space import Space
-from fonoteka.sweep.training import Outcome, Training, finished, record, start, stop
+from fonoteka.sweep.training import Training, TrainingOutcome, finished, record, start, stop
 
 POLL_S = 0.05  # a training takes seconds
 
 
-def run_batch(trainings: Sequence[Training], space: Space, workers: int) -> list[Outcome]:
+def run_batch(trainings: Sequence[Training], space: Space, workers: int) -> list[TrainingOutcome]:
     """Run the trainings that are not finished, at most `workers` at a time.
 
     Returns:
@@ -45,6 +45,6 @@ def run_batch(trainings: Sequence[Training], space: Space, workers: int) -> list
     return [outcomes[number] for number in range(len(trainings))]
 
 
-def _print(training: Training, outcome: Outcome, space: Space) -> None:
+def _print(training: Training, outcome: TrainingOutcome, space: Space) -> None:
     result = outcome.reason or f"{space.objective.key} {outcome.error:.4f}"
     print(f"{training.name}: {result}", flush=True)

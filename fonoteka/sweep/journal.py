@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fonoteka.core.errors import UserError
 from fonoteka.sweep.space import Space
-from fonoteka.sweep.training import Outcome
+from fonoteka.sweep.training import TrainingOutcome
 
 FILE, LOCK = "journal.log", "lock"
 REASON = "reason"
@@ -82,7 +82,7 @@ class Journal:
 
     def add(
         self, search: str, space: Space, values: Sequence[Mapping[str, Any]],
-        outcomes: Sequence[Outcome],
+        outcomes: Sequence[TrainingOutcome],
     ) -> None:  # fmt: skip
         """Add trials with their values and outcomes, in the given order."""
         study = self.study(search)

@@ -33,7 +33,7 @@ LONGEST_REASON = 200  # characters of a reason in a table
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """The end of a training.
 
     Attributes:
@@ -60,10 +60,10 @@ class Training:
     sections: Mapping[str, Any]
 
 
-def finished(training: Training) -> Outcome | None:
+def finished(training: Training) -> TrainingOutcome | None:
     """Return the outcome of a training that has ended, or None."""
     path = training.folder / RESULT
-    return Outcome(**read_json(path)) if path.is_file() else None
+    return TrainingOutcome(**read_json(path)) if path.is_file() else None
 
 
 def start(training: Training, space: Space) -> subprocess.Popen[bytes]:
@@ -103,25 +103,25 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def record(training: Training, space: Space, code: int) -> Outcome:
+def record(training: Training, space: Space, code: int) -> TrainingOutcome:
     """Write and return the outcome of a training that exited with `code`."""
     outcome = _outcome(training, space, code)
     write_json(training.folder / RESULT, vars(outcome))
     return outcome
 
 
-def _outcome(training: Training, space: Space, code: int) -> Outcome:
+def _outcome(training: Training, space: Space, code: int) -> TrainingOutcome:
     if code:
         last = _last_line(training)
-        return Outcome(None, f"exit code {code}: {last}" if last else f"exit code {code}")
+        return TrainingOutcome(None, f"exit code {code}: {last}" if last else f"exit code {code}")
     file, key = space.objective.file, space.objective.key
     try:
         value = read_json(training.folder / "out" / file)[key]
     except (UserError, KeyError, TypeError):
-        return Outcome(None, f"{file} with the key {key} is missing")
+        return TrainingOutcome(None, f"{file} with the key {key} is missing")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return Outcome(None, f"{file}: {key}: {value!r} is not a finite number")
-    return Outcome(float(value))
+        return TrainingOutcome(None, f"{file}: {key}: {value!r} is not a finite number")
+    return TrainingOutcome(float(value))
 
 
 def _last_line(training: Training) -> str:

@@ -81,7 +81,7 @@ def trained(tmp_path_factory):
         rows = [u for u in utterances if u.speaker[-1] in speakers]
         manifest.write(folder / f"{part}.jsonl", rows)
     params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
-    params["ctc"] |= {"epochs": 80, "patience": 80}  # of few steps: there are 40 clips
+    params["ctc"] |= {"epochs": 200, "patience": 200}  # of few steps: there are 40 clips
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     train_head("first", folder / "embeddings", folder / "train.jsonl", folder / "valid.jsonl",
                folder, folder)  # fmt: skip

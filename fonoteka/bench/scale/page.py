@@ -85,8 +85,8 @@ def encoder_page(report: Report) -> str:
     return (
         f"{table(header, rows)}\n\n`embed` with 1 worker {single['wall_s']} s and "
         f"{single['cpu_s']} CPU s, with 2 workers {double['wall_s']} s and {double['cpu_s']} "
-        f"CPU s: {report['two_workers']} times as fast; bare decoding is {report['of_decoding']} of "
-        "inventory and dedupe"
+        f"CPU s: {report['two_workers']} times as fast; bare decoding is "
+        f"{report['of_decoding']} of inventory and dedupe"
     )
 
 
