@@ -15,6 +15,7 @@ from finetune_maker import PARAMS, toy_split
 from model_maker import CTC, PRETRAIN, encoder, toy_corpus
 from whisper_maker import tiny_whisper
 
+from fonoteka.audio.recipe import NONE
 from fonoteka.core.errors import UserError
 from fonoteka.models import device as module
 from fonoteka.models.checkpoint import Checkpoint
@@ -161,7 +162,7 @@ def test_pretraining_and_whisper_have_their_losses_in_bfloat16_too(tmp_path, mon
     for kinds in (("cuda",), ("cpu",)):
         monkeypatch.setattr(module, "HALF_DEVICES", kinds)
         with half_precision(model.device):
-            pretraining = step_loss(model, examples, PRETRAIN, 1)
+            pretraining = step_loss(model, examples, PRETRAIN, NONE, 1)
         words = Losses(whisper, PARAMS, None).train(clips, 1)
         assert pretraining.dtype == words.dtype == torch.float32
         pairs.append([pretraining.item(), words.item()])
