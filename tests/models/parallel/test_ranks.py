@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from clip_maker import write_recipes
 from finetune_maker import MASKED, plain, toy_run
 from model_maker import CTC, toy_corpus
 from stage_logs import events
@@ -65,6 +66,7 @@ def toy(tmp_path_factory):
         "train_whisper": asdict(WORDS),
     }  # fmt: skip
     (folder / "params.yaml").write_text(yaml.safe_dump(plain(sections)))
+    write_recipes(folder)
     return folder
 
 
