@@ -11,9 +11,11 @@ TOP = SUPPORT.parents[2]
 
 
 @pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
+def own_folder(tmp_path, tmp_path_factory, monkeypatch):
     """Run in an empty folder, with workers that find the toy task and commands of Slurm."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{SUPPORT}{os.pathsep}{TOP}")
-    monkeypatch.setenv("PATH", str(fake_slurm.install(tmp_path / "slurm")), prepend=os.pathsep)
+    monkeypatch.setenv(
+        "PATH", str(fake_slurm.install(tmp_path_factory.mktemp("slurm"))), prepend=os.pathsep
+    )
     monkeypatch.delenv("FONOTEKA_EXECUTOR", raising=False)

