@@ -55,7 +55,7 @@ def test_a_member_outside_the_folder_is_refused(tmp_path, name, pack):
     path, out = packed(tmp_path, pack({name: b"x"}))
     with pytest.raises(UserError, match="lies outside the archive; nothing of it is used"):
         extract([path], out, every)
-    assert not [*tmp_path.parent.rglob("clip.wav")]
+    assert not [*tmp_path.rglob("clip.wav"), *tmp_path.parent.glob("clip.wav")]
 
 
 @pytest.mark.parametrize(

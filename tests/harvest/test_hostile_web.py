@@ -90,7 +90,7 @@ def test_a_second_harvest_downloads_0_bytes_and_changes_nothing(harvested):
 
 
 def test_the_page_of_the_reports_is_that_of_this_code():
-    assert (TOP / "reports/harvest.md").read_text(encoding="utf-8") == page()
+    assert (TOP / "reports/bench/harvest.md").read_text(encoding="utf-8") == page()
 
 
 def test_a_listed_name_never_becomes_a_path(harvested):

@@ -1,6 +1,6 @@
 """Everything that a server may do to a harvest, on one server, and the report of it.
 
-PYTHONPATH=.:tests/harvest/support python -m harvest_cases reports/harvest.md
+PYTHONPATH=.:tests/harvest/support python -m harvest_cases reports/bench/harvest.md
 """
 
 from __future__ import annotations
