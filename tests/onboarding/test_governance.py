@@ -139,7 +139,10 @@ def test_no_pickle_from_outside_is_loaded_and_no_model_brings_code():
     assert "weights_only=True" in (TOP / "fonoteka/voices/encoder_wheel.py").read_text()
     options = {(name, option) for _, name, keywords in calls() for option in keywords}
     # numpy refuses pickles unless a call allows them.
-    assert not [o for _, o in options if o in {"trust_remote_code", "allow_pickle"}]
+    assert not [o for _, o in options if o == "trust_remote_code"]
+    assert "allow_pickle=True" not in "".join(
+        path.read_text(encoding="utf-8") for path in (TOP / "fonoteka").rglob("*.py")
+    )
 
 
 def test_the_sections_that_a_reporter_and_a_contributor_look_for_are_there():
