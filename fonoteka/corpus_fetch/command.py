@@ -52,6 +52,7 @@ from fonoteka.corpus_fetch.planned_fetch import (
 from fonoteka.corpus_fetch.servers import RemoteFile, ask_servers
 from fonoteka.corpus_fetch.shown_fetch import show_fetch
 from fonoteka.git import entered
+from fonoteka.pipeline.exclusive_lock import exclusive_lock
 
 RAW = Path("data/raw")
 
@@ -142,8 +143,6 @@ def _fetch(
     confirm: Callable[[str], str],
 ) -> None:  # fmt: skip
     """Show, ask, download, check and import."""
-    from filelock import FileLock, Timeout
-
     # The folder's name has the revision, because another one has other bytes.
     store = downloads / re.sub(r"[^\w.@-]", "-", f"{corpus.name}@{corpus.revision}"[:60])
     if corpus.archive:
@@ -164,28 +163,23 @@ def _fetch(
         return
     if missing and not options.yes:
         _ask(missing, corpus, confirm)
-    store.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(store / "lock", timeout=0), _plain_full_disk(store):
-            if not corpus.archive:
-                _download_all(corpus, remotes, paths)
-            hashes = _check_all(remotes, paths, corpus)
-            for folder in folders:
-                record = replace(
-                    folder.wanted,
-                    files={
-                        each.file.name: hashes[each.file.name]
-                        for each in remotes
-                        if not each.file.part or each.file.part in folder.parts
-                    },
-                )
-                write_record(record_path(downloads, folder.out), record)
-                mine = {name: path for name, path in paths.items() if name in record.files}
-                import_fetched(corpus, languages, folder, mine, record, store, dvc=options.dvc)
-    except Timeout:
-        raise UserError(
-            f"{store}: another fetch of {corpus.name} is running; wait for it"
-        ) from None
+    held = f"{store}: another fetch of {corpus.name} is running; wait for it"
+    with exclusive_lock(store / "lock", lambda: held), _plain_full_disk(store):
+        if not corpus.archive:
+            _download_all(corpus, remotes, paths)
+        hashes = _check_all(remotes, paths, corpus)
+        for folder in folders:
+            record = replace(
+                folder.wanted,
+                files={
+                    each.file.name: hashes[each.file.name]
+                    for each in remotes
+                    if not each.file.part or each.file.part in folder.parts
+                },
+            )
+            write_record(record_path(downloads, folder.out), record)
+            mine = {name: path for name, path in paths.items() if name in record.files}
+            import_fetched(corpus, languages, folder, mine, record, store, dvc=options.dvc)
     if not options.keep_downloads:
         shutil.rmtree(store)
 

@@ -13,11 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from fonoteka.core.errors import UserError
 from fonoteka.corpus.corpus import check_corpus_name
 from fonoteka.erasure.find_clips import RAW
+from fonoteka.pipeline.exclusive_lock import exclusive_lock
 
 HARVESTS = Path("data/harvest")
 
@@ -77,16 +75,6 @@ def locked(name: str) -> Iterator[HarvestState]:
     """
     check_corpus_name(name, "--name")
     state = HarvestState(name)
-    state.folder.mkdir(parents=True, exist_ok=True)
-    # The soft lock of a file system without locks would remain after a killed harvest.
-    lock = FileLock(state.folder / "lock", blocking=False, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(
-            f"{state.folder}: another harvest into {name} is running; wait until it has ended"
-        ) from error
-    try:
+    held = f"{state.folder}: another harvest into {name} is running; wait until it has ended"
+    with exclusive_lock(state.folder / "lock", lambda: held):
         yield state
-    finally:
-        lock.release()

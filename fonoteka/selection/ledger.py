@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from fonoteka.core.errors import UserError
+from fonoteka.pipeline.exclusive_lock import exclusive_lock
 from fonoteka.tables import read_numbered, write_table
 
 LEDGER = Path("data/selection/ledger.csv")
@@ -54,7 +53,7 @@ COLUMNS = tuple(field.name for field in fields(QueuedClip))
 
 
 def read_ledger(path: Path) -> dict[str, QueuedClip]:
-    """Return the queued clips by id; empty if there is no ledger yet.
+    """Return the queued clips by id; empty before the first queue.
 
     Raises:
         UserError: the ledger is not the table that `write_ledger` writes, or has an id twice.
@@ -81,12 +80,6 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         UserError: another process holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
-    try:
-        with lock:
-            yield
-    except Timeout as error:
-        raise UserError(
-            f"{path}: another select is at work on it; wait until that has ended"
-        ) from error
+    held = f"{path}: another select is at work on it; wait until that has ended"
+    with exclusive_lock(path.with_name(f".{path.name}.lock"), lambda: held):
+        yield

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock, Timeout
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fonoteka.core.errors import UserError
+from fonoteka.pipeline.exclusive_lock import exclusive_lock
 from fonoteka.sweep.space import Space
 from fonoteka.sweep.training import TrainingOutcome
 
@@ -34,20 +34,12 @@ def sweep_lock(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another sweep holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    # The soft lock of a file system without locks would remain after a killed sweep.
-    lock = FileLock(folder / LOCK, blocking=False, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(
-            f"{folder}: another sweep is running here; wait until it has ended, or choose another "
-            "--work folder"
-        ) from error
-    try:
+    held = (
+        f"{folder}: another sweep is running here; wait until it has ended, or choose another "
+        "--work folder"
+    )
+    with exclusive_lock(folder / LOCK, lambda: held):
         yield
-    finally:
-        lock.release()
 
 
 class Journal:

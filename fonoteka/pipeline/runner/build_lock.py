@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from fonoteka.core.errors import UserError
+from fonoteka.pipeline.exclusive_lock import exclusive_lock
 
 LOCK = Path(".dvc/tmp/repro.lock")
 HOLDER = LOCK.with_suffix(".pid")
@@ -28,21 +26,16 @@ def build_lock(root: Path) -> Iterator[None]:
     Raises:
         UserError: another build holds it.
     """
-    (root / LOCK).parent.mkdir(parents=True, exist_ok=True)
-    # The soft lock of a file system without locks would remain after a killed build.
-    lock = FileLock(root / LOCK, blocking=False, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(
-            f"{root}: another build is running here{_holder(root)}; wait until it has ended, or "
-            "stop it, and run this again"
-        ) from error
-    try:
+    with exclusive_lock(root / LOCK, lambda: _held(root)):
         (root / HOLDER).write_text(str(os.getpid()), encoding="ascii")
         yield
-    finally:
-        lock.release()
+
+
+def _held(root: Path) -> str:
+    return (
+        f"{root}: another build is running here{_holder(root)}; wait until it has ended, or stop "
+        "it, and run this again"
+    )
 
 
 def _holder(root: Path) -> str:
