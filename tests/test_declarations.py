@@ -12,6 +12,7 @@ from dvc_yaml import (
     ROOMS,
     TOP,
     TOPS,
+    UNDECLARED,
     as_written,
     at_start,
     closure,
@@ -53,15 +54,13 @@ LIBRARY = "fonoteka"
 LAYERS = [
     f"{LIBRARY}.{name}"
     for name in (
-        "core", "compute", "audio", "languages", "g2p", "rtneural", "scoring", "confidence", "text",
-        "audiocheck", "fingerprint", "corpus", "corpus.importers.layouts", "corpus.importers",
-        "languages.voices", "models",
-        "onnx_export", "whisper.conversion", "whisper", "alignment", "reporting", "realtime",
-        "streaming", "self_training",
-        "pipeline", "pipeline.runner", "pipeline.status", "pipeline.diff",
-        "pipeline.verify", "pipeline.merge", "pipeline.remote", "pipeline.review", "erasure",
-        "harvest", "release", "service", "hub", "corpus_fetch", "images", "selection", "voices",
-        "bench", "planning", "sweep", "cli",
+        "core", "formats", "compute", "audio", "languages", "g2p", "rtneural", "scoring",
+        "confidence", "text", "audiocheck", "fingerprint", "corpus", "corpus.importers.layouts",
+        "corpus.importers", "languages.voices", "models", "onnx_export", "whisper.conversion",
+        "whisper", "alignment", "reporting", "realtime", "streaming", "self_training", "pipeline",
+        "pipeline.runner", "pipeline.status", "pipeline.diff", "pipeline.verify", "pipeline.merge",
+        "pipeline.remote", "pipeline.review", "erasure", "harvest", "release", "service", "hub",
+        "corpus_fetch", "images", "selection", "voices", "bench", "planning", "sweep", "cli",
     )
 ]  # fmt: skip
 # Packages that can be used alone, with everything that each imports besides itself.
@@ -78,8 +77,6 @@ LIFTABLE = {
         "fonoteka.scoring", "fonoteka.tables",
     },
 }  # fmt: skip
-# Sections that no result depends on: a change of them must not make a result stale.
-UNDECLARED = {"execution"}
 AT_THE_TOP = {"DATA_LICENSES.md"}  # where people look for it
 
 

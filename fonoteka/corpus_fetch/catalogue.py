@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fonoteka.core.errors import UserError
+from fonoteka.formats.yaml_file import read_yaml
 from fonoteka.phones import LANGUAGES
 
 CATALOGUE = Path(__file__).with_name("public") / "corpora.yaml"
@@ -116,13 +115,9 @@ def read_catalogue(path: Path = CATALOGUE) -> dict[str, PublicCorpus]:
             names an unknown shape or language.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        entries = read_yaml(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        entries = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
         raise UserError(f"{path}: expected a mapping of names to corpora")
     return {name: _corpus(f"{path}: {name}", name, entry) for name, entry in entries.items()}

@@ -7,7 +7,6 @@ the rest by Range, and If-Range makes the server send everything if the file has
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import httpx
 from fonoteka.core.errors import UserError
 from fonoteka.corpus_fetch.catalogue import PublicCorpus
 from fonoteka.corpus_fetch.servers import RemoteFile, status_sentence
+from fonoteka.formats.http_range import is_rest, range_headers
 
 ATTEMPTS = 5  # in a row without a new byte
 RESTARTS = 2  # of one file from its start
@@ -102,10 +102,7 @@ def _attempt(
     headers = {"Accept-Encoding": "identity"}
     if remote.token:  # httpx does not send it to another host that the hub redirects to
         headers["Authorization"] = f"Bearer {remote.token}"
-    if have:
-        headers["Range"] = f"bytes={have}-"
-        if tag := _read_tag(part):
-            headers["If-Range"] = tag
+    headers |= range_headers(have, _read_tag(part))
     try:
         with httpx.stream(
             "GET", remote.url, headers=headers, follow_redirects=True, timeout=TIMEOUT
@@ -153,8 +150,7 @@ def _start_of(corpus: PublicCorpus, remote: RemoteFile, answer: httpx.Response, 
     """
     status = answer.status_code
     if status == 206:
-        match = re.fullmatch(r"bytes (\d+)-\d+/(?:\d+|\*)", answer.headers.get("Content-Range", ""))
-        if match is None or int(match[1]) != have:
+        if not is_rest(answer.headers.get("Content-Range", ""), have):
             raise UserError(f"{remote.url}: the server sends another part than the one asked for")
         return have
     if status == 200:

@@ -6,7 +6,6 @@ If the file has changed meanwhile, the server sends the whole, which replaces th
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import httpx
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file, write_json
+from fonoteka.formats.http_range import is_rest, range_headers
 from fonoteka.harvest.consent import check_header
 from fonoteka.harvest.file_checks import (
     HEAD_BYTES,
@@ -35,7 +35,6 @@ KEPT_HEADERS = (
 _PATIENCE_S, _SLOWEST = 120.0, 512  # then bytes per second; a harvest would wait for days
 _OK, _PARTIAL, _BAD_RANGE = 200, 206, 416
 WHOLE = ".whole"  # the suffix of what is recorded of a recording whose bytes are all here
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,7 @@ class Downloader:
         """Return the recording, or None if the part was of no use and was removed."""
         part, validator = self.part_of(key), self._validator(key)
         have = part.stat().st_size if validator and part.exists() else 0
-        headers = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
-        with self._web.open(url, self._gate, headers=headers) as answer:
+        with self._web.open(url, self._gate, headers=range_headers(have, validator)) as answer:
             if answer.status not in (_OK, _PARTIAL):
                 if have and answer.status == _BAD_RANGE:
                     self.discard(key)
@@ -138,8 +136,7 @@ class Downloader:
                 raise ItemRefusedError(Outcome.HTTP, f"{answer.status} for {answer.url}")
             name = self._checked(answer, have if answer.status == _PARTIAL else 0, check)
             if answer.status == _PARTIAL:
-                match = _RANGE.match(answer.header("content-range"))
-                if not have or not match or int(match[1]) != have:
+                if not have or not is_rest(answer.header("content-range"), have):
                     self.discard(key)
                     return None
             else:

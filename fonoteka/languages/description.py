@@ -10,12 +10,10 @@ import re
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from fonoteka.core.errors import UserError
 from fonoteka.core.params import build
+from fonoteka.formats.yaml_file import read_yaml
 
 SHIPPED = Path(__file__).with_name("described")
 TABLE, ESPEAK = "table", "espeak"
@@ -165,11 +163,8 @@ def read_description(path: Path) -> LanguageDescription:
         path = files[0]
     if not path.is_file():
         raise UserError(f"{path}: no such description; shipped ones are {', '.join(shipped())}")
-    try:
-        # YAML contains JSON. Its `no` and `on` are truth values, so words of that form are quoted.
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    # YAML contains JSON. Its `no` and `on` are truth values, so words of that form are quoted.
+    values = read_yaml(path)
     try:
         return build(values, LanguageDescription, str(path))
     except UserError as error:

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, sha256_file, sha256_json, write_json
 from fonoteka.core.params import PARAMS
+from fonoteka.formats.yaml_file import read_yaml
 from fonoteka.sweep.space import Space, check_against, trial_params
 
 FILE = "mark.json"
@@ -48,10 +47,7 @@ def params_of(path: Path = PARAMS) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; run from the top of the repository")
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    document = read_yaml(path)
     if not isinstance(document, dict):
         raise UserError(f"{path}: expected sections, found {document!r}")
     return document

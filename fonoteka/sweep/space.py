@@ -22,10 +22,9 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-import yaml
-
 from fonoteka.core.errors import UserError
 from fonoteka.core.params import build
+from fonoteka.formats.yaml_file import read_yaml
 from fonoteka.sweep.ranges import ChoiceRange, FloatRange, IntRange, Range, read_range
 
 FILLED = ("checkpoint", "curves", "out")
@@ -58,26 +57,6 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Space:
-    """A sweep; the module's docstring describes the attributes."""
-
-    keys: dict[str, Range]
-    fixed: dict[str, Any]
-    sections: tuple[str, ...]
-    command: str
-    inputs: dict[str, str]
-    objective: ErrorKey
-    trials: int
-    round: int
-    seed: int
-    test: HeldOut | None
-
-    def words(self) -> list[str]:
-        """Return the command as a list, with its placeholders."""
-        return shlex.split(self.command)
-
-
-@dataclass(frozen=True)
 class _Plain:
     """The part of a space whose types `build` checks."""
 
@@ -91,6 +70,18 @@ class _Plain:
     test: HeldOut | None
 
 
+@dataclass(frozen=True)
+class Space(_Plain):
+    """A sweep; the module's docstring describes the attributes."""
+
+    keys: dict[str, Range]
+    fixed: dict[str, Any]
+
+    def words(self) -> list[str]:
+        """Return the command as a list, with its placeholders."""
+        return shlex.split(self.command)
+
+
 def read_space(path: Path) -> Space:
     """Return the space in a file.
 
@@ -100,10 +91,7 @@ def read_space(path: Path) -> Space:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; name the file of a sweep, see docs/sweeps.md")
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    document = read_yaml(path)
     # `build` cannot check the types of ranges and of values, so these two are read apart.
     names = {field.name for field in fields(Space)}
     if not isinstance(document, dict) or set(document) != names:

@@ -33,6 +33,10 @@ def tree(module: str) -> ast.Module:
     return ast.parse(source(module).read_text(encoding="utf-8"))
 
 
+# Sections that no result depends on: a change of them must not make a result stale.
+UNDECLARED = {"execution"}
+
+
 def source(module: str) -> Path:
     """Return the file of a module; a package's is its `__init__.py`."""
     path = TOP / module.replace(".", "/")

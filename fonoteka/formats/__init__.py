@@ -1,0 +1,1 @@
+"""Files and headers in formats of others, which several packages read."""
