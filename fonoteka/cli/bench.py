@@ -13,6 +13,9 @@ from fonoteka.cli.posix_only import require_posix
 from fonoteka.core.run_stage import FAILED, run_command
 from fonoteka.git import entered, given_path
 
+DigitsFolder = Annotated[
+    Path, typer.Argument(parser=given_path, help="the Free Spoken Digit Dataset")
+]
 Busy = Annotated[bool, typer.Option("--busy", help="measure although the machine has other work")]
 
 app = typer.Typer(
@@ -83,9 +86,7 @@ def words(busy: Busy = False) -> None:
 
 @app.command()
 def alignment(
-    folder: Annotated[
-        Path, typer.Argument(parser=given_path, help="the Free Spoken Digit Dataset")
-    ],
+    folder: DigitsFolder,
     busy: Busy = False,
 ) -> None:
     """Compare times of spoken digits with pocketsphinx, and time the alignment of an hour."""
@@ -96,9 +97,7 @@ def alignment(
 
 @app.command()
 def augment(
-    folder: Annotated[
-        Path, typer.Argument(parser=given_path, help="the Free Spoken Digit Dataset")
-    ],
+    folder: DigitsFolder,
 ) -> None:
     """Measure what each augmentation recipe is worth on voices that training did not see."""
     from fonoteka.bench.augmentation.command import bench_augment

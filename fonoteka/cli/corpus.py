@@ -27,6 +27,13 @@ Tables = Annotated[
         metavar="FILE", help="the table, wav.scp or manifest, if not all are read; may be repeated"
     ),
 ]
+RawFolder = Annotated[
+    Path | None,
+    typer.Option(
+        parser=given_path, metavar="FOLDER", help="where corpora are  [default: data/raw]"
+    ),
+]
+NoDvc = Annotated[bool, typer.Option("--no-dvc", help="do not track the copy by DVC")]
 Column = Annotated[
     str | None,
     typer.Option(metavar="COLUMN", help="this column of the table, its number for ljspeech"),
@@ -137,13 +144,8 @@ def add(
     allow_untranscribed: AllowUntranscribed = False,
     leave_out: LeaveOut = False,
     synthetic: Annotated[bool, typer.Option("--synthetic", help="a machine spoke")] = False,
-    raw: Annotated[
-        Path | None,
-        typer.Option(
-            parser=given_path, metavar="FOLDER", help="where corpora are  [default: data/raw]"
-        ),
-    ] = None,
-    no_dvc: Annotated[bool, typer.Option("--no-dvc", help="do not track the copy by DVC")] = False,
+    raw: RawFolder = None,
+    no_dvc: NoDvc = False,
 ) -> None:
     """Copy a folder of recordings to data/raw, and track the copy by DVC."""
     from fonoteka.corpus.corpus import Card

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fonoteka.cli.corpus import NoDvc, RawFolder
 from fonoteka.core.run_stage import FAILED, run_command
 from fonoteka.git import entered, given_path
 
@@ -22,13 +23,8 @@ def augment(
     name: Annotated[
         str, typer.Option(help="of the new corpus  [default: CORPUS-RECIPE]", show_default=False)
     ] = "",
-    raw: Annotated[
-        Path | None,
-        typer.Option(
-            parser=given_path, metavar="FOLDER", help="where corpora are  [default: data/raw]"
-        ),
-    ] = None,
-    no_dvc: Annotated[bool, typer.Option("--no-dvc", help="do not track the copy by DVC")] = False,
+    raw: RawFolder = None,
+    no_dvc: NoDvc = False,
 ) -> None:
     """Write a corpus that has changed copies beside the recordings of another one."""
     # Imported here: the task of copies takes longer to load than `--help` takes to print.
