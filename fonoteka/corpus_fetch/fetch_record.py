@@ -80,7 +80,7 @@ def with_recorded(file: PublicFile, entry: Mapping[str, Any], place: str) -> Pub
 
 
 def read_record(path: Path) -> FetchRecord | None:
-    """Return the record in a record.json or in a `.dvc` file, None if there is none.
+    """Return the record in a record.json or in a `.dvc` file, or None without a record.
 
     Raises:
         UserError: the file cannot be read, or its record has another form.

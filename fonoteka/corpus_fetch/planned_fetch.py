@@ -144,7 +144,7 @@ def missing_bytes(file: PublicFile, path: Path) -> int:
 
 
 def size_of(file: PublicFile) -> int:
-    """Return the known or the approximate size of a file in bytes; 0 if neither is known."""
+    """Return the size of a file in bytes, exact or approximate; 0 if neither is stated."""
     return file.bytes if file.bytes is not None else round(file.about_mb * 1e6)
 
 

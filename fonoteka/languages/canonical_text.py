@@ -34,7 +34,7 @@ def canonical(text: str, description: LanguageDescription) -> str:
 
     Raises:
         UnreadableError: a character is outside the alphabet, a number is not a whole one up to
-            999999, or there is no word.
+            999999, or the text has no word.
 
     >>> from fonoteka.languages.description import described
     >>> canonical("Imam 21 let, g. Novak!", described("sl"))

@@ -122,7 +122,7 @@ class PhonePredictor:
         return expected_error(recording.measures, self.calibration)
 
     def calibrate(self, manifest: Path = VALID, audio: Path = AUDIO) -> None:
-        """Fit a calibration to the validation split, unless the package has one or there is none.
+        """Fit a calibration to the validation split, if it exists and the package has none.
 
         Its voices were not trained on, so the model's confidence in them is that in new voices; a
         phone is right if the alignment with the transcript pairs it with itself.

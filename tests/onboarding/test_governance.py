@@ -114,11 +114,12 @@ def test_every_path_that_a_page_quotes_exists(page):
 
 
 def calls():
-    """Yield each module with the text of each function that it calls."""
+    """Yield each module with the text of each function that it calls, and its keywords."""
     for module in modules():
         for node in ast.walk(tree(module)):
             if isinstance(node, ast.Call):
-                yield module, ast.unparse(node.func), {keyword.arg for keyword in node.keywords}
+                values = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                yield module, ast.unparse(node.func), values
 
 
 def test_no_pickle_from_outside_is_loaded_and_no_model_brings_code():
@@ -133,16 +134,20 @@ def test_no_pickle_from_outside_is_loaded_and_no_model_brings_code():
     names = {name for _, name, _ in calls()}
     assert not names & {"joblib.load", "pickle.Unpickler", "pandas.read_pickle"}
     # The weights of a wheel whose hash is pinned, and tensors alone.
-    loads = [(m, keywords) for m, name, keywords in calls() if name == "torch.load"]
-    assert [m for m, _ in loads] == ["fonoteka.voices.encoder_wheel"]
-    assert all("weights_only" in keywords for _, keywords in loads)
-    assert "weights_only=True" in (TOP / "fonoteka/voices/encoder_wheel.py").read_text()
-    options = {(name, option) for _, name, keywords in calls() for option in keywords}
+    assert [m for m, name, _ in calls() if name == "torch.load"] == [
+        "fonoteka.voices.encoder_wheel"
+    ]
     # numpy refuses pickles unless a call allows them.
-    assert not [o for _, o in options if o == "trust_remote_code"]
-    assert "allow_pickle=True" not in "".join(
-        path.read_text(encoding="utf-8") for path in (TOP / "fonoteka").rglob("*.py")
-    )
+    options = {"trust_remote_code", "allow_pickle", "weights_only"}
+    assert {
+        (m, f"{option}={value}")
+        for m, _, keywords in calls()
+        for option, value in keywords.items()
+        if option in options
+    } == {
+        ("fonoteka.voices.encoder_wheel", "weights_only=True"),
+        ("fonoteka.voices.store", "allow_pickle=False"),
+    }
 
 
 def test_the_sections_that_a_reporter_and_a_contributor_look_for_are_there():

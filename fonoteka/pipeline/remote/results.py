@@ -117,7 +117,7 @@ def push(*, again: bool = False) -> str:
         again: whether to send all entries, and to remove the packs that were sent before.
 
     Raises:
-        UserError: there is no remote to write to, the cache is off, or the transfer failed.
+        UserError: no remote is configured for writing, the cache is off, or the transfer failed.
     """
     with entered(), open_repo() as repo:
         folder = used_folder()
@@ -183,7 +183,7 @@ def pull() -> str:
     """Fetch the packs with entries that are not here, and return a sentence.
 
     Raises:
-        UserError: there is no remote to read from, it has no results, the cache is off, or the
+        UserError: no remote is configured for reading, it has no results, the cache is off, or the
             transfer failed.
     """
     with entered(), open_repo() as repo:

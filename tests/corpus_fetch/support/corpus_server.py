@@ -55,7 +55,7 @@ class CorpusServer:
     without_sizes: bool = False
 
     def file_at(self, path: str) -> bytes | None:
-        """Return the file of a path, None if there is none."""
+        """Return the file of a path, or None if the server does not have it."""
         if match := _FILE.fullmatch(path):
             name, revision, file = match.groups()
             return self.hub.get(f"{name}@{revision}", {}).get(file)
