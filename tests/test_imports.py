@@ -72,6 +72,7 @@ LOADS = {
     "fonoteka.bench.selection.learner": {"onnxruntime", "torch"},
     "fonoteka.bench.selection.report": {"matplotlib", "onnxruntime", "torch"},
     "fonoteka.bench.selection.simulate": {"onnxruntime", "torch"},
+    "fonoteka.bench.small_heads.ctc_step": {"torch"},
     "fonoteka.bench.streaming": {"pandas"},
     "fonoteka.bench.synthetic_clips": {"scipy"},
     "fonoteka.bench.degradations": {"scipy"},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,6 +53,22 @@ class Joined:
     starts_s: tuple[float, ...]
 
 
+class DigitFile(NamedTuple):
+    """A recording of the Free Spoken Digit Dataset, by its name."""
+
+    speaker: str
+    digit: int
+    take: int
+    path: Path
+
+
+def digit_files(folder: Path) -> Iterator[DigitFile]:
+    """Yield the recordings below a folder whose names are like 0_george_12.wav, by path."""
+    for path in sorted(folder.rglob("*.wav")):
+        if match := NAME.fullmatch(path.name):
+            yield DigitFile(match[2], int(match[1]), int(match[3]), path)
+
+
 def joined_digits(folder: Path, params: DigitJoinParams) -> list[Joined]:
     """Return recordings of digits, drawn by the seed.
 
@@ -59,9 +76,8 @@ def joined_digits(folder: Path, params: DigitJoinParams) -> list[Joined]:
         UserError: the folder has no clip of a digit.
     """
     speakers: dict[str, list[tuple[str, Path]]] = {}
-    for path in sorted(folder.rglob("*.wav")):
-        if match := NAME.fullmatch(path.name):
-            speakers.setdefault(match[2], []).append((DIGITS[int(match[1])], path))
+    for file in digit_files(folder):
+        speakers.setdefault(file.speaker, []).append((DIGITS[file.digit], file.path))
     if not speakers:
         raise UserError(
             f"{folder}: no file is named as in the Free Spoken Digit Dataset, 0_george_0.wav; give "

@@ -7,6 +7,7 @@ takes the same number of steps, because without a change the copies equal their 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,12 @@ from torch import Tensor, nn
 from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import Signal, levelled
 from fonoteka.audio.recipe import NONE, AugmentRecipe, load_recipe
-from fonoteka.bench.alignment.digits import DIGITS, NAME
+from fonoteka.bench.alignment.digits import DIGITS, DigitFile, digit_files
+from fonoteka.bench.small_heads.ctc_step import ctc_step
 from fonoteka.core.errors import UserError
 from fonoteka.g2p.g2p import phones_of
 from fonoteka.models.clip_encoder import ClipEncoder
-from fonoteka.models.ctc import bucket_by_length, ctc_loss, lr_at
+from fonoteka.models.ctc import bucket_by_length, lr_at
 from fonoteka.models.determinism import seed_of
 from fonoteka.models.heads import TdnnShape, new_head
 from fonoteka.phones import LABELS, NUMBER
@@ -91,10 +93,9 @@ def digit_clips(folder: Path, params: AugmentBenchParams) -> dict[str, list[Digi
     Raises:
         UserError: the folder has too few clips or speakers.
     """
-    paths: dict[str, list[tuple[int, int, Path]]] = {}
-    for path in sorted(folder.rglob("*.wav")):
-        if match := NAME.fullmatch(path.name):
-            paths.setdefault(match[2], []).append((int(match[3]), int(match[1]), path))
+    paths: dict[str, list[DigitFile]] = defaultdict(list)
+    for file in digit_files(folder):
+        paths[file.speaker].append(file)
     needed = params.train_clips + params.test_clips
     least = min(map(len, paths.values()), default=0)
     if len(paths) <= params.held_out or least < needed:
@@ -103,13 +104,19 @@ def digit_clips(folder: Path, params: AugmentBenchParams) -> dict[str, list[Digi
             f"the Free Spoken Digit Dataset with more than {params.held_out} and {needed}"
         )
     return {
-        speaker: [_clip(*row) for row in sorted(rows)[:needed]] for speaker, rows in paths.items()
+        speaker: [_clip(file) for file in sorted(files, key=_by_take)[:needed]]
+        for speaker, files in paths.items()
     }
 
 
-def _clip(_take: int, digit: int, path: Path) -> DigitClip:
-    signal = levelled(load_recording(path), LEVEL_DBFS)
-    return DigitClip(path.stem, path.stem.split("_")[1], signal, phones_of(DIGITS[digit], "en"))
+def _by_take(file: DigitFile) -> tuple[int, int]:
+    return file.take, file.digit
+
+
+def _clip(file: DigitFile) -> DigitClip:
+    signal = levelled(load_recording(file.path), LEVEL_DBFS)
+    phones = phones_of(DIGITS[file.digit], "en")
+    return DigitClip(file.path.stem, file.speaker, signal, phones)
 
 
 def copies_of(
@@ -136,15 +143,8 @@ def trained_head(examples: Sequence[TrainedClip], epochs: int, seed: int) -> nn.
         order = bucket_by_length(lengths, BATCH_FRAMES, np.random.default_rng(seed_of(seed, epoch)))
         for number, batch in enumerate(order):
             share = (epoch + (number + 0.5) / len(order)) / epochs
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * lr_at(share, WARMUP)
-            clips = [examples[i] for i in batch]
-            frames = nn.utils.rnn.pad_sequence([e.frames for e in clips], batch_first=True)
-            loss = ctc_loss(head(frames), [e.phones for e in clips], [len(e.frames) for e in clips])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-            optimizer.step()
+            clips, rate = [examples[i] for i in batch], RATE * lr_at(share, WARMUP)
+            ctc_step(head, optimizer, rate, [e.frames for e in clips], [e.phones for e in clips])
     return head.eval()
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn.utils.rnn import pad_sequence
 
 from fonoteka.bench.selection.clips import LabelledClip
-from fonoteka.models.ctc import bucket_by_length, ctc_loss, lr_at
+from fonoteka.bench.small_heads.ctc_step import ctc_step
+from fonoteka.models.ctc import bucket_by_length, lr_at
 from fonoteka.models.heads import TdnnShape, new_head
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.scoring.decoding import greedy
@@ -97,12 +97,6 @@ def _trained(
     for update in range(params.updates):
         batches = batches or bucket_by_length(lengths, params.frames, rng)
         batch = batches.pop()
-        for group in optimiser.param_groups:
-            group["lr"] = params.lr * lr_at((update + 1) / params.updates, 0.1)
-        log_probs = head(pad_sequence([frames[i] for i in batch], batch_first=True))
-        loss = ctc_loss(log_probs, [targets[i] for i in batch], [lengths[i] for i in batch])
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        optimiser.step()
+        rate = params.lr * lr_at((update + 1) / params.updates, 0.1)
+        ctc_step(head, optimiser, rate, [frames[i] for i in batch], [targets[i] for i in batch])
     return head.eval()
