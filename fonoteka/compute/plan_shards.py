@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fonoteka.compute.clip_task import Item, Shard
+from fonoteka.shards import shard_of
 
 CLIPS = 128
 """Clips per shard: their embeddings take 8 to 90 MB, their work takes a second or more."""
@@ -20,3 +21,26 @@ def plan_shards(name: str, items: Sequence[Item], clips: int = CLIPS) -> Iterato
     """
     for number, start in enumerate(range(0, len(items), clips)):
         yield Shard(f"{name}.{number}", tuple(items[start : start + clips]))
+
+
+def plan_by_key(items: Iterable[Item], key: Callable[[Item], str], files: int) -> list[Shard[Item]]:
+    """Return the plan of an output of several files, of which `shard_of` an item's key is its own.
+
+    Args:
+        items: in the order that they have within their file.
+        key: of an item, usually its id.
+        files: of the output.
+
+    >>> [(shard.name, shard.items) for shard in plan_by_key(["d", "a", "c"], str, files=2)]
+    [('shard-00.0', ('a',)), ('shard-01.0', ('d', 'c'))]
+    """
+    by_file: list[list[Item]] = [[] for _ in range(files)]
+    for item in items:
+        by_file[shard_of(key(item), files)].append(item)
+    named = enumerate(by_file)
+    return [part for number, each in named for part in plan_shards(file_name(number), each)]
+
+
+def file_name(number: int) -> str:
+    """Return the name of a file of such an output, without its suffix."""
+    return f"shard-{number:02d}"

@@ -194,7 +194,7 @@ def trial_params(
 ) -> dict[str, Any]:
     """Return the params.yaml of a training: the listed sections with some values replaced.
 
-    >>> space = Space({}, {}, ("ctc",), "", {}, ErrorKey("", ""), 1, 1, 1, None)
+    >>> space = Space(("ctc",), "", {}, ErrorKey("", ""), 1, 1, 1, None, {}, {})
     >>> trial_params(space, {"ctc": {"epochs": 8, "seed": 1}, "mlp": {}}, {"ctc.epochs": 3})
     {'ctc': {'epochs': 3, 'seed': 1}}
     """

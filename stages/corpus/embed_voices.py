@@ -24,14 +24,13 @@ import numpy as np
 from fonoteka.audio.dsp import Signal, rms_dbfs
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
-from fonoteka.manifest import Utterance, read
+from fonoteka.manifest import PARTS, Utterance, read
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.tables import Row
 from fonoteka.voices.piece_signals import piece_signals
 from fonoteka.voices.pieces import SILENT, EmbedVoicesParams, Piece, choose_pieces
 from fonoteka.voices.store import WIDTH, VoicePieces, quantised, write_voices
 
-PARTS = ("train", "valid", "test")
 SILENT_BELOW_DBFS = -60.0
 """RMS of a piece; prepared clips have -23 dBFS, so that only a cut can be silent."""
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ from fonoteka.audiocheck.decoder_versions import ffmpeg_version, libsndfile_vers
 from fonoteka.audiocheck.downmix import select_channel
 from fonoteka.compute.file_content import content_of
 from fonoteka.compute.map_shards import map_shards
-from fonoteka.compute.plan_shards import plan_shards
+from fonoteka.compute.plan_shards import file_name, plan_by_key
 from fonoteka.compute.source_fingerprint import source_fingerprint
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_json, write_text
@@ -139,11 +140,8 @@ def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams) -> None:
         raise UserError(f"preprocess.shards must be at least 1, found {params.shards}")
     # Not csv.DictReader: it keeps the apostrophe before a cell that looks like a formula.
     clips = sorted((row["id"], row["path"]) for row in read_table(accepted, ("id", "path")))
-    items: list[list[tuple[str, str]]] = [[] for _ in range(params.shards)]
-    for clip in clips:
-        items[shard_of(clip[0], params.shards)].append(clip)
-    names = [f"shard-{number:02d}" for number in range(params.shards)]
-    plan = [s for name, each in zip(names, items, strict=True) for s in plan_shards(name, each)]
+    names = [file_name(number) for number in range(params.shards)]
+    plan = plan_by_key(clips, itemgetter(0), params.shards)
     rows: list[list[str]] = []
     with atomic_folder(out) as part, ExitStack() as stack:
         tars = {

@@ -22,6 +22,7 @@ import argparse
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ from safetensors.numpy import save as encode_arrays
 
 from fonoteka import manifest
 from fonoteka.compute.map_shards import map_shards
-from fonoteka.compute.plan_shards import plan_shards
+from fonoteka.compute.plan_shards import plan_by_key
 from fonoteka.compute.source_fingerprint import source_fingerprint
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json, sha256_file, sha256_json
@@ -47,7 +48,6 @@ from fonoteka.shards import (
     array_parts,
     clip_parts,
     clip_signal,
-    shard_of,
     stream_arrays,
 )
 from stages.evaluation.segment_rows import Predict, Times, phone_times, pooled_rows, rows_of
@@ -176,12 +176,11 @@ def run(
     times = phone_times(segments)
     frames = array_parts(embeddings, [*references[valid], *references[test]])
     sounds = {} if audio is None else clip_parts(audio, references[test])
-    items: list[list[ClipPosteriors]] = [[] for _ in range(params.shards)]
-    for key in sorted(frames):
-        scored = ClipPosteriors(key, frames[key], times.get(key, ()), sounds.get(key))
-        items[shard_of(key, params.shards)].append(scored)
-    named = enumerate(items)
-    plan = [s for number, each in named for s in plan_shards(f"shard-{number:02d}", each)]
+    items = [
+        ClipPosteriors(key, frames[key], times.get(key, ()), sounds.get(key))
+        for key in sorted(frames)
+    ]
+    plan = plan_by_key(items, attrgetter("id"), params.shards)
     results = (
         (item.id + end, array)
         for shard, arrays in map_shards(posteriors_task(model), plan)

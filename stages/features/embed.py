@@ -21,6 +21,7 @@ import argparse
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ from fonoteka.audio.dsp import Signal
 from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.compute.clip_task import Shard
 from fonoteka.compute.map_shards import map_shards
-from fonoteka.compute.plan_shards import plan_shards
+from fonoteka.compute.plan_shards import plan_by_key
 from fonoteka.compute.processor import gpu_models
 from fonoteka.compute.source_fingerprint import source_fingerprint
 from fonoteka.core.errors import UserError
@@ -45,7 +46,7 @@ from fonoteka.core.run_stage import stage
 from fonoteka.models.clip_encoder import ClipEncoder, load_clip_encoder
 from fonoteka.models.determinism import CPU, ComputeParams, configure, onednn_off, seed_of
 from fonoteka.models.device import choose_device
-from fonoteka.shards import FilePart, clip_parts, clip_signal, shard_of, stream_arrays
+from fonoteka.shards import FilePart, clip_parts, clip_signal, stream_arrays
 
 Array = NDArray[np.float32]
 ON_CPU = ComputeParams(1, CPU)
@@ -165,11 +166,8 @@ def run(
         for u in manifest.read(path):
             references[u.id], views[u.id] = u.audio, 0 if number else copies
     parts = clip_parts(audio, references)
-    items: list[list[EmbedItem]] = [[] for _ in range(params.shards)]
-    for key in sorted(parts):
-        items[shard_of(key, params.shards)].append(EmbedItem(key, parts[key], views[key]))
-    named = enumerate(items)
-    plan = [s for number, each in named for s in plan_shards(f"shard-{number:02d}", each)]
+    items = [EmbedItem(key, parts[key], views[key]) for key in sorted(parts)]
+    plan = plan_by_key(items, attrgetter("id"), params.shards)
     task = embed_task(encoder_folder, params.seed, recipe, compute)
     with atomic_folder(out) as part:
         stream_arrays(part, _embeddings(task, plan, len(references)), params.shards)

@@ -7,8 +7,7 @@ Params  whisper_encoder
 
 The last layers prepare what the decoder needs, which is words: a head on the fifth of base's six
 layers makes fewer phone errors than one on the sixth, and a sixth of the work is saved. The weights
-keep the precision in which they were released; `embed` and the exporter compute with
-float32.
+keep the precision in which they were released; `embed` and the exporter compute with float32.
 """
 
 from __future__ import annotations

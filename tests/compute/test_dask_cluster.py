@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,9 @@ def cluster():
         "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL,
         "scheduler_kwargs": {"allowed_failures": 1},
     }  # fmt: skip
-    with (
-        dask.config.set(dask_cluster.SETTINGS),
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster,
-    ):
+    with dask.config.set(dask_cluster.SETTINGS), ExitStack() as stack:
+        cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, **options)
+        stack.callback(dask_cluster.close_cluster, cluster)
         yield cluster
 
 
@@ -101,6 +101,24 @@ def test_a_clip_that_kills_each_dask_worker_is_named(cluster):
 def test_a_cluster_is_started_if_the_scheduler_has_no_address():
     write_params("dask", 1)
     assert results_of(ToyTask()) == digests(PLAN)
+
+
+def test_a_worker_may_be_lost_while_its_cluster_closes():
+    cluster = distributed.LocalCluster(
+        n_workers=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
+    )
+    retire, calls = cluster.scheduler.handlers["retire_workers"], []
+
+    def retire_after_a_loss(**options):
+        calls.append(options)
+        if len(calls) == 1:
+            raise KeyError("tcp://127.0.0.1:1")
+        return retire(**options)
+
+    cluster.scheduler.handlers["retire_workers"] = retire_after_a_loss
+    dask_cluster.close_cluster(cluster)
+    assert len(calls) == 2
+    assert cluster.status == distributed.core.Status.closed
 
 
 def test_a_cluster_without_a_worker_is_one_sentence(monkeypatch):

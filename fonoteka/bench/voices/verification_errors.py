@@ -33,7 +33,9 @@ def equal_error(
     order = np.argsort(-scores, kind="stable")
     ones = np.concatenate([same_weights, np.zeros(len(scores) - len(np.asarray(same)))])
     twos = np.concatenate([np.zeros(len(np.asarray(same))), different_weights])
-    misses = 1 - np.cumsum(ones[order]) / ones.sum()
+    # The difference of counts is exact; 1 minus their ratio is not, and two equal rates would cross
+    # one score too late.
+    misses = (ones.sum() - np.cumsum(ones[order])) / ones.sum()
     alarms = np.cumsum(twos[order]) / twos.sum()
     crossing = int(np.argmax(alarms >= misses))
     return float((misses[crossing] + alarms[crossing]) / 2), float(scores[order[crossing]])

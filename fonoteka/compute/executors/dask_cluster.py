@@ -121,7 +121,8 @@ class DaskWorkers:
                 dashboard_address="127.0.0.1:0",  # another port for each run of a machine
                 scheduler_kwargs={"allowed_failures": LOSSES}, silence_logs=logging.CRITICAL,
             )  # fmt: skip
-            address = self._stack.enter_context(cluster)
+            self._stack.callback(close_cluster, cluster)
+            address = cluster
         try:
             client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:  # TimeoutError is one of the former
@@ -153,3 +154,18 @@ class DaskWorkers:
             f"Dask scheduler {place}: {state}; results of finished clips are kept, and the next "
             "run continues with them"
         )
+
+
+def close_cluster(cluster: Any) -> None:
+    """Close a LocalCluster, also while one of its workers ends.
+
+    The scheduler of distributed 2026.8 raises KeyError for a worker that is lost while the cluster
+    retires it. The cluster is half closed then, and would wait for itself if it was closed again.
+    """
+    from distributed.core import Status
+
+    try:
+        cluster.close()
+    except KeyError:
+        cluster.status = Status.failed
+        cluster.close()

@@ -103,7 +103,7 @@ class SlurmWorkers:
         for other in SPOOLS.glob(f"{prefix}*"):
             process = other.name.removeprefix(prefix)
             if process.isdecimal() and (other == self._spool or not _is_running(int(process))):
-                cancel(file.read_text() for file in other.glob("*.job"))
+                cancel(file.read_text(encoding="utf-8") for file in other.glob("*.job"))
                 shutil.rmtree(other)
         self._spool.mkdir(parents=True)
         (self._spool / "task").write_bytes(pickle.dumps(pack(self._task, self._cache)))
@@ -119,10 +119,11 @@ class SlurmWorkers:
         lists = " ".join(f'"{" ".join(map(str, numbers))}"' for numbers in elements)
         script.write_text(
             f"#!/bin/sh\nset -- {lists}\n"
-            f'shift "$SLURM_ARRAY_TASK_ID"\nexec {shlex.join(worker)} $1\n'
+            f'shift "$SLURM_ARRAY_TASK_ID"\nexec {shlex.join(worker)} $1\n',
+            encoding="utf-8",
         )
         job = submit_array(script, self._task.name, len(elements), self._slurm)
-        (self._spool / f"{name}.job").write_text(job)
+        (self._spool / f"{name}.job").write_text(job, encoding="utf-8")
         self._jobs[job] = elements
         self._waiting.clear()
 

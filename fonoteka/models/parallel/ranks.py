@@ -192,7 +192,7 @@ def training_processes(device: str) -> Iterator[Ranks]:
         if ranks.first:
             yield ranks
         else:
-            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
                 yield ranks
     finally:
         dist.destroy_process_group()

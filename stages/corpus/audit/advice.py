@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fonoteka.manifest import PARTS
 from stages.corpus.audit.numbers import UNKNOWN
 
 NAMES = {"bs": "Bosnian", "en": "English", "hr": "Croatian", "sr": "Serbian"}
 SEXES = {"f": "women", "m": "men"}
-PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)

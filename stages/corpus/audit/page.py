@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fonoteka.manifest import PARTS
 from fonoteka.reporting.markdown import plain, table
 from stages.corpus.audit.advice import NAMES
 from stages.corpus.audit.numbers import MEASURES, UNKNOWN
 
-PARTS = ("train", "valid", "test")
 UNITS = {
     "duration_s": "duration, s",
     "level_dbfs": "RMS level, dBFS",

@@ -39,7 +39,7 @@ from fonoteka.corpus.corpus import (
     QUARANTINE_COLUMNS,
     REFUSED_COLUMNS,
 )
-from fonoteka.manifest import read
+from fonoteka.manifest import PARTS, read
 from fonoteka.pseudonyms import PrivacyParams, pseudonyms_of
 from fonoteka.tables import Row, read_table
 from fonoteka.voices.compare_voices import AuditVoicesParams
@@ -51,8 +51,6 @@ from stages.corpus.audit.numbers import counts, part_summary, phone_counts
 from stages.corpus.audit.page import page
 from stages.corpus.audit.proof import AuditData, check_leakage
 from stages.corpus.audit.voices import check_voices
-
-PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
