@@ -14,7 +14,7 @@ Entries = dict[str, dict[str, Any]]
 
 def page(
     comparison: dict[str, Any], corpus: dict[str, Any], alignment: dict[str, Any], title: str,
-    words: dict[str, Any] | None = None,
+    words: dict[str, Any] | None = None, streams: dict[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """Return the page: the splits, the tables and their explanation.
 
@@ -24,6 +24,7 @@ def page(
         alignment: reports/alignment.json.
         title: of the page.
         words: the report of a fine-tuned Whisper; None leaves its table out.
+        streams: reports/streaming.json; None leaves its table out.
     """
     models: Entries = comparison["models"]
     first = next(iter(models.values()))
@@ -43,9 +44,36 @@ def page(
         "ONNX int8 the same file with 8-bit weights.",
         *(["", *map(sentence, comparison["paired"])] if comparison["paired"] else []),
         *reference_lines(comparison.get("reference")),
+        *stream_lines(streams),
         "", times(alignment),
         *word_lines(words),
     ])  # fmt: skip
+
+
+def stream_lines(streams: dict[str, Any] | None) -> list[str]:
+    """Return the section on streams, which has one row per model and policy."""
+    if streams is None:
+        return []
+    header = ["model", "policy", "PER", "95 % CI", "PER offline", "commit lag p50", "p90",
+              "first phone p90", "erasure"]  # fmt: skip
+    rows = [
+        [
+            name, policy, percent(row["per"]), interval(row["per_low"], row["per_high"]),
+            percent(row["offline_per"]), milliseconds(row["commit_lag_ms"]["p50"]),
+            milliseconds(row["commit_lag_ms"]["p90"]),
+            milliseconds(row["first_emission_ms"]["p90"]), f"{row['erasure']:.3f}",
+        ]
+        for name, policies in streams["models"].items()
+        for policy, row in policies.items()
+    ]  # fmt: skip
+    offline = ", ".join(f"{name} {percent(per)}" for name, per in streams["offline"].items())
+    return [
+        "", "## Streams", "", table(header, rows, left=(0, 1)), "",
+        f"Clips of the test split joined with pauses and noise, {streams['seconds'] / 60:.1f} "
+        f"minutes, in chunks of {streams['chunk_ms']:.0f} ms. Lags count from the end of a phone, "
+        "without computation; erasure is the share of shown phones that were taken back. Whole "
+        f"streams offline: {offline}.",
+    ]  # fmt: skip
 
 
 def word_lines(words: dict[str, Any] | None) -> list[str]:
@@ -177,6 +205,15 @@ def points(value: float) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Return an interval of shares, or a dash if there is only one speaker."""
     return "-" if low is None or high is None else f"{100 * low:.1f}-{100 * high:.1f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a time in whole milliseconds, or a dash if no phone was right.
+
+    >>> milliseconds(136.6), milliseconds(None)
+    ('137 ms', '-')
+    """
+    return "-" if value is None else f"{value:.0f} ms"
 
 
 def millions(count: int | None) -> str:

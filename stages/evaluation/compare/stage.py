@@ -1,7 +1,7 @@
 """Compare the models: one page, one figure, and one JSON for other programs.
 
 Reads   reports/metrics/<name>.json of each model, reports/reference.json, reports/corpus.json,
-        reports/alignment.json, reports/words/<run>.json
+        reports/alignment.json, reports/words/<run>.json, reports/streaming.json
 Writes  reports/comparison.json, reports/comparison.md, reports/comparison.png,
         reports/per_by_language.csv
 Params  compare
@@ -181,12 +181,12 @@ def language_rows(metrics: dict[str, Metrics]) -> list[dict[str, Any]]:
 
 def run(
     lineup: Lineup, corpus: Path, alignment: Path, out: Path, by_language: Path,
-    params: CompareParams, words: Path | None = None,
+    params: CompareParams, words: Path | None = None, streams: Path | None = None,
 ) -> None:  # fmt: skip
     """Write the comparison as JSON, Markdown and figure of the same name, and a table."""
     comparison = compare(lineup, params)
-    scores = read_json(words) if words else None
-    text = page(comparison, read_json(corpus), read_json(alignment), params.title, scores)
+    optional = (read_json(path) if path else None for path in (words, streams))
+    text = page(comparison, read_json(corpus), read_json(alignment), params.title, *optional)
     title = f"{params.title} ({speech_of(comparison['models'])})"
     picture(lineup.models, comparison.get("reference"), title, out.with_suffix(".png"), params.dpi)
     write_table(by_language, ("model", "language", "per"), language_rows(lineup.models))
@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--alignment", type=Path, required=True)
     parser.add_argument("--words", type=Path, help="report of a fine-tuned Whisper")
+    parser.add_argument("--streams", type=Path, help="report of the stage evaluate_streaming")
     parser.add_argument("--by-language", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="comparison.json")
     args = parser.parse_args()
@@ -211,6 +212,7 @@ def main() -> None:
     params = load("compare", CompareParams)
     run(
         lineup, args.corpus, args.alignment, args.out, args.by_language, params, args.words,
+        args.streams,
     )  # fmt: skip
 
 
