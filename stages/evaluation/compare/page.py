@@ -7,6 +7,7 @@ from typing import Any
 from fonoteka.reporting.alignment_table import alignment_table
 from fonoteka.reporting.markdown import table
 from fonoteka.reporting.shares import percent
+from fonoteka.reporting.streaming_table import policy_table
 from fonoteka.reporting.word_table import difference_sentence, word_table
 
 Entries = dict[str, dict[str, Any]]
@@ -51,28 +52,15 @@ def page(
 
 
 def stream_lines(streams: dict[str, Any] | None) -> list[str]:
-    """Return the section on streams, which has one row per model and policy."""
+    """Return the section on streams: a row per model and policy, and its explanation."""
     if streams is None:
         return []
-    header = ["model", "policy", "PER", "95 % CI", "PER offline", "commit lag p50", "p90",
-              "first phone p90", "erasure"]  # fmt: skip
-    rows = [
-        [
-            name, policy, percent(row["per"]), interval(row["per_low"], row["per_high"]),
-            percent(row["offline_per"]), milliseconds(row["commit_lag_ms"]["p50"]),
-            milliseconds(row["commit_lag_ms"]["p90"]),
-            milliseconds(row["first_emission_ms"]["p90"]), f"{row['erasure']:.3f}",
-        ]
-        for name, policies in streams["models"].items()
-        for policy, row in policies.items()
-    ]  # fmt: skip
     offline = ", ".join(f"{name} {percent(per)}" for name, per in streams["offline"].items())
     return [
-        "", "## Streams", "", table(header, rows, left=(0, 1)), "",
+        "", "## Streams", "", policy_table(streams["models"]), "",
         f"Clips of the test split joined with pauses and noise, {streams['seconds'] / 60:.1f} "
-        f"minutes, in chunks of {streams['chunk_ms']:.0f} ms. Lags count from the end of a phone, "
-        "without computation; erasure is the share of shown phones that were taken back. Whole "
-        f"streams offline: {offline}.",
+        f"minutes, in chunks of {streams['chunk_ms']:g} ms; delays are without computation. PER of "
+        f"the whole streams offline: {offline}.",
     ]  # fmt: skip
 
 
@@ -205,15 +193,6 @@ def points(value: float) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Return an interval of shares, or a dash if there is only one speaker."""
     return "-" if low is None or high is None else f"{100 * low:.1f}-{100 * high:.1f}"
-
-
-def milliseconds(value: float | None) -> str:
-    """Return a time in whole milliseconds, or a dash if no phone was right.
-
-    >>> milliseconds(136.6), milliseconds(None)
-    ('137 ms', '-')
-    """
-    return "-" if value is None else f"{value:.0f} ms"
 
 
 def millions(count: int | None) -> str:
