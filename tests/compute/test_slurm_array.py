@@ -1,5 +1,6 @@
 """The executor `slurm`, with commands that run elements on this machine or that fail."""
 
+import errno
 import os
 import pickle
 import subprocess
@@ -50,6 +51,23 @@ def test_an_array_gets_the_options_of_params(programs):
 
 def test_a_finished_run_leaves_no_spool():
     write_params("slurm")
+    assert results_of(ToyTask()) == digests(PLAN)
+    assert [*slurm_array.SPOOLS.iterdir()] == []
+
+
+def test_a_full_disk_ends_the_run_and_the_next_one_gives_all_results(monkeypatch):
+    write_params("slurm")
+    write = Path.write_bytes
+
+    def full(path, data):
+        if path.suffix == ".unit" and path.stem != "0":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write(path, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            results_of(ToyTask())
     assert results_of(ToyTask()) == digests(PLAN)
     assert [*slurm_array.SPOOLS.iterdir()] == []
 
