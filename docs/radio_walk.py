@@ -43,7 +43,7 @@ TAKES = {"lucas": 6, "jackson": 20, "george": 30, "theo": 30}  # of each digit, 
 RADIO, RADIO_TAKES = ("nicolas", "yweweler"), 25
 PARTS = {"lucas": "train", "jackson": "valid", "george": "test", "theo": "test"}
 MODEL = "whisper_ctc"
-STAGES = f"evaluate@{MODEL}"
+STAGES = f"evaluate@{MODEL} package@{MODEL}"
 TRIALS = 6  # random ones, and as many of TPE
 SELECTED_S = 60.0  # of speech that a person transcribes
 
@@ -192,12 +192,12 @@ def walk_all(walk: Walk, texts: Mapping[str, str]) -> None:
     walk.run(3, "repro train_whisper")
     walk.run(
         3, f"self-train words {RAW}/radio {WALK}/pseudo --labelled {WALK}/valid --language en "
-        f"{licence} --model data/models/whisper",
+        f"{licence} --model data/models/whisper/tuned",
     )  # fmt: skip
     walk.run(3, f"corpus add {WALK}/pseudo --name pseudo {licence} --source-column source --no-dvc")
     walk.train(3, ["digits", "pseudo"], "and texts by Whisper that are expected to be right")
 
-    walk.run(4, f"select --hours {SELECTED_S / 3600} --corpus radio --model {MODEL}")
+    walk.run(4, f"select --hours {SELECTED_S / 3600} --corpus radio --model {MODEL} --no-words")
     write_json(WALK / "export.json", answers(Path("data/selection/queue-001.json"), texts))
     walk.run(4, f"select import {WALK}/export.json --name radio_1 --no-dvc")
     walk.train(4, ["digits", "radio_1"], "transcribed, and the recordings that were selected")
