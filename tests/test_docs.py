@@ -69,7 +69,7 @@ def test_each_note_of_the_inventory_is_listed():
 def test_the_readme_shows_the_tables_of_the_comparison():
     page = (TOP / "reports/comparison.md").read_text(encoding="utf-8")
     tables = re.findall(r"(?:^\|.*\n)+", page, re.M)
-    assert len(tables) == 4  # scores, languages and sizes, times, words
+    assert len(tables) == 5  # scores, languages and sizes, streams, times, words
     readme = (TOP / "README.md").read_text(encoding="utf-8")
     for table in tables:
         assert table in readme, "copy the table from reports/comparison.md to README.md"
