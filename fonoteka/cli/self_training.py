@@ -105,10 +105,16 @@ def simulate(
     precision: Precision = 0.9,
     per_speaker: Annotated[int, typer.Option(metavar="N", help="clips; 0 for all")] = 0,
     epochs: Annotated[int, typer.Option(metavar="N", help="of each training")] = 20,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            parser=given_path, metavar="FOLDER", help="its embeddings, instead of log-mel bands"
+        ),
+    ] = None,
 ) -> None:
     """Hide the labels of some speakers of a folder, and measure what self-training gains."""
     from fonoteka.git import project
     from fonoteka.self_training.simulation import SimulationOptions, run
 
-    options = SimulationOptions(language, precision, per_speaker, epochs)
+    options = SimulationOptions(language, precision, per_speaker, epochs, encoder)
     run_command(lambda: run(folder, report, options, project()), undecided=FAILED)

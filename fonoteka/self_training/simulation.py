@@ -6,8 +6,8 @@ Writes  a report: what was kept, how right it is, and the gain over speakers
 Each speaker is tested once. In fold k the speakers, in a circle, are: one to test, one to validate,
 two with hidden labels, and the others with labels. So the interval is over all speakers.
 
-The embeddings are log-mel bands, two hops of 10 ms per frame: an encoder would be better, but this
-needs no model, and all heads have the same input. Besides the heads with and without pseudo-labels,
+The embeddings are those of an encoder, or log-mel bands, two hops of 10 ms per frame, which need no
+model. All heads have the same input. Besides the heads with and without pseudo-labels,
 a third is trained on the true labels of the hidden speakers: the most that perfect pseudo-labels
 could give.
 """
@@ -48,6 +48,7 @@ from fonoteka.text.normalizer import normalize, phones_of
 from fonoteka.transcribe import load_recording
 
 BANDS, SHARDS, HIDDEN, FEWEST_SPEAKERS = 40, 4, 2, 5
+LEVEL_DBFS = -23.0  # RMS of prepared clips, as in `preprocess.level_dbfs`
 HEADS = ("with_pseudo", "without", "with_true_labels")
 
 
@@ -60,12 +61,14 @@ class SimulationOptions:
         precision: wanted share of hidden clips with all phones right.
         per_speaker: clips of each speaker, spread over the table; 0 for all.
         epochs: of each training.
+        encoder: folder of an encoder; None for log-mel bands.
     """
 
     language: str
     precision: float
     per_speaker: int
     epochs: int
+    encoder: Path | None = None
 
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -87,7 +90,7 @@ def roles(speakers: Sequence[str], fold: int) -> dict[str, list[str]]:
 
 
 def read_folder(folder: Path, options: SimulationOptions) -> tuple[list[Utterance], Arrays]:
-    """Return the clips of a labelled folder as utterances, and their log-mel frames `[T, 80]`.
+    """Return the clips of a labelled folder as utterances, and their embeddings `[T, D]`.
 
     Raises:
         UserError: the folder does not have exactly one table, or fewer than five speakers.
@@ -102,7 +105,7 @@ def read_folder(folder: Path, options: SimulationOptions) -> tuple[list[Utteranc
     seen: Counter[str] = Counter()
     utterances: list[Utterance] = []
     arrays: Arrays = {}
-    frames_of = log_mel_frames()
+    frames_of = log_mel_frames() if options.encoder is None else encoder_frames(options.encoder)
     for row in rows:
         seen[row["speaker"]] += 1
         if not _drawn(seen[row["speaker"]], by_speaker[row["speaker"]], options.per_speaker):
@@ -147,6 +150,21 @@ def log_mel_frames() -> Any:
         return np.ascontiguousarray(centred.T.reshape(count, 2 * BANDS))
 
     return frames
+
+
+def encoder_frames(folder: Path) -> Any:
+    """Return the function from samples at 16 kHz to embeddings, `[T, D]` float32.
+
+    The samples get the level of prepared clips, for which the encoders of a build are trained.
+
+    Raises:
+        UserError: the folder has no encoder.
+    """
+    from fonoteka.audio.dsp import levelled
+    from fonoteka.models.clip_encoder import load_clip_encoder
+
+    encoder = load_clip_encoder(folder)
+    return lambda signal: encoder.embed(levelled(signal, LEVEL_DBFS))
 
 
 def run(folder: Path, report: Path, options: SimulationOptions, top: Path) -> None:
@@ -239,6 +257,7 @@ def _report(
     return {
         "clips": clips,
         "corpus": folder.name,
+        "embeddings": options.encoder.name if options.encoder else "log-mel bands",
         "epochs": options.epochs,
         "folds": list(folds),
         "hidden_speakers_per_fold": HIDDEN,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import yaml
 from dvc_yaml import TOP
 
 from fonoteka import manifest
+from fonoteka.audio.dsp import rms_dbfs
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.core.params import load
@@ -21,7 +23,12 @@ from fonoteka.scoring.error_rate import Errors
 from fonoteka.self_training import label_command, simulation
 from fonoteka.self_training.gain import compared, join_manifests, train_head, verdict
 from fonoteka.self_training.head_labels import predicted, pseudo_labels
-from fonoteka.self_training.simulation import SimulationOptions, run
+from fonoteka.self_training.simulation import (
+    LEVEL_DBFS,
+    SimulationOptions,
+    encoder_frames,
+    run,
+)
 from fonoteka.shards import write_arrays
 from stages.training.train import stage as training
 from stages.training.train.tasks import CtcParams
@@ -175,6 +182,15 @@ def test_the_verdict_needs_an_interval_on_one_side(wrong, expected):
     result = compared(ours, theirs)
     assert verdict(result) == expected
     assert result["gain"] == pytest.approx(result["per_without"] - result["per_with"], abs=1e-4)
+
+
+def test_an_encoder_gets_clips_at_the_level_of_prepared_ones(monkeypatch):
+    class Same:
+        embed = staticmethod(lambda signal: signal)
+
+    monkeypatch.setattr("fonoteka.models.clip_encoder.load_clip_encoder", lambda _: Same)
+    quiet = 0.001 * np.sin(np.arange(1600, dtype=np.float32))
+    assert rms_dbfs(encoder_frames(Path("any"))(quiet)) == pytest.approx(LEVEL_DBFS, abs=0.01)
 
 
 def test_a_simulation_tests_each_speaker_once(tmp_path, in_process):
