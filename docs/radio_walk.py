@@ -185,7 +185,9 @@ def walk_all(walk: Walk, texts: Mapping[str, str]) -> None:
         walk.run(1, harvest)
         walk.run(1, harvest, "a second run downloads nothing")
     licence = shlex.join(["--licence", LICENCE])
-    walk.run(2, f"corpus add {WALK}/digits --name digits {licence} --source FSDD --no-dvc")
+    walk.run(
+        2, f"corpus add {WALK}/digits --name digits --language en {licence} --source FSDD --no-dvc"
+    )
     walk.train(2, ["digits"], "transcribed recordings of one speaker")
 
     # Whisper is tuned on what is transcribed: the base does not know single digits.
