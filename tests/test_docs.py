@@ -11,6 +11,7 @@ from dvc_yaml import TOP
 from fonoteka.audiocheck.containers.container import NOT_STATED
 from fonoteka.audiocheck.containers.mpeg import TAG_DOUBTED
 from fonoteka.audiocheck.containers.tags import trailing_note
+from fonoteka.bench.augmentation.command import page as augmentation_table
 from fonoteka.core.files import read_json
 from fonoteka.corpus.importers.layouts.detect import LAYOUTS
 from stages.corpus.inventory.problems import PROBLEMS
@@ -73,6 +74,11 @@ def test_the_readme_shows_the_tables_of_the_comparison():
     readme = (TOP / "README.md").read_text(encoding="utf-8")
     for table in tables:
         assert table in readme, "copy the table from reports/comparison.md to README.md"
+
+
+def test_the_page_of_augmentation_shows_the_last_table():
+    page = (TOP / "docs/augmentation.md").read_text(encoding="utf-8")
+    assert augmentation_table(read_json(TOP / "reports/bench/augment.json")) in page
 
 
 def test_the_page_of_the_small_models_shows_their_scores():
