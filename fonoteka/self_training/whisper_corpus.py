@@ -20,10 +20,10 @@ from pathlib import Path
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json
 from fonoteka.corpus.corpus import CARD, TABLE, TABLE_COLUMNS, Card, check_corpus_name
-from fonoteka.pseudo_labels import DELIMITERS, Verdict, table_of, verdicts
+from fonoteka.pseudo_labels import DELIMITERS, Verdict, verdicts
 from fonoteka.self_training.head_labels import ORIGIN
 from fonoteka.self_training.threshold import ConfidenceThreshold, choose_threshold
-from fonoteka.tables import Row, write_table
+from fonoteka.tables import Row, read_table, write_table
 from fonoteka.text.normalizer import normalize
 from fonoteka.text.rule import SpellingError
 from fonoteka.whisper.model import load_whisper
@@ -122,7 +122,7 @@ def run(
             target = part / row["path"]
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / row["path"], target)
-        write_table(part / TABLE, (*TABLE_COLUMNS, "licence", "source", "confidence"),
+        write_table(part / TABLE, (*TABLE_COLUMNS, "session", "licence", "source", "confidence"),
                     [row | {"licence": card.licence} for row in retained])  # fmt: skip
         write_table(part / LEFT_OUT, ("path", "text", "reason"), left_out)
         write_json(part / CARD, {
@@ -155,7 +155,7 @@ def selected(
         confidence = f"{threshold.confidence([score])[0]:.4f}"
         values: Mapping[str, str] = {
             "path": row[columns.path], "text": verdict.text, "speaker": row[columns.speaker],
-            "language": language, "confidence": confidence,
+            "language": language, "session": row.get("session", ""), "confidence": confidence,
             "source": f"{ORIGIN}: text by {model}, confidence {confidence}",
         }  # fmt: skip
         retained.append(dict(values))
@@ -163,11 +163,28 @@ def selected(
 
 
 def _rows(folder: Path, columns: PathColumns, with_text: bool) -> list[Row]:
-    """Return the rows of a folder's table; its columns of labels are needed or not read."""
-    from fonoteka.tables import read_table
+    """Return the rows of a folder's table.
 
+    Args:
+        folder: a folder with one table, or a corpus, as `harvest` and `corpus add` write it.
+        columns: their names.
+        with_text: whether each row needs a text; else no row may have one.
+
+    Raises:
+        UserError: the folder does not have exactly one table, the table has no row or lacks a
+            column, or a row has a text that would be lost.
+    """
     tables = sorted(p for p in folder.iterdir() if p.suffix in DELIMITERS)
+    if len(tables) != 1:
+        raise UserError(f"{folder}: {len(tables)} tables (.tsv, .csv); expected exactly one")
     needed = [columns.path, columns.speaker, *([columns.text] if with_text else [])]
-    if not with_text or len(tables) != 1:
-        table_of(folder, columns.path)  # raises for several tables and for columns in use
-    return read_table(tables[0], needed, DELIMITERS[tables[0].suffix])
+    rows = read_table(tables[0], needed, DELIMITERS[tables[0].suffix])
+    if not rows:
+        raise UserError(f"{tables[0]}: no row")
+    texts = [row[columns.path] for row in rows if row.get(columns.text)]
+    if not with_text and texts:
+        raise UserError(
+            f"{tables[0]}: {len(texts)} of {len(rows)} recordings have a text, the first is "
+            f"{texts[0]}; give only recordings without one"
+        )
+    return rows

@@ -77,6 +77,24 @@ def test_confident_texts_become_clips_that_state_origin_and_confidence(build):
         assert row["licence"] == "CC0"
 
 
+def test_a_harvested_corpus_can_be_labelled_and_keeps_its_sessions(build, tmp_path):
+    table = tmp_path / "new/labels.csv"
+    header, *lines = table.read_text(encoding="utf-8").splitlines()
+    rows = [f"{line},,s{number}" for number, line in enumerate(lines)]
+    table.write_text("\n".join([f"{header},text,session", *rows]) + "\n", encoding="utf-8")
+    assert [clip.session for clip in read_clips(build())] == ["s0", "s1"]
+
+
+def test_a_recording_that_has_a_text_already_is_refused(build, tmp_path):
+    table = tmp_path / "new/labels.csv"
+    header, *lines = table.read_text(encoding="utf-8").splitlines()
+    rows = [f"{line},{text}" for line, text in zip(lines, ["", "one", "", ""], strict=True)]
+    table.write_text("\n".join([f"{header},text", *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"1 of 4 recordings have a text, .* audio/1\.wav; give"):
+        build()
+    assert not (tmp_path / "radio").exists()
+
+
 def test_each_recording_that_is_left_out_has_its_reason(build):
     corpus = build()
     rows = read_table(corpus / "left_out.txt", ("path", "reason"))
