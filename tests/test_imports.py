@@ -51,8 +51,8 @@ LOADS = {
     "fonoteka.bench.scale.curve": {"scipy"},
     "fonoteka.bench.scale.project": {"scipy"},
     "fonoteka.bench.scale.workers": {"scipy"},
-    "fonoteka.self_training.simulation": {"onnxruntime", "torch", "transformers"},
-    "fonoteka.self_training.whisper_corpus": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.self_training.simulation": {"onnxruntime"},
+    "fonoteka.self_training.whisper_corpus": {"onnxruntime"},
     "fonoteka.sweep.held_out": {"torch"},
     "fonoteka.bench.alignment.digits": {"onnxruntime"},
     "fonoteka.bench.augmentation.command": {"onnxruntime", "scipy", "torch", "transformers"},
@@ -87,7 +87,7 @@ LOADS = {
     "fonoteka.selection.select": {"onnxruntime"},
     "fonoteka.transcribe_words": {"onnxruntime"},
     "fonoteka.whisper.model_folder": {"onnxruntime"},
-    "fonoteka.pseudo_labels": {"onnxruntime", "torch", "transformers"},
+    "fonoteka.pseudo_labels": {"onnxruntime"},
     **{
         f"fonoteka.service.work.compute.{name}": {"onnxruntime"}
         for name in (

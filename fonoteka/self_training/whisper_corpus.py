@@ -26,7 +26,7 @@ from fonoteka.self_training.threshold import ConfidenceThreshold, choose_thresho
 from fonoteka.tables import Row, read_table, write_table
 from fonoteka.text.normalizer import normalize
 from fonoteka.text.rule import SpellingError
-from fonoteka.whisper.model import load_whisper
+from fonoteka.whisper.model_folder import open_model_folder
 
 REPORT, LEFT_OUT = "report.json", "left_out.txt"
 NO_LIMIT = float("-inf")  # of the log probability: the threshold is chosen here, on the scores
@@ -104,8 +104,8 @@ def run(
     speakers = {row[columns.speaker] for row in rows}
     if shared := sorted(speakers & {row[columns.speaker] for row in references}):
         raise UserError(f"{labelled}: speaker {shared[0]!r} is in {folder} too; remove the rows")
-    whisper = load_whisper(model)
-    whisper.rules.prompt(language)  # an unknown language is refused before any recording is read
+    whisper = open_model_folder(model)
+    whisper.model.rules.prompt(language)  # refuses an unknown language before a recording is read
     pairs = ((folder, rows), (labelled, references))
     results, reference_results = (
         [*verdicts(whisper, [place / row[columns.path] for row in table], language, NO_LIMIT)]

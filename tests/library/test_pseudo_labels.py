@@ -103,7 +103,7 @@ def test_a_model_that_is_unsure_of_all_writes_nothing(folder, model, tmp_path):
 
 
 def test_the_real_decoder_is_called_with_30_s(folder, model):
-    whisper = pseudo_labels.load_whisper(model)
+    whisper = pseudo_labels.open_model_folder(model)
     (only,) = pseudo_labels.verdicts(whisper, [folder / "audio/a.wav"], "en", -1e9)
     assert isinstance(only, Verdict)
     assert np.isfinite(only.log_prob)

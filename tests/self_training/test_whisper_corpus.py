@@ -50,10 +50,11 @@ def build(tmp_path, monkeypatch):
             yield Verdict(text, log(score), "" if text else "no text")
 
     def load(model):
-        return SimpleNamespace(rules=SimpleNamespace(prompt=lambda language: ()))
+        rules = SimpleNamespace(prompt=lambda language: ())
+        return SimpleNamespace(model=SimpleNamespace(rules=rules), short=True)
 
     monkeypatch.setattr(whisper_corpus, "verdicts", verdicts)
-    monkeypatch.setattr(whisper_corpus, "load_whisper", load)
+    monkeypatch.setattr(whisper_corpus, "open_model_folder", load)
 
     def call(out="radio", precision=0.95):
         run(new, labelled, tmp_path / out, tmp_path / "whisper_base", "en", CARD, precision,
