@@ -209,8 +209,9 @@ def walk_all(walk: Walk, texts: Mapping[str, str]) -> None:
     walk.run(4, f"select --hours {SELECTED_S / 3600} --corpus radio --model {MODEL} --no-words")
     write_json(WALK / "export.json", answers(Path("data/selection/queue-001.json"), texts))
     walk.run(4, f"select import {WALK}/export.json --name radio_1 --no-dvc")
-    walk.train(4, ["digits", "radio_1"], "transcribed, and the recordings that were selected")
-    walk.train(4, ["digits", "pseudo", "radio_1"], "transcribed, by Whisper, and selected")
+    walk.train(
+        4, ["digits", "pseudo", "radio_1"], "and the recordings that were selected and transcribed"
+    )
 
 
 if __name__ == "__main__":
