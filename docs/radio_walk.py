@@ -104,6 +104,8 @@ def write_profile(sections: Mapping[str, Any]) -> None:
     voices |= {f"{c}/{name}": "train" for c in corpora if c != "digits" for name in RADIO}
     profile["split"] |= {"assigned": voices, "same_sentences": [*corpora]}
     profile["audit"] = {"same_sentences": [*corpora]}
+    # A head of some hundred clips loses a point or more in int8; the walk compares fp32.
+    profile["onnx"] |= {"int8": {"max_per_loss": 0.05}}
     for name, section in sections.items():
         profile[name] = profile.get(name, {}) | section
     write_text(WALK / "profile.yaml", yaml.safe_dump(profile, sort_keys=False))
