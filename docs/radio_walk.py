@@ -73,14 +73,10 @@ class Walk:
         self.steps.append({"step": step, "command": command, "seconds": seconds, "note": note})
         write_json(self.report, {"steps": self.steps})
 
-    def train(self, step: int, corpora: Sequence[str], name: str, **sections: Any) -> None:
+    def train(self, step: int, corpora: Sequence[str], name: str) -> None:
         """Build with these corpora, and record the error rate on the test voices."""
-        write_profile({"inventory": {"corpora": [*corpora]}} | sections)
+        write_profile(corpora)
         self.run(step, f"profile {WALK}/profile.yaml")
-        self.measure(step, name)
-
-    def measure(self, step: int, name: str) -> None:
-        """Build with params.yaml as it is, and record the error rate."""
         self.run(step, f"repro {STAGES}")
         if "per" in self.steps[-1]:
             return
@@ -95,19 +91,17 @@ class Walk:
         print(f"{name}: PER {score['per']:.1%} on two unseen voices", flush=True)
 
 
-def write_profile(sections: Mapping[str, Any]) -> None:
-    """Write the profile `fsdd` with the speakers of the walk and other sections."""
+def write_profile(corpora: Sequence[str]) -> None:
+    """Write the profile `fsdd` with these corpora and the speakers of the walk."""
     path = Path("fonoteka/pipeline/profiles/fsdd.yaml")
     profile = yaml.safe_load(path.read_text(encoding="utf-8"))
-    corpora = sections["inventory"]["corpora"]
     voices = {f"digits/{name}": part for name, part in PARTS.items()}
     voices |= {f"{c}/{name}": "train" for c in corpora if c != "digits" for name in RADIO}
+    profile["inventory"] = {"corpora": [*corpora]}
     profile["split"] |= {"assigned": voices, "same_sentences": [*corpora]}
     profile["audit"] = {"same_sentences": [*corpora]}
     # A head of some hundred clips loses a point or more in int8; the walk compares fp32.
     profile["onnx"] |= {"int8": {"max_per_loss": 0.05}}
-    for name, section in sections.items():
-        profile[name] = profile.get(name, {}) | section
     write_text(WALK / "profile.yaml", yaml.safe_dump(profile, sort_keys=False))
 
 
@@ -119,10 +113,9 @@ def write_folders(fsdd: Path) -> dict[str, str]:
     """
     for folder in ("digits", "valid", "web"):
         shutil.rmtree(WALK / folder, ignore_errors=True)
+        (WALK / folder).mkdir(parents=True)
     rows, valid = ["path,speaker,text"], ["path,speaker,text"]
     items, texts = ["url,licence,speaker,language"], dict[str, str]()
-    for folder in ("digits", "valid", "web"):
-        (WALK / folder).mkdir(parents=True)
     for speaker, digit, take, path in digit_files(fsdd):
         if take < TAKES.get(speaker, 0):
             shutil.copy(path, WALK / "digits" / path.name)

@@ -55,21 +55,32 @@ MIN_LETTERS_PER_S = 3.0
 has 4.2, the median 13."""
 
 
-def table_of(folder: Path, path_column: str) -> list[Row]:
-    """Return the rows of the one table of a folder.
+def rows_in(folder: Path, columns: Sequence[str]) -> tuple[Path, list[Row]]:
+    """Return the one table of a folder, and its rows.
 
     Raises:
-        UserError: the folder does not have exactly one table, or the table has no row or no column
-            for the path.
+        UserError: the folder does not have exactly one table, or the table has no row or lacks one
+            of the columns.
     """
     tables = sorted(p for p in folder.iterdir() if p.suffix in DELIMITERS)
     if len(tables) != 1:
         raise UserError(f"{folder}: {len(tables)} tables (.tsv, .csv); expected exactly one")
-    rows = read_table(tables[0], [path_column], DELIMITERS[tables[0].suffix])
+    (table,) = tables
+    rows = read_table(table, columns, DELIMITERS[table.suffix])
     if not rows:
-        raise UserError(f"{tables[0]}: no row")
+        raise UserError(f"{table}: no row")
+    return table, rows
+
+
+def table_of(folder: Path, path_column: str) -> list[Row]:
+    """Return the rows of the one table of a folder, to which columns of a transcript are added.
+
+    Raises:
+        UserError: as `rows_in`, or the table has one of those columns already.
+    """
+    table, rows = rows_in(folder, [path_column])
     if used := sorted(set(NEW) & set(rows[0])):
-        raise UserError(f"{tables[0]}: it has a column {used[0]!r} already; rename it")
+        raise UserError(f"{table}: it has a column {used[0]!r} already; rename it")
     return rows
 
 

@@ -25,11 +25,11 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ
+from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, levelled
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import write_json
 from fonoteka.manifest import Utterance, utterance_id
-from fonoteka.pseudo_labels import DELIMITERS
+from fonoteka.pseudo_labels import rows_in
 from fonoteka.scoring.error_rate import Errors
 from fonoteka.self_training.gain import (
     compared,
@@ -43,7 +43,6 @@ from fonoteka.self_training.head_labels import pseudo_labels
 from fonoteka.self_training.label_command import label_counts
 from fonoteka.self_training.threshold import NoThresholdError
 from fonoteka.shards import write_arrays
-from fonoteka.tables import read_table
 from fonoteka.text.normalizer import normalize, phones_of
 from fonoteka.transcribe import load_recording
 
@@ -95,13 +94,10 @@ def read_folder(folder: Path, options: SimulationOptions) -> tuple[list[Utteranc
     Raises:
         UserError: the folder does not have exactly one table, or fewer than five speakers.
     """
-    tables = sorted(p for p in folder.iterdir() if p.suffix in DELIMITERS)
-    if len(tables) != 1:
-        raise UserError(f"{folder}: {len(tables)} tables (.tsv, .csv); expected exactly one")
-    rows = read_table(tables[0], ("path", "speaker", "text"), DELIMITERS[tables[0].suffix])
+    table, rows = rows_in(folder, ("path", "speaker", "text"))
     by_speaker = Counter(row["speaker"] for row in rows)
     if len(by_speaker) < FEWEST_SPEAKERS:
-        raise UserError(f"{tables[0]}: {len(by_speaker)} speakers; expected {FEWEST_SPEAKERS}")
+        raise UserError(f"{table}: {len(by_speaker)} speakers; expected {FEWEST_SPEAKERS}")
     seen: Counter[str] = Counter()
     utterances: list[Utterance] = []
     arrays: Arrays = {}
@@ -160,7 +156,6 @@ def encoder_frames(folder: Path) -> Any:
     Raises:
         UserError: the folder has no encoder.
     """
-    from fonoteka.audio.dsp import levelled
     from fonoteka.models.clip_encoder import load_clip_encoder
 
     encoder = load_clip_encoder(folder)

@@ -20,10 +20,10 @@ from pathlib import Path
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json
 from fonoteka.corpus.corpus import CARD, TABLE, TABLE_COLUMNS, Card, check_corpus_name
-from fonoteka.pseudo_labels import DELIMITERS, Verdict, verdicts
+from fonoteka.pseudo_labels import Verdict, rows_in, verdicts
 from fonoteka.self_training.head_labels import ORIGIN
 from fonoteka.self_training.threshold import ConfidenceThreshold, choose_threshold
-from fonoteka.tables import Row, read_table, write_table
+from fonoteka.tables import Row, write_table
 from fonoteka.text.normalizer import normalize
 from fonoteka.text.rule import SpellingError
 from fonoteka.whisper.model_folder import open_model_folder
@@ -171,20 +171,14 @@ def _rows(folder: Path, columns: PathColumns, with_text: bool) -> list[Row]:
         with_text: whether each row needs a text; else no row may have one.
 
     Raises:
-        UserError: the folder does not have exactly one table, the table has no row or lacks a
-            column, or a row has a text that would be lost.
+        UserError: as `rows_in`, or a row has a text that would be lost.
     """
-    tables = sorted(p for p in folder.iterdir() if p.suffix in DELIMITERS)
-    if len(tables) != 1:
-        raise UserError(f"{folder}: {len(tables)} tables (.tsv, .csv); expected exactly one")
     needed = [columns.path, columns.speaker, *([columns.text] if with_text else [])]
-    rows = read_table(tables[0], needed, DELIMITERS[tables[0].suffix])
-    if not rows:
-        raise UserError(f"{tables[0]}: no row")
+    table, rows = rows_in(folder, needed)
     texts = [row[columns.path] for row in rows if row.get(columns.text)]
     if not with_text and texts:
         raise UserError(
-            f"{tables[0]}: {len(texts)} of {len(rows)} recordings have a text, the first is "
+            f"{table}: {len(texts)} of {len(rows)} recordings have a text, the first is "
             f"{texts[0]}; give only recordings without one"
         )
     return rows

@@ -81,7 +81,7 @@ def test_the_profile_of_a_step_keeps_the_voices_apart(walk, texts):
     (Path("fonoteka/pipeline/profiles")).mkdir(parents=True)
     source = TOP / "fonoteka/pipeline/profiles/fsdd.yaml"
     Path("fonoteka/pipeline/profiles/fsdd.yaml").write_text(source.read_text(encoding="utf-8"))
-    walk.write_profile({"inventory": {"corpora": ["digits", "pseudo"]}})
+    walk.write_profile(["digits", "pseudo"])
     profile = walk.yaml.safe_load(Path("data/walk/profile.yaml").read_text(encoding="utf-8"))
     assert profile["inventory"] == {"corpora": ["digits", "pseudo"]}
     assert profile["split"]["assigned"]["pseudo/nicolas"] == "train"
