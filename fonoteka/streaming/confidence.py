@@ -223,6 +223,7 @@ def _isotonic(values: Values, correct: Values) -> tuple[Values, Values]:
 
 
 def _logistic(values: Values, correct: Values) -> tuple[Values, Values]:
+    from scipy.special import expit
     from sklearn.linear_model import LogisticRegression
 
     def log_odds(measure: Values) -> Values:
@@ -234,6 +235,5 @@ def _logistic(values: Values, correct: Values) -> tuple[Values, Values]:
     slope = max(0.0, float(fitted.coef_[0, 0]))  # a confidence never falls as its measure rises
     # The points are dense where the log odds are steep, near 0 and near 1.
     odds = np.linspace(-np.log(1e6), np.log(1e6), LOGISTIC_POINTS)
-    points = 1 / (1 + np.exp(-odds))
-    probabilities = 1 / (1 + np.exp(-(slope * log_odds(points) + float(fitted.intercept_[0]))))
-    return points, probabilities
+    points = expit(odds)
+    return points, expit(slope * log_odds(points) + float(fitted.intercept_[0]))
