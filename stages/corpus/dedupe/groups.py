@@ -1,8 +1,8 @@
 """Group the clips that belong together, and choose which copy of a recording stays.
 
 Copies of one recording are one group, and so are a clip and the clips that name it as their parent.
-The best copy stays: a lossless codec first, then the higher sample rate, the longer duration, the
-first id. A clip with a parent is an intended copy and stays.
+The best copy stays: that of a preferred corpus first, then a lossless codec, the higher sample
+rate, the longer duration, the first id. A clip with a parent is an intended copy and stays.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE", "ALAC_")
 
 @dataclass(frozen=True, slots=True)
 class DedupeClip:
-    """The values of a clip that decide whether it stays; fields as in the inventory."""
+    """The values of a clip that decide whether it stays.
+
+    Attributes:
+        rank: of its corpus in `dedupe.preferred`, lower is better. Others are as in the inventory.
+    """
 
     id: str
     path: str
@@ -26,6 +30,7 @@ class DedupeClip:
     sample_rate_hz: int
     duration_s: float
     parent: str
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class CopyPair:
     lag_s: float
 
 
-def quality_key(clip: DedupeClip) -> tuple[bool, int, float, str]:
+def quality_key(clip: DedupeClip) -> tuple[int, bool, int, float, str]:
     """Return the sort key that puts the best clip first.
 
     >>> flac = DedupeClip("b", "b.flac", "FLAC PCM_16", 16000, 1.0, "")
@@ -48,7 +53,7 @@ def quality_key(clip: DedupeClip) -> tuple[bool, int, float, str]:
     """
     encoding = clip.codec.rpartition(" ")[2]
     lossy = not encoding.startswith(_LOSSLESS)
-    return lossy, -clip.sample_rate_hz, -clip.duration_s, clip.id
+    return clip.rank, lossy, -clip.sample_rate_hz, -clip.duration_s, clip.id
 
 
 def replacements(clips: Mapping[str, DedupeClip], pairs: Iterable[CopyPair]) -> dict[str, str]:

@@ -11,7 +11,8 @@ Params  dedupe
 
 Equal clips are found by the hash of their decoded samples, so a FLAC copy of a WAV file counts. A
 copy that was re-encoded, scaled, shifted, cut or made noisy is found by its fingerprint and its
-waveform, see `fonoteka.fingerprint`. The choice of the copy that stays depends on the clips alone.
+waveform, see `fonoteka.fingerprint`. The choice of the copy that stays depends on the clips and on
+`dedupe.preferred` alone: a transcript by a person should win over the same clip's text by a model.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ DUPLICATES_COLUMNS = ("group", "id", "stays", "reason", "like", "similarity", "l
 EXACT, NEAR = "duplicate", "near duplicate"
 _COMPARED = ("text", "speaker", "language")  # columns that copies should agree in
 _CLIP_COLUMNS = (
-    "id", "path", "codec", "sample_rate_hz", "duration_s", "parent", "pcm_sha256", "problem",
+    "id", "corpus", "path", "codec", "sample_rate_hz", "duration_s", "parent", "pcm_sha256",
+    "problem",
 )  # fmt: skip
 _OUTPUT_COLUMNS = ("id", "path", "duration_s", "problem", "detail", *_COMPARED)
 
@@ -53,16 +55,21 @@ class DedupeParams:
             they are in one split, or only `report` them.
         similarity: above 0, at most 1; two waveforms that reach it are one recording.
         outside_s: how much of a clip may be missing from its copy at either end, in seconds.
+        preferred: corpora whose copy of a recording stays whatever its quality, the first one
+            before the second; all other corpora follow.
     """
 
     near: str
     similarity: float
     outside_s: float
+    preferred: tuple[str, ...]
 
     def __post_init__(self) -> None:
         """Raise for values that no search can use."""
         if self.near not in ("quarantine", "group", "report"):
             raise UserError(f"dedupe.near must be quarantine, group or report, found {self.near!r}")
+        if len({*self.preferred}) < len(self.preferred):
+            raise UserError(f"dedupe.preferred has a corpus twice: {', '.join(self.preferred)}")
         if not 0 < self.similarity <= 1:
             raise UserError(
                 f"dedupe.similarity must be above 0 and at most 1, found {self.similarity}"
@@ -92,7 +99,7 @@ class DedupeOutputs:
 
 @dataclass(frozen=True)
 class UniqueClips:
-    """The clips without a problem; only the first of equal ones is in `clips`.
+    """The clips without a problem; only one of each set of equal ones is in `clips`.
 
     Attributes:
         clips: sorted by id.
@@ -128,27 +135,56 @@ class DedupeResult:
         return self.exact.get(clip) or self.near.get(clip, "")
 
 
-def find_exact_copies(inventory: Path) -> UniqueClips:
-    """Return the clips without a problem that equal no earlier clip, and those that do.
+def preferred_clips(inventory: Path, preferred: Sequence[str]) -> dict[str, str]:
+    """Return the clip that stays of equal ones, by their hash, where a preferred corpus has one.
 
     Raises:
-        UserError: the inventory is not sorted by id, so "earlier" is not defined.
+        UserError: the inventory has no clip of a preferred corpus.
+    """
+    if not preferred:
+        return {}
+    best: dict[str, tuple[int, str]] = {}
+    corpora = set()
+    columns = ("id", "corpus", "pcm_sha256", "problem")
+    for (name, corpus, pcm, problem), _ in each_row(inventory, INVENTORY_COLUMNS, columns):
+        corpora.add(corpus)
+        if corpus in preferred and not problem:
+            entry = preferred.index(corpus), name
+            best[pcm] = min(best.get(pcm, entry), entry)
+    if missing := [corpus for corpus in preferred if corpus not in corpora]:
+        raise UserError(
+            f"dedupe.preferred: corpus {missing[0]!r} has no clip; expected some of "
+            f"{', '.join(sorted(corpora)) or 'none'}"
+        )
+    return {pcm: name for pcm, (_, name) in best.items()}
+
+
+def find_exact_copies(inventory: Path, preferred: Sequence[str] = ()) -> UniqueClips:
+    """Return the clips without a problem, one of each set of equal ones, and the other ones.
+
+    The first of equal clips stays, or that of the first of the `preferred` corpora.
+
+    Raises:
+        UserError: the inventory is not sorted by id, so "first" is not defined, or it has no clip
+            of a preferred corpus.
     """
     unique, last = UniqueClips([], array("q"), array("Q"), {}), ""
-    first_with: dict[str, str] = {}
+    staying = preferred_clips(inventory, preferred)
+    ranks = {corpus: rank for rank, corpus in enumerate(preferred)}
     for row, (values, _) in enumerate(each_row(inventory, INVENTORY_COLUMNS, _CLIP_COLUMNS)):
-        name, path, codec, rate, duration, parent, pcm, problem = values
+        name, corpus, path, codec, rate, duration, parent, pcm, problem = values
         if name <= last:
             raise UserError(f"{inventory}: id {name!r} is after {last!r}; run the inventory again")
         last = name
         if problem:
             continue
-        original = first_with.setdefault(pcm, name)
+        original = staying.setdefault(pcm, name)
         if original != name:
             unique.exact[name] = original
             continue
+        rank = ranks.get(corpus, len(ranks))
         # There are few codecs: all clips with one codec share one string.
-        clip = DedupeClip(name, path, sys.intern(codec), int(rate), float(duration), parent)
+        clip = DedupeClip(name, path, sys.intern(codec), int(rate), float(duration), parent, rank)
         unique.clips.append(clip)
         unique.rows.append(row)
         unique.hashes.append(store.mark_of(pcm))
@@ -257,7 +293,7 @@ def run(inputs: DedupeInputs, outputs: DedupeOutputs, params: DedupeParams, work
     Raises:
         UserError: no clip would stay, or the table and the fingerprints are of two runs.
     """
-    unique = find_exact_copies(inputs.inventory)
+    unique = find_exact_copies(inputs.inventory, params.preferred)
     clips, exact = unique.clips, unique.exact
     if not clips:
         rows = each_row(inputs.inventory, INVENTORY_COLUMNS, ("id", "problem"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import shutil
 
 import numpy as np
@@ -32,7 +33,7 @@ from stages.corpus.dedupe.stage import (
     write_tables,
 )
 
-PARAMS = DedupeParams("quarantine", 0.95, 0.6)
+PARAMS = DedupeParams("quarantine", 0.95, 0.6, ())
 RATE = 16000
 
 
@@ -120,15 +121,62 @@ def test_the_report_has_counts_and_no_names(three):
 
 
 def test_copies_may_stay_as_one_group(three):
-    accepted, quarantined = run(three, DedupeParams("group", 0.95, 0.6))
+    accepted, quarantined = run(three, DedupeParams("group", 0.95, 0.6, ()))
     assert [(r["id"], r["group"]) for r in accepted] == [("a", "a"), ("b", ""), ("c", "a")]
     assert quarantined == []
 
 
 def test_copies_may_only_be_reported(three):
-    accepted, _ = run(three, DedupeParams("report", 0.95, 0.6))
+    accepted, _ = run(three, DedupeParams("report", 0.95, 0.6, ()))
     assert [r["group"] for r in accepted] == ["", "", ""]
     assert len(read_table(three / "d.csv", ("id",))) == 2
+
+
+def of_corpora(folder, corpora, pcm=None):
+    """Write the inventory again with the corpus of each clip, and with the hashes of `pcm`."""
+    rows = read_table(folder / "i.csv", INVENTORY_COLUMNS)
+    hashes = pcm or {}
+    write_inventory(
+        folder,
+        [r | {"corpus": corpora[r["id"]], "pcm_sha256": hashes.get(r["id"], r["id"])} for r in rows],
+    )
+
+
+def preferring(*corpora):
+    return dataclasses.replace(PARAMS, preferred=corpora)
+
+
+def test_of_equal_clips_the_one_of_the_first_preferred_corpus_stays(three):
+    of_corpora(three, {"a": "pseudo", "b": "people", "c": "other"}, dict.fromkeys("abc", "ee"))
+    assert [r["id"] for r in run(three)[0]] == ["a"]  # the first by id
+    accepted, quarantined = run(three, preferring("people", "pseudo"))
+    assert [r["id"] for r in accepted] == ["b"]
+    assert [(r["id"], r["duplicate_of"], r["problem"]) for r in quarantined] == [
+        ("a", "b", "duplicate"), ("c", "b", "duplicate")
+    ]  # fmt: skip
+    assert quarantined[0]["detail"] == "text 'text a', there 'text b'"
+
+
+def test_of_near_duplicates_the_one_of_a_preferred_corpus_stays(three):
+    assert [r["id"] for r in run(three)[0]] == ["b", "c"]  # c is the longer copy
+    rows = read_table(three / "i.csv", INVENTORY_COLUMNS)
+    table = [r | {"corpus": "people" if r["id"] == "a" else "pseudo"} for r in rows]
+    write_table(three / "i.csv", INVENTORY_COLUMNS, table)  # the fingerprints stay as they are
+    assert [r["id"] for r in run(three, preferring("people"))[0]] == ["a", "b"]
+
+
+def test_a_preferred_clip_with_a_problem_does_not_replace_its_copy(three):
+    of_corpora(three, {"a": "pseudo", "b": "people", "c": "people"}, {"a": "ee", "b": "ee"})
+    rows = read_table(three / "i.csv", INVENTORY_COLUMNS)
+    broken = [r | {"problem": "silent" if r["id"] == "b" else ""} for r in rows]
+    write_table(three / "i.csv", INVENTORY_COLUMNS, broken)
+    assert [r["id"] for r in run(three, preferring("people"))[0]] == ["a", "c"]
+
+
+def test_a_preferred_corpus_without_a_clip_is_refused(three):
+    of_corpora(three, {"a": "pseudo", "b": "people", "c": "people"})
+    with pytest.raises(ValueError, match="'peple' has no clip; expected some of people, pseudo"):
+        run(three, preferring("peple"))
 
 
 def test_a_declared_copy_stays_in_its_parents_group(three):
@@ -274,9 +322,10 @@ def test_an_inventory_out_of_order_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (("drop", 0.95, 0.6), "near must be quarantine, group or report, found 'drop'"),
-        (("group", 1.5, 0.6), "similarity must be above 0 and at most 1, found 1.5"),
-        (("group", 0.95, -1.0), "outside_s must be 0 or more, found -1.0"),
+        (("drop", 0.95, 0.6, ()), "near must be quarantine, group or report, found 'drop'"),
+        (("group", 1.5, 0.6, ()), "similarity must be above 0 and at most 1, found 1.5"),
+        (("group", 0.95, -1.0, ()), "outside_s must be 0 or more, found -1.0"),
+        (("group", 0.95, 0.6, ("a", "a")), "preferred has a corpus twice: a, a"),
     ],
 )
 def test_parameters_without_a_meaning_are_refused(values, message):
@@ -286,7 +335,7 @@ def test_parameters_without_a_meaning_are_refused(values, message):
 
 def test_the_command_line_writes_all_four_files(three, monkeypatch):
     (three / "params.yaml").write_text(
-        "dedupe: {near: quarantine, similarity: 0.95, outside_s: 0.6}"
+        "dedupe: {near: quarantine, similarity: 0.95, outside_s: 0.6, preferred: []}"
     )
     monkeypatch.chdir(three)
     monkeypatch.setattr(
