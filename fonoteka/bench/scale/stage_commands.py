@@ -89,7 +89,7 @@ STAGES = {
 }  # fmt: skip
 """By name, in their order.
 
-Two differ from dvc.yaml: `embed` makes no changed copies, and `posteriors` runs no int8 file.
+One differs from dvc.yaml: `posteriors` runs no int8 file.
 """
 DIVIDED = ("inventory", "preprocess", "embed", "posteriors")
 """Stages whose work per clip is divided among workers; the others run in one process."""
