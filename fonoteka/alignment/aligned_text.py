@@ -52,9 +52,9 @@ class AlignedWord:
     def is_suspect(self) -> bool:
         """Whether another word is probably spoken, or one more before it.
 
-        With these limits, chosen on the validation voices of the embedded corpus, 99 % of swapped
-        and of added words and 95 % of dropped ones were noticed on the test voices, and 1.7 % of
-        the right ones suspected; `wrong_words` in reports/alignment.json.
+        The limits were chosen on the validation voices of the embedded corpus. How many wrong
+        words they find on the test voices, and how many right ones they suspect, is `wrong_words`
+        in reports/alignment.json.
         """
         return self.score < SUSPECT_SCORE or self.unexplained_s > SUSPECT_SPEECH_S
 
