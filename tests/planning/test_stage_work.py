@@ -57,12 +57,18 @@ def test_every_stage_has_work_and_a_column():
         ("posteriors@mlp", 3.0),
         ("evaluate@mlp", 1.0),
         ("embed@whisper", 9.0),
-        ("embed@wavlm", 15.0),  # and one changed copy per training clip
+        ("embed@wavlm", 9.0),
     ],
 )
 def test_work_is_the_hours_that_a_stage_reads(stage, hours):
     work = work_of(stage, HOURS, sections())
     assert (work.unit, work.amount) == ("hours", hours)
+
+
+def test_each_changed_copy_of_the_training_clips_is_work_of_its_embeddings():
+    params = sections()
+    params["embedded"]["wavlm"]["augmented_copies"] = 2
+    assert work_of("embed@wavlm", HOURS, params).amount == 9.0 + 2 * 6.0
 
 
 @pytest.mark.parametrize(
