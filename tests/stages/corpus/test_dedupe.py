@@ -135,14 +135,8 @@ def test_copies_may_only_be_reported(three):
 def of_corpora(folder, corpora, pcm=None):
     """Write the inventory again with the corpus of each clip, and with the hashes of `pcm`."""
     rows, hashes = read_table(folder / "i.csv", INVENTORY_COLUMNS), pcm or {}
-    write_inventory(
-        folder,
-        [
-            r | {"corpus": corpora[name], "pcm_sha256": hashes.get(name, name)}
-            for r in rows
-            for name in [r["id"]]
-        ],
-    )
+    placed = [r | {"corpus": corpora[r["id"]]} for r in rows]
+    write_inventory(folder, [r | {"pcm_sha256": hashes.get(r["id"], r["id"])} for r in placed])
 
 
 def preferring(*corpora):
