@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,7 +153,8 @@ def time_streams(
         folder: of the model.
         streams: at least one.
         candidates: the engine and its baselines.
-        paced_s: seconds of streams that are fed at the speed of the clock too.
+        paced_s: seconds of streams that are fed at the speed of the clock too, from the first
+            one again if they are shorter.
 
     Figures: `compute` of each hop and end, `hops` of each hop without the ends, `lag` and `ready`
     of each right phone without and with computation, and `missed`, the number of missed deadlines.
@@ -175,11 +177,12 @@ def time_streams(
         for name, (each, size) in engines.items():
             results[name].append((timed_stream(each, stream.samples, size), stream))
     paced, seconds = [], 0.0
-    for stream in streams:
-        if seconds < paced_s:
-            size = engines[ENGINE][1]
-            paced.append((paced_stream(engine, stream.samples, size), stream))
-            seconds += len(stream.samples) / SAMPLE_RATE_HZ
+    for stream in cycle(streams):
+        if seconds >= paced_s:
+            break
+        size = engines[ENGINE][1]
+        paced.append((paced_stream(engine, stream.samples, size), stream))
+        seconds += len(stream.samples) / SAMPLE_RATE_HZ
     figures: dict[str, Times] = {}
     for name, pairs in {**results, PACED: paced}.items():
         size = engines.get(name, engines[ENGINE])[1]

@@ -119,11 +119,17 @@ def voices(
 
 
 @app.command()
-def streaming(busy: Busy = False) -> None:
+def streaming(
+    busy: Busy = False,
+    paced_s: Annotated[
+        float | None,
+        typer.Option(help="seconds at the speed of the clock  [default: bench_streaming.paced_s]"),
+    ] = None,
+) -> None:
     """Time the recognition of streams: real-time factor, deadlines, lag, beside recompute."""
     from fonoteka.bench.streaming import bench_streaming
 
-    _measure(lambda: bench_streaming(busy))
+    _measure(lambda: bench_streaming(busy, paced_s))
 
 
 @app.command()

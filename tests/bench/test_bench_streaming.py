@@ -31,6 +31,7 @@ from fonoteka.bench.stream_timing import (
     timed_stream,
 )
 from fonoteka.bench.timer import Measurement
+from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.streaming import open_engine
 
@@ -132,8 +133,9 @@ def toy(monkeypatch):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("paced_s", [0.0, 0.1])
-def test_each_candidate_is_fed_every_stream(toy, paced_s):
+# Streams of 0.2 s: one is enough for 0.1 s, and for 0.5 s the first is fed again.
+@pytest.mark.parametrize(("paced_s", "paced_hops"), [(0.0, 0), (0.1, 5), (0.5, 15)])
+def test_each_candidate_is_fed_every_stream(toy, paced_s, paced_hops):
     streams = [
         TimedStream(spoken([0, 1, 1, 1, 0, 2, 2, 2, 0, 0]), [("d", 0.02, 0.08), ("a", 0.1, 0.16)])
         for _ in range(2)
@@ -143,8 +145,8 @@ def test_each_candidate_is_fed_every_stream(toy, paced_s):
     assert len(times["engine/compute"]) == 2 * 6
     assert len(times["recompute, 240 ms/hops"]) == 2
     assert len(times["engine/lag"]) == 4
-    # Waiting is allowed in one test of 0.2 s: that is what pacing is.
-    assert len(times["paced/hops"]) == (5 if paced_s else 0)
+    # Waiting is allowed in this test, 0.8 s in all: that is what pacing is.
+    assert len(times["paced/hops"]) == paced_hops
 
 
 @pytest.fixture
@@ -196,13 +198,19 @@ def test_the_report_adds_up_and_is_printed(project):
 
 
 def test_paced_streams_have_a_row_without_a_real_time_factor(project):
-    write_section(paced_s=0.1)
     with redirect_stdout(StringIO()) as printed:
-        run_fonoteka("bench", "streaming", "--busy")
+        run_fonoteka("bench", "streaming", "--busy", "--paced-s", "0.1")
     row = read_json(Path("reports/bench/streaming.json"))["candidates"]["paced"]
     assert "rtf" not in row
     assert row["hops"] > 5
+    assert row["seconds"] == pytest.approx(0.04 * row["hops"])
     assert "paced" in printed.getvalue()
+
+
+@pytest.mark.parametrize("seconds", ["-1", "inf", "nan"])
+def test_seconds_that_cannot_be_paced_are_refused(project, seconds):
+    with pytest.raises(UserError, match="paced_s must be a finite number of seconds from 0 on"):
+        run_fonoteka("bench", "streaming", "--busy", f"--paced-s={seconds}")
 
 
 def test_missed_limits_are_named(project):
