@@ -67,7 +67,7 @@ test: $(INSTALLED) ## run all tests that a change can break, and the examples in
 test-fast: $(INSTALLED) ## run the tests that start no dvc or browser, train nothing and need no built pipeline
 	$(PYTEST) --fast $(ARGS)
 
-test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections, rebuild elsewhere: [PART=1/6]
+test-faults: $(INSTALLED) ## kill, fill the disk, flip bytes, cut connections, rebuild elsewhere: [PART=1/7]
 	$(PYTEST) -m faults tests/faults $(PART:%=--part %) $(ARGS)
 
 coverage: $(INSTALLED) ## run `make test` and require that it reaches at least 90 % of the lines

@@ -46,13 +46,15 @@ def test_a_rebuild_with_all_changed_that_must_not_matter_gives_the_same_bytes(cl
 
 def test_two_branches_that_were_built_are_merged_without_building_them_again(clone):
     # `compare_heads` and `compare` are quick, and the second reads what the first writes. Digits
-    # change that file; a seed does not, because the interval of two speakers has two values.
+    # change that file and the comparison, which `dashboard` reads; a seed does not, because the
+    # interval of two speakers has two values.
     changes = {
         "mine": (
             r"(compare_heads:\n(?:  .*\n)*?  digits: )\d+",
             r"\g<1>3",
             "compare_heads",
             "compare",
+            "dashboard",
         ),
         "yours": ("dpi: 110", "dpi: 100", "compare"),
     }

@@ -106,6 +106,10 @@ class AbsentError(UserError):
     """A report or a key is missing."""
 
 
+class UndefinedError(UserError):
+    """A report has null for a number, such as the latency of a model that detects nothing."""
+
+
 def evaluate(
     spec: MetricSpec, current: ReportReader, base: ReportReader | None
 ) -> MetricComparison:
@@ -194,6 +198,7 @@ def read(spec: MetricSpec, report: ReportReader) -> Decimal:
 
     Raises:
         AbsentError: the report or the key is missing.
+        UndefinedError: it is null.
         UserError: it is not a finite number.
     """
     first, *rest = (number_in(report, file, key) for file, key in spec.terms)
@@ -205,6 +210,7 @@ def number_in(report: ReportReader, file: str, key: str) -> Decimal:
 
     Raises:
         AbsentError: the report or the key is missing.
+        UndefinedError: it is null.
         UserError: it is not a finite number.
     """
     entry = report(file)
@@ -215,6 +221,8 @@ def number_in(report: ReportReader, file: str, key: str) -> Decimal:
             has = f"there are {sorted(entry)}" if isinstance(entry, dict) else f"it is {entry!r}"
             raise AbsentError(f"{file}: no key {name!r} of {key!r}; {shortened(has)}")
         entry = entry[name]
+    if entry is None:
+        raise UndefinedError(f"{file}: {key} is null: nothing was measured for it")
     if isinstance(entry, bool) or not isinstance(entry, int | float):
         raise UserError(f"{file}: {key} is {shortened(repr(entry))} and not a number")
     if not (value := Decimal(str(entry))).is_finite():

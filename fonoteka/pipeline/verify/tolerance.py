@@ -6,7 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from fonoteka.pipeline.diff.compare_metric import MetricSpec, ReportReader, plain, read
+from fonoteka.pipeline.diff.compare_metric import (
+    MetricSpec,
+    ReportReader,
+    UndefinedError,
+    plain,
+    read,
+)
 
 
 @dataclass(frozen=True)
@@ -15,24 +21,31 @@ class NumberComparison:
 
     Attributes:
         name: as in params.yaml.
-        wanted, got, tolerance: in the unit of the number.
+        wanted, got: in the unit of the number; None if the report has null.
+        tolerance: in the unit of the number.
     """
 
     name: str
-    wanted: Decimal
-    got: Decimal
+    wanted: Decimal | None
+    got: Decimal | None
     tolerance: Decimal
 
     @property
     def same(self) -> bool:
-        """Whether the two differ by no more than the tolerance, in either direction."""
+        """Whether they differ by at most the tolerance, in either direction, or are both null."""
+        if self.wanted is None or self.got is None:
+            return self.wanted is self.got
         return abs(self.got - self.wanted) <= self.tolerance
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {plain(self.wanted)} in git, {plain(self.got)} rebuilt, and the "
+            f"{self.name}: {_text(self.wanted)} in git, {_text(self.got)} rebuilt, and the "
             f"tolerance is {plain(self.tolerance)}"
         )
+
+
+def _text(value: Decimal | None) -> str:
+    return "null" if value is None else plain(value)
 
 
 def compare_numbers(
@@ -54,7 +67,18 @@ def compare_numbers(
     """
     rebuilt = set(paths)
     return [
-        NumberComparison(name, read(spec, before), read(spec, after), Decimal(str(spec.tolerance)))
+        NumberComparison(
+            name, _read(spec, before), _read(spec, after), Decimal(str(spec.tolerance))
+        )
         for name, spec in sorted(numbers.items())
         if all(file in rebuilt for file, _ in spec.terms)
     ]
+
+
+def _read(spec: MetricSpec, report: ReportReader) -> Decimal | None:
+    # null is a result too: models that are trained for one epoch, as in the profile `small`, may
+    # never detect speech, and then have no latency.
+    try:
+        return read(spec, report)
+    except UndefinedError:
+        return None

@@ -164,7 +164,7 @@ def test_a_limit_applies_whatever_the_base_has():
     ("current", "base", "reason"),
     [
         (None, {"per": 0.1}, "no such report"),
-        ({"per": None}, {"per": 0.1}, "per is None and not a number"),
+        ({"per": None}, {"per": 0.1}, "per is null: nothing was measured"),
         ({"per": 0.1}, {"per": "low"}, "at the base .*per is 'low' and not a number"),
         (report(1, 2), report(1, 2) | {"by_speaker": {"a": {"errors": "x", "phones": 1}}},
          r"at the base .*one.json: by_speaker.a: expected a number, found 'x'"),

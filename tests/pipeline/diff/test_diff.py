@@ -219,7 +219,7 @@ def test_a_metrics_file_that_was_renamed_leaves_it_undecided(call, project):
     [
         (ONE, "{", "not valid JSON"),
         (ONE, "[]", "is not a JSON object"),
-        (ONE, '{"per": null}', "per is None and not a number"),
+        (ONE, '{"per": null}', "per is null: nothing was measured"),
         (ONE, '{"top3": 1}', "no key 'per' of 'per'"),
         ("reports/corpus.json", "", "not valid JSON"),
         ("dvc.lock", "a: [", "dvc.lock is not valid YAML"),

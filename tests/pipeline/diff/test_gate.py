@@ -267,7 +267,7 @@ def test_a_package_that_is_not_there_fails_and_is_named(call):
         ('{"segment_accuracy": 0.9}', "no key 'per' of 'per'; there are ['segment_accuracy']"),
         ('{"per": NaN}', "per is nan and not a finite number"),
         ('{"per": 1e999}', "per is inf and not a finite number"),
-        ('{"per": null}', "per is None and not a number"),
+        ('{"per": null}', "per is null: nothing was measured"),
         ('{"per": "0.09"}', "per is '0.09' and not a number"),
         ('{"per": true}', "per is True and not a number"),
         ('{"per": {"value": 1}}', "per is {'value': 1} and not a number"),

@@ -17,10 +17,11 @@ from fonoteka.core import params
 from fonoteka.git import listed
 from fonoteka.pipeline import outputs
 from fonoteka.pipeline.declared import EVERYWHERE, HERE
+from fonoteka.pipeline.diff.compare_metric import MetricSpec
 from fonoteka.pipeline.verify import clean_clone, pinned_packages, record
 from fonoteka.pipeline.verify import environment as build_environment
 from fonoteka.pipeline.verify.result import VerifyParams
-from fonoteka.pipeline.verify.tolerance import NumberComparison
+from fonoteka.pipeline.verify.tolerance import NumberComparison, compare_numbers
 
 OTHER = cpu.Processor("another", "x86_64, another")
 
@@ -62,6 +63,19 @@ def test_a_folder_with_files_is_copied_last_file_first(tmp_path, monkeypatch):
 def test_a_number_may_move_by_its_tolerance_in_either_direction():
     for got, same in (("0.24", True), ("0.26", True), ("0.239", False), ("0.261", False)):
         assert NumberComparison("n", Decimal("0.25"), Decimal(got), Decimal("0.01")).same is same
+
+
+@pytest.mark.parametrize(
+    ("wanted", "got", "same"), [(None, None, True), (None, 40, False), (40, None, False)]
+)
+def test_null_is_within_the_tolerance_of_null_alone(wanted, got, same):
+    spec = MetricSpec("a.json", "p50", "lower", limit=50, tolerance=10)
+    (number,) = compare_numbers(
+        {"latency": spec}, ["a.json"], {"a.json": {"p50": wanted}}.get, {"a.json": {"p50": got}}.get
+    )
+    assert number.same is same
+    wanted, got = ("null" if value is None else str(value) for value in (wanted, got))
+    assert str(number).startswith(f"latency: {wanted} in git, {got} rebuilt")
 
 
 def entry(deps, outs):
