@@ -183,6 +183,21 @@ def selection(
     _measure(lambda: bench_selection(chosen, params))
 
 
+@app.command()
+def mixtures(
+    names: Annotated[
+        list[str], typer.Argument(metavar="MIXTURE", help="corpora: fsdd+embedded/en")
+    ],
+    embeddings: Annotated[
+        Path, typer.Option(parser=given_path, metavar="FOLDER", help="those of the build")
+    ] = Path("data/embeddings/whisper"),
+) -> None:  # fmt: skip
+    """Train the head of a recogniser on mixtures of corpora, and score each corpus apart."""
+    from fonoteka.bench.mixtures.command import bench_mixtures
+
+    _measure(lambda: bench_mixtures(names, embeddings))
+
+
 @app.command("all")
 def all_(busy: Busy = False) -> None:
     """Time heads, whole models and the causal models, one after another."""

@@ -56,7 +56,9 @@ def train_head(name: str, embeddings: Path, train: Path, valid: Path, out: Path,
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"self-train: training {name} failed with {done.returncode}: {last}")
+        raise UserError(
+            f"stages.training.train: training {name} failed with {done.returncode}: {last}"
+        )
     return model
 
 

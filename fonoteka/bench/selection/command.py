@@ -1,6 +1,6 @@
 """Simulate active learning and write what each strategy saves.
 
-    python -m fonoteka bench selection --fsdd ../shared/corpora/fsdd [--corpus embedded]
+    python -m fonoteka bench selection --fsdd ~/fsdd [--corpus embedded]
 
 Reads   the Free Spoken Digit Dataset and an encoder, or data/splits and data/embeddings of a build
 Writes  reports/bench/selection.json, reports/bench/selection.png; data/selection/fsdd, embeddings
