@@ -34,6 +34,16 @@ def test_a_stage_reads_the_clips_and_one_more_changes_its_bytes(tmp_path):
     assert project.file_counts() == {"recordings": 7, "results": 1, "cache": 0}
 
 
+@pytest.mark.torch
+def test_all_stages_run_from_inventory_to_posteriors(tmp_path):
+    stages = chosen_stages([])
+    project = project_of(tmp_path, 80)  # of four voices, so that each split has one
+    project.make_models("tiny")
+    costs = project.run(stages)
+    assert [*costs] == [*stages]
+    assert len({*project.digests(stages).values()}) == len(stages)
+
+
 @pytest.mark.dvc
 def test_dvc_is_timed_on_the_outputs(tmp_path, monkeypatch):
     monkeypatch.setattr(curve, "STATUS_ROUNDS", 1)

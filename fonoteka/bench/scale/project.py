@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from fonoteka.audio.recipe import RECIPES
 from fonoteka.bench.scale.run_cost import RunCost, run_costed
 from fonoteka.bench.scale.stage_commands import SEGMENTS, StageCommand
 from fonoteka.bench.synthetic_clips import NAME, clip_path, write_card, write_clips
@@ -51,7 +52,7 @@ class ScaleProject:
 
         Args:
             folder: an empty folder.
-            params: params.yaml of the repository.
+            params: params.yaml of the repository; `configs` is beside it.
             seconds: length of a clip.
             rate_hz: its sample rate.
         """
@@ -60,6 +61,8 @@ class ScaleProject:
         self._params: Any = yaml.safe_load(params.read_text(encoding="utf-8"))
         self._params["inventory"]["corpora"] = [NAME]
         self.set_workers(0)
+        # `embed` reads the recipe of augmentation that params.yaml names, at 0 copies too.
+        shutil.copytree(params.parent / RECIPES.parent, folder / RECIPES.parent)
         (folder / "data").mkdir()
         write_text(folder / "data/speakers.csv", "speaker,part\n")
 
