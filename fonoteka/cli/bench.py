@@ -171,14 +171,17 @@ def selection(
     pool: Annotated[int, typer.Option(min=1, help="clips without a transcript")] = 1200,
     round_s: Annotated[float, typer.Option(min=1, help="seconds of a round")] = 10.0,
     rounds: Annotated[int, typer.Option(min=1, help="after the first training")] = 9,
+    by_language: Annotated[
+        bool, typer.Option("--by-language", help="give each language its share of the pool")
+    ] = False,
 ) -> None:  # fmt: skip
     """Simulate active learning: error over transcribed seconds, for each strategy."""
     from fonoteka.bench.selection.command import SimulatedCorpora, bench_selection
     from fonoteka.bench.selection.simulate import SimulationParams
 
     params = SimulationParams(
-        seeds, pool, start_s=round_s, round_s=round_s, rounds=rounds
-    )  # fmt: skip
+        seeds, pool, start_s=round_s, round_s=round_s, rounds=rounds, by_language=by_language
+    )
     chosen = SimulatedCorpora(fsdd, corpora or (), encoder, embeddings)
     _measure(lambda: bench_selection(chosen, params))
 

@@ -165,7 +165,7 @@ def profile(
         str,
         typer.Argument(
             help="small, common-voice, fleurs, fsdd, fsdd-with-embedded, fsdd-words, full, "
-            "librispeech, parlaspeech-hr, parlaspeech-rs, real-english, or a file"
+            "librispeech, mixtures, parlaspeech-hr, parlaspeech-rs, real-english, or a file"
         ),
     ],
     params: Annotated[

@@ -14,7 +14,7 @@ from fonoteka.bench.selection.clips import LabelledClip, Material, fsdd
 from fonoteka.bench.selection.command import SimulatedCorpora, bench_selection
 from fonoteka.bench.selection.learner import LearnerParams
 from fonoteka.bench.selection.report import page, summary
-from fonoteka.bench.selection.simulate import ORDER, SimulationParams, simulate
+from fonoteka.bench.selection.simulate import ORDER, SimulationParams, shares_of, simulate
 from fonoteka.shards import write_arrays
 
 pytestmark = pytest.mark.torch
@@ -61,6 +61,24 @@ def test_a_simulation_is_repeatable(material, rows):
     assert simulate(material, replace(PARAMS, seeds=1)) == [r for r in rows if r["seed"] == 0]
 
 
+def test_languages_get_their_share_of_the_pool(material):
+    mixed = [replace(c, language="en") if n % 4 == 0 else c for n, c in enumerate(material.pool)]
+    params = replace(PARAMS, seeds=1, by_language=True)
+    for row in simulate(replace(material, pool=tuple(mixed)), params):
+        # A clip has 0.4 s: a round may leave that much of each language to the next one.
+        english = row["language_s"].get("en", 0.0)
+        share = shares_of(drawn_pool(mixed, params))["en"]
+        assert row["seconds"] * share - 0.6 < english < row["seconds"] * share + 0.6
+        assert {*row["language_per"]} == {"hr"}
+        assert row["per"] == row["language_per"]["hr"]
+
+
+def drawn_pool(clips, params):
+    """Return the pool of seed 0."""
+    order = np.random.default_rng(0).permutation(len(clips))
+    return [clips[i] for i in order[: params.pool]]
+
+
 def test_a_head_learns_from_the_clips(material):
     learner = LearnerParams(hidden=16, updates=150)
     params = replace(PARAMS, seeds=1, rounds=1, round_s=8.0, learner=learner)
@@ -89,6 +107,8 @@ def curves(**last: float):
         {
             "seed": seed, "strategy": strategy, "seconds": 10.0 * (number + 1),
             "per": 0.8 + (last.get(strategy, 0.6) - 0.8) * number / 4,
+            "language_s": {"hr": 10.0 * number},
+            "language_per": {"en": 0.9, "hr": 0.5 + 0.1 * seed},
         }
         for seed in range(2)
         for strategy in ORDER
@@ -113,6 +133,11 @@ def test_the_report_says_whether_the_demand_is_met(last, best, share, met):
         assert report["strategies"][best]["share_of_budget"] == pytest.approx(share)
     text = page({"corpora": {"toy": report}})
     assert f"at most 60 % of the seconds: {'met' if met else 'not met'}" in text
+    # The last round has no English, and the mean of two seeds is 0.55.
+    english, croatian = report["strategies"]["both"]["languages"].values()
+    assert english == {"seconds": 0.0, "per": pytest.approx(0.9)}
+    assert croatian == {"seconds": 40.0, "per": pytest.approx(0.55)}
+    assert "en 0 s 90.0, hr 40 s 55.0" in text
 
 
 def test_the_command_writes_a_report_and_a_figure_beside_earlier_corpora(
@@ -125,7 +150,12 @@ def test_the_command_writes_a_report_and_a_figure_beside_earlier_corpora(
     for name in ("first", "second"):
         bench_selection(SimulatedCorpora(None, [name], tmp_path, tmp_path), PARAMS)
     report = json.loads((tmp_path / command.REPORT).read_text())
+    bench_selection(
+        SimulatedCorpora(None, ["second"], tmp_path, tmp_path), replace(PARAMS, by_language=True)
+    )
     assert sorted(report["corpora"]) == ["first", "second"]
+    report = json.loads((tmp_path / command.REPORT).read_text())
+    assert sorted(report["corpora"]) == ["first", "second", "second, by language"]
     assert (tmp_path / command.FIGURE).read_bytes().startswith(b"\x89PNG")
 
 

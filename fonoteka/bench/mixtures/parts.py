@@ -49,7 +49,7 @@ def parse_mixture(text: str) -> Mixture:
     return Mixture("+".join(names), tuple((corpus, language) for corpus, _, language in parts))
 
 
-def check_parts(mixtures: Sequence[Mixture], utterances: Sequence[Utterance], where: str) -> None:
+def check_parts(mixtures: Sequence[Mixture], utterances: Sequence[Utterance], place: str) -> None:
     """Refuse mixtures with a part that no utterance belongs to.
 
     Raises:
@@ -57,13 +57,13 @@ def check_parts(mixtures: Sequence[Mixture], utterances: Sequence[Utterance], wh
     """
     if not mixtures:
         raise UserError("bench mixtures: give at least one, such as fsdd+embedded/en")
-    names = [mixture.name for mixture in mixtures]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    options = [mixture.name for mixture in mixtures]
+    if twice := sorted({name for name in options if options.count(name) > 1}):
         raise UserError(f"bench mixtures: {twice[0]!r} is given twice")
     pairs = {(u.source, u.language) for u in utterances}
-    known = sorted({corpus for corpus, _ in pairs} | {"/".join(pair) for pair in pairs})
+    names = sorted({corpus for corpus, _ in pairs} | {"/".join(pair) for pair in pairs})
     for mixture in mixtures:
         for corpus, language in mixture.parts:
             name = f"{corpus}/{language}" if language else corpus
-            if name not in known:
-                raise UserError(f"{where}: no clip of {name!r}; there are {', '.join(known)}")
+            if name not in names:
+                raise UserError(f"{place}: no clip of {name!r}; there are {', '.join(names)}")

@@ -62,7 +62,8 @@ def bench_selection(corpora: SimulatedCorpora, params: SimulationParams) -> None
         report = read_json(REPORT) if REPORT.is_file() else {"corpora": {}}
         for material in _materials(corpora):
             rows = simulate(material, params)
-            report["corpora"][material.name] = rounded(summary(rows, params), DIGITS)
+            name = f"{material.name}, by language" if params.by_language else material.name
+            report["corpora"][name] = rounded(summary(rows, params), DIGITS)
             write_json(REPORT, report)
         draw(report, FIGURE)
         print(page(report))

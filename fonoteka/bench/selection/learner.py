@@ -16,7 +16,7 @@ from fonoteka.models.ctc import bucket_by_length, lr_at
 from fonoteka.models.heads import TdnnShape, new_head
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.scoring.decoding import greedy
-from fonoteka.scoring.error_rate import aligned, errors
+from fonoteka.scoring.error_rate import Errors, aligned, errors_by
 from fonoteka.selection.uncertainty import MEASURE, expected_error, measures_of, phone_profile
 from fonoteka.streaming.confidence import ConfidenceCalibration, fit_calibration
 
@@ -53,10 +53,12 @@ class Learner:
         """Return the log posteriors `[T, V]` of clips, in order."""
         return [self.head(torch.from_numpy(c.embeddings)[None])[0].numpy() for c in clips]
 
-    def error_rate(self, clips: Sequence[LabelledClip]) -> float:
-        """Return the phone error rate of clips."""
+    def error_rates(self, clips: Sequence[LabelledClip]) -> tuple[float, dict[str, float]]:
+        """Return the phone error rate of clips, and that of each language."""
         decoded = [[s.symbol for s in greedy(each)] for each in self.posteriors(clips)]
-        return errors([clip.phones for clip in clips], decoded).rate
+        by_language = errors_by([c.language for c in clips], [c.phones for c in clips], decoded)
+        total = sum(by_language.values(), Errors())
+        return total.rate, {language: e.rate for language, e in by_language.items()}
 
     def calibrate(self, clips: Sequence[LabelledClip]) -> None:
         """Fit the calibration of the confidence to clips that were not trained on."""

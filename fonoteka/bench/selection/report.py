@@ -37,6 +37,8 @@ def summary(rows: Sequence[Mapping[str, Any]], params: SimulationParams) -> dict
         needed = seconds_to(target, curve["seconds"], curve["per"])
         share = None if needed is None else needed / budget
         strategies[strategy] = curve | {"seconds_to_target": needed, "share_of_budget": share}
+        if len(languages := _last_languages(rows, strategy)) > 1:
+            strategies[strategy]["languages"] = languages
         if share is not None and strategy != "random":
             shares[strategy] = share
     best = min(shares, key=lambda strategy: shares[strategy]) if shares else None
@@ -59,6 +61,20 @@ def _curve(rows: Sequence[Mapping[str, Any]], strategy: str) -> dict[str, list[f
         "seconds": values[:, :, 0].mean(axis=0).tolist(), "per": rates.mean(axis=0).tolist(),
         "lowest": rates.min(axis=0).tolist(), "highest": rates.max(axis=0).tolist(),
     }  # fmt: skip
+
+
+def _last_languages(
+    rows: Sequence[Mapping[str, Any]], strategy: str
+) -> dict[str, dict[str, float]]:
+    """Return means over seeds of the seconds and the PER of each language after the last round."""
+    last = [*{row["seed"]: row for row in rows if row["strategy"] == strategy}.values()]
+    return {
+        language: {
+            "seconds": float(np.mean([row["language_s"].get(language, 0.0) for row in last])),
+            "per": float(np.mean([row["language_per"][language] for row in last])),
+        }
+        for language in last[0]["language_per"]
+    }
 
 
 def seconds_to(target: float, seconds: Sequence[float], rates: Sequence[float]) -> float | None:
@@ -90,10 +106,14 @@ def page(report: Mapping[str, Any]) -> str:
                 f"{100 * values['per'][-1]:.1f}",
                 _shown(values["seconds_to_target"]),
                 _shown(values["share_of_budget"], 100),
+                _by_language(values.get("languages", {})),
             )
             for strategy, values in entry["strategies"].items()
         ]
-        header = ("strategy", "last PER %", "seconds to random's last PER", "% of the seconds")
+        header = (
+            "strategy", "last PER %", "seconds to random's last PER", "% of the seconds",
+            "seconds and last PER % by language",
+        )  # fmt: skip
         verdict = "met" if entry["met"] else "not met"
         lines += [
             f"{name}: {entry['params']['seeds']} seeds, budget {entry['budget_s']:.0f} s", "",
@@ -102,6 +122,15 @@ def page(report: Mapping[str, Any]) -> str:
             f"{entry['best'] or 'none'}", "",
         ]  # fmt: skip
     return "\n".join(lines).rstrip()
+
+
+def _by_language(languages: Mapping[str, Mapping[str, float]]) -> str | None:
+    if not languages:  # the corpus has one, and its seconds and PER are those of the row
+        return None
+    return ", ".join(
+        f"{language} {row['seconds']:.0f} s {100 * row['per']:.1f}"
+        for language, row in languages.items()
+    )
 
 
 def _shown(value: float | None, factor: float = 1.0) -> str:

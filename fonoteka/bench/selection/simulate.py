@@ -6,7 +6,7 @@ seed begin with the same clips, chosen at random, and use the code of `fonoteka 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ class SimulationParams:
         start_s: seconds that are transcribed before the first round.
         round_s: seconds of a round.
         rounds: after the first training.
+        by_language: whether each language may have its share of the pool's seconds and no more.
         learner: of the head.
     """
 
@@ -40,6 +41,7 @@ class SimulationParams:
     start_s: float = 10.0
     round_s: float = 10.0
     rounds: int = 9
+    by_language: bool = False
     learner: LearnerParams = field(default_factory=LearnerParams)
 
     @property
@@ -50,6 +52,8 @@ class SimulationParams:
 
 def simulate(material: Material, params: SimulationParams) -> list[dict[str, Any]]:
     """Return one row per seed, strategy and round: `seed`, `strategy`, `seconds`, `per`.
+
+    `language_s` and `language_per` of a row are the transcribed seconds and the error by language.
 
     Raises:
         UserError: the corpus has too few clips or seconds for the pool.
@@ -71,7 +75,8 @@ def _seed(material: Material, params: SimulationParams, seed: int) -> list[dict[
             f"{material.name}: the pool has {seconds:.0f} s, less than the budget of "
             f"{params.budget_s:.0f} s; lower --rounds"
         )
-    start = _chosen(pool, [], Quotas(params.start_s), "random", None, seed)
+    shares = shares_of(pool) if params.by_language else {}
+    start = _chosen(pool, [], limits_of(params.start_s, shares, {}), "random", None, seed)
     first = Learner([pool[i] for i in start], params.learner, seed)
     rows = []
     for strategy in ORDER:
@@ -79,20 +84,53 @@ def _seed(material: Material, params: SimulationParams, seed: int) -> list[dict[
         for number in range(params.rounds + 1):
             if number:
                 learner = Learner([pool[i] for i in done], params.learner, seed)
-            per = learner.error_rate(material.test)
-            seconds = sum(pool[i].seconds for i in done)
-            rows.append({"seed": seed, "strategy": strategy, "seconds": seconds, "per": per})
+            per, language_per = learner.error_rates(material.test)
+            used = seconds_by_language([pool[i] for i in done])
+            seconds = sum(used.values())
+            rows.append({
+                "seed": seed, "strategy": strategy, "seconds": seconds, "per": per,
+                "language_s": used, "language_per": language_per,
+            })  # fmt: skip
             if number < params.rounds:
                 learner.calibrate(held)
                 # What a round left over, less than a clip, goes to the next one.
-                limit = params.start_s + (number + 1) * params.round_s - seconds
-                done += _chosen(pool, done, Quotas(limit), strategy, learner, seed)
+                limits = limits_of(params.start_s + (number + 1) * params.round_s, shares, used)
+                done += _chosen(pool, done, limits, strategy, learner, seed)
         print(
             f"selection: {material.name} seed {seed} {strategy}: PER {per:.3f} after "
             f"{seconds:.0f} s",
             flush=True,
         )
     return rows
+
+
+def shares_of(clips: Sequence[LabelledClip]) -> dict[str, float]:
+    """Return the share of the seconds that each language has."""
+    used = seconds_by_language(clips)
+    return {language: seconds / sum(used.values()) for language, seconds in used.items()}
+
+
+def seconds_by_language(clips: Sequence[LabelledClip]) -> dict[str, float]:
+    """Return the seconds of each language, sorted by its code."""
+    used: dict[str, float] = {}
+    for clip in clips:
+        used[clip.language] = used.get(clip.language, 0.0) + clip.seconds
+    return dict(sorted(used.items()))
+
+
+def limits_of(total_s: float, shares: Mapping[str, float], used: Mapping[str, float]) -> Quotas:
+    """Return what may still be chosen when `total_s` are transcribed in all.
+
+    Args:
+        total_s: after this round.
+        shares: of each language; empty without a limit by language.
+        used: seconds of each language so far.
+
+    >>> limits_of(10.0, {"en": 0.25, "sr": 0.75}, {"sr": 4.0})
+    Quotas(total_s=6.0, language_s={'en': 2.5, 'sr': 3.5}, speaker_s=inf)
+    """
+    rest = {name: total_s * share - used.get(name, 0.0) for name, share in shares.items()}
+    return Quotas(total_s - sum(used.values()), rest)
 
 
 def _chosen(
