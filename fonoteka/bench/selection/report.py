@@ -99,7 +99,7 @@ def seconds_to(target: float, seconds: Sequence[float], rates: Sequence[float]) 
 def page(report: Mapping[str, Any]) -> str:
     """Return a report as text."""
     lines = []
-    for name, entry in report["corpora"].items():
+    for name, entry in sorted(report["corpora"].items()):
         rows = [
             (
                 strategy,
@@ -108,7 +108,7 @@ def page(report: Mapping[str, Any]) -> str:
                 _shown(values["share_of_budget"], 100),
                 _by_language(values.get("languages", {})),
             )
-            for strategy, values in entry["strategies"].items()
+            for strategy, values in ((each, entry["strategies"][each]) for each in ORDER)
         ]
         header = (
             "strategy", "last PER %", "seconds to random's last PER", "% of the seconds",
@@ -144,8 +144,10 @@ def draw(report: Mapping[str, Any], path: Path, dpi: int = 80) -> None:
     figure, panels = plt.subplots(
         1, len(corpora), figsize=size, layout="constrained", squeeze=False
     )
-    for axes, (name, entry) in zip(panels[0], corpora.items(), strict=True):
-        for strategy, values in entry["strategies"].items():
+    # A report that was read has its keys in the order of letters, one that was just made has not.
+    for axes, (name, entry) in zip(panels[0], sorted(corpora.items()), strict=True):
+        for strategy in ORDER:
+            values = entry["strategies"][strategy]
             (line,) = axes.plot(values["seconds"], values["per"], marker="o", ms=3, label=strategy)
             axes.fill_between(
                 values["seconds"], values["lowest"], values["highest"], alpha=0.12,
