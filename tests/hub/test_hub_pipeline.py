@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from clones import PYTHON, built
+from clones import PYTHON, to_read
 from dvc_yaml import TOP
 from hub_maker import require_torchcodec
 from huggingface_hub import metadata_load
@@ -33,7 +33,7 @@ MODELS = (*CLIPS, "realtime", "streaming", "whisper_tuned")
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    return built(tmp_path_factory)[0]
+    return to_read(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from clones import built
+from clones import to_read
 from dvc_yaml import TOP
 
 from fonoteka.core.files import read_json
@@ -381,7 +381,7 @@ def problems_of_build(top: Path) -> list[str]:
 @pytest.mark.pipeline
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # dvc's use of pygtrie
 def test_every_number_of_the_built_cards_is_in_a_report(tmp_path_factory):
-    top = built(tmp_path_factory)[0].folder
+    top = to_read(tmp_path_factory).folder
     cards = {path.parent for path in (top / "data/models").rglob(CARD)}
     assert cards == {top / "data/models" / name for name in CARDS}
     assert problems_of_build(top) == []

@@ -143,6 +143,16 @@ def committed(factory, folder: Path) -> Clone:
     return Clone(folder)
 
 
+def to_read(factory) -> Clone:
+    """Return the built clone for tests that change nothing in it.
+
+    `built` is changed for a moment by tests of what becomes stale, in any worker.
+    """
+    built(factory)
+    with once(factory) as shared:
+        return Clone(shared / "committed")
+
+
 def _copy_with_results(clone: Clone, target: Path) -> None:
     """Copy a clone with its cache, before any test has changed it."""
     shutil.rmtree(target, ignore_errors=True)
