@@ -29,7 +29,7 @@ from fonoteka.core.params import load
 from fonoteka.phones import LABELS
 from fonoteka.reporting.machine import Demand, demanded, quantiles, require, significant
 from fonoteka.scoring.decoding import greedy
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 from fonoteka.streaming.arpa import parse_arpa
 from fonoteka.streaming.beam_decoder import BeamDecoder, beam_search
 from fonoteka.streaming.greedy_decoder import GreedyDecoder
@@ -126,7 +126,7 @@ def run(data: Path, beam_report: Path, params: BeamBenchParams) -> dict[str, Any
     if not rows:
         raise UserError(f"{test}: no utterance to time")
     keys = [rows[round(i)].id for i in np.linspace(0, len(rows) - 1, min(params.clips, len(rows)))]
-    arrays = read_arrays(posteriors, keys)
+    arrays = open_arrays(posteriors, keys)
     clips = [arrays[key] for key in keys]
     seconds = np.array([len(clip) for clip in clips]) / FRAMES_PER_SECOND
     options = options_of(read_json(beam_report), params)

@@ -29,7 +29,7 @@ from fonoteka.core.params import load
 from fonoteka.manifest import Utterance
 from fonoteka.reporting.machine import Demand, demanded, require, significant, times_as_fast
 from fonoteka.reporting.rounding import rounded
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.whisper.decode import recognise
 from fonoteka.whisper.rules import MARGIN_S
 from fonoteka.whisper.word_pairs import word_pairs
@@ -192,7 +192,7 @@ def run(models: Path, audio: Path, test: Path, params: WordsBenchParams) -> dict
     require([model / "model.safetensors", exported / "decoder.onnx", audio, test])
     rows = sorted(manifest.read(test), key=lambda u: (u.language, u.id))
     chosen = [rows[round(i)] for i in np.linspace(0, len(rows) - 1, params.clips)] if rows else []
-    signals = dict(read_clips(audio, {u.id: u.audio for u in chosen}))
+    signals = open_clips(audio, {u.id: u.audio for u in chosen})
     clips = [(signals[u.id], u.language) for u in sorted({*chosen}, key=chosen.index)]
     sounds = pieces(clips, params.piece_s)
     short_clips = [clip for clip in clips if len(clip[0]) <= SHORT_CLIP_S * SAMPLE_RATE_HZ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fonoteka.compute.clip_task import Item, Shard
-from fonoteka.shards import shard_of
+from fonoteka.shards import shard_name, shard_of
 
 CLIPS = 128
 """Clips per shard: their embeddings take 8 to 90 MB, their work takes a second or more."""
@@ -38,9 +38,4 @@ def plan_by_key(items: Iterable[Item], key: Callable[[Item], str], files: int) -
     for item in items:
         by_file[shard_of(key(item), files)].append(item)
     named = enumerate(by_file)
-    return [part for number, each in named for part in plan_shards(file_name(number), each)]
-
-
-def file_name(number: int) -> str:
-    """Return the name of a file of such an output, without its suffix."""
-    return f"shard-{number:02d}"
+    return [part for number, each in named for part in plan_shards(shard_name(number), each)]

@@ -51,7 +51,8 @@ def configure(threads: int) -> None:
     torch.set_deterministic_debug_mode("error")
     # This mode also fills all new tensors with NaN, 5 % of a training step. It would reveal a read
     # of memory that nothing wrote, which is a fault of torch that its own tests look for.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    # The stubs do not know that torch puts an object with this property in place of the module.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 @contextmanager

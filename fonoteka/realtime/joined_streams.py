@@ -7,7 +7,8 @@ throughout and a level of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from fonoteka.audio.recorded import JoinedClips, coloured_noise, pause, recorded
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import seed_of
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 
 COLUMNS = (
     "stream", "part", "speaker", "source", "synthetic", "language", "phone", "start_s", "end_s",
@@ -90,6 +91,20 @@ class Stream:
     rows: list[tuple[Any, ...]]
 
 
+class SpeakerClips(Sequence[tuple[Utterance, Signal]]):
+    """The clips of one speaker in the order of their ids; each is decoded when it is asked for."""
+
+    def __init__(self, utterances: Iterable[Utterance], signals: Mapping[str, Signal]) -> None:
+        self.utterances, self.signals = sorted(utterances, key=lambda u: u.id), signals
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def __getitem__(self, index: Any) -> Any:
+        utterance = self.utterances[index]
+        return utterance, self.signals[utterance.id]
+
+
 def streams_of(
     part: str, speaker: str, clips: Sequence[tuple[Utterance, Signal]], times: Times,
     params: JoinParams,
@@ -143,9 +158,14 @@ def joined_streams(
     params: JoinParams,
 ) -> Iterator[Stream]:
     """Yield the streams of a part, speaker by speaker."""
-    signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
-    speakers: dict[str, list[tuple[Utterance, Signal]]] = {}
-    for u in sorted(utterances, key=lambda u: u.id):
-        speakers.setdefault(u.speaker, []).append((u, signals.pop(u.id)))
-    for speaker in sorted(speakers):
-        yield from streams_of(part, speaker, speakers[speaker], times, params)
+    signals = open_clips(audio, {u.id: u.audio for u in utterances})
+    for speaker, own in by_speaker(utterances).items():
+        yield from streams_of(part, speaker, SpeakerClips(own, signals), times, params)
+
+
+def by_speaker(utterances: Iterable[Utterance]) -> dict[str, list[Utterance]]:
+    """Return the utterances of each speaker, by name."""
+    speakers: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in utterances:
+        speakers[utterance.speaker].append(utterance)
+    return {name: speakers[name] for name in sorted(speakers)}

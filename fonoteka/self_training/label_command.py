@@ -24,7 +24,7 @@ from fonoteka.self_training.gain import (
     write_split,
 )
 from fonoteka.self_training.head_labels import PseudoLabels, pseudo_labels
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 from fonoteka.tables import write_table
 
 MANIFEST, CONFIDENCES, REPORT = "pseudo.jsonl", "confidence.csv", "labels.json"
@@ -44,7 +44,7 @@ def label(
         raise UserError(f"{out}: exists already; name a new folder")
     parts = manifest.read(valid), manifest.read(untranscribed)
     head, metadata = load_head(model)
-    arrays = read_arrays(embeddings, [u.id for part in parts for u in part])
+    arrays = open_arrays(embeddings, [u.id for part in parts for u in part])
     labels = pseudo_labels(head, *parts, arrays, precision)
     out.mkdir(parents=True)
     manifest.write(out / MANIFEST, labels.retained)
@@ -101,7 +101,7 @@ def gain(
     """
     labelled, predicted, tested = map(manifest.read, (train, pseudo, test))
     joined = join_manifests(labelled, predicted, tested)
-    arrays = read_arrays(embeddings, [u.id for u in tested])
+    arrays = open_arrays(embeddings, [u.id for u in tested])
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         longer = write_split(folder / "train.jsonl", joined)

@@ -11,7 +11,7 @@ from fonoteka.models.determinism import configure
 from fonoteka.models.heads import load_head, posteriors
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import Errors, bootstrap, errors_by, paired_bootstrap
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 from fonoteka.sweep.space import HeldOut
 
 
@@ -35,7 +35,7 @@ def compared(today: Path, best: Path, part: HeldOut, threads: int) -> dict[str, 
     utterances = [u for u in manifest.read(Path(part.utterances)) if u.phones]
     if not utterances:
         raise UserError(f"{part.utterances}: no utterance to test on")
-    frames = read_arrays(Path(part.embeddings), [u.id for u in utterances])
+    frames = open_arrays(Path(part.embeddings), [u.id for u in utterances])
     sides = {}
     for name, folder in (("today", today), ("found", best)):
         head, _ = load_head(folder)

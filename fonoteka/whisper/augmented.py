@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def augmented_examples(
     for example in batch:
         rng = np.random.default_rng(seed_of(seed, "augment", example.id, step))
         samples, _ = augment(example.samples, recipe, rng)
-        changed.append(replace(example, samples=samples))
+        changed.append(replace(example, count=len(samples), sound=partial(np.asarray, samples)))
     return changed
 
 
@@ -48,8 +49,8 @@ def check_recipe(examples: Sequence[TextClip], recipe: AugmentRecipe, trainable:
             f"train_whisper: the recipe {recipe.name!r} needs an encoder in training, and "
             "trainable is 'decoder'; set augment to none in params.yaml"
         )
-    longest = max(examples, key=lambda example: len(example.samples))
-    seconds = len(longest.samples) / SAMPLE_RATE_HZ
+    longest = max(examples, key=lambda example: example.count)
+    seconds = longest.count / SAMPLE_RATE_HZ
     if seconds * recipe.slowest > LONGEST_S:
         raise UserError(
             f"{longest.id}: a clip of {seconds:.1f} s becomes up to {seconds * recipe.slowest:.1f} "

@@ -7,8 +7,9 @@ is given, so it has no targets. Nothing is shortened: a clip or a text that is t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -35,21 +36,28 @@ class TextClip:
     Attributes:
         id: of the utterance.
         language: its code.
-        samples: `[T]` at 16 kHz.
+        count: number of samples at 16 kHz, T.
+        sound: returns the samples `[T]`, which are decoded for each batch.
         prompt: start, language, task and no-timestamps token.
         tokens: of the text, without the end token.
     """
 
     id: str
     language: str
-    samples: Signal
+    count: int
+    sound: Callable[[], Signal]
     prompt: tuple[int, ...]
     tokens: tuple[int, ...]
 
     @property
     def input_s(self) -> float:
         """The seconds of input that the clip needs alone."""
-        return input_length_s(len(self.samples))
+        return input_length_s(self.count)
+
+    @property
+    def samples(self) -> Signal:
+        """The samples `[T]`."""
+        return self.sound()
 
 
 @dataclass(frozen=True)
@@ -79,8 +87,10 @@ def target_text(utterance: Utterance, script: str) -> str:
     return (to_latin(utterance.text) if latin else utterance.text).strip()
 
 
-def make_example(whisper: Whisper, utterance: Utterance, samples: Signal, script: str) -> TextClip:
-    """Return the example of an utterance.
+def make_example(
+    whisper: Whisper, utterance: Utterance, sound: Callable[[], Signal], script: str
+) -> TextClip:
+    """Return the example of an utterance; `sound` returns its samples.
 
     Raises:
         UserError: the text is empty or too long, the clip is too long, or the language is unknown.
@@ -88,9 +98,9 @@ def make_example(whisper: Whisper, utterance: Utterance, samples: Signal, script
     text, name = target_text(utterance, script), utterance.id
     if not text:
         raise UserError(f"{name}: its text is empty; correct the transcript or remove the clip")
-    if len(samples) > LONGEST_S * SAMPLE_RATE_HZ:
+    if (count := len(sound())) > LONGEST_S * SAMPLE_RATE_HZ:
         raise UserError(
-            f"{name}: a clip of {len(samples) / SAMPLE_RATE_HZ:.1f} s; Whisper learns from at most "
+            f"{name}: a clip of {count / SAMPLE_RATE_HZ:.1f} s; Whisper learns from at most "
             f"{LONGEST_S:.0f} s and {MARGIN_S:.0f} s of silence; cut it"
         )
     try:
@@ -103,17 +113,14 @@ def make_example(whisper: Whisper, utterance: Utterance, samples: Signal, script
             f"{name}: its text and the prompt are {total} tokens; the most are {MAX_TOKENS}; "
             "cut the clip"
         )
-    return TextClip(name, utterance.language, samples, tuple(prompt), tuple(tokens))
+    return TextClip(name, utterance.language, count, sound, tuple(prompt), tuple(tokens))
 
 
 def make_examples(
-    whisper: Whisper, utterances: Sequence[Utterance], clips: Iterable[tuple[str, Signal]],
-    script: str,
-) -> list[TextClip]:  # fmt: skip
-    """Return the examples of utterances in their order; `clips` are in any order."""
-    by_id = {u.id: u for u in utterances}
-    examples = {key: make_example(whisper, by_id[key], clip, script) for key, clip in clips}
-    return [examples[u.id] for u in utterances]
+    whisper: Whisper, utterances: Sequence[Utterance], clips: Mapping[str, Signal], script: str
+) -> list[TextClip]:
+    """Return the examples of utterances in their order; `clips` has their samples by id."""
+    return [make_example(whisper, u, partial(clips.__getitem__, u.id), script) for u in utterances]
 
 
 def make_targets(examples: Sequence[TextClip], end: int) -> Targets:

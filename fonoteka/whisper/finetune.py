@@ -261,7 +261,7 @@ class Losses:
         mel = self.whisper.log_mel(samples.to(self.device))
         if step is not None and self.params.masks.on:
             seeds = [seed_of(self.params.seed, "masks", e.id, step) for e in batch]
-            frames = [len(e.samples) // MEL_HOP for e in batch]
+            frames = [e.count // MEL_HOP for e in batch]
             mel = mask_spectrogram(mel, self.params.masks, seeds, frames)
         return encode_mel(self.whisper.model.model.encoder, mel)
 

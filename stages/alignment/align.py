@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from fonoteka.manifest import PARTS, Utterance
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.heads import load_head, posteriors
 from fonoteka.phones import LABELS, NUMBER
-from fonoteka.shards import read_arrays, read_clips
+from fonoteka.shards import open_arrays, open_clips
 from stages.alignment.placed_times import placed_times
 from stages.alignment.start_errors import MeasuredClip, Times, errors_of
 from stages.alignment.wrong_words import ScoredClip, scored, wrong_word_rates
@@ -140,17 +141,26 @@ def align(
         for u in utterances
         if u.phone_times_s is None or part != "train"
     }
-    arrays = read_arrays(embeddings, list(needed))
+    arrays = open_arrays(embeddings, list(needed))
+    signals = open_clips(audio, {key: u.audio for key, (u, _) in needed.items()})
+
+    def frames_of(key: str) -> FrameScores:
+        return frame_scores(head, arrays[key], signals[key])
+
+    def scores_of(key: str) -> NDArray[np.float64]:
+        return frames_of(key).scores
+
     prior = phone_prior(parts["train"])
     placed: dict[str, Times | None] = {}
     measured: list[MeasuredClip] = []
     to_change: dict[str, list[ScoredClip]] = {"valid": [], "test": []}
-    for key, signal in read_clips(audio, {key: u.audio for key, (u, _) in needed.items()}):
+    for key in signals:
         utterance, part = needed[key]
-        frames = frame_scores(head, arrays[key], signal)
+        frames = frames_of(key)
         times = placed_times(frames.scores, utterance, _spans(utterance))
         if part in to_change:
-            to_change[part].append(scored(utterance, frames.scores))
+            # Scored again later: the scores of all clips would be 73 MB per hour.
+            to_change[part].append(scored(utterance, partial(scores_of, key)))
         if utterance.phone_times_s is None:
             placed[key] = times
         else:

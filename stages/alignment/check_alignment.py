@@ -37,7 +37,7 @@ from fonoteka.reporting.cut_word_table import cut_word_page
 from fonoteka.reporting.rounding import rounded
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import Errors, bootstrap, errors_by, paired_bootstrap
-from fonoteka.shards import read_arrays, read_clips
+from fonoteka.shards import open_arrays, read_clips
 from stages.alignment.cut_words import ALIGNER, METHODS, PLAIN, CutWord, cut_words, drawn_words
 
 Recognise = Callable[[Signal], list[str]]
@@ -85,7 +85,7 @@ def read_words(
         u.id: (u, spans)
         for u, spans in drawn_words(utterances, params.words_per_speaker, params.seed)
     }
-    arrays = read_arrays(posteriors, list(drawn))
+    arrays = open_arrays(posteriors, list(drawn))
     words = [
         word
         for key, signal in read_clips(audio, {key: u.audio for key, (u, _) in drawn.items()})

@@ -37,7 +37,7 @@ from fonoteka.corpus.corpus import ACCEPTED_COLUMNS
 from fonoteka.licences import matches_licence
 from fonoteka.manifest import Utterance
 from fonoteka.scripts import IN_CYRILLIC
-from fonoteka.shards import read_arrays, read_clips
+from fonoteka.shards import open_arrays, open_clips
 from fonoteka.tables import read_table
 from fonoteka.text.transliteration import has_cyrillic
 from stages.alignment.karaoke_index import PageEntry, index_html
@@ -127,8 +127,8 @@ def run(
         if row["id"] in ids
     }
     chosen, left_out = drawn(utterances, terms, params)
-    arrays = read_arrays(posteriors, [u.id for u in chosen]) if chosen else {}
-    signals = dict(read_clips(audio, {u.id: u.audio for u in chosen}))
+    arrays = open_arrays(posteriors, [u.id for u in chosen]) if chosen else {}
+    signals = open_clips(audio, {u.id: u.audio for u in chosen})
     entries: list[PageEntry] = []
     numbers: Counter[str] = Counter()
     with atomic_folder(out) as folder:

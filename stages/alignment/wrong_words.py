@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,18 +22,20 @@ FEWEST_WORDS = 3
 
 @dataclass(frozen=True)
 class ScoredClip:
-    """A clip, its words, and the scores of silence and phones in its frames, `[T, V]`."""
+    """A clip and its words.
+
+    Attributes:
+        utterance: of the clip.
+        words: of its text.
+        scores: returns the scores of silence and phones in its frames, `[T, V]`.
+    """
 
     utterance: Utterance
     words: Sequence[WrittenWord]
-    scores: NDArray[np.float64]
-
-    def aligned(self, words: Sequence[WrittenWord]) -> AlignedWords | None:
-        """Return words of any text, aligned with this clip."""
-        return align_words(words, self.scores, self.utterance.duration_s)
+    scores: Callable[[], NDArray[np.float64]]
 
 
-def scored(utterance: Utterance, scores: NDArray[np.float64]) -> ScoredClip:
+def scored(utterance: Utterance, scores: Callable[[], NDArray[np.float64]]) -> ScoredClip:
     """Return a clip with the words of its text."""
     return ScoredClip(utterance, written_words(utterance.text, utterance.language), scores)
 
@@ -54,13 +56,14 @@ def wrong_word_rates(clips: Sequence[ScoredClip], seed: int) -> dict[str, Any]:
     noticed: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     suspected: list[bool] = []
     for clip in usable:
-        if (right := clip.aligned(clip.words)) is None:
+        scores, duration_s = clip.scores(), clip.utterance.duration_s
+        if (right := align_words(clip.words, scores, duration_s)) is None:
             continue
         suspected += [word.is_suspect for word in right.words]
         random = np.random.default_rng(seed_of(seed, clip.utterance.id))
         others = vocabulary[clip.utterance.language]
         for kind, words, index in _wrong_texts(clip.words, others, random):
-            if (wrong := clip.aligned(words)) is not None:
+            if (wrong := align_words(words, scores, duration_s)) is not None:
                 noticed[kind].append(_is_noticed(wrong, index))
     shares = {"false_alarms": suspected, **noticed}
     return {"clips": len(usable), "words": len(suspected)} | {

@@ -40,7 +40,7 @@ from fonoteka.audiocheck.decoder_versions import ffmpeg_version, libsndfile_vers
 from fonoteka.audiocheck.downmix import select_channel
 from fonoteka.compute.file_content import content_of
 from fonoteka.compute.map_shards import map_shards
-from fonoteka.compute.plan_shards import file_name, plan_by_key
+from fonoteka.compute.plan_shards import plan_by_key
 from fonoteka.compute.source_fingerprint import source_fingerprint
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, sha256_json, write_text
@@ -140,7 +140,7 @@ def run(accepted: Path, raw: Path, out: Path, params: PreprocessParams) -> None:
         raise UserError(f"preprocess.shards must be at least 1, found {params.shards}")
     # Not csv.DictReader: it keeps the apostrophe before a cell that looks like a formula.
     clips = sorted((row["id"], row["path"]) for row in read_table(accepted, ("id", "path")))
-    names = [file_name(number) for number in range(params.shards)]
+    names = [shard_name(number) for number in range(params.shards)]
     plan = plan_by_key(clips, itemgetter(0), params.shards)
     rows: list[list[str]] = []
     with atomic_folder(out) as part, ExitStack() as stack:

@@ -29,7 +29,7 @@ from fonoteka.models.numbers import parameter_count
 from fonoteka.reporting.rounding import rounded
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import Errors, bootstrap, errors_by, paired_bootstrap
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def run(
     if not utterances:
         raise UserError(f"{test}: no utterance to test on")
     keys = [u.id for u in utterances]
-    frames, log_probs = read_arrays(embeddings, keys), read_arrays(shipped, keys)
+    frames, log_probs = open_arrays(embeddings, keys), open_arrays(shipped, keys)
     ours = by_speaker(utterances, lambda u: log_probs[u.id])
     theirs = by_speaker(utterances, lambda u: posteriors(head, frames[u.id]))
     description = {

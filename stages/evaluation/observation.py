@@ -20,7 +20,7 @@ from fonoteka.manifest import Utterance
 from fonoteka.phones import INVENTORY, NUMBER
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import Errors, Pair, aligned, count_errors
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 
 Array = NDArray[np.float32]
 Numbers = NDArray[np.intp]
@@ -108,15 +108,15 @@ def read_segments(path: Path, utterances: Sequence[Utterance]) -> Segments:
     return Segments(groups, sorted(rows["origin"].unique()))
 
 
-def read_posteriors(folder: Path) -> dict[str, Array]:
-    """Return everything in a folder of posteriors.
+def open_posteriors(folder: Path) -> Mapping[str, Array]:
+    """Return everything in a folder of posteriors, none of which is in memory.
 
     Raises:
         ValueError: the folder contains no posteriors.
     """
     if not any(folder.glob("shard-*.safetensors")):
         raise UserError(f"{folder}: no posteriors; run the stage posteriors")
-    return read_arrays(folder)
+    return open_arrays(folder)
 
 
 def observe(

@@ -30,7 +30,7 @@ from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.heads import load_head, posteriors
 from fonoteka.models.numbers import parameter_count
 from fonoteka.onnx_export.export import HEAD_AXES, MODEL_AXES, EndToEndModel
-from fonoteka.shards import read_arrays, read_clips
+from fonoteka.shards import open_arrays, open_clips
 from stages.export.export_pair import ExportSpec, OnnxParams, export_all, select_clips
 
 
@@ -43,7 +43,7 @@ def run(
     encoder = load_clip_encoder(encoder_folder)
     end_to_end = EndToEndModel(encoder.module, head)
     parities, scored, clips = select_clips(valid, test, params)
-    arrays, signals = read_arrays(embeddings, clips), dict(read_clips(audio, clips))
+    arrays, signals = open_arrays(embeddings, clips), open_clips(audio, clips)
     width = next(iter(arrays.values())).shape[1]
     expected = {u.id: posteriors(head, arrays[u.id]) for u in scored}
     specs = {

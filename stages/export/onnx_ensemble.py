@@ -32,7 +32,7 @@ from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.heads import load_head
 from fonoteka.models.numbers import parameter_count
 from fonoteka.onnx_export.export import MODEL_AXES, Array, max_abs_diff
-from fonoteka.shards import read_arrays, read_clips
+from fonoteka.shards import open_arrays, open_clips
 from stages.export.export_pair import ExportSpec, OnnxParams, export_all, select_clips
 
 
@@ -112,7 +112,7 @@ def check_scored(
         ValueError: a log posterior differs by more than `max_error` on either side, or a decoded
             symbol differs.
     """
-    scored = read_arrays(posteriors, [u.id for u in parities])
+    scored = open_arrays(posteriors, [u.id for u in parities])
     for u in parities:
         with torch.inference_mode():
             log_probs = module(torch.from_numpy(signals[u.id])[None])[0].numpy()
@@ -133,11 +133,11 @@ def run(
     metadata = read_json(ensemble / "model.json")
     module = build_ensemble(metadata["members"], models, encoder_folders)
     parities, scored, clips = select_clips(valid, test, params)
-    signals = dict(read_clips(audio, clips))
+    signals = open_clips(audio, clips)
     check_scored(module, parities, signals, posteriors, params.max_error)
     if module.max_samples:
         metadata |= {"max_s": module.max_samples // SAMPLE_RATE_HZ}
-    expected = read_arrays(posteriors, [u.id for u in scored])
+    expected = open_arrays(posteriors, [u.id for u in scored])
     example = torch.zeros(2, SAMPLE_RATE_HZ)
     spec = ExportSpec(module, MODEL_AXES, example, signals, False, expected)
     report_entries = export_all(ensemble, {"model": spec}, metadata, parities, scored, params)

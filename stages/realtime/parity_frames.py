@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fonoteka.core.errors import UserError
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 
 
 def parity_frames(streams: Path, times: Path, steps: int) -> NDArray[np.float32]:
@@ -22,7 +22,7 @@ def parity_frames(streams: Path, times: Path, steps: int) -> NDArray[np.float32]
     keys = sorted(table.loc[table["part"] == "test", "stream"].unique())
     if not keys:
         raise UserError(f"{times}: no test stream; run the stage realtime_features")
-    arrays = read_arrays(streams, keys)
+    arrays = open_arrays(streams, keys)
     frames = np.concatenate([arrays[key] for key in keys])
     if len(frames) < steps:
         raise UserError(

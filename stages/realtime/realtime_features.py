@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from fonoteka import manifest
 from fonoteka.audio.augment import augment
-from fonoteka.audio.dsp import SAMPLE_RATE_HZ
+from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.audio.recipe import AugmentRecipe, load_recipe
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_file, atomic_folder, write_json
@@ -39,13 +39,15 @@ from fonoteka.realtime.frontend import Features, FrontEnd, FrontEndParams
 from fonoteka.realtime.joined_streams import (
     COLUMNS,
     JoinParams,
+    SpeakerClips,
     Stream,
     Times,
+    by_speaker,
     joined_streams,
     phone_times,
     streams_of,
 )
-from fonoteka.shards import read_clips, write_arrays
+from fonoteka.shards import ScratchArrays, array_shard, open_clips, stream_arrays
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,43 @@ class RealtimeFeaturesParams(JoinParams):
             )
 
 
-def constants(frames: Sequence[Features]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and deviation of each band over all frames, shape `[M]` each.
+def constants(
+    frames: Mapping[str, Features], names: Sequence[str]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and deviation of each band over the named streams, shape `[M]` each.
 
     They are rounded to 1e-7, far below the noise of a microphone, so that the last bits of another
     processor do not change the file.
     """
-    count = sum(map(len, frames))
-    mean = sum(f.sum(axis=0, dtype=np.float64) for f in frames) / count
-    square = sum(np.square(f - mean, dtype=np.float64).sum(axis=0) for f in frames) / count
+    count = sum(len(frames[name]) for name in names)
+    mean = sum(frames[name].sum(axis=0, dtype=np.float64) for name in names) / count
+    squares = (np.square(frames[name] - mean, dtype=np.float64).sum(axis=0) for name in names)
+    square = sum(squares) / count
     deviation = np.maximum(np.sqrt(square), 1e-3)
     return tuple(np.asarray(np.round(x, 7), np.float32) for x in (mean, deviation))  # type: ignore[return-value]
+
+
+class ChangedClips(SpeakerClips):
+    """The clips of one speaker, each changed by the recipe when it is asked for.
+
+    Attributes:
+        times: of the phones in each clip that was asked for.
+    """
+
+    def __init__(
+        self, utterances: Sequence[Utterance], signals: Mapping[str, Signal], times: Times,
+        recipe: AugmentRecipe, seed: int,
+    ) -> None:  # fmt: skip
+        super().__init__(utterances, signals)
+        self.original, self.recipe, self.seed = times, recipe, seed
+        self.times: dict[str, list[tuple[str, float, float]]] = {}
+
+    def __getitem__(self, index: Any) -> Any:
+        u, signal = super().__getitem__(index)
+        rng = np.random.default_rng(seed_of(self.seed, "augment", u.id))
+        changed, factor = augment(signal, self.recipe, rng)
+        self.times[u.id] = [(phone, s / factor, e / factor) for phone, s, e in self.original[u.id]]
+        return u, changed
 
 
 def augmented_streams(
@@ -89,15 +117,10 @@ def augmented_streams(
     recipe: AugmentRecipe,
 ) -> Iterator[Stream]:  # fmt: skip
     """Yield the streams of a part whose clips the recipe has changed, speaker by speaker."""
-    signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
-    for speaker in sorted({u.speaker for u in utterances}):
-        clips, moved = [], {}
-        for u in sorted((u for u in utterances if u.speaker == speaker), key=lambda u: u.id):
-            rng = np.random.default_rng(seed_of(params.seed, "augment", u.id))
-            changed, factor = augment(signals.pop(u.id), recipe, rng)
-            clips.append((u, changed))
-            moved[u.id] = [(phone, s / factor, e / factor) for phone, s, e in times[u.id]]
-        yield from streams_of(part, speaker, clips, moved, params)
+    signals = open_clips(audio, {u.id: u.audio for u in utterances})
+    for speaker, own in by_speaker(utterances).items():
+        clips = ChangedClips(own, signals, times, recipe, params.seed)
+        yield from streams_of(part, speaker, clips, clips.times, params)
 
 
 def run(
@@ -107,9 +130,26 @@ def run(
 ) -> None:  # fmt: skip
     """Write the streams of all parts."""
     times = phone_times(segments)
-    # The constants are known only after all training streams, so features are normalised last.
+    with atomic_folder(out) as folder, ScratchArrays(folder) as frames:
+        table, report = plain_features(audio, parts, times, frames, params, frontend, recipe)
+        # The constants are known only after all training streams, so features are normalised last.
+        train_streams = sorted(set(table.loc[table["part"] == "train", "stream"]))
+        end = FrontEnd(frontend, *constants(frames, train_streams))
+        keys = sorted(frames, key=lambda key: (array_shard(key, params.shards), key))
+        final = ((key, np.asarray((frames[key] - end.mean) / end.std, np.float32)) for key in keys)
+        stream_arrays(folder, final, params.shards)
+    with atomic_file(times_path) as file:
+        table.to_parquet(file, index=False)
+    write_json(frontend_path, end.to_json())
+    write_json(report_path, report)
+
+
+def plain_features(
+    audio: Path, parts: Mapping[str, Path], times: Times, frames: ScratchArrays,
+    params: RealtimeFeaturesParams, frontend: FrontEndParams, recipe: AugmentRecipe,
+) -> tuple[pd.DataFrame, dict[str, Any]]:  # fmt: skip
+    """Add the features of all streams to `frames`; return their phones, and the report."""
     plain = FrontEnd.without_normalisation(frontend)
-    frames: dict[str, Features] = {}
     rows: list[tuple[Any, ...]] = []
     report: dict[str, Any] = {}
     for part, path in parts.items():
@@ -125,12 +165,13 @@ def run(
             else joined_streams(part, timed, audio, times, params)
         )
         for stream in streams:
-            frames[stream.id] = plain(stream.samples)
-            if not len(frames[stream.id]):
+            features = plain(stream.samples)
+            if not len(features):
                 raise UserError(
                     f"stream {stream.id}: {len(stream.samples)} samples are less than a hop of "
                     f"{frontend.hop}; raise realtime_features.pause_min_s in params.yaml"
                 )
+            frames.add(stream.id, features)
             rows += stream.rows
             seconds[stream.rows[0][2]] += len(stream.samples) / SAMPLE_RATE_HZ
         report[part] = {
@@ -138,16 +179,7 @@ def run(
             "streams": len({row[0] for row in rows if row[1] == part}),
             "clips": len(timed), "clips_without_times": len(utterances) - len(timed),
         }  # fmt: skip
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    train_streams = set(table.loc[table["part"] == "train", "stream"])
-    end = FrontEnd(frontend, *constants([frames[key] for key in sorted(train_streams)]))
-    final = {key: np.asarray((f - end.mean) / end.std, np.float32) for key, f in frames.items()}
-    with atomic_folder(out) as folder:
-        write_arrays(folder, final, params.shards)
-    with atomic_file(times_path) as file:
-        table.to_parquet(file, index=False)
-    write_json(frontend_path, end.to_json())
-    write_json(report_path, report)
+    return pd.DataFrame(rows, columns=list(COLUMNS)), report
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ decoded phones are the same; otherwise nothing is written.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 
 from fonoteka import manifest
-from fonoteka.audio.dsp import FRAME_HOP
+from fonoteka.audio.dsp import FRAME_HOP, Signal
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json
 from fonoteka.core.params import load
@@ -33,7 +34,7 @@ from fonoteka.models.stream.stream_step import StreamStep
 from fonoteka.onnx_export.export import evenly_spaced, max_abs_diff
 from fonoteka.onnx_export.trace import trace
 from fonoteka.packaging import STEP
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.streaming.step_source import StepSource
 
 
@@ -74,7 +75,7 @@ def export_step(step: StreamStep, metadata: dict[str, str], path: Path, opset: i
 
 
 def check_step(
-    source: StepSource, step: StreamStep, clips: dict[str, np.ndarray], params: ExportStreamParams
+    source: StepSource, step: StreamStep, clips: Mapping[str, Signal], params: ExportStreamParams
 ) -> float:  # fmt: skip
     """Return the largest difference between a stream of a clip and the whole clip in torch.
 
@@ -104,7 +105,7 @@ def run(
     utterances = evenly_spaced(manifest.read(test), params.check_clips)
     if not utterances:
         raise UserError(f"{test}: no utterance to check the export with; run dvc repro")
-    clips = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
+    clips = open_clips(audio, {u.id: u.audio for u in utterances})
     properties = {
         "labels": "\n".join(metadata["labels"]), "name": metadata["name"],
         "sample_rate_hz": str(metadata["sample_rate_hz"]),

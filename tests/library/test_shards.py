@@ -19,7 +19,8 @@ from fonoteka.shards import (
     array_shard,
     clip_parts,
     clip_signal,
-    read_arrays,
+    open_arrays,
+    open_clips,
     read_clips,
     shard_of,
     stream_arrays,
@@ -50,7 +51,7 @@ def test_a_tar_header_holds_a_name_and_a_size_and_nothing_of_the_machine(tmp_pat
 def test_clips_come_back_under_their_ids(tmp_path):
     clips = {"b": noise(0.2, 1), "a": noise(0.1, 2), "unused": noise(0.1, 3)}
     save_clips(tmp_path, clips)
-    result = dict(read_clips(tmp_path, {k: f"shard-00.tar/{k}.flac" for k in ("a", "b")}))
+    result = open_clips(tmp_path, {k: f"shard-00.tar/{k}.flac" for k in ("a", "b")})
     assert {k: len(v) for k, v in result.items()} == {"a": 1600, "b": 3200}
     assert np.abs(result["b"] - clips["b"]).max() < 1 / 16384  # 16 bits
 
@@ -75,8 +76,8 @@ def test_a_clip_of_another_rate_or_in_stereo_is_refused(rate, shape, tmp_path):
 
 def test_arrays_come_back_all_or_those_asked_for(tmp_path):
     write_arrays(tmp_path, vectors("a", "b", "c"), 4)
-    assert set(read_arrays(tmp_path)) == {"a", "b", "c"}
-    result = read_arrays(tmp_path, ["c", "a"])
+    assert set(open_arrays(tmp_path)) == {"a", "b", "c"}
+    result = open_arrays(tmp_path, ["c", "a"])
     assert set(result) == {"a", "c"}
     assert np.array_equal(result["c"], vectors("c")["c"])
 
@@ -104,10 +105,10 @@ def test_one_more_array_changes_one_file(tmp_path):
 
 def test_missing_arrays_are_counted_and_the_first_is_named(tmp_path):
     with pytest.raises(ValueError, match="no shards; run dvc repro"):
-        read_arrays(tmp_path)
+        open_arrays(tmp_path)
     write_arrays(tmp_path, vectors("a"), 2)
     with pytest.raises(ValueError, match="2 arrays are missing, first 'b'"):
-        read_arrays(tmp_path, ["a", "c", "b"])
+        open_arrays(tmp_path, ["a", "c", "b"])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -164,5 +165,5 @@ def test_the_bytes_of_a_clip_are_its_file(tmp_path):
     save_clips(tmp_path, {"a": noise(0.1), "b": noise(0.2)})
     parts = clip_parts(tmp_path, {"b": "shard-00.tar/b.flac"})
     assert parts["b"].read()[:4] == b"fLaC"
-    assert np.array_equal(clip_signal(parts["b"]), dict(read_clips(
-        tmp_path, {"b": "shard-00.tar/b.flac"}))["b"])  # fmt: skip
+    assert np.array_equal(clip_signal(parts["b"]), open_clips(
+        tmp_path, {"b": "shard-00.tar/b.flac"})["b"])  # fmt: skip

@@ -31,7 +31,7 @@ from fonoteka.models.log_mel import LogMel
 from fonoteka.models.loop import fit
 from fonoteka.models.provenance import write_provenance
 from fonoteka.models.whisper_encoder import load_short_encoder
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.whisper.examples import make_examples
 from fonoteka.whisper.finetune import Losses
 from fonoteka.whisper.model import load_whisper
@@ -153,9 +153,9 @@ def test_a_head_learns_in_bfloat16_what_it_learns_in_float32(tmp_path, monkeypat
 
 def test_pretraining_and_whisper_have_their_losses_in_bfloat16_too(tmp_path, monkeypatch):
     utterances = toy_split(tmp_path / "audio", 4)
-    signals = dict(read_clips(tmp_path / "audio", {u.id: u.audio for u in utterances}))
+    signals = open_clips(tmp_path / "audio", {u.id: u.audio for u in utterances})
     whisper = load_whisper(tiny_whisper(tmp_path / "base"))
-    clips = make_examples(whisper, utterances, signals.items(), "latin")
+    clips = make_examples(whisper, utterances, signals, "latin")
     model = PretrainModel("wav2vec2", PRETRAIN)
     examples = pretrain_examples(utterances, signals, PRETRAIN)
     pairs = []

@@ -14,7 +14,7 @@ from fonoteka.scoring.decoding import greedy
 from fonoteka.selection import predict
 from fonoteka.selection.predict import PhonePredictor
 from fonoteka.selection.uncertainty import MEASURE, expected_error, measures_of, phone_profile
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.streaming.confidence import ConfidenceCalibration
 
 
@@ -51,7 +51,7 @@ def model(tmp_path, monkeypatch):
 
 def test_a_model_is_calibrated_on_voices_it_was_not_trained_on(model):
     rows = save_clips(model / "audio", {f"c{n}": noise(0.5, n) for n in range(30)})
-    clips = dict(read_clips(model / "audio", {u.id: u.audio for u in rows}))
+    clips = open_clips(model / "audio", {u.id: u.audio for u in rows})
     decoded = [PhonePredictor(str(model)).decode(signal).phones for signal in clips.values()]
     # Every second transcript is another one, so half of the phones are wrong.
     texts = [phones if n % 2 else ("u",) for n, phones in enumerate(decoded)]

@@ -15,7 +15,7 @@ from whisper_maker import tiny_whisper
 from fonoteka.models import device
 from fonoteka.models.determinism import seed_of
 from fonoteka.models.step_checkpoints import StepCheckpoints
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.whisper.encoder_states import EncoderStates
 from fonoteka.whisper.examples import MaskParams, make_examples, make_targets
 from fonoteka.whisper.finetune import (
@@ -37,7 +37,7 @@ def toy(tmp_path_factory):
     """The folder of a tiny model, and twelve utterances with their clips."""
     folder = tmp_path_factory.mktemp("toy")
     utterances = toy_split(folder / "audio", 12)
-    clips = dict(read_clips(folder / "audio", {u.id: u.audio for u in utterances}))
+    clips = open_clips(folder / "audio", {u.id: u.audio for u in utterances})
     return tiny_whisper(folder / "base"), utterances, clips
 
 
@@ -45,7 +45,7 @@ def loaded(toy):
     base, utterances, clips = toy
     torch.set_num_threads(1)
     whisper = load_whisper(base)
-    return whisper, make_examples(whisper, utterances, clips.items(), "latin")
+    return whisper, make_examples(whisper, utterances, clips, "latin")
 
 
 def new_run(toy, params=PARAMS):

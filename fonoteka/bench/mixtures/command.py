@@ -26,7 +26,7 @@ from fonoteka.reporting.rounding import rounded
 from fonoteka.reporting.text_table import table
 from fonoteka.scoring.error_rate import Errors, bootstrap, paired_bootstrap
 from fonoteka.self_training.gain import speaker_errors, train_head
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 
 REPORT, SPLITS = Path("reports/bench/mixtures.json"), Path("data/splits")
 RESAMPLES, SEED, DIGITS = 2000, 1, 4
@@ -55,7 +55,7 @@ def run(names: Sequence[str], splits: Path, embeddings: Path) -> dict[str, Any]:
     mixtures = [parse_mixture(name) for name in names]
     check_parts(mixtures, train, f"{splits}/train.jsonl")
     check_parts(mixtures, valid, f"{splits}/valid.jsonl")
-    arrays = read_arrays(embeddings, [u.id for u in test])
+    arrays = open_arrays(embeddings, [u.id for u in test])
     corpora = sorted({u.source for u in test})
     rows: dict[str, Any] = {}
     first: dict[str, dict[str, Errors]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fonoteka import manifest
 from fonoteka.audio.dsp import FRAMES_PER_SECOND
 from fonoteka.core.errors import UserError
 from fonoteka.g2p.g2p import phones_of
-from fonoteka.shards import read_arrays, write_arrays
+from fonoteka.shards import open_arrays, write_arrays
 from fonoteka.tables import read_table
 from fonoteka.text.normalizer import normalize
 from fonoteka.transcribe import load_recording
@@ -86,9 +86,9 @@ def fsdd(folder: Path, encoder: Path, store: Path) -> Material:
     return Material("fsdd", tuple(clips["train"]), tuple(clips["test"]))
 
 
-def _stored(store: Path, paths: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+def _stored(store: Path, paths: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
     try:
-        return read_arrays(store, paths)
+        return open_arrays(store, paths)
     except UserError:
         return {}
 
@@ -122,7 +122,7 @@ def build(splits: Path, embeddings: Path, corpus: str) -> Material:
         rows = [u for u in rows if u.parent is None]
         if not rows:
             raise UserError(f"{splits / part}.jsonl: no clip of corpus {corpus!r}")
-        arrays = read_arrays(embeddings, [u.id for u in rows])
+        arrays = open_arrays(embeddings, [u.id for u in rows])
         parts.append(
             tuple(LabelledClip(u.id, arrays[u.id], u.phones, u.speaker, u.language) for u in rows)
         )

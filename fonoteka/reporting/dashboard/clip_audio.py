@@ -23,7 +23,7 @@ from fonoteka.audiocheck.containers.checksums import crc32_ogg
 from fonoteka.reporting.dashboard.clips import DashboardClips
 from fonoteka.reporting.dashboard.group_rates import scored
 from fonoteka.scoring.error_rate import Errors
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 
 _HEAD = 27  # bytes of a page before its table of segments: RFC 3533, section 6
 
@@ -138,7 +138,7 @@ def page_audio(
     wanted = [*in_turns(rankings)]
     allowed = [index for index in wanted if clips.licensed[index]]
     ids = {clips.utterances[index].id: clips.utterances[index].audio for index in allowed}
-    signals = dict(read_clips(audio, ids)) if ids else {}
+    signals = open_clips(audio, ids) if ids else {}
     urls: dict[str, str] = {}
     total = large = 0
     for index in allowed:

@@ -23,7 +23,7 @@ from fonoteka.reporting.dashboard.group_rates import Draws
 from fonoteka.reporting.dashboard.phone_report import PHONES, check_counts, phone_report
 from fonoteka.scoring.decoding import DecodedSegment, greedy
 from fonoteka.scoring.error_rate import Errors, aligned, count_errors
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 
 _SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%()*+,-./:;=?@[]^_{|}~"
 CODES: Mapping[str, str] = dict(zip(INVENTORY, _SIGNS, strict=False))
@@ -82,7 +82,7 @@ def decode_clips(clips: DashboardClips, folder: Path) -> DecodedClips:
     Raises:
         UserError: posteriors of a clip are missing, NaN or of other labels.
     """
-    arrays = read_arrays(folder, [u.id for u in clips.utterances])
+    arrays = open_arrays(folder, [u.id for u in clips.utterances])
     decoded = DecodedClips([], [], [], [], Counter())
     for u in clips.utterances:
         try:

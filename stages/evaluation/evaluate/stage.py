@@ -49,7 +49,7 @@ from stages.evaluation.evaluate.summary import (
 from stages.evaluation.observation import (
     Observation,
     observe,
-    read_posteriors,
+    open_posteriors,
     read_segments,
 )
 
@@ -190,7 +190,7 @@ def run(
     if not utterances:
         raise UserError(f"{test}: no utterance to test on")
     labelled = read_segments(segments, utterances)
-    arrays = read_posteriors(posteriors)
+    arrays = open_posteriors(posteriors)
     observations = list(observe(utterances, arrays, labelled.phones, place=str(posteriors)))
     people = {u.speaker for u in utterances if not u.synthetic}
     names = BY_NAME if speakers is None else pseudonyms_of(people, speakers)

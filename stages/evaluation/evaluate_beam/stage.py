@@ -33,7 +33,7 @@ from fonoteka.reporting.beam_table import beam_table
 from fonoteka.reporting.rounding import rounded
 from fonoteka.scoring.decoding import check_posteriors, greedy
 from fonoteka.scoring.error_rate import Errors, bootstrap, errors_by, paired_bootstrap
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 from fonoteka.streaming.arpa import parse_arpa
 from fonoteka.streaming.beam_decoder import BeamDecoder, beam_search
 from fonoteka.streaming.ngram_table import NgramTable, table_of
@@ -65,7 +65,7 @@ def scored_part(utterances: Iterable[Utterance], folder: Path, place: Path) -> S
     rows = [u for u in utterances if u.phones]
     if not rows:
         raise UserError(f"{place}: no utterance has a phone to score")
-    arrays = read_arrays(folder, [u.id for u in rows])
+    arrays = open_arrays(folder, [u.id for u in rows])
     for key, log_probs in arrays.items():
         try:
             check_posteriors(log_probs, LABELS)

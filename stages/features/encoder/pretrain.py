@@ -86,19 +86,28 @@ class PretrainParams:
 
 @dataclass(frozen=True)
 class PretrainExample:
-    """One clip with its targets.
+    """One clip with its targets; its samples are decoded for each batch.
 
     Attributes:
-        signal: sound, shape `[T]`.
+        id: of the utterance.
+        clips: samples by id, shape `[T]`.
+        samples: their number, T.
         clusters: of its 20 ms frames.
         frames: label of the phone in each frame, 0 between phones, -100 if unknown.
         phones: labels of its phones in order.
     """
 
-    signal: Signal
+    id: str
+    clips: Mapping[str, Signal]
+    samples: int
     clusters: NDArray[np.int64]
     frames: NDArray[np.int64]
     phones: NDArray[np.int64]
+
+    @property
+    def signal(self) -> Signal:
+        """The samples, shape `[T]`."""
+        return self.clips[self.id]
 
 
 class PretrainModel(nn.Module):
@@ -125,7 +134,9 @@ def pretrain_examples(
     utterances: Sequence[Utterance], signals: Mapping[str, Signal], params: PretrainParams
 ) -> list[PretrainExample]:
     """Return the examples in the order of the utterances, with clusters of all of them."""
-    clip_clusters = clusters_of([mfcc(signals[u.id]) for u in utterances], params)
+    samples = [len(signals[u.id]) for u in utterances]
+    cepstra = ClipCepstra(signals, [u.id for u in utterances])
+    clip_clusters = clusters_of(cepstra, [frame_count(size) for size in samples], params)
     short = sum(
         len(c) < min_ctc_frames(u.phones) for u, c in zip(utterances, clip_clusters, strict=True)
     )
@@ -133,31 +144,69 @@ def pretrain_examples(
         print(f"{short} of {len(utterances)} clips have fewer frames than phones: no CTC loss")
     return [
         PretrainExample(
-            signals[u.id], clusters, frame_labels(u, len(clusters)),
+            u.id, signals, size, clusters, frame_labels(u, len(clusters)),
             np.array([NUMBER[p] for p in u.phones], dtype=np.int64),
         )
-        for u, clusters in zip(utterances, clip_clusters, strict=True)
+        for u, size, clusters in zip(utterances, samples, clip_clusters, strict=True)
     ]  # fmt: skip
 
 
+class ClipCepstra(Sequence[NDArray[np.float64]]):
+    """The cepstra of clips, computed when they are asked for: all of them need 37 MB per hour."""
+
+    def __init__(self, signals: Mapping[str, Signal], ids: Sequence[str]) -> None:
+        self.signals, self.ids = signals, ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        return mfcc(self.signals[self.ids[index]])
+
+
 def clusters_of(
-    frames: Sequence[NDArray[np.float64]], params: PretrainParams
+    frames: Sequence[NDArray[np.float64]], sizes: Sequence[int], params: PretrainParams
 ) -> list[NDArray[np.int64]]:
-    """Return the cluster of each frame of each clip, clusters found by k-means on a sample."""
-    pool = np.concatenate(frames)
-    if len(pool) < params.clusters:
+    """Return the cluster of each frame of each clip, clusters found by k-means on a sample.
+
+    Args:
+        frames: `[T, C]` of each clip; they are asked for twice.
+        sizes: their numbers of frames, T.
+        params: the number of clusters, and the seed.
+    """
+    total = sum(sizes)
+    if total < params.clusters:
         raise UserError(
-            f"encoder: {len(pool)} frames of training audio cannot give "
+            f"encoder: {total} frames of training audio cannot give "
             f"{params.clusters} clusters; add recordings or lower encoder.pretrain.clusters"
         )
     rng = np.random.default_rng(seed_of(params.seed, "clusters"))
-    chosen = pool[rng.permutation(len(pool))[:50_000]]
+    chosen = _rows(frames, sizes, rng.permutation(total)[:50_000])
     kmeans = MiniBatchKMeans(
         params.clusters, batch_size=4096, n_init=1, random_state=seed_of(params.seed, "k-means")
     )
     with threadpool_limits(1):  # its sums depend on the thread count
         kmeans.fit(chosen)
         return [kmeans.predict(block).astype(np.int64) for block in frames]
+
+
+def _rows(
+    blocks: Sequence[NDArray[np.float64]], sizes: Sequence[int], chosen: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the chosen rows of all blocks together, with one block in memory at a time."""
+    order = np.argsort(chosen)
+    ends = np.cumsum(sizes)
+    cuts = np.searchsorted(chosen[order], ends)
+    rows: NDArray[np.float64] | None = None
+    for block, end, size, begin, after in zip(
+        blocks, ends, sizes, [0, *cuts[:-1]], cuts, strict=True
+    ):
+        if rows is None:
+            rows = np.empty((len(chosen), block.shape[1]))
+        own = order[begin:after]
+        rows[own] = block[chosen[own] - (end - size)]
+    assert rows is not None
+    return rows
 
 
 def mfcc(signal: Signal) -> NDArray[np.float64]:

@@ -33,7 +33,7 @@ from fonoteka.models.encoders import MODELS, feature_extractor, load_encoder
 from fonoteka.models.oversampling import oversample
 from fonoteka.models.parallel.ranks import ALONE, Ranks, one_process
 from fonoteka.models.provenance import SOURCES, write_provenance
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.whisper.conversion.hub import HubRevision
 from stages.features.encoder.pretrain import (
     PretrainExample,
@@ -103,7 +103,7 @@ def pretrain(
     utterances = manifest.read(train)
     if not utterances:
         raise UserError(f"{train}: no utterance to pretrain on")
-    signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
+    signals = open_clips(audio, {u.id: u.audio for u in utterances})
     examples = oversample(utterances, pretrain_examples(utterances, signals, params), params.repeat)
     hashes = {path.name: sha256_file(path) for path in [train, *sorted(audio.glob("*.tar"))]}
     inputs_hash = fingerprint(
@@ -126,7 +126,7 @@ def train_model(
     """Train a model, continuing from the checkpoint if there is one."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate, weight_decay=0.01)
     done = int(checkpoint.restore(model, optimizer) or 0)
-    order = batches([len(example.signal) for example in examples], params.batch_s, params.seed)
+    order = batches([example.samples for example in examples], params.batch_s, params.seed)
     # The batches of finished steps are skipped, so a resumed run trains on the same ones.
     for _ in range(done):
         next(order)

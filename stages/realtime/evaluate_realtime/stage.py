@@ -26,7 +26,7 @@ from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful_session import StatefulSession
 from fonoteka.realtime.frontend import FrontEnd
 from fonoteka.reporting.rounding import rounded
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 from stages.realtime.evaluate_realtime.hop_scores import (
     Array,
     EvaluateRealtimeParams,
@@ -38,7 +38,7 @@ from stages.realtime.evaluate_realtime.hop_scores import (
 
 def evaluation_streams(streams: Path, table: pd.DataFrame, hop_s: float) -> list[EvaluationStream]:
     """Return the streams of a table, in the order of their names."""
-    arrays = read_arrays(streams, table["stream"].unique())
+    arrays = open_arrays(streams, table["stream"].unique())
     result = []
     for key, rows in table.groupby("stream", sort=True):
         frames, group = arrays[str(key)], rows.sort_values("end_s", kind="stable")

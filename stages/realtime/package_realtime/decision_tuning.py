@@ -22,7 +22,7 @@ from fonoteka.onnx_export.stateful_session import StatefulSession
 from fonoteka.realtime.decisions import Array, Decider, DecisionSettings, sound_times_s
 from fonoteka.realtime.events import Counts, event_counts, hop_counts, latencies
 from fonoteka.realtime.frame_labels import TASKS, Row, delayed
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 
 PARTS = ("valid", "test")
 DIGITS = 4
@@ -102,7 +102,7 @@ def labelled_streams(streams: Path, times: Path) -> dict[str, list[LabelledStrea
             raise UserError(
                 f"{times}: the part {part} has no stream; run the stage realtime_features"
             )
-        arrays = read_arrays(streams, own["stream"].unique())
+        arrays = open_arrays(streams, own["stream"].unique())
         result[part] = [
             LabelledStream(
                 arrays[str(key)],

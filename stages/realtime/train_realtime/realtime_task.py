@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from fonoteka.models.loop import LoopParams
 from fonoteka.models.parallel.batch_parts import WHOLE, BatchPart
 from fonoteka.realtime.events import Counts, event_counts, hop_counts, pick_peaks
 from fonoteka.realtime.frame_labels import TASKS, Row, TaskSpec, delayed
-from fonoteka.shards import read_arrays
+from fonoteka.shards import StoredArrays, open_arrays
 
 Frames = NDArray[np.float32]
 THRESHOLDS = tuple(round(0.1 * n, 1) for n in range(1, 10))
@@ -95,7 +96,23 @@ class TrainingStream:
     rows: list[Row]
 
 
-def read_streams(streams: Path, times: Path, part: str) -> dict[str, TrainingStream]:
+class StoredStreams(Mapping[str, TrainingStream]):
+    """Streams by name; the frames of each are read when it is asked for."""
+
+    def __init__(self, arrays: StoredArrays, rows: Mapping[str, list[Row]]) -> None:
+        self.arrays, self.rows = arrays, rows
+
+    def __getitem__(self, key: str) -> TrainingStream:
+        return TrainingStream(self.arrays[key], self.rows[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.rows))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def read_streams(streams: Path, times: Path, part: str) -> StoredStreams:
     """Return the streams of a part.
 
     Raises:
@@ -109,8 +126,7 @@ def read_streams(streams: Path, times: Path, part: str) -> dict[str, TrainingStr
         str(key): list(zip(group["phone"], group["start_s"], group["end_s"], strict=True))
         for key, group in table.groupby("stream", sort=False)
     }
-    arrays = read_arrays(streams, rows)
-    return {key: TrainingStream(arrays[key], rows[key]) for key in sorted(rows)}
+    return StoredStreams(open_arrays(streams, rows), rows)
 
 
 @dataclass
@@ -128,6 +144,29 @@ class Piece:
     state: list[State] = field(default_factory=list)
 
 
+class PieceBatches(Sequence[Piece]):
+    """All pieces of an epoch, those of a stream in order; the frames of one batch are in memory."""
+
+    def __init__(self, task: RealtimeTask, batches: Sequence[Sequence[int]]) -> None:
+        self.task, self.padded = task, (-1, torch.empty(0), torch.empty(0))
+        self.batches, self.places = batches, list[tuple[int, int, list[State]]]()
+        for batch, numbers in enumerate(batches):
+            longest = max(task.lengths[number] for number in numbers)
+            shared_state: list[State] = []
+            for start in range(0, longest, task.params.bptt_hops):
+                self.places.append((batch, start, shared_state))
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: Any) -> Any:
+        batch, start, state = self.places[index]
+        if self.padded[0] != batch:
+            self.padded = (batch, *self.task.padded(self.batches[batch]))
+        end = start + self.task.params.bptt_hops
+        return Piece(self.padded[1][:, start:end], self.padded[2][:, start:end], state)
+
+
 class RealtimeTask:
     """Streams with the label of each hop."""
 
@@ -140,33 +179,29 @@ class RealtimeTask:
         params: TrainRealtimeParams,
         hop_s: float,
     ) -> None:
-        """Label the streams."""
+        """Take the streams of the training part."""
         self.params, self.small, self.spec = params, params.models[name], TASKS[name]
-        self.items = [
-            (torch.from_numpy(stream.frames), torch.from_numpy(labels_of(stream, self, hop_s)))
-            for stream in streams.values()
-        ]
-        self.shape = shape_of(self.items[0][0].shape[1], self.spec, self.small, params)
+        self.streams, self.names, self.hop_s = streams, list(streams), hop_s
+        self.lengths = [len(streams[key].frames) for key in self.names]
+        bands = streams[self.names[0]].frames.shape[1]
+        self.shape = shape_of(bands, self.spec, self.small, params)
 
     def new(self) -> nn.Module:
         """Return an untrained network."""
         return build_stack(self.shape)
 
-    def batches(self, seed: int) -> list[Piece]:
+    def batches(self, seed: int) -> PieceBatches:
         """Return all pieces, those of a stream in order."""
         rng = np.random.default_rng(seed)
-        lengths = [len(frames) for frames, _ in self.items]
-        pieces = []
-        for numbers in bucket_by_length(lengths, self.params.batch_hops, rng):
-            frames = nn.utils.rnn.pad_sequence([self.items[n][0] for n in numbers], True)
-            labels = nn.utils.rnn.pad_sequence(
-                [self.items[n][1] for n in numbers], True, padding_value=PADDING
-            )
-            shared_state: list[State] = []
-            for start in range(0, frames.shape[1], self.params.bptt_hops):
-                end = start + self.params.bptt_hops
-                pieces.append(Piece(frames[:, start:end], labels[:, start:end], shared_state))
-        return pieces
+        return PieceBatches(self, bucket_by_length(self.lengths, self.params.batch_hops, rng))
+
+    def padded(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return the frames `[B, T, M]` and labels `[B, T]` of streams."""
+        some = [self.streams[self.names[number]] for number in numbers]
+        frames = [torch.from_numpy(stream.frames) for stream in some]
+        labels = [torch.from_numpy(labels_of(stream, self)) for stream in some]
+        pad = nn.utils.rnn.pad_sequence
+        return pad(frames, True), pad(labels, True, padding_value=PADDING)
 
     def loss(self, model: nn.Module, batch: Piece, part: BatchPart = WHOLE) -> Tensor:
         """Return the cross entropy per hop, and keep the state for the next piece."""
@@ -185,9 +220,9 @@ class RealtimeTask:
         )
 
 
-def labels_of(stream: TrainingStream, task: RealtimeTask, hop_s: float) -> NDArray[np.int64]:
+def labels_of(stream: TrainingStream, task: RealtimeTask) -> NDArray[np.int64]:
     """Return the expected output at each hop, later by the model's delay."""
-    labels = task.spec.labels(stream.rows, len(stream.frames), hop_s)
+    labels = task.spec.labels(stream.rows, len(stream.frames), task.hop_s)
     return delayed(labels, task.small.delay)
 
 
@@ -212,7 +247,7 @@ class Validator:
         self, streams: Mapping[str, TrainingStream], name: str, delay: int, hop_s: float
     ) -> None:
         """Take the streams of the validation part."""
-        self.streams, self.spec = list(streams.values()), TASKS[name]
+        self.streams, self.names, self.spec = streams, list(streams), TASKS[name]
         self.delay, self.hop_s = delay, hop_s
 
     def error(self, model: nn.Module) -> float:
@@ -227,45 +262,45 @@ class Validator:
     @torch.inference_mode()
     def scores(self, model: nn.Module) -> dict[float, float]:
         """Return the score at each threshold; a model of several classes has one, under 0."""
-        outputs = self._outputs(model)
         if len(self.spec.names) > 1:
-            return {0.0: self._accuracy(outputs)}
+            return {0.0: self._accuracy(self._outputs(model))}
+        # One value per hop: those of all streams fit into memory, and serve all thresholds.
+        outputs = list(self._outputs(model))
         tries = THRESHOLDS if self.spec.event else (0.5,)
         return {threshold: self._f1(outputs, threshold) for threshold in tries}
 
-    def _outputs(self, model: nn.Module) -> list[Frames]:
-        """Return the outputs for each stream.
+    def _outputs(self, model: nn.Module) -> Iterator[tuple[list[Row], Frames]]:
+        """Yield the phones of each stream with its outputs.
 
         Streams run side by side: one at a time, the steps of a GRU took a quarter of a training.
         The model is causal, so what follows the end of a shorter stream does not change it.
         """
-        outputs: list[Frames] = []
-        for first in range(0, len(self.streams), STREAMS_AT_ONCE):
-            group = self.streams[first : first + STREAMS_AT_ONCE]
+        for first in range(0, len(self.names), STREAMS_AT_ONCE):
+            names = self.names[first : first + STREAMS_AT_ONCE]
+            group = [self.streams[name] for name in names]
             padded = nn.utils.rnn.pad_sequence([torch.from_numpy(s.frames) for s in group], True)
             results = model(padded.to(device_of(model)))[0].cpu().numpy()
-            outputs += [row[: len(s.frames)] for row, s in zip(results, group, strict=True)]
-        return outputs
+            for row, stream in zip(results, group, strict=True):
+                yield stream.rows, row[: len(stream.frames)]
 
-    def _labels(self, stream: TrainingStream) -> NDArray[np.int64]:
-        labels = self.spec.labels(stream.rows, len(stream.frames), self.hop_s)
-        return delayed(labels, self.delay)
+    def _labels(self, rows: Sequence[Row], hops: int) -> NDArray[np.int64]:
+        return delayed(self.spec.labels(rows, hops, self.hop_s), self.delay)
 
-    def _accuracy(self, outputs: Sequence[Frames]) -> float:
-        correct = [
-            int((output.argmax(axis=1) == self._labels(stream)).sum())
-            for output, stream in zip(outputs, self.streams, strict=True)
-        ]
-        return sum(correct) / sum(map(len, outputs))
+    def _accuracy(self, outputs: Iterable[tuple[list[Row], Frames]]) -> float:
+        correct = total = 0
+        for rows, output in outputs:
+            correct += int((output.argmax(axis=1) == self._labels(rows, len(output))).sum())
+            total += len(output)
+        return correct / total
 
-    def _f1(self, outputs: Sequence[Frames], threshold: float) -> float:
+    def _f1(self, outputs: Iterable[tuple[list[Row], Frames]], threshold: float) -> float:
         total = Counts()
-        for output, stream in zip(outputs, self.streams, strict=True):
+        for rows, output in outputs:
             if self.spec.event:
                 moments = (pick_peaks(output[:, 0], threshold) - self.delay + 0.5) * self.hop_s
-                starts = sorted(start_s for _, start_s, _ in stream.rows)
+                starts = sorted(start_s for _, start_s, _ in rows)
                 total += event_counts(moments.tolist(), starts, TOLERANCE_S)
             else:
                 positive = (output[:, 0] > threshold).astype(np.int64)
-                total += hop_counts(positive, self._labels(stream))
+                total += hop_counts(positive, self._labels(rows, len(output)))
         return total.f1

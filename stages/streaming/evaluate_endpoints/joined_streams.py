@@ -17,7 +17,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import seed_of
 from fonoteka.realtime.frame_labels import Row
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 
 Times = Mapping[str, Sequence[Row]]
 
@@ -150,7 +150,7 @@ def joined_streams(
     """
     plan = choose(utterances, count, params)
     references = {u.id: u.audio for _, own in plan for u in own}
-    signals = dict(read_clips(audio, references))
+    signals = open_clips(audio, references)
     for level, own in plan:
         yield join([TimedClip(u, times[u.id], signals[u.id]) for u in own], level, params)
 

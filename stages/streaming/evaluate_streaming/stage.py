@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,10 @@ class EvaluateStreamingParams:
             )
 
 
-def limited(streams: Sequence[Stream], per_speaker: int) -> list[Stream]:
+def limited(streams: Iterable[Stream], per_speaker: int) -> list[Stream]:
     """Return the first streams of each speaker; a speaker's streams are together."""
     groups = groupby(streams, key=speaker_of)
-    return [stream for _, group in groups for stream in list(group)[:per_speaker]]
+    return [stream for _, group in groups for stream in islice(group, per_speaker)]
 
 
 def evaluate(
@@ -156,7 +156,7 @@ def run(
         timed = [u for u in manifest.read(path) if u.id in times]
         if not timed:
             raise UserError(f"{path}: no clip whose phone times are known; run the stage align")
-        joined = list(joined_streams(part, timed, audio, times, params.streams))
+        joined = joined_streams(part, timed, audio, times, params.streams)
         streams[part] = limited(joined, params.streams_per_speaker)
     policies, scores, offline = {}, {}, {}
     with atomic_folder(logs) as log_folder, atomic_folder(confidence) as confidence_folder:

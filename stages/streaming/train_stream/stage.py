@@ -42,7 +42,7 @@ from fonoteka.onnx_export.export import evenly_spaced
 from fonoteka.phones import LABELS
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import errors
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from stages.streaming.train_stream.stream_task import StreamTask, TrainStreamParams
 
 
@@ -54,7 +54,7 @@ class ValidationClips:
         self.utterances = evenly_spaced(manifest.read(valid), count)
         if not self.utterances:
             raise UserError(f"{valid}: no utterance to validate on")
-        self.signals = dict(read_clips(audio, {u.id: u.audio for u in self.utterances}))
+        self.signals = open_clips(audio, {u.id: u.audio for u in self.utterances})
 
     @torch.inference_mode()
     def per(self, model: nn.Module) -> float:

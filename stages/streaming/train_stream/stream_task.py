@@ -35,7 +35,7 @@ from fonoteka.models.stream.stream_encoder import StreamEncoder, StreamShape
 from fonoteka.models.stream.stream_step import StreamStep
 from fonoteka.models.whisper_encoder import load_short_encoder
 from fonoteka.phones import LABELS, NUMBER
-from fonoteka.shards import read_arrays, read_clips
+from fonoteka.shards import open_arrays, open_clips
 
 Array = NDArray[np.float32]
 
@@ -104,8 +104,25 @@ class TrainStreamParams(LoopParams):
 
 
 @dataclass(frozen=True)
+class StreamClip:
+    """What of a clip stays in memory.
+
+    Attributes:
+        id: of the utterance.
+        samples: their number.
+        phones: their numbers in order.
+        labels: of each frame `[T]`, see `fonoteka.models.frame_targets`.
+    """
+
+    id: str
+    samples: int
+    phones: Tensor
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class StreamExample:
-    """A clip to train on.
+    """A clip to train on, as a batch has it.
 
     Attributes:
         signal: samples `[N]`.
@@ -133,20 +150,16 @@ class StreamTask:
         if not utterances:
             raise UserError(f"{train}: no utterance to train on")
         self.encoder, self.params, self.recipe = encoder, params, recipe
-        signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
-        head, _ = load_head(teacher)
-        taught = {
-            key: np.exp(posteriors(head, frames))
-            for key, frames in read_arrays(embeddings, signals).items()
-        }
-        every = [_example(u, signals[u.id], taught[u.id]) for u in utterances]
-        whole = [e for e in every if len(e.labels) >= min_ctc_frames(e.phones.tolist())]
-        self.left_out = len(every) - len(whole)
-        if not whole:
+        self.signals = open_clips(audio, {u.id: u.audio for u in utterances})
+        self.embeddings = open_arrays(embeddings, self.signals)
+        self.teacher, _ = load_head(teacher)
+        every = [_clip(u, len(self.signals[u.id])) for u in utterances]
+        usable = {c.id for c in every if len(c.labels) >= min_ctc_frames(c.phones.tolist())}
+        self.left_out = len(every) - len(usable)
+        if not usable:
             raise UserError(f"{train}: every clip has fewer frames than phones; check its texts")
-        usable = {id(example) for example in whole}
         repeated = oversample(utterances, every, params.repeat)
-        self.items = [example for example in repeated if id(example) in usable]
+        self.items = [clip for clip in repeated if clip.id in usable]
         self.changed: list[StreamExample] = []  # of the batch that is computed in parts
 
     @property
@@ -177,10 +190,17 @@ class StreamTask:
 
     def batches(self, seed: int) -> list[tuple[int, list[int]]]:
         """Return the batches of one epoch: a seed for its changes, and numbers of clips."""
-        lengths = [len(example.signal) for example in self.items]
+        lengths = [clip.samples for clip in self.items]
         limit = self.params.batch_s * SAMPLE_RATE_HZ
         buckets = bucket_by_length(lengths, limit, np.random.default_rng(seed))
         return [(seed + n, clips) for n, clips in enumerate(buckets[: self.params.batches])]
+
+    def example(self, number: int) -> StreamExample:
+        """Return a clip with its samples and the teacher's posteriors of it."""
+        clip = self.items[number]
+        taught = np.exp(posteriors(self.teacher, self.embeddings[clip.id]))
+        assert len(taught) == len(clip.labels), clip.id
+        return StreamExample(self.signals[clip.id], clip.phones, clip.labels, taught)
 
     def loss(
         self, model: nn.Module, batch: tuple[int, list[int]], part: BatchPart = WHOLE
@@ -190,7 +210,7 @@ class StreamTask:
         seed, clips = batch
         if not part.again:  # all of them, because the changes come from one generator
             rng = np.random.default_rng(seed)
-            self.changed = [self._changed(self.items[clip], rng) for clip in clips]
+            self.changed = [self._changed(self.example(clip), rng) for clip in clips]
         examples = part.take(self.changed)
         if not examples:
             return torch.zeros(())
@@ -242,8 +262,7 @@ def _counts(examples: Sequence[StreamExample]) -> tuple[int, int, int]:
     return phones, spoken, sum(len(example.labels) for example in examples)
 
 
-def _example(utterance: Utterance, signal: Signal, teacher: Array) -> StreamExample:
-    frames = -(-len(signal) // FRAME_HOP)
-    assert len(teacher) == frames, utterance.id
+def _clip(utterance: Utterance, samples: int) -> StreamClip:
+    labels = frame_labels(utterance, -(-samples // FRAME_HOP))
     phones = torch.tensor([NUMBER[phone] for phone in utterance.phones])
-    return StreamExample(signal, phones, frame_labels(utterance, frames), teacher)
+    return StreamClip(utterance.id, samples, phones, labels)

@@ -34,7 +34,7 @@ from fonoteka.models.parallel.ranks import ALONE, Ranks, training_processes
 from fonoteka.phones import LABELS
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import errors
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 from stages.training.train.tasks import (
     CtcParams,
     CtcTask,
@@ -54,7 +54,7 @@ class Validation:
         self.utterances = manifest.read(path)
         if not self.utterances:
             raise UserError(f"{path}: no utterance to validate on")
-        self.arrays = read_arrays(embeddings, [u.id for u in self.utterances])
+        self.arrays = open_arrays(embeddings, [u.id for u in self.utterances])
 
     def per(self, head: nn.Module) -> float:
         """Return the phone error rate."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fonoteka import manifest
@@ -25,7 +25,7 @@ from fonoteka.models.oversampling import oversample
 from fonoteka.models.parallel.batch_parts import WHOLE, BatchPart
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.scoring.decoding import frame_range
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 
 
 @dataclass(frozen=True)
@@ -101,26 +101,25 @@ class HeadTask(TrainingTask, Protocol):
 
 @dataclass(frozen=True)
 class CtcExample:
-    """A clip to train on.
+    """A clip to train on, without its embeddings, which are read for each batch.
 
     Attributes:
-        frames: embeddings `[T, D]`.
+        key: of its embeddings `[T, D]`.
         phones: their numbers in order.
         labels: of each frame `[T]`, see `fonoteka.models.frame_targets`.
     """
 
-    frames: Tensor
+    key: str
     phones: Tensor
     labels: Tensor
 
 
-def _example(utterance: Utterance, key: str, embeddings: NDArray[np.float32]) -> CtcExample:
-    """Return the example of a clip, or of the changed copy that `key` names."""
-    count = len(embeddings)
+def _example(utterance: Utterance, key: str, count: int) -> CtcExample:
+    """Return the example of a clip of `count` frames, or of the changed copy that `key` names."""
     unknown = np.full(count, UNKNOWN, dtype=np.int64)
     labels = frame_labels(utterance, count) if key == utterance.id else unknown
     phones = torch.tensor([NUMBER[phone] for phone in utterance.phones])
-    return CtcExample(torch.from_numpy(embeddings), phones, torch.from_numpy(labels))
+    return CtcExample(key, phones, torch.from_numpy(labels))
 
 
 class CtcTask:
@@ -140,7 +139,7 @@ class CtcTask:
         utterances = manifest.read(train)
         if not utterances:
             raise UserError(f"{train}: no utterance to train on")
-        arrays = read_arrays(embeddings)
+        self.arrays = arrays = open_arrays(embeddings)
         missing = sorted({u.id for u in utterances} - set(arrays))
         if missing:
             raise UserError(
@@ -151,20 +150,20 @@ class CtcTask:
             views[key.split("#")[0]].append(key)
         self.params = params
         pairs = [
-            _example(u, key, arrays[key])
+            _example(u, key, arrays.shape(key)[0])
             for u in oversample(utterances, utterances, params.repeat)
             for key in views[u.id]
         ]
         self.items = [
             example
             for example in pairs
-            if len(example.frames) >= min_ctc_frames(example.phones.tolist())
+            if len(example.labels) >= min_ctc_frames(example.phones.tolist())
         ]
         self.left_out = len(pairs) - len(self.items)
         self.inputs: list[Tensor] = []  # of the batch that is computed in parts
         if not self.items:
             raise UserError(f"{train}: every clip has fewer frames than phones; check its texts")
-        inputs = self.items[0].frames.shape[1]
+        inputs = arrays.shape(self.items[0].key)[1]
         self.shape: Shape = (
             LstmShape(inputs, len(LABELS), reference.hidden, reference.layers, reference.dropout)
             if reference
@@ -177,14 +176,15 @@ class CtcTask:
 
     def batches(self, seed: int) -> list[list[int]]:
         """Return clip numbers in batches of like length, in random order."""
-        lengths = [len(example.frames) for example in self.items]
+        lengths = [len(example.labels) for example in self.items]
         return bucket_by_length(lengths, self.params.batch_frames, np.random.default_rng(seed))
 
     def loss(self, model: nn.Module, batch: list[int], part: BatchPart = WHOLE) -> Tensor:
         """Return the CTC loss per phone, and that of the frames whose phone is known."""
         every = [self.items[i] for i in batch]
         if not part.again:  # the masks of all parts, so that they do not depend on the parts
-            self.inputs = [self._masked(example.frames) for example in every]
+            embeddings = (torch.from_numpy(self.arrays[example.key]) for example in every)
+            self.inputs = [self._masked(frames) for frames in embeddings]
         some, frames = part.take(every), part.take(self.inputs)
         if not some:
             return torch.zeros(())
@@ -224,14 +224,16 @@ class MlpTask:
         table = table[(table["part"] == "train") & table["kind"].isin(["phone", "silence"])]
         if table.empty:
             raise UserError(f"{segments}: no segment of the training part")
-        arrays = read_arrays(embeddings, table["utterance"].unique())
+        arrays = open_arrays(embeddings, table["utterance"].unique())
         means, labels = [], []
         columns = table[["utterance", "symbol", "start_s", "end_s"]].to_numpy()
-        for utterance, symbol, start_s, end_s in columns:
+        # The segments of an utterance follow each other, so its embeddings are read once.
+        for utterance, own in groupby(columns, key=lambda row: str(row[0])):
             frames = arrays[utterance]
-            start, end = frame_range(start_s, end_s, len(frames))
-            means.append(frames[start:end].mean(axis=0))
-            labels.append(NUMBER[symbol] if symbol else 0)
+            for _, symbol, start_s, end_s in own:
+                start, end = frame_range(start_s, end_s, len(frames))
+                means.append(frames[start:end].mean(axis=0))
+                labels.append(NUMBER[symbol] if symbol else 0)
         self.params, self.left_out = params, 0
         self.means, self.labels = torch.from_numpy(np.stack(means)), torch.tensor(labels)
         self.shape: Shape = MlpShape(

@@ -30,7 +30,7 @@ from fonoteka.core.params import load
 from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.numbers import parameter_count, round_up_pow10
 from fonoteka.onnx_export.export import evenly_spaced
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.whisper.model import load_whisper
 from fonoteka.whisper.onnx_check import CheckClip, batches_of, check_parity, word_error_rate
 from fonoteka.whisper.onnx_export import export_whisper
@@ -87,7 +87,7 @@ def check_clips(part: Path, audio: Path, count: int) -> list[CheckClip]:
     utterances = evenly_spaced([u for u in manifest.read(part) if u.normalized], count)
     if not utterances:
         raise UserError(f"{part}: no utterance to check the export with; run dvc repro")
-    signals = dict(read_clips(audio, {u.id: u.audio for u in utterances}))
+    signals = open_clips(audio, {u.id: u.audio for u in utterances})
     return [CheckClip(u.id, u.language, u.normalized, signals[u.id]) for u in utterances]
 
 

@@ -42,7 +42,7 @@ from fonoteka.models.determinism import ComputeParams, configure
 from fonoteka.models.oversampling import oversample
 from fonoteka.models.parallel.ranks import ALONE, Ranks, training_processes
 from fonoteka.models.step_checkpoints import StepCheckpoints, write_tensors
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.whisper.encoder_states import EncoderStates
 from fonoteka.whisper.examples import TextClip, evenly_drawn, make_examples
 from fonoteka.whisper.finetune import (
@@ -92,7 +92,7 @@ def read_examples(
     whisper: Whisper, utterances: Sequence[Utterance], audio: Path, params: FineTuneParams
 ) -> list[TextClip]:
     """Return the examples of utterances in their order."""
-    clips = read_clips(audio, {u.id: u.audio for u in utterances})
+    clips = open_clips(audio, {u.id: u.audio for u in utterances})
     return make_examples(whisper, utterances, clips, params.script)
 
 

@@ -24,7 +24,7 @@ from fonoteka.models.parallel.batch_parts import (
     parts_of_rank,
 )
 from fonoteka.models.parallel.ranks import ALONE, Ranks
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.whisper.examples import make_examples
 from fonoteka.whisper.finetune import FineTuning, Losses
 from fonoteka.whisper.model import load_whisper
@@ -146,13 +146,13 @@ def test_a_batch_that_does_not_fit_is_one_sentence(toy, tmp_path, monkeypatch):
 
 def test_steps_of_whisper_in_parts_have_the_losses_of_whole_ones(tmp_path, monkeypatch):
     utterances = toy_split(tmp_path / "audio", 6)
-    clips = dict(read_clips(tmp_path / "audio", {u.id: u.audio for u in utterances}))
+    clips = open_clips(tmp_path / "audio", {u.id: u.audio for u in utterances})
     base = tiny_whisper(tmp_path / "base")
     losses = []
     for free in (None, 100_000):
         monkeypatch.setattr(batch_parts, "free_bytes", lambda device, free=free: free)
         whisper = load_whisper(base)
-        examples = make_examples(whisper, utterances, clips.items(), "latin")
+        examples = make_examples(whisper, utterances, clips, "latin")
         run = FineTuning(Losses(whisper, PARAMS, None), examples, PARAMS)
         losses.append([run.step().loss for _ in range(3)])
         assert (run.per_rank > 1) == bool(free)

@@ -16,7 +16,7 @@ import yaml
 from execution_maker import EXECUTION
 
 from fonoteka.audio.dsp import rms_dbfs
-from fonoteka.shards import read_clips, shard_of
+from fonoteka.shards import open_clips, shard_of
 from fonoteka.tables import read_table, write_table
 from stages.corpus import preprocess as stage
 from stages.corpus.preprocess import PreprocessParams, prepare, run
@@ -109,7 +109,7 @@ def test_the_index_has_the_shard_or_the_problem_of_each_clip(tmp_path):
     assert (rows[0]["audio"], rows[0]["problem"]) == ("", "silent")
     for row in rows[1:]:
         assert row["audio"] == f"shard-{shard_of(row['id'], 3):02d}.tar/{row['id']}.flac"
-    samples = dict(read_clips(tmp_path / "audio", {r["id"]: r["audio"] for r in rows[1:]}))
+    samples = open_clips(tmp_path / "audio", {r["id"]: r["audio"] for r in rows[1:]})
     assert {k: len(v) / 16_000 for k, v in samples.items()} == {"b": 0.5, "c": 0.6}
     assert [row["duration_s"] for row in rows[1:]] == ["0.5000", "0.6000"]
 

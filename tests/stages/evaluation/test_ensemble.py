@@ -16,7 +16,7 @@ from fonoteka.core.files import read_json, write_json
 from fonoteka.phones import INVENTORY, LABELS
 from fonoteka.scoring.decoding import frame_range, greedy, segment_scores
 from fonoteka.scoring.error_rate import ONE_SPEAKER, Interval, errors
-from fonoteka.shards import read_arrays, write_arrays
+from fonoteka.shards import open_arrays, write_arrays
 from stages.evaluation.ensemble import report as ensemble_report
 from stages.evaluation.ensemble import stage
 from stages.evaluation.ensemble.report import part_of, report, scored, verdict
@@ -321,7 +321,7 @@ def save_project(folder):
 
 def change(folder, name, **arrays):
     """Change posteriors of one model; None takes them away."""
-    changed = read_arrays(folder / name) | {key.replace("_", "-"): x for key, x in arrays.items()}
+    changed = open_arrays(folder / name) | {key.replace("_", "-"): x for key, x in arrays.items()}
     write_arrays(folder / name, {key: x for key, x in changed.items() if x is not None}, 2)
 
 
@@ -349,12 +349,12 @@ def test_model_json_contains_all_that_is_needed_to_build_the_ensemble(tmp_path):
 def test_the_posteriors_are_the_average_of_the_members(tmp_path):
     places = save_project(tmp_path)
     run(**places, params=PARAMS)
-    result = read_arrays(places["out_posteriors"])
+    result = open_arrays(places["out_posteriors"])
     rows = [u for part in ("valid", "test") for u in manifest.read(places[part])]
     assert set(result) == {key for u in rows for key in (u.id, f"{u.id}#segments")}
     assert len(list(places["out_posteriors"].iterdir())) == 2  # as many shards as the members have
     members = read_json(places["out_model"])["members"]
-    theirs = [read_arrays(tmp_path / "posteriors" / m["name"]) for m in members]
+    theirs = [open_arrays(tmp_path / "posteriors" / m["name"]) for m in members]
     for u in rows:
         expected = average([x[u.id] for x in theirs], [m["weight"] for m in members])
         assert np.array_equal(result[u.id], expected)
@@ -363,7 +363,7 @@ def test_the_posteriors_are_the_average_of_the_members(tmp_path):
 def test_segments_are_scored_on_the_average_in_the_order_of_the_table(tmp_path):
     places = save_project(tmp_path)
     run(**places, params=PARAMS)
-    result = read_arrays(places["out_posteriors"])
+    result = open_arrays(places["out_posteriors"])
     scores = result["test-u0#segments"]
     assert scores.shape == (PHONES, len(INVENTORY))
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, atol=1e-5)
@@ -398,7 +398,7 @@ def test_an_utterance_without_phones_is_counted_and_left_out(tmp_path):
     assert [after["parts"][p]["empty_references"] for p in ("valid", "test")] == [1, 1]
     assert [after["parts"][p]["utterances"] for p in ("valid", "test")] == [3, 5]
     assert after["average"]["test_per"] == before["average"]["test_per"] == 0
-    assert "test-u0" in read_arrays(places["out_posteriors"])
+    assert "test-u0" in open_arrays(places["out_posteriors"])
 
 
 def test_everything_is_the_same_byte_for_byte(tmp_path):

@@ -8,7 +8,7 @@ from posterior_maker import named_as, part_of, said_as, save_part
 
 from fonoteka.phones import INVENTORY, LABELS
 from fonoteka.scoring.error_rate import Errors
-from stages.evaluation.observation import observe, read_posteriors, read_segments
+from stages.evaluation.observation import observe, open_posteriors, read_segments
 
 
 def phones_of(utterances):
@@ -155,4 +155,4 @@ def test_segments_of_unknown_phones_are_refused(tmp_path):
 
 def test_no_posteriors_are_refused(tmp_path):
     with pytest.raises(ValueError, match="nothing: no posteriors; run the stage posteriors"):
-        read_posteriors(tmp_path / "nothing")
+        open_posteriors(tmp_path / "nothing")

@@ -20,7 +20,7 @@ from fonoteka.core.files import write_json
 from fonoteka.models.heads import MlpShape, TdnnShape, new_head, posteriors
 from fonoteka.onnx_export.export import HEAD_AXES, export
 from fonoteka.phones import LABELS
-from fonoteka.shards import read_arrays, write_arrays
+from fonoteka.shards import open_arrays, write_arrays
 from stages.evaluation import posteriors as stage
 from stages.evaluation.posteriors import PosteriorsParams, run
 
@@ -65,7 +65,7 @@ def save_project(folder, kind="tdnn", labels=LABELS):
 def run_stage(places):
     """Return the arrays that the stage wrote, and the embeddings."""
     run(*places, None, PARAMS)
-    return read_arrays(places[-1]), read_arrays(places[1])
+    return open_arrays(places[-1]), open_arrays(places[1])
 
 
 @pytest.mark.parametrize("kind", sorted(SHAPES))
@@ -109,7 +109,7 @@ def test_int8_reads_the_audio_of_the_test_part_alone(tmp_path):
     helper.set_model_props(model, {"labels": "\n".join(LABELS)})
     onnx.save(model, tmp_path / "model" / "model.int8.onnx")
     run(*places, tmp_path / "audio", PARAMS)
-    written = read_arrays(places[-1])
+    written = open_arrays(places[-1])
     assert {key for key in written if key.endswith("#int8")} == {"t0#int8", "t1#int8"}
     loud = float(np.square(noise(0.5, 1), dtype=np.float64).sum())
     assert written["t0#int8"] == pytest.approx(np.full((4, len(LABELS)), loud), rel=1e-3)  # 16 bits
@@ -177,7 +177,7 @@ def test_a_clip_is_scored_again_only_if_it_or_the_model_changed(tmp_path, monkey
     run(*places, None, PARAMS)
     first = {path.name: path.read_bytes() for path in places[-1].iterdir()}
     assert sorted(scored) == ["t0", "t1", "v0"]
-    arrays = read_arrays(places[1])
+    arrays = open_arrays(places[1])
     write_arrays(places[1], arrays | {"t1": arrays["t1"] + 1}, 2)
     scored.clear()
     run(*places, None, PARAMS)

@@ -17,7 +17,7 @@ from fonoteka.audio.augment import augment
 from fonoteka.audio.recipe import NONE
 from fonoteka.models.clip_encoder import WaveformEncoder
 from fonoteka.models.determinism import seed_of
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 from stages.features import embed as stage
 from stages.features.embed import EmbedParams, run
 
@@ -39,7 +39,7 @@ def embedded(folder, encoder_folder, clips=CLIPS, train=2, copies=1):
     for path, rows in zip(paths, parts, strict=True):
         manifest.write(path, rows)
     run(encoder_folder, paths, folder / "audio", folder / "out", copies, PARAMS, CHANGED)
-    return read_arrays(folder / "out")
+    return open_arrays(folder / "out")
 
 
 def test_all_clips_are_embedded_and_views_are_of_the_training_part_alone(encoder_folder, tmp_path):

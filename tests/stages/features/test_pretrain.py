@@ -45,14 +45,14 @@ def test_cepstra_have_as_many_frames_as_the_encoder(samples):
 def test_sounds_that_differ_fall_into_clusters_that_differ():
     rng = np.random.default_rng(0)
     blocks = [rng.normal(10 * k, 0.1, size=(40, 26)) for k in range(4)]
-    result = clusters_of(blocks, PARAMS)
+    result = clusters_of(blocks, [40] * 4, PARAMS)
     assert [len(set(block)) for block in result] == [1, 1, 1, 1]
     assert len({block[0] for block in result}) == 4
 
 
 def test_too_little_sound_for_the_clusters_is_refused():
     with pytest.raises(ValueError, match=r"3 frames of training audio cannot give 4 clusters"):
-        clusters_of([np.zeros((3, 26))], PARAMS)
+        clusters_of([np.zeros((3, 26))], [3], PARAMS)
 
 
 def test_a_frame_has_the_phone_at_its_time():
@@ -144,7 +144,9 @@ def test_frames_of_unknown_phone_weigh_nothing():
 
 
 def test_a_faster_copy_takes_its_targets_from_the_clips_own_time():
-    example = PretrainExample(noise(0.4), np.arange(20) % 4, np.full(20, -100), np.array([1, 2]))
+    example = PretrainExample(
+        "a", {"a": noise(0.4)}, 6400, np.arange(20) % 4, np.full(20, -100), np.array([1, 2])
+    )
     model = PretrainModel("wav2vec2", PARAMS)
     for seed in range(4):
         assert torch.isfinite(step_loss(model, [example], PARAMS, speed_alone(0.5), seed))

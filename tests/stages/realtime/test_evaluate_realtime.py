@@ -189,7 +189,7 @@ def test_a_pause_belongs_to_what_comes_after_it():
     table = pd.DataFrame(rows, columns=columns).assign(stream="x", speaker="x", part="test")
     frames = np.zeros((10, BANDS), np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "read_arrays", lambda *_: {"x": frames})
+        patch.setattr(stage, "open_arrays", lambda *_: {"x": frames})
         (stream,) = evaluation_streams(None, table.iloc[::-1], HOP_S)
     assert stream.languages.tolist() == ["hr"] * 4 + ["en"] * 6
 

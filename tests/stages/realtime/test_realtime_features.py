@@ -17,7 +17,7 @@ from fonoteka.audio.recipe import NONE
 from fonoteka.core.files import read_json
 from fonoteka.realtime.frontend import FrontEnd, FrontEndParams
 from fonoteka.realtime.joined_streams import phone_times, streams_of
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 from stages.realtime import realtime_features as stage
 from stages.realtime.realtime_features import RealtimeFeaturesParams, constants, run
 
@@ -32,11 +32,11 @@ VOICES = {"train": ("ana", "ivo"), "valid": ("eva",), "test": ("una",)}
 def test_constants_are_those_of_all_frames():
     rng = np.random.default_rng(1)
     frames = [rng.normal(3, 2, (n, 4)).astype(np.float32) for n in (5, 50, 500)]
-    mean, std = constants(frames)
+    mean, std = constants(dict(enumerate(frames)), range(len(frames)))
     whole = np.concatenate(frames)
     np.testing.assert_allclose(mean, whole.mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(std, whole.std(axis=0), atol=1e-5)
-    _, none = constants([np.zeros((9, 4), np.float32)])
+    _, none = constants({"a": np.zeros((9, 4), np.float32)}, ["a"])
     assert none == pytest.approx(1e-3)  # a band that never moves is not divided by 0
 
 
@@ -108,7 +108,7 @@ def test_a_speaker_is_in_one_part_alone(outputs):
 
 
 def test_training_frames_are_centred_and_no_others_decide_the_constants(outputs, folder, tmp_path):
-    table, arrays = pd.read_parquet(outputs.times), read_arrays(outputs.streams)
+    table, arrays = pd.read_parquet(outputs.times), open_arrays(outputs.streams)
     train_frames = np.concatenate(
         [arrays[k] for k in table[table["part"] == "train"]["stream"].unique()]
     )
@@ -129,7 +129,7 @@ def test_frames_are_those_of_the_front_end_that_is_written(outputs, folder):
     end = FrontEnd.from_json(read_json(outputs.frontend))
     clips = [(u, noise(u.duration_s, int(u.id[-1]))) for u in manifest.read(folder / "test.jsonl")]
     times = phone_times(folder / "segments.parquet")
-    arrays = read_arrays(outputs.streams)
+    arrays = open_arrays(outputs.streams)
     for stream in streams_of("test", "mine/una", clips, times, PARAMS):
         # Clips went through 16 bits, which a quiet band shows.
         np.testing.assert_allclose(end(stream.samples), arrays[stream.id], atol=0.02)
@@ -169,7 +169,7 @@ def test_a_recipe_moves_the_phones_of_the_training_streams_alone(folder, tmp_pat
     plain = made_of(folder, tmp_path / "plain")
     same = made_of(folder, tmp_path / "same", recipe=speed_alone(0.0))
     moved = made_of(folder, tmp_path / "moved", recipe=speed_alone(0.4))
-    assert read_arrays(same.streams).keys() == read_arrays(plain.streams).keys()
+    assert open_arrays(same.streams).keys() == open_arrays(plain.streams).keys()
     before, unmoved, after = (pd.read_parquet(m.times) for m in (plain, same, moved))
     pd.testing.assert_frame_equal(before, unmoved)
     lengths = {part: [] for part in VOICES}

@@ -30,7 +30,7 @@ from fonoteka.models.stream.stream_step import StreamStep
 from fonoteka.phones import LABELS, NUMBER
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import errors
-from fonoteka.shards import read_arrays, read_clips, write_arrays
+from fonoteka.shards import open_arrays, open_clips, write_arrays
 from stages.features import whisper_encoder
 from stages.features.whisper_encoder import WhisperEncoderParams
 from stages.streaming.train_stream import stage
@@ -148,7 +148,7 @@ def test_the_written_model_has_the_shape_of_the_stream_and_not_of_training(whole
 def test_the_stated_error_is_that_of_the_written_weights(whole, toy):
     step, metadata = load_stream_model(whole / "model")
     utterances = manifest.read(toy["valid"])
-    signals = dict(read_clips(toy["audio"], {u.id: u.audio for u in utterances}))
+    signals = open_clips(toy["audio"], {u.id: u.audio for u in utterances})
     decoded = []
     with torch.inference_mode():
         for u in utterances:
@@ -266,7 +266,7 @@ def test_targets_follow_the_sound_at_any_speed(toy):
 
 
 def test_a_gain_changes_the_level_alone(toy):
-    task, example = task_of(toy, replace(PLAIN, gain_db=20.0)), task_of(toy).items[0]
+    task, example = task_of(toy, replace(PLAIN, gain_db=20.0)), task_of(toy).example(0)
     audible = example.signal != 0
     gains = []
     for seed in range(20):
@@ -285,8 +285,10 @@ def test_a_gain_changes_the_level_alone(toy):
 def test_an_example_has_the_labels_of_its_times_and_the_posteriors_of_the_teacher(toy):
     task, utterances = task_of(toy), manifest.read(toy["train"])
     head, _ = load_head(toy["teacher"])
-    embeddings = read_arrays(toy["embeddings"], [u.id for u in utterances])
-    for example, u in zip(task.items, utterances, strict=True):
+    embeddings = open_arrays(toy["embeddings"], [u.id for u in utterances])
+    assert len(task.items) == len(utterances)
+    for number, u in enumerate(utterances):
+        example = task.example(number)
         assert example.labels.tolist() == [NUMBER[phone] for phone in u.phones for _ in range(8)]
         assert example.phones.tolist() == [NUMBER[phone] for phone in u.phones]
         expected = np.exp(posteriors(head, embeddings[u.id]))
@@ -360,16 +362,18 @@ def losses(toy, teachers=None):
     tasks = [task_of(toy, replace(PLAIN, teacher_weight=weight)) for weight in (1.0, 0.0)]
     torch.manual_seed(1)
     model = tasks[0].new().eval()
+    examples = {clip: tasks[0].example(clip) for clip in BATCH[1]}
     for clip, teacher in (teachers or {}).items():
-        for task in tasks:
-            task.items[clip] = replace(task.items[clip], teacher=teacher)
+        examples[clip] = replace(examples[clip], teacher=teacher)
+    for task in tasks:
+        task.example = examples.__getitem__
     return model, tasks[0], [task.loss(model, BATCH) for task in tasks]
 
 
 def own_posteriors(toy):
     """Return the posteriors of the untrained model for the clips of the batch."""
     model, task, _ = losses(toy)
-    samples = torch.from_numpy(np.stack([task.items[clip].signal for clip in BATCH[1]]))
+    samples = torch.from_numpy(np.stack([task.example(clip).signal for clip in BATCH[1]]))
     with torch.inference_mode():
         log_probs = model.head(model.encoder(samples)).numpy()
     return dict(zip(BATCH[1], np.exp(log_probs), strict=True))
@@ -378,7 +382,7 @@ def own_posteriors(toy):
 def test_the_part_of_the_teacher_is_the_cross_entropy_of_all_frames(toy):
     own = own_posteriors(toy)
     _, task, (with_teacher, without) = losses(toy)
-    rows = np.concatenate([task.items[clip].teacher * np.log(own[clip]) for clip in BATCH[1]])
+    rows = np.concatenate([task.example(clip).teacher * np.log(own[clip]) for clip in BATCH[1]])
     part = float((with_teacher - without).detach())
     assert part == pytest.approx(-rows.sum(axis=1).mean(), rel=1e-4)  # float32
 
@@ -387,18 +391,18 @@ def test_frames_after_a_short_clip_do_not_count(toy):
     task = task_of(toy, replace(PLAIN, frame_weight=0.0))
     torch.manual_seed(1)
     model = task.new().eval()
-    short = task.items[0]
+    short = task.example(0)
     half = len(short.labels) // 2
     cut = StreamExample(
         short.signal[: half * FRAME_HOP], short.phones[:2], short.labels[:half],
         short.teacher[:half],
     )  # fmt: skip
-    task.items[:3] = [cut, cut, short]
+    task.example = {0: cut, 2: short}.__getitem__
     together = task.loss(model, (3, [0, 2]))
     alone = [task.loss(model, (3, [clip])) for clip in (0, 2)]
     # Teacher: a mean of 20 and 40 frames. CTC: per phone, of 2 and 5 phones.
     plain = task_of(toy, replace(PLAIN, frame_weight=0.0, teacher_weight=0.0))
-    plain.items[:3] = task.items[:3]
+    plain.example = task.example
     ctc = [plain.loss(model, (3, [clip])) for clip in (0, 2)]
     teacher = [whole - part for whole, part in zip(alone, ctc, strict=True)]
     expected = plain.loss(model, (3, [0, 2])) + (teacher[0] * half + teacher[1] * 2 * half) / (

@@ -47,7 +47,7 @@ def test_views_are_trained_on_with_the_phones_of_their_clip(tmp_path):
     frames = np.zeros((6, 4), dtype=np.float32)
     write_arrays(tmp_path, {"a": frames, "a#1": frames[:5], "b": frames}, 2)
     task = CtcTask(tmp_path, tmp_path / "t.jsonl", CTC)
-    assert [len(example.frames) for example in task.items] == [6, 5]
+    assert [len(example.labels) for example in task.items] == [6, 5]
     assert [example.phones.tolist() for example in task.items] == 2 * [[NUMBER["d"], NUMBER["a"]]]
 
 
@@ -82,7 +82,7 @@ def test_every_clip_is_in_one_batch_of_an_epoch_and_none_is_too_long(toy):
     batches = task.batches(seed=1)
     assert sorted(i for batch in batches for i in batch) == list(range(48))
     for batch in batches:
-        assert len(batch) * max(len(task.items[i].frames) for i in batch) <= CTC.batch_frames
+        assert len(batch) * max(len(task.items[i].labels) for i in batch) <= CTC.batch_frames
     assert batches == task.batches(seed=1) != task.batches(seed=2)
 
 

@@ -19,7 +19,7 @@ from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.heads import load_head, posteriors
 from fonoteka.models.loop import TrainingProgress, fit
 from fonoteka.phones import LABELS
-from fonoteka.shards import read_arrays
+from fonoteka.shards import open_arrays
 from stages.training.train import stage
 from stages.training.train.stage import Validation, run
 from stages.training.train.tasks import NUMBER, CtcParams, CtcTask
@@ -57,7 +57,7 @@ def test_an_mlp_head_learns_segments_of_one_direction_each(toy, tmp_path):
     assert metadata["kind"] == "mlp"
     hits = []
     for u in manifest.read(toy[2]):  # unseen voices
-        frames = read_arrays(toy[0], [u.id])[u.id]
+        frames = open_arrays(toy[0], [u.id])[u.id]
         for phone, (start, end) in zip(u.phones, u.phone_times_s, strict=True):
             mean = frames[round(50 * start) : round(50 * end)].mean(axis=0, keepdims=True)
             hits.append(LABELS[posteriors(head, mean)[0].argmax()] == phone)

@@ -28,7 +28,7 @@ from stage_logs import events, log_lines, logged
 
 from fonoteka.core.files import read_json
 from fonoteka.models.step_checkpoints import write_tensors
-from fonoteka.shards import read_clips
+from fonoteka.shards import open_clips
 from fonoteka.whisper.decode import recognise
 from fonoteka.whisper.model import load_whisper
 from stages.words.train_whisper import stage
@@ -72,7 +72,7 @@ def test_the_result_has_the_files_of_the_base_and_loads_as_it_does(toy, whole):
     assert {n: t.dtype for n, t in before.items()} == {n: t.dtype for n, t in after.items()}
     same = {name for name in before if torch.equal(before[name], after[name])}
     assert same == {"model.encoder.embed_positions.weight"}
-    clips = dict(read_clips(toy[3], {"c00": "shard-00.tar/c00.flac"}))
+    clips = open_clips(toy[3], {"c00": "shard-00.tar/c00.flac"})
     assert len(recognise(load_whisper(out), [clips["c00"]], ["hr"])) == 1
 
 
