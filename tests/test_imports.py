@@ -50,6 +50,7 @@ LOADS = {
     "fonoteka.bench.scale.command": {"scipy"},
     "fonoteka.bench.scale.curve": {"scipy"},
     "fonoteka.bench.scale.project": {"scipy"},
+    "fonoteka.bench.scale.training": {"scipy"},
     "fonoteka.bench.scale.workers": {"scipy"},
     "fonoteka.self_training.simulation": {"onnxruntime"},
     "fonoteka.self_training.whisper_corpus": {"onnxruntime"},

@@ -44,6 +44,7 @@ class ScaleBenchmark(StrEnum):
     """What `bench scale` measures."""
 
     CURVE = "curve"
+    TRAINING = "training"
     ENCODER = "encoder"
     EXECUTORS = "executors"
     HAND_OVER = "hand_over"
@@ -249,10 +250,12 @@ def runner(
 def scale(
     parts: Annotated[
         list[ScaleBenchmark] | None,
-        typer.Argument(metavar="PART", help="curve, encoder, executors, hand_over, forecast"),
+        typer.Argument(
+            metavar="PART", help="curve, training, encoder, executors, hand_over, forecast"
+        ),
     ] = None,
     clips: Annotated[
-        str, typer.Option(metavar="N,N", help="numbers of clips of the curve")
+        str, typer.Option(metavar="N,N", help="numbers of clips of curve and training")
     ] = "100,1000,10000,100000",
     stages: Annotated[
         str, typer.Option(metavar="NAME,NAME", help="of the curve  [default: all]")

@@ -47,7 +47,7 @@ from fonoteka.core.files import atomic_folder, sha256_json, write_text
 from fonoteka.core.params import load
 from fonoteka.core.run_stage import stage
 from fonoteka.corpus.corpus import INDEX_COLUMNS
-from fonoteka.shards import add_to_tar, shard_of
+from fonoteka.shards import add_to_tar, shard_name, shard_of
 from fonoteka.tables import read_table
 
 

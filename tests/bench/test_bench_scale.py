@@ -17,7 +17,14 @@ from fonoteka.bench.scale.curve import measure_curve, summary
 from fonoteka.bench.scale.forecast import EFFICIENCY, STAGE_NAMES, STORED, forecast
 from fonoteka.bench.scale.project import ScaleProject
 from fonoteka.bench.scale.run_cost import RunCost, run_costed
-from fonoteka.bench.scale.stage_commands import STAGES, chosen_stages
+from fonoteka.bench.scale.stage_commands import (
+    ENCODER,
+    EXPORTED,
+    STAGES,
+    TRAINING_STAGES,
+    chosen_stages,
+)
+from fonoteka.bench.scale.training import FIRST, measure_training
 from fonoteka.core.errors import UserError
 from fonoteka.reporting.machine import missed
 
@@ -25,19 +32,37 @@ PARAMS = TOP / "params.yaml"
 DECODE = "fonoteka.bench.decode_baseline"
 
 
+SEGMENTS = "data/corpus/segments.parquet"
+VALUES = {
+    "embed": {"${key}": "wavlm", "${item.augmented_copies}": "0"},
+    "posteriors": {"${key}": "wavlm_ctc", "${item.encoder}": "wavlm"},
+    "train": {
+        "${key}": "wavlm_ctc", "${item.encoder}": "wavlm", "${item.head}": "ctc",
+        "${item.targets}": "data/splits/train.jsonl",
+    },
+    "train_mlp": {
+        "${key}": "mlp", "${item.encoder}": "wavlm", "${item.head}": "mlp",
+        "${item.targets}": SEGMENTS,
+    },
+    "align": {"whisper": "wavlm"},
+    "evaluate": {"${item}": "wavlm_ctc"},
+    "train_realtime": {"${item}": "onset"},
+}  # fmt: skip
+"""The values of the measured stages, by names in dvc.yaml."""
+
+
 def in_dvc_yaml(name):
     """Return the words of a stage's command in dvc.yaml, with the names of `STAGES`."""
     stages = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    values = {"embed": {"${key}": "wavlm", "${item.augmented_copies}": "0"}, "posteriors": {
-        "${key}": "wavlm_ctc", "${item.encoder}": "wavlm"}}  # fmt: skip
-    text = stages[name].get("cmd") or stages[name]["do"]["cmd"]
-    for variable, value in values.get(name, {}).items():
+    stage = stages["train" if name == "train_mlp" else name]
+    text = stage.get("cmd") or stage["do"]["cmd"]
+    for variable, value in VALUES.get(name, {}).items():
         text = text.replace(variable, value)
     return shlex.split(text)
 
 
 def test_the_commands_are_those_of_the_pipeline():
-    for name, stage in STAGES.items():
+    for name, stage in (STAGES | TRAINING_STAGES).items():
         expected = in_dvc_yaml(name)
         if name == "posteriors":  # without the int8 file
             expected = expected[: expected.index("--audio")]
@@ -53,6 +78,14 @@ def test_outputs_are_those_of_the_pipeline():
         assert len(paths) == len(stage.writes), name
         if "do" not in stages[name]:
             assert {*stage.writes} == paths, name
+
+
+def test_a_training_reads_what_an_earlier_stage_wrote():
+    written = {"data/raw", ENCODER, EXPORTED}
+    for name, stage in (FIRST | TRAINING_STAGES).items():
+        for path in stage.reads:
+            assert path in written or any(out.startswith(f"{path}/") for out in written), name
+        written |= {*stage.writes}
 
 
 def test_an_unknown_stage_is_refused():
@@ -198,6 +231,20 @@ def test_the_exponent_and_the_memory_are_of_a_thousand_clips_and_more():
         "scale.split.exponent is 2.0, above 1.05",
         "scale.split.memory is 1.4, above 1.2",
     ]
+
+
+@pytest.mark.torch
+def test_the_trainings_run_on_synthetic_clips(monkeypatch):
+    report = measure_training(PARAMS, [60], {"7": {"stages": {}}})
+    assert [*report["sizes"]] == ["7", "60"]
+    stages = report["sizes"]["60"]["stages"]
+    assert [*stages] == [*TRAINING_STAGES]
+    assert all(cost["largest_mib"] > 40 for cost in stages.values())
+    assert report["sla"]["scale.train.mib"]["limit"] == pytest.approx(1430.5, abs=0.1)
+    assert not missed([report])
+    text = page.training_page(report)
+    assert "| align " in text
+    assert [*re.findall(r"(\d+) clips", text)] == ["7", "60"]
 
 
 def test_rates_are_without_what_a_run_costs_without_clips(pipeline, monkeypatch):

@@ -13,7 +13,9 @@ from clip_maker import noise, save_clips
 from safetensors.numpy import save
 
 from fonoteka.audio.dsp import flac_bytes
+from fonoteka.core.errors import UserError
 from fonoteka.shards import (
+    ScratchArrays,
     add_to_tar,
     array_parts,
     array_shard,
@@ -80,6 +82,54 @@ def test_arrays_come_back_all_or_those_asked_for(tmp_path):
     result = open_arrays(tmp_path, ["c", "a"])
     assert set(result) == {"a", "c"}
     assert np.array_equal(result["c"], vectors("c")["c"])
+
+
+def test_an_array_is_read_when_it_is_asked_for_and_can_be_written_to(tmp_path):
+    write_arrays(tmp_path, vectors("a", "b"), 1)
+    arrays = open_arrays(tmp_path)
+    assert (len(arrays), arrays.shape("a"), "c" in arrays) == (2, vectors("a")["a"].shape, False)
+    first, again = arrays["a"], arrays["a"]
+    first[:] = 0  # torch shares the memory of an array, and warns of one that is read-only
+    assert np.array_equal(again, vectors("a")["a"])
+    (tmp_path / "shard-00.safetensors").unlink()
+    assert "a" in arrays
+    with pytest.raises(FileNotFoundError):
+        arrays["a"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_shard_that_is_cut_off_is_an_error_before_and_after_it_was_opened(when, tmp_path):
+    write_arrays(tmp_path, vectors("a"), 1)
+    path = tmp_path / "shard-00.safetensors"
+    whole, arrays = path.read_bytes(), open_arrays(tmp_path)
+    path.write_bytes(whole[:-1])
+    with pytest.raises(UserError, match=r"shard-00\.safetensors: damaged; run dvc checkout"):
+        open_arrays(tmp_path) if when == "before" else arrays["a"]
+
+
+def test_scratch_arrays_are_read_in_any_order_while_more_are_added(tmp_path):
+    with ScratchArrays(tmp_path) as scratch:
+        scratch.add("a", vectors("a")["a"])
+        assert np.array_equal(scratch["a"], vectors("a")["a"])
+        scratch.add("b", np.zeros((0, 3), np.float32))
+        scratch.add("c", vectors("c")["c"])
+        assert [*scratch] == ["a", "b", "c"]
+        assert scratch["b"].shape == scratch.shape("b") == (0, 3)
+        assert np.array_equal(scratch["c"], vectors("c")["c"])
+        assert np.array_equal(scratch["a"], vectors("a")["a"])
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_clips_are_decoded_when_they_are_asked_for(tmp_path):
+    save_clips(tmp_path, {"a": noise(0.1), "b": noise(0.2, 1)})
+    references = {key: f"shard-00.tar/{key}.flac" for key in "ab"}
+    clips, read = open_clips(tmp_path, references), dict(read_clips(tmp_path, references))
+    assert (len(clips), {*clips}, "c" in clips) == (2, {"a", "b"}, False)
+    for key in "ab":
+        assert np.array_equal(clips[key], read[key])
+    (tmp_path / "shard-00.tar").unlink()
+    with pytest.raises(FileNotFoundError):
+        clips["a"]
 
 
 def test_views_lie_beside_their_clip(tmp_path):

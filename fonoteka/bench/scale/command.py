@@ -1,12 +1,13 @@
 """Measure how stages grow with the corpus and the workers; fail if a figure misses its limit.
 
-    python -m fonoteka bench scale [curve] [encoder] [executors] [hand_over] [forecast]
+    python -m fonoteka bench scale [curve] [training] [encoder] [executors] [hand_over] [forecast]
         [--clips 100,1000] [--stages inventory,dedupe] [--busy]
 
 Reads   params.yaml, reports/bench/planning.json
 Writes  reports/bench/scale.json: the parts that were measured; exits 1 if a limit is missed
 
 curve      each stage at several numbers of clips, and with one clip more
+training   alignment, trainings of one epoch and evaluation at several numbers of clips
 encoder    each stage per hour of speech, with an encoder of the usual size; one worker beside two
 executors  whether all executors of this machine write the same bytes
 hand_over  what a shard costs besides its work
@@ -26,6 +27,7 @@ from fonoteka.bench.scale import hand_over, page
 from fonoteka.bench.scale.curve import measure_curve
 from fonoteka.bench.scale.forecast import forecast
 from fonoteka.bench.scale.stage_commands import chosen_stages
+from fonoteka.bench.scale.training import measure_training
 from fonoteka.bench.scale.workers import compare_executors, measure_encoder
 from fonoteka.compute.execution import VARIABLE
 from fonoteka.core.errors import UserError
@@ -56,6 +58,10 @@ def bench_scale(
         "curve": Benchmark(
             lambda: measure_curve(params, sizes, chosen, _part("curve").get("sizes", {}), more),
             page.curve_page, REPORT, "curve",
+        ),
+        "training": Benchmark(
+            lambda: measure_training(params, sizes, _part("training").get("sizes", {})),
+            page.training_page, REPORT, "training",
         ),
         "encoder": Benchmark(
             partial(measure_encoder, params, few_many, rounds), page.encoder_page, REPORT,

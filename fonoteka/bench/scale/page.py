@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fonoteka.bench.scale.forecast import HOURS, STAGE_NAMES
-from fonoteka.bench.scale.stage_commands import STAGES
+from fonoteka.bench.scale.stage_commands import STAGES, TRAINING_STAGES
 from fonoteka.reporting.markdown import table
 
 Report = Mapping[str, Any]
@@ -70,6 +70,17 @@ def _files(report: Report) -> str:
         "clips", "recordings", "results", "entries of the cache", "`dvc status`, CPU s",
         "`dvc commit`, CPU s", "load",
     ]  # fmt: skip
+    return table(header, rows)
+
+
+def training_page(report: Report) -> str:
+    """Return CPU seconds and peaks of alignment, trainings and evaluation by number of clips."""
+    sizes = _sizes(report)
+    header = ["stage", *(f"{int(clips):,} clips" for clips in sizes)]
+    rows = [
+        [name, *(_cost(entry["stages"].get(name)) for entry in sizes.values())]
+        for name in TRAINING_STAGES
+    ]
     return table(header, rows)
 
 

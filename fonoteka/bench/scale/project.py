@@ -71,6 +71,12 @@ class ScaleProject:
         self._params["execution"] |= {"executor": "processes", "workers": workers}
         write_text(self.folder / "params.yaml", yaml.safe_dump(self._params))
 
+    def set_epochs(self, epochs: int) -> None:
+        """Set the epochs of all trainings that the benchmark runs."""
+        for section in ("ctc", "mlp", "train_realtime"):
+            self._params[section]["epochs"] = epochs
+        write_text(self.folder / "params.yaml", yaml.safe_dump(self._params))
+
     def make_models(self, size: str) -> None:
         """Write an encoder, `tiny` or `full`, and a head."""
         run_costed((STAND_INS, "models", ".", "--size", size), self.folder)
@@ -100,8 +106,9 @@ class ScaleProject:
             environment: variables instead of `OWN`.
         """
         costs = {}
+        written = {path for stage in stages.values() for path in stage.writes}
         for name, stage in stages.items():
-            if SEGMENTS in stage.reads:
+            if SEGMENTS in stage.reads and SEGMENTS not in written:
                 run_costed((STAND_INS, "segments", "."), self.folder)
             for path in stage.writes:
                 (self.folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from fonoteka.core.errors import UserError
 
 ENCODER, MODEL = "data/models/encoder/wavlm", "data/models/wavlm_ctc"
+EXPORTED = "reports/onnx/wavlm_ctc.json"
 EMBEDDINGS, SEGMENTS = "data/embeddings/wavlm", "data/corpus/segments.parquet"
 TRAIN, VALID, TEST = (f"data/splits/{part}.jsonl" for part in ("train", "valid", "test"))
 
@@ -91,6 +92,49 @@ STAGES = {
 
 One differs from dvc.yaml: `posteriors` runs no int8 file.
 """
+TIMES, FRONT_END = "data/realtime/times.parquet", "data/realtime/frontend.json"
+STREAMS, POSTERIORS = "data/realtime/streams", "data/posteriors/wavlm_ctc"
+TRAINING_STAGES = {
+    "train": _stage(
+        "training.train",
+        f"wavlm_ctc {EMBEDDINGS} {TRAIN} {VALID} {MODEL} reports/curves/wavlm_ctc --head ctc "
+        "--checkpoint checkpoints/train/wavlm_ctc", 3,
+        f"{MODEL}/model.json {MODEL}/model.safetensors reports/curves/wavlm_ctc",
+    ),
+    "align": _stage(
+        "alignment.align",
+        f"{MODEL} {EMBEDDINGS} data/audio {TRAIN} {VALID} {TEST} {SEGMENTS} "
+        "reports/alignment.json", 6,
+    ),
+    "train_mlp": _stage(
+        "training.train",
+        f"mlp {EMBEDDINGS} {SEGMENTS} {VALID} data/models/mlp reports/curves/mlp --head mlp "
+        "--checkpoint checkpoints/train/mlp", 3,
+        "data/models/mlp/model.json data/models/mlp/model.safetensors reports/curves/mlp",
+    ),
+    "posteriors": STAGES["posteriors"],
+    "evaluate": _stage(
+        "evaluation.evaluate",
+        f"wavlm_ctc {POSTERIORS} {TEST} {SEGMENTS} {EXPORTED} "
+        "--metrics reports/metrics/wavlm_ctc.json --phones reports/phones/wavlm_ctc.csv "
+        "--picture reports/confusion/wavlm_ctc.png --confusion data/plots/wavlm_ctc/confusion.csv "
+        f"--speakers {SPLITS}/speakers.csv", 4,
+        "reports/metrics/wavlm_ctc.json reports/phones/wavlm_ctc.csv "
+        "reports/confusion/wavlm_ctc.png data/plots/wavlm_ctc/confusion.csv",
+    ),
+    "realtime_features": _stage(
+        "realtime.realtime_features",
+        f"data/audio {TRAIN} {VALID} {TEST} {SEGMENTS} {STREAMS} {TIMES} {FRONT_END} "
+        "reports/streams.json", 5,
+    ),
+    "train_realtime": _stage(
+        "realtime.train_realtime",
+        f"onset {STREAMS} {TIMES} {FRONT_END} data/realtime/models/onset reports/curves/onset "
+        "--checkpoint checkpoints/realtime/onset", 3,
+        "data/realtime/models/onset reports/curves/onset",
+    ),
+}  # fmt: skip
+"""What the part `training` measures, after the stages above; `align` with the head of wavlm_ctc."""
 DIVIDED = ("inventory", "preprocess", "embed", "posteriors")
 """Stages whose work per clip is divided among workers; the others run in one process."""
 

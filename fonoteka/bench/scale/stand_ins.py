@@ -4,6 +4,7 @@
     python -m fonoteka.bench.scale.stand_ins segments FOLDER
 
 Writes  FOLDER/data/models/encoder/wavlm, FOLDER/data/models/wavlm_ctc/head.onnx, model.json
+        FOLDER/reports/onnx/wavlm_ctc.json: the report of an export, without sizes
         FOLDER/data/corpus/segments.parquet: phones of valid and test, of equal length in a clip
 
 Time does not depend on the values of weights. This is a process of its own, because the one that
@@ -19,7 +20,14 @@ from typing import Any
 import yaml
 
 from fonoteka import manifest
-from fonoteka.bench.scale.stage_commands import ENCODER, MODEL, SEGMENTS, TEST, VALID
+from fonoteka.bench.scale.stage_commands import (
+    ENCODER,
+    EXPORTED,
+    MODEL,
+    SEGMENTS,
+    TEST,
+    VALID,
+)
 from fonoteka.core.files import write_json
 from fonoteka.core.params import PARAMS
 from fonoteka.core.run_stage import run_command
@@ -60,6 +68,7 @@ def write_models(folder: Path, size: str) -> None:
     model.mkdir(parents=True, exist_ok=True)
     export(head, torch.zeros(2, 9, width), HEAD_AXES, metadata, model / "head.onnx", 17)
     write_json(model / "model.json", {"labels": list(LABELS), "kind": "tdnn"})
+    write_json(folder / EXPORTED, {"parameters": {}, "bytes": {}})
 
 
 def _architecture(params: Path) -> dict[str, Any]:

@@ -321,7 +321,8 @@ def save_project(folder):
 
 def change(folder, name, **arrays):
     """Change posteriors of one model; None takes them away."""
-    changed = open_arrays(folder / name) | {key.replace("_", "-"): x for key, x in arrays.items()}
+    changed = {**open_arrays(folder / name)}
+    changed |= {key.replace("_", "-"): x for key, x in arrays.items()}
     write_arrays(folder / name, {key: x for key, x in changed.items() if x is not None}, 2)
 
 

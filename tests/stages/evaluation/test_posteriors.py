@@ -177,7 +177,7 @@ def test_a_clip_is_scored_again_only_if_it_or_the_model_changed(tmp_path, monkey
     run(*places, None, PARAMS)
     first = {path.name: path.read_bytes() for path in places[-1].iterdir()}
     assert sorted(scored) == ["t0", "t1", "v0"]
-    arrays = open_arrays(places[1])
+    arrays = {**open_arrays(places[1])}
     write_arrays(places[1], arrays | {"t1": arrays["t1"] + 1}, 2)
     scored.clear()
     run(*places, None, PARAMS)
