@@ -87,6 +87,7 @@ class TdnnLayer(nn.Module):
         """Return `[B, T, H]` of `[B, T, H]`; the clip is padded with zeros."""
         count, far = frames.shape[1], self.dilation
         padded = F.pad(self.dropout(frames), (0, 0, far, far))
+        # Slices and one product: the same sums as a convolution of three taps with this dilation.
         neighbours = [padded[:, start : start + count] for start in (0, far, 2 * far)]
         return frames + F.relu(self.inner(torch.cat(neighbours, -1)))
 
@@ -125,6 +126,7 @@ class LstmHead(nn.Module):
         self.norm = nn.LayerNorm(shape.inputs)
         self.lstm = nn.LSTM(
             shape.inputs, shape.hidden, shape.layers, batch_first=True, bidirectional=True,
+            # Between layers alone; with one layer torch warns that it does nothing.
             dropout=shape.dropout if shape.layers > 1 else 0.0,
         )  # fmt: skip
         self.dropout = nn.Dropout(shape.dropout)
@@ -148,6 +150,8 @@ class MlpHead(nn.Module):
         super().__init__()
         if shape.window % 2 != 1:
             raise UserError(f"mlp.window must be odd, found {shape.window}")
+        # Zeros outside of the clip do not count, or its first and last frames would be quieter than
+        # the segments that the head was trained on.
         self.pool = nn.AvgPool1d(shape.window, 1, shape.window // 2, count_include_pad=False)
         self.norm = nn.LayerNorm(shape.inputs)
         self.hidden = nn.Linear(shape.inputs, shape.hidden)
@@ -180,6 +184,7 @@ def _kind(shape: Shape) -> str:
 def save_head(folder: Path, head: nn.Module, shape: Shape, metadata: dict[str, Any]) -> None:
     """Write the weights as safetensors and the shape and metadata as JSON."""
     with atomic_file(folder / WEIGHTS) as part:
+        # safetensors refuses a tensor that is not contiguous.
         part.write_bytes(save({k: v.contiguous() for k, v in head.state_dict().items()}))
         digest = sha256_file(part)
     description = {"kind": _kind(shape), "shape": asdict(shape), "weights_sha256": digest}

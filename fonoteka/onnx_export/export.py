@@ -115,10 +115,12 @@ def max_abs_diff(
         UserError: the difference is above `allowed` or NaN, or the decoded symbols differ.
     """
     largest = float(np.abs(actual - expected).max())
-    if not largest <= allowed:
+    if not largest <= allowed:  # NaN fails this comparison too
         raise UserError(
             f"{location}: max abs error {largest:.2e} against {reference}; allowed is {allowed}"
         )
+    # Two labels may be nearly equal in a frame: then a difference within the tolerance changes a
+    # phone, and the error rate of the file is not that of the module.
     if [s.symbol for s in greedy(actual)] != [s.symbol for s in greedy(expected)]:
         raise UserError(f"{location}: its decoded phones differ from those of {reference}")
     return largest
@@ -158,7 +160,7 @@ def _batches(
             if pad:
                 longest = max(map(len, rows))
                 rows = [np.pad(r, [(0, longest - len(r))] + [(0, 0)] * (r.ndim - 1)) for r in rows]
-            else:
+            else:  # zeros at the end would change what an encoder returns for the frames before
                 rows = [r[: min(map(len, rows))] for r in rows]
             suffix = f" and {len(names) - 1} more" if len(names) > 1 else ""
             yield f"{names[0]}{suffix}", np.stack(rows)

@@ -62,6 +62,7 @@ class OnnxWhisper:
 
         Bytes that are not UTF-8 become U+FFFD, as in the tokenizer of transformers.
         """
+        # Joined before they are decoded: a letter of two bytes may be divided between two tokens.
         plain = (self.vocabulary[token] for token in tokens if token < len(self.vocabulary))
         return b"".join(plain).decode(errors="replace").strip()
 
@@ -115,6 +116,7 @@ def onnx_step(decoder: Any, encoded: Arrays) -> Step:
     outputs = [node.name for node in decoder.get_outputs()]
     cross = {name: encoded[name] for name in inputs if name.startswith("cross")}
     batch = len(encoded["states"])
+    # Keys and values of no token: the first step then has the graph and the speed of all others.
     past = {
         name: np.zeros((batch, shape[1], 0, shape[3]), np.float32)
         for name, shape in inputs.items()

@@ -21,7 +21,7 @@ from fonoteka.audio.recipe import NONE
 from fonoteka.manifest import Utterance
 from fonoteka.models import step_checkpoints
 from fonoteka.whisper.examples import MaskParams
-from fonoteka.whisper.finetune import FineTuneParams
+from fonoteka.whisper.finetune_params import FineTuneParams
 from fonoteka.whisper.lora import LoraParams
 from stages.words.train_whisper.stage import run
 

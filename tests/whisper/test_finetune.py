@@ -20,12 +20,12 @@ from fonoteka.whisper.encoder_states import EncoderStates
 from fonoteka.whisper.examples import MaskParams, make_examples, make_targets
 from fonoteka.whisper.finetune import (
     BatchOrder,
-    FineTuneParams,
     FineTuning,
     Losses,
     fine_tune,
     trainable_weights,
 )
+from fonoteka.whisper.finetune_params import FineTuneParams
 from fonoteka.whisper.model import load_whisper, padded
 
 pytestmark = pytest.mark.torch

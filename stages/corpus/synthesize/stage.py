@@ -108,6 +108,8 @@ def speak_all(
     """Synthesise every voice in a process of its own, because espeak-ng keeps state."""
     speak_voice = partial(_in_fresh_process, wanted=wanted, folder=folder)
     voice_clips = []
+    # Threads wait for the processes; results are read in the order of the voices, so the tables do
+    # not depend on which of them ends first.
     with ThreadPoolExecutor(workers) as pool:
         jobs = [pool.submit(speak_voice, voice, lines[voice.name]) for voice in voices]
         try:
@@ -138,7 +140,7 @@ def speak_lines(
             if count == wanted[language]:
                 break
             clip = speak_line(voice, line, folder)
-            if clip is None:
+            if clip is None:  # its place is taken by one of the voice's spare lines
                 refused[f"{language}: spoken otherwise than written"] += 1
                 continue
             clips.append(clip)
@@ -156,8 +158,10 @@ def speak_line(voice: Voice, line: Line, folder: Path) -> SyntheticClip | None:
     speech = speak(
         line.text, line.language, voice.name, voice.rate_wpm, voice.pitch, voice.pitch_range
     )
+    # espeak-ng reads some words by rules of their own; times of other phones would be wrong labels.
     if speech.phones != phones_of(line.normalized, line.language):
         return None
+    # Named by its text, so that another number of sentences renames no clip.
     digest = hashlib.sha256(line.normalized.encode()).hexdigest()[:12]
     path = f"audio/{voice.name}/{line.language}-{digest}.flac"
     soundfile.write(folder / path, speech.samples, speech.sample_rate_hz, subtype="PCM_16")

@@ -84,6 +84,7 @@ def compare(lineup: Lineup, params: CompareParams) -> dict[str, Any]:
         UserError: the models, or the baseline head, were not scored on the same test split.
     """
     models = lineup.models
+    # A file of an earlier split can be read as well as a new one, but its rate is of other clips.
     parts = {(m["speakers"], m["utterances"], m["phones"]) for m in models.values()}
     if len(parts) != 1:
         raise UserError(
@@ -157,6 +158,8 @@ def pair(
         }
         for name in (ours, theirs)
     ]
+    # Paired by speaker: both models find the same voices hard, so the difference of two rates is
+    # surer than their intervals suggest.
     interval, better = paired_bootstrap(sums[0], sums[1], params.resamples, params.seed)
     difference = (wrong(metrics[ours]) - wrong(metrics[theirs])) / metrics[ours]["phones"]
     result: dict[str, Any] = rounded(

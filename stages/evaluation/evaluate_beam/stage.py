@@ -88,6 +88,7 @@ def streamed(part: ScoredPart, table: NgramTable, options: BeamOptions) -> Strea
     only the end of the utterance commits have none.
     """
     phones, lags = [], []
+    # One decoder for all: `finish` resets it, as between two utterances of a stream.
     decoder = BeamDecoder(table, options)
     for log_probs in part.log_probs:
         symbols = []
@@ -131,6 +132,7 @@ def against(
         "difference_low": interval.low,
         "difference_high": interval.high,
         "share_of_draws_better": better,
+        # The whole interval must be below 0: a beam costs time, so chance is no reason to ship it.
         "shipped": interval.high is not None and interval.high < 0,
         **({"interval": interval.reason} if interval.reason else {}),
     }
@@ -140,6 +142,7 @@ def model_report(
     valid: ScoredPart, test: ScoredPart, table: NgramTable, params: EvaluateBeamParams
 ) -> dict[str, Any]:
     """Tune on the validation part, decode the test part, and return the results of a model."""
+    # Weights are chosen on the validation part, so that the test part is decoded once.
     errors, options = tuned(valid, table, params)
     reference = sum(len(u.phones) for u in valid.utterances)
     path = [[s.symbol for s in greedy(x)] for x in test.log_probs]

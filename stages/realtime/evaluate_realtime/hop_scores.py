@@ -134,15 +134,19 @@ class StreamEvaluator:
         pairs = match_events(predicted_s.tolist(), starts, self.params.tolerance_s)
         matched, true = {s for s, _ in pairs}, {t for _, t in pairs}
         last = len(stream.frames) - 1
+        # Every entry gets a hop, a missed event that of its start, so that counts can be divided by
+        # the language and the corpus that a stream has at that hop.
         entries = [
             *(hops[s] for s, _ in pairs),
             *(h for n, h in enumerate(hops) if n not in matched),
         ]
         entries += [min(int(s / self.hop_s), last) for n, s in enumerate(starts) if n not in true]
+        # One row per entry, in the order of `entries`: 1 in the column of hits, extra or missed.
         kinds = np.repeat(
             np.eye(3, dtype=np.int64),
             [len(pairs), len(hops) - len(pairs), len(starts) - len(pairs)], axis=0,
         )  # fmt: skip
+        # A peak is known when the next hop is lower, and a hop is complete at its end: two hops.
         latencies_s = [float((hops[s] + 2) * self.hop_s - starts[t]) for s, t in pairs]
         columns = kinds[:, 0], kinds[:, 1], kinds[:, 2]
         return StreamCounts(

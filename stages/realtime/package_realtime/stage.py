@@ -87,6 +87,7 @@ def model_entry(
         model_cost(document),
         open_model(graph).get_modelmeta().custom_metadata_map,
     )
+    # The files come from three stages. A stale one would pass each check of its own stage.
     pairs = {
         "the name in model.json and that of its folder": (metadata.get("name"), name),
         "the name in the ONNX file and in model.json": (graph_metadata.get("name"), name),
@@ -213,6 +214,7 @@ def run(
         shutil.copyfile(frontend, folder / FRONTEND)
         for name, code in host_files(end, frontend.read_bytes(), entries, documents).items():
             write_text(folder / name, code)
+        # The card is written from the other files' hashes, and its own hash is added afterwards.
         files = record(folder, [path.name for path in folder.iterdir()])
         write_text(folder / CARD, page(package | {"files": files}))
         write_json(folder / PACKAGE, package | {"files": files | record(folder, [CARD])})

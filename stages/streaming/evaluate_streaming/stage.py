@@ -105,6 +105,7 @@ def evaluate(
     size = round(params.chunk_ms * SAMPLE_RATE_HZ / 1000)
     report = {}
     for policy in policies:
+        # One engine for all streams: `finish` resets it, so the files are opened once.
         engine = model.open(policy)
         updates = {
             stream.id.replace("/", "_"): stream_updates(engine, stream.samples, size)
@@ -113,6 +114,7 @@ def evaluate(
         write_log(logs / f"{model.name}.{policy}.jsonl", updates)
         results = map(policy_result, test, updates.values(), offline)
         report[policy] = policy_report([*results], params.resamples, params.seed)
+    # Confidence is calibrated on the validation voices and scored on those of the test part.
     scores, calibration = compare_measures(
         measured_streams(model, valid, map(model.offline, (stream.samples for stream in valid))),
         measured_streams(model, test, (each.log_probs for each in offline)),

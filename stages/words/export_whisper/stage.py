@@ -104,6 +104,8 @@ def add_int8(
     limit = rate + max_loss
     report: dict[str, Any] = {"valid_clips": len(clips), "valid_wer_fp32": round(rate, 4)}
     for part in (part for part in reversed(PARTS) if part in parts):
+        # All recipes are compared with fp32 on both sides, so losses of the two parts add up to the
+        # one limit.
         fp32, small = paths[part], folder / f"{part}.int8.onnx"
         tried: dict[str, dict[str, float]] = {}
         shipped = ""
@@ -146,6 +148,7 @@ def run(
     with atomic_folder(out) as part:
         export_whisper(whisper, model.name, part, params.opset)
         shutil.copyfile(model / VOCABULARY, part / VOCABULARY)
+        # Parity is measured on test clips; int8 on validation clips, because it is a choice.
         batches = list(batches_of(parities, params.batch_sizes))
         error = check_parity(str(out), open_whisper(part), whisper, batches, params.max_error)
         int8 = add_int8(part, scored, params.int8.max_wer_loss, params.int8.parts)

@@ -46,12 +46,12 @@ from fonoteka.shards import open_clips
 from fonoteka.whisper.encoder_states import EncoderStates
 from fonoteka.whisper.examples import TextClip, evenly_drawn, make_examples
 from fonoteka.whisper.finetune import (
-    FineTuneParams,
     FineTuning,
     Losses,
     StepRecord,
     fine_tune,
 )
+from fonoteka.whisper.finetune_params import FineTuneParams
 from fonoteka.whisper.lora import LoraLinear, merge_adapters
 from fonoteka.whisper.model import Whisper, load_whisper
 

@@ -19,6 +19,7 @@ from stages.features.encoder.pretrain import (
     PretrainExample,
     PretrainModel,
     _masks,
+    _rows,
     batches,
     clusters_of,
     mfcc,
@@ -48,6 +49,15 @@ def test_sounds_that_differ_fall_into_clusters_that_differ():
     result = clusters_of(blocks, [40] * 4, PARAMS)
     assert [len(set(block)) for block in result] == [1, 1, 1, 1]
     assert len({block[0] for block in result}) == 4
+
+
+@pytest.mark.parametrize("count", [4, 15])
+def test_rows_are_those_of_all_blocks_together_in_the_order_of_the_draw(count):
+    rng = np.random.default_rng(0)
+    sizes = [5, 1, 7, 2]
+    blocks = [rng.normal(size=(size, 3)) for size in sizes]
+    chosen = rng.permutation(15)[:count]
+    assert np.array_equal(_rows(blocks, sizes, chosen), np.concatenate(blocks)[chosen])
 
 
 def test_too_little_sound_for_the_clusters_is_refused():
