@@ -60,6 +60,7 @@ def place_phones(
     path = best_path(scores, labels, [label == SILENCE for label in labels])
     if path is None:
         return None
+    # The frames in which the state changes; within a frame, a time is where two scores cross.
     edges = np.flatnonzero(np.diff(path, prepend=-1, append=-1)).tolist()
     states = [int(path[frame]) for frame in edges[:-1]]
     times = [0.0, *_crossings(scores, edges[1:-1], [labels[state] for state in states])]
@@ -71,6 +72,7 @@ def place_phones(
     ):
         rows = scores[first:after]
         if labels[state] == SILENCE:
+            # Sound in a silence is speech that the text does not explain: a sign of a wrong text.
             speech_s = float((1 - np.exp(rows[:, SILENCE])).sum()) / FRAMES_PER_SECOND
             placed.unexplained_s[phone_of[state]] = round(speech_s, 4)
         else:

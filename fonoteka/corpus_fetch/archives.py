@@ -92,6 +92,7 @@ def extract(paths: Sequence[Path], out: Path, keep: Keep) -> frozenset[str]:
     executable: set[str] = set()
     try:
         for name, size, mode, open_member in _members(paths):
+            # Checked before and after: `keep` may build the target from parts of the name.
             target = keep(_checked(shown, name))
             if target is None:
                 continue
@@ -101,6 +102,7 @@ def extract(paths: Sequence[Path], out: Path, keep: Keep) -> frozenset[str]:
             written.add(target)
             if mode & 0o100:
                 executable.add(target)
+            # By the stated sizes, before anything is written: a bomb would fill the disk first.
             limit -= size
             if limit < 0:
                 raise UserError(f"{shown}: unpacks to more than {MOST_TIMES} times its size; it is "

@@ -135,6 +135,8 @@ class Downloader:
                     return None
                 raise ItemRefusedError(Outcome.HTTP, f"{answer.status} for {answer.url}")
             name = self._checked(answer, have if answer.status == _PARTIAL else 0, check)
+            # A server may ignore the range and send all, or send a part of another version: a part
+            # is continued only if it begins at the byte that is missing.
             if answer.status == _PARTIAL:
                 if not have or not is_rest(answer.header("content-range"), have):
                     self.discard(key)
@@ -152,6 +154,8 @@ class Downloader:
             part.with_suffix(suffix), suffix, sha256_file(part), part.stat().st_size, name,
             answer.url, answer.hops, stated,
         )  # fmt: skip
+        # The record comes first: after a kill between the two lines the next run finds a complete
+        # part, and downloads nothing.
         write_json(part.with_suffix(WHOLE), asdict(got) | {"path": got.path.name})
         part.replace(got.path)
         return got

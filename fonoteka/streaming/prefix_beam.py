@@ -158,6 +158,8 @@ class PrefixBeam:
         unchanged: dict[tuple[int, ...], PhoneHypothesis], floor: float,
     ) -> list[_Longer]:  # fmt: skip
         """Return the hypotheses with one more phone; update the path of one in `unchanged`."""
+        # No label can raise a path by more than its own score and the best gain of the n-gram, so
+        # the labels below this score are not tried.
         lowest = floor - self._most_gain
         least = lowest - beam[0].score
         labels = [(x, label) for label, x in enumerate(row) if x >= least and label]
@@ -169,10 +171,12 @@ class PrefixBeam:
             for log_prob, label in labels:
                 if reach + log_prob + lm < lowest:
                     break
+                # The same label twice needs a blank between: without it the path is `unchanged`.
                 path = (old.blank if label == old.last else reach) + log_prob
                 longer_lm = lm + self._gains[gains, label]
                 if path + longer_lm < floor:
                     continue
+                # Two paths to the same phones are one hypothesis; the better path gives the times.
                 existing = unchanged.get((*tail, label))
                 if existing is None:
                     longer.append((path + longer_lm, path, longer_lm, label, old))

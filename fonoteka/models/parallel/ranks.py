@@ -177,6 +177,7 @@ def training_processes(device: str) -> Iterator[Ranks]:
     if count == 1:
         yield Ranks(0, 1, choose_device(device))
         return
+    # RANK counts all processes, LOCAL_RANK those of this machine, which is the number of its GPU.
     rank = _number("RANK", 0)
     own = choose_device(device, _number("LOCAL_RANK", 0))
     backend = "gloo" if own.type == CPU else "nccl"

@@ -96,6 +96,7 @@ def load_stream_model(folder: Path) -> tuple[StreamStep, dict[str, Any]]:
                 "run dvc checkout to get the right one"
             )
         try:
+            # Stored as float16, see `rounded_weights`; computed in float32, as on any processor.
             state = {key: value.float() for key, value in load_file(path).items()}
             getattr(step, part).load_state_dict(state)
         except (SafetensorError, RuntimeError) as error:

@@ -56,6 +56,7 @@ async def supervise(worker: WorkerHandle, host: Host, hang_s: float) -> None:
         host.worker_lost(worker, reason)
         if host.stopping.is_set():
             return
+        # One that worked for a while has met a bad request; one that dies at once would die again.
         lived_s = time.monotonic() - began_s
         worker.failures = 1 if lived_s > STABLE_S else worker.failures + 1
         delay_s = min(FIRST_DELAY_S * 2 ** (worker.failures - 1), LONGEST_DELAY_S)

@@ -136,6 +136,7 @@ def run(
     folders = used(names, encoder_folders, "--encoders")
     embedded = used(names, embeddings, "--embeddings")
     encoders = {name: read_provenance(folder) for name, folder in folders.items()}
+    # Weights from a hub have a licence of their own, which limits that of the package.
     fetched = {e["fetched"]: e["licence"] for e in encoders.values() if e["fetched"]}
     package = {
         "name": metadata["name"], "kind": metadata["kind"], "encoder": encoders, "files": files,

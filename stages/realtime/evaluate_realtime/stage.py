@@ -24,6 +24,7 @@ from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import load
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful_session import StatefulSession
+from fonoteka.realtime.frame_labels import Row
 from fonoteka.realtime.frontend import FrontEnd
 from fonoteka.reporting.rounding import rounded
 from fonoteka.shards import open_arrays
@@ -36,17 +37,34 @@ from stages.realtime.evaluate_realtime.hop_scores import (
 )
 
 
+def sorted_phones(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the name of each stream in a table, and its phones by their ends."""
+    for key, rows in table.groupby("stream", sort=True):
+        yield str(key), rows.sort_values("end_s", kind="stable")
+
+
+def rows_of(group: pd.DataFrame) -> list[Row]:
+    """Return the phones of a stream with their times."""
+    return list(zip(group["phone"], group["start_s"], group["end_s"], strict=True))
+
+
+def phones_and_hops(streams: Path, table: pd.DataFrame) -> list[tuple[list[Row], int]]:
+    """Return the phones and the number of hops of each stream; no frames are read."""
+    arrays = open_arrays(streams, table["stream"].unique())
+    return [(rows_of(group), arrays.shape(key)[0]) for key, group in sorted_phones(table)]
+
+
 def evaluation_streams(streams: Path, table: pd.DataFrame, hop_s: float) -> list[EvaluationStream]:
     """Return the streams of a table, in the order of their names."""
     arrays = open_arrays(streams, table["stream"].unique())
     result = []
-    for key, rows in table.groupby("stream", sort=True):
-        frames, group = arrays[str(key)], rows.sort_values("end_s", kind="stable")
+    for key, group in sorted_phones(table):
+        frames = arrays[key]
         middle = (np.arange(len(frames)) + 0.5) * hop_s
         nearest = np.minimum(np.searchsorted(group["end_s"], middle), len(group) - 1)
         result.append(
             EvaluationStream(
-                frames, list(zip(group["phone"], group["start_s"], group["end_s"], strict=True)),
+                frames, rows_of(group),
                 str(group["speaker"].iloc[0]), group["source"].to_numpy(object)[nearest],
                 group["language"].to_numpy(object)[nearest],
             )
@@ -75,11 +93,9 @@ def run(
             f"{times}: {len(train)} phones of the training and {len(test)} of the test part; both "
             "are needed, so run the stage realtime_features"
         )
-    test_streams, train_streams = (
-        evaluation_streams(streams, test, hop_s),
-        evaluation_streams(streams, train, hop_s),
-    )
-    labelled = [(stream.rows, len(stream.frames)) for stream in train_streams]
+    # The baseline is the majority class of the training part, as a model could have learned it.
+    labelled = phones_and_hops(streams, train)
+    test_streams = evaluation_streams(streams, test, hop_s)
     metadata = {folder.name: read_json(folder / "model.json") for folder in models}
     names = {name: values.get("name") for name, values in metadata.items()}
     if sorted(metadata) != sorted(folder.name for folder in exports) or any(

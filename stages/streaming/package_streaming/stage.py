@@ -62,6 +62,7 @@ def run(
 ) -> None:  # fmt: skip
     """Write the package of one recogniser."""
     metadata, export_report = read_json(model / "model.json"), read_json(exported)
+    # The report is of the file that was compared with torch; another one has not been checked.
     if (size := (step / STEP).stat().st_size) != export_report["bytes"]:
         raise UserError(
             f"{exported}: states {export_report['bytes']} bytes for {step / STEP}, found {size}; "

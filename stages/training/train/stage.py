@@ -70,6 +70,7 @@ def run(
     ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Train one model and write it with its curves; with several ranks, the first one writes."""
+    # The mlp learns from segments, one vector each; all others from whole clips.
     task: HeadTask = (
         CtcTask(embeddings, targets, params, reference)
         if isinstance(params, CtcParams)
