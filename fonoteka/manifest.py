@@ -114,9 +114,9 @@ def utterance_id(corpus: str, relative_path: str) -> str:
     stem = "".join(
         c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in Path(relative_path).stem
     )
-    # Of the path, not of the content: a clip keeps its id, and with it its split, when its samples
-    # are corrected. Eight digits are 32 bits: two of 10,000 clips are equal with a chance of 1 %,
-    # and only if the readable part is equal too.
+    # The hash is that of the path and not of the content: a clip keeps its id, and with it its
+    # split, when its samples are corrected. Eight digits are 32 bits: among 10,000 clips two hashes
+    # are equal with a chance of 1 %, and two ids only if their readable parts are equal too.
     digest = hashlib.sha256(f"{corpus}/{relative_path}".encode()).hexdigest()
     return f"{corpus}-{stem[:40]}-{digest[:8]}"
 

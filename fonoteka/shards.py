@@ -95,8 +95,9 @@ class ArrayPart(NamedTuple):
 class StoredArrays(Mapping[str, NDArray[np.float32]]):
     """Arrays of a folder by key, each read from its shard when it is asked for.
 
-    In memory are their places alone, 0.7 kB per array, so that a stage needs no more memory for
-    10,000 hours than for the batch it works on. A read takes 30 us from the page cache.
+    In memory are their places alone, 0.35 kB per array, so that a stage needs no more memory for
+    10,000 hours than for the batch it works on. From the page cache, the 250 kB of a clip of 2.4 s
+    by Whisper's encoder are read in 0.25 ms, and 4 kB in 0.02 ms.
     """
 
     def __init__(self, parts: Mapping[str, ArrayPart]) -> None:
@@ -157,7 +158,7 @@ class ScratchArrays(Mapping[str, NDArray[np.float32]]):
 class StoredClips(Mapping[str, Signal]):
     """Samples of clips by id, shape `[T]` at 16 kHz, each decoded when it is asked for.
 
-    A clip of 2.4 s takes 1 ms. Reading raises `ValueError` if a clip is not 16 kHz mono.
+    A clip of 2.4 s takes 0.8 ms. Reading raises `ValueError` if a clip is not 16 kHz mono.
     """
 
     def __init__(self, parts: Mapping[str, FilePart]) -> None:

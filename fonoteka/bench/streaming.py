@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from fonoteka import manifest
+from fonoteka.alignment.phone_rows import read_phone_rows
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.bench import report
 from fonoteka.bench.report import Benchmark, run_benchmarks
@@ -36,7 +37,7 @@ from fonoteka.bench.stream_timing import (
 from fonoteka.bench.timer import Times, measure_alone
 from fonoteka.core.errors import UserError
 from fonoteka.core.params import load
-from fonoteka.realtime.joined_streams import JoinParams, joined_streams, phone_times
+from fonoteka.realtime.joined_streams import JoinParams, joined_streams
 from fonoteka.reporting.machine import Demand, demanded, quantiles, require, significant
 
 
@@ -147,7 +148,7 @@ def bench_streams(
     Raises:
         UserError: the part has no clip with phone times.
     """
-    times = phone_times(segments)
+    times = read_phone_rows(segments)
     timed = [u for u in manifest.read(test) if u.id in times]
     if not timed:
         raise UserError(f"{test}: no clip whose phone times are known; run the stage align")

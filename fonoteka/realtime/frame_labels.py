@@ -9,13 +9,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.alignment.phone_rows import Row
 from fonoteka.g2p.visemes import VISEME_OF, VISEMES, VOICED
 from fonoteka.phones import INVENTORY
 
 Labels = NDArray[np.int64]
-Row = tuple[str, float, float]
-"""A phone with its start and end, in seconds of the stream."""
-
 SIL = "sil"
 MIN_PAUSE_S = 0.1
 """Shorter gaps between two phones, such as the closure of a stop, count as speech."""

@@ -11,11 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from fonoteka.alignment.phone_rows import Row
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.audio.recorded import JoinedClips, coloured_noise, pause, recorded
 from fonoteka.core.errors import UserError
@@ -23,10 +24,12 @@ from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import seed_of
 from fonoteka.shards import open_clips
 
-COLUMNS = (
-    "stream", "part", "speaker", "source", "synthetic", "language", "phone", "start_s", "end_s",
-)  # fmt: skip
-Times = Mapping[str, Sequence[tuple[str, float, float]]]
+COLUMNS: Mapping[str, type] = MappingProxyType({
+    "stream": str, "part": str, "speaker": str, "source": str, "synthetic": bool, "language": str,
+    "phone": str, "start_s": float, "end_s": float,
+})  # fmt: skip
+"""The columns of times.parquet."""
+Times = Mapping[str, Sequence[Row]]
 
 
 @dataclass(frozen=True)
@@ -138,16 +141,6 @@ def _recorded(signal: Signal, rng: np.random.Generator, params: JoinParams) -> S
     noise = coloured_noise(rng, len(signal))
     below_db = rng.uniform(params.noise_min_db, params.noise_max_db)
     return recorded(signal, noise, below_db, rng.uniform(params.gain_min_db, params.gain_max_db))
-
-
-def phone_times(segments: Path) -> Times:
-    """Return each clip's phones with start and end in seconds."""
-    table = pd.read_parquet(segments, columns=["utterance", "kind", "symbol", "start_s", "end_s"])
-    phones = table[table["kind"] == "phone"]
-    return {
-        str(key): list(zip(rows["symbol"], rows["start_s"], rows["end_s"], strict=True))
-        for key, rows in phones.groupby("utterance", sort=False)
-    }
 
 
 def joined_streams(

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from torch import nn
 
 from fonoteka import manifest
 from fonoteka.alignment.emissions import emissions, frame_levels
+from fonoteka.alignment.phone_rows import RowTable
 from fonoteka.alignment.plain_path import plain_times
 from fonoteka.audio.dsp import Signal
 from fonoteka.core.files import atomic_file, write_json
@@ -41,7 +43,10 @@ from stages.alignment.placed_times import placed_times
 from stages.alignment.start_errors import MeasuredClip, Times, errors_of
 from stages.alignment.wrong_words import ScoredClip, scored, wrong_word_rates
 
-COLUMNS = ("utterance", "part", "kind", "symbol", "start_s", "end_s", "origin")
+COLUMNS: Mapping[str, type] = MappingProxyType({
+    "utterance": str, "part": str, "kind": str, "symbol": str, "start_s": float, "end_s": float,
+    "origin": str,
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,7 @@ def align(
             placed[key] = times
         else:
             measured.append(measured_clip(utterance, times, frames, prior, params.prior_weight))
-    rows: list[tuple[object, ...]] = []
+    table = RowTable(COLUMNS)
     origins = {"corpus": 0, "forced": 0, "too few frames": 0}
     for part, utterances in parts.items():
         for u in utterances:
@@ -173,8 +178,8 @@ def align(
             origin = "corpus" if u.phone_times_s else "forced" if placed[u.id] else "too few frames"
             origins[origin] += 1
             if own_or_placed:
-                rows += rows_of(u, part, own_or_placed, origin, params.min_silence_s)
-    segments = pd.DataFrame(rows, columns=list(COLUMNS))
+                table.extend(rows_of(u, part, own_or_placed, origin, params.min_silence_s))
+    segments = table.frame()
     report = {
         "clips": origins,
         "silence_share": silence_shares(segments, parts),

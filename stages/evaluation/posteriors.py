@@ -32,6 +32,7 @@ from safetensors.numpy import load as decode_arrays
 from safetensors.numpy import save as encode_arrays
 
 from fonoteka import manifest
+from fonoteka.alignment.phone_rows import read_phone_rows
 from fonoteka.compute.map_shards import map_shards
 from fonoteka.compute.plan_shards import plan_by_key
 from fonoteka.compute.source_fingerprint import source_fingerprint
@@ -50,7 +51,7 @@ from fonoteka.shards import (
     clip_signal,
     stream_arrays,
 )
-from stages.evaluation.segment_rows import Predict, Times, phone_times, pooled_rows, rows_of
+from stages.evaluation.segment_rows import Predict, Times, pooled_rows, rows_of, times_of
 
 Array = NDArray[np.float32]
 HEAD, INT8 = "head.onnx", "model.int8.onnx"
@@ -173,11 +174,11 @@ def run(
         references[path] = {u.id: u.audio for u in manifest.read(path)}
         if not references[path]:
             raise UserError(f"{path}: no utterance to score")
-    times = phone_times(segments)
+    phones = read_phone_rows(segments)
     frames = array_parts(embeddings, [*references[valid], *references[test]])
     sounds = {} if audio is None else clip_parts(audio, references[test])
     items = [
-        ClipPosteriors(key, frames[key], times.get(key, ()), sounds.get(key))
+        ClipPosteriors(key, frames[key], times_of(phones.get(key, ())), sounds.get(key))
         for key in sorted(frames)
     ]
     plan = plan_by_key(items, attrgetter("id"), params.shards)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from fonoteka.alignment.phone_rows import Row
 from fonoteka.phones import INVENTORY
 from fonoteka.scoring.decoding import frame_range, segment_scores
 
@@ -17,14 +16,9 @@ Predict = Callable[[Array], Array]
 Times = Sequence[Sequence[float]]
 
 
-def phone_times(segments: Path) -> dict[str, Times]:
-    """Return start and end in seconds of each phone segment, by the id of its utterance."""
-    table = pd.read_parquet(segments)
-    phones = table[table["kind"] == "phone"]
-    return {
-        str(key): rows[["start_s", "end_s"]].to_numpy().tolist()
-        for key, rows in phones.groupby("utterance", sort=False)
-    }
+def times_of(rows: Iterable[Row]) -> Times:
+    """Return start and end in seconds of each phone."""
+    return [[start_s, end_s] for _, start_s, end_s in rows]
 
 
 def rows_of(log_probs: Array, times: Times) -> Array:

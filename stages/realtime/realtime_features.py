@@ -26,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fonoteka import manifest
+from fonoteka.alignment.phone_rows import RowTable, read_phone_rows
 from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.audio.recipe import AugmentRecipe, load_recipe
@@ -44,7 +45,6 @@ from fonoteka.realtime.joined_streams import (
     Times,
     by_speaker,
     joined_streams,
-    phone_times,
     streams_of,
 )
 from fonoteka.shards import ScratchArrays, array_shard, open_clips, stream_arrays
@@ -129,7 +129,7 @@ def run(
     frontend: FrontEndParams, recipe: AugmentRecipe,
 ) -> None:  # fmt: skip
     """Write the streams of all parts."""
-    times = phone_times(segments)
+    times = read_phone_rows(segments)
     with atomic_folder(out) as folder, ScratchArrays(folder) as frames:
         table, report = plain_features(audio, parts, times, frames, params, frontend, recipe)
         # The constants are known only after all training streams, so features are normalised last.
@@ -150,7 +150,7 @@ def plain_features(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:  # fmt: skip
     """Add the features of all streams to `frames`; return their phones, and the report."""
     plain = FrontEnd.without_normalisation(frontend)
-    rows: list[tuple[Any, ...]] = []
+    table = RowTable(COLUMNS)
     report: dict[str, Any] = {}
     for part, path in parts.items():
         utterances = manifest.read(path)
@@ -158,6 +158,7 @@ def plain_features(
         if not timed:
             raise UserError(f"{path}: no clip whose phone times are known; run the stage align")
         seconds: dict[str, float] = defaultdict(float)
+        count = 0
         changed = part == "train" and recipe.changes
         streams = (
             augmented_streams(part, timed, audio, times, params, recipe)
@@ -172,14 +173,15 @@ def plain_features(
                     f"{frontend.hop}; raise realtime_features.pause_min_s in params.yaml"
                 )
             frames.add(stream.id, features)
-            rows += stream.rows
+            table.extend(stream.rows)
+            count += 1
             seconds[stream.rows[0][2]] += len(stream.samples) / SAMPLE_RATE_HZ
         report[part] = {
             "speakers": len(seconds), "hours": round(sum(seconds.values()) / 3600, 3),
-            "streams": len({row[0] for row in rows if row[1] == part}),
+            "streams": count,
             "clips": len(timed), "clips_without_times": len(utterances) - len(timed),
         }  # fmt: skip
-    return pd.DataFrame(rows, columns=list(COLUMNS)), report
+    return table.frame(), report
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ def test_a_command_that_needs_posix_is_refused_in_one_sentence(words, on_windows
 
 
 def test_every_benchmark_is_refused(on_windows, capsys):
-    arguments = {("bench", name): ["."] for name in ("alignment", "augment", "voices")}
+    arguments = {("bench", name): ["."] for name in ("alignment", "augment", "mixtures", "voices")}
     for words in commands():
         if words[0] == "bench":
             assert exit_code(*words, *arguments.get(words, ())) == 1, words

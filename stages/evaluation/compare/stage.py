@@ -158,8 +158,8 @@ def pair(
         }
         for name in (ours, theirs)
     ]
-    # Paired by speaker: both models find the same voices hard, so the difference of two rates is
-    # surer than their intervals suggest.
+    # Paired by speaker: both models find the same voices hard, so the interval of the
+    # difference is narrower than those of the two rates.
     interval, better = paired_bootstrap(sums[0], sums[1], params.resamples, params.seed)
     difference = (wrong(metrics[ours]) - wrong(metrics[theirs])) / metrics[ours]["phones"]
     result: dict[str, Any] = rounded(

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from fonoteka import manifest
+from fonoteka.alignment.phone_rows import read_phone_rows
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, read_json, write_json
 from fonoteka.core.params import load
@@ -34,7 +35,7 @@ from stages.evaluation.ensemble.report import SHIPPED, Part, part_of, report
 from stages.evaluation.ensemble.rover import average
 from stages.evaluation.ensemble.search import Array, Candidate, Recipe, best_of, search
 from stages.evaluation.observation import open_posteriors
-from stages.evaluation.segment_rows import Times, phone_times, rows_of
+from stages.evaluation.segment_rows import Times, rows_of, times_of
 
 SAME = ("labels", "sample_rate_hz", "frames_per_second")
 
@@ -169,7 +170,9 @@ def run(
     )
     result = report(valid_part, test_part, candidates, params.resamples, params.seed)
     best = best_of(candidates, SHIPPED)
-    arrays = posteriors(best.recipe, log_probs, phone_times(segments))
+    phones = read_phone_rows(segments)
+    times = {u.id: times_of(phones.get(u.id, ())) for rows in parts.values() for u in rows}
+    arrays = posteriors(best.recipe, log_probs, times)
     description = ensemble_metadata(best, metadata, valid_part)
     with atomic_folder(out_posteriors) as folder:
         write_arrays(folder, arrays, len(list(members[0].glob("shard-*.safetensors"))))

@@ -132,7 +132,7 @@ def against(
         "difference_low": interval.low,
         "difference_high": interval.high,
         "share_of_draws_better": better,
-        # The whole interval must be below 0: a beam costs time, so chance is no reason to ship it.
+        # The whole interval must be below 0: a beam costs time, which chance does not pay.
         "shipped": interval.high is not None and interval.high < 0,
         **({"interval": interval.reason} if interval.reason else {}),
     }

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fonoteka.alignment.phone_rows import Row
 from fonoteka.realtime.events import Counts, Latencies, latencies, match_events, pick_peaks
-from fonoteka.realtime.frame_labels import TASKS, Row, delayed
+from fonoteka.realtime.frame_labels import TASKS, delayed
 from fonoteka.scoring.error_rate import Interval, bootstrap_of
 
 Array = NDArray[np.float32]

@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fonoteka.alignment.phone_rows import Row
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import load
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful_session import StatefulSession
-from fonoteka.realtime.frame_labels import Row
 from fonoteka.realtime.frontend import FrontEnd
 from fonoteka.reporting.rounding import rounded
 from fonoteka.shards import open_arrays

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fonoteka.alignment.phone_rows import Row
 from fonoteka.core.errors import UserError
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful_session import StatefulSession
 from fonoteka.realtime.decisions import Array, Decider, DecisionSettings, sound_times_s
 from fonoteka.realtime.events import Counts, event_counts, hop_counts, latencies
-from fonoteka.realtime.frame_labels import TASKS, Row, delayed
+from fonoteka.realtime.frame_labels import TASKS, delayed
 from fonoteka.shards import open_arrays
 
 PARTS = ("valid", "test")

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fonoteka.alignment.phone_rows import Row, StoredPhones
 from fonoteka.core.errors import UserError
 from fonoteka.models.causal import LayerShape, Stack, StackShape, State, build_stack, detach
 from fonoteka.models.ctc import bucket_by_length
@@ -21,7 +22,7 @@ from fonoteka.models.device import device_of
 from fonoteka.models.loop import LoopParams
 from fonoteka.models.parallel.batch_parts import WHOLE, BatchPart
 from fonoteka.realtime.events import Counts, event_counts, hop_counts, pick_peaks
-from fonoteka.realtime.frame_labels import TASKS, Row, TaskSpec, delayed
+from fonoteka.realtime.frame_labels import TASKS, TaskSpec, delayed
 from fonoteka.shards import StoredArrays, open_arrays
 
 Frames = NDArray[np.float32]
@@ -99,7 +100,7 @@ class TrainingStream:
 class StoredStreams(Mapping[str, TrainingStream]):
     """Streams by name; the frames of each are read when it is asked for."""
 
-    def __init__(self, arrays: StoredArrays, rows: Mapping[str, list[Row]]) -> None:
+    def __init__(self, arrays: StoredArrays, rows: StoredPhones) -> None:
         self.arrays, self.rows = arrays, rows
 
     def __getitem__(self, key: str) -> TrainingStream:
@@ -118,14 +119,11 @@ def read_streams(streams: Path, times: Path, part: str) -> StoredStreams:
     Raises:
         ValueError: the part has no stream.
     """
-    table = pd.read_parquet(times)
-    table = table[table["part"] == part]
+    columns = ["stream", "phone", "start_s", "end_s"]
+    table = pd.read_parquet(times, columns=columns, filters=[("part", "==", part)])
     if table.empty:
         raise UserError(f"{times}: no stream of the part {part}; run the stage realtime_features")
-    rows: dict[str, list[Row]] = {
-        str(key): list(zip(group["phone"], group["start_s"], group["end_s"], strict=True))
-        for key, group in table.groupby("stream", sort=False)
-    }
+    rows = StoredPhones(table, "stream", "phone")
     return StoredStreams(open_arrays(streams, rows), rows)
 
 

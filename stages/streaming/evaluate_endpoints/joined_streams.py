@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
+from fonoteka.alignment.phone_rows import Row
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.audio.recorded import JoinedClips, coloured_noise, pause, recorded
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import seed_of
-from fonoteka.realtime.frame_labels import Row
 from fonoteka.shards import open_clips
 
 Times = Mapping[str, Sequence[Row]]
+START = itemgetter(1)
 
 
 @dataclass(frozen=True)
@@ -97,16 +98,6 @@ class JoinedStream:
         return [after[0] - before[1] for before, after in pairwise(edges)]
 
 
-def phone_times(segments: Path) -> Times:
-    """Return each clip's phones with start and end in seconds, in order."""
-    table = pd.read_parquet(segments, columns=["utterance", "kind", "symbol", "start_s", "end_s"])
-    phones = table[table["kind"] == "phone"].sort_values("start_s", kind="stable")
-    return {
-        str(key): list(zip(rows["symbol"], rows["start_s"], rows["end_s"], strict=True))
-        for key, rows in phones.groupby("utterance", sort=False)
-    }
-
-
 def choose(
     utterances: Sequence[Utterance], count: int, params: UtteranceJoinParams
 ) -> list[tuple[float, list[Utterance]]]:
@@ -152,7 +143,8 @@ def joined_streams(
     references = {u.id: u.audio for _, own in plan for u in own}
     signals = open_clips(audio, references)
     for level, own in plan:
-        yield join([TimedClip(u, times[u.id], signals[u.id]) for u in own], level, params)
+        timed = [TimedClip(u, sorted(times[u.id], key=START), signals[u.id]) for u in own]
+        yield join(timed, level, params)
 
 
 def join(clips: Sequence[TimedClip], noise_db: float, params: UtteranceJoinParams) -> JoinedStream:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka import manifest
+from fonoteka.alignment.phone_rows import read_phone_rows
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json, write_text
@@ -38,7 +39,6 @@ from stages.streaming.evaluate_endpoints.joined_streams import (
     JoinedStream,
     Times,
     joined_streams,
-    phone_times,
 )
 from stages.streaming.evaluate_endpoints.settings import EvaluateEndpointsParams
 from stages.streaming.evaluate_endpoints.tuning import (
@@ -125,7 +125,7 @@ def run(
         out: the report, with a page beside it.
         params: of the streams and the choice.
     """
-    times = phone_times(segments)
+    times = read_phone_rows(segments)
     export, metadata = speech
     delay_hops = read_json(metadata / "model.json")["delay_hops"]
 

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from fonoteka import manifest
+from fonoteka.alignment.phone_rows import read_phone_rows
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import atomic_folder, write_json, write_text
 from fonoteka.core.params import load
-from fonoteka.realtime.joined_streams import JoinParams, Stream, joined_streams, phone_times
+from fonoteka.realtime.joined_streams import JoinParams, Stream, joined_streams
 from fonoteka.reporting.lag_figure import draw
 from fonoteka.reporting.rounding import rounded
 from fonoteka.reporting.streaming_table import page
@@ -152,7 +153,7 @@ def run(
             f"evaluate_streaming: models {sorted(model.name for model in models)}, but policies "
             f"of {sorted(params.policies)}; change evaluate_streaming.policies in params.yaml"
         )
-    times = phone_times(segments)
+    times = read_phone_rows(segments)
     streams: dict[str, list[Stream]] = {}
     for part, path in splits.items():
         timed = [u for u in manifest.read(path) if u.id in times]

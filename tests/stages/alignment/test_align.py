@@ -150,7 +150,7 @@ def test_own_times_are_taken_and_others_are_forced_or_counted(tmp_path, monkeypa
     parts = corpus(tmp_path, monkeypatch)
     segments, report = align(None, tmp_path, tmp_path / "audio", parts, PARAMS)
     assert report["clips"] == {"corpus": 2, "forced": 1, "too few frames": 1}
-    assert tuple(segments.columns) == COLUMNS
+    assert tuple(segments.columns) == tuple(COLUMNS)
     assert set(segments["utterance"]) == {"known", "unknown", "measured"}
     starts = segments[segments["kind"] == "phone"].groupby("utterance")["start_s"].apply(list)
     assert starts["known"] == starts["measured"] == [0.06, 0.16]

@@ -13,10 +13,11 @@ import yaml
 from clip_maker import noise, save_clips, speed_alone, write_recipes
 
 from fonoteka import manifest
+from fonoteka.alignment.phone_rows import read_phone_rows
 from fonoteka.audio.recipe import NONE
 from fonoteka.core.files import read_json
 from fonoteka.realtime.frontend import FrontEnd, FrontEndParams
-from fonoteka.realtime.joined_streams import phone_times, streams_of
+from fonoteka.realtime.joined_streams import streams_of
 from fonoteka.shards import open_arrays
 from stages.realtime import realtime_features as stage
 from stages.realtime.realtime_features import RealtimeFeaturesParams, constants, run
@@ -86,7 +87,7 @@ def outputs(folder, tmp_path_factory):
 
 
 def test_phones_and_nothing_else_are_taken_from_the_segments(folder):
-    times = phone_times(folder / "segments.parquet")
+    times = read_phone_rows(folder / "segments.parquet")
     assert "ana-0" not in times
     assert times["ana-1"] == [("d", 0.0, 0.1), ("a", 0.1, 0.4)]
 
@@ -128,7 +129,7 @@ def test_training_frames_are_centred_and_no_others_decide_the_constants(outputs,
 def test_frames_are_those_of_the_front_end_that_is_written(outputs, folder):
     end = FrontEnd.from_json(read_json(outputs.frontend))
     clips = [(u, noise(u.duration_s, int(u.id[-1]))) for u in manifest.read(folder / "test.jsonl")]
-    times = phone_times(folder / "segments.parquet")
+    times = read_phone_rows(folder / "segments.parquet")
     arrays = open_arrays(outputs.streams)
     for stream in streams_of("test", "mine/una", clips, times, PARAMS):
         # Clips went through 16 bits, which a quiet band shows.

@@ -135,7 +135,7 @@ def read_tiers(path: Path, options: ImportOptions) -> Tiers:
         raise RefusedError(
             "wrong row", f"{path}: not a TextGrid: {type(error).__name__}"
         ) from error
-    # Of two tiers with one name the first counts.
+    # If two tiers have one name, the first counts.
     named, names = dict(reversed(tiers)), [name for name, _ in tiers]
     chosen = {kind: _tier(kind, names, options, path) for kind in USUAL_TIERS}
     if not any(chosen.values()):
