@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import select
+import selectors
 import signal
 import socket
 import sys
@@ -49,6 +49,10 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket, self._reader, self._lock = connection, FrameReader(), Lock()
+        # Not `select.select`, which refuses numbers above 1023: a service with many connections
+        # gives a worker that is started again a socket of such a number.
+        self._waiting = selectors.DefaultSelector()
+        self._waiting.register(connection, selectors.EVENT_READ)
 
     def send(self, message: FromWorker) -> None:
         """Send a message; waits while the service does not read."""
@@ -62,7 +66,7 @@ class Channel:
         Raises:
             EOFError: the service has closed its end.
         """
-        while wait or select.select([self._socket], [], [], 0)[0]:
+        while wait or self._waiting.select(0):
             data = self._socket.recv(1 << 20)
             if not data:
                 raise EOFError
