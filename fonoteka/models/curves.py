@@ -29,6 +29,10 @@ def write_curves(folder: Path, history: Sequence[dict[str, float]]) -> None:
                 for name, value in values.items():
                     live.log_metric(name, value, timestamp=False)
                 live.next_step()
+        # DVCLive opens the repository and leaves it open: 18 files per training, of which a
+        # process with many of them, such as a simulation, has no more than 1,024.
+        if live._dvc_repo is not None:
+            live._dvc_repo.close()
         for curve in sorted(Path(scratch).glob("plots/metrics/*.tsv")):
             (part / curve.name).write_bytes(curve.read_bytes())
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+import pytest
 
 from fonoteka.models.curves import write_curves
 
@@ -29,3 +32,12 @@ def test_trainings_in_one_repository_share_no_file(tmp_path, monkeypatch):
     write_curves(tmp_path / "curves", HISTORY)
     assert not (tmp_path / ".dvc" / "tmp" / "exps").exists()
     assert os.environ["DVC_ROOT"] == str(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system lists no open files")
+def test_a_process_may_train_as_often_as_it_likes(tmp_path):
+    open_files = []
+    for number in range(3):
+        write_curves(tmp_path / str(number), HISTORY)
+        open_files.append(len([*Path("/proc/self/fd").iterdir()]))
+    assert open_files[0] == open_files[2]
