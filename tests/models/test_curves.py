@@ -40,4 +40,4 @@ def test_a_process_may_train_as_often_as_it_likes(tmp_path):
     for number in range(3):
         write_curves(tmp_path / str(number), HISTORY)
         open_files.append(len([*Path("/proc/self/fd").iterdir()]))
-    assert open_files[0] == open_files[2]
+    assert open_files[2] <= open_files[0]  # it was 32 more
