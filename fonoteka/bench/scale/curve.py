@@ -54,8 +54,17 @@ def measure_curve(
             project.make_models("tiny")
         for clips in sorted(sizes):
             entries[str(clips)] = measure_size(project, clips, stages, more)
-    ordered = {clips: entries[clips] for clips in sorted(entries, key=int)}
+    ordered = in_order(entries)
     return {"clip_s": CLIP_S, "sizes": ordered} | summary(ordered)
+
+
+def in_order(sizes: Sizes) -> Sizes:
+    """Return the entries of a report from the smallest number of clips to the largest.
+
+    >>> [*in_order({"1000": {}, "200": {}})]
+    ['200', '1000']
+    """
+    return {clips: sizes[clips] for clips in sorted(sizes, key=int)}
 
 
 def measure_size(

@@ -69,12 +69,15 @@ class ScaleProject:
     def set_workers(self, workers: int) -> None:
         """Set the number of worker processes; 0 for one per core."""
         self._params["execution"] |= {"executor": "processes", "workers": workers}
-        write_text(self.folder / "params.yaml", yaml.safe_dump(self._params))
+        self._write_params()
 
     def set_epochs(self, epochs: int) -> None:
         """Set the epochs of all trainings that the benchmark runs."""
         for section in ("ctc", "mlp", "train_realtime"):
             self._params[section]["epochs"] = epochs
+        self._write_params()
+
+    def _write_params(self) -> None:
         write_text(self.folder / "params.yaml", yaml.safe_dump(self._params))
 
     def make_models(self, size: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fonoteka.bench.scale.curve import CLIP_RATE_HZ, CLIP_S, Sizes
+from fonoteka.bench.scale.curve import CLIP_RATE_HZ, CLIP_S, Sizes, in_order
 from fonoteka.bench.scale.project import ScaleProject
 from fonoteka.bench.scale.stage_commands import STAGES, TRAINING_STAGES
 from fonoteka.reporting.machine import Demand, demanded
@@ -46,8 +46,8 @@ def measure_training(params: Path, sizes: Sequence[int], earlier: Sizes) -> dict
                 "stages": {stage: cost.entry() for stage, cost in costs.items()},
             }
             print(f"scale: training on {clips} clips measured", flush=True)
-    ordered = {clips: entries[clips] for clips in sorted(entries, key=int)}
-    largest = ordered[max(ordered, key=int)]["stages"]
+    ordered = in_order(entries)
+    largest = [*ordered.values()][-1]["stages"]
     demands = [
         Demand(f"scale.{name}.mib", cost["largest_mib"], MEMORY_LIMIT_MIB, at_most=True)
         for name, cost in largest.items()
