@@ -1,26 +1,29 @@
 """The phones of clips and streams with their times, in Parquet tables.
 
 A table has a row per phone, 60,000 per hour of speech. As a list of tuples each would take 150
-bytes, so columns are kept, of 24 bytes per phone, and lists are made of one clip at a time.
+bytes, so columns are kept, of 17 bytes per phone, and lists are made of one clip at a time.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from fonoteka.core.lazy_mapping import LazyMapping
 
 if TYPE_CHECKING:  # 0.8 CPU seconds, for which programs that need `Row` alone do not wait
     import pandas as pd
 
 Row = tuple[str, float, float]
 """A phone with its start and end, in seconds of the clip or stream."""
+ROWS_AT_ONCE = 65_536
+"""Rows that `RowWriter` keeps in memory, and the rows of a row group of its files."""
 
 
-class StoredPhones(Mapping[str, list[Row]]):
+class StoredPhones(LazyMapping[int, list[Row]]):
     """The phones of each clip or stream by its name, in the order of the table."""
 
     def __init__(self, table: pd.DataFrame, name: str, phone: str) -> None:
@@ -32,62 +35,88 @@ class StoredPhones(Mapping[str, list[Row]]):
             phone: the column of the phones.
         """
         numbers, names = table[name].factorize()
+        super().__init__({str(key): number for number, key in enumerate(names)})
         order = np.argsort(numbers, kind="stable")
-        self.numbers = {str(key): number for number, key in enumerate(names)}
         self.ends = np.cumsum(np.bincount(numbers, minlength=len(names)))
-        self.phones = table[phone].to_numpy(object)[order]
+        phones = table[phone].astype("category").cat
+        # Numbers of phones take 1 byte each, references to their texts 8.
+        self.phones = phones.categories.to_numpy(object)
+        self.numbers = phones.codes.to_numpy()[order]
         self.start_s, self.end_s = (
             table[column].to_numpy(np.float64)[order] for column in ("start_s", "end_s")
         )
 
-    def __getitem__(self, key: str) -> list[Row]:
-        number = self.numbers[key]
-        part = slice(self.ends[number - 1] if number else 0, self.ends[number])
-        columns = (self.phones[part], self.start_s[part], self.end_s[part])
+    def read(self, place: int) -> list[Row]:
+        """Return the phones of the clip with a number."""
+        part = slice(self.ends[place - 1] if place else 0, self.ends[place])
+        columns = (self.phones[self.numbers[part]], self.start_s[part], self.end_s[part])
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
-    def __contains__(self, key: object) -> bool:
-        return key in self.numbers
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.numbers)
+def read_phone_rows(
+    segments: Path, part: str | None = None, kinds: Sequence[str] = ("phone",)
+) -> StoredPhones:
+    """Return the phones of each clip in data/corpus/segments.parquet.
 
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-
-def read_phone_rows(segments: Path) -> StoredPhones:
-    """Return the phones of each clip in data/corpus/segments.parquet."""
-    import pandas as pd
-
+    Args:
+        segments: the table.
+        part: train, valid or test; without it, all of them.
+        kinds: of segments; a silence is a row whose phone is the empty string.
+    """
     columns = ["utterance", "symbol", "start_s", "end_s"]
-    table = pd.read_parquet(segments, columns=columns, filters=[("kind", "==", "phone")])
+    of_part = [] if part is None else [("part", "==", part)]
+    table = read_table(segments, columns, [("kind", "in", list(kinds)), *of_part])
     return StoredPhones(table, "utterance", "symbol")
 
 
-class RowTable:
-    """A table that grows by rows and keeps columns: a number takes 8 bytes, a text a reference."""
+def read_table(
+    path: Path, columns: Sequence[str], filters: Sequence[tuple[str, str, Any]]
+) -> pd.DataFrame:
+    """Return the rows of a Parquet table that pass all filters; texts are categories.
 
-    def __init__(self, columns: Mapping[str, type]) -> None:
-        """Begin an empty table; `columns` names the type of each column."""
-        self.columns: dict[str, Any] = {
-            name: array("d") if kind is float else [] for name, kind in columns.items()
-        }
+    As strings, the name and the phone of a row would take five times the memory of its times.
+    """
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    texts = [field.name for field in pq.read_schema(path) if str(field.type) == "string"]
+    return pd.read_parquet(
+        path, columns=list(columns), filters=list(filters), read_dictionary=texts
+    )
+
+
+class RowWriter:
+    """A Parquet table that is written while its rows are made, `ROWS_AT_ONCE` at a time."""
+
+    def __init__(self, path: Path, columns: Mapping[str, type]) -> None:
+        """Begin an empty table; `columns` names the type of each column: str, float or bool."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        types = {str: pa.string(), float: pa.float64(), bool: pa.bool_()}
+        self.schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
+        self.writer = pq.ParquetWriter(path, self.schema)
+        self.waiting: list[Sequence[Any]] = []
+
+    def __enter__(self) -> RowWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write()
+        self.writer.close()
 
     def extend(self, rows: Iterable[Sequence[Any]]) -> None:
         """Append rows whose values are in the order of the columns."""
-        columns = [*self.columns.values()]
-        for row in rows:
-            for column, value in zip(columns, row, strict=True):
-                column.append(value)
+        self.waiting.extend(rows)
+        if len(self.waiting) >= ROWS_AT_ONCE:
+            self._write()
 
-    def frame(self) -> pd.DataFrame:
-        """Return the table."""
-        import pandas as pd
+    def _write(self) -> None:
+        import pyarrow as pa
 
-        return pd.DataFrame(
-            {
-                name: np.array(column) if isinstance(column, array) else column
-                for name, column in self.columns.items()
-            }
-        )
+        if not self.waiting:
+            return
+        columns = zip(self.schema, zip(*self.waiting, strict=True), strict=True)
+        arrays = [pa.array(values, field.type) for field, values in columns]
+        self.writer.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
+        self.waiting = []

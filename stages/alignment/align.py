@@ -21,13 +21,12 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
 from fonoteka import manifest
 from fonoteka.alignment.emissions import emissions, frame_levels
-from fonoteka.alignment.phone_rows import RowTable
+from fonoteka.alignment.phone_rows import RowWriter
 from fonoteka.alignment.plain_path import plain_times
 from fonoteka.audio.dsp import Signal
 from fonoteka.core.files import atomic_file, write_json
@@ -137,9 +136,9 @@ def _spans(utterance: Utterance) -> list[tuple[str, int, int]]:
 
 def align(
     head: nn.Module, embeddings: Path, audio: Path, parts: dict[str, list[Utterance]],
-    params: AlignParams,
-) -> tuple[pd.DataFrame, dict[str, Any]]:  # fmt: skip
-    """Return all segments and the report."""
+    table: RowWriter, params: AlignParams,
+) -> dict[str, Any]:  # fmt: skip
+    """Write all segments to `table` and return the report."""
     needed = {
         u.id: (u, part)
         for part, utterances in parts.items()
@@ -170,41 +169,41 @@ def align(
             placed[key] = times
         else:
             measured.append(measured_clip(utterance, times, frames, prior, params.prior_weight))
-    table = RowTable(COLUMNS)
-    origins = {"corpus": 0, "forced": 0, "too few frames": 0}
-    for part, utterances in parts.items():
-        for u in utterances:
-            own_or_placed = u.phone_times_s or placed[u.id]
-            origin = "corpus" if u.phone_times_s else "forced" if placed[u.id] else "too few frames"
-            origins[origin] += 1
-            if own_or_placed:
-                table.extend(rows_of(u, part, own_or_placed, origin, params.min_silence_s))
-    segments = table.frame()
-    report = {
-        "clips": origins,
-        "silence_share": silence_shares(segments, parts),
+    return {
+        **write_segments(parts, placed, table, params.min_silence_s),
         "start_error": errors_of(measured),
         "wrong_words": {
             part: wrong_word_rates(clips, params.seed) for part, clips in to_change.items()
         },
     }
-    return segments, report
 
 
-def silence_shares(
-    segments: pd.DataFrame, parts: Mapping[str, Sequence[Utterance]]
-) -> dict[str, float]:
-    """Return the share of silence in the time of each corpus, over clips with segments."""
-    spoken = segments[segments["kind"] == "phone"]
-    seconds = (spoken["end_s"] - spoken["start_s"]).groupby(spoken["utterance"]).sum()
-    totals: dict[str, list[float]] = {}
-    for u in (u for utterances in parts.values() for u in utterances if u.id in seconds.index):
-        total = totals.setdefault(u.source, [0.0, 0.0])
-        total[0] += float(seconds[u.id])
-        total[1] += u.duration_s
-    return {
-        source: round(1 - phone / whole, 4) for source, (phone, whole) in sorted(totals.items())
-    }
+def write_segments(
+    parts: Mapping[str, Sequence[Utterance]], placed: Mapping[str, Times | None],
+    table: RowWriter, min_silence_s: float,
+) -> dict[str, Any]:  # fmt: skip
+    """Write the segments of all clips that have times; return counts and shares for the report.
+
+    Args:
+        parts: the clips.
+        placed: the times of those whose corpus has none, or None if they have too few frames.
+        table: where to write.
+        min_silence_s: a shorter gap between phones is not a segment.
+    """
+    origins = {"corpus": 0, "forced": 0, "too few frames": 0}
+    seconds: dict[str, list[float]] = {}  # of phones, and of whole clips, by corpus
+    for part, utterances in parts.items():
+        for u in utterances:
+            times = u.phone_times_s or placed[u.id]
+            origin = "corpus" if u.phone_times_s else "forced" if times else "too few frames"
+            origins[origin] += 1
+            if times:
+                table.extend(rows_of(u, part, times, origin, min_silence_s))
+                total = seconds.setdefault(u.source, [0.0, 0.0])
+                total[0] += sum(end - start for start, end in times)
+                total[1] += u.duration_s
+    silence = {name: round(1 - spoken / whole, 4) for name, (spoken, whole) in seconds.items()}
+    return {"clips": origins, "silence_share": dict(sorted(silence.items()))}
 
 
 def main() -> None:
@@ -216,9 +215,9 @@ def main() -> None:
     configure(load("compute", ComputeParams).threads)
     parts = {part: manifest.read(getattr(args, part)) for part in PARTS}
     head, _ = load_head(args.model)
-    segments, report = align(head, args.embeddings, args.audio, parts, load("align", AlignParams))
-    with atomic_file(args.segments) as part_file:
-        segments.to_parquet(part_file, index=False)
+    params = load("align", AlignParams)
+    with atomic_file(args.segments) as file, RowWriter(file, COLUMNS) as table:
+        report = align(head, args.embeddings, args.audio, parts, table, params)
     write_json(args.report, report)
 
 

@@ -20,7 +20,7 @@ from fonoteka.manifest import Utterance
 from fonoteka.phones import INVENTORY, NUMBER
 from fonoteka.scoring.decoding import greedy
 from fonoteka.scoring.error_rate import Errors, Pair, aligned, count_errors
-from fonoteka.shards import open_arrays
+from fonoteka.shards import StoredArrays, open_arrays
 
 Array = NDArray[np.float32]
 Numbers = NDArray[np.intp]
@@ -108,7 +108,7 @@ def read_segments(path: Path, utterances: Sequence[Utterance]) -> Segments:
     return Segments(groups, sorted(rows["origin"].unique()))
 
 
-def open_posteriors(folder: Path) -> Mapping[str, Array]:
+def open_posteriors(folder: Path) -> StoredArrays:
     """Return everything in a folder of posteriors, none of which is in memory.
 
     Raises:

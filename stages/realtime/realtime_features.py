@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from fonoteka import manifest
-from fonoteka.alignment.phone_rows import RowTable, read_phone_rows
+from fonoteka.alignment.phone_rows import RowWriter, read_phone_rows
 from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.audio.recipe import AugmentRecipe, load_recipe
@@ -131,26 +130,29 @@ def run(
     """Write the streams of all parts."""
     times = read_phone_rows(segments)
     with atomic_folder(out) as folder, ScratchArrays(folder) as frames:
-        table, report = plain_features(audio, parts, times, frames, params, frontend, recipe)
+        with atomic_file(times_path) as file, RowWriter(file, COLUMNS) as table:
+            train_streams, report = plain_features(
+                audio, parts, times, frames, table, params, frontend, recipe
+            )
         # The constants are known only after all training streams, so features are normalised last.
-        train_streams = sorted(set(table.loc[table["part"] == "train", "stream"]))
-        end = FrontEnd(frontend, *constants(frames, train_streams))
+        end = FrontEnd(frontend, *constants(frames, sorted(train_streams)))
         keys = sorted(frames, key=lambda key: (array_shard(key, params.shards), key))
         final = ((key, np.asarray((frames[key] - end.mean) / end.std, np.float32)) for key in keys)
         stream_arrays(folder, final, params.shards)
-    with atomic_file(times_path) as file:
-        table.to_parquet(file, index=False)
     write_json(frontend_path, end.to_json())
     write_json(report_path, report)
 
 
 def plain_features(
-    audio: Path, parts: Mapping[str, Path], times: Times, frames: ScratchArrays,
+    audio: Path, parts: Mapping[str, Path], times: Times, frames: ScratchArrays, table: RowWriter,
     params: RealtimeFeaturesParams, frontend: FrontEndParams, recipe: AugmentRecipe,
-) -> tuple[pd.DataFrame, dict[str, Any]]:  # fmt: skip
-    """Add the features of all streams to `frames`; return their phones, and the report."""
+) -> tuple[list[str], dict[str, Any]]:  # fmt: skip
+    """Add the features of all streams to `frames` and their phones to `table`.
+
+    Return the names of the training streams, and the report.
+    """
     plain = FrontEnd.without_normalisation(frontend)
-    table = RowTable(COLUMNS)
+    train_streams: list[str] = []
     report: dict[str, Any] = {}
     for part, path in parts.items():
         utterances = manifest.read(path)
@@ -174,6 +176,8 @@ def plain_features(
                 )
             frames.add(stream.id, features)
             table.extend(stream.rows)
+            if part == "train":
+                train_streams.append(stream.id)
             count += 1
             seconds[stream.rows[0][2]] += len(stream.samples) / SAMPLE_RATE_HZ
         report[part] = {
@@ -181,7 +185,7 @@ def plain_features(
             "streams": count,
             "clips": len(timed), "clips_without_times": len(utterances) - len(timed),
         }  # fmt: skip
-    return table.frame(), report
+    return train_streams, report
 
 
 def main() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
+import pyarrow.parquet as pq
 
-from fonoteka.alignment.phone_rows import RowTable, StoredPhones, read_phone_rows
+from fonoteka.alignment import phone_rows
+from fonoteka.alignment.phone_rows import RowWriter, StoredPhones, read_phone_rows
 
 ROWS = [
     ("b", "phone", "d", 0.0, 0.1),
@@ -31,9 +33,25 @@ def test_a_table_without_phones_has_no_clip(tmp_path):
     assert dict(StoredPhones(table, "utterance", "symbol")) == {}
 
 
-def test_a_table_grown_by_rows_is_that_of_a_list_of_rows():
-    grown = RowTable(COLUMNS)
-    grown.extend(ROWS[:2])
-    grown.extend(ROWS[2:])
-    pd.testing.assert_frame_equal(grown.frame(), pd.DataFrame(ROWS, columns=[*COLUMNS]))
-    assert RowTable(COLUMNS).frame().shape == (0, len(COLUMNS))
+def test_silences_and_one_part_alone_can_be_asked_for(tmp_path):
+    table = pd.DataFrame(ROWS, columns=[*COLUMNS])
+    table["part"] = ["train", "train", "train", "test", "train", "train"]
+    table.to_parquet(tmp_path / "segments.parquet")
+    rows = read_phone_rows(tmp_path / "segments.parquet", "train", ("phone", "silence"))
+    assert dict(rows) == {"b": [("d", 0.0, 0.1), ("a", 0.1, 0.25)], "a": [("", 0.0, 0.2)]}
+
+
+def test_a_table_written_by_rows_is_that_of_a_list_of_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(phone_rows, "ROWS_AT_ONCE", 3)
+    with RowWriter(tmp_path / "rows.parquet", COLUMNS) as table:
+        for row in ROWS:
+            table.extend([row])
+    read = pd.read_parquet(tmp_path / "rows.parquet")
+    pd.testing.assert_frame_equal(read, pd.DataFrame(ROWS, columns=[*COLUMNS]))
+    assert pq.ParquetFile(tmp_path / "rows.parquet").num_row_groups == 2
+
+
+def test_a_table_without_rows_has_its_columns(tmp_path):
+    with RowWriter(tmp_path / "rows.parquet", COLUMNS):
+        pass
+    assert pd.read_parquet(tmp_path / "rows.parquet").shape == (0, len(COLUMNS))

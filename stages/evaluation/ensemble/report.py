@@ -30,13 +30,29 @@ class Part:
     """
 
     utterances: list[Utterance]
-    log_probs: dict[str, list[Array]]
+    log_probs: dict[str, Sequence[Array]]
     empty_references: int
 
     @property
     def references(self) -> list[tuple[str, ...]]:
         """The phones of each utterance."""
         return [u.phones for u in self.utterances]
+
+
+class ClipPosteriors(Sequence[Array]):
+    """The posteriors of clips in an order, each read when it is asked for.
+
+    In memory they would take 37 MB per hour and model.
+    """
+
+    def __init__(self, arrays: Mapping[str, Array], ids: Sequence[str]) -> None:
+        self.arrays, self.ids = arrays, ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.arrays[self.ids[index]]
 
 
 def part_of(
@@ -55,7 +71,10 @@ def part_of(
     scorable = [u for u in utterances if u.phones]
     if not scorable:
         raise UserError(f"{place}: none of {len(utterances)} utterances has a phone to score")
-    log_probs = {name: [arrays[u.id] for u in scorable] for name, arrays in posteriors.items()}
+    ids = [u.id for u in scorable]
+    log_probs: dict[str, Sequence[Array]] = {
+        name: ClipPosteriors(arrays, ids) for name, arrays in posteriors.items()
+    }
     return Part(scorable, log_probs, len(utterances) - len(scorable))
 
 

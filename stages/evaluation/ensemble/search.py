@@ -106,12 +106,11 @@ def search(
     candidates = []
     for members in (names for size in SIZES for names in combinations(decoded, size)):
         grid = weightings(len(members), step)
-        clips = list(zip(*(log_probs[name] for name in members), strict=True))
-        candidates.append(_best(
-            (_wrong(references, (_symbols(average(clip, w)) for clip in clips)),
-             Recipe("average", members, w))
-            for w in grid
-        ))  # fmt: skip
+        clips = zip(*(log_probs[name] for name in members), strict=True)
+        wrong = _wrong_averages(references, clips, grid)
+        candidates.append(
+            _best(zip(wrong, (Recipe("average", members, w) for w in grid), strict=True))
+        )
         # The alignment does not depend on the weights, so one serves all of them.
         slots = [network(clip) for clip in zip(*(decoded[name] for name in members), strict=True)]
         candidates.append(_best(
@@ -120,6 +119,19 @@ def search(
             for w, null_confidence in product(grid, null_confidences)
         ))  # fmt: skip
     return candidates
+
+
+def _wrong_averages(
+    references: Sequence[Sequence[str]], clips: Iterable[Sequence[Array]],
+    grid: Sequence[tuple[float, ...]],
+) -> list[int]:  # fmt: skip
+    """Return the number of errors of each weighting; a clip is read once for all of them."""
+    wrong = [0] * len(grid)
+    for reference, clip in zip(references, clips, strict=True):
+        for number, weights in enumerate(grid):
+            symbols = _symbols(average(clip, weights))
+            wrong[number] += Levenshtein.distance(reference, symbols)
+    return wrong
 
 
 def best_of(candidates: Iterable[Candidate], method: str) -> Candidate:

@@ -16,7 +16,7 @@ On the validation part an ensemble's score is too good, because its weights were
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from fonoteka.core.files import atomic_folder, read_json, write_json
 from fonoteka.core.params import load
 from fonoteka.phones import LABELS
 from fonoteka.reporting.rounding import rounded
-from fonoteka.shards import write_arrays
+from fonoteka.shards import StoredArrays, array_shard, stream_arrays
 from stages.evaluation.ensemble.report import SHIPPED, Part, part_of, report
 from stages.evaluation.ensemble.rover import average
 from stages.evaluation.ensemble.search import Array, Candidate, Recipe, best_of, search
@@ -59,8 +59,8 @@ class EnsembleParams:
     digits: int
 
 
-def read_members(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[str, Array]]:
-    """Return the frame posteriors of each model, under its folder's name.
+def read_members(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, StoredArrays]:
+    """Return the frame posteriors of each model, under its folder's name; none is in memory.
 
     Args:
         folders: one per model.
@@ -75,9 +75,8 @@ def read_members(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[
         raise UserError(f"an ensemble needs two or more different models, found {names}")
     wanted, log_probs = set(ids), {}
     for folder in folders:
-        stored = open_posteriors(folder)
-        # In memory, 37 MB per hour and model: the search decodes each clip with each recipe.
-        arrays = {key: stored[key] for key in stored if "#" not in key}
+        parts = open_posteriors(folder).places
+        arrays = StoredArrays({key: part for key, part in parts.items() if "#" not in key})
         if odd := sorted(wanted ^ set(arrays)):
             raise UserError(
                 f"{folder}: {len(wanted - set(arrays))} utterances of the parts are missing and "
@@ -85,7 +84,7 @@ def read_members(folders: Sequence[Path], ids: Iterable[str]) -> dict[str, dict[
             )
         log_probs[folder.name] = arrays
     for key in sorted(wanted):
-        shapes = {name: arrays[key].shape for name, arrays in log_probs.items()}
+        shapes = {name: arrays.shape(key) for name, arrays in log_probs.items()}
         if len(set(shapes.values())) != 1 or shapes[names[0]][1:] != (len(LABELS),):
             raise UserError(
                 f"{key}: expected posteriors of the same frames and {len(LABELS)} labels, "
@@ -119,24 +118,25 @@ def read_metadata(models: Sequence[Path], names: Iterable[str]) -> dict[str, dic
 
 
 def posteriors(
-    recipe: Recipe, log_probs: dict[str, dict[str, Array]], times: Mapping[str, Times]
-) -> dict[str, Array]:
-    """Return averaged log posteriors, and scores of each phone segment from them.
+    recipe: Recipe, log_probs: Mapping[str, Mapping[str, Array]], times: Mapping[str, Times],
+    keys: Iterable[str],
+) -> Iterator[tuple[str, Array]]:  # fmt: skip
+    """Yield averaged log posteriors of each clip, and scores of each phone segment from them.
 
     Args:
         recipe: the members and their weights.
         log_probs: log posteriors `[T, V]` of each clip by each model.
         times: start and end in seconds of each clip's segments.
+        keys: the ids of the clips in the order wanted.
 
-    Returns:
-        id to `[T, V]`, and `id#segments` to `[S, V - 1]`: one row per segment, ordered as `times`.
+    Yields:
+        id and `[T, V]`, then `id#segments` and `[S, V - 1]`: one row per segment, ordered as
+        `times`.
     """
-    arrays: dict[str, Array] = {}
-    for key in log_probs[recipe.members[0]]:
+    for key in keys:
         mean = average([log_probs[name][key] for name in recipe.members], recipe.weights)
-        arrays[key] = mean
-        arrays[f"{key}#segments"] = rows_of(mean, times.get(key, ()))
-    return arrays
+        yield key, mean
+        yield f"{key}#segments", rows_of(mean, times.get(key, ()))
 
 
 def ensemble_metadata(
@@ -172,10 +172,11 @@ def run(
     best = best_of(candidates, SHIPPED)
     phones = read_phone_rows(segments)
     times = {u.id: times_of(phones.get(u.id, ())) for rows in parts.values() for u in rows}
-    arrays = posteriors(best.recipe, log_probs, times)
     description = ensemble_metadata(best, metadata, valid_part)
+    shards = len(list(members[0].glob("shard-*.safetensors")))
+    keys = sorted(times, key=lambda key: array_shard(key, shards))
     with atomic_folder(out_posteriors) as folder:
-        write_arrays(folder, arrays, len(list(members[0].glob("shard-*.safetensors"))))
+        stream_arrays(folder, posteriors(best.recipe, log_probs, times, keys), shards)
     write_json(out_model, description)
     write_json(report_to, rounded(result, params.digits))
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fonoteka.alignment.phone_rows import Row
+from fonoteka.alignment.phone_rows import Row, StoredPhones
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json, write_json
 from fonoteka.core.params import load
@@ -37,34 +37,32 @@ from stages.realtime.evaluate_realtime.hop_scores import (
 )
 
 
-def sorted_phones(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the name of each stream in a table, and its phones by their ends."""
-    for key, rows in table.groupby("stream", sort=True):
-        yield str(key), rows.sort_values("end_s", kind="stable")
+def phones_by_stream(table: pd.DataFrame) -> StoredPhones:
+    """Return the phones of each stream in a table, by their ends."""
+    return StoredPhones(table.sort_values("end_s", kind="stable"), "stream", "phone")
 
 
-def rows_of(group: pd.DataFrame) -> list[Row]:
-    """Return the phones of a stream with their times."""
-    return list(zip(group["phone"], group["start_s"], group["end_s"], strict=True))
-
-
-def phones_and_hops(streams: Path, table: pd.DataFrame) -> list[tuple[list[Row], int]]:
-    """Return the phones and the number of hops of each stream; no frames are read."""
-    arrays = open_arrays(streams, table["stream"].unique())
-    return [(rows_of(group), arrays.shape(key)[0]) for key, group in sorted_phones(table)]
+def phones_and_hops(streams: Path, table: pd.DataFrame) -> Iterator[tuple[list[Row], int]]:
+    """Yield the phones and the number of hops of each stream; no frames are read."""
+    phones = phones_by_stream(table)
+    arrays = open_arrays(streams, phones)
+    for key in sorted(phones):
+        yield phones[key], arrays.shape(key)[0]
 
 
 def evaluation_streams(streams: Path, table: pd.DataFrame, hop_s: float) -> list[EvaluationStream]:
     """Return the streams of a table, in the order of their names."""
-    arrays = open_arrays(streams, table["stream"].unique())
+    phones = phones_by_stream(table)
+    arrays = open_arrays(streams, phones)
     result = []
-    for key, group in sorted_phones(table):
-        frames = arrays[key]
+    for key, rows in table.groupby("stream", sort=True):
+        group = rows.sort_values("end_s", kind="stable")
+        frames = arrays[str(key)]
         middle = (np.arange(len(frames)) + 0.5) * hop_s
         nearest = np.minimum(np.searchsorted(group["end_s"], middle), len(group) - 1)
         result.append(
             EvaluationStream(
-                frames, rows_of(group),
+                frames, phones[str(key)],
                 str(group["speaker"].iloc[0]), group["source"].to_numpy(object)[nearest],
                 group["language"].to_numpy(object)[nearest],
             )
@@ -94,7 +92,7 @@ def run(
             "are needed, so run the stage realtime_features"
         )
     # The baseline is the majority class of the training part, as a model could have learned it.
-    labelled = phones_and_hops(streams, train)
+    labelled = list(phones_and_hops(streams, train))
     test_streams = evaluation_streams(streams, test, hop_s)
     metadata = {folder.name: read_json(folder / "model.json") for folder in models}
     names = {name: values.get("name") for name, values in metadata.items()}

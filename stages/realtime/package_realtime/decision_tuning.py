@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fonoteka.alignment.phone_rows import Row
+from fonoteka.alignment.phone_rows import Row, StoredPhones
 from fonoteka.core.errors import UserError
 from fonoteka.onnx_export.session import open_model
 from fonoteka.onnx_export.stateful_session import StatefulSession
@@ -103,14 +103,9 @@ def labelled_streams(streams: Path, times: Path) -> dict[str, list[LabelledStrea
             raise UserError(
                 f"{times}: the part {part} has no stream; run the stage realtime_features"
             )
-        arrays = open_arrays(streams, own["stream"].unique())
-        result[part] = [
-            LabelledStream(
-                arrays[str(key)],
-                list(zip(rows["phone"], rows["start_s"], rows["end_s"], strict=True)),
-            )
-            for key, rows in own.groupby("stream", sort=True)
-        ]
+        phones = StoredPhones(own, "stream", "phone")
+        arrays = open_arrays(streams, phones)
+        result[part] = [LabelledStream(arrays[key], phones[key]) for key in sorted(phones)]
     return result
 
 

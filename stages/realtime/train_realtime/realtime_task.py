@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fonoteka.alignment.phone_rows import Row, StoredPhones
+from fonoteka.alignment.phone_rows import Row, StoredPhones, read_table
 from fonoteka.core.errors import UserError
 from fonoteka.models.causal import LayerShape, Stack, StackShape, State, build_stack, detach
 from fonoteka.models.ctc import bucket_by_length
@@ -28,7 +27,7 @@ from fonoteka.shards import StoredArrays, open_arrays
 Frames = NDArray[np.float32]
 THRESHOLDS = tuple(round(0.1 * n, 1) for n in range(1, 10))
 TOLERANCE_S = 0.02
-STREAMS_AT_ONCE = 64  # of 30 s each: 0.2 GiB of states for 128 units
+STREAMS_AT_ONCE = 32  # of 30 s each: 0.1 GiB of states for 128 units
 PADDING = -100
 """The label of hops after a stream's end: the value that `cross_entropy` ignores."""
 
@@ -120,7 +119,7 @@ def read_streams(streams: Path, times: Path, part: str) -> StoredStreams:
         ValueError: the part has no stream.
     """
     columns = ["stream", "phone", "start_s", "end_s"]
-    table = pd.read_parquet(times, columns=columns, filters=[("part", "==", part)])
+    table = read_table(times, columns, [("part", "==", part)])
     if table.empty:
         raise UserError(f"{times}: no stream of the part {part}; run the stage realtime_features")
     rows = StoredPhones(table, "stream", "phone")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+import weakref
+from array import array
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fonoteka import manifest
+from fonoteka.alignment.phone_rows import read_phone_rows
 from fonoteka.core.errors import UserError
 from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
@@ -211,33 +216,53 @@ class CtcTask:
         return frames.masked_fill(hidden[:, None], 0.0)
 
 
+class SegmentMeans:
+    """Vectors of segments, `[N, D]`, in a temporary file: those of 100,000 clips take 2.5 GB.
+
+    The rows of a batch are read one by one: 512 rows of 1 kB take 0.5 ms from the page cache.
+    """
+
+    def __init__(self, folder: Path, width: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - see below
+        weakref.finalize(self, self.file.close)  # the task of a training is not a block
+        self.width = width
+
+    def add(self, vectors: NDArray[np.float32]) -> None:
+        """Append vectors `[n, D]`."""
+        self.file.write(vectors.astype("<f4").tobytes())
+
+    def rows(self, numbers: Tensor) -> Tensor:
+        """Return the vectors with the given numbers, `[B, D]`."""
+        size, descriptor = 4 * self.width, self.file.fileno()
+        parts = [os.pread(descriptor, size, number * size) for number in numbers.tolist()]
+        return torch.frombuffer(bytearray(b"".join(parts)), dtype=torch.float32).view(
+            len(parts), self.width
+        )
+
+
 class MlpTask:
     """Segments: the mean of the embeddings of one phone, or of silence, and its label."""
 
     splits = True
 
-    def __init__(self, embeddings: Path, segments: Path, params: MlpParams) -> None:
-        # Not at the top: three of the four models never need it, and it takes 0.8 CPU seconds.
-        import pandas as pd
-
-        table = pd.read_parquet(segments)
-        table = table[(table["part"] == "train") & table["kind"].isin(["phone", "silence"])]
-        if table.empty:
+    def __init__(self, embeddings: Path, segments: Path, params: MlpParams, folder: Path) -> None:
+        """Read the segments of the training part; `folder` is for a temporary file."""
+        clips = read_phone_rows(segments, "train", ("phone", "silence"))
+        if not clips:
             raise UserError(f"{segments}: no segment of the training part")
-        arrays = open_arrays(embeddings, table["utterance"].unique())
-        means, labels = [], []
-        columns = table[["utterance", "symbol", "start_s", "end_s"]].to_numpy()
-        # The segments of an utterance follow each other, so its embeddings are read once.
-        for utterance, own in groupby(columns, key=lambda row: str(row[0])):
+        arrays = open_arrays(embeddings, clips)
+        width = arrays.shape(next(iter(clips)))[1]
+        self.means, labels = SegmentMeans(folder, width), array("b")
+        for utterance, rows in clips.items():
             frames = arrays[utterance]
-            for _, symbol, start_s, end_s in own:
-                start, end = frame_range(start_s, end_s, len(frames))
-                means.append(frames[start:end].mean(axis=0))
-                labels.append(NUMBER[symbol] if symbol else 0)
+            ranges = [frame_range(start_s, end_s, len(frames)) for _, start_s, end_s in rows]
+            self.means.add(np.stack([frames[start:end].mean(axis=0) for start, end in ranges]))
+            labels.extend(NUMBER[symbol] if symbol else 0 for symbol, _, _ in rows)
         self.params, self.left_out = params, 0
-        self.means, self.labels = torch.from_numpy(np.stack(means)), torch.tensor(labels)
+        self.labels = torch.tensor(labels, dtype=torch.int64)
         self.shape: Shape = MlpShape(
-            self.means.shape[1], len(LABELS), params.hidden, params.window, params.dropout
+            width, len(LABELS), params.hidden, params.window, params.dropout
         )
 
     def new(self) -> nn.Module:
@@ -255,7 +280,7 @@ class MlpTask:
         if not len(some):
             return torch.zeros(())
         with part.draws():
-            log_probs = on_processor(model, self.means[some][:, None])[:, 0]
+            log_probs = on_processor(model, self.means.rows(some)[:, None])[:, 0]
         return F.nll_loss(log_probs, self.labels[some]) * (len(some) / len(batch))
 
 

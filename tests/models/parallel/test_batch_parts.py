@@ -41,7 +41,9 @@ def toy(tmp_path_factory):
 
 
 def task_of(toy, kind):
-    return CtcTask(toy[0], toy[1], MASKED) if kind == "ctc" else MlpTask(toy[0], toy[3], MLP)
+    if kind == "ctc":
+        return CtcTask(toy[0], toy[1], MASKED)
+    return MlpTask(toy[0], toy[3], MLP, toy[0].parent)
 
 
 def gradients(task, batch, parts):

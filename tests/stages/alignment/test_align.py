@@ -13,6 +13,7 @@ from clip_maker import save_clips
 from corpus_maker import utterance
 
 from fonoteka import manifest
+from fonoteka.alignment.phone_rows import RowWriter
 from fonoteka.alignment.plain_path import plain_times
 from fonoteka.core.files import read_json
 from fonoteka.models.heads import LstmShape, new_head, save_head
@@ -146,9 +147,16 @@ def corpus(folder, monkeypatch):
     return rows
 
 
+def aligned(folder, monkeypatch):
+    """Return the segments and the report of that corpus."""
+    parts = corpus(folder, monkeypatch)
+    with RowWriter(folder / "segments.parquet", COLUMNS) as table:
+        report = align(None, folder, folder / "audio", parts, table, PARAMS)
+    return pd.read_parquet(folder / "segments.parquet"), report
+
+
 def test_own_times_are_taken_and_others_are_forced_or_counted(tmp_path, monkeypatch):
-    parts = corpus(tmp_path, monkeypatch)
-    segments, report = align(None, tmp_path, tmp_path / "audio", parts, PARAMS)
+    segments, report = aligned(tmp_path, monkeypatch)
     assert report["clips"] == {"corpus": 2, "forced": 1, "too few frames": 1}
     assert tuple(segments.columns) == tuple(COLUMNS)
     assert set(segments["utterance"]) == {"known", "unknown", "measured"}
@@ -157,8 +165,7 @@ def test_own_times_are_taken_and_others_are_forced_or_counted(tmp_path, monkeypa
 
 
 def test_forced_times_are_measured_on_known_ones_that_were_not_trained_on(tmp_path, monkeypatch):
-    parts = corpus(tmp_path, monkeypatch)
-    _, report = align(None, tmp_path, tmp_path / "audio", parts, PARAMS)
+    _, report = aligned(tmp_path, monkeypatch)
     errors = report["start_error"]
     assert errors["clips"] == 1  # the test clip alone
     # The plain path has the first edge at the peak, the second half-way to the next peak.
@@ -167,14 +174,16 @@ def test_forced_times_are_measured_on_known_ones_that_were_not_trained_on(tmp_pa
 
 
 def test_the_phones_of_a_word_fill_its_sound(tmp_path, monkeypatch):
-    segments, report = align(
-        None, tmp_path, tmp_path / "audio", corpus(tmp_path, monkeypatch), PARAMS
-    )
+    segments, report = aligned(tmp_path, monkeypatch)
     rows = segments[(segments["utterance"] == "unknown") & (segments["kind"] == "phone")]
     (start, edge), (again, end) = rows[["start_s", "end_s"]].to_numpy().tolist()
     assert edge == again
     assert (start, end) == (pytest.approx(0.06, abs=0.02), pytest.approx(0.24, abs=0.02))
-    assert 0 < report["silence_share"]["m"] < 1
+    # Of three clips of 0.6 s with times, these two phones and the 0.14 s that the corpus states of
+    # each of the others are speech.
+    assert report["silence_share"] == {
+        "m": pytest.approx(1 - (2 * 0.14 + end - start) / 1.8, abs=1e-4)
+    }
 
 
 def test_the_command_writes_segments_and_report_the_same_each_time(tmp_path, monkeypatch):
