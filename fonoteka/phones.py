@@ -38,6 +38,15 @@ LABELS: tuple[str, ...] = (BLANK, *INVENTORY)
 
 NUMBER: Mapping[str, int] = MappingProxyType({label: i for i, label in enumerate(LABELS)})
 
+MANNERS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "vowel": ("a", "e", "i", "o", "u", "æ", "ɑ", "ʌ", "ə", "ɚ", "ɔ", "ɪ", "ʊ", "aɪ", "aʊ", "eɪ",
+              "oʊ", "ɔɪ"),
+    "sonorant": ("j", "l", "ʎ", "m", "n", "ɲ", "ŋ", "r", "ɹ", "ɾ", "w"),
+    "fricative": ("f", "v", "s", "z", "ʃ", "ʒ", "x", "h", "θ", "ð"),
+    "stop": ("p", "b", "t", "d", "k", "ɡ", "ts", "tʃ", "tɕ", "dʒ", "dʑ"),
+})  # fmt: skip
+"""The phones of each manner of articulation; affricates are stops, which begin in silence too."""
+
 # Stems of compounds in which the letters of a digraph belong to two parts and are two phones.
 SEAMS = ("injekci", "injekto", "konjug", "konjunk", "tanjug", "nadživ", "nadžup", "nadžnj",
          "odžal", "odživ", "podžup", "predživot", "podžig")  # fmt: skip

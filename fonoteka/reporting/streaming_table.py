@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fonoteka.phones import MANNERS
 from fonoteka.reporting.markdown import plain, table
 from fonoteka.reporting.shares import percent
 
@@ -24,6 +25,10 @@ def page(report: Mapping[str, Any]) -> str:
         "contain 95 % intervals over speakers.",
         policy_table(report["models"]),
         f"Phone error rate of the whole streams offline: {_offline(report['offline'])}.",
+        "Time from the start of an utterance, after a pause, to its first committed phone, by the "
+        "manner of that phone: p50 and p90. A stop begins with silence, in which nothing can be "
+        "recognised.",
+        manner_table(report["models"]),
         "![Commit lag and erasure](streaming.png)",
         "## Confidence of phones",
         "Each measure was calibrated on validation speakers. ECE is the expected calibration "
@@ -80,6 +85,35 @@ def _cells(entry: Mapping[str, Any]) -> list[object]:
         _ms(first, "p90"), _number(entry["erasure"]), percent(entry["unstable_partials"]),
         entry["committed_changed"],
     ]  # fmt: skip
+
+
+def manner_table(models: Mapping[str, Any]) -> str:
+    """Return the first emission of each model and policy by the manner of the first phone.
+
+    Args:
+        models: `models` of the report.
+    """
+    header = ["model", "policy", "utterances", *(f"first a {manner}" for manner in MANNERS)]
+    rows = [
+        [
+            plain(model), plain(policy), whole["utterances"],
+            *(_both(whole["first_emission_ms_by_manner"][manner]) for manner in MANNERS),
+        ]
+        for model, policies in models.items()
+        for policy, whole in policies.items()
+    ]  # fmt: skip
+    return table(header, rows, left=(0, 1))
+
+
+def _both(quantiles: Mapping[str, Any]) -> str:
+    """Return p50 and p90 with their number.
+
+    >>> _both({"p50": 141.26, "p90": 180.0, "n": 12})
+    '141, 180 ms (12)'
+    """
+    if not quantiles["n"]:
+        return "-"
+    return f"{quantiles['p50']:.0f}, {quantiles['p90']:.0f} ms ({quantiles['n']})"
 
 
 def confidence_table(models: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ are the same on every machine; `python -m fonoteka bench streaming` measures it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +21,9 @@ ReferencePhone = tuple[str, float, float]
 
 TOLERANCE_S = 1e-6
 """Times are sums of floats: two that differ by less are equal."""
+
+PAUSE_S = 0.2
+"""Silence after which a phone begins an utterance: longer than the closure of a stop."""
 
 
 class TailChange(NamedTuple):
@@ -41,6 +45,21 @@ class CommitLag(NamedTuple):
     after_start_s: float
 
 
+class FirstEmission(NamedTuple):
+    """How long after the start of an utterance its first phone came, in seconds of audio.
+
+    Attributes:
+        phone: the first true phone.
+        committed_s: to the update that committed the first phone after that start; None if none
+            came before the next utterance.
+        shown_s: likewise to the first update with a committed or provisional phone.
+    """
+
+    phone: str
+    committed_s: float | None
+    shown_s: float | None
+
+
 @dataclass(frozen=True)
 class StreamScore:
     """Measurements of one stream; those of several streams are pooled by `stream_summary`.
@@ -49,9 +68,7 @@ class StreamScore:
         speaker: of the stream.
         errors: of the committed phones against the true ones.
         lags: of each committed phone that is aligned with an equal true phone.
-        first_committed_s: from the start of the first true phone to the update that committed the
-            first phone after that start; None if there is none.
-        first_shown_s: likewise to the first update with a committed or provisional phone.
+        first: the first emission of each utterance: after each pause of at least `PAUSE_S`.
         updates: their number.
         unstable_updates: updates that changed or removed a shown phone.
         deleted: phones that updates removed from the end of the shown ones.
@@ -62,8 +79,7 @@ class StreamScore:
     speaker: str
     errors: Errors
     lags: tuple[CommitLag, ...]
-    first_committed_s: float | None
-    first_shown_s: float | None
+    first: tuple[FirstEmission, ...]
     updates: int
     unstable_updates: int
     deleted: int
@@ -99,20 +115,18 @@ def score_stream(
     >>> updates = [StreamUpdate(0.2, (), (a,)), StreamUpdate(0.3, (a,), ()),
     ...            StreamUpdate(0.4, (b,), ())]
     >>> score = score_stream(updates, [("a", 0.1, 0.2), ("b", 0.2, 0.3)])
-    >>> [round(lag.after_end_s, 3) for lag in score.lags], round(score.first_shown_s, 3)
+    >>> [round(lag.after_end_s, 3) for lag in score.lags], round(score.first[0].shown_s, 3)
     ([0.1, 0.1], 0.1)
     """
     _check(updates, reference)
     changes = list(tail_changes(updates))
     committed = [(phone, update.audio_s) for update in updates for phone in update.committed]
     pairs = aligned([symbol for symbol, *_ in reference], [p.symbol for p, _ in committed])
-    start_s = reference[0][1]
     return StreamScore(
         speaker=speaker,
         errors=count_errors(pairs),
         lags=tuple(_lags(pairs, committed, reference)),
-        first_committed_s=_first_emission(updates, start_s, provisional=False),
-        first_shown_s=_first_emission(updates, start_s, provisional=True),
+        first=tuple(_first_emissions(updates, reference)),
         updates=len(updates),
         unstable_updates=sum(bool(change.deleted) for change in changes),
         deleted=sum(len(change.deleted) for change in changes),
@@ -196,12 +210,35 @@ def _lags(
         phone_index += symbol is not None
 
 
+def _first_emissions(
+    updates: Sequence[StreamUpdate], reference: Sequence[ReferencePhone]
+) -> Iterator[FirstEmission]:
+    """Yield the first emission of each utterance."""
+    before_s = [-math.inf, *(end_s for _, _, end_s in reference[:-1])]
+    starts = [
+        (phone, start_s)
+        for (phone, start_s, _), end_s in zip(reference, before_s, strict=True)
+        if start_s - end_s >= PAUSE_S
+    ]
+    nexts = [start_s for _, start_s in starts[1:]] + [math.inf]
+    for (phone, start_s), next_s in zip(starts, nexts, strict=True):
+        yield FirstEmission(
+            phone,
+            _first_emission(updates, start_s, next_s, provisional=False),
+            _first_emission(updates, start_s, next_s, provisional=True),
+        )
+
+
 def _first_emission(
-    updates: Sequence[StreamUpdate], start_s: float, provisional: bool
+    updates: Sequence[StreamUpdate], start_s: float, next_s: float, provisional: bool
 ) -> float | None:
-    """Return the seconds from a start to the first update with a phone that ends after it."""
+    """Return the seconds from a start to the first update with a phone that ends after it.
+
+    None if that phone begins with the next utterance or later.
+    """
     for update in updates:
         phones = update.committed + (update.provisional if provisional else ())
-        if any(phone.end_s > start_s + TOLERANCE_S for phone in phones):
-            return update.audio_s - start_s
+        later = [phone for phone in phones if phone.end_s > start_s + TOLERANCE_S]
+        if later:
+            return update.audio_s - start_s if later[0].start_s < next_s else None
     return None

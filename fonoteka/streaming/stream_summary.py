@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from fonoteka.confidence.speaker_draws import (
     numbered,
 )
 from fonoteka.core.errors import UserError
+from fonoteka.phones import MANNERS
 from fonoteka.scoring.error_rate import Interval
 from fonoteka.streaming.stream_metrics import StreamScore
 
@@ -34,8 +35,10 @@ def summarise(scores: Sequence[StreamScore], resamples: int, seed: int) -> dict[
     Returns:
         `per`, `erasure` and `unstable_partials` with `_low` and `_high`; `matched`, the share of
         true phones that have a lag; `commit_lag_ms`, `commit_lag_from_start_ms`,
-        `first_emission_ms` and `first_provisional_ms` with p50 and p90, their intervals and `n`;
-        `committed_changed`; `streams`, `speakers` and `phones`. None for what does not exist.
+        `first_emission_ms` and `first_provisional_ms` of utterances with p50 and p90, their
+        intervals and `n`; `first_emission_ms_by_manner` of their first phones;
+        `committed_changed`; `streams`, `speakers`, `utterances` and `phones`. None for what does
+        not exist.
 
     Raises:
         UserError: there is no stream.
@@ -54,19 +57,33 @@ def summarise(scores: Sequence[StreamScore], resamples: int, seed: int) -> dict[
         "matched": sum(map(len, lags)) / sum(reference),
         "commit_lag_ms": quantiles(lags),
         "commit_lag_from_start_ms": quantiles(starts),
-        "first_emission_ms": quantiles([_present(score.first_committed_s) for score in scores]),
-        "first_provisional_ms": quantiles([_present(score.first_shown_s) for score in scores]),
+        "first_emission_ms": quantiles(
+            [_present(first.committed_s for first in score.first) for score in scores]
+        ),
+        "first_provisional_ms": quantiles(
+            [_present(first.shown_s for first in score.first) for score in scores]
+        ),
+        "first_emission_ms_by_manner": {
+            manner: quantiles(
+                [
+                    _present(f.committed_s for f in score.first if f.phone in phones)
+                    for score in scores
+                ]
+            )
+            for manner, phones in MANNERS.items()
+        },
         **ratio("erasure", [score.deleted for score in scores], final),
         **ratio("unstable_partials", [score.unstable_updates for score in scores], updates),
         "committed_changed": sum(score.committed_changed for score in scores),
         "streams": len(scores),
         "speakers": len({score.speaker for score in scores}),
+        "utterances": sum(len(score.first) for score in scores),
         "phones": sum(reference),
     }
 
 
-def _present(value: float | None) -> list[float]:
-    return [] if value is None else [value]
+def _present(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def _ratio(

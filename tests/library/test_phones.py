@@ -12,6 +12,7 @@ from fonoteka.phones import (
     LABELS,
     LANGUAGES,
     LETTERS,
+    MANNERS,
     SEAMS,
     SOUTH_SLAVIC,
     from_espeak,
@@ -34,6 +35,10 @@ def test_the_blank_is_label_zero_and_not_a_phone():
     assert LABELS[0] == BLANK
     assert LABELS[1:] == INVENTORY
     assert BLANK not in INVENTORY
+
+
+def test_each_phone_has_one_manner():
+    assert sorted(phone for phones in MANNERS.values() for phone in phones) == sorted(INVENTORY)
 
 
 @pytest.mark.parametrize("letter", sorted(LETTERS))

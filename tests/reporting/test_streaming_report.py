@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from fonoteka.phones import MANNERS
 from fonoteka.reporting.lag_figure import draw, lag_points
-from fonoteka.reporting.streaming_table import confidence_table, page, policy_table
+from fonoteka.reporting.streaming_table import confidence_table, manner_table, page, policy_table
 
 LAG = {"p50": 81.4, "p50_low": 80.0, "p50_high": 90.0, "p90": 139.6, "p90_low": None,
        "p90_high": None, "n": 9}  # fmt: skip
@@ -13,7 +14,8 @@ ENTRY = {
     "per": 0.0712, "per_low": 0.06, "per_high": 0.08, "offline_per": 0.0712,
     "equal_to_offline": 1.0, "commit_lag_ms": LAG, "first_emission_ms": LAG, "erasure": 0.0312,
     "unstable_partials": 0.02, "committed_changed": 0, "streams": 12, "speakers": 6,
-    "sources": {"toy": {}},
+    "sources": {"toy": {}}, "utterances": 20,
+    "first_emission_ms_by_manner": dict.fromkeys(MANNERS, LAG) | {"stop": {"n": 0}},
 }  # fmt: skip
 SILENT = ENTRY | {
     "erasure": None,
@@ -41,6 +43,12 @@ def test_a_policy_has_its_numbers_with_units_and_intervals():
 def test_a_policy_that_committed_nothing_has_dashes():
     *_, row = policy_table({"toy": {"exact": SILENT}}).splitlines()
     assert [cell.strip() for cell in row.strip("|").split("|")][6:11] == ["-"] * 5
+
+
+def test_first_phones_are_told_apart_by_their_manner():
+    *_, row = manner_table({"toy": {"exact": ENTRY}}).splitlines()
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells == ["toy", "exact", "20", *["81, 140 ms (9)"] * 3, "-"]
 
 
 def test_several_corpora_have_a_row_each():

@@ -80,26 +80,45 @@ def test_a_phone_that_becomes_committed_is_neither_deleted_nor_generated_again()
     assert changes[1] == ((), ())
 
 
+def first_of(updates, reference=TRUTH):
+    return [
+        (first.phone, *(time_s and round(time_s, 6) for time_s in first[1:]))
+        for first in score_stream(updates, reference).first
+    ]
+
+
 def test_the_first_emission_counts_from_the_start_of_the_first_true_phone():
     updates = [update(0.08), update(0.2, [], [A]), update(0.28, [A])]
-    score = score_stream(updates, TRUTH)
-    assert score.first_shown_s == pytest.approx(0.1)
-    assert score.first_committed_s == pytest.approx(0.18)
+    assert first_of(updates) == [("a", 0.18, 0.1)]
 
 
 def test_a_phone_that_ends_before_the_speech_is_not_the_first_emission():
     early = phone("s", 0.0, 0.05)
-    score = score_stream([update(0.08, [early]), update(0.28, [A])], TRUTH)
-    assert score.first_committed_s == score.first_shown_s == pytest.approx(0.18)
+    assert first_of([update(0.08, [early]), update(0.28, [A])]) == [("a", 0.18, 0.18)]
 
 
 def test_a_phone_shown_as_committed_at_once_is_shown():
-    assert score_stream([update(0.28, [A])], TRUTH).first_shown_s == pytest.approx(0.18)
+    assert first_of([update(0.28, [A])]) == [("a", 0.18, 0.18)]
+
+
+def test_each_pause_of_a_fifth_of_a_second_begins_an_utterance():
+    truth = [("a", 0.1, 0.2), ("b", 0.39, 0.45), ("c", 0.65, 0.7), ("d", 1.0, 1.1)]
+    updates = [
+        update(0.3, [A]), update(0.5, [phone("b", 0.4)]), update(0.9, [phone("c", 0.66)]),
+        update(1.3, [phone("d", 1.0)]),
+    ]  # fmt: skip
+    # b comes 0.19 s after a, c exactly 0.2 s after b.
+    assert first_of(updates, truth) == [("a", 0.2, 0.2), ("c", 0.25, 0.25), ("d", 0.3, 0.3)]
+
+
+def test_an_utterance_without_a_phone_does_not_take_that_of_the_next():
+    truth = [("a", 0.1, 0.2), ("d", 1.0, 1.1)]
+    assert first_of([update(1.3, [phone("d", 1.0)])], truth) == [("a", None, None), ("d", 0.3, 0.3)]
 
 
 def test_silence_has_no_delay_no_lag_and_no_erasure():
     score = score_stream([update(1.0), update(1.0)], TRUTH)
-    assert (score.first_committed_s, score.first_shown_s, score.lags) == (None, None, ())
+    assert (score.first, score.lags) == ((("a", None, None),), ())
     assert (score.erasure, score.errors.deletions) == (None, 4)
 
 

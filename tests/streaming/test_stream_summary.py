@@ -26,6 +26,12 @@ def test_quantiles_are_of_all_phones_together():
     assert summary["commit_lag_from_start_ms"]["p50"] == pytest.approx(300)
     assert summary["first_emission_ms"]["p90"] == pytest.approx(700)
     assert summary["first_provisional_ms"]["p50"] == pytest.approx(140)
+    by_manner = summary["first_emission_ms_by_manner"]
+    assert {manner: by_manner[manner]["n"] for manner in by_manner} == {
+        "vowel": 2, "sonorant": 0, "fricative": 0, "stop": 0,
+    }  # fmt: skip
+    assert by_manner["vowel"] == summary["first_emission_ms"]
+    assert summary["utterances"] == 2
     # Draws of ana alone and of ivo alone are more than 2.5 % of all.
     assert (lag["p90_low"], lag["p90_high"]) == (pytest.approx(200), pytest.approx(600))
 
