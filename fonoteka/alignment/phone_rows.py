@@ -65,14 +65,14 @@ def read_phone_rows(
     """
     columns = ["utterance", "symbol", "start_s", "end_s"]
     of_part = [] if part is None else [("part", "==", part)]
-    table = read_table(segments, columns, [("kind", "in", list(kinds)), *of_part])
+    table = read_table(segments, columns, [[("kind", "==", kind), *of_part] for kind in kinds])
     return StoredPhones(table, "utterance", "symbol")
 
 
 def read_table(
-    path: Path, columns: Sequence[str], filters: Sequence[tuple[str, str, Any]]
+    path: Path, columns: Sequence[str], filters: Sequence[Sequence[tuple[str, str, Any]]]
 ) -> pd.DataFrame:
-    """Return the rows of a Parquet table that pass all filters; texts are categories.
+    """Return the rows of a Parquet table that pass all filters of a list; texts are categories.
 
     As strings, the name and the phone of a row would take five times the memory of its times.
     """
@@ -81,7 +81,7 @@ def read_table(
 
     texts = [field.name for field in pq.read_schema(path) if str(field.type) == "string"]
     return pd.read_parquet(
-        path, columns=list(columns), filters=list(filters), read_dictionary=texts
+        path, columns=list(columns), filters=[list(own) for own in filters], read_dictionary=texts
     )
 
 

@@ -45,7 +45,7 @@ def test_a_policy_that_committed_nothing_has_dashes():
     assert [cell.strip() for cell in row.strip("|").split("|")][6:11] == ["-"] * 5
 
 
-def test_first_phones_are_told_apart_by_their_manner():
+def test_first_phones_have_a_column_per_manner():
     *_, row = manner_table({"toy": {"exact": ENTRY}}).splitlines()
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells == ["toy", "exact", "20", *["81, 140 ms (9)"] * 3, "-"]

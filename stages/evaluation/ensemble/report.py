@@ -39,7 +39,7 @@ class Part:
         return [u.phones for u in self.utterances]
 
 
-class ClipPosteriors(Sequence[Array]):
+class PosteriorsInOrder(Sequence[Array]):
     """The posteriors of clips in an order, each read when it is asked for.
 
     In memory they would take 37 MB per hour and model.
@@ -73,7 +73,7 @@ def part_of(
         raise UserError(f"{place}: none of {len(utterances)} utterances has a phone to score")
     ids = [u.id for u in scorable]
     log_probs: dict[str, Sequence[Array]] = {
-        name: ClipPosteriors(arrays, ids) for name, arrays in posteriors.items()
+        name: PosteriorsInOrder(arrays, ids) for name, arrays in posteriors.items()
     }
     return Part(scorable, log_probs, len(utterances) - len(scorable))
 

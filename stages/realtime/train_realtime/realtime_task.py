@@ -119,7 +119,7 @@ def read_streams(streams: Path, times: Path, part: str) -> StoredStreams:
         ValueError: the part has no stream.
     """
     columns = ["stream", "phone", "start_s", "end_s"]
-    table = read_table(times, columns, [("part", "==", part)])
+    table = read_table(times, columns, [[("part", "==", part)]])
     if table.empty:
         raise UserError(f"{times}: no stream of the part {part}; run the stage realtime_features")
     rows = StoredPhones(table, "stream", "phone")

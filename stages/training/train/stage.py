@@ -74,7 +74,7 @@ def run(
     task: HeadTask = (
         CtcTask(embeddings, targets, params, reference)
         if isinstance(params, CtcParams)
-        else MlpTask(embeddings, targets, params, checkpoint)
+        else MlpTask(embeddings, targets, params, checkpoint.parent)
     )
     lineage = {
         "embeddings": sha256_json(

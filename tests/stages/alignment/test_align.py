@@ -179,8 +179,7 @@ def test_the_phones_of_a_word_fill_its_sound(tmp_path, monkeypatch):
     (start, edge), (again, end) = rows[["start_s", "end_s"]].to_numpy().tolist()
     assert edge == again
     assert (start, end) == (pytest.approx(0.06, abs=0.02), pytest.approx(0.24, abs=0.02))
-    # Of three clips of 0.6 s with times, these two phones and the 0.14 s that the corpus states of
-    # each of the others are speech.
+    # Three clips of 0.6 s have times: these two phones, and 0.14 s of speech in each of the others.
     assert report["silence_share"] == {
         "m": pytest.approx(1 - (2 * 0.14 + end - start) / 1.8, abs=1e-4)
     }
