@@ -34,6 +34,7 @@ from fonoteka import manifest
 from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import Signal
 from fonoteka.audio.recipe import AugmentRecipe, load_recipe
+from fonoteka.audio.surroundings import Surroundings
 from fonoteka.compute.clip_task import Shard
 from fonoteka.compute.map_shards import map_shards
 from fonoteka.compute.plan_shards import plan_by_key
@@ -60,22 +61,25 @@ class EmbedParams:
         seed: of the views.
         shards: files to spread the clips over.
         augment: name of the recipe of the views.
+        around: silence and noise around a view.
     """
 
     seed: int
     shards: int
     augment: str
+    around: Surroundings
 
 
 def clip_embeddings(
-    encoder: ClipEncoder, key: str, signal: Signal, views: int, seed: int, recipe: AugmentRecipe
-) -> Iterator[tuple[str, Array]]:
+    encoder: ClipEncoder, key: str, signal: Signal, views: int, seed: int, recipe: AugmentRecipe,
+    around: Surroundings,
+) -> Iterator[tuple[str, Array]]:  # fmt: skip
     """Yield a clip's embeddings and those of its views."""
     yield key, encoder.embed(signal)
     for view in range(1, views + 1):
         rng = np.random.default_rng(seed_of(seed, key, view))
         changed, _ = augment(signal, recipe, rng)
-        yield f"{key}#{view}", encoder.embed(changed)
+        yield f"{key}#{view}", encoder.embed(around.add_to(changed, rng).signal)
 
 
 class EmbedItem(NamedTuple):
@@ -93,6 +97,7 @@ class EmbedTask:
     encoder_folder: Path
     seed: int
     recipe: AugmentRecipe
+    around: Surroundings
     compute: ComputeParams
     fingerprint: str
     name: str = "embed"
@@ -109,7 +114,7 @@ class EmbedTask:
             with onednn_off():
                 signal = clip_signal(item.part)
                 pairs = clip_embeddings(
-                    encoder, item.id, signal, item.views, self.seed, self.recipe
+                    encoder, item.id, signal, item.views, self.seed, self.recipe, self.around
                 )
                 return [array for _, array in pairs]
 
@@ -134,7 +139,7 @@ class EmbedTask:
 
 
 def embed_task(
-    encoder_folder: Path, seed: int, recipe: AugmentRecipe, compute: ComputeParams
+    encoder_folder: Path, params: EmbedParams, recipe: AugmentRecipe, compute: ComputeParams
 ) -> EmbedTask:
     """Return the task, with a fingerprint of code, parameters, weights and processor.
 
@@ -142,12 +147,15 @@ def embed_task(
     """
     files = [path for path in sorted(encoder_folder.glob("*")) if path.is_file()]
     weights = {path.name: sha256_file(path) for path in files}
-    drawn = {"seed": seed, "augment": asdict(recipe), "threads": compute.threads}
+    drawn = {
+        "seed": params.seed, "augment": asdict(recipe), "around": asdict(params.around),
+        "threads": compute.threads,
+    }  # fmt: skip
     # The models of the GPUs come from the system and not from torch: a process that has started
     # CUDA cannot fork workers that use it.
     gpus = [] if compute.device == CPU else [compute.device, *gpu_models()]
     mark = sha256_json([source_fingerprint(__name__), weights, drawn, gpus])
-    return EmbedTask(encoder_folder, seed, recipe, compute, mark)
+    return EmbedTask(encoder_folder, params.seed, recipe, params.around, compute, mark)
 
 
 def run(
@@ -168,7 +176,7 @@ def run(
     parts = clip_parts(audio, references)
     items = [EmbedItem(key, parts[key], views[key]) for key in sorted(parts)]
     plan = plan_by_key(items, attrgetter("id"), params.shards)
-    task = embed_task(encoder_folder, params.seed, recipe, compute)
+    task = embed_task(encoder_folder, params, recipe, compute)
     with atomic_folder(out) as part:
         stream_arrays(part, _embeddings(task, plan, len(references)), params.shards)
 

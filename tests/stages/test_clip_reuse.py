@@ -14,6 +14,7 @@ from inventory_maker import outputs
 from model_maker import save_encoder
 
 from fonoteka import manifest
+from fonoteka.audio.surroundings import Surroundings
 from fonoteka.tables import write_table
 from stages.corpus import preprocess
 from stages.corpus.inventory import file_facts
@@ -21,7 +22,7 @@ from stages.corpus.inventory import stage as inventory
 from stages.features import embed
 
 PREPARED = preprocess.PreprocessParams(-23.0, 40.0, 0.05, 0.15, shards=3)
-EMBEDDED = embed.EmbedParams(seed=1, shards=2, augment="changed")
+EMBEDDED = embed.EmbedParams(1, 2, "changed", Surroundings(0.0, 15.0, 45.0))
 
 
 def files_in(folder):

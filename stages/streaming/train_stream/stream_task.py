@@ -20,6 +20,7 @@ from fonoteka import manifest
 from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 from fonoteka.audio.recipe import AugmentRecipe
+from fonoteka.audio.surroundings import Surroundings
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.manifest import Utterance
@@ -61,6 +62,7 @@ class TrainStreamParams(LoopParams):
         augmented_fraction: share of the clips that are changed as by a new speaker or room.
         gain_db: largest change of a clip's level, up or down.
         augment: name of the recipe of the other changes.
+        around: silence and noise around a clip.
         repeat: passes over a corpus per epoch, if not 1.
     """
 
@@ -78,6 +80,7 @@ class TrainStreamParams(LoopParams):
     augmented_fraction: float
     gain_db: float
     augment: str
+    around: Surroundings
     repeat: dict[str, int]
 
     def __post_init__(self) -> None:
@@ -190,7 +193,9 @@ class StreamTask:
 
     def batches(self, seed: int) -> list[tuple[int, list[int]]]:
         """Return the batches of one epoch: a seed for its changes, and numbers of clips."""
-        lengths = [clip.samples for clip in self.items]
+        # The two silences of a clip have half of their longest length on average.
+        silence = round(self.params.around.pause_max_s * SAMPLE_RATE_HZ)
+        lengths = [clip.samples + silence for clip in self.items]
         limit = self.params.batch_s * SAMPLE_RATE_HZ
         buckets = bucket_by_length(lengths, limit, np.random.default_rng(seed))
         return [(seed + n, clips) for n, clips in enumerate(buckets[: self.params.batches])]
@@ -241,12 +246,23 @@ class StreamTask:
         return total
 
     def _changed(self, example: StreamExample, rng: np.random.Generator) -> StreamExample:
-        """Return an example at another level, and changed as by a new speaker in some draws."""
+        """Return an example at another level and, in some draws, changed as by a new speaker.
+
+        Silence around it has no phone, and its teacher is sure of that.
+        """
         gain = 10 ** (rng.uniform(-1, 1) * self.params.gain_db / 20)
-        signal = (gain * example.signal).astype(np.float32)
-        if rng.random() >= self.params.augmented_fraction:
-            return StreamExample(signal, example.phones, example.labels, example.teacher)
-        changed, factor = augment(signal, self.recipe, rng)
+        example = replace(example, signal=(gain * example.signal).astype(np.float32))
+        if rng.random() < self.params.augmented_fraction:
+            example = self._augmented(example, rng)
+        signal, before, after = self.params.around.add_to(example.signal, rng)
+        labels = np.pad(example.labels, (before, after))
+        teacher = np.pad(example.teacher, ((before, after), (0, 0)))
+        teacher[:before, 0] = teacher[len(teacher) - after :, 0] = 1
+        return StreamExample(signal, example.phones, labels, teacher)
+
+    def _augmented(self, example: StreamExample, rng: np.random.Generator) -> StreamExample:
+        """Return an example that the recipe has changed."""
+        changed, factor = augment(example.signal, self.recipe, rng)
         frames = -(-len(changed) // FRAME_HOP)
         # The changed clip is `factor` times as fast, so its frame t is frame `factor * t` before.
         places = np.minimum((np.arange(frames) * factor).astype(int), len(example.labels) - 1)

@@ -15,6 +15,7 @@ from model_maker import SIZE, encoder, save_encoder
 from fonoteka import manifest
 from fonoteka.audio.augment import augment
 from fonoteka.audio.recipe import NONE
+from fonoteka.audio.surroundings import Surroundings
 from fonoteka.models.clip_encoder import WaveformEncoder
 from fonoteka.models.determinism import seed_of
 from fonoteka.shards import open_arrays
@@ -22,7 +23,8 @@ from stages.features import embed as stage
 from stages.features.embed import EmbedParams, run
 
 pytestmark = pytest.mark.torch
-PARAMS = EmbedParams(seed=1, shards=3, augment="changed")
+BARE = Surroundings(0.0, 15.0, 45.0)
+PARAMS = EmbedParams(seed=1, shards=3, augment="changed", around=BARE)
 CLIPS = {f"c{n}": noise(0.2 + 0.07 * n, n) for n in range(5)}
 
 
@@ -68,15 +70,15 @@ def test_two_runs_are_equal_byte_for_byte(encoder_folder, tmp_path):
 
 def test_a_view_is_the_changed_clip_drawn_from_its_id_and_the_seed():
     encoder_in_torch, signal = WaveformEncoder(encoder(), True), CLIPS["c0"]
-    embeddings = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 2, 1, CHANGED))
+    embeddings = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 2, 1, CHANGED, BARE))
     assert list(embeddings) == ["c0", "c0#1", "c0#2"]
     for view in (1, 2):
         rng = np.random.default_rng(seed_of(1, "c0", view))
         copy, _ = augment(signal, CHANGED, rng)
         assert np.array_equal(embeddings[f"c0#{view}"], encoder_in_torch.embed(copy))
-    again = dict(stage.clip_embeddings(encoder_in_torch, "c9", signal, 1, 1, CHANGED))
+    again = dict(stage.clip_embeddings(encoder_in_torch, "c9", signal, 1, 1, CHANGED, BARE))
     assert not np.array_equal(again["c9#1"][:5], embeddings["c0#1"][:5])
-    other = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 1, 2, CHANGED))
+    other = dict(stage.clip_embeddings(encoder_in_torch, "c0", signal, 1, 2, CHANGED, BARE))
     assert not np.array_equal(other["c0#1"][:5], embeddings["c0#1"][:5])
 
 
@@ -89,9 +91,22 @@ def test_an_unchanged_view_sounds_like_its_clip():
             1,
             1,
             NONE,
+            BARE,
         )
     )
     assert np.array_equal(embeddings["c"], embeddings["c#1"])
+
+
+def test_a_view_is_between_silences_and_its_clip_is_not():
+    around, encoder_in_torch = Surroundings(0.2, 15.0, 45.0), WaveformEncoder(encoder(), True)
+    views = dict(stage.clip_embeddings(encoder_in_torch, "c", CLIPS["c0"], 3, 1, NONE, around))
+    lengths = [len(views[key]) for key in ("c", "c#1", "c#2", "c#3")]
+    for view, length in enumerate(lengths[1:], start=1):
+        random = np.random.default_rng(seed_of(1, "c", view))
+        signal, before, after = around.add_to(CLIPS["c0"], random)
+        assert length == lengths[0] + before + after
+        assert np.array_equal(views[f"c#{view}"], encoder_in_torch.embed(signal))
+    assert len({*lengths}) > 1
 
 
 @pytest.mark.parametrize(("copies", "shards"), [(-1, 3), (1, 0)])

@@ -16,6 +16,7 @@ from whisper_maker import WIDTH, tiny_whisper
 
 from fonoteka import manifest
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ
+from fonoteka.audio.surroundings import Surroundings
 from fonoteka.core.errors import UserError
 from fonoteka.core.files import read_json
 from fonoteka.models import loop
@@ -47,10 +48,12 @@ PARAMS = TrainStreamParams(
     max_grad_norm=1.0, shape=StreamShape(layers=2, chunk=2, look_ahead=4, history=8),
     train_chunk=4, hidden=16, dilations=(1,), dropout=0.1, head_rate=10.0, batches=4, batch_s=2.0,
     valid_clips=4, frame_weight=0.5, teacher_weight=0.5, augmented_fraction=0.3, gain_db=6.0,
-    augment="speed", repeat={},
+    augment="speed", around=Surroundings(0.1, 15.0, 45.0), repeat={},
 )  # fmt: skip
 RECIPE = speed_alone(0.1)
-PLAIN = replace(PARAMS, dropout=0.0, augmented_fraction=0.0, gain_db=0.0)
+PLAIN = replace(
+    PARAMS, dropout=0.0, augmented_fraction=0.0, gain_db=0.0, around=Surroundings(0.0, 15.0, 45.0)
+)
 TONES_HZ = {"a": 300.0, "i": 1200.0, "e": 3000.0}
 PARTS = ("model.json", "config.json", "model.safetensors", "encoder.safetensors", "provenance.json")
 CONVOLUTIONS = ("conv1.", "conv2.")
@@ -273,13 +276,31 @@ def test_a_gain_changes_the_level_alone(toy):
         changed = task._changed(example, np.random.default_rng(seed))
         ratios = changed.signal[audible] / example.signal[audible]
         assert np.ptp(ratios) < 1e-4 * ratios.max()  # float32
-        assert changed.labels is example.labels
-        assert changed.teacher is example.teacher
+        assert np.array_equal(changed.labels, example.labels)
+        assert np.array_equal(changed.teacher, example.teacher)
         gains.append(20 * np.log10(ratios[0]))
     assert -20 <= min(gains) < -10
     assert 10 < max(gains) <= 20
     loudest = task._changed(example, Drawn(1.0, 0.0))
     assert np.allclose(loudest.signal, 10 * example.signal)
+
+
+def test_a_clip_is_between_silences_without_a_phone(toy):
+    params = replace(PLAIN, around=Surroundings(0.1, 200.0, 200.0))
+    task, example = task_of(toy, params), task_of(toy).example(0)
+    added = set()
+    for seed in range(40):
+        changed = task._changed(example, np.random.default_rng(seed))
+        quiet = np.abs(changed.signal.reshape(-1, FRAME_HOP)).max(axis=1) < 1e-4
+        before, after = int(quiet.argmin()), int(quiet[::-1].argmin())
+        inside = slice(before, len(quiet) - after)
+        assert len(changed.labels) == len(changed.teacher) == len(quiet)
+        assert np.array_equal(changed.labels[inside], example.labels)
+        assert np.array_equal(changed.teacher[inside], example.teacher)
+        assert not changed.labels[quiet].any()
+        assert (changed.teacher[quiet] == np.eye(len(LABELS))[0]).all()
+        added |= {before, after}
+    assert added == {0, 1, 2, 3, 4, 5}  # frames of 20 ms
 
 
 def test_an_example_has_the_labels_of_its_times_and_the_posteriors_of_the_teacher(toy):
