@@ -47,8 +47,8 @@ def test_without_silence_the_clip_stays_as_it_is_and_nothing_is_drawn():
 
 
 @pytest.mark.parametrize(
-    ("values", "found"), [((-0.1, 12.0, 30.0), "-0.1, 12 and 30"), ((0.1, 40.0, 30.0), "0.1, 40")]
+    ("values", "message"), [((-0.1, 12.0, 30.0), "-0.1, 12 and 30"), ((0.1, 40.0, 30.0), "0.1, 40")]
 )
-def test_impossible_values_are_refused(values, found):
-    with pytest.raises(UserError, match=f"around: pause_max_s must .* found {found}"):
+def test_impossible_values_are_refused(values, message):
+    with pytest.raises(UserError, match=f"around: pause_max_s must .* found {message}"):
         Surroundings(*values)
