@@ -20,6 +20,7 @@ from fonoteka.core.errors import UserError
 from fonoteka.models import device as module
 from fonoteka.models.checkpoint import Checkpoint
 from fonoteka.models.clip_encoder import MelEncoder, WaveformEncoder
+from fonoteka.models.determinism import onednn_off
 from fonoteka.models.device import (
     choose_device,
     device_of,
@@ -130,7 +131,10 @@ def test_embeddings_in_bfloat16_are_within_the_tolerance(kind, tmp_path, monkeyp
     signal = noise(0.7, 3)
     exact = clip_encoder.embed(signal)
     monkeypatch.setattr(module, "HALF_DEVICES", ("cpu",))
-    rounded = clip_encoder.embed(signal)
+    # On processors with AMX, oneDNN's grouped convolution is wrong in bfloat16 (torch 2.14): it
+    # deviates by 1.03, and by 0.008 without oneDNN. No stage computes in bfloat16 on a processor.
+    with onednn_off():
+        rounded = clip_encoder.embed(signal)
     assert rounded.dtype == np.float32
     assert 0 < deviation(exact, rounded) < TOLERANCE
 
