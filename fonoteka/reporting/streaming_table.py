@@ -26,8 +26,8 @@ def page(report: Mapping[str, Any]) -> str:
         policy_table(report["models"]),
         f"Phone error rate of the whole streams offline: {_offline(report['offline'])}.",
         "Time from the start of an utterance, after a pause, to its first committed phone, by the "
-        "manner of that phone: p50 and p90. A stop begins with silence, in which nothing can be "
-        "recognised.",
+        "manner of the true phone: p50 and p90, and their number. A phone is committed after its "
+        "last frame, so the time contains the phone, and long phones have longer times.",
         manner_table(report["models"]),
         "![Commit lag and erasure](streaming.png)",
         "## Confidence of phones",

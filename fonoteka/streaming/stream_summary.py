@@ -63,7 +63,7 @@ def summarise(scores: Sequence[StreamScore], resamples: int, seed: int) -> dict[
         "first_provisional_ms": quantiles(
             [_present(first.shown_s for first in score.first) for score in scores]
         ),
-        # After silence a stop cannot be recognised before its burst: by manner, that shows.
+        # A phone is committed after it has ended: the time of a vowel, which is long, is longest.
         "first_emission_ms_by_manner": {
             manner: quantiles(
                 [
