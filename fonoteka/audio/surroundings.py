@@ -58,7 +58,7 @@ class Surroundings:
 
         Args:
             clip: samples at 16 kHz, `[T]`.
-            random: draws lengths, noise and level; if there is no silence, it draws nothing.
+            random: generator of the lengths, the noise and its level; unused if `pause_max_s` is 0.
         """
         if not self.pause_max_s:
             return SurroundedClip(clip, 0, 0)

@@ -37,26 +37,25 @@ from stages.realtime.evaluate_realtime.hop_scores import (
 )
 
 
-def phones_by_stream(table: pd.DataFrame) -> StoredPhones:
-    """Return the phones of each stream in a table, by their ends."""
-    return StoredPhones(table.sort_values("end_s", kind="stable"), "stream", "phone")
+def by_end(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the phones of all streams by their ends."""
+    return table.sort_values("end_s", kind="stable")
 
 
-def phones_and_hops(streams: Path, table: pd.DataFrame) -> Iterator[tuple[list[Row], int]]:
-    """Yield the phones and the number of hops of each stream; no frames are read."""
-    phones = phones_by_stream(table)
+def phones_and_hops(streams: Path, table: pd.DataFrame) -> list[tuple[list[Row], int]]:
+    """Return the phones and the number of hops of each stream; no frames are read."""
+    phones = StoredPhones(by_end(table), "stream", "phone")
     arrays = open_arrays(streams, phones)
-    for key in sorted(phones):
-        yield phones[key], arrays.shape(key)[0]
+    return [(phones[key], arrays.shape(key)[0]) for key in sorted(phones)]
 
 
 def evaluation_streams(streams: Path, table: pd.DataFrame, hop_s: float) -> list[EvaluationStream]:
     """Return the streams of a table, in the order of their names."""
-    phones = phones_by_stream(table)
+    table = by_end(table)
+    phones = StoredPhones(table, "stream", "phone")
     arrays = open_arrays(streams, phones)
     result = []
-    for key, rows in table.groupby("stream", sort=True):
-        group = rows.sort_values("end_s", kind="stable")
+    for key, group in table.groupby("stream", sort=True):
         frames = arrays[str(key)]
         middle = (np.arange(len(frames)) + 0.5) * hop_s
         nearest = np.minimum(np.searchsorted(group["end_s"], middle), len(group) - 1)
@@ -92,7 +91,7 @@ def run(
             "are needed, so run the stage realtime_features"
         )
     # The baseline is the majority class of the training part, as a model could have learned it.
-    labelled = list(phones_and_hops(streams, train))
+    labelled = phones_and_hops(streams, train)
     test_streams = evaluation_streams(streams, test, hop_s)
     metadata = {folder.name: read_json(folder / "model.json") for folder in models}
     names = {name: values.get("name") for name, values in metadata.items()}

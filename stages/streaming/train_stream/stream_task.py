@@ -193,7 +193,7 @@ class StreamTask:
 
     def batches(self, seed: int) -> list[tuple[int, list[int]]]:
         """Return the batches of one epoch: a seed for its changes, and numbers of clips."""
-        # The two silences of a clip have half of their longest length on average.
+        # On average each of the two silences of a clip has half of the longest length.
         silence = round(self.params.around.pause_max_s * SAMPLE_RATE_HZ)
         lengths = [clip.samples + silence for clip in self.items]
         limit = self.params.batch_s * SAMPLE_RATE_HZ
