@@ -103,22 +103,39 @@ def test_a_cluster_is_started_if_the_scheduler_has_no_address():
     assert results_of(ToyTask()) == digests(PLAN)
 
 
-def test_a_worker_may_be_lost_while_its_cluster_closes():
+@pytest.fixture
+def losing_cluster(request):
+    """Return a cluster that raises KeyError `request.param` times before it retires workers."""
     cluster = distributed.LocalCluster(
         n_workers=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
     )
-    retire, calls = cluster.scheduler.handlers["retire_workers"], []
+    retire, losses = cluster.scheduler.handlers["retire_workers"], ["tcp://127.0.0.1:1"]
 
-    def retire_after_a_loss(**options):
-        calls.append(options)
-        if len(calls) == 1:
-            raise KeyError("tcp://127.0.0.1:1")
+    def retire_after_losses(**options):
+        if len(losses) <= request.param:
+            losses.append(losses[0])
+            raise KeyError(losses[0])
         return retire(**options)
 
-    cluster.scheduler.handlers["retire_workers"] = retire_after_a_loss
+    cluster.scheduler.handlers["retire_workers"] = retire_after_losses
+    yield cluster
+    cluster.scheduler.handlers["retire_workers"] = retire
     dask_cluster.close_cluster(cluster)
-    assert len(calls) == 2
     assert cluster.status == distributed.core.Status.closed
+
+
+@pytest.mark.parametrize("losing_cluster", [1, 3], indirect=True)
+def test_workers_may_be_lost_while_their_cluster_closes(losing_cluster):
+    dask_cluster.close_cluster(losing_cluster)
+    assert losing_cluster.status == distributed.core.Status.closed
+
+
+@pytest.mark.parametrize("losing_cluster", [1_000_000], indirect=True)
+def test_a_cluster_that_loses_workers_without_end_keeps_its_error(losing_cluster, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "CLOSE_S", 0.3)
+    with pytest.raises(KeyError, match=r"tcp://127\.0\.0\.1:1"):
+        dask_cluster.close_cluster(losing_cluster)
+    losing_cluster.status = distributed.core.Status.failed  # it can be closed after that
 
 
 def test_a_cluster_without_a_worker_is_one_sentence(monkeypatch):

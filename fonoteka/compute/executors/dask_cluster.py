@@ -28,6 +28,9 @@ NO_WORKER_S = 60.0
 LOOK_S = 5.0
 """Seconds between two looks whether the cluster still has workers."""
 
+CLOSE_S = 30.0
+"""Seconds in which a cluster that loses workers must close."""
+
 LOSSES = 2
 """Workers of a cluster that is started here which a unit may lose; the next loss ends the run."""
 
@@ -157,15 +160,26 @@ class DaskWorkers:
 
 
 def close_cluster(cluster: Any) -> None:
-    """Close a LocalCluster, also while one of its workers ends.
+    """Close a LocalCluster, even while some of its workers end or start.
 
-    The scheduler of distributed 2026.8 raises KeyError for a worker that is lost while the cluster
-    retires it. The cluster is half closed then, and would wait for itself if it was closed again.
+    The scheduler of distributed 2026.8 raises KeyError if it retires a worker whose connection is
+    closed already or not open yet. The cluster is half closed then, and would wait for itself if it
+    was closed again. A worker that was killed is started again, so that there is more than one
+    such moment.
+
+    Raises:
+        KeyError: the scheduler raises it for longer than `CLOSE_S`.
     """
     from distributed.core import Status
 
-    try:
-        cluster.close()
-    except KeyError:
+    until = time.monotonic() + CLOSE_S
+    while True:
+        try:
+            cluster.close()
+        except KeyError:
+            if time.monotonic() > until:
+                raise
+        else:
+            return
         cluster.status = Status.failed
-        cluster.close()
+        time.sleep(0.1)  # a connection opens or closes within some of these
