@@ -48,8 +48,8 @@ class TrainStreamParams(LoopParams):
     Attributes:
         shape: of the stream: layers of the encoder, and frames that a frame depends on.
         train_chunk: frames per step in training, at most a step with its look-ahead. It has the
-            same last frame in view, so the look-ahead is shorter. A step of 4 frames and 2 more
-            costs half of a step of 2 frames and 4 more.
+            same last frame in view, so the look-ahead is shorter. A step of 4 frames and 1 more
+            costs half of a step of 2 frames and 3 more.
         hidden: width of the head.
         dilations: of the head's time-delay layers, in frames.
         dropout: of the head.
