@@ -151,6 +151,10 @@ class StoredClips(LazyMapping[FilePart, Signal]):
         """Return the samples of a clip."""
         return clip_signal(place)
 
+    def samples(self, key: str) -> int:
+        """Return the number of samples of a clip, which its header states."""
+        return int(soundfile.info(io.BytesIO(self.places[key].read())).frames)
+
 
 def clip_parts(folder: Path, references: Mapping[str, str]) -> dict[str, FilePart]:
     """Return where the FLAC file of each clip is, shard by shard.

@@ -8,7 +8,7 @@ throughout and a level of its own.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from fonoteka.alignment.phone_rows import Row
 from fonoteka.audio.dsp import SAMPLE_RATE_HZ, Signal
 from fonoteka.audio.recorded import JoinedClips, coloured_noise, pause, recorded
 from fonoteka.core.errors import UserError
+from fonoteka.core.lazy_sequence import LazySequence
 from fonoteka.manifest import Utterance
 from fonoteka.models.determinism import seed_of
 from fonoteka.shards import open_clips
@@ -94,18 +95,12 @@ class Stream:
     rows: list[tuple[Any, ...]]
 
 
-class SpeakerClips(Sequence[tuple[Utterance, Signal]]):
-    """The clips of one speaker in the order of their ids; each is decoded when it is asked for."""
-
-    def __init__(self, utterances: Iterable[Utterance], signals: Mapping[str, Signal]) -> None:
-        self.utterances, self.signals = sorted(utterances, key=lambda u: u.id), signals
-
-    def __len__(self) -> int:
-        return len(self.utterances)
-
-    def __getitem__(self, index: Any) -> Any:
-        utterance = self.utterances[index]
-        return utterance, self.signals[utterance.id]
+def clips_in_order(
+    utterances: Iterable[Utterance], signal_of: Callable[[Utterance], Signal]
+) -> Sequence[tuple[Utterance, Signal]]:
+    """Return clips in the order of their ids; each is decoded when it is asked for."""
+    ordered = sorted(utterances, key=lambda u: u.id)
+    return LazySequence(ordered, lambda u: (u, signal_of(u)))
 
 
 def streams_of(
@@ -153,7 +148,8 @@ def joined_streams(
     """Yield the streams of a part, speaker by speaker."""
     signals = open_clips(audio, {u.id: u.audio for u in utterances})
     for speaker, own in by_speaker(utterances).items():
-        yield from streams_of(part, speaker, SpeakerClips(own, signals), times, params)
+        clips = clips_in_order(own, lambda u: signals[u.id])
+        yield from streams_of(part, speaker, clips, times, params)
 
 
 def by_speaker(utterances: Iterable[Utterance]) -> dict[str, list[Utterance]]:

@@ -39,10 +39,10 @@ from fonoteka.realtime.frontend import Features, FrontEnd, FrontEndParams
 from fonoteka.realtime.joined_streams import (
     COLUMNS,
     JoinParams,
-    SpeakerClips,
     Stream,
     Times,
     by_speaker,
+    clips_in_order,
     joined_streams,
     streams_of,
 )
@@ -88,38 +88,24 @@ def constants(
     return tuple(np.asarray(np.round(x, 7), np.float32) for x in (mean, deviation))  # type: ignore[return-value]
 
 
-class ChangedClips(SpeakerClips):
-    """The clips of one speaker, each changed by the recipe when it is asked for.
-
-    Attributes:
-        times: of the phones in each clip that was asked for.
-    """
-
-    def __init__(
-        self, utterances: Sequence[Utterance], signals: Mapping[str, Signal], times: Times,
-        recipe: AugmentRecipe, seed: int,
-    ) -> None:  # fmt: skip
-        super().__init__(utterances, signals)
-        self.original, self.recipe, self.seed = times, recipe, seed
-        self.times: dict[str, list[tuple[str, float, float]]] = {}
-
-    def __getitem__(self, index: Any) -> Any:
-        u, signal = super().__getitem__(index)
-        rng = np.random.default_rng(seed_of(self.seed, "augment", u.id))
-        changed, factor = augment(signal, self.recipe, rng)
-        self.times[u.id] = [(phone, s / factor, e / factor) for phone, s, e in self.original[u.id]]
-        return u, changed
-
-
 def augmented_streams(
     part: str, utterances: Sequence[Utterance], audio: Path, times: Times, params: JoinParams,
     recipe: AugmentRecipe,
 ) -> Iterator[Stream]:  # fmt: skip
     """Yield the streams of a part whose clips the recipe has changed, speaker by speaker."""
     signals = open_clips(audio, {u.id: u.audio for u in utterances})
+    changed_times: dict[str, list[tuple[str, float, float]]] = {}
+
+    def changed(u: Utterance) -> Signal:
+        rng = np.random.default_rng(seed_of(params.seed, "augment", u.id))
+        signal, factor = augment(signals[u.id], recipe, rng)
+        changed_times[u.id] = [(phone, s / factor, e / factor) for phone, s, e in times[u.id]]
+        return signal
+
     for speaker, own in by_speaker(utterances).items():
-        clips = ChangedClips(own, signals, times, recipe, params.seed)
-        yield from streams_of(part, speaker, clips, clips.times, params)
+        # A clip is changed before its times are asked for. Those of one speaker are in memory.
+        yield from streams_of(part, speaker, clips_in_order(own, changed), changed_times, params)
+        changed_times.clear()
 
 
 def run(

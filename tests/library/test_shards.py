@@ -127,6 +127,7 @@ def test_clips_are_decoded_when_they_are_asked_for(tmp_path):
     assert (len(clips), {*clips}, "c" in clips) == (2, {"a", "b"}, False)
     for key in "ab":
         assert np.array_equal(clips[key], read[key])
+        assert clips.samples(key) == len(read[key])
     (tmp_path / "shard-00.tar").unlink()
     with pytest.raises(FileNotFoundError):
         clips["a"]

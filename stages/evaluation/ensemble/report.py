@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fonoteka.core.errors import UserError
+from fonoteka.core.lazy_sequence import LazySequence
 from fonoteka.manifest import Utterance
 from fonoteka.scoring.error_rate import Errors, Interval, errors_by, paired_bootstrap
 from stages.evaluation.ensemble.search import METHODS, Array, Candidate, Recipe, best_of, hypotheses
@@ -39,22 +40,6 @@ class Part:
         return [u.phones for u in self.utterances]
 
 
-class PosteriorsInOrder(Sequence[Array]):
-    """The posteriors of clips in an order, each read when it is asked for.
-
-    In memory they would take 37 MB per hour and model.
-    """
-
-    def __init__(self, arrays: Mapping[str, Array], ids: Sequence[str]) -> None:
-        self.arrays, self.ids = arrays, ids
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.arrays[self.ids[index]]
-
-
 def part_of(
     utterances: Sequence[Utterance], posteriors: Mapping[str, Mapping[str, Array]], place: str
 ) -> Part:
@@ -72,8 +57,9 @@ def part_of(
     if not scorable:
         raise UserError(f"{place}: none of {len(utterances)} utterances has a phone to score")
     ids = [u.id for u in scorable]
+    # Each is read when it is asked for: in memory they would take 37 MB per hour and model.
     log_probs: dict[str, Sequence[Array]] = {
-        name: PosteriorsInOrder(arrays, ids) for name, arrays in posteriors.items()
+        name: LazySequence(ids, arrays.__getitem__) for name, arrays in posteriors.items()
     }
     return Part(scorable, log_probs, len(utterances) - len(scorable))
 

@@ -30,6 +30,7 @@ from fonoteka.audio.augment import augment
 from fonoteka.audio.dsp import FRAME_HOP, SAMPLE_RATE_HZ, Signal
 from fonoteka.audio.recipe import AugmentRecipe
 from fonoteka.core.errors import UserError
+from fonoteka.core.lazy_sequence import LazySequence
 from fonoteka.manifest import Utterance
 from fonoteka.models.ctc import bucket_by_length, ctc_loss, min_ctc_frames
 from fonoteka.models.determinism import seed_of
@@ -135,7 +136,8 @@ def pretrain_examples(
 ) -> list[PretrainExample]:
     """Return the examples in the order of the utterances, with clusters of all of them."""
     samples = [len(signals[u.id]) for u in utterances]
-    cepstra = ClipCepstra(signals, [u.id for u in utterances])
+    # Computed when they are asked for: all of them need 37 MB per hour.
+    cepstra = LazySequence(utterances, lambda u: mfcc(signals[u.id]))
     clip_clusters = clusters_of(cepstra, [frame_count(size) for size in samples], params)
     short = sum(
         len(c) < min_ctc_frames(u.phones) for u, c in zip(utterances, clip_clusters, strict=True)
@@ -149,19 +151,6 @@ def pretrain_examples(
         )
         for u, size, clusters in zip(utterances, samples, clip_clusters, strict=True)
     ]  # fmt: skip
-
-
-class ClipCepstra(Sequence[NDArray[np.float64]]):
-    """The cepstra of clips, computed when they are asked for: all of them need 37 MB per hour."""
-
-    def __init__(self, signals: Mapping[str, Signal], ids: Sequence[str]) -> None:
-        self.signals, self.ids = signals, ids
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, index: Any) -> Any:
-        return mfcc(self.signals[self.ids[index]])
 
 
 def clusters_of(

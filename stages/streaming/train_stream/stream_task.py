@@ -156,7 +156,7 @@ class StreamTask:
         self.signals = open_clips(audio, {u.id: u.audio for u in utterances})
         self.embeddings = open_arrays(embeddings, self.signals)
         self.teacher, _ = load_head(teacher)
-        every = [_clip(u, len(self.signals[u.id])) for u in utterances]
+        every = [_clip(u, self.signals.samples(u.id)) for u in utterances]
         usable = {c.id for c in every if len(c.labels) >= min_ctc_frames(c.phones.tolist())}
         self.left_out = len(every) - len(usable)
         if not usable:
